@@ -430,6 +430,19 @@ pub const RECORD_BUFFER: usize = 16 * 1024 * 1024;
 /// Maximum number of connections to the control socket; users and scripts of one machine use it.
 pub const CONTROL_CONNECTIONS: usize = 8;
 
+/// Maximum size of a message between the two processes of an upgrade, in bytes: it contains the names of a stream, each
+/// byte of which may take three.
+pub const COUNTERPART_MESSAGE: u64 = 1 << 20;
+
+/// Time that a new process waits for the streams of the one that it replaces before it accepts connections.
+pub const COUNTERPART_JOIN: Duration = Duration::from_secs(5);
+
+/// Time that a publisher waits until the other process of an upgrade agrees.
+pub const COUNTERPART_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Interval of attempts to fetch a stream from the other process of an upgrade.
+pub const COUNTERPART_RETRY: Duration = Duration::from_millis(50);
+
 /// Maximum number of commands waiting for a reload; the other connections stay free for commands that only read.
 pub const CONTROL_ORDERS: usize = CONTROL_CONNECTIONS / 2;
 

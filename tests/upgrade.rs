@@ -4,71 +4,12 @@ mod support;
 
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use support::frame::{GOP, Tracks};
-use support::server::{PROGRAM, Prefix, Signal};
-use support::wait::{until, until_true};
+use support::server::{PROGRAM, Signal};
+use support::upgrade::{Successor, number, old_pid_file, pid_file, start};
+use support::wait::until_true;
 use support::{Conf, Player, Publisher, Server, http, process};
-
-/// A server whose program is a link, which an upgrade can point elsewhere.
-fn start(conf: &Conf) -> (Server, PathBuf) {
-    let prefix = Prefix::new();
-    let program = prefix.path().join("pingosd");
-    symlink(PROGRAM, &program).unwrap();
-    let server = Server::start_with(prefix, conf, |command, _, _| {
-        let args: Vec<_> = command.get_args().map(ToOwned::to_owned).collect();
-        *command = Command::new(&program);
-        command.args(args);
-    });
-    (server, program)
-}
-
-fn pid_file(server: &Server) -> PathBuf {
-    server.prefix().path().join("logs/pingosd.pid")
-}
-
-fn old_pid_file(server: &Server) -> PathBuf {
-    server.prefix().path().join("logs/pingosd.pid.oldbin")
-}
-
-fn number(path: &Path) -> Option<i32> {
-    fs::read_to_string(path).ok()?.trim().parse().ok()
-}
-
-/// A process that would otherwise outlive the test.
-struct Successor(i32);
-
-impl Successor {
-    /// The one that the upgrade of `server` has started, once it serves.
-    fn of(server: &Server) -> Self {
-        let successor = Successor(until("the new pid file", || {
-            number(&pid_file(server)).filter(|pid| *pid != server.pid())
-        }));
-        successor.wait_log(server, " started, ");
-        successor
-    }
-
-    fn log(&self, server: &Server) -> Vec<String> {
-        server.log_lines(&format!(" {}#", self.0))
-    }
-
-    #[track_caller]
-    fn wait_log(&self, server: &Server, text: &str) {
-        until_true(&format!("`{text}` of the new process"), || {
-            self.log(server).iter().any(|line| line.contains(text))
-        });
-    }
-}
-
-impl Drop for Successor {
-    fn drop(&mut self) {
-        if process::is_running(self.0) {
-            process::signal(self.0, Signal::SIGKILL);
-        }
-    }
-}
 
 /// What each process says of itself.
 fn statuses(server: &Server) -> Vec<serde_json::Value> {
@@ -310,10 +251,7 @@ fn an_upgraded_server_can_be_upgraded() {
     assert!(server.stop().success());
     until_true("the second is alone", || !old_pid_file(&server).exists());
     process::signal(second.0, Signal::SIGUSR2);
-    let third = Successor(until("the third's pid file", || {
-        number(&pid_file(&server)).filter(|pid| *pid != second.0)
-    }));
-    third.wait_log(&server, " started, ");
+    let third = Successor::after(&server, second.0);
     process::signal(second.0, Signal::SIGTERM);
     until_true("the third is alone", || !old_pid_file(&server).exists());
     Publisher::start(server.rtmp, "s").leave();

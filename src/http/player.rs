@@ -82,7 +82,7 @@ impl HttpPlayer {
                     lead = self.way(&way);
                     continue;
                 }
-                () = hung_up(&socket) => Err(Reason::NormalClose),
+                () = socket.hung_up() => Err(Reason::NormalClose),
                 () = shutdown.cancelled() => Err(Reason::ProcessExit),
             };
             match media {
@@ -109,7 +109,7 @@ impl HttpPlayer {
         let tells_idle = self.relay_messages().is_some();
         let reason = loop {
             break tokio::select! {
-                () = hung_up(&socket) => Reason::NormalClose,
+                () = socket.hung_up() => Reason::NormalClose,
                 reason = session.closed() => reason,
                 () = session.link.ended() => match session.link.gone() {
                     Some(Gone::WriteError) | None => Reason::FlvSendErr,
@@ -194,19 +194,6 @@ impl Drop for LoopMembership<'_> {
     fn drop(&mut self) {
         if !self.left {
             self.worker.delivery.leave(self.stream, &self.session.link);
-        }
-    }
-}
-
-/// Waits until the client closes. Data from the client is ignored.
-async fn hung_up(socket: &Socket) {
-    let mut ignored = [0; 512];
-    while socket.readable().await.is_ok() {
-        match socket.try_read(&mut ignored) {
-            Ok(0) => return,
-            Ok(_) => {}
-            Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => {}
-            Err(_) => return,
         }
     }
 }

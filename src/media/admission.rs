@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use tokio::sync::{oneshot, watch};
 
 use super::access::rule::AccessAction;
+use super::counterpart::{Counterpart, StreamClaim};
 use super::extension::{Demand, OnStream, PublishObserver, Running, SessionObserver, Source};
 use super::session::{Identity, ListedSession, Reason, Role, Session, Sessions};
 use super::trails::Trails;
@@ -35,6 +36,7 @@ pub struct Admission {
     trails: Arc<Trails>,
     observers: Vec<Arc<dyn SessionObserver>>,
     sources: Vec<Arc<dyn Source>>,
+    counterpart: Arc<Counterpart>,
 }
 
 impl Admission {
@@ -46,9 +48,10 @@ impl Admission {
         trails: Arc<Trails>,
         observers: Vec<Arc<dyn SessionObserver>>,
         sources: Vec<Arc<dyn Source>>,
+        counterpart: Arc<Counterpart>,
     ) -> Admission {
         let stream_events = StreamEvents::default();
-        Admission { registry, sessions, callbacks, stream_events, trails, observers, sources }
+        Admission { registry, sessions, callbacks, stream_events, trails, observers, sources, counterpart }
     }
 
     /// Relay trails, and this server's streams on them.
@@ -75,6 +78,8 @@ pub struct AdmittedSession {
     demands: Vec<Box<dyn Demand>>,
     /// Observers of the player.
     observed: Vec<Running>,
+    /// The publisher's claim of its stream.
+    claim: Option<StreamClaim>,
     _listed: ListedSession,
 }
 
@@ -108,6 +113,7 @@ impl AdmittedSession {
             event,
             demands: Vec::new(),
             observed: Vec::new(),
+            claim: None,
             _listed: admission.sessions.list(session.clone()),
         })
     }
@@ -129,6 +135,9 @@ impl AdmittedSession {
             log::access_denied(&self.session);
             return Err(AdmissionRefusal(Reason::NormalClose));
         }
+        if self.session.role == Role::Publisher {
+            self.claim = self.admission.counterpart.claim(&self.view, &self.session).await;
+        }
         if self.session.role == Role::Player && self.view.held().get::<live::conf::Conf>().live {
             let Admission { observers, sources, .. } = &*self.admission;
             let player = OnStream { view: &self.view, session: &self.session, stream: self.stream() };
@@ -139,10 +148,15 @@ impl AdmittedSession {
         Ok(())
     }
 
+    /// Whether the admitted publisher may begin: no other one has the stream.
+    pub fn may_publish(&self) -> bool {
+        self.claim.is_some()
+    }
+
     /// Whether the stream is pulled when no client publishes it.
     pub fn is_pulled(&self) -> bool {
         let sources = &self.admission.sources;
-        !self.demands.is_empty() && sources.iter().any(|source| source.is_configured(&self.view))
+        !self.demands.is_empty() && sources.iter().any(|source| source.brings(&self.view, &self.session.key))
     }
 
     /// Waits until no answer to `on_pull` can refuse the player.

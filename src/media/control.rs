@@ -18,7 +18,19 @@ pub trait ControlSection: Send + Sync {
     ///
     /// The reason why the method failed, for the client and the log.
     fn carry_out(&self, method: &[u8], query: &[u8]) -> Result<String, &'static str>;
+
+    /// Result of a method that both processes of an upgrade have carried out.
+    ///
+    /// # Errors
+    ///
+    /// The reason why it failed in both.
+    fn combine(&self, here: ControlResult, there: ControlResult) -> ControlResult {
+        here.or_else(|error| there.map_err(|_| error))
+    }
 }
+
+/// Result of a control request: the text of the response, or the reason of the failure.
+pub type ControlResult = Result<String, Cow<'static, str>>;
 
 /// Value of an argument. It matches literally and decoded: PingOS decodes nothing, so scripts written for it send names
 /// unencoded.

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use super::session::Session;
 use super::view::AppView;
 use crate::hub::stream::Stream;
+use crate::hub::stream_key::StreamKey;
 
 /// A session together with its stream.
 #[derive(Clone, Copy)]
@@ -28,6 +29,12 @@ pub type Running = Box<dyn Any + Send + Sync>;
 
 /// Output of a published stream besides its players: repackaging, files, commands.
 pub trait Output: Send + Sync {
+    /// Whether it only serves players of this process. Other outputs write files or run commands, once per publisher
+    /// even if two processes of an upgrade have players.
+    fn is_for_players(&self) -> bool {
+        false
+    }
+
     /// Called when a publisher is about to take the stream; prepares what must exist before its first packet. The
     /// result is dropped after the publisher has left the stream.
     fn prepare(&self, _: OnStream<'_>) -> Option<Running> {
@@ -73,8 +80,8 @@ pub struct BatchSummary {
 
 /// Source of streams that have players and no publisher.
 pub trait Source: Send + Sync {
-    /// Whether it brings an application's streams when no client publishes them.
-    fn is_configured(&self, view: &AppView) -> bool;
+    /// Whether it brings a stream of an application when no client publishes it.
+    fn brings(&self, view: &AppView, key: &StreamKey) -> bool;
 
     /// Called when a player was admitted.
     fn demand(self: Arc<Self>, player: OnStream<'_>) -> Box<dyn Demand>;

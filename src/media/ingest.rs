@@ -30,6 +30,8 @@ pub enum Feeder {
     Client,
     /// A relay from another server.
     Relay,
+    /// The other process of an upgrade, whose outputs go on: only those for players begin here.
+    Counterpart,
 }
 
 /// Data shared by all publishers.
@@ -44,12 +46,17 @@ impl Intake {
         Intake { outputs, grid }
     }
 
-    fn prepare(&self, publisher: OnStream<'_>) -> Vec<Running> {
-        self.outputs.iter().filter_map(|output| output.prepare(publisher)).collect()
+    fn prepare(&self, publisher: OnStream<'_>, feeder: Feeder) -> Vec<Running> {
+        self.outputs(feeder).filter_map(|output| output.prepare(publisher)).collect()
     }
 
-    fn begin(&self, publisher: OnStream<'_>) -> Vec<Running> {
-        self.outputs.iter().filter_map(|output| output.clone().begin(publisher)).collect()
+    fn begin(&self, publisher: OnStream<'_>, feeder: Feeder) -> Vec<Running> {
+        self.outputs(feeder).filter_map(|output| output.clone().begin(publisher)).collect()
+    }
+
+    fn outputs(&self, feeder: Feeder) -> impl Iterator<Item = &Arc<dyn Output>> {
+        let all = feeder != Feeder::Counterpart;
+        self.outputs.iter().filter(move |output| all || output.is_for_players())
     }
 }
 
@@ -98,17 +105,17 @@ impl Ingest {
                 0 => 0,
                 _ => millis(gop.fix_timestamp),
             },
-            relay: feeder == Feeder::Relay,
+            relay: feeder != Feeder::Client,
         };
-        let prepared = intake.prepare(publisher);
+        let prepared = intake.prepare(publisher, feeder);
         let waiting = match feeder {
             Feeder::Client => stream.publish_or_stand_by(session.id, settings)?,
-            Feeder::Relay => {
+            Feeder::Relay | Feeder::Counterpart => {
                 stream.start_publish(session.id, settings)?;
                 false
             }
         };
-        let running = if waiting { Vec::new() } else { intake.begin(publisher) };
+        let running = if waiting { Vec::new() } else { intake.begin(publisher, feeder) };
         let tracks = Tracks::new(
             application.get::<codec::conf::Conf>().meta,
             u8::try_from(application.get::<conf::Conf>().hevc_codecid).unwrap_or(u8::MAX),
@@ -201,7 +208,7 @@ impl Ingest {
         if self.stream.publisher() == Some(self.session.id) {
             self.waiting = false;
             let publisher = OnStream { view: &self.view, session: &self.session, stream: &self.stream };
-            self.running = self.intake.begin(publisher);
+            self.running = self.intake.begin(publisher, Feeder::Client);
             return true;
         }
         for message in self.batch.drain(..) {

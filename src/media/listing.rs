@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
 
 use super::session::Session;
 
 /// Bytes received and sent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Traffic {
     /// Bytes from publishers.
     pub received: u64,
@@ -35,6 +36,8 @@ struct LiveSessions {
     ended: Traffic,
     /// Traffic of ended sessions by stream, for streams that have a session.
     streams: HashMap<u64, EndedSessions>,
+    /// What the other process of an upgrade has counted already.
+    passed_on: CarriedCounts,
 }
 
 #[derive(Debug, Default)]
@@ -61,26 +64,58 @@ pub struct ListedSession {
     session: Arc<Session>,
 }
 
-/// Counters that a process passes to its successor.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// Counters that a process passes to the other one of an upgrade.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CarriedCounts {
-    traffic: Traffic,
-    accepted: u64,
+    /// Traffic of all sessions so far.
+    pub traffic: Traffic,
+    /// Number of connections accepted so far.
+    pub accepted: u64,
+    /// Highest session number so far.
+    ids: u64,
 }
+
+/// Distance between the session numbers of the two processes of an upgrade: both go on counting.
+const ID_DISTANCE: u64 = 1_000_000;
 
 impl Sessions {
     /// Continues the counters of the preceding process.
     pub fn beginning(carried: CarriedCounts) -> Sessions {
-        let live = LiveSessions { ended: carried.traffic, ..LiveSessions::default() };
+        let live = LiveSessions { ended: carried.traffic, passed_on: carried, ..LiveSessions::default() };
         let accepted_total = AtomicU64::new(carried.accepted);
-        Sessions { live: Mutex::new(live), ids: AtomicU64::default(), accepted_total }
+        let ids = match carried.ids {
+            0 => 0,
+            ids => (ids / ID_DISTANCE + 1).wrapping_mul(ID_DISTANCE),
+        };
+        Sessions { live: Mutex::new(live), ids: AtomicU64::new(ids), accepted_total }
     }
 
-    /// Counters for the succeeding process.
-    pub fn carried(&self) -> CarriedCounts {
+    /// Counters for the succeeding process, which continues them.
+    pub fn pass_on(&self) -> CarriedCounts {
+        let counted = self.counted();
+        self.live.lock().passed_on = counted;
+        counted
+    }
+
+    /// What was counted since the counters were passed on to the other process of the upgrade, or taken over from it.
+    pub fn remainder(&self) -> CarriedCounts {
+        let (counted, passed_on) = (self.counted(), self.live.lock().passed_on);
+        let since = |count: fn(&CarriedCounts) -> u64| count(&counted).wrapping_sub(count(&passed_on));
+        let traffic = Traffic { received: since(|c| c.traffic.received), sent: since(|c| c.traffic.sent) };
+        CarriedCounts { traffic, accepted: since(|c| c.accepted), ids: counted.ids }
+    }
+
+    /// Adds the remainder of the other process, which ends.
+    pub fn take_over(&self, remainder: CarriedCounts) {
+        self.live.lock().ended += remainder.traffic;
+        self.accepted_total.fetch_add(remainder.accepted, Ordering::Relaxed);
+    }
+
+    /// All that was counted so far.
+    pub fn counted(&self) -> CarriedCounts {
         let Snapshot { sessions, ended: mut traffic, .. } = self.at_once();
         sessions.iter().for_each(|session| traffic += session.traffic());
-        CarriedCounts { traffic, accepted: self.accepted_total() }
+        CarriedCounts { traffic, accepted: self.accepted_total(), ids: self.ids.load(Ordering::Relaxed) }
     }
 
     /// Number for a new connection, which counts as accepted.
@@ -152,7 +187,7 @@ impl AddAssign for Traffic {
 
 impl std::fmt::Display for CarriedCounts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} {} {}", self.traffic.received, self.traffic.sent, self.accepted)
+        write!(f, "{} {} {} {}", self.traffic.received, self.traffic.sent, self.accepted, self.ids)
     }
 }
 
@@ -162,7 +197,8 @@ impl FromStr for CarriedCounts {
     fn from_str(text: &str) -> Result<CarriedCounts, ()> {
         let mut numbers = text.split(' ').map(|word| word.parse().map_err(drop));
         let mut next = || numbers.next().unwrap_or(Err(()));
-        Ok(CarriedCounts { traffic: Traffic { received: next()?, sent: next()? }, accepted: next()? })
+        let traffic = Traffic { received: next()?, sent: next()? };
+        Ok(CarriedCounts { traffic, accepted: next()?, ids: next()? })
     }
 }
 
@@ -172,9 +208,18 @@ mod tests {
 
     #[test]
     fn what_is_handed_on_is_read_back() {
-        let carried = CarriedCounts { traffic: Traffic { received: 1, sent: u64::MAX }, accepted: 3 };
+        let carried = CarriedCounts { traffic: Traffic { received: 1, sent: u64::MAX }, accepted: 3, ids: 7 };
         assert_eq!(carried.to_string().parse(), Ok(carried));
         assert_eq!("1 2".parse::<CarriedCounts>(), Err(()));
-        assert_eq!(Sessions::beginning(carried).carried(), carried);
+        let sessions = Sessions::beginning(carried);
+        assert_eq!(sessions.counted(), CarriedCounts { ids: ID_DISTANCE, ..carried });
+        assert_eq!(sessions.next_id(), ID_DISTANCE + 1);
+        let remainder = sessions.remainder();
+        assert_eq!((remainder.traffic, remainder.accepted), (Traffic::default(), 1));
+        let old = Sessions::beginning(CarriedCounts::default());
+        old.take_over(remainder);
+        assert_eq!(old.counted().accepted, 1);
+        old.pass_on();
+        assert_eq!(old.remainder().accepted, 0);
     }
 }

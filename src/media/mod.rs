@@ -5,6 +5,7 @@ pub mod admission;
 pub mod codec;
 pub mod conf;
 pub mod control;
+pub mod counterpart;
 pub mod delivery;
 pub mod extension;
 pub mod files;

@@ -183,6 +183,8 @@ pub struct Session {
     pub bytes_received: AtomicU64,
     /// A player's counters.
     pub link: Arc<PlayerLink>,
+    /// Whether its client was asked to reconnect.
+    pub asked_to_reconnect: AtomicBool,
     /// HTTP status of its last callback; 0 before the first one, `u64::MAX` after a failure.
     pub notify_status: AtomicU64,
     reason: AtomicU8,
@@ -237,6 +239,7 @@ impl Session {
             orphaned: AtomicU64::new(0),
             bytes_received: AtomicU64::new(0),
             link: Arc::new(PlayerLink::default()),
+            asked_to_reconnect: AtomicBool::new(false),
             notify_status: AtomicU64::new(0),
             reason: AtomicU8::new(Reason::InternalErr as u8),
             close: Notify::new(),

@@ -208,6 +208,19 @@ impl Socket {
         }
     }
 
+    /// Waits until the peer closes. Its data is ignored.
+    pub async fn hung_up(&self) {
+        let mut ignored = [0; 512];
+        while self.readable().await.is_ok() {
+            match self.try_read(&mut ignored) {
+                Ok(0) => return,
+                Ok(_) => {}
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+                Err(_) => return,
+            }
+        }
+    }
+
     /// Resolves when everything written was passed to the system.
     pub fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {

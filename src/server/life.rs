@@ -6,6 +6,7 @@ use tokio::sync::mpsc;
 
 use super::control::socket::ControlSocket;
 use super::control::{self, Order};
+use super::counterpart::CounterpartService;
 use super::error::UpgradeError;
 use super::helper::HelperClient;
 use super::parts::Parts;
@@ -13,6 +14,7 @@ use super::pid_file::PidFile;
 use super::service::Service;
 use super::upgrade::{Launch, Successor};
 use super::watchdog::Watchdog;
+use crate::log::ErrorLog;
 use crate::media::listing::CarriedCounts;
 use crate::net::listener::Listeners;
 use crate::server::log;
@@ -38,16 +40,16 @@ enum WaitEnd {
 
 impl Life {
     /// Starts answering on the control socket.
-    pub(super) fn answer(&self, parts: &Arc<Parts>, orders: mpsc::Sender<Order>) {
+    pub(super) fn answer(&self, parts: &Arc<Parts>, log: &ErrorLog, orders: mpsc::Sender<Order>) {
         let Some(socket) = &self.control else { return };
         match socket.listener() {
             Ok(listener) => {
-                let parts = parts.clone();
+                let service = CounterpartService { parts: parts.clone(), log: log.clone() };
                 keep("the control socket", move || {
-                    let (parts, listener, orders) = (parts.clone(), listener.try_clone(), orders.clone());
+                    let (service, listener, orders) = (service.clone(), listener.try_clone(), orders.clone());
                     async move {
                         match listener {
-                            Ok(listener) => control::run(parts, listener, orders).await,
+                            Ok(listener) => control::run(service, listener, orders).await,
                             Err(error) => log::not_listening(&error),
                         }
                     }

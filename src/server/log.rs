@@ -214,6 +214,35 @@ pub fn no_answer(names: &str) {
     error!("no answer from: {names}; the watchdog is not told that the server is alive");
 }
 
+/// The process being replaced does not exchange its streams.
+pub fn no_counterpart(error: &io::Error) {
+    warn!(
+        "control socket of the old binary: {}; its streams are not found by players of this process, nor the other way \
+         round",
+        os_text(error)
+    );
+}
+
+/// Both processes of an upgrade exchange their streams.
+pub fn counterpart_joined() {
+    info!(target: "notice", "streams are shared with the other process of the upgrade");
+}
+
+/// The other process of an upgrade has ended.
+pub fn counterpart_left() {
+    info!(target: "notice", "the other process of the upgrade has ended, streams are no longer shared");
+}
+
+/// A further process wants to exchange streams.
+pub fn second_counterpart() {
+    warn!("control socket: streams are shared with another process already, the request is refused");
+}
+
+/// A message of the other process was ignored.
+pub fn message_not_understood(error: &serde_json::Error) {
+    warn!("control socket: a message of the other process of the upgrade is not understood ({error})");
+}
+
 /// The privileged helper could not be started or does not answer.
 pub fn helper_failed(error: &io::Error) {
     error!(

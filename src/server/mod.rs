@@ -6,6 +6,7 @@
 mod acceptor;
 pub mod control;
 pub mod core;
+mod counterpart;
 mod error;
 pub mod events;
 mod generations;
@@ -37,6 +38,7 @@ use tokio::runtime::Builder;
 use tokio::sync::mpsc;
 
 use self::control::socket::{ControlSocket, ControlSocketError};
+use self::counterpart::CounterpartService;
 pub use self::error::StartError;
 use self::generations::{GenerationWriter, StartGeneration};
 use self::helper::{HelperClient, Setup, User};
@@ -280,6 +282,10 @@ impl Prepared {
             })?;
             let service = Service::from_env();
             let watchdog = Watchdog::from_env(&service);
+            if let Some(socket) = control_socket.as_ref().filter(|_| launch.has_predecessor()) {
+                let service = CounterpartService { parts: parts.clone(), log: log.clone() };
+                service.join(socket.path()).await;
+            }
             accept(&listeners, bound)?;
             if let Some(helper) = helper.clone() {
                 // From then on it knows what the configuration in force names.

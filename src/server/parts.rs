@@ -17,6 +17,7 @@ use crate::http::exchange::Handler;
 use crate::hub::pace::Grid;
 use crate::hub::registry::StreamRegistry;
 use crate::media::admission::Admission;
+use crate::media::counterpart::Counterpart;
 use crate::media::extension::{Output, SessionObserver, Source};
 use crate::media::files::claims::FileClaims;
 use crate::media::ingest::Intake;
@@ -27,8 +28,8 @@ use crate::media::segments::Presentations;
 use crate::media::session::{Session, Sessions};
 use crate::media::trails::{Secrets, Trails};
 use crate::media::workers::Workers;
-use crate::module::control::ControlHandler;
 use crate::module::control::conf::ControlParts;
+use crate::module::control::{ControlHandler, ControlSections};
 use crate::module::exec::execs::Execs;
 use crate::module::flv::FlvHandler;
 use crate::module::headers::ExpiresFilter;
@@ -43,6 +44,7 @@ use crate::module::relay::relays::Relays;
 use crate::module::rewrite::RewritePhase;
 use crate::module::rtmp::connection::RtmpService;
 use crate::module::stat::StatHandler;
+use crate::module::stat::statistics::StatisticsSource;
 use crate::module::ts::TsHandler;
 use crate::net::connections::Connections;
 use crate::net::dns::Dns;
@@ -77,6 +79,12 @@ pub(super) struct Parts {
     pub(super) trails: Arc<Trails>,
     /// Relays.
     pub(super) relays: Arc<Relays>,
+    /// The other process of an upgrade.
+    pub(super) counterpart: Arc<Counterpart>,
+    /// Statistics of this process.
+    pub(super) statistics: Arc<StatisticsSource>,
+    /// Control requests to this process.
+    pub(super) control: Arc<ControlSections>,
     /// Worker threads.
     pub(super) workers: Arc<Workers>,
     /// Files being written: HLS playlists and recordings.
@@ -125,6 +133,8 @@ impl Parts {
         let feeds = Arc::new(Feeds::new(registry.clone()));
         let (places, recordings): (Arc<FileClaims>, Arc<Recordings>) = Default::default();
 
+        let counterpart: Arc<Counterpart> = Arc::default();
+
         // They begin with a publish in this order.
         let outputs: Vec<Arc<dyn Output>> = vec![
             Arc::new(mpegts::Cache::new(feeds.clone())),
@@ -155,6 +165,7 @@ impl Parts {
             pulls: Default::default(),
             trails: trails.clone(),
             store: store.clone(),
+            counterpart: counterpart.clone(),
             registry: registry.clone(),
             sessions: sessions.clone(),
             callbacks: callbacks.clone(),
@@ -173,6 +184,7 @@ impl Parts {
             trails.clone(),
             observers,
             sources,
+            counterpart.clone(),
         ));
         let conf_files = Arc::new(ConfFiles::new(load, loader.clone()));
         let history = Arc::new(SharedHistory::new(history));
@@ -187,6 +199,10 @@ impl Parts {
             lifetime: lifetime.clone(),
             open: Default::default(),
         });
+        let statistics =
+            Arc::new(StatisticsSource { registry: registry.clone(), sessions: sessions.clone() });
+        let control =
+            Arc::new(ControlSections::new(sessions.clone(), [(ControlParts::RECORD, recordings as _)]));
         // The first handler that takes a location answers.
         let handlers: Vec<Box<dyn Handler>> = vec![
             Box::new(FlvHandler { admission: admission.clone() }),
@@ -199,13 +215,13 @@ impl Parts {
             }),
             Box::new(StatHandler {
                 store: store.clone(),
-                registry: registry.clone(),
-                sessions: sessions.clone(),
+                source: statistics.clone(),
+                counterpart: counterpart.clone(),
                 conf_files: conf_files.clone(),
                 history: history.clone(),
                 started,
             }),
-            Box::new(ControlHandler::new(sessions.clone(), [(ControlParts::RECORD, recordings as _)])),
+            Box::new(ControlHandler { sections: control.clone(), counterpart: counterpart.clone() }),
             Box::new(EmptyGifHandler),
         ];
         let http = Arc::new(HttpService {
@@ -238,6 +254,9 @@ impl Parts {
             tls,
             trails,
             relays,
+            counterpart,
+            statistics,
+            control,
             workers,
             places,
             execs,

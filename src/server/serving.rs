@@ -14,9 +14,10 @@ use super::error::StartError;
 use super::life::Life;
 use super::parts::Parts;
 use super::reloads::Reloads;
-use super::{core, log};
+use super::{core, counterpart, log};
 use crate::limits;
 use crate::log::ErrorLog;
+use crate::media::counterpart::message::CounterpartMessage;
 use crate::media::workers::{Death, Workers};
 use crate::module::relay::static_pulls::StaticPulls;
 use crate::module::{dynamic, hls, relay};
@@ -84,14 +85,14 @@ impl Server {
         let (swept, taken) = (store.clone(), places.clone());
         keep("the sweeper of HLS files", move || hls::sweeper::run(swept.clone(), taken.clone()));
         let followed = relays.clone();
-        keep("looking after pulls", move || relay::pull::follow_reloads(followed.clone()));
+        keep("looking after pulls", move || relay::pull::follow_changes(followed.clone()));
         let (store, relays, lifetime) = (store.clone(), relays.clone(), lifetime.clone());
         keep("dynamic_conf", move || {
             let (mut standing, relays) = (StaticPulls::default(), relays.clone());
             dynamic::task::run(store.clone(), move |pulls| standing.apply(&relays, pulls), lifetime.clone())
         });
         keep("conf_watch", watching);
-        self.life.answer(&self.parts, ordering);
+        self.life.answer(&self.parts, &self.log, ordering);
         self.life.ready(&self.parts);
         loop {
             tokio::select! {
@@ -122,10 +123,11 @@ impl Server {
                 _ = signals.usr1.recv() => {
                     log::signal("10 (SIGUSR1)", "reopening logs");
                     self.reopen();
+                    self.parts.counterpart.tell(CounterpartMessage::Reopen);
                 }
                 _ = signals.usr2.recv() => {
                     log::signal("12 (SIGUSR2)", "changing binary");
-                    self.life.upgrade(&self.listeners, &self.parts.sessions.carried());
+                    self.life.upgrade(&self.listeners, &self.parts.sessions.pass_on());
                     if self.life.successor.is_some() {
                         self.reloads.give_up();
                     }
@@ -153,6 +155,7 @@ impl Server {
         self.parts.lifetime.shutdown.cancel();
         self.parts.execs.stop();
         let _ = tokio::time::timeout(limits::STOP_CALLBACK_GRACE, self.parts.finished()).await;
+        counterpart::pass_on_counts(&self.parts).await;
     }
 
     /// Waits until all sessions have ended by themselves and their `done` callbacks are sent, `worker_shutdown_timeout`

@@ -46,6 +46,8 @@ const REACHING_OUT: &[&str] = &[
 /// The files of features that wait or reach out. Each other holds rules, which are tested without a server.
 const WAITING: &[&str] = &[
     "media::admission",
+    "media::counterpart",
+    "media::counterpart::stream",
     "media::delivery",
     "media::delivery::ahead",
     "media::delivery::link",
@@ -82,6 +84,7 @@ const WAITING: &[&str] = &[
     "module::relay::http",
     "module::relay::lines",
     "module::relay::pull",
+    "module::relay::pull::counterpart",
     "module::relay::pull::fetch",
     "module::relay::pull::players",
     "module::relay::pulled",

@@ -19,6 +19,7 @@ pub mod rtmp;
 pub mod server;
 pub mod tls;
 pub mod tool;
+pub mod upgrade;
 pub mod wait;
 
 pub use conf::Conf;

@@ -26,7 +26,13 @@ impl Publisher {
     /// Over a client that was opened; waits until it may publish.
     #[track_caller]
     pub fn with(client: RtmpClient, tracks: Tracks) -> Self {
-        let mut publisher = Publisher { client: client.wait_started(), tracks, size: SIZE, next: 0 };
+        Publisher::over(client.wait_started(), tracks)
+    }
+
+    /// Over a client that may publish already.
+    #[track_caller]
+    pub fn over(client: RtmpClient, tracks: Tracks) -> Self {
+        let mut publisher = Publisher { client, tracks, size: SIZE, next: 0 };
         for frame in tracks.headers() {
             publisher.send_frame(&frame);
         }

@@ -20,6 +20,10 @@ impl Cache {
 }
 
 impl Output for Cache {
+    fn is_for_players(&self) -> bool {
+        true
+    }
+
     fn prepare(&self, publisher: OnStream<'_>) -> Option<Running> {
         let OnStream { view, stream, .. } = publisher;
         let wanted = millis(view.held().get::<Conf>().cache_time) != 0;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::log;
-use crate::media::control::{ArgumentValue, ControlSection};
+use crate::media::control::{ArgumentValue, ControlResult, ControlSection};
 use crate::media::session::{Reason, Role, Session, Sessions};
 
 /// Ends sessions of publishers, of players, or of both.
@@ -47,6 +47,14 @@ impl ControlSection for DropSessions {
         log::dropped(chosen.len(), query);
         // As recorded from PingOS: only the number.
         Ok(chosen.len().to_string())
+    }
+
+    fn combine(&self, here: ControlResult, there: ControlResult) -> ControlResult {
+        let count = |result: &str| result.parse::<u64>().unwrap_or(0);
+        match (here, there) {
+            (Ok(here), Ok(there)) => Ok((count(&here) + count(&there)).to_string()),
+            (here, _) => here,
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Sections that no module implements get 404.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bstr::ByteSlice;
@@ -15,35 +16,72 @@ use super::log;
 use crate::http::exchange::Exchange;
 use crate::http::exchange::{Answer, Handler, Methods};
 use crate::http::reply::{Body, full, plain};
-use crate::media::control::ControlSection;
+use crate::media::control::{ControlResult, ControlSection};
+use crate::media::counterpart::Counterpart;
+use crate::media::counterpart::message::CounterpartRequest;
 use crate::media::session::Sessions;
 
-/// Handler of `rtmp_control`.
-pub struct ControlHandler {
+/// All sections of control requests.
+pub struct ControlSections {
     sections: Vec<(ControlParts, Arc<dyn ControlSection>)>,
 }
 
-impl ControlHandler {
+impl ControlSections {
     /// Adds the sections of other modules to the own one.
     pub fn new(
         sessions: Arc<Sessions>,
         sections: impl IntoIterator<Item = (ControlParts, Arc<dyn ControlSection>)>,
     ) -> Self {
         let own: (_, Arc<dyn ControlSection>) = (ControlParts::DROP, Arc::new(DropSessions(sessions)));
-        ControlHandler { sections: std::iter::once(own).chain(sections).collect() }
+        ControlSections { sections: std::iter::once(own).chain(sections).collect() }
     }
 
-    fn carry_out(&self, exchange: &Exchange<'_>, served: ControlParts) -> Response<Body> {
-        let mut words = exchange.path.rsplit_str("/");
-        let (method, section) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    /// Carries out a request in this process alone.
+    ///
+    /// # Errors
+    ///
+    /// The reason why it failed.
+    pub fn carry_out_here(&self, section: &[u8], method: &[u8], query: &[u8]) -> ControlResult {
+        let section = self.find(section, ControlParts::all()).ok_or("there is no such section")?;
+        Ok(section.carry_out(method, query)?)
+    }
+
+    fn find(&self, name: &[u8], served: ControlParts) -> Option<&dyn ControlSection> {
         let mut sections = self.sections.iter().filter(|(part, _)| served.contains(*part));
-        let Some((_, section)) = sections.find(|(_, known)| section == known.name().as_bytes()) else {
+        sections.find(|(_, known)| name == known.name().as_bytes()).map(|(_, section)| &**section)
+    }
+}
+
+/// Handler of `rtmp_control`.
+pub struct ControlHandler {
+    /// All sections.
+    pub sections: Arc<ControlSections>,
+    /// The other process of an upgrade, which carries out the same requests.
+    pub counterpart: Arc<Counterpart>,
+}
+
+impl ControlHandler {
+    async fn carry_out(&self, exchange: &Exchange<'_>, served: ControlParts) -> Response<Body> {
+        let mut words = exchange.path.rsplit_str("/");
+        let (method, name) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+        let Some(section) = self.sections.find(name, served) else {
             return plain(StatusCode::NOT_FOUND);
         };
-        match section.carry_out(method, exchange.query()) {
+        let mut result = section.carry_out(method, exchange.query()).map_err(Cow::from);
+        let request = CounterpartRequest::Control {
+            section: name.to_vec(),
+            method: method.to_vec(),
+            query: exchange.query().to_vec(),
+        };
+        if let Some(answer) = self.counterpart.answer(&request).await
+            && let Ok(there) = serde_json::from_slice::<ControlResult>(&answer)
+        {
+            result = section.combine(result, there);
+        }
+        match result {
             // As recorded from PingOS, without Content-Type.
             Ok(text) => Response::new(full(Bytes::from(text))),
-            Err(why) => failed(exchange, why),
+            Err(why) => failed(exchange, &why),
         }
     }
 }
@@ -55,12 +93,12 @@ impl Handler for ControlHandler {
 
     fn answer<'a>(&'a self, exchange: &'a Exchange<'a>) -> Option<Answer<'a>> {
         let served = exchange.chosen_by::<ServedSections>().0?;
-        Some(Box::pin(async move { self.carry_out(exchange, served) }))
+        Some(Box::pin(self.carry_out(exchange, served)))
     }
 }
 
 /// As recorded from PingOS, a request that cannot be executed is a server error. The reason is added here.
-fn failed(exchange: &Exchange<'_>, why: &'static str) -> Response<Body> {
+fn failed(exchange: &Exchange<'_>, why: &str) -> Response<Body> {
     log::failed(why, exchange.path, exchange.query());
     let mut response = Response::new(full(Bytes::from(format!("{why}\n"))));
     *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;

@@ -5,4 +5,4 @@ mod drop;
 mod handler;
 pub mod log;
 
-pub use handler::ControlHandler;
+pub use handler::{ControlHandler, ControlSections};

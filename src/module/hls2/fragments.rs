@@ -21,6 +21,10 @@ pub struct HlsMemory {
 }
 
 impl Output for HlsMemory {
+    fn is_for_players(&self) -> bool {
+        true
+    }
+
     fn prepare(&self, publisher: OnStream<'_>) -> Option<Running> {
         let OnStream { view, stream, .. } = publisher;
         let hls2: Arc<Conf> = view.held().share();

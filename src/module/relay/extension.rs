@@ -6,14 +6,14 @@ use bytes::Bytes;
 
 use super::lines::Pushes;
 use super::pull::PullUse;
-use super::pulled::is_configured;
 use super::relays::Relays;
+use crate::hub::stream_key::StreamKey;
 use crate::media::extension::{Demand, OnStream, PublishObserver, SessionObserver, Source};
 use crate::media::view::AppView;
 
 impl Source for Relays {
-    fn is_configured(&self, view: &AppView) -> bool {
-        is_configured(view)
+    fn brings(&self, view: &AppView, key: &StreamKey) -> bool {
+        self.bring(view, key)
     }
 
     fn demand(self: Arc<Self>, player: OnStream<'_>) -> Box<dyn Demand> {

@@ -40,6 +40,15 @@ pub fn ended(session: &Session, what: &str, why: &dyn Display) {
     info!(conn = session.id, "relay {what} ended: '{}', {why}", Shown::new(&session.key.name));
 }
 
+/// A stream no longer comes from the other process of an upgrade.
+pub fn left_counterpart(session: &Session, why: &dyn Display) {
+    info!(
+        conn = session.id,
+        "'{}' comes no longer from the other process of the upgrade: {why}",
+        Shown::new(&session.key.name)
+    );
+}
+
 /// A relay failed.
 pub fn failed(session: &Session, what: &str, why: &dyn Display) {
     error!(conn = session.id, "relay {what} failed: '{}', {why}", Shown::new(&session.key.name));

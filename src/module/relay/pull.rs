@@ -8,6 +8,7 @@
 //!   +--- last player leaves: all of it ends
 //! ```
 
+mod counterpart;
 mod fetch;
 mod players;
 
@@ -17,7 +18,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use self::fetch::RunningPull;
-pub use self::players::{PullUse, follow_reloads};
+pub use self::players::{PullUse, follow_changes};
 use super::address::RelayProtocol;
 use super::attempt::{Attempt, RelayKind};
 use super::conf::Current;
@@ -26,6 +27,7 @@ use super::outcome::{AttemptOutcome, Never, RelayEnd, has_worked};
 use super::pulled::PulledStream;
 use super::relays::session_for;
 use crate::hub::stream::StreamPhase;
+use crate::media::ingest::Feeder;
 use crate::media::relay_target::RelayTarget;
 use crate::media::session::{Reason, Role, Session};
 use crate::module::relay::relays::Relays;
@@ -34,6 +36,11 @@ use crate::notify::{EventKind, SessionEvent};
 use crate::task::backoff::Backoff;
 
 impl PulledStream {
+    /// Whether there is anything to pull from.
+    fn is_configured(&self, relays: &Relays) -> bool {
+        self.demand.lock().line().is_some() || relays.bring(&self.view, self.stream.key())
+    }
+
     /// Runs until the configuration no longer pulls; the caller cancels it when the last player has left.
     async fn run(&self, relays: &Arc<Relays>) {
         let mut backoff = Backoff::default();
@@ -43,7 +50,14 @@ impl PulledStream {
             let _ = phase.wait_for(|p| !p.publishing).await;
             let arrived = counts.borrow_and_update().arrived;
             let epoch = phase.borrow().epoch;
-            if !self.is_configured() {
+            let key = self.stream.key();
+            if relays.counterpart.holds(key) {
+                // No callback can refuse these players any more.
+                self.settled.send_replace(arrived);
+                self.bring_from_counterpart(relays).await;
+                continue;
+            }
+            if !self.is_configured(relays) {
                 return;
             }
             let Some(session) = self.session(relays) else { return };
@@ -54,7 +68,9 @@ impl PulledStream {
             };
             match outcome {
                 // A permanent pull does not give up; other players of the stream continue to wait.
-                AttemptOutcome::Refused if standing.is_some() => self.pause(&mut backoff, &mut phase).await,
+                AttemptOutcome::Refused if standing.is_some() => {
+                    self.pause(relays, &mut backoff, &mut phase).await
+                }
                 AttemptOutcome::Worked => backoff.reset(),
                 AttemptOutcome::Unwanted | AttemptOutcome::Refused => {
                     let arrived = match outcome {
@@ -66,19 +82,20 @@ impl PulledStream {
                     tokio::select! {
                         _ = counts.wait_for(|c| c.arrived > arrived) => {}
                         _ = phase.wait_for(|p| p.epoch > epoch) => {}
+                        () = relays.counterpart.held(key) => {}
                     }
                 }
-                AttemptOutcome::Failed => self.pause(&mut backoff, &mut phase).await,
+                AttemptOutcome::Failed => self.pause(relays, &mut backoff, &mut phase).await,
                 // The callback server has ended a working relay; it is asked again, but not at once.
                 AttemptOutcome::Closed => {
                     let most = self.view.current().get::<Current>().most_pull_delay().duration();
-                    wait_unless_published(most, &mut phase).await;
+                    self.wait_unless_published(relays, most, &mut phase).await;
                 }
             }
         }
     }
 
-    async fn pause(&self, backoff: &mut Backoff, phase: &mut watch::Receiver<StreamPhase>) {
+    async fn pause(&self, relays: &Relays, backoff: &mut Backoff, phase: &mut watch::Receiver<StreamPhase>) {
         let application = self.view.current();
         let relay = application.get::<Current>();
         let delay = backoff.next(
@@ -86,7 +103,20 @@ impl PulledStream {
             relay.most_pull_delay().duration(),
             crate::task::random(),
         );
-        wait_unless_published(delay, phase).await;
+        self.wait_unless_published(relays, delay, phase).await;
+    }
+
+    async fn wait_unless_published(
+        &self,
+        relays: &Relays,
+        delay: Duration,
+        phase: &mut watch::Receiver<StreamPhase>,
+    ) {
+        tokio::select! {
+            () = tokio::time::sleep(delay) => {}
+            _ = phase.wait_for(|p| p.publishing) => {}
+            () = relays.counterpart.held(self.stream.key()) => {}
+        }
     }
 
     /// One attempt: a session with its own events.
@@ -165,6 +195,7 @@ impl PulledStream {
             pulled: self,
             session,
             connect: self.view.current().get::<Current>().relay_reconnect.duration(),
+            feeder: Feeder::Relay,
             ingest: None,
             started: None,
             idle: false,
@@ -182,6 +213,7 @@ impl PulledStream {
             } => end,
             () = self.published_by_another(session) => RelayEnd::Published,
             () = self.gives_way() => RelayEnd::Published,
+            () = relays.counterpart.held(self.stream.key()) => RelayEnd::Published,
             reason = session.closed() => RelayEnd::Asked(reason),
         };
         let most = self.view.current().get::<Current>().most_pull_delay().duration();
@@ -225,8 +257,4 @@ impl PulledStream {
         let (cause, trail) = self.demand.lock().cause().map(|(cause, trail)| (cause.clone(), trail))?;
         Some(session_for(relays, &cause, &trail, &self.stream, Role::Publisher))
     }
-}
-
-async fn wait_unless_published(delay: Duration, phase: &mut watch::Receiver<StreamPhase>) {
-    let _ = tokio::time::timeout(delay, phase.wait_for(|p| p.publishing)).await;
 }

@@ -9,14 +9,12 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::complaints::Complaints;
-use super::conf::Current;
 use super::demand::{PlayerDemand, Wants};
 use crate::hub::stream::Stream;
 use crate::limits;
 use crate::media::session::{Reason, Session};
 use crate::media::trail::Trail;
 use crate::media::view::AppView;
-use crate::notify;
 
 /// All streams with players, by stream number. The lock is held while a player comes or goes, so that a stream is
 /// listed exactly as long as its [`Demand`](crate::module::relay::demand::PlayerDemand) has players.
@@ -47,22 +45,10 @@ pub(super) struct PulledStream {
     pub(super) complaints: Mutex<Complaints>,
 }
 
-/// Whether the application pulls streams that are not published here.
-pub(super) fn is_configured(view: &AppView) -> bool {
-    let application = view.current();
-    application.get::<notify::conf::Current>().on_pull.is_some()
-        || !application.get::<Current>().pull.is_empty()
-}
-
 impl PulledStream {
     /// Time that a local publisher has to wait for a silent relay.
     pub(super) fn patience(&self) -> Duration {
         if self.stream.phase().flowing { limits::RELAY_SILENCE } else { Duration::ZERO }
-    }
-
-    /// Whether there is anything to pull from.
-    pub(super) fn is_configured(&self) -> bool {
-        self.demand.lock().line().is_some() || is_configured(&self.view)
     }
 
     /// Ends all players, and returns the number of players so far, all of which the refusal concerns.

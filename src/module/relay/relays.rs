@@ -9,17 +9,22 @@ use std::time::Instant;
 
 use arc_swap::ArcSwap;
 
+use super::conf::Current;
 use super::pulled::Pulls;
 use crate::config::store::Store;
 use crate::hub::registry::StreamRegistry;
 use crate::hub::stream::Stream;
+use crate::hub::stream_key::StreamKey;
+use crate::media::counterpart::Counterpart;
 use crate::media::ingest::Intake;
 use crate::media::session::{Protocol, Role, Session, SessionMoments, Sessions};
 use crate::media::trail::Trail;
 use crate::media::trails::Trails;
+use crate::media::view::AppView;
 use crate::media::workers::Workers;
 use crate::net::dns::Dns;
 use crate::net::tls::Tls;
+use crate::notify;
 use crate::notify::Notifier;
 use crate::task::lifetime::Lifetime;
 
@@ -31,6 +36,8 @@ pub struct Relays {
     pub trails: Arc<Trails>,
     /// The configuration in force.
     pub store: Arc<Store>,
+    /// The other process of an upgrade.
+    pub counterpart: Arc<Counterpart>,
     /// All streams.
     pub registry: Arc<StreamRegistry>,
     /// All sessions.
@@ -47,6 +54,17 @@ pub struct Relays {
     pub intake: Arc<Intake>,
     /// Shutdown of the process.
     pub lifetime: Lifetime,
+}
+
+impl Relays {
+    /// Whether a stream that is not published here comes from elsewhere: the application pulls, or the other process of
+    /// an upgrade has its publisher.
+    pub(super) fn bring(&self, view: &AppView, key: &StreamKey) -> bool {
+        let application = view.current();
+        application.get::<notify::conf::Current>().on_pull.is_some()
+            || !application.get::<Current>().pull.is_empty()
+            || self.counterpart.holds(key)
+    }
 }
 
 /// Session of one attempt, caused by `cause`, on behalf of sessions with the common `trail`. Its own trail is the one

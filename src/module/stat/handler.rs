@@ -1,19 +1,18 @@
 //! `rtmp_stat`: streams and sessions as XML, in PingOS's element order.
 //!
-//! The document is built from a snapshot, on a blocking thread, in one pass over the sessions.
+//! The document is built from a snapshot, on a blocking thread, in one pass over the sessions. During an upgrade it shows both processes.
 
-use std::cmp::Ordering;
-use std::collections::HashMap;
 use std::fmt::Display;
-use std::sync::{Arc, atomic};
+use std::sync::Arc;
 use std::time::Instant;
 
-use bstr::{BStr, ByteSlice};
+use bstr::ByteSlice;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Response, StatusCode};
 
 use super::conf::{Document, ServedDocument, StatParts};
+use super::statistics::{ClientStatistics, Statistics, StatisticsSource, StreamStatistics};
 use crate::config::history::SharedHistory;
 use crate::config::on_disk::{self, ConfFiles};
 use crate::config::store::Store;
@@ -21,19 +20,19 @@ use crate::config::watch::Fingerprint;
 use crate::http::exchange::Exchange;
 use crate::http::exchange::{Answer, Handler, Methods};
 use crate::http::reply::{Body, full, plain};
-use crate::hub::registry::{StreamKey, StreamRegistry};
-use crate::media::listing::Snapshot;
-use crate::media::session::{Role, Session, Sessions, Traffic};
+use crate::media::counterpart::Counterpart;
+use crate::media::counterpart::message::CounterpartRequest;
+use crate::media::session::Traffic;
 
 /// Handler of `rtmp_stat`.
 #[derive(Clone)]
 pub struct StatHandler {
     /// The configuration in force.
     pub store: Arc<Store>,
-    /// All streams.
-    pub registry: Arc<StreamRegistry>,
-    /// All sessions.
-    pub sessions: Arc<Sessions>,
+    /// Statistics of this process.
+    pub source: Arc<StatisticsSource>,
+    /// The other process of an upgrade, whose statistics are added.
+    pub counterpart: Arc<Counterpart>,
     /// Files of the configuration.
     pub conf_files: Arc<ConfFiles>,
     /// History of configurations.
@@ -57,8 +56,14 @@ impl StatHandler {
     /// Renders the current statistics.
     async fn respond(&self, document: &Document) -> Response<Body> {
         let found = self.conf_files.glance(self.store.generation()).await;
+        let there = self.counterpart.answer(&CounterpartRequest::Statistics).await;
         let (service, document) = (self.clone(), document.clone());
-        let work = tokio::task::spawn_blocking(move || write(&service, found, &document));
+        let work = tokio::task::spawn_blocking(move || {
+            let mut statistics = service.source.whole();
+            let there = there.and_then(|answer| serde_json::from_slice(&answer).ok());
+            there.into_iter().for_each(|there| statistics.add(there));
+            write(&service, &statistics, found, &document)
+        });
         let Ok(text) = work.await else { return plain(StatusCode::INTERNAL_SERVER_ERROR) };
         let mut response = Response::new(full(Bytes::from(text)));
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/xml"));
@@ -66,8 +71,12 @@ impl StatHandler {
     }
 }
 
-fn write(service: &StatHandler, found: Option<Fingerprint>, document: &Document) -> String {
-    let Snapshot { sessions, ended: mut traffic, of_streams } = service.sessions.at_once();
+fn write(
+    service: &StatHandler,
+    statistics: &Statistics,
+    found: Option<Fingerprint>,
+    document: &Document,
+) -> String {
     let mut xml = Xml::default();
     xml.raw("<?xml version=\"1.0\" encoding=\"utf-8\" ?>\r\n");
     if !document.stylesheet.is_empty() {
@@ -76,17 +85,16 @@ fn write(service: &StatHandler, found: Option<Fingerprint>, document: &Document)
         xml.raw("\" ?>\r\n");
     }
     write_root(&mut xml, service, found);
-    sessions.iter().for_each(|session| traffic += session.traffic());
     xml.element("nginx_version", crate::NGINX_VERSION);
     xml.element("nginx_rtmp_version", env!("CARGO_PKG_VERSION"));
     xml.element("compiler", "rustc");
     xml.element("built", env!("CARGO_PKG_VERSION"));
     xml.element("pid", std::process::id());
     xml.element("uptime", service.started.elapsed().as_secs());
-    xml.element("naccepted", service.sessions.accepted_total());
-    write_traffic(&mut xml, traffic);
+    xml.element("naccepted", statistics.counts.accepted);
+    write_traffic(&mut xml, statistics.counts.traffic);
     if document.parts.contains(StatParts::LIVE) || document.parts.contains(StatParts::CLIENTS) {
-        write_servers(&mut xml, sessions, &of_streams, &service.registry);
+        write_servers(&mut xml, &statistics.streams);
     }
     xml.close("rtmp");
     xml.text
@@ -113,102 +121,78 @@ fn write_traffic(xml: &mut Xml, traffic: Traffic) {
     xml.element("bytes_out", traffic.sent);
 }
 
-fn write_servers(
-    xml: &mut Xml,
-    mut sessions: Vec<Arc<Session>>,
-    ended: &HashMap<u64, Traffic>,
-    registry: &StreamRegistry,
-) {
-    // The sort is stable, so sessions of a stream keep their order.
-    sessions.sort_by(|a, b| by_name(&a.key, &b.key));
-    for server in sessions.chunk_by(|a, b| a.key.serverid == b.key.serverid) {
+fn write_servers(xml: &mut Xml, streams: &[StreamStatistics]) {
+    for server in streams.chunk_by(|a, b| a.serverid == b.serverid) {
         xml.open("server");
-        xml.element("serverid", BStr::new(&server[0].key.serverid));
+        xml.element("serverid", server[0].serverid.as_bstr());
         xml.open("live");
-        for clients in server.chunk_by(|a, b| a.key == b.key) {
-            write_stream(xml, clients, ended, registry);
+        for stream in server {
+            write_stream(xml, stream);
         }
-        xml.element("nclients", server.len());
+        xml.element("nclients", server.iter().map(|stream| stream.clients.len()).sum::<usize>());
         xml.close("live");
         xml.close("server");
     }
 }
 
-fn by_name(a: &StreamKey, b: &StreamKey) -> Ordering {
-    (&a.serverid, &a.app, &a.name).cmp(&(&b.serverid, &b.app, &b.name))
-}
-
-/// Writes the stream of these sessions.
-fn write_stream(
-    xml: &mut Xml,
-    clients: &[Arc<Session>],
-    ended: &HashMap<u64, Traffic>,
-    registry: &StreamRegistry,
-) {
-    let key = &clients[0].key;
-    let stream = registry.find(key);
-    let publisher = stream.as_ref().and_then(|s| s.publisher());
+fn write_stream(xml: &mut Xml, stream: &StreamStatistics) {
     xml.open("stream");
-    xml.element("name", BStr::new(&key.name));
-    xml.element("app", BStr::new(&key.app));
-    let started = clients.iter().map(|s| s.started).min().unwrap_or_else(Instant::now);
-    xml.element("time", started.elapsed().as_millis());
-    let mut traffic = clients[0].stream_id().and_then(|id| ended.get(&id)).copied().unwrap_or_default();
-    clients.iter().for_each(|client| traffic += client.traffic());
-    write_traffic(xml, traffic);
-    for client in clients {
-        write_client(xml, client, publisher);
+    xml.element("name", stream.name.as_bstr());
+    xml.element("app", stream.app.as_bstr());
+    xml.element("time", stream.time);
+    write_traffic(xml, stream.traffic);
+    for client in &stream.clients {
+        write_client(xml, client);
     }
-    if let Some(stream) = stream.filter(|_| publisher.is_some()) {
-        let info = stream.info();
+    if let Some(media) = &stream.media {
         xml.open("meta");
         xml.open("video");
-        xml.element("width", info.width);
-        xml.element("height", info.height);
-        xml.element("frame_rate", format!("{:.3}", info.frame_rate));
-        xml.element("codec", info.video_codec);
-        xml.element("profile", info.profile_name());
-        xml.element("compat", info.video_compat);
-        xml.element("level", info.level_text());
+        xml.element("width", media.width);
+        xml.element("height", media.height);
+        xml.element("frame_rate", format!("{:.3}", media.frame_rate));
+        xml.element("codec", &media.video_codec);
+        xml.element("profile", &media.video_profile);
+        xml.element("compat", media.video_compat);
+        xml.element("level", &media.video_level);
         xml.close("video");
         xml.open("audio");
-        xml.element("codec", info.audio_codec);
-        xml.element("profile", info.audio_profile_name());
-        xml.element("channels", info.channels);
-        xml.element("sample_rate", info.sample_rate);
+        xml.element("codec", &media.audio_codec);
+        xml.element("profile", &media.audio_profile);
+        xml.element("channels", media.channels);
+        xml.element("sample_rate", media.sample_rate);
         xml.close("audio");
         xml.close("meta");
     }
-    xml.element("nclients", clients.len());
-    if publisher.is_some() {
+    xml.element("nclients", stream.clients.len());
+    if stream.media.is_some() {
         xml.element("publishing", "");
         xml.element("active", "");
     }
     xml.close("stream");
 }
 
-fn write_client(xml: &mut Xml, client: &Session, publisher: Option<u64>) {
+fn write_client(xml: &mut Xml, client: &ClientStatistics) {
     xml.open("client");
     xml.element("id", client.id);
-    xml.element("address", &client.peer.addr);
-    xml.element("remote_address", format!("{}:{}", client.peer.addr, client.peer.port));
-    xml.element("time", client.started.elapsed().as_millis());
-    xml.element("flashver", BStr::new(&client.identity.flash_ver));
-    if !client.identity.page_url.is_empty() {
-        xml.element("pageurl", BStr::new(&client.identity.page_url));
+    xml.element("address", &client.addr);
+    xml.element("remote_address", format!("{}:{}", client.addr, client.port));
+    xml.element("time", client.time);
+    xml.element("flashver", &client.flash_ver);
+    if !client.page_url.is_empty() {
+        xml.element("pageurl", &client.page_url);
     }
-    if !client.identity.swf_url.is_empty() {
-        xml.element("swfurl", BStr::new(&client.identity.swf_url));
+    if !client.swf_url.is_empty() {
+        xml.element("swfurl", &client.swf_url);
     }
-    xml.element("dropped", client.link.dropped_total.load(atomic::Ordering::Relaxed));
-    if let Some(why) = client.link.skip_reason() {
+    xml.element("dropped", client.dropped);
+    if let Some(why) = &client.dropped_reason {
         // Not in PingOS, which does not give the reason; present only if packets were skipped.
-        xml.element("dropped_reason", why.name());
+        xml.element("dropped_reason", why);
     }
-    if client.role == Role::Publisher {
+    if client.publishes {
         xml.element("publishing", "");
     }
-    if client.role == Role::Player || publisher == Some(client.id) {
+    if client.is_active {
         xml.element("active", "");
     }
     xml.close("client");
@@ -268,7 +252,7 @@ mod tests {
     #[test]
     fn peers_cannot_write_markup() {
         let mut xml = Xml::default();
-        xml.element("name", BStr::new(b"<a>&\"'\x01\xff\xef\xbf\xbe\xef\xbf\xbf\xf0\x9f\xbf\xbf"));
+        xml.element("name", bstr::BStr::new(b"<a>&\"'\x01\xff\xef\xbf\xbe\xef\xbf\xbf\xf0\x9f\xbf\xbf"));
         assert_eq!(xml.text, "<name>&lt;a&gt;&amp;&quot;&apos;?\u{fffd}??\u{1ffff}</name>");
         let mut xml = Xml::default();
         xml.element("active", "");

@@ -2,5 +2,6 @@
 
 pub mod conf;
 mod handler;
+pub mod statistics;
 
 pub use handler::StatHandler;

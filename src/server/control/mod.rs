@@ -12,11 +12,12 @@ use std::sync::Arc;
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 
 use self::protocol::{ControlAnswer, Request};
 use self::socket::{ControlSocket, ControlSocketError};
+use super::counterpart::CounterpartService;
 use super::parts::Parts;
 use crate::config::Config;
 use crate::config::path_setting::PathSetting;
@@ -66,6 +67,7 @@ pub fn check(config: &Config) -> Result<(), ControlSocketError> {
 /// Data for answering requests.
 struct ControlService {
     parts: Arc<Parts>,
+    counterpart: CounterpartService,
     orders: mpsc::Sender<Order>,
     /// Permits for orders that wait or are in progress.
     waiting: Semaphore,
@@ -74,7 +76,7 @@ struct ControlService {
 /// Answers on a control socket as long as the server runs. Requests that only read are answered here, others go through
 /// `orders`, one at a time.
 pub(super) async fn run(
-    parts: Arc<Parts>,
+    counterpart: CounterpartService,
     listener: std::os::unix::net::UnixListener,
     orders: mpsc::Sender<Order>,
 ) {
@@ -82,16 +84,20 @@ pub(super) async fn run(
         Ok(listener) => listener,
         Err(error) => return log::not_listening(&error),
     };
-    let service = Arc::new(ControlService { parts, orders, waiting: Semaphore::new(limits::CONTROL_ORDERS) });
+    let service = Arc::new(ControlService {
+        parts: counterpart.parts.clone(),
+        counterpart,
+        orders,
+        waiting: Semaphore::new(limits::CONTROL_ORDERS),
+    });
     let places = Arc::new(Semaphore::new(limits::CONTROL_CONNECTIONS));
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
                 let (service, place) = (service.clone(), places.clone().try_acquire_owned());
                 tokio::spawn(async move {
-                    let place = place.ok();
                     // The client may disconnect before the answer.
-                    let _ = service.serve(stream, place.is_some()).await;
+                    let _ = service.serve(stream, place.ok()).await;
                 });
             }
             Err(error) => {
@@ -103,23 +109,26 @@ pub(super) async fn run(
 }
 
 impl ControlService {
-    async fn serve(&self, mut stream: UnixStream, is_free: bool) -> io::Result<()> {
+    async fn serve(&self, mut stream: UnixStream, place: Option<OwnedSemaphorePermit>) -> io::Result<()> {
         let user = stream.peer_cred()?.uid();
         if user != 0 && user != nix::unistd::geteuid().as_raw() {
             log::stranger(user);
             return turn_away(stream, "only root and the server's own user may use the control socket").await;
         }
-        if !is_free {
+        let Some(place) = place else {
             return turn_away(stream, "too many commands at once").await;
-        }
+        };
         let (reader, mut writer) = stream.split();
         let mut reader = BufReader::new(reader);
-        loop {
+        let request = loop {
             let mut line = Vec::new();
             let mut bounded = (&mut reader).take(limits::CONTROL_REQUEST);
             let length = timeout(limits::CONTROL_IDLE, bounded.read_until(b'\n', &mut line)).await??;
             if length == 0 {
                 return Ok(());
+            }
+            if let Ok(request) = serde_json::from_slice(&line) {
+                break request;
             }
             let answer = match line.last() {
                 Some(b'\n') => match serde_json::from_slice(&line) {
@@ -132,7 +141,11 @@ impl ControlService {
                 }
             };
             tell(&mut writer, &answer).await?;
-        }
+        };
+        // Such a connection may last as long as the upgrade.
+        drop(place);
+        self.counterpart.answer(request, stream).await;
+        Ok(())
     }
 
     async fn answer(&self, request: Request) -> ControlAnswer {

@@ -21,6 +21,7 @@ use crate::module::relay::relays::Relays;
 use crate::module::relay::rtmp::{ConnectSettings, Upstream, check};
 use crate::net::read_pause::ReadPause;
 use crate::wire::MediaKind;
+use crate::wire::flv::FlvTag;
 use crate::wire::rtmp::client_session::{ClientEvent as UpstreamEvent, ClientPurpose};
 
 /// A running pull.
@@ -29,6 +30,7 @@ pub(super) struct RunningPull<'a> {
     pub(super) pulled: &'a PulledStream,
     pub(super) session: &'a Arc<Session>,
     pub(super) connect: Duration,
+    pub(super) feeder: Feeder,
     /// Set at the first media; until then a local publisher may take the stream.
     pub(super) ingest: Option<Ingest>,
     pub(super) started: Option<Instant>,
@@ -84,18 +86,24 @@ impl RunningPull<'_> {
         loop {
             let mut tags = Vec::new();
             let read = download.read(|tag| tags.push(tag)).await;
-            for tag in tags {
-                if relay_messages::is_control(tag.kind, &tag.payload) {
-                    self.take_relay_message(tag.kind, &tag.payload)?;
-                    continue;
-                }
-                self.ingest()?.media(tag.kind, tag.timestamp, tag.payload);
-            }
-            if let Some(ingest) = &mut self.ingest {
-                ingest.push(download.received());
-            }
+            self.take_tags(tags, download.received())?;
             read?;
         }
+    }
+
+    /// Passes on what was read at once. `received` is the number of bytes so far.
+    pub(super) fn take_tags(&mut self, tags: Vec<FlvTag>, received: u64) -> Result<(), RelayEnd> {
+        for tag in tags {
+            if relay_messages::is_control(tag.kind, &tag.payload) {
+                self.take_relay_message(tag.kind, &tag.payload)?;
+                continue;
+            }
+            self.ingest()?.media(tag.kind, tag.timestamp, tag.payload);
+        }
+        if let Some(ingest) = &mut self.ingest {
+            ingest.push(received);
+        }
+        Ok(())
     }
 
     /// Sets the values of `$relay_*`, unchanged by a line's further addresses.
@@ -131,7 +139,7 @@ impl RunningPull<'_> {
             let ingest = Ingest::start(
                 &self.relays.intake,
                 OnStream { view, session: self.session, stream },
-                Feeder::Relay,
+                self.feeder,
             )
             .map_err(|_| RelayEnd::Published)?;
             self.started = Some(Instant::now());

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use crate::media::extension::{Demand, OnStream};
 use crate::media::relay_target::RelayTarget;
-use crate::module::relay::pulled::{PlayerCounts, PulledStream, is_configured};
+use crate::module::relay::pulled::{PlayerCounts, PulledStream};
 use crate::module::relay::relays::Relays;
 use crate::notify;
 
@@ -52,7 +52,7 @@ impl PullUse {
         let mut demand = pulled.demand.lock();
         let arrival = demand.enter(session.id, session.clone(), standing);
         pulled.count(&demand);
-        let starts = demand.tend(is_configured(&pulled.view));
+        let starts = demand.tend(relays.bring(&pulled.view, stream.key()));
         drop(demand);
         if starts {
             start(relays, pulled);
@@ -88,18 +88,19 @@ impl Drop for PullUse {
     }
 }
 
-/// Starts pulls that a reload configures for streams with players.
-pub async fn follow_reloads(relays: Arc<Relays>) {
-    let mut changed = relays.store.watch();
+/// Starts pulls of streams with players that a reload configures, or that the other process of an upgrade publishes.
+pub async fn follow_changes(relays: Arc<Relays>) {
+    let (mut changed, mut published) = (relays.store.watch(), relays.counterpart.watch());
     loop {
         let died = relays.lifetime.deaths.follow();
         tokio::select! {
             more = changed.changed() => if more.is_err() { return },
+            more = published.changed() => if more.is_err() { return },
             () = died => {}
         }
         let streams: Vec<_> = relays.pulls.streams.lock().values().cloned().collect();
         for pulled in streams {
-            let starts = pulled.demand.lock().tend(is_configured(&pulled.view));
+            let starts = pulled.demand.lock().tend(relays.bring(&pulled.view, pulled.stream.key()));
             if starts {
                 start(&relays, &pulled);
             }
@@ -123,7 +124,7 @@ fn start(relays: &Arc<Relays>, pulled: &Arc<PulledStream>) {
             () = shutdown.cancelled() => {}
             () = pulled.run(&relays) => {}
         }
-        let starts = tended.end(!shutdown.is_cancelled());
+        let starts = tended.end(&relays, !shutdown.is_cancelled());
         alive.ended();
         if starts {
             start(&relays, &pulled);
@@ -140,9 +141,10 @@ struct TendedPull {
 impl TendedPull {
     /// Called at the end of the task. Returns whether another one must follow, for a player or a reload that arrived
     /// after its last check.
-    fn end(mut self, goes_on: bool) -> bool {
+    fn end(mut self, relays: &Relays, goes_on: bool) -> bool {
         self.ended = true;
-        self.pulled.demand.lock().untended(goes_on && is_configured(&self.pulled.view))
+        let PulledStream { view, stream, demand, .. } = &*self.pulled;
+        demand.lock().untended(goes_on && relays.bring(view, stream.key()))
     }
 }
 

@@ -1,5 +1,7 @@
 //! Messages to peers when the server stops.
 
+use std::sync::atomic::Ordering;
+
 use super::state::{Connected, RtmpConnection, StreamPart};
 use crate::wire::rtmp::server_session::Connect;
 
@@ -21,6 +23,9 @@ impl RtmpConnection {
     pub(crate) fn say_draining(&mut self) {
         self.farewell = true;
         if matches!(self.connected, Some(Connected { reconnects: true, .. })) {
+            if let Some(session) = self.session() {
+                session.asked_to_reconnect.store(true, Ordering::Relaxed);
+            }
             self.core.send_status(
                 0,
                 "status",

@@ -37,6 +37,9 @@ impl Publishing {
         stream_id: u32,
         entered: Box<AdmittedSession>,
     ) -> Result<Self, Box<AdmittedSession>> {
+        if !entered.may_publish() {
+            return Err(entered);
+        }
         let session = entered.session().clone();
         let publisher = OnStream { view: &view, session: &session, stream: entered.stream() };
         let Ok(ingest) = Ingest::start(intake, publisher, Feeder::Client) else {

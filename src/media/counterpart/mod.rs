@@ -1,0 +1,273 @@
+//! The other process of an upgrade, the counterpart: which of the two publishes a stream.
+//!
+//! Both processes accept connections on the same sockets, so a publisher and its players may reach different ones. Each
+//! publisher claims its stream before it begins. While the counterpart runs, it is asked first, so that a name has one
+//! publisher in both processes together. The relays of one process fetch what the other one publishes.
+//!
+//! ```text
+//! publisher here --Claim--> counterpart:  free -------------------------> Granted
+//!                                         published there --------------> Taken
+//!                                         claimed there at the same time: the older process's publisher wins
+//! ```
+
+pub mod message;
+pub mod stream;
+
+use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use parking_lot::Mutex;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::timeout;
+
+use self::message::{CounterpartMessage, KeyText};
+use super::session::{Reason, Session};
+use super::view::AppView;
+use crate::hub::stream_key::StreamKey;
+use crate::limits;
+
+/// Claims of this process and of its counterpart.
+#[derive(Default)]
+pub struct Counterpart {
+    state: Mutex<Claims>,
+    /// Number of changes of the counterpart's claims.
+    changes: watch::Sender<u64>,
+}
+
+#[derive(Default)]
+struct Claims {
+    own: HashMap<StreamKey, OwnClaim>,
+    link: Option<Link>,
+}
+
+/// Claim of a publisher of this process.
+struct OwnClaim {
+    view: AppView,
+    session: Arc<Session>,
+    /// Channel for the counterpart's answer; `None` if the claim is granted.
+    asked: Option<oneshot::Sender<bool>>,
+    /// Whether the counterpart's publisher gets the stream when this one has left.
+    is_awaited: bool,
+}
+
+/// An exchange with a counterpart.
+struct Link {
+    side: Side,
+    control: PathBuf,
+    outbox: mpsc::UnboundedSender<CounterpartMessage>,
+    /// Streams that the counterpart's publishers have claimed.
+    theirs: HashSet<StreamKey>,
+}
+
+/// Which of the two processes this one is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// The one being replaced. It wins where both claim a stream at the same time.
+    Older,
+    /// The one that takes over.
+    Newer,
+}
+
+/// A publisher's claim of its stream; released when dropped.
+pub struct StreamClaim {
+    counterpart: Arc<Counterpart>,
+    key: StreamKey,
+}
+
+/// A publisher of this process.
+pub struct Publisher {
+    /// Its application.
+    pub view: AppView,
+    /// Its session.
+    pub session: Arc<Session>,
+}
+
+impl Counterpart {
+    /// Claims a stream for a publisher; `None` if another publisher has it, in either process.
+    ///
+    /// A counterpart that gives no answer within [`limits::COUNTERPART_PATIENCE`] does not keep a publisher away.
+    pub async fn claim(self: &Arc<Self>, view: &AppView, session: &Arc<Session>) -> Option<StreamClaim> {
+        let key = session.key.clone();
+        let answer = {
+            let mut claims = self.state.lock();
+            let Claims { own, link } = &mut *claims;
+            if own.contains_key(&key) {
+                return None;
+            }
+            let (asked, answer) = match link {
+                Some(link) => {
+                    let (asked, answer) = oneshot::channel();
+                    let stream = KeyText::from(&key);
+                    link.tell(CounterpartMessage::Claim { stream, addr: session.peer.addr.clone() });
+                    (Some(asked), Some(answer))
+                }
+                None => (None, None),
+            };
+            let claim = OwnClaim { view: view.clone(), session: session.clone(), asked, is_awaited: false };
+            own.insert(key.clone(), claim);
+            answer
+        };
+        let claim = StreamClaim { counterpart: self.clone(), key };
+        let Some(answer) = answer else { return Some(claim) };
+        // Without an answer the counterpart has ended or hangs, and has no publisher that sends.
+        let is_granted = timeout(limits::COUNTERPART_PATIENCE, answer).await;
+        let is_granted = is_granted.map_or(true, |answered| answered.unwrap_or(true));
+        if let Some(own) = self.state.lock().own.get_mut(&claim.key) {
+            own.asked = None;
+        }
+        is_granted.then_some(claim)
+    }
+
+    /// The publisher of this process that has claimed a stream, or is about to.
+    pub fn publisher(&self, key: &StreamKey) -> Option<Publisher> {
+        let claims = self.state.lock();
+        let claim = claims.own.get(key)?;
+        Some(Publisher { view: claim.view.clone(), session: claim.session.clone() })
+    }
+
+    /// Whether a publisher of the counterpart has claimed the stream.
+    pub fn holds(&self, key: &StreamKey) -> bool {
+        self.state.lock().link.as_ref().is_some_and(|link| link.theirs.contains(key))
+    }
+
+    /// Waits until a publisher of the counterpart has claimed the stream.
+    pub async fn held(&self, key: &StreamKey) {
+        // The sender lives as long as `self`.
+        let _ = self.changes.subscribe().wait_for(|_| self.holds(key)).await;
+    }
+
+    /// Watches changes of the counterpart's claims.
+    pub fn watch(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    /// The counterpart's control socket.
+    pub fn control(&self) -> Option<PathBuf> {
+        self.state.lock().link.as_ref().map(|link| link.control.clone())
+    }
+
+    /// Begins the exchange with a counterpart that answers on `control`. Returns the messages to send to it; `None` if
+    /// there is a counterpart already.
+    pub fn attach(
+        &self,
+        side: Side,
+        control: PathBuf,
+    ) -> Option<mpsc::UnboundedReceiver<CounterpartMessage>> {
+        let mut claims = self.state.lock();
+        if claims.link.is_some() {
+            return None;
+        }
+        // Unbounded, but at most three messages per claim.
+        let (outbox, messages) = mpsc::unbounded_channel();
+        let link = Link { side, control, outbox, theirs: HashSet::new() };
+        claims.own.keys().for_each(|key| link.tell(CounterpartMessage::Holds { stream: key.into() }));
+        link.tell(CounterpartMessage::Ready);
+        claims.link = Some(link);
+        Some(messages)
+    }
+
+    /// Sends a message to the counterpart, if there is one.
+    pub fn tell(&self, message: CounterpartMessage) {
+        if let Some(link) = &self.state.lock().link {
+            link.tell(message);
+        }
+    }
+
+    /// The counterpart has ended, or its connection has.
+    pub fn detach(&self) {
+        let mut claims = self.state.lock();
+        claims.link = None;
+        for claim in claims.own.values_mut() {
+            claim.is_awaited = false;
+            // Its publisher has no rival any more.
+            if let Some(asked) = claim.asked.take() {
+                let _ = asked.send(true);
+            }
+        }
+        drop(claims);
+        self.changed();
+    }
+
+    /// Processes a message of the counterpart.
+    pub fn handle(&self, message: &CounterpartMessage) {
+        let mut claims = self.state.lock();
+        let Claims { own, link: Some(link) } = &mut *claims else { return };
+        match message {
+            CounterpartMessage::Ready | CounterpartMessage::Reopen => return,
+            CounterpartMessage::Holds { stream } => drop(link.theirs.insert(stream.into())),
+            CounterpartMessage::Claim { stream, addr } => {
+                let key = StreamKey::from(stream);
+                let wins = |claim: &&mut OwnClaim| claim.asked.is_none() || link.side == Side::Older;
+                if let Some(claim) = own.get_mut(&key).filter(wins) {
+                    if !claim.gives_way(addr) {
+                        link.tell(CounterpartMessage::Taken { stream: stream.clone() });
+                    }
+                    return;
+                }
+                link.theirs.insert(key);
+                link.tell(CounterpartMessage::Granted { stream: stream.clone() });
+            }
+            CounterpartMessage::Granted { stream } | CounterpartMessage::Taken { stream } => {
+                let claim = own.get_mut(&StreamKey::from(stream));
+                if let Some(asked) = claim.and_then(|claim| claim.asked.take()) {
+                    let _ = asked.send(matches!(message, CounterpartMessage::Granted { .. }));
+                }
+                return;
+            }
+            CounterpartMessage::Release { stream } => {
+                let key = StreamKey::from(stream);
+                if let Some(claim) = own.get_mut(&key) {
+                    claim.is_awaited = false;
+                }
+                link.theirs.remove(&key);
+            }
+        }
+        drop(claims);
+        self.changed();
+    }
+
+    fn changed(&self) {
+        self.changes.send_modify(|count| *count += 1);
+    }
+}
+
+impl OwnClaim {
+    /// Whether this publisher leaves for the one at `addr`: it was asked to reconnect, and that is what it does.
+    fn gives_way(&mut self, addr: &str) -> bool {
+        let reconnects =
+            self.session.asked_to_reconnect.load(Ordering::Relaxed) && self.session.peer.addr == addr;
+        if reconnects {
+            self.is_awaited = true;
+            self.session.close(Reason::NormalClose);
+        }
+        reconnects
+    }
+}
+
+impl Link {
+    fn tell(&self, message: CounterpartMessage) {
+        // Without a receiver the exchange is about to end.
+        let _ = self.outbox.send(message);
+    }
+}
+
+impl Drop for StreamClaim {
+    fn drop(&mut self) {
+        let mut claims = self.counterpart.state.lock();
+        let Some(own) = claims.own.remove(&self.key) else { return };
+        let Some(link) = &mut claims.link else { return };
+        let stream = KeyText::from(&self.key);
+        link.tell(CounterpartMessage::Release { stream: stream.clone() });
+        if own.is_awaited {
+            link.theirs.insert(self.key.clone());
+            link.tell(CounterpartMessage::Granted { stream });
+            drop(claims);
+            self.counterpart.changed();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

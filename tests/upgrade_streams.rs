@@ -1,0 +1,199 @@
+//! While the processes of an upgrade run side by side, they serve the streams of both.
+
+mod support;
+
+use bytes::Bytes;
+use pingosd::wire::amf0::AmfValue;
+use pingosd::wire::rtmp::client_session::{ClientEvent, ClientPurpose};
+use support::frame::{GOP, Tracks};
+use support::rtmp::{RtmpClient, settings};
+use support::server::Signal;
+use support::upgrade::{Successor, old_pid_file, start};
+use support::wait::{until, until_true};
+use support::{Conf, NotifyServer, Player, Publisher, Server, http};
+
+/// Starts the new process. New connections are its own from then on.
+fn upgrade(server: &Server) -> Successor {
+    server.signal(Signal::SIGUSR2);
+    let successor = Successor::of(server);
+    server.signal(Signal::SIGWINCH);
+    server.wait_log("accepting no more connections");
+    successor
+}
+
+/// Whether a publisher is refused because of another one.
+fn is_taken(server: &Server, name: &str) {
+    let mut client = RtmpClient::publish(server.rtmp, "live", name);
+    client.wait_status("NetStream.Publish.BadName");
+}
+
+fn web(more: &str) -> String {
+    format!(
+        "location /flv {{ flv_live {{rtmp_port}} app=live; }} location /ts {{ ts_live {{rtmp_port}} app=live; }}
+         location /hls {{ hls2_live {{rtmp_port}} app=live; }} {more}"
+    )
+}
+
+#[test]
+fn a_stream_of_the_old_process_is_found_by_players_of_the_new_one() {
+    let notify = NotifyServer::start();
+    let conf = Conf::live(
+        "cache_time 2s; hls2 on; hls2_fragment 200ms; mpegts_cache_time 2s; on_publish {url} stage=start,done; on_play {url};
+         on_pull {url}; on_stream {url}; idle_streams off;",
+    )
+    .var("url", notify.url("/"))
+    .http_server(&web(""));
+    let (mut server, _) = start(&conf);
+    let feed = Publisher::start(server.rtmp, "s").keep_sending();
+    let before = [Player::start(server.rtmp, "s"), Player::http(server.http, "/flv/s")];
+    before.iter().for_each(Player::wait_key);
+    let _successor = upgrade(&server);
+    let after = [Player::start(server.rtmp, "s"), Player::http(server.http, "/flv/s")];
+    let mut ts = http::Connection::open(server.http);
+    ts.send(b"GET /ts/s HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert_eq!(ts.head().status, 200);
+    let master = http::get(server.http, "/hls/s.m3u8").text();
+    let playlist = master.lines().find(|line| line.starts_with("http")).unwrap();
+    let playlist = &playlist[playlist.find("/hls").unwrap()..];
+    assert!(http::get(server.http, playlist).text().contains(".ts"));
+    after.iter().for_each(Player::wait_key);
+    let last = feed.next() + GOP;
+    until_true("more frames", || feed.next() > last);
+    before.iter().chain(&after).for_each(|player| player.assert_whole(Tracks::Both, last));
+    // Nobody was asked twice, nor for the relay between the processes.
+    let asked = |fits: &str| notify.requests_of(fits).len();
+    assert_eq!((asked("call=publish act=start"), asked("call=pull")), (1, 0));
+    assert_eq!(asked("call=play act=start"), 6);
+    feed.stop().leave();
+    before.iter().chain(&after).for_each(|player| drop(player.wait_end()));
+    notify.wait("call=publish act=done");
+    server.signal(Signal::SIGQUIT);
+    assert!(server.wait_exit().success());
+}
+
+#[test]
+fn a_name_has_one_publisher_in_both_processes() {
+    let (server, _) = start(&Conf::live("cache_time 2s;").with_flv());
+    let mut first = Publisher::start(server.rtmp, "s");
+    let old_player = Player::start(server.rtmp, "s");
+    let successor = upgrade(&server);
+    let new_player = Player::start(server.rtmp, "s");
+    is_taken(&server, "s");
+    // Those that are refused leave the stream as it is.
+    let last = first.send(2 * GOP);
+    old_player.assert_whole(Tracks::Both, last);
+    new_player.assert_whole(Tracks::Both, last);
+    // The publisher moves, and the players of both processes go on with it.
+    first.leave();
+    let mut second = until("the name is free", || {
+        let mut client = RtmpClient::publish(server.rtmp, "live", "s");
+        let answer = client.wait_event("an answer", |event| match event {
+            ClientEvent::Started => true,
+            ClientEvent::Status { level, .. } => &level[..] == b"error",
+            _ => false,
+        });
+        matches!(answer, ClientEvent::Started).then(|| Publisher::over(client, Tracks::Both))
+    });
+    second.skip_to(last + 1);
+    successor.wait_log(&server, "publishing 's'");
+    let last = second.send(2 * GOP);
+    new_player.assert_whole(Tracks::Both, last);
+    old_player.wait_frame(last);
+    // The old process accepts again: there, too, the name is taken.
+    server.signal(Signal::SIGHUP);
+    server.wait_log("accepting connections again");
+    for _ in 0..8 {
+        is_taken(&server, "s");
+    }
+    successor.signal(Signal::SIGTERM);
+    server.wait_log("new binary process has ended");
+    Publisher::start(server.rtmp, "s").leave();
+    old_player.wait_frame(last);
+}
+
+#[test]
+fn a_publisher_that_reconnects_when_asked_loses_no_player() {
+    let (mut server, _) = start(&Conf::live("idle_streams on;"));
+    let old = {
+        let purpose = ClientPurpose::Publish { name: Bytes::from_static(b"s") };
+        let mut settings = settings(server.rtmp, "live", purpose);
+        settings.extra.push((Bytes::from_static(b"capsEx"), AmfValue::Number(1.0)));
+        RtmpClient::open(server.rtmp, settings)
+    };
+    let mut old = Publisher::with(old, Tracks::Both);
+    let player = Player::start(server.rtmp, "s");
+    player.assert_whole(Tracks::Both, old.send(GOP));
+    server.signal(Signal::SIGUSR2);
+    let _successor = Successor::of(&server);
+    server.signal(Signal::SIGQUIT);
+    old.client.wait_status("NetConnection.Connect.ReconnectRequest");
+    // It connects anew before it leaves.
+    let mut new = Publisher::start(server.rtmp, "s");
+    new.skip_to(old.next());
+    let late = Player::start(server.rtmp, "s");
+    let last = new.send(2 * GOP);
+    player.wait_frame(last);
+    late.assert_whole(Tracks::Both, last);
+    drop(player);
+    assert!(server.wait_exit().success());
+}
+
+#[test]
+fn statistics_and_control_are_those_of_both() {
+    let conf = Conf::live("cache_time 2s;")
+        .http_server("location /stat { rtmp_stat all; } location /control { rtmp_control all; }");
+    let (mut server, _) = start(&conf);
+    let mut publisher = Publisher::start(server.rtmp, "s");
+    let old_players = [Player::start(server.rtmp, "s"), Player::start(server.rtmp, "t")];
+    publisher.send(GOP);
+    let port = server.http;
+    let value = |name: &str| -> u64 {
+        let text = http::get(port, "/stat").text();
+        let at = text.find(&format!("<{name}>")).unwrap() + name.len() + 2;
+        text[at..].split('<').next().unwrap().parse().unwrap()
+    };
+    until_true("its bytes are counted", || value("bytes_in") > 1000);
+    let (accepted, received) = (value("naccepted"), value("bytes_in"));
+    let successor = upgrade(&server);
+    let new_player = Player::start(server.rtmp, "s");
+    let last = publisher.send(GOP);
+    new_player.wait_frame(last);
+    let text = http::get(server.http, "/stat").text();
+    assert_eq!(text.matches("<stream>").count(), 2, "{text}");
+    let s = text.split("<stream>").find(|stream| stream.contains("<name>s</name>")).unwrap();
+    assert!(s.contains("<nclients>3</nclients>") && s.contains("<active/>"), "{s}");
+    assert_eq!(text.matches("<publishing/>").count(), 2, "the publisher and its stream: {text}");
+    assert!(value("naccepted") > accepted && value("bytes_in") > received);
+    let ids: std::collections::BTreeSet<&str> =
+        text.split("<id>").skip(1).map(|rest| rest.split('<').next().unwrap()).collect();
+    assert_eq!(ids.len(), 4, "no number is given twice: {text}");
+    // Dropped in both.
+    let dropped = http::get(server.http, "/control/drop/subscriber?srv=default&app=live&name=s").text();
+    assert_eq!(dropped, "2");
+    old_players[0].wait_end();
+    new_player.wait_end();
+    let before = (value("naccepted"), value("bytes_in"));
+    publisher.leave();
+    drop(old_players);
+    server.signal(Signal::SIGQUIT);
+    assert!(server.wait_exit().success());
+    until_true("the new process is alone", || !old_pid_file(&server).exists());
+    successor.wait_log(&server, "the other process of the upgrade has ended");
+    assert!(value("naccepted") > before.0 && value("bytes_in") >= before.1);
+}
+
+#[test]
+fn logs_of_both_are_reopened() {
+    let (server, _) = start(&Conf::live(""));
+    let successor = upgrade(&server);
+    let (log, moved) = (server.prefix().path().join("logs/error.log"), server.prefix().path().join("moved"));
+    std::fs::rename(&log, moved).unwrap();
+    successor.signal(Signal::SIGUSR1);
+    let of = |pid: i32| format!(" {pid}#");
+    until_true("both write to the new file", || {
+        let text = std::fs::read_to_string(&log).unwrap_or_default();
+        [server.pid(), successor.0]
+            .into_iter()
+            .all(|pid| text.lines().any(|line| line.contains(&of(pid)) && line.contains("reopening logs")))
+    });
+}
