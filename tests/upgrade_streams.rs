@@ -27,6 +27,13 @@ fn is_taken(server: &Server, name: &str) {
     client.wait_status("NetStream.Publish.BadName");
 }
 
+/// Media playlist of a new viewer.
+fn playlist(server: &Server) -> String {
+    let master = http::get(server.http, "/hls/s.m3u8").text();
+    let address = master.lines().find(|line| line.starts_with("http")).unwrap();
+    address[address.find("/hls").unwrap()..].to_owned()
+}
+
 fn web(more: &str) -> String {
     format!(
         "location /flv {{ flv_live {{rtmp_port}} app=live; }} location /ts {{ ts_live {{rtmp_port}} app=live; }}
@@ -38,7 +45,7 @@ fn web(more: &str) -> String {
 fn a_stream_of_the_old_process_is_found_by_players_of_the_new_one() {
     let notify = NotifyServer::start();
     let conf = Conf::live(
-        "cache_time 2s; hls2 on; hls2_fragment 200ms; mpegts_cache_time 2s; on_publish {url} stage=start,done; on_play {url};
+        "cache_time 2s; hls2 on; hls2_fragment 200ms; hls2_timeout 3s; mpegts_cache_time 2s; on_publish {url} stage=start,done; on_play {url};
          on_pull {url}; on_stream {url}; idle_streams off;",
     )
     .var("url", notify.url("/"))
@@ -47,15 +54,21 @@ fn a_stream_of_the_old_process_is_found_by_players_of_the_new_one() {
     let feed = Publisher::start(server.rtmp, "s").keep_sending();
     let before = [Player::start(server.rtmp, "s"), Player::http(server.http, "/flv/s")];
     before.iter().for_each(Player::wait_key);
+    let viewer = playlist(&server);
+    assert!(http::get(server.http, &viewer).text().contains(".ts"));
     let _successor = upgrade(&server);
     let after = [Player::start(server.rtmp, "s"), Player::http(server.http, "/flv/s")];
     let mut ts = http::Connection::open(server.http);
     ts.send(b"GET /ts/s HTTP/1.1\r\nHost: h\r\n\r\n");
     assert_eq!(ts.head().status, 200);
-    let master = http::get(server.http, "/hls/s.m3u8").text();
-    let playlist = master.lines().find(|line| line.starts_with("http")).unwrap();
-    let playlist = &playlist[playlist.find("/hls").unwrap()..];
-    assert!(http::get(server.http, playlist).text().contains(".ts"));
+    assert!(http::get(server.http, &playlist(&server)).text().contains(".ts"));
+    // A viewer that began in the old process goes on there, through the new one.
+    let text = http::get(server.http, &viewer).text();
+    let fragment = text.lines().rfind(|line| line.contains(".ts")).unwrap();
+    let sent = http::get(server.http, &format!("/hls/{fragment}"));
+    assert_eq!((sent.status(), sent.header("content-type")), (200, Some("video/mp2t")));
+    assert!(!sent.body.is_empty() && sent.body.len().is_multiple_of(188));
+    assert_eq!(http::get(server.http, "/hls/s-1.ts?session=other").status(), 404);
     after.iter().for_each(Player::wait_key);
     let last = feed.next() + GOP;
     until_true("more frames", || feed.next() > last);
@@ -63,7 +76,7 @@ fn a_stream_of_the_old_process_is_found_by_players_of_the_new_one() {
     // Nobody was asked twice, nor for the relay between the processes.
     let asked = |fits: &str| notify.requests_of(fits).len();
     assert_eq!((asked("call=publish act=start"), asked("call=pull")), (1, 0));
-    assert_eq!(asked("call=play act=start"), 6);
+    assert_eq!(asked("call=play act=start"), 7);
     feed.stop().leave();
     before.iter().chain(&after).for_each(|player| drop(player.wait_end()));
     notify.wait("call=publish act=done");
@@ -180,6 +193,39 @@ fn statistics_and_control_are_those_of_both() {
     until_true("the new process is alone", || !old_pid_file(&server).exists());
     successor.wait_log(&server, "the other process of the upgrade has ended");
     assert!(value("naccepted") > before.0 && value("bytes_in") >= before.1);
+}
+
+#[test]
+fn a_stream_event_lasts_as_long_as_either_process_has_sessions() {
+    let notify = NotifyServer::start();
+    let conf =
+        Conf::live("on_stream {url} stage=start,update,done update=200ms;").var("url", notify.url("/"));
+    let (mut server, _) = start(&conf);
+    let publisher = Publisher::start(server.rtmp, "s");
+    let brief = Player::start(server.rtmp, "brief");
+    notify.wait_count("call=stream act=start", 2);
+    let successor = upgrade(&server);
+    let player = Player::start(server.rtmp, "s");
+    successor.wait_log(&server, "playing 's'");
+    drop(brief);
+    notify.wait("call=stream act=done name=brief");
+    // The old process has no session of it any more, the new one continues the event.
+    publisher.leave();
+    server.wait_log("stopped publishing 's'");
+    server.signal(Signal::SIGQUIT);
+    assert!(server.wait_exit().success());
+    let updates = notify.requests_of("call=stream act=update name=s").len();
+    notify.wait_count("call=stream act=update name=s", updates + 2);
+    assert_eq!(notify.requests_of("call=stream act=done name=s").len(), 0);
+    drop(player);
+    notify.wait("call=stream act=done name=s");
+    successor.signal(Signal::SIGTERM);
+    until_true("it ends", || !support::process::is_running(successor.0));
+    for name in ["s", "brief"] {
+        for act in ["start", "done"] {
+            assert_eq!(notify.requests_of(&format!("call=stream act={act} name={name}")).len(), 1);
+        }
+    }
 }
 
 #[test]

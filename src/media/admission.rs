@@ -3,26 +3,26 @@
 //! The steps are the same for every protocol and in PingOS's order: the stream event is sent first, then the session's
 //! own `start`; access rules are checked after its answer.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use parking_lot::Mutex;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 
 use super::access::rule::AccessAction;
+use super::counterpart::message::{CounterpartMessage, EventMessage};
 use super::counterpart::{Counterpart, StreamClaim};
 use super::extension::{Demand, OnStream, PublishObserver, Running, SessionObserver, Source};
 use super::session::{Identity, ListedSession, Reason, Role, Session, Sessions};
+use super::stream_events::StreamEvents;
 use super::trails::Trails;
 use super::view::AppView;
-use crate::hub::registry::{StreamRegistry, StreamUse};
+use crate::hub::registry::{StreamKey, StreamRegistry, StreamUse};
 use crate::hub::stream::Stream;
 use crate::media::log;
 use crate::media::{access, live};
 use crate::notify;
 use crate::notify::ledger::CallDecision;
-use crate::notify::{CallbackAnswer, EventKind, Members, Notifier, SessionEvent};
+use crate::notify::{CallbackAnswer, EventKind, Notifier, SessionEvent};
 
 /// Admits sessions of all protocols.
 pub struct Admission {
@@ -57,6 +57,31 @@ impl Admission {
     /// Relay trails, and this server's streams on them.
     pub fn trails(&self) -> &Trails {
         &self.trails
+    }
+
+    /// Processes a message of the counterpart about a stream event.
+    pub fn handle(&self, message: &EventMessage) {
+        let key = StreamKey::from(message.stream());
+        match message {
+            EventMessage::Pass { stream } => {
+                let is_taken = self
+                    .registry
+                    .find(&key)
+                    .is_some_and(|stream| self.stream_events.resume(&self.callbacks, stream.id()));
+                let stream = stream.clone();
+                self.counterpart.tell(CounterpartMessage::Event(match is_taken {
+                    true => EventMessage::Taken { stream },
+                    false => EventMessage::Returned { stream },
+                }));
+            }
+            EventMessage::Taken { .. } => self.stream_events.taken(&key),
+            EventMessage::Returned { .. } => self.stream_events.returned(Some(&key)),
+        }
+    }
+
+    /// The counterpart has ended: it takes no event any more.
+    pub fn counterpart_left(&self) {
+        self.stream_events.returned(None);
     }
 
     /// Whether a session's own trail shows that it would feed its stream with itself through relays.
@@ -95,9 +120,10 @@ impl AdmittedSession {
         session.set_stream(stream_use.stream().clone());
         let mut order = None;
         if view.current().get::<notify::conf::Current>().on_stream.is_some() {
-            admission.stream_events.join(stream_use.stream().id(), session);
+            admission.stream_events.join(stream_use.stream().id(), view, session);
         }
-        if stream_use.is_first() {
+        // A stream that the other process of an upgrade uses has its event there.
+        if stream_use.is_first() && !admission.counterpart.enter(&session.key) {
             order = admission.stream_events.begin(&admission.callbacks, view, session, stream_use.stream());
         }
         let slot = match session.role {
@@ -238,88 +264,16 @@ impl Drop for AdmittedSession {
         self.observed.clear();
         let id = stream_use.stream().id();
         self.admission.stream_events.leave(id, &self.session);
-        let order = if stream_use.leave() { self.admission.stream_events.end(id) } else { None };
+        let order = if stream_use.leave() {
+            let counterpart = &self.admission.counterpart;
+            let goes_on = counterpart.leave(&self.session.key);
+            let pass = goes_on.then_some(|message| counterpart.tell(message));
+            self.admission.stream_events.end(id, &self.session.key, pass)
+        } else {
+            None
+        };
         if let Some(event) = self.event.take() {
             event.finish(order);
         }
-    }
-}
-
-/// Pending `stream` events, by stream number.
-#[derive(Default)]
-struct StreamEvents {
-    streams: Mutex<HashMap<u64, Streamed>>,
-}
-
-/// A stream whose application has a line for the event.
-#[derive(Default)]
-struct Streamed {
-    /// Sessions may enter before the event of the session that created the stream has begun.
-    members: Arc<Members>,
-    running: Option<StreamEvent>,
-}
-
-struct StreamEvent {
-    /// Dropping it ends the event.
-    _stop: oneshot::Sender<()>,
-    /// Resolves when `done` was answered.
-    done: oneshot::Receiver<()>,
-}
-
-impl StreamEvents {
-    /// Begins the event of a new stream. The result resolves when `start` was answered.
-    fn begin(
-        &self,
-        notifier: &Notifier,
-        view: &AppView,
-        session: &Arc<Session>,
-        stream: &Stream,
-    ) -> Option<oneshot::Receiver<()>> {
-        let mut event = SessionEvent::begin(notifier, view, EventKind::Stream, session, None)?;
-        let mut streams = self.streams.lock();
-        let streamed = streams.entry(stream.id()).or_default();
-        streamed.members.set_named(session.clone());
-        event.belongs_to(streamed.members.clone());
-        let (answered, order) = oneshot::channel();
-        let (stop, stopped) = oneshot::channel::<()>();
-        let (finished, done) = oneshot::channel();
-        let session = session.clone();
-        drop(notifier.spawn(async move {
-            let answer = event.answer().await;
-            let _ = answered.send(());
-            // Only a success starts updates. With the older names, a 4xx ends the session: `enforce=update`
-            // distinguishes `oclp_stream` from `on_stream`.
-            if answer.is_success() {
-                event.keep();
-            } else if event.hook().enforce.update && answer.is_client_error() {
-                event.decided(CallDecision::Refuse);
-                log::start_refused(&session, event.hook(), &answer);
-                session.close(Reason::NotifyRefused);
-            }
-            let _ = stopped.await;
-            if let Some(done) = event.finish(None) {
-                let _ = done.await;
-            }
-            let _ = finished.send(());
-        }));
-        streamed.running = Some(StreamEvent { _stop: stop, done });
-        Some(order)
-    }
-
-    /// Adds a session to the stream's event.
-    fn join(&self, stream: u64, session: &Arc<Session>) {
-        self.streams.lock().entry(stream).or_default().members.add(session.clone());
-    }
-
-    /// Removes a session.
-    fn leave(&self, stream: u64, session: &Session) {
-        if let Some(streamed) = self.streams.lock().get(&stream) {
-            streamed.members.remove(session);
-        }
-    }
-
-    /// Ends the event after the last session has left.
-    fn end(&self, stream: u64) -> Option<oneshot::Receiver<()>> {
-        self.streams.lock().remove(&stream)?.running.map(|event| event.done)
     }
 }

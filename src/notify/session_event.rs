@@ -62,29 +62,49 @@ impl SessionEvent {
         session: &Arc<impl Subject + 'static>,
         after: Option<oneshot::Receiver<()>>,
     ) -> Option<SessionEvent> {
+        let mut begun = SessionEvent::without_start(notifier, lines, line, session)?;
+        let sending = begun.sending(begun.hook.clone(), Stage::Start);
+        begun.start = Some(notifier.spawn(async move {
+            in_order(after).await;
+            sending.await
+        }));
+        Some(begun)
+    }
+
+    /// An event whose `start` another process has sent. Updates follow.
+    pub fn resume(
+        notifier: &Notifier,
+        lines: &(impl CallbackLines + Clone + 'static),
+        event: EventKind,
+        session: &Arc<impl Subject + 'static>,
+    ) -> Option<SessionEvent> {
+        let line = Arc::new(CallbackLine::new(event.into(), &lines.in_force())?);
+        SessionEvent::without_start(notifier, lines, &line, session)
+    }
+
+    fn without_start(
+        notifier: &Notifier,
+        lines: &(impl CallbackLines + Clone + 'static),
+        line: &Arc<CallbackLine>,
+        session: &Arc<impl Subject + 'static>,
+    ) -> Option<SessionEvent> {
         let in_force = lines.in_force();
         let event = line.index(&in_force)?.event;
         let hook = line.hook(&in_force)?;
-        let mut begun = SessionEvent {
+        Some(SessionEvent {
             notifier: notifier.clone(),
             event,
             lines: Arc::new(lines.clone()),
             session: session.clone(),
             members: None,
             line: line.clone(),
-            hook: hook.clone(),
+            hook,
             start: None,
             receipt: Receipt::default(),
             keeper: None,
             later: None,
             finished: false,
-        };
-        let sending = begun.sending(hook, Stage::Start);
-        begun.start = Some(notifier.spawn(async move {
-            in_order(after).await;
-            sending.await
-        }));
-        Some(begun)
+        })
     }
 
     /// Sends `start` again and waits for the answer, for example for further codec headers.

@@ -4,6 +4,7 @@
 //! connection carries the claims of publishers as long as both run; each stream, and each request for statistics or
 //! control, has its own connection.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -20,6 +21,7 @@ use crate::log::ErrorLog;
 use crate::media::counterpart::Side;
 use crate::media::counterpart::message::{CounterpartMessage, CounterpartRequest};
 use crate::media::counterpart::stream::StreamToCounterpart;
+use crate::module::hls2::{SessionId, ViewerAnswer, ViewerQuestion};
 use crate::net::socket::Socket;
 use crate::server::log;
 
@@ -69,6 +71,14 @@ impl CounterpartService {
                 let result = self.parts.control.carry_out_here(&section, &method, &query);
                 let Ok(line) = serde_json::to_vec(&result) else { return };
                 let _ = timeout(limits::CONTROL_IDLE, stream.write_all(&line)).await;
+            }
+            CounterpartRequest::Viewer { stream: key, session, addr, query, fragment } => {
+                let Some(session) = SessionId::parse(session.as_bytes()) else { return };
+                let key = StreamKey::from(&key);
+                let question =
+                    ViewerQuestion { stream: &key, session: &session, addr, query: &query, fragment };
+                let Some(answer) = self.parts.viewers.answer_known(&question).await else { return };
+                let _ = timeout(limits::CONTROL_PATIENCE, send_answer(&mut stream, answer)).await;
             }
             CounterpartRequest::Counted { counts } => {
                 if let Ok(counts) = counts.parse() {
@@ -129,6 +139,7 @@ impl CounterpartService {
                         Ok(()) => log::reopened(),
                         Err(error) => log::reopen_failed(&error),
                     }),
+                    Ok(CounterpartMessage::Event(message)) => self.parts.admission.handle(&message),
                     Ok(message) => {
                         counterpart.handle(&message);
                         if message == CounterpartMessage::Ready {
@@ -146,7 +157,23 @@ impl CounterpartService {
             () = receiving => {}
         }
         counterpart.detach();
+        self.parts.admission.counterpart_left();
         log::counterpart_left();
+    }
+}
+
+async fn send_answer(stream: &mut UnixStream, answer: ViewerAnswer) -> io::Result<()> {
+    stream.write_all(format!("{}\n", answer.status().as_str()).as_bytes()).await?;
+    match answer {
+        ViewerAnswer::Playlist(text) => stream.write_all(&text).await,
+        ViewerAnswer::Fragment(fragment, visit) => {
+            for chunk in &fragment.chunks {
+                stream.write_all(chunk).await?;
+                visit.sent(chunk.len());
+            }
+            Ok(())
+        }
+        ViewerAnswer::Refused(_) => Ok(()),
     }
 }
 

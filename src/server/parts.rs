@@ -81,10 +81,14 @@ pub(super) struct Parts {
     pub(super) relays: Arc<Relays>,
     /// The other process of an upgrade.
     pub(super) counterpart: Arc<Counterpart>,
+    /// Admission of sessions.
+    pub(super) admission: Arc<Admission>,
     /// Statistics of this process.
     pub(super) statistics: Arc<StatisticsSource>,
     /// Control requests to this process.
     pub(super) control: Arc<ControlSections>,
+    /// Viewers of HLS from memory.
+    pub(super) viewers: Arc<Viewers>,
     /// Worker threads.
     pub(super) workers: Arc<Workers>,
     /// Files being written: HLS playlists and recordings.
@@ -203,15 +207,17 @@ impl Parts {
             Arc::new(StatisticsSource { registry: registry.clone(), sessions: sessions.clone() });
         let control =
             Arc::new(ControlSections::new(sessions.clone(), [(ControlParts::RECORD, recordings as _)]));
+        let viewers = Arc::new(Viewers::new(secret()?, admission.clone(), feeds.clone(), lifetime.clone()));
         // The first handler that takes a location answers.
         let handlers: Vec<Box<dyn Handler>> = vec![
             Box::new(FlvHandler { admission: admission.clone() }),
             Box::new(TsHandler { admission: admission.clone(), feeds: feeds.clone() }),
             Box::new(Hls2Handler {
-                viewers: Arc::new(Viewers::new(secret()?, admission, feeds.clone(), lifetime.clone())),
+                viewers: viewers.clone(),
                 registry: registry.clone(),
                 feeds,
                 sessions: sessions.clone(),
+                counterpart: counterpart.clone(),
             }),
             Box::new(StatHandler {
                 store: store.clone(),
@@ -255,8 +261,10 @@ impl Parts {
             trails,
             relays,
             counterpart,
+            admission,
             statistics,
             control,
+            viewers,
             workers,
             places,
             execs,

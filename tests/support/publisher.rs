@@ -74,7 +74,12 @@ impl Publisher {
     }
 
     /// Sends a frame every few milliseconds until stopped.
-    pub fn keep_sending(mut self) -> Feed {
+    pub fn keep_sending(self) -> Feed {
+        self.keep_sending_every(Duration::from_millis(5))
+    }
+
+    /// Sends a frame at this interval until stopped.
+    pub fn keep_sending_every(mut self, interval: Duration) -> Feed {
         let stop = Arc::new(AtomicBool::new(false));
         let sent = Arc::new(AtomicU64::new(self.next));
         let (stopped, count) = (stop.clone(), sent.clone());
@@ -82,7 +87,7 @@ impl Publisher {
             while !stopped.load(Ordering::Relaxed) {
                 self.send(1);
                 count.store(self.next, Ordering::Relaxed);
-                thread::sleep(Duration::from_millis(5));
+                thread::sleep(interval);
             }
             self
         });
@@ -116,6 +121,12 @@ impl Feed {
     /// Ends the sending and gives the publisher back.
     #[track_caller]
     pub fn stop(mut self) -> Publisher {
+        self.stop_sending()
+    }
+
+    /// As [`Feed::stop`]; may be called once.
+    #[track_caller]
+    pub fn stop_sending(&mut self) -> Publisher {
         self.stop.store(true, Ordering::Relaxed);
         self.thread.take().unwrap().join().expect("the publisher could send all the time")
     }

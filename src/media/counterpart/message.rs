@@ -1,6 +1,7 @@
 //! What the two processes of an upgrade tell each other over their control sockets: one JSON object per line.
 
 use std::borrow::Cow;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, percent_encode};
@@ -34,6 +35,20 @@ pub enum CounterpartRequest {
         /// The query.
         query: Vec<u8>,
     },
+    /// A request of a viewer of HLS from memory, which both processes may receive. The answer is empty if the viewer is not
+    /// known; otherwise it consists of a line with the status and the body of the response.
+    Viewer {
+        /// Its stream.
+        stream: KeyText,
+        /// Its session.
+        session: String,
+        /// Its address.
+        addr: Option<IpAddr>,
+        /// Query of the request.
+        query: Vec<u8>,
+        /// Number of the fragment; `None` for a playlist.
+        fragment: Option<u64>,
+    },
     /// The sender ends and has counted this. There is no answer.
     Counted {
         /// [`CarriedCounts`](crate::media::listing::CarriedCounts) as text.
@@ -45,7 +60,7 @@ pub enum CounterpartRequest {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "message", rename_all = "snake_case")]
 pub enum CounterpartMessage {
-    /// At the beginning: a stream that the sender's publisher has claimed.
+    /// At the beginning, after all streams with sessions: a stream that the sender's publisher has claimed.
     Holds {
         /// The stream.
         stream: KeyText,
@@ -69,6 +84,18 @@ pub enum CounterpartMessage {
         /// The stream.
         stream: KeyText,
     },
+    /// The sender has the first session of a stream.
+    Enters {
+        /// The stream.
+        stream: KeyText,
+    },
+    /// The sender's last session of a stream has left.
+    Leaves {
+        /// The stream.
+        stream: KeyText,
+    },
+    /// About a `stream` event.
+    Event(EventMessage),
     /// Logs are reopened.
     Reopen,
     /// The sender's publisher has left, or no longer wants the stream.
@@ -76,6 +103,38 @@ pub enum CounterpartMessage {
         /// The stream.
         stream: KeyText,
     },
+}
+
+/// Message about a `stream` event, which lasts as long as the stream has sessions in either process.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum EventMessage {
+    /// The sender's last session has left; the receiver, which uses the stream, is asked to continue the event.
+    Pass {
+        /// The stream.
+        stream: KeyText,
+    },
+    /// The receiver of [`EventMessage::Pass`] continues the event.
+    Taken {
+        /// The stream.
+        stream: KeyText,
+    },
+    /// The receiver of [`EventMessage::Pass`] has no session of the stream any more.
+    Returned {
+        /// The stream.
+        stream: KeyText,
+    },
+}
+
+impl EventMessage {
+    /// The stream.
+    pub fn stream(&self) -> &KeyText {
+        match self {
+            EventMessage::Pass { stream }
+            | EventMessage::Taken { stream }
+            | EventMessage::Returned { stream } => stream,
+        }
+    }
 }
 
 /// A [`StreamKey`] as text: its parts, percent-encoded.

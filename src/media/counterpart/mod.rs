@@ -39,6 +39,9 @@ pub struct Counterpart {
 #[derive(Default)]
 struct Claims {
     own: HashMap<StreamKey, OwnClaim>,
+    /// Streams with sessions of this process. A stream that ends overlaps the next one of its name for a moment; this is
+    /// the number of them.
+    used: HashMap<StreamKey, usize>,
     link: Option<Link>,
 }
 
@@ -59,6 +62,8 @@ struct Link {
     outbox: mpsc::UnboundedSender<CounterpartMessage>,
     /// Streams that the counterpart's publishers have claimed.
     theirs: HashSet<StreamKey>,
+    /// Streams with sessions of the counterpart.
+    used: HashSet<StreamKey>,
 }
 
 /// Which of the two processes this one is.
@@ -92,7 +97,7 @@ impl Counterpart {
         let key = session.key.clone();
         let answer = {
             let mut claims = self.state.lock();
-            let Claims { own, link } = &mut *claims;
+            let Claims { own, link, .. } = &mut *claims;
             if own.contains_key(&key) {
                 return None;
             }
@@ -120,6 +125,33 @@ impl Counterpart {
         is_granted.then_some(claim)
     }
 
+    /// A stream has its first session in this process. Returns whether the counterpart has sessions of it.
+    pub fn enter(&self, key: &StreamKey) -> bool {
+        let mut claims = self.state.lock();
+        *claims.used.entry(key.clone()).or_default() += 1;
+        let Some(link) = &claims.link else { return false };
+        link.tell(CounterpartMessage::Enters { stream: key.into() });
+        link.used.contains(key)
+    }
+
+    /// The last session of a stream in this process has left. Returns whether the counterpart has sessions of it.
+    pub fn leave(&self, key: &StreamKey) -> bool {
+        let mut claims = self.state.lock();
+        let Claims { used, link, .. } = &mut *claims;
+        let left = used.get_mut(key).map_or(0, |count| {
+            *count -= 1;
+            *count
+        });
+        if left == 0 {
+            used.remove(key);
+        }
+        let Some(link) = link else { return false };
+        if left == 0 {
+            link.tell(CounterpartMessage::Leaves { stream: key.into() });
+        }
+        link.used.contains(key)
+    }
+
     /// The publisher of this process that has claimed a stream, or is about to.
     pub fn publisher(&self, key: &StreamKey) -> Option<Publisher> {
         let claims = self.state.lock();
@@ -134,8 +166,11 @@ impl Counterpart {
 
     /// Waits until a publisher of the counterpart has claimed the stream.
     pub async fn held(&self, key: &StreamKey) {
-        // The sender lives as long as `self`.
-        let _ = self.changes.subscribe().wait_for(|_| self.holds(key)).await;
+        let mut changes = self.changes.subscribe();
+        while !self.holds(key) {
+            // The sender lives as long as `self`.
+            let _ = changes.changed().await;
+        }
     }
 
     /// Watches changes of the counterpart's claims.
@@ -159,9 +194,10 @@ impl Counterpart {
         if claims.link.is_some() {
             return None;
         }
-        // Unbounded, but at most three messages per claim.
+        // Unbounded, but a session causes a handful of messages.
         let (outbox, messages) = mpsc::unbounded_channel();
-        let link = Link { side, control, outbox, theirs: HashSet::new() };
+        let link = Link { side, control, outbox, theirs: HashSet::new(), used: HashSet::new() };
+        claims.used.keys().for_each(|key| link.tell(CounterpartMessage::Enters { stream: key.into() }));
         claims.own.keys().for_each(|key| link.tell(CounterpartMessage::Holds { stream: key.into() }));
         link.tell(CounterpartMessage::Ready);
         claims.link = Some(link);
@@ -193,9 +229,17 @@ impl Counterpart {
     /// Processes a message of the counterpart.
     pub fn handle(&self, message: &CounterpartMessage) {
         let mut claims = self.state.lock();
-        let Claims { own, link: Some(link) } = &mut *claims else { return };
+        let Claims { own, link: Some(link), .. } = &mut *claims else { return };
         match message {
-            CounterpartMessage::Ready | CounterpartMessage::Reopen => return,
+            CounterpartMessage::Ready | CounterpartMessage::Reopen | CounterpartMessage::Event(_) => return,
+            CounterpartMessage::Enters { stream } => {
+                link.used.insert(stream.into());
+                return;
+            }
+            CounterpartMessage::Leaves { stream } => {
+                link.used.remove(&stream.into());
+                return;
+            }
             CounterpartMessage::Holds { stream } => drop(link.theirs.insert(stream.into())),
             CounterpartMessage::Claim { stream, addr } => {
                 let key = StreamKey::from(stream);

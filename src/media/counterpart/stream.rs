@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -43,15 +44,15 @@ impl Counterpart {
     }
 
     /// Sends a request to the counterpart and returns its whole answer; `None` if there is no counterpart, or it does
-    /// not answer within [`limits::COUNTERPART_PATIENCE`].
-    pub async fn answer(&self, request: &CounterpartRequest) -> Option<Vec<u8>> {
+    /// not answer within `patience`.
+    pub async fn answer(&self, request: &CounterpartRequest, patience: Duration) -> Option<Vec<u8>> {
         let answered = async {
             let mut answer = Vec::new();
             let socket = self.ask(request).await?;
             socket.take(limits::CONTROL_ANSWER).read_to_end(&mut answer).await?;
             io::Result::Ok(answer)
         };
-        timeout(limits::COUNTERPART_PATIENCE, answered).await.ok()?.ok()
+        timeout(patience, answered).await.ok()?.ok()
     }
 
     /// Connects to the counterpart and sends a request.
@@ -75,13 +76,14 @@ impl StreamToCounterpart {
         let StreamToCounterpart { publisher: Publisher { view, session: publisher }, stream, session } = self;
         let (socket, link) = (Arc::new(socket), Arc::<PlayerLink>::default());
         let mut phase = stream.watch();
-        // The counterpart has asked as soon as it was told of the claim, so that it misses nothing.
-        let published = phase.wait_for(|_| stream.publisher() == Some(publisher.id));
-        let Ok(Ok(epoch)) =
-            timeout(limits::COUNTERPART_PATIENCE, published).await.map(|found| found.map(|p| p.epoch))
-        else {
-            return;
+        // The counterpart asks as soon as it is told of the claim, so that it misses nothing.
+        let published = async {
+            while stream.publisher() != Some(publisher.id) {
+                phase.changed().await.ok()?;
+            }
+            Some(phase.borrow_and_update().epoch)
         };
+        let Ok(Some(epoch)) = timeout(limits::COUNTERPART_PATIENCE, published).await else { return };
         let mut lead = BytesMut::new();
         flv::write_header(&mut lead, true, true);
         worker.delivery.join(Join {

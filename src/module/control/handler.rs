@@ -16,6 +16,7 @@ use super::log;
 use crate::http::exchange::Exchange;
 use crate::http::exchange::{Answer, Handler, Methods};
 use crate::http::reply::{Body, full, plain};
+use crate::limits;
 use crate::media::control::{ControlResult, ControlSection};
 use crate::media::counterpart::Counterpart;
 use crate::media::counterpart::message::CounterpartRequest;
@@ -73,7 +74,7 @@ impl ControlHandler {
             method: method.to_vec(),
             query: exchange.query().to_vec(),
         };
-        if let Some(answer) = self.counterpart.answer(&request).await
+        if let Some(answer) = self.counterpart.answer(&request, limits::COUNTERPART_PATIENCE).await
             && let Ok(there) = serde_json::from_slice::<ControlResult>(&answer)
         {
             result = section.combine(result, there);

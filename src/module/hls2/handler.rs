@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use bstr::ByteSlice;
 use bytes::Bytes;
@@ -16,7 +16,8 @@ use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use super::conf::{Conf, Current};
 use super::live::Hls2Live;
 use super::{
-    Fragment, Fragments, HlsRequest, MasterRequest, SessionId, ViewerRefusal, ViewerRequest, Viewers, log,
+    Fragment, Fragments, HlsRequest, MasterRequest, SessionId, ViewerAnswer, ViewerQuestion, ViewerRequest,
+    Viewers, log,
 };
 use crate::http::cors;
 use crate::http::exchange::Exchange;
@@ -24,6 +25,9 @@ use crate::http::exchange::{Answer, Handler, Methods};
 use crate::http::origin::{IdentityOverrides, PathParts, RequestedStream};
 use crate::http::reply::{Body, full, plain};
 use crate::hub::registry::StreamRegistry;
+use crate::limits;
+use crate::media::counterpart::Counterpart;
+use crate::media::counterpart::message::CounterpartRequest;
 use crate::media::mpegts::Feeds;
 use crate::media::segments::Presentation;
 use crate::media::session::{Protocol, Sessions};
@@ -42,6 +46,8 @@ pub struct Hls2Handler {
     pub feeds: Arc<Feeds>,
     /// All sessions.
     pub sessions: Arc<Sessions>,
+    /// The other process of an upgrade.
+    pub counterpart: Arc<Counterpart>,
 }
 
 impl Handler for Hls2Handler {
@@ -74,9 +80,68 @@ impl Hls2Handler {
         else {
             return plain(StatusCode::NOT_FOUND);
         };
-        match fragment {
-            Some(id) => self.send_fragment(exchange, &origin, &session, id).await,
-            None => self.send_playlist(exchange, live, &origin, session, name).await,
+        let key = origin.key();
+        let question = ViewerQuestion {
+            stream: &key,
+            session: &session,
+            addr: exchange.peer().ip,
+            query: exchange.query(),
+            fragment,
+        };
+        if let Some(answer) = self.viewers.answer_known(&question).await {
+            return respond(exchange, answer);
+        }
+        if let Some(response) = self.answer_there(exchange, &question).await {
+            return response;
+        }
+        if fragment.is_some() {
+            return plain(StatusCode::NOT_FOUND);
+        }
+        if !origin.view.held().get::<Conf>().hls2 {
+            log::switched_off(exchange.id(), &key.app);
+            return plain(StatusCode::NOT_FOUND);
+        }
+        let entering =
+            self.viewers.visit_or_enter(&origin.view, session.clone(), &key, question.addr, || {
+                let overrides = IdentityOverrides {
+                    flash_ver: live.flashver.as_ref(),
+                    swf_url: live.swf_url.as_ref(),
+                    tc_url: live.tc_url.as_ref(),
+                    page_url: live.page_url.as_ref(),
+                };
+                origin.session(exchange, self.sessions.next_session_id(), Protocol::Hls2, &overrides)
+            });
+        match entering {
+            Some(visit) => respond(exchange, ViewerAnswer::to(visit, &question).await),
+            None => plain(StatusCode::SERVICE_UNAVAILABLE),
+        }
+    }
+
+    /// The response to a viewer that the other process of an upgrade knows. It goes on as it began there.
+    async fn answer_there(
+        &self,
+        exchange: &Exchange<'_>,
+        question: &ViewerQuestion<'_>,
+    ) -> Option<Response<Body>> {
+        let request = CounterpartRequest::Viewer {
+            stream: question.stream.into(),
+            session: question.session.as_str().to_owned(),
+            addr: question.addr,
+            query: question.query.to_vec(),
+            fragment: question.fragment,
+        };
+        let answer = self.counterpart.answer(&request, limits::CONTROL_PATIENCE).await?;
+        let (head, body) = answer.split_once_str("\n")?;
+        match StatusCode::from_bytes(head).ok()? {
+            StatusCode::OK => {
+                let body = full(Bytes::copy_from_slice(body));
+                Some(ok(
+                    exchange,
+                    if question.fragment.is_some() { FRAGMENT_TYPE } else { PLAYLIST_TYPE },
+                    body,
+                ))
+            }
+            status => Some(plain(status)),
         }
     }
 
@@ -99,80 +164,15 @@ impl Hls2Handler {
         let fragments = self.feeds.find(&stream)?.find_companion::<Fragments>()?;
         fragments.presentation(&stream.info())
     }
-
-    async fn send_playlist(
-        &self,
-        exchange: &Exchange<'_>,
-        live: &Hls2Live,
-        origin: &RequestedStream,
-        session: SessionId,
-        name: &[u8],
-    ) -> Response<Body> {
-        let (key, addr) = (origin.key(), exchange.peer().ip);
-        // An existing session continues as it began, whatever has become of its application.
-        let visit = match self.viewers.visit(&key, &session, addr) {
-            Some(visit) => visit,
-            None if !origin.view.held().get::<Conf>().hls2 => {
-                log::switched_off(exchange.id(), &key.app);
-                return plain(StatusCode::NOT_FOUND);
-            }
-            None => {
-                let entering = self.viewers.visit_or_enter(&origin.view, session, &key, addr, || {
-                    let overrides = IdentityOverrides {
-                        flash_ver: live.flashver.as_ref(),
-                        swf_url: live.swf_url.as_ref(),
-                        tc_url: live.tc_url.as_ref(),
-                        page_url: live.page_url.as_ref(),
-                    };
-                    origin.session(exchange, self.sessions.next_session_id(), Protocol::Hls2, &overrides)
-                });
-                let Some(visit) = entering else { return plain(StatusCode::SERVICE_UNAVAILABLE) };
-                visit
-            }
-        };
-        if !visit.allows(exchange.query()) {
-            return plain(StatusCode::FORBIDDEN);
-        }
-        let conf = visit.conf().clone();
-        let base_url = conf.base_url.0.to_str_lossy();
-        let made = visit.playlist(name, &base_url);
-        // A request for a stream that does not appear is not kept forever; PingOS never answers it.
-        match tokio::time::timeout(Duration::from_millis(conf.timeout_ms()), made).await {
-            Ok(Ok(text)) => {
-                visit.sent(text.len());
-                ok(exchange, PLAYLIST_TYPE, full(text.into()))
-            }
-            Ok(Err(denied)) => plain(status(denied)),
-            Err(_) => plain(StatusCode::NOT_FOUND),
-        }
-    }
-
-    async fn send_fragment(
-        &self,
-        exchange: &Exchange<'_>,
-        origin: &RequestedStream,
-        session: &SessionId,
-        id: u64,
-    ) -> Response<Body> {
-        let Some(visit) = self.viewers.visit(&origin.key(), session, exchange.peer().ip) else {
-            return plain(StatusCode::NOT_FOUND);
-        };
-        let fragments = match visit.admitted().await {
-            Ok(fragments) => fragments,
-            Err(denied) => return plain(status(denied)),
-        };
-        match fragments.fragment(id) {
-            Some(fragment) => ok(exchange, FRAGMENT_TYPE, FragmentBody::new(&fragment, visit).boxed_unsync()),
-            None => plain(StatusCode::NOT_FOUND),
-        }
-    }
 }
 
-fn status(denied: ViewerRefusal) -> StatusCode {
-    match denied {
-        ViewerRefusal::Forbidden => StatusCode::FORBIDDEN,
-        ViewerRefusal::NoStream => StatusCode::NOT_FOUND,
-        ViewerRefusal::Over => StatusCode::GONE,
+fn respond(exchange: &Exchange<'_>, answer: ViewerAnswer) -> Response<Body> {
+    match answer {
+        ViewerAnswer::Playlist(text) => ok(exchange, PLAYLIST_TYPE, full(text)),
+        ViewerAnswer::Fragment(fragment, visit) => {
+            ok(exchange, FRAGMENT_TYPE, FragmentBody::new(&fragment, visit).boxed_unsync())
+        }
+        ViewerAnswer::Refused(status) => plain(status),
     }
 }
 

@@ -13,6 +13,7 @@
 //! [`Viewer`] stands for it from its first request for a media playlist until it has asked for nothing during
 //! `hls2_timeout`; callbacks see one session that lasts as long.
 
+mod answer;
 pub mod conf;
 mod fragments;
 mod handler;
@@ -24,6 +25,7 @@ mod target;
 mod viewer;
 mod window;
 
+pub use answer::{ViewerAnswer, ViewerQuestion};
 pub use master::MasterRequest;
 pub use session::{SessionId, SessionIds, ViewerSession};
 pub use target::HlsRequest;

@@ -69,7 +69,7 @@ impl PulledStream {
             match outcome {
                 // A permanent pull does not give up; other players of the stream continue to wait.
                 AttemptOutcome::Refused if standing.is_some() => {
-                    self.pause(relays, &mut backoff, &mut phase).await
+                    self.pause(relays, &mut backoff, &mut phase).await;
                 }
                 AttemptOutcome::Worked => backoff.reset(),
                 AttemptOutcome::Unwanted | AttemptOutcome::Refused => {

@@ -20,6 +20,7 @@ use crate::config::watch::Fingerprint;
 use crate::http::exchange::Exchange;
 use crate::http::exchange::{Answer, Handler, Methods};
 use crate::http::reply::{Body, full, plain};
+use crate::limits;
 use crate::media::counterpart::Counterpart;
 use crate::media::counterpart::message::CounterpartRequest;
 use crate::media::session::Traffic;
@@ -56,7 +57,8 @@ impl StatHandler {
     /// Renders the current statistics.
     async fn respond(&self, document: &Document) -> Response<Body> {
         let found = self.conf_files.glance(self.store.generation()).await;
-        let there = self.counterpart.answer(&CounterpartRequest::Statistics).await;
+        let there =
+            self.counterpart.answer(&CounterpartRequest::Statistics, limits::COUNTERPART_PATIENCE).await;
         let (service, document) = (self.clone(), document.clone());
         let work = tokio::task::spawn_blocking(move || {
             let mut statistics = service.source.whole();
