@@ -430,6 +430,19 @@ pub const RECORD_BUFFER: usize = 16 * 1024 * 1024;
 /// Maximum number of connections to the control socket; users and scripts of one machine use it.
 pub const CONTROL_CONNECTIONS: usize = 8;
 
+/// Interval at which files that are too old or too many are looked for (`record_keep` and its siblings).
+pub const KEEP_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Time without a modification after which a file may be removed for being old. Another process may still be writing a
+/// younger one.
+pub const KEEP_QUIET: Duration = Duration::from_secs(10);
+
+/// Maximum number of files of one directory that are looked at.
+pub const KEEP_FILES: usize = 200_000;
+
+/// Levels of directories below the application's one in which recordings are looked for. A stream name may have slashes.
+pub const KEEP_DEPTH: usize = 16;
+
 /// Maximum size of a message between the two processes of an upgrade, in bytes: it contains the names of a stream, each
 /// byte of which may take three.
 pub const COUNTERPART_MESSAGE: u64 = 1 << 20;

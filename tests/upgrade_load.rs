@@ -147,10 +147,10 @@ fn three_upgrades_under_load_lose_nothing() {
         }
         every_stream_is_found(&server);
         // Those of the old process go on with the publisher in the new one.
-        for (stream, feed) in feeds.iter().enumerate() {
-            let last = feed.next() + GOP;
+        let lasts: Vec<u64> = feeds.iter().map(|feed| feed.next() + GOP).collect();
+        for ((feed, last), audience) in feeds.iter().zip(lasts).zip(&audience) {
             until_true("more frames", || feed.next() > last);
-            audience[stream].has_all(last);
+            audience.has_all(last);
         }
         for Audience { players, ts } in audience {
             drop(players);

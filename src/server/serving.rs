@@ -18,7 +18,11 @@ use super::{core, counterpart, log};
 use crate::limits;
 use crate::log::ErrorLog;
 use crate::media::counterpart::message::CounterpartMessage;
+use crate::media::files::retention::{self, Retained};
 use crate::media::workers::{Death, Workers};
+use crate::module::hls::HlsRecordings;
+use crate::module::live_record::TsRecordings;
+use crate::module::record::FlvRecordings;
 use crate::module::relay::static_pulls::StaticPulls;
 use crate::module::{dynamic, hls, relay};
 use crate::net::listener::Listeners;
@@ -84,6 +88,12 @@ impl Server {
         let Parts { store, places, relays, lifetime, .. } = &*self.parts;
         let (swept, taken) = (store.clone(), places.clone());
         keep("the sweeper of HLS files", move || hls::sweeper::run(swept.clone(), taken.clone()));
+        let (store_kept, taken) = (store.clone(), places.clone());
+        let kinds: Arc<[Arc<dyn Retained>]> =
+            Arc::new([Arc::new(FlvRecordings), Arc::new(TsRecordings), Arc::new(HlsRecordings)]);
+        keep("the removal of old files", move || {
+            retention::run(store_kept.clone(), taken.clone(), kinds.clone())
+        });
         let followed = relays.clone();
         keep("looking after pulls", move || relay::pull::follow_changes(followed.clone()));
         let (store, relays, lifetime) = (store.clone(), relays.clone(), lifetime.clone());

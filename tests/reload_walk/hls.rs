@@ -180,6 +180,9 @@ pub const CASES: &[Case] = &[
             })
         }
     ),
+    case!("hls_keep", "hls_type event;", "hls_type event; hls_keep age=1d;", |walk| {
+        crate::record::removes(dir(walk).join("past-0.ts"))
+    }),
     case!(
         "hls_variant",
         "hls_fragment 1s; hls_variant _a BANDWIDTH=1;",

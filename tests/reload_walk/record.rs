@@ -140,6 +140,12 @@ pub const CASES: &[Case] = &[
             })
         }
     ),
+    case!(
+        "record_keep",
+        "record_suffix .{app}.flv;",
+        "record_suffix .{app}.flv; record_keep age=1d;",
+        |walk| { removes(rec(walk).join(format!("old.{}.flv", walk.app))) }
+    ),
     Case {
         row: "live record/live_record",
         place: Place::Application,
@@ -206,6 +212,16 @@ pub const CASES: &[Case] = &[
         after: "live_record on; live_record_min_fragment 100s; live_record_max_fragment 700ms; live_record_path {dir}/ts/{app};",
         look: |walk| has_entries(walk),
     },
+    Case {
+        row: "live record/live_record_keep",
+        place: Place::Application,
+        before: "live_record on; live_record_path {dir}/ts/{app};",
+        after: "live_record on; live_record_path {dir}/ts/{app}; live_record_keep age=1d;",
+        look: |walk| {
+            let root = walk.server.prefix().path().join("ts").join(&walk.app);
+            removes(root.join("default").join(&walk.app).join("s/20010101/s_978307200.ts"))
+        },
+    },
 ];
 
 fn rec(walk: &Walk<'_>) -> PathBuf {
@@ -218,6 +234,16 @@ fn recording(walk: &Walk<'_>) -> Publisher {
     publisher.send(20);
     wait_file(&rec(walk), walk, ".flv");
     publisher
+}
+
+/// A file of the past stays until the reload, and goes then.
+pub fn removes<'w>(path: PathBuf) -> After<'w> {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let file = fs::File::create(&path).unwrap();
+    file.set_modified(std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(978_307_200))
+        .unwrap();
+    drop(file);
+    Box::new(move || until_true("the old file has gone", || !path.exists()))
 }
 
 /// Files below a directory with this in their names.

@@ -6,6 +6,7 @@ use std::path::Path;
 use tracing::{error, info, warn};
 
 use crate::hub::stream::Stream;
+use crate::limits;
 use crate::log::shown::Shown;
 use crate::media::session::Session;
 use crate::notify::CallbackAnswer;
@@ -33,6 +34,25 @@ pub fn failed(stream: &Stream, call: &str, path: &Path, error: &io::Error) {
 /// The disk is too slow for recorders.
 pub fn too_slow(stream: &Stream, lost: u64) {
     warn!("record: disk too slow: {lost} packets of '{}' were not recorded", Shown::new(&stream.key().name));
+}
+
+/// An old file was removed.
+pub fn removed(directive: &str, path: &Path) {
+    info!(target: "notice", "{directive}: removed \"{}\"", Shown::path(path));
+}
+
+/// An old file could not be removed.
+pub fn not_removed(directive: &str, path: &Path, error: &io::Error) {
+    error!("{directive}: unlink() \"{}\" failed ({error})", Shown::path(path));
+}
+
+/// A directory has more files than are looked at.
+pub fn too_many_files(directive: &str, path: &Path) {
+    warn!(
+        "{directive}: more than {} files in \"{}\", the others are not looked at",
+        limits::KEEP_FILES,
+        Shown::path(path)
+    );
 }
 
 /// The answer to an enforced update ends a recording.

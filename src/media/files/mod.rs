@@ -1,7 +1,9 @@
 //! Output files: names, exclusive writers, errors and retries.
 
 pub mod claims;
+pub mod keep;
 pub mod log;
+pub mod retention;
 mod retry;
 mod stream_name;
 

@@ -7,6 +7,7 @@ use crate::directive::table::directives;
 use crate::directive::{
     Args, Arity, Evaluation, Flag, Msec, MsecFrom, Num, OwnAll, RawPath, Size, Text, Value,
 };
+use crate::media::files::keep::Keep;
 use crate::media::segments::{CutRule, Slicing};
 use crate::syntax::Problem;
 
@@ -61,6 +62,13 @@ directives! {
             "hls_fragments_per_key" => fragments_per_key: Num = "0", in RTMP_ALL;
         }
     }
+    live as Current {
+        /// Removes HLS files that are older than age=, and the oldest ones while all files in `hls_path` together exceed
+        /// size=; what is being written or read stays. Files of a stream that is no longer published go together. It
+        /// is meant for `hls_type event` and `hls_cleanup off`; otherwise `hls_cleanup` removes them. Of several
+        /// applications with the same directory the most generous one counts.
+        "hls_keep" => keep: Keep = "off", in RTMP_ALL;
+    }
     needless {
         /// Replaced by `mpegts_sync`, because a stream is packaged once for all outputs.
         "hls_sync" => Msec = "2ms", in RTMP_ALL;
@@ -71,7 +79,10 @@ directives! {
         /// Has no effect in the original either.
         "hls_muxdelay" => Msec = "700ms", in RTMP_ALL;
     }
-    checks { has_path, in APPLICATION; }
+    checks {
+        has_path, in APPLICATION;
+        keeps_something, in APPLICATION;
+    }
 }
 
 /// Reports HLS without a directory.
@@ -79,6 +90,13 @@ fn has_path(values: &dyn ValueLookup) -> Option<Problem> {
     let conf = values.find::<Conf>()?;
     let without = conf.hls && conf.path.0.as_os_str().is_empty();
     without.then(|| Problem::warning("\"hls\" is on without \"hls_path\": no files are written"))
+}
+
+/// Reports bounds for files that are removed anyway.
+fn keeps_something(values: &dyn ValueLookup) -> Option<Problem> {
+    let (hls, keep) = (values.find::<Conf>()?, values.find::<Current>()?.keep);
+    let without = hls.hls && hls.cleans_up() && !keep.is_off();
+    without.then(|| Problem::warning("\"hls_keep\" has no effect: \"hls_cleanup\" removes the files earlier"))
 }
 
 impl Conf {

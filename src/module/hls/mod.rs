@@ -14,6 +14,7 @@ mod directory;
 mod layout;
 pub mod log;
 mod recording;
+mod retention;
 mod segmenter;
 pub mod sweeper;
 mod variant;
@@ -23,6 +24,7 @@ pub use crate::media::segments::PlaylistKind;
 pub use directory::make_directories;
 pub use layout::FileLayout;
 pub use recording::HlsFiles;
+pub use retention::HlsRecordings;
 pub use segmenter::{
     Encryption, KeySettings, Naming, SegmentFiles, Segmenter, SegmenterAction, SegmenterSettings,
 };

@@ -158,7 +158,7 @@ impl DirectoryWalk<'_> {
 }
 
 /// Playlist to which a file belongs by its name: `name-7.ts` to `name.m3u8`, `name/7.ts` to `name/index.m3u8`.
-fn playlist_of(path: &Path) -> Option<PathBuf> {
+pub(super) fn playlist_of(path: &Path) -> Option<PathBuf> {
     if path.extension()? == "m3u8" {
         return Some(path.to_owned());
     }

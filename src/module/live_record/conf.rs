@@ -3,6 +3,7 @@
 use crate::directive::context::RTMP_ALL;
 use crate::directive::table::directives;
 use crate::directive::{Flag, Msec, MsecFrom, PrefixPath, Size};
+use crate::media::files::keep::Keep;
 
 directives! {
     /// Recording of streams as MPEG-TS with an index.
@@ -18,6 +19,9 @@ directives! {
         "live_record_min_fragment" => min_fragment: Msec = "8s", in RTMP_ALL;
         /// Maximum length of an index entry (cut at once).
         "live_record_max_fragment" => max_fragment: Msec = "12s", in RTMP_ALL;
+        /// Removes recordings of the application, each with its index, that are older than age=, and the oldest ones while
+        /// all of them together exceed size=; files being written or read stay.
+        "live_record_keep" => keep: Keep = "off", in RTMP_ALL;
         /// Write buffer of the recorder.
         "live_record_buffer" => buffer: Size = "1m", in RTMP_ALL;
     }

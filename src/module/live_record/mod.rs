@@ -5,10 +5,12 @@ mod directory;
 pub mod files;
 mod index;
 pub mod log;
+mod retention;
 pub mod task;
 
 pub use directory::{FilePair, RecordingDirectory};
 pub use index::{IndexEntry, IndexWriter};
+pub use retention::TsRecordings;
 
 use std::path::PathBuf;
 

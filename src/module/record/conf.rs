@@ -6,11 +6,14 @@ use bstr::BString;
 
 use crate::directive::context::{APPLICATION, RECORDER, RTMP_ALL};
 use crate::directive::evaluate::Block;
+use crate::directive::slot::ValueLookup;
 use crate::directive::table::directives;
 use crate::directive::word::any_of;
 use crate::directive::{
     BlockLevel, Contexts, Evaluation, Flag, Msec, RawPath, Size, Slot, Summed, Text, Values,
 };
+use crate::media::files::keep::Keep;
+use crate::syntax::Problem;
 
 any_of! {
     /// Media that a recorder writes.
@@ -58,10 +61,24 @@ directives! {
         "record_max_frames" => max_frames: Size = "0", in RTMP_ALL | RECORDER;
         /// Starts a new file after this time, at a key frame.
         "record_interval" => interval: Option<Msec>, in RTMP_ALL | RECORDER;
+        /// Removes recordings in `record_path` that are older than age=, and the oldest ones while all of them together
+        /// exceed size=; files being written or read stay. Recordings are the files that end as `record_suffix` does.
+        /// Of several recorders with the same directory and suffix the most generous one counts.
+        "record_keep" => keep: Keep = "off", in RTMP_ALL | RECORDER;
         /// Sends the status messages NetStream.Record.Start, Stop and Failed to the publisher.
         "record_notify" => notify: Flag = "off", in RTMP_ALL | RECORDER;
     }
     made { Recorders; }
+    checks { finds_recordings, in APPLICATION; }
+}
+
+/// Reports a suffix by which recordings are not recognised.
+fn finds_recordings(values: &dyn ValueLookup) -> Option<Problem> {
+    let recorders = values.find::<Recorders>()?;
+    let all = recorders.0.iter().all(|recorder| recorder.conf.keeps_what_it_finds());
+    (!all).then(|| {
+        Problem::warning("\"record_keep\" has no effect: \"record_suffix\" ends with a time, so recordings are not recognised")
+    })
 }
 
 /// The active recorders: named ones, then the application's own if it has one.

@@ -1,0 +1,192 @@
+//! Removal of old files (`record_keep` and its siblings). Runs on a blocking thread.
+//!
+//! Files that a publish writes and files that a process has open stay, whatever the bounds.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::claims::FileClaims;
+use super::keep::{Keep, KeptSet};
+use super::log;
+use crate::config::Config;
+use crate::config::store::Store;
+use crate::limits;
+
+/// Files of an output that are kept only for a while.
+pub trait Retained: Send + Sync {
+    /// Name of the directive, for the log.
+    fn directive(&self) -> &'static str;
+
+    /// Directories with the files of the configuration's applications.
+    fn directories(&self, config: &Config) -> Vec<RetainedDirectory>;
+}
+
+/// A directory.
+pub struct RetainedDirectory {
+    /// Its path.
+    pub path: PathBuf,
+    /// Which files of it are meant.
+    pub files: Arc<dyn RetainedFiles>,
+    /// The bounds.
+    pub keep: Keep,
+}
+
+/// Selects files of a directory.
+pub trait RetainedFiles: Send + Sync {
+    /// Distinguishes kinds of files in the same directory; of kinds that fit a file, the one with the longest text counts.
+    fn pattern(&self) -> &[u8];
+
+    /// Number of levels of directories below the directory.
+    fn depth(&self) -> usize;
+
+    /// File that represents the set to which `path` belongs, possibly itself; `None` for files of other kinds. A set stays
+    /// as long as a publish writes that file, which `is_written` tells.
+    fn set_of(&self, path: &Path, is_written: &dyn Fn(&Path) -> bool) -> Option<PathBuf>;
+}
+
+/// Files that belong together.
+struct FileSet {
+    files: Vec<PathBuf>,
+    kept: KeptSet,
+}
+
+/// Removes files forever.
+pub async fn run(store: Arc<Store>, places: Arc<FileClaims>, kinds: Arc<[Arc<dyn Retained>]>) {
+    loop {
+        let (config, places, kinds) = (store.load(), places.clone(), kinds.clone());
+        let work = tokio::task::spawn_blocking(move || {
+            for kind in kinds.iter() {
+                pass(&**kind, &config, &places);
+            }
+        });
+        // If a pass panics, only that pass is lost.
+        let _ = work.await;
+        tokio::time::sleep(limits::KEEP_INTERVAL).await;
+    }
+}
+
+/// Looks once at all files of a kind.
+fn pass(kind: &dyn Retained, config: &Config, places: &FileClaims) {
+    // Files of several applications in one directory can't be told apart: what any of them keeps is kept.
+    let mut directories: BTreeMap<(PathBuf, Vec<u8>), RetainedDirectory> = BTreeMap::new();
+    for directory in kind.directories(config) {
+        let id = (directory.path.clone(), directory.files.pattern().to_vec());
+        match directories.get_mut(&id) {
+            Some(known) => known.keep = known.keep.or(directory.keep),
+            None => drop(directories.insert(id, directory)),
+        }
+    }
+    let roots: HashSet<PathBuf> = directories.keys().map(|(path, _)| path.clone()).collect();
+    for ((path, pattern), directory) in &directories {
+        if directory.keep.is_off() {
+            continue;
+        }
+        let longer: Vec<&RetainedDirectory> = directories
+            .iter()
+            .filter(|((other, text), _)| other == path && text.len() > pattern.len())
+            .map(|(_, other)| other)
+            .collect();
+        let is_written = |file: &Path| places.is_taken(file);
+        let mut walk =
+            Walk { directory, longer, roots: &roots, is_written: &is_written, sets: HashMap::new(), seen: 0 };
+        walk.look(path, 0);
+        if walk.seen > limits::KEEP_FILES {
+            log::too_many_files(kind.directive(), path);
+        }
+        let mut sets: Vec<(PathBuf, FileSet)> = walk.sets.into_iter().collect();
+        sets.sort_by_key(|(_, set)| set.kept.modified);
+        enforce(kind, directory.keep, &sets, &is_written);
+    }
+}
+
+fn enforce(kind: &dyn Retained, keep: Keep, sets: &[(PathBuf, FileSet)], is_written: &dyn Fn(&Path) -> bool) {
+    let kept: Vec<KeptSet> = sets.iter().map(|(_, set)| set.kept).collect();
+    // Only looked up if there is something to remove.
+    let mut open = None;
+    keep.enforce(&kept, SystemTime::now(), |index| {
+        let (id, set) = &sets[index];
+        if is_written(id) {
+            return false;
+        }
+        let open = open.get_or_insert_with(open_files);
+        if set.files.iter().any(|file| fs::canonicalize(file).is_ok_and(|path| open.contains(&path))) {
+            return false;
+        }
+        // The file that represents the set goes first: a playlist without segments would mislead players.
+        set.files.iter().fold(true, |all, file| match fs::remove_file(file) {
+            Ok(()) => {
+                log::removed(kind.directive(), file);
+                all
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => all,
+            Err(error) => {
+                log::not_removed(kind.directive(), file, &error);
+                false
+            }
+        })
+    });
+}
+
+/// Regular files that processes have open, as far as the system shows them: those of this process always, those of others
+/// to root.
+fn open_files() -> HashSet<PathBuf> {
+    let entries = |path: &Path| fs::read_dir(path).into_iter().flatten().flatten();
+    let processes = entries(Path::new("/proc")).filter(|entry| {
+        entry.file_name().to_str().is_some_and(|name| name.bytes().all(|byte| byte.is_ascii_digit()))
+    });
+    let descriptors = processes.flat_map(|process| entries(&process.path().join("fd")));
+    descriptors
+        .filter_map(|descriptor| fs::read_link(descriptor.path()).ok())
+        .filter(|path| path.is_absolute())
+        .collect()
+}
+
+/// A look through a directory.
+struct Walk<'a> {
+    directory: &'a RetainedDirectory,
+    /// Kinds of files in the same directory with longer patterns.
+    longer: Vec<&'a RetainedDirectory>,
+    /// Directories with bounds of their own.
+    roots: &'a HashSet<PathBuf>,
+    is_written: &'a dyn Fn(&Path) -> bool,
+    sets: HashMap<PathBuf, FileSet>,
+    seen: usize,
+}
+
+impl Walk<'_> {
+    fn look(&mut self, path: &Path, depth: usize) {
+        let Ok(entries) = fs::read_dir(path) else { return };
+        for entry in entries.flatten() {
+            self.seen += 1;
+            if self.seen > limits::KEEP_FILES {
+                return;
+            }
+            let (Ok(kind), path) = (entry.file_type(), entry.path()) else { continue };
+            if kind.is_dir() && depth < self.directory.files.depth() && !self.roots.contains(&path) {
+                self.look(&path, depth + 1);
+            } else if kind.is_file()
+                && let Ok(metadata) = entry.metadata()
+                && let Ok(modified) = metadata.modified()
+                && !self.longer.iter().any(|other| other.files.set_of(&path, self.is_written).is_some())
+                && let Some(id) = self.directory.files.set_of(&path, self.is_written)
+            {
+                self.add(id, path, KeptSet { modified, size: metadata.len() });
+            }
+        }
+    }
+
+    fn add(&mut self, id: PathBuf, path: PathBuf, file: KeptSet) {
+        let is_first = id == path;
+        let set = self
+            .sets
+            .entry(id)
+            .or_insert_with(|| FileSet { files: Vec::new(), kept: KeptSet { size: 0, ..file } });
+        set.kept.size = set.kept.size.saturating_add(file.size);
+        set.kept.modified = set.kept.modified.max(file.modified);
+        let at = if is_first { 0 } else { set.files.len() };
+        set.files.insert(at, path);
+    }
+}
