@@ -427,7 +427,7 @@ pub const SESSION_STATUSES: usize = 16;
 /// Maximum write buffer of a recording in bytes, whatever `live_record_buffer` is.
 pub const RECORD_BUFFER: usize = 16 * 1024 * 1024;
 
-/// Maximum number of connections to the control socket; users and scripts of one machine use it.
+/// Maximum number of commands at the control socket at once; users and scripts of one machine use it.
 pub const CONTROL_CONNECTIONS: usize = 8;
 
 /// Interval at which files that are too old or too many are looked for (`record_keep` and its siblings).
@@ -436,6 +436,9 @@ pub const KEEP_INTERVAL: Duration = Duration::from_secs(5);
 /// Time without a modification after which a file may be removed for being old. Another process may still be writing a
 /// younger one.
 pub const KEEP_QUIET: Duration = Duration::from_secs(10);
+
+/// As [`KEEP_QUIET`] while the other process of an upgrade runs, which may write to the same directories.
+pub const KEEP_QUIET_SHARED: Duration = Duration::from_secs(3600);
 
 /// Maximum number of files of one directory that are looked at.
 pub const KEEP_FILES: usize = 200_000;
@@ -453,14 +456,28 @@ pub const COUNTERPART_JOIN: Duration = Duration::from_secs(5);
 /// Time that a publisher waits until the other process of an upgrade agrees.
 pub const COUNTERPART_PATIENCE: Duration = Duration::from_secs(5);
 
+/// Interval at which a process of an upgrade tells the other one that it is alive.
+pub const COUNTERPART_ALIVE: Duration = Duration::from_secs(2);
+
+/// Time without a message after which the other process of an upgrade counts as ended.
+pub const COUNTERPART_SILENCE: Duration = Duration::from_secs(10);
+
+/// Interval at which it is checked whether a publisher that was claimed still comes.
+pub const COUNTERPART_LOOK: Duration = Duration::from_millis(100);
+
+/// Maximum number of connections to the control socket, requests of the other process of an upgrade included. Those take
+/// one for each stream and for each request that they share.
+pub const CONTROL_SOCKETS: usize = 16_384;
+
 /// Interval of attempts to fetch a stream from the other process of an upgrade.
 pub const COUNTERPART_RETRY: Duration = Duration::from_millis(50);
 
 /// Maximum number of commands waiting for a reload; the other connections stay free for commands that only read.
 pub const CONTROL_ORDERS: usize = CONTROL_CONNECTIONS / 2;
 
-/// Maximum size of a request on the control socket, in bytes; the longest contains a file name.
-pub const CONTROL_REQUEST: u64 = 16 * 1024;
+/// Maximum size of a request on the control socket, in bytes. The longest contains the query of an HTTP request, each byte
+/// of which may take three.
+pub const CONTROL_REQUEST: u64 = 128 * 1024;
 
 /// Idle timeout of a connection to the control socket.
 pub const CONTROL_IDLE: Duration = Duration::from_secs(10);

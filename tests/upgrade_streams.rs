@@ -203,29 +203,84 @@ fn a_stream_event_lasts_as_long_as_either_process_has_sessions() {
     let (mut server, _) = start(&conf);
     let publisher = Publisher::start(server.rtmp, "s");
     let brief = Player::start(server.rtmp, "brief");
-    notify.wait_count("call=stream act=start", 2);
+    let long = Publisher::start(server.rtmp, "long");
+    notify.wait_count("call=stream act=start", 3);
     let successor = upgrade(&server);
     let player = Player::start(server.rtmp, "s");
     successor.wait_log(&server, "playing 's'");
     drop(brief);
     notify.wait("call=stream act=done name=brief");
-    // The old process has no session of it any more, the new one continues the event.
+    // The old process has no session of it any more, the new one continues the event. The old one goes on for another
+    // stream.
     publisher.leave();
     server.wait_log("stopped publishing 's'");
+    let updates = || notify.requests_of("call=stream act=update name=s");
+    let before = updates().len();
+    notify.wait_count("call=stream act=update name=s", before + 4);
+    // Each process numbers its sessions; only the new one sends updates.
+    let of_new = |request: &support::notify::Request| request.value("clientid").len() >= 7;
+    assert!(updates()[before + 2..].iter().all(of_new), "{:?}", notify.sequence());
+    assert_eq!(notify.requests_of("call=stream act=done name=s").len(), 0);
+    long.leave();
     server.signal(Signal::SIGQUIT);
     assert!(server.wait_exit().success());
-    let updates = notify.requests_of("call=stream act=update name=s").len();
-    notify.wait_count("call=stream act=update name=s", updates + 2);
+    let before = updates().len();
+    notify.wait_count("call=stream act=update name=s", before + 2);
     assert_eq!(notify.requests_of("call=stream act=done name=s").len(), 0);
     drop(player);
     notify.wait("call=stream act=done name=s");
     successor.signal(Signal::SIGTERM);
     until_true("it ends", || !support::process::is_running(successor.0));
-    for name in ["s", "brief"] {
+    for name in ["s", "brief", "long"] {
         for act in ["start", "done"] {
             assert_eq!(notify.requests_of(&format!("call=stream act={act} name={name}")).len(), 1);
         }
     }
+}
+
+#[test]
+fn what_a_killed_process_had_goes_on_in_the_other() {
+    let notify = NotifyServer::start();
+    let conf = Conf::live("cache_time 1s; on_stream {url} stage=start,done;").var("url", notify.url("/"));
+    let (mut server, _) = start(&conf);
+    server.may_panic();
+    let _publisher = Publisher::start(server.rtmp, "s");
+    notify.wait("call=stream act=start");
+    let successor = upgrade(&server);
+    let player = Player::start(server.rtmp, "s");
+    successor.wait_log(&server, "playing 's'");
+    server.signal(Signal::SIGKILL);
+    successor.wait_log(&server, "the other process of the upgrade has ended");
+    // The name is free, and the event lasts until the player leaves.
+    let mut publisher = Publisher::start(server.rtmp, "s");
+    let last = publisher.send(2 * GOP);
+    player.wait_frame(last);
+    publisher.leave();
+    drop(player);
+    notify.wait("call=stream act=done");
+    assert_eq!(notify.requests_of("call=stream").len(), 2);
+}
+
+#[test]
+fn a_stopped_process_is_given_up() {
+    let (server, _) = start(&Conf::live(""));
+    let _publisher = Publisher::start(server.rtmp, "s");
+    let successor = upgrade(&server);
+    server.signal(Signal::SIGSTOP);
+    // Its answer does not come; then it does not count any more.
+    let mut publisher = Publisher::start(server.rtmp, "other");
+    // The log as it is: the stopped process can't complete it.
+    until_true("it is given up", || {
+        let log = server.prefix().read("logs/error.log");
+        log.lines().any(|line| {
+            line.contains(&format!(" {}#", successor.0))
+                && line.contains("the other process of the upgrade has ended")
+        })
+    });
+    let player = Player::start(server.rtmp, "other");
+    let last = publisher.send(GOP);
+    player.assert_whole(Tracks::Both, last);
+    server.signal(Signal::SIGCONT);
 }
 
 #[test]

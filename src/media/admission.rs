@@ -9,14 +9,12 @@ use bytes::Bytes;
 use tokio::sync::watch;
 
 use super::access::rule::AccessAction;
-use super::counterpart::message::{CounterpartMessage, EventMessage};
 use super::counterpart::{Counterpart, StreamClaim};
 use super::extension::{Demand, OnStream, PublishObserver, Running, SessionObserver, Source};
 use super::session::{Identity, ListedSession, Reason, Role, Session, Sessions};
-use super::stream_events::StreamEvents;
+use super::stream_events::{StreamEvents, StreamPresence};
 use super::trails::Trails;
 use super::view::AppView;
-use crate::hub::registry::{StreamKey, StreamRegistry, StreamUse};
 use crate::hub::stream::Stream;
 use crate::media::log;
 use crate::media::{access, live};
@@ -26,13 +24,11 @@ use crate::notify::{CallbackAnswer, EventKind, Notifier, SessionEvent};
 
 /// Admits sessions of all protocols.
 pub struct Admission {
-    /// All streams.
-    registry: Arc<StreamRegistry>,
     /// All sessions.
     sessions: Arc<Sessions>,
     callbacks: Notifier,
-    /// Pending `stream` events.
-    stream_events: StreamEvents,
+    /// Streams in use, with their `stream` events.
+    stream_events: Arc<StreamEvents>,
     trails: Arc<Trails>,
     observers: Vec<Arc<dyn SessionObserver>>,
     sources: Vec<Arc<dyn Source>>,
@@ -42,16 +38,15 @@ pub struct Admission {
 impl Admission {
     /// Creates an admission without sessions.
     pub fn new(
-        registry: Arc<StreamRegistry>,
         sessions: Arc<Sessions>,
         callbacks: Notifier,
         trails: Arc<Trails>,
         observers: Vec<Arc<dyn SessionObserver>>,
         sources: Vec<Arc<dyn Source>>,
+        stream_events: Arc<StreamEvents>,
         counterpart: Arc<Counterpart>,
     ) -> Admission {
-        let stream_events = StreamEvents::default();
-        Admission { registry, sessions, callbacks, stream_events, trails, observers, sources, counterpart }
+        Admission { sessions, callbacks, stream_events, trails, observers, sources, counterpart }
     }
 
     /// Relay trails, and this server's streams on them.
@@ -59,35 +54,10 @@ impl Admission {
         &self.trails
     }
 
-    /// Processes a message of the counterpart about a stream event.
-    pub fn handle(&self, message: &EventMessage) {
-        let key = StreamKey::from(message.stream());
-        match message {
-            EventMessage::Pass { stream } => {
-                let is_taken = self
-                    .registry
-                    .find(&key)
-                    .is_some_and(|stream| self.stream_events.resume(&self.callbacks, stream.id()));
-                let stream = stream.clone();
-                self.counterpart.tell(CounterpartMessage::Event(match is_taken {
-                    true => EventMessage::Taken { stream },
-                    false => EventMessage::Returned { stream },
-                }));
-            }
-            EventMessage::Taken { .. } => self.stream_events.taken(&key),
-            EventMessage::Returned { .. } => self.stream_events.returned(Some(&key)),
-        }
-    }
-
-    /// The counterpart has ended: it takes no event any more.
-    pub fn counterpart_left(&self) {
-        self.stream_events.returned(None);
-    }
-
     /// Whether a session's own trail shows that it would feed its stream with itself through relays.
     pub fn is_loop(&self, identity: &Identity, role: Role) -> bool {
         let way = |stream| self.sources.first().map(|source| source.way(stream)).unwrap_or_default();
-        self.trails.is_loop(&self.registry, identity, role, way)
+        self.trails.is_loop(self.stream_events.registry(), identity, role, way)
     }
 }
 
@@ -97,7 +67,7 @@ pub struct AdmittedSession {
     admission: Arc<Admission>,
     view: AppView,
     session: Arc<Session>,
-    stream_use: Option<StreamUse>,
+    presence: Option<StreamPresence>,
     event: Option<SessionEvent>,
     /// The player's demand on each source that may bring the stream.
     demands: Vec<Box<dyn Demand>>,
@@ -116,15 +86,14 @@ impl AdmittedSession {
     /// Enters the stream and sends `start` if a callback is configured.
     pub fn enter(admission: &Arc<Admission>, view: &AppView, session: &Arc<Session>) -> Box<Self> {
         let chunk_size = view.server().chunk_size.0 as usize;
-        let stream_use = admission.registry.enter(&session.key, chunk_size);
-        session.set_stream(stream_use.stream().clone());
+        let presence = admission.stream_events.enter(&session.key, chunk_size);
+        session.set_stream(presence.stream().clone());
         let mut order = None;
         if view.current().get::<notify::conf::Current>().on_stream.is_some() {
-            admission.stream_events.join(stream_use.stream().id(), view, session);
+            admission.stream_events.join(presence.stream().id(), view, session);
         }
-        // A stream that the other process of an upgrade uses has its event there.
-        if stream_use.is_first() && !admission.counterpart.enter(&session.key) {
-            order = admission.stream_events.begin(&admission.callbacks, view, session, stream_use.stream());
+        if presence.begins_event() {
+            order = admission.stream_events.begin(view, session, presence.stream());
         }
         let slot = match session.role {
             Role::Publisher => EventKind::Publish,
@@ -135,7 +104,7 @@ impl AdmittedSession {
             admission: admission.clone(),
             view: view.clone(),
             session: session.clone(),
-            stream_use: Some(stream_use),
+            presence: Some(presence),
             event,
             demands: Vec::new(),
             observed: Vec::new(),
@@ -212,7 +181,7 @@ impl AdmittedSession {
 
     /// The stream.
     pub fn stream(&self) -> &Arc<Stream> {
-        self.stream_use.as_ref().expect("taken by drop only").stream()
+        self.presence.as_ref().expect("taken by drop only").stream()
     }
 
     /// The admission that admitted the session.
@@ -259,19 +228,12 @@ pub async fn verdict(
 
 impl Drop for AdmittedSession {
     fn drop(&mut self) {
-        let Some(stream_use) = self.stream_use.take() else { return };
+        let Some(presence) = self.presence.take() else { return };
         self.demands.clear();
         self.observed.clear();
-        let id = stream_use.stream().id();
+        let id = presence.stream().id();
         self.admission.stream_events.leave(id, &self.session);
-        let order = if stream_use.leave() {
-            let counterpart = &self.admission.counterpart;
-            let goes_on = counterpart.leave(&self.session.key);
-            let pass = goes_on.then_some(|message| counterpart.tell(message));
-            self.admission.stream_events.end(id, &self.session.key, pass)
-        } else {
-            None
-        };
+        let order = presence.leave();
         if let Some(event) = self.event.take() {
             event.finish(order);
         }

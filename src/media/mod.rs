@@ -25,7 +25,7 @@ pub mod segments;
 pub mod server_conf;
 pub mod session;
 pub mod static_pull;
-mod stream_events;
+pub mod stream_events;
 mod subject;
 pub mod trail;
 pub mod trail_proof;

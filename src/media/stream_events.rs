@@ -1,39 +1,50 @@
-//! Running `stream` events: each lasts from the first session of a stream to its last one, in both processes of an
-//! upgrade together.
+//! Use of streams by sessions, and the `stream` event of each: it lasts from the first session of a stream to its last one,
+//! in both processes of an upgrade together.
 //!
-//! The process with the last session passes the event on if the other process still uses the stream, and keeps it until
-//! that one has taken it.
+//! The process whose last session leaves passes the event on if the other process still uses the stream, and keeps it
+//! until that one has answered.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use super::counterpart::message::{CounterpartMessage, EventMessage};
+use super::counterpart::Counterpart;
+use super::counterpart::message::CounterpartMessage;
 use super::session::{Reason, Session};
 use super::view::AppView;
+use crate::hub::registry::{StreamRegistry, StreamUse};
 use crate::hub::stream::Stream;
 use crate::hub::stream_key::StreamKey;
 use crate::media::log;
 use crate::notify::ledger::CallDecision;
 use crate::notify::{EventKind, Members, Notifier, SessionEvent};
 
-/// Pending `stream` events, by stream number.
-#[derive(Default)]
-pub(super) struct StreamEvents {
+/// Streams in use, with their `stream` events.
+pub struct StreamEvents {
+    registry: Arc<StreamRegistry>,
+    counterpart: Arc<Counterpart>,
+    notifier: Notifier,
+    /// By stream number.
     streams: Mutex<HashMap<u64, Streamed>>,
     /// Events that the counterpart was asked to take.
     passed: Mutex<HashMap<StreamKey, StreamEvent>>,
 }
 
+/// A session's use of a stream. Dropping it ends the stream's event, if it was the last one.
+pub struct StreamPresence {
+    events: Arc<StreamEvents>,
+    stream_use: Option<StreamUse>,
+    begins: bool,
+}
+
 /// A stream whose application has a line for the event.
 #[derive(Default)]
 struct Streamed {
-    /// Sessions may enter before the event of the session that created the stream has begun.
     members: Arc<Members>,
-    /// A session of the stream, for an event that is taken over.
-    heir: Option<(AppView, Arc<Session>)>,
+    /// The sessions by number. An event that is taken over names one of them.
+    present: BTreeMap<u64, (AppView, Arc<Session>)>,
     running: Option<StreamEvent>,
 }
 
@@ -44,93 +55,197 @@ struct StreamEvent {
     done: oneshot::Receiver<()>,
 }
 
+/// Whether `start` of an event was sent.
+enum Stage {
+    /// By this process; the channel resolves when it was answered.
+    Starting(oneshot::Sender<()>),
+    /// By the counterpart.
+    Resumed,
+}
+
 impl StreamEvents {
-    /// Begins the event of a new stream. The result resolves when `start` was answered.
+    /// Creates an empty list.
+    pub fn new(
+        registry: Arc<StreamRegistry>,
+        counterpart: Arc<Counterpart>,
+        notifier: Notifier,
+    ) -> StreamEvents {
+        StreamEvents { registry, counterpart, notifier, streams: Mutex::default(), passed: Mutex::default() }
+    }
+
+    /// All streams.
+    pub(super) fn registry(&self) -> &StreamRegistry {
+        &self.registry
+    }
+
+    /// Starts using a stream, which is created if it does not exist. `chunk_size` applies to a new stream only.
+    pub fn enter(self: &Arc<Self>, key: &StreamKey, chunk_size: usize) -> StreamPresence {
+        let stream_use = self.registry.enter(key, chunk_size);
+        // A stream that the counterpart uses has its event there.
+        let begins = stream_use.is_first() && !self.counterpart.enter(key);
+        StreamPresence { events: self.clone(), stream_use: Some(stream_use), begins }
+    }
+
+    /// Begins the event of a stream. The result resolves when `start` was answered.
     pub(super) fn begin(
         &self,
-        notifier: &Notifier,
         view: &AppView,
         session: &Arc<Session>,
         stream: &Stream,
     ) -> Option<oneshot::Receiver<()>> {
-        let event = SessionEvent::begin(notifier, view, EventKind::Stream, session, None)?;
+        let event = SessionEvent::begin(&self.notifier, view, EventKind::Stream, session, None)?;
         let (answered, order) = oneshot::channel();
         let mut streams = self.streams.lock();
-        streams.entry(stream.id()).or_default().run(notifier, event, session.clone(), Some(answered));
+        let streamed = streams.entry(stream.id()).or_default();
+        streamed.run(&self.notifier, event, session.clone(), Stage::Starting(answered));
         Some(order)
-    }
-
-    /// Continues the event of a stream that was passed on by the counterpart. Returns whether the stream has a session.
-    pub(super) fn resume(&self, notifier: &Notifier, stream: u64) -> bool {
-        let mut streams = self.streams.lock();
-        let Some(streamed) = streams.get_mut(&stream) else { return false };
-        let Some((view, session)) = streamed.heir.clone() else { return false };
-        let Some(event) = SessionEvent::resume(notifier, &view, EventKind::Stream, &session) else {
-            return false;
-        };
-        streamed.run(notifier, event, session, None);
-        true
-    }
-
-    /// The counterpart has taken an event.
-    pub(super) fn taken(&self, key: &StreamKey) {
-        if let Some(event) = self.passed.lock().remove(key) {
-            let _ = event.stop.send(());
-        }
-    }
-
-    /// The counterpart does not take this event, or any: its stream has ended in both processes.
-    pub(super) fn returned(&self, key: Option<&StreamKey>) {
-        self.passed.lock().retain(|passed, _| key.is_some_and(|key| key != passed));
     }
 
     /// Adds a session to the stream's event.
     pub(super) fn join(&self, stream: u64, view: &AppView, session: &Arc<Session>) {
         let mut streams = self.streams.lock();
         let streamed = streams.entry(stream).or_default();
-        streamed.heir.get_or_insert_with(|| (view.clone(), session.clone()));
+        streamed.present.insert(session.id, (view.clone(), session.clone()));
         streamed.members.add(session.clone());
     }
 
     /// Removes a session.
     pub(super) fn leave(&self, stream: u64, session: &Session) {
-        if let Some(streamed) = self.streams.lock().get(&stream) {
+        if let Some(streamed) = self.streams.lock().get_mut(&stream) {
+            streamed.present.remove(&session.id);
             streamed.members.remove(session);
         }
     }
 
-    /// Ends the event after the last session has left, or keeps it for the counterpart if the stream goes on there;
-    /// `pass` then asks that one to take it.
-    pub(super) fn end(
-        &self,
-        stream: u64,
-        key: &StreamKey,
-        pass: Option<impl FnOnce(CounterpartMessage)>,
-    ) -> Option<oneshot::Receiver<()>> {
-        let event = self.streams.lock().remove(&stream)?.running?;
-        let Some(pass) = pass else { return Some(event.done) };
+    /// Processes a message of the counterpart.
+    pub fn handle(&self, message: &CounterpartMessage) {
+        match message {
+            CounterpartMessage::Leaves { stream, passes_event } => {
+                let key = StreamKey::from(stream);
+                let continues = self.continue_event(&key, *passes_event);
+                if *passes_event {
+                    let stream = stream.clone();
+                    self.counterpart.tell(match continues {
+                        true => CounterpartMessage::EventContinued { stream },
+                        false => CounterpartMessage::EventReturned { stream },
+                    });
+                }
+            }
+            CounterpartMessage::EventContinued { stream } => {
+                let event = self.passed.lock().remove(&StreamKey::from(stream));
+                if let Some(event) = event {
+                    let _ = event.stop.send(());
+                }
+            }
+            CounterpartMessage::EventReturned { stream } => {
+                drop(self.passed.lock().remove(&StreamKey::from(stream)));
+            }
+            _ => {}
+        }
+    }
+
+    /// The counterpart has ended. It takes no event any more, and those that it had are continued here.
+    pub fn counterpart_left(&self) {
+        self.passed.lock().clear();
+        for streamed in self.streams.lock().values_mut() {
+            streamed.resume(&self.notifier);
+        }
+    }
+
+    /// The counterpart has no session of the stream any more. Continues the event here if the stream is in use and has
+    /// none: the one that is passed on, or one that was passed and not answered yet, or a new one. Returns whether the
+    /// one that is passed on continues.
+    fn continue_event(&self, key: &StreamKey, passes_event: bool) -> bool {
+        let Some(stream) = self.registry.find(key) else { return false };
+        let mut streams = self.streams.lock();
+        let Some(streamed) = streams.get_mut(&stream.id()).filter(|streamed| streamed.running.is_none())
+        else {
+            return false;
+        };
+        if passes_event {
+            return streamed.resume(&self.notifier);
+        }
+        if let Some(event) = self.passed.lock().remove(key) {
+            streamed.running = Some(event);
+            return false;
+        }
+        let heir = streamed.present.values().next().cloned();
+        drop(streams);
+        if let Some((view, session)) = heir {
+            drop(self.begin(&view, &session, &stream));
+        }
+        false
+    }
+
+    /// Ends the event after the last session has left, or passes it on if the stream goes on in the counterpart.
+    fn end(&self, stream: &Stream) -> Option<oneshot::Receiver<()>> {
+        let key = stream.key();
+        let event = self.streams.lock().remove(&stream.id()).and_then(|streamed| streamed.running);
+        let Some(event) = event else {
+            self.counterpart.leave(key, false);
+            return None;
+        };
+        // Before the counterpart is told, so that its answer finds it.
         self.passed.lock().insert(key.clone(), event);
-        pass(CounterpartMessage::Event(EventMessage::Pass { stream: key.into() }));
-        None
+        if self.counterpart.leave(key, true) {
+            return None;
+        }
+        self.passed.lock().remove(key).map(|event| event.done)
+    }
+}
+
+impl StreamPresence {
+    /// The stream.
+    pub fn stream(&self) -> &Arc<Stream> {
+        self.stream_use.as_ref().expect("taken at the end only").stream()
+    }
+
+    /// Whether the stream's event begins with this session.
+    pub(super) fn begins_event(&self) -> bool {
+        self.begins
+    }
+
+    /// Ends the use. If that ends the stream's event, the result resolves when its `done` was answered.
+    pub(super) fn leave(mut self) -> Option<oneshot::Receiver<()>> {
+        self.leave_now()
+    }
+
+    fn leave_now(&mut self) -> Option<oneshot::Receiver<()>> {
+        let stream_use = self.stream_use.take()?;
+        let stream = stream_use.stream().clone();
+        stream_use.leave().then(|| self.events.end(&stream)).flatten()
+    }
+}
+
+impl Drop for StreamPresence {
+    fn drop(&mut self) {
+        drop(self.leave_now());
     }
 }
 
 impl Streamed {
-    /// Runs the event until its end. `answered` resolves when `start` was answered; without it the event goes on.
-    fn run(
-        &mut self,
-        notifier: &Notifier,
-        mut event: SessionEvent,
-        session: Arc<Session>,
-        answered: Option<oneshot::Sender<()>>,
-    ) {
+    /// Continues an event whose `start` the counterpart has sent. Returns whether it continues.
+    fn resume(&mut self, notifier: &Notifier) -> bool {
+        if self.running.is_some() {
+            return false;
+        }
+        let Some((view, session)) = self.present.values().next().cloned() else { return false };
+        let Some(event) = SessionEvent::resume(notifier, &view, EventKind::Stream, &session) else {
+            return false;
+        };
+        self.run(notifier, event, session, Stage::Resumed);
+        true
+    }
+
+    /// Runs the event until its end.
+    fn run(&mut self, notifier: &Notifier, mut event: SessionEvent, session: Arc<Session>, stage: Stage) {
         self.members.set_named(session.clone());
         event.belongs_to(self.members.clone());
         let (stop, stopped) = oneshot::channel::<()>();
         let (finished, done) = oneshot::channel();
         drop(notifier.spawn(async move {
-            match answered {
-                Some(answered) => {
+            match stage {
+                Stage::Starting(answered) => {
                     let answer = event.answer().await;
                     let _ = answered.send(());
                     // Only a success starts updates. With the older names, a 4xx ends the session: `enforce=update`
@@ -143,7 +258,7 @@ impl Streamed {
                         session.close(Reason::NotifyRefused);
                     }
                 }
-                None => event.keep(),
+                Stage::Resumed => event.keep(),
             }
             match stopped.await {
                 Ok(()) => event.forget(),

@@ -142,9 +142,13 @@ impl SessionEvent {
         self.receipt.decided(decision);
     }
 
-    /// Ends the event without `done`, because nothing has begun (a 200 to `pull` or `push`).
+    /// Ends the event without `done`, because nothing has begun (a 200 to `pull` or `push`), or another process continues
+    /// it.
     pub fn forget(mut self) {
         self.finished = true;
+        if let Some(keeper) = self.keeper.take() {
+            keeper.abort();
+        }
     }
 
     /// Hook to which the last `start` was sent.

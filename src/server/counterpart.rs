@@ -4,12 +4,15 @@
 //! connection carries the claims of publishers as long as both run; each stream, and each request for statistics or
 //! control, has its own connection.
 
+use std::future::Future;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -19,8 +22,9 @@ use crate::hub::stream_key::StreamKey;
 use crate::limits;
 use crate::log::ErrorLog;
 use crate::media::counterpart::Side;
-use crate::media::counterpart::message::{CounterpartMessage, CounterpartRequest};
-use crate::media::counterpart::stream::StreamToCounterpart;
+use crate::media::counterpart::message::{CounterpartMessage, CounterpartRequest, VIEWER_KNOWN};
+use crate::media::counterpart::stream::{StreamToCounterpart, ask};
+use crate::media::workers::Worker;
 use crate::module::hls2::{SessionId, ViewerAnswer, ViewerQuestion};
 use crate::net::socket::Socket;
 use crate::server::log;
@@ -36,12 +40,18 @@ impl CounterpartService {
     /// Begins the exchange with the process that this one replaces. `control` is this process's control socket. Returns
     /// once the streams of that process are known.
     pub(super) async fn join(self, control: &Path) {
+        let (ready, mut is_ready) = watch::channel(false);
         let joined = async {
-            let mut stream = UnixStream::connect(old_name(control)).await?;
-            let mut line = serde_json::to_vec(&CounterpartRequest::Join { control: control.to_owned() })?;
-            line.push(b'\n');
-            stream.write_all(&line).await?;
-            let (ready, mut is_ready) = watch::channel(false);
+            let request = CounterpartRequest::Join { control: control.to_owned() };
+            let stream = loop {
+                match ask(&old_name(control), &request).await {
+                    // It may have too many connections at the moment.
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        tokio::time::sleep(limits::COUNTERPART_RETRY).await;
+                    }
+                    asked => break asked?,
+                }
+            };
             tokio::spawn(self.talk(stream, Side::Newer, old_name(control), ready));
             // An error means that the exchange has ended, which is logged there.
             let _ = is_ready.wait_for(|ready| *ready).await;
@@ -63,107 +73,160 @@ impl CounterpartService {
             }
             CounterpartRequest::Stream { stream: key } => self.send_stream(&(&key).into(), stream),
             CounterpartRequest::Statistics => {
-                let statistics = self.parts.statistics.part();
-                let Ok(line) = serde_json::to_vec(&statistics) else { return };
-                let _ = timeout(limits::CONTROL_IDLE, stream.write_all(&line)).await;
+                let source = self.parts.statistics.clone();
+                let made = tokio::task::spawn_blocking(move || serde_json::to_vec(&source.part()));
+                if let Ok(Ok(line)) = made.await {
+                    let _ = timeout(limits::CONTROL_IDLE, stream.write_all(&line)).await;
+                }
             }
             CounterpartRequest::Control { section, method, query } => {
-                let result = self.parts.control.carry_out_here(&section, &method, &query);
-                let Ok(line) = serde_json::to_vec(&result) else { return };
-                let _ = timeout(limits::CONTROL_IDLE, stream.write_all(&line)).await;
+                let result =
+                    self.parts.control.carry_out_here(&section.bytes(), &method.bytes(), &query.bytes());
+                if let Ok(line) = serde_json::to_vec(&result) {
+                    let _ = timeout(limits::CONTROL_IDLE, stream.write_all(&line)).await;
+                }
             }
             CounterpartRequest::Viewer { stream: key, session, addr, query, fragment } => {
-                let Some(session) = SessionId::parse(session.as_bytes()) else { return };
-                let key = StreamKey::from(&key);
-                let question =
-                    ViewerQuestion { stream: &key, session: &session, addr, query: &query, fragment };
-                let Some(answer) = self.parts.viewers.answer_known(&question).await else { return };
-                let _ = timeout(limits::CONTROL_PATIENCE, send_answer(&mut stream, answer)).await;
+                let viewers = self.parts.viewers.clone();
+                self.on_worker(stream, move |_, mut stream| async move {
+                    let (key, query) = (StreamKey::from(&key), query.bytes());
+                    let Some(session) = SessionId::parse(session.as_bytes()) else { return };
+                    let question =
+                        ViewerQuestion { stream: &key, session: &session, addr, query: &query, fragment };
+                    let Some(visit) = viewers.visit(question.stream, question.session, addr) else { return };
+                    let answered = async {
+                        stream.write_all(VIEWER_KNOWN).await?;
+                        send_answer(&mut stream, ViewerAnswer::to(visit, &question).await).await
+                    };
+                    // Without the rest of the answer the counterpart knows that it is incomplete.
+                    let _ = timeout(limits::CONTROL_PATIENCE, answered).await;
+                });
             }
             CounterpartRequest::Counted { counts } => {
                 if let Ok(counts) = counts.parse() {
+                    self.parts.counterpart.counted();
                     self.parts.sessions.take_over(counts);
                 }
             }
         }
     }
 
-    /// Sends a stream that is published here on the next worker.
-    fn send_stream(&self, key: &StreamKey, socket: UnixStream) {
-        let Parts { counterpart, registry, sessions, workers, lifetime, .. } = &*self.parts;
-        let Some((publisher, stream)) = counterpart.publisher(key).zip(registry.find(key)) else { return };
-        let (worker, shutdown) = (workers.next(), lifetime.shutdown.clone());
-        let sending = StreamToCounterpart { publisher, stream, session: sessions.next_session_id() };
+    /// Sends a stream that is published here.
+    fn send_stream(&self, key: &StreamKey, stream: UnixStream) {
+        let Parts { counterpart, registry, sessions, lifetime, .. } = &*self.parts;
+        let Some((publisher, found)) = counterpart.publisher(key).zip(registry.find(key)) else { return };
+        let sending = StreamToCounterpart { publisher, stream: found, session: sessions.next_session_id() };
+        let (counterpart, lifetime) = (counterpart.clone(), lifetime.clone());
+        self.on_worker(stream, move |worker, stream| async move {
+            // The last frames are sent before this process ends.
+            let _unfinished = lifetime.unfinished.token();
+            sending.send(&worker, Socket::from(stream), &counterpart, &lifetime.shutdown).await;
+        });
+    }
+
+    /// Goes on with a connection on the next worker.
+    fn on_worker<F: Future<Output = ()> + Send>(
+        &self,
+        stream: UnixStream,
+        work: impl FnOnce(Worker, UnixStream) -> F + Send + 'static,
+    ) {
+        let worker = self.parts.workers.next();
         let runtime = worker.runtime.clone();
         // The socket moves to the worker's runtime.
-        let Ok(socket) = socket.into_std() else { return };
+        let Ok(stream) = stream.into_std() else { return };
         runtime.spawn(async move {
-            let Ok(socket) = UnixStream::from_std(socket) else { return };
-            sending.send(&worker, Socket::from(socket), &shutdown).await;
+            if let Ok(stream) = UnixStream::from_std(stream) {
+                work(worker, stream).await;
+            }
         });
     }
 
     /// Exchanges messages until one of the processes ends. `ready` becomes true when the counterpart has named its
     /// streams.
     async fn talk(self, stream: UnixStream, side: Side, control: PathBuf, ready: watch::Sender<bool>) {
-        let counterpart = &self.parts.counterpart;
-        let Some(mut outbox) = counterpart.attach(side, control) else {
+        let Parts { counterpart, stream_events, viewers, .. } = &*self.parts;
+        let greeting = (side == Side::Older).then(|| CounterpartMessage::ViewerKey { key: viewers.key() });
+        let Some(outbox) = counterpart.attach(side, control, greeting) else {
             return log::second_counterpart();
         };
-        let (reader, mut writer) = stream.into_split();
+        let (reader, writer) = stream.into_split();
         let mut is_ready = ready.subscribe();
         let sending = async {
             // What follows the request too closely would be read together with it.
-            if side == Side::Newer {
-                let _ = is_ready.wait_for(|ready| *ready).await;
+            if side == Side::Newer && is_ready.wait_for(|ready| *ready).await.is_err() {
+                return;
             }
-            while let Some(message) = outbox.recv().await {
-                let Ok(mut line) = serde_json::to_vec(&message) else { return };
-                line.push(b'\n');
-                if writer.write_all(&line).await.is_err() {
-                    return;
-                }
-            }
+            send_messages(outbox, writer).await;
         };
-        let receiving = async {
-            let mut reader = BufReader::new(reader);
-            let mut line = Vec::new();
-            loop {
-                line.clear();
-                let read = (&mut reader).take(limits::COUNTERPART_MESSAGE).read_until(b'\n', &mut line).await;
-                if !matches!(read, Ok(1..)) {
-                    return;
-                }
-                match serde_json::from_slice(&line) {
-                    Ok(CounterpartMessage::Reopen) => self.log.reopen(|opened| match opened {
-                        Ok(()) => log::reopened(),
-                        Err(error) => log::reopen_failed(&error),
-                    }),
-                    Ok(CounterpartMessage::Event(message)) => self.parts.admission.handle(&message),
-                    Ok(message) => {
-                        counterpart.handle(&message);
-                        if message == CounterpartMessage::Ready {
-                            ready.send_replace(true);
-                        }
-                    }
-                    // A message that only the other version knows.
-                    Err(error) => log::message_not_understood(&error),
-                }
-            }
-        };
-        log::counterpart_joined();
         tokio::select! {
             () = sending => {}
-            () = receiving => {}
+            () = self.receive(reader, &ready) => {}
         }
         counterpart.detach();
-        self.parts.admission.counterpart_left();
-        log::counterpart_left();
+        stream_events.counterpart_left();
+        if *ready.borrow() {
+            log::counterpart_left();
+        }
+    }
+
+    /// Receives messages until the counterpart ends, falls silent, or turns out to be of a version that does not
+    /// exchange streams.
+    async fn receive(&self, reader: OwnedReadHalf, ready: &watch::Sender<bool>) {
+        let Parts { counterpart, stream_events, viewers, .. } = &*self.parts;
+        let mut reader = BufReader::new(reader);
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            let mut bounded = (&mut reader).take(limits::COUNTERPART_MESSAGE);
+            let read = timeout(limits::COUNTERPART_SILENCE, bounded.read_until(b'\n', &mut line)).await;
+            if !matches!(read, Ok(Ok(1..))) {
+                return;
+            }
+            match serde_json::from_slice(&line) {
+                Ok(CounterpartMessage::Reopen) => self.log.reopen(|opened| match opened {
+                    Ok(()) => log::reopened(),
+                    Err(error) => log::reopen_failed(&error),
+                }),
+                Ok(CounterpartMessage::ViewerKey { key }) => viewers.adopt_key(&key),
+                Ok(message) => {
+                    counterpart.handle(&message);
+                    stream_events.handle(&message);
+                    if message == CounterpartMessage::Ready {
+                        log::counterpart_joined();
+                        ready.send_replace(true);
+                    }
+                }
+                Err(error) => {
+                    log::message_not_understood(&error);
+                    // Before that, it is the refusal of a version without this exchange.
+                    if !*ready.borrow() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Sends messages as they come, and [`CounterpartMessage::Alive`] in between, until the exchange ends.
+async fn send_messages(mut outbox: UnboundedReceiver<CounterpartMessage>, mut writer: OwnedWriteHalf) {
+    loop {
+        let message = match timeout(limits::COUNTERPART_ALIVE, outbox.recv()).await {
+            Ok(Some(message)) => message,
+            Ok(None) => return,
+            Err(_) => CounterpartMessage::Alive,
+        };
+        let Ok(mut line) = serde_json::to_vec(&message) else { return };
+        line.push(b'\n');
+        if !matches!(timeout(limits::COUNTERPART_SILENCE, writer.write_all(&line)).await, Ok(Ok(()))) {
+            return;
+        }
     }
 }
 
 async fn send_answer(stream: &mut UnixStream, answer: ViewerAnswer) -> io::Result<()> {
-    stream.write_all(format!("{}\n", answer.status().as_str()).as_bytes()).await?;
+    let head = format!("{} {}\n", answer.status().as_str(), answer.length());
+    stream.write_all(head.as_bytes()).await?;
     match answer {
         ViewerAnswer::Playlist(text) => stream.write_all(&text).await,
         ViewerAnswer::Fragment(fragment, visit) => {

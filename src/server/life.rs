@@ -15,7 +15,7 @@ use super::service::Service;
 use super::upgrade::{Launch, Successor};
 use super::watchdog::Watchdog;
 use crate::log::ErrorLog;
-use crate::media::listing::CarriedCounts;
+use crate::media::listing::{CarriedCounts, Sessions};
 use crate::net::listener::Listeners;
 use crate::server::log;
 use crate::task::supervise::keep;
@@ -70,14 +70,14 @@ impl Life {
     }
 
     /// Starts a process that takes over the sockets.
-    pub(super) fn upgrade(&mut self, listeners: &Listeners, carried: &CarriedCounts) {
+    pub(super) fn upgrade(&mut self, listeners: &Listeners, sessions: &Sessions) {
         if self.successor.is_some() {
             return log::upgrade_ignored("the new binary runs already");
         }
         if self.launch.has_predecessor() {
             return log::upgrade_ignored("the old binary still runs");
         }
-        if let Err(error) = self.start_successor(listeners, carried) {
+        if let Err(error) = self.start_successor(listeners, &sessions.pass_on()) {
             log::upgrade_failed(&error);
         }
     }

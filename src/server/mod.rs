@@ -282,9 +282,14 @@ impl Prepared {
             })?;
             let service = Service::from_env();
             let watchdog = Watchdog::from_env(&service);
-            if let Some(socket) = control_socket.as_ref().filter(|_| launch.has_predecessor()) {
-                let service = CounterpartService { parts: parts.clone(), log: log.clone() };
-                service.join(socket.path()).await;
+            if launch.has_predecessor() {
+                match &control_socket {
+                    Some(socket) => {
+                        let service = CounterpartService { parts: parts.clone(), log: log.clone() };
+                        service.join(socket.path()).await;
+                    }
+                    None => log::no_counterpart(&io::ErrorKind::NotFound.into()),
+                }
             }
             accept(&listeners, bound)?;
             if let Some(helper) = helper.clone() {

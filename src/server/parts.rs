@@ -26,6 +26,7 @@ use crate::media::mpegts;
 use crate::media::mpegts::Feeds;
 use crate::media::segments::Presentations;
 use crate::media::session::{Session, Sessions};
+use crate::media::stream_events::StreamEvents;
 use crate::media::trails::{Secrets, Trails};
 use crate::media::workers::Workers;
 use crate::module::control::conf::ControlParts;
@@ -81,8 +82,8 @@ pub(super) struct Parts {
     pub(super) relays: Arc<Relays>,
     /// The other process of an upgrade.
     pub(super) counterpart: Arc<Counterpart>,
-    /// Admission of sessions.
-    pub(super) admission: Arc<Admission>,
+    /// Streams in use, with their events.
+    pub(super) stream_events: Arc<StreamEvents>,
     /// Statistics of this process.
     pub(super) statistics: Arc<StatisticsSource>,
     /// Control requests to this process.
@@ -131,13 +132,15 @@ impl Parts {
         let registry: Arc<StreamRegistry> = Arc::default();
         let sessions = Arc::new(Sessions::beginning(carried));
         let callbacks = Notifier::new(Handle::current(), store.clone(), transport);
-        let execs = Arc::new(Execs::new(Handle::current(), store.clone(), lifetime.unfinished.clone()));
+        let counterpart: Arc<Counterpart> = Arc::default();
+        let stream_events =
+            Arc::new(StreamEvents::new(registry.clone(), counterpart.clone(), callbacks.clone()));
+        let unfinished = lifetime.unfinished.clone();
+        let execs = Arc::new(Execs::new(Handle::current(), store.clone(), counterpart.clone(), unfinished));
         let (tls, workers) = (Arc::new(ArcSwap::from_pointee(tls)), Arc::new(workers));
         let trails = Arc::new(Trails::new(secret()?, secrets));
         let feeds = Arc::new(Feeds::new(registry.clone()));
         let (places, recordings): (Arc<FileClaims>, Arc<Recordings>) = Default::default();
-
-        let counterpart: Arc<Counterpart> = Arc::default();
 
         // They begin with a publish in this order.
         let outputs: Vec<Arc<dyn Output>> = vec![
@@ -170,7 +173,7 @@ impl Parts {
             trails: trails.clone(),
             store: store.clone(),
             counterpart: counterpart.clone(),
-            registry: registry.clone(),
+            stream_events: stream_events.clone(),
             sessions: sessions.clone(),
             callbacks: callbacks.clone(),
             workers: workers.clone(),
@@ -182,12 +185,12 @@ impl Parts {
         let observers: Vec<Arc<dyn SessionObserver>> = vec![execs.clone(), relays.clone()];
         let sources: Vec<Arc<dyn Source>> = vec![relays.clone()];
         let admission = Arc::new(Admission::new(
-            registry.clone(),
             sessions.clone(),
             callbacks.clone(),
             trails.clone(),
             observers,
             sources,
+            stream_events.clone(),
             counterpart.clone(),
         ));
         let conf_files = Arc::new(ConfFiles::new(load, loader.clone()));
@@ -261,7 +264,7 @@ impl Parts {
             trails,
             relays,
             counterpart,
-            admission,
+            stream_events,
             statistics,
             control,
             viewers,

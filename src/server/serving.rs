@@ -85,14 +85,14 @@ impl Server {
         keep("on_master", move || notifier.clone().keep_master());
         keep("the resolver", move || dns.clone().keep_fresh());
         self.parts.execs.start();
-        let Parts { store, places, relays, lifetime, .. } = &*self.parts;
+        let Parts { store, places, relays, counterpart, lifetime, .. } = &*self.parts;
         let (swept, taken) = (store.clone(), places.clone());
         keep("the sweeper of HLS files", move || hls::sweeper::run(swept.clone(), taken.clone()));
-        let (store_kept, taken) = (store.clone(), places.clone());
+        let (store_kept, taken, other) = (store.clone(), places.clone(), counterpart.clone());
         let kinds: Arc<[Arc<dyn Retained>]> =
             Arc::new([Arc::new(FlvRecordings), Arc::new(TsRecordings), Arc::new(HlsRecordings)]);
         keep("the removal of old files", move || {
-            retention::run(store_kept.clone(), taken.clone(), kinds.clone())
+            retention::run(store_kept.clone(), taken.clone(), other.clone(), kinds.clone())
         });
         let followed = relays.clone();
         keep("looking after pulls", move || relay::pull::follow_changes(followed.clone()));
@@ -119,6 +119,9 @@ impl Server {
                     self.life.service.stopping("Waiting for the sessions to end");
                     self.reloads.stop();
                     self.listeners.close(!self.life.shares_sockets());
+                    // Their streams would keep this process, and the process that takes over starts them again.
+                    self.parts.execs.stop();
+                    self.parts.counterpart.retire();
                     self.parts.lifetime.draining.cancel();
                     self.drain(&mut signals).await;
                     break self.stop().await;
@@ -137,7 +140,7 @@ impl Server {
                 }
                 _ = signals.usr2.recv() => {
                     log::signal("12 (SIGUSR2)", "changing binary");
-                    self.life.upgrade(&self.listeners, &self.parts.sessions.pass_on());
+                    self.life.upgrade(&self.listeners, &self.parts.sessions);
                     if self.life.successor.is_some() {
                         self.reloads.give_up();
                     }

@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::hub::stream_key::StreamKey;
 
+/// Begins the answer to a viewer that is known.
+pub const VIEWER_KNOWN: &[u8] = b"known\n";
+
 /// First line of a connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "counterpart", rename_all = "snake_case")]
@@ -29,14 +32,14 @@ pub enum CounterpartRequest {
     /// Carries out a control request in the other process. The answer is its result in JSON.
     Control {
         /// The section.
-        section: Vec<u8>,
+        section: BytesText,
         /// The method.
-        method: Vec<u8>,
+        method: BytesText,
         /// The query.
-        query: Vec<u8>,
+        query: BytesText,
     },
     /// A request of a viewer of HLS from memory, which both processes may receive. The answer is empty if the viewer is not
-    /// known; otherwise it consists of a line with the status and the body of the response.
+    /// known. Otherwise it begins with a line `known` at once; a line with status and length and the body follow.
     Viewer {
         /// Its stream.
         stream: KeyText,
@@ -45,7 +48,7 @@ pub enum CounterpartRequest {
         /// Its address.
         addr: Option<IpAddr>,
         /// Query of the request.
-        query: Vec<u8>,
+        query: BytesText,
         /// Number of the fragment; `None` for a playlist.
         fragment: Option<u64>,
     },
@@ -60,17 +63,27 @@ pub enum CounterpartRequest {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "message", rename_all = "snake_case")]
 pub enum CounterpartMessage {
-    /// At the beginning, after all streams with sessions: a stream that the sender's publisher has claimed.
+    /// At the beginning: a stream that the sender's publisher has claimed.
     Holds {
         /// The stream.
         stream: KeyText,
     },
-    /// All streams were named with [`CounterpartMessage::Holds`].
+    /// At the beginning: the key of the session ids that the sender gives to viewers of HLS from memory.
+    ViewerKey {
+        /// In hexadecimal.
+        key: String,
+    },
+    /// The beginning is over: all streams were named with [`CounterpartMessage::Holds`] and
+    /// [`CounterpartMessage::Enters`].
     Ready,
+    /// The sender is alive.
+    Alive,
     /// A publisher of the sender wants a stream.
     Claim {
         /// The stream.
         stream: KeyText,
+        /// Number of the claim, which the answer repeats.
+        number: u64,
         /// Address of the publisher.
         addr: String,
     },
@@ -78,11 +91,15 @@ pub enum CounterpartMessage {
     Granted {
         /// The stream.
         stream: KeyText,
+        /// Number of the claim.
+        number: u64,
     },
     /// Answer to a claim: the receiver of the claim has a publisher of its own.
     Taken {
         /// The stream.
         stream: KeyText,
+        /// Number of the claim.
+        number: u64,
     },
     /// The sender has the first session of a stream.
     Enters {
@@ -93,9 +110,21 @@ pub enum CounterpartMessage {
     Leaves {
         /// The stream.
         stream: KeyText,
+        /// Whether the receiver, which uses the stream, is asked to continue its `stream` event.
+        passes_event: bool,
     },
-    /// About a `stream` event.
-    Event(EventMessage),
+    /// The event that was passed on continues.
+    EventContinued {
+        /// The stream.
+        stream: KeyText,
+    },
+    /// The event that was passed on can't continue: the sender has no session of the stream any more.
+    EventReturned {
+        /// The stream.
+        stream: KeyText,
+    },
+    /// The sender only waits for its sessions to end: commands that run once per server are the receiver's.
+    Retires,
     /// Logs are reopened.
     Reopen,
     /// The sender's publisher has left, or no longer wants the stream.
@@ -105,57 +134,45 @@ pub enum CounterpartMessage {
     },
 }
 
-/// Message about a `stream` event, which lasts as long as the stream has sessions in either process.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
-pub enum EventMessage {
-    /// The sender's last session has left; the receiver, which uses the stream, is asked to continue the event.
-    Pass {
-        /// The stream.
-        stream: KeyText,
-    },
-    /// The receiver of [`EventMessage::Pass`] continues the event.
-    Taken {
-        /// The stream.
-        stream: KeyText,
-    },
-    /// The receiver of [`EventMessage::Pass`] has no session of the stream any more.
-    Returned {
-        /// The stream.
-        stream: KeyText,
-    },
-}
+/// Any bytes as text, percent-encoded.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct BytesText(String);
 
-impl EventMessage {
-    /// The stream.
-    pub fn stream(&self) -> &KeyText {
-        match self {
-            EventMessage::Pass { stream }
-            | EventMessage::Taken { stream }
-            | EventMessage::Returned { stream } => stream,
-        }
+impl From<&[u8]> for BytesText {
+    fn from(bytes: &[u8]) -> BytesText {
+        BytesText(percent_encode(bytes, NON_ALPHANUMERIC).to_string())
     }
 }
 
-/// A [`StreamKey`] as text: its parts, percent-encoded.
+impl BytesText {
+    /// The bytes.
+    pub fn bytes(&self) -> Vec<u8> {
+        Cow::from(percent_decode_str(&self.0)).into_owned()
+    }
+}
+
+/// A [`StreamKey`] as text.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct KeyText {
-    serverid: String,
-    app: String,
-    name: String,
+    serverid: BytesText,
+    app: BytesText,
+    name: BytesText,
 }
 
 impl From<&StreamKey> for KeyText {
     fn from(key: &StreamKey) -> KeyText {
-        let text = |part: &[u8]| percent_encode(part, NON_ALPHANUMERIC).to_string();
-        KeyText { serverid: text(&key.serverid), app: text(&key.app), name: text(&key.name) }
+        KeyText {
+            serverid: (&key.serverid[..]).into(),
+            app: (&key.app[..]).into(),
+            name: (&key.name[..]).into(),
+        }
     }
 }
 
 impl From<&KeyText> for StreamKey {
     fn from(text: &KeyText) -> StreamKey {
-        let part = |text: &str| Cow::from(percent_decode_str(text)).into_owned();
-        StreamKey::new(part(&text.serverid), part(&text.app), part(&text.name))
+        StreamKey::new(text.serverid.bytes(), text.app.bytes(), text.name.bytes())
     }
 }
 
@@ -166,10 +183,10 @@ mod tests {
     #[test]
     fn any_name_survives_as_text() {
         let key = StreamKey::new("a", "live", &b"\xff\n\"%41 \0"[..]);
-        let sent = CounterpartMessage::Taken { stream: KeyText::from(&key) };
+        let sent = CounterpartMessage::Taken { stream: KeyText::from(&key), number: 7 };
         let line = serde_json::to_string(&sent).unwrap();
         assert!(line.is_ascii() && !line.contains('\n'));
-        let CounterpartMessage::Taken { stream } = serde_json::from_str(&line).unwrap() else {
+        let CounterpartMessage::Taken { stream, .. } = serde_json::from_str(&line).unwrap() else {
             panic!("{line}")
         };
         assert_eq!(StreamKey::from(&stream), key);

@@ -42,6 +42,10 @@ struct Claims {
     /// Streams with sessions of this process. A stream that ends overlaps the next one of its name for a moment; this is
     /// the number of them.
     used: HashMap<StreamKey, usize>,
+    /// Number of claims so far.
+    count: u64,
+    /// Whether this process only waits for its sessions to end.
+    retires: bool,
     link: Option<Link>,
 }
 
@@ -49,10 +53,11 @@ struct Claims {
 struct OwnClaim {
     view: AppView,
     session: Arc<Session>,
+    number: u64,
     /// Channel for the counterpart's answer; `None` if the claim is granted.
     asked: Option<oneshot::Sender<bool>>,
-    /// Whether the counterpart's publisher gets the stream when this one has left.
-    is_awaited: bool,
+    /// Number of the claim of the counterpart's publisher that gets the stream when this one has left.
+    awaited_by: Option<u64>,
 }
 
 /// An exchange with a counterpart.
@@ -64,6 +69,10 @@ struct Link {
     theirs: HashSet<StreamKey>,
     /// Streams with sessions of the counterpart.
     used: HashSet<StreamKey>,
+    /// Whether the counterpart only waits for its sessions to end.
+    retires: bool,
+    /// Whether the counterpart has passed on all that it has counted.
+    is_counted: bool,
 }
 
 /// Which of the two processes this one is.
@@ -92,33 +101,38 @@ pub struct Publisher {
 impl Counterpart {
     /// Claims a stream for a publisher; `None` if another publisher has it, in either process.
     ///
-    /// A counterpart that gives no answer within [`limits::COUNTERPART_PATIENCE`] does not keep a publisher away.
+    /// A counterpart that gives no answer within [`limits::COUNTERPART_PATIENCE`] counts as ended.
     pub async fn claim(self: &Arc<Self>, view: &AppView, session: &Arc<Session>) -> Option<StreamClaim> {
         let key = session.key.clone();
         let answer = {
             let mut claims = self.state.lock();
-            let Claims { own, link, .. } = &mut *claims;
+            let Claims { own, link, count, .. } = &mut *claims;
             if own.contains_key(&key) {
                 return None;
             }
+            *count += 1;
+            let number = *count;
             let (asked, answer) = match link {
                 Some(link) => {
                     let (asked, answer) = oneshot::channel();
                     let stream = KeyText::from(&key);
-                    link.tell(CounterpartMessage::Claim { stream, addr: session.peer.addr.clone() });
+                    link.tell(CounterpartMessage::Claim { stream, number, addr: session.peer.addr.clone() });
                     (Some(asked), Some(answer))
                 }
                 None => (None, None),
             };
-            let claim = OwnClaim { view: view.clone(), session: session.clone(), asked, is_awaited: false };
+            let (view, session) = (view.clone(), session.clone());
+            let claim = OwnClaim { view, session, number, asked, awaited_by: None };
             own.insert(key.clone(), claim);
             answer
         };
         let claim = StreamClaim { counterpart: self.clone(), key };
         let Some(answer) = answer else { return Some(claim) };
-        // Without an answer the counterpart has ended or hangs, and has no publisher that sends.
-        let is_granted = timeout(limits::COUNTERPART_PATIENCE, answer).await;
-        let is_granted = is_granted.map_or(true, |answered| answered.unwrap_or(true));
+        let answered = timeout(limits::COUNTERPART_PATIENCE, answer).await;
+        if answered.is_err() {
+            self.detach();
+        }
+        let is_granted = answered.map_or(true, |answered| answered.unwrap_or(true));
         if let Some(own) = self.state.lock().own.get_mut(&claim.key) {
             own.asked = None;
         }
@@ -134,8 +148,9 @@ impl Counterpart {
         link.used.contains(key)
     }
 
-    /// The last session of a stream in this process has left. Returns whether the counterpart has sessions of it.
-    pub fn leave(&self, key: &StreamKey) -> bool {
+    /// The last session of a stream in this process has left. Returns whether the counterpart has sessions of it; it is
+    /// then asked to continue the stream's event if `passes_event`.
+    pub fn leave(&self, key: &StreamKey, passes_event: bool) -> bool {
         let mut claims = self.state.lock();
         let Claims { used, link, .. } = &mut *claims;
         let left = used.get_mut(key).map_or(0, |count| {
@@ -146,10 +161,12 @@ impl Counterpart {
             used.remove(key);
         }
         let Some(link) = link else { return false };
-        if left == 0 {
-            link.tell(CounterpartMessage::Leaves { stream: key.into() });
+        let goes_on = link.used.contains(key);
+        if left == 0 || goes_on && passes_event {
+            let passes_event = goes_on && passes_event;
+            link.tell(CounterpartMessage::Leaves { stream: key.into(), passes_event });
         }
-        link.used.contains(key)
+        goes_on
     }
 
     /// The publisher of this process that has claimed a stream, or is about to.
@@ -183,12 +200,43 @@ impl Counterpart {
         self.state.lock().link.as_ref().map(|link| link.control.clone())
     }
 
-    /// Begins the exchange with a counterpart that answers on `control`. Returns the messages to send to it; `None` if
-    /// there is a counterpart already.
+    /// From now on this process only waits for its sessions to end.
+    pub fn retire(&self) {
+        let mut claims = self.state.lock();
+        claims.retires = true;
+        if let Some(link) = &claims.link {
+            link.tell(CounterpartMessage::Retires);
+        }
+        drop(claims);
+        self.changed();
+    }
+
+    /// Whether commands that run once per server are this process's: the older one has them until it retires.
+    pub fn is_in_charge(&self) -> bool {
+        let claims = self.state.lock();
+        let waits = claims.link.as_ref().is_some_and(|link| link.side == Side::Newer && !link.retires);
+        !claims.retires && !waits
+    }
+
+    /// The counterpart has passed on all that it has counted.
+    pub fn counted(&self) {
+        if let Some(link) = &mut self.state.lock().link {
+            link.is_counted = true;
+        }
+    }
+
+    /// Whether what the counterpart has counted is to be added to this process's counters.
+    pub fn counts(&self) -> bool {
+        self.state.lock().link.as_ref().is_some_and(|link| !link.is_counted)
+    }
+
+    /// Begins the exchange with a counterpart that answers on `control`; `greeting` is sent first. Returns the messages to
+    /// send to it; `None` if there is a counterpart already.
     pub fn attach(
         &self,
         side: Side,
         control: PathBuf,
+        greeting: Option<CounterpartMessage>,
     ) -> Option<mpsc::UnboundedReceiver<CounterpartMessage>> {
         let mut claims = self.state.lock();
         if claims.link.is_some() {
@@ -196,15 +244,27 @@ impl Counterpart {
         }
         // Unbounded, but a session causes a handful of messages.
         let (outbox, messages) = mpsc::unbounded_channel();
-        let link = Link { side, control, outbox, theirs: HashSet::new(), used: HashSet::new() };
+        let link = Link {
+            side,
+            control,
+            outbox,
+            theirs: HashSet::new(),
+            used: HashSet::new(),
+            retires: false,
+            is_counted: false,
+        };
+        greeting.into_iter().for_each(|message| link.tell(message));
         claims.used.keys().for_each(|key| link.tell(CounterpartMessage::Enters { stream: key.into() }));
         claims.own.keys().for_each(|key| link.tell(CounterpartMessage::Holds { stream: key.into() }));
+        if claims.retires {
+            link.tell(CounterpartMessage::Retires);
+        }
         link.tell(CounterpartMessage::Ready);
         claims.link = Some(link);
         Some(messages)
     }
 
-    /// Sends a message to the counterpart, if there is one.
+    /// Sends a message to the counterpart, if there is one. A counterpart that hangs is given up before many pile up.
     pub fn tell(&self, message: CounterpartMessage) {
         if let Some(link) = &self.state.lock().link {
             link.tell(message);
@@ -216,7 +276,7 @@ impl Counterpart {
         let mut claims = self.state.lock();
         claims.link = None;
         for claim in claims.own.values_mut() {
-            claim.is_awaited = false;
+            claim.awaited_by = None;
             // Its publisher has no rival any more.
             if let Some(asked) = claim.asked.take() {
                 let _ = asked.send(true);
@@ -231,30 +291,36 @@ impl Counterpart {
         let mut claims = self.state.lock();
         let Claims { own, link: Some(link), .. } = &mut *claims else { return };
         match message {
-            CounterpartMessage::Ready | CounterpartMessage::Reopen | CounterpartMessage::Event(_) => return,
+            CounterpartMessage::ViewerKey { .. }
+            | CounterpartMessage::Ready
+            | CounterpartMessage::Alive
+            | CounterpartMessage::Reopen
+            | CounterpartMessage::EventContinued { .. }
+            | CounterpartMessage::EventReturned { .. } => return,
+            CounterpartMessage::Retires => link.retires = true,
             CounterpartMessage::Enters { stream } => {
                 link.used.insert(stream.into());
                 return;
             }
-            CounterpartMessage::Leaves { stream } => {
+            CounterpartMessage::Leaves { stream, .. } => {
                 link.used.remove(&stream.into());
                 return;
             }
             CounterpartMessage::Holds { stream } => drop(link.theirs.insert(stream.into())),
-            CounterpartMessage::Claim { stream, addr } => {
+            CounterpartMessage::Claim { stream, number, addr } => {
                 let key = StreamKey::from(stream);
                 let wins = |claim: &&mut OwnClaim| claim.asked.is_none() || link.side == Side::Older;
                 if let Some(claim) = own.get_mut(&key).filter(wins) {
-                    if !claim.gives_way(addr) {
-                        link.tell(CounterpartMessage::Taken { stream: stream.clone() });
+                    if !claim.gives_way(addr, *number) {
+                        link.tell(CounterpartMessage::Taken { stream: stream.clone(), number: *number });
                     }
                     return;
                 }
                 link.theirs.insert(key);
-                link.tell(CounterpartMessage::Granted { stream: stream.clone() });
+                link.tell(CounterpartMessage::Granted { stream: stream.clone(), number: *number });
             }
-            CounterpartMessage::Granted { stream } | CounterpartMessage::Taken { stream } => {
-                let claim = own.get_mut(&StreamKey::from(stream));
+            CounterpartMessage::Granted { stream, number } | CounterpartMessage::Taken { stream, number } => {
+                let claim = own.get_mut(&StreamKey::from(stream)).filter(|claim| claim.number == *number);
                 if let Some(asked) = claim.and_then(|claim| claim.asked.take()) {
                     let _ = asked.send(matches!(message, CounterpartMessage::Granted { .. }));
                 }
@@ -263,7 +329,7 @@ impl Counterpart {
             CounterpartMessage::Release { stream } => {
                 let key = StreamKey::from(stream);
                 if let Some(claim) = own.get_mut(&key) {
-                    claim.is_awaited = false;
+                    claim.awaited_by = None;
                 }
                 link.theirs.remove(&key);
             }
@@ -278,12 +344,13 @@ impl Counterpart {
 }
 
 impl OwnClaim {
-    /// Whether this publisher leaves for the one at `addr`: it was asked to reconnect, and that is what it does.
-    fn gives_way(&mut self, addr: &str) -> bool {
+    /// Whether this publisher leaves for the one at `addr` with this claim: it was asked to reconnect, and that is what it
+    /// does.
+    fn gives_way(&mut self, addr: &str, number: u64) -> bool {
         let reconnects =
             self.session.asked_to_reconnect.load(Ordering::Relaxed) && self.session.peer.addr == addr;
         if reconnects {
-            self.is_awaited = true;
+            self.awaited_by = Some(number);
             self.session.close(Reason::NormalClose);
         }
         reconnects
@@ -304,9 +371,9 @@ impl Drop for StreamClaim {
         let Some(link) = &mut claims.link else { return };
         let stream = KeyText::from(&self.key);
         link.tell(CounterpartMessage::Release { stream: stream.clone() });
-        if own.is_awaited {
+        if let Some(number) = own.awaited_by {
             link.theirs.insert(self.key.clone());
-            link.tell(CounterpartMessage::Granted { stream });
+            link.tell(CounterpartMessage::Granted { stream, number });
             drop(claims);
             self.counterpart.changed();
         }

@@ -1,6 +1,7 @@
 //! A stream on its way from one process of an upgrade to the other: an FLV file over a Unix socket.
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use crate::hub::stream_key::StreamKey;
 use crate::limits;
 use crate::media::delivery::{Join, PlayerLink};
 use crate::media::player_settings::player_settings;
+use crate::media::session::Session;
 use crate::media::workers::Worker;
 use crate::net::socket::Socket;
 use crate::wire::flv;
@@ -62,28 +64,50 @@ impl Counterpart {
     /// There is no counterpart, or it does not answer.
     pub async fn ask(&self, request: &CounterpartRequest) -> io::Result<UnixStream> {
         let path = self.control().ok_or(io::ErrorKind::NotFound)?;
-        let mut socket = UnixStream::connect(path).await?;
-        let mut line = serde_json::to_vec(request)?;
-        line.push(b'\n');
-        socket.write_all(&line).await?;
-        Ok(socket)
+        ask(&path, request).await
     }
+}
+
+/// Connects to a control socket and sends a request of a counterpart.
+///
+/// # Errors
+///
+/// Errors of the system.
+pub async fn ask(path: &Path, request: &CounterpartRequest) -> io::Result<UnixStream> {
+    let mut socket = UnixStream::connect(path).await?;
+    let mut line = serde_json::to_vec(request)?;
+    line.push(b'\n');
+    socket.write_all(&line).await?;
+    Ok(socket)
 }
 
 impl StreamToCounterpart {
     /// Sends the stream until its publisher leaves or either side ends. Runs on `worker`.
-    pub async fn send(self, worker: &Worker, socket: Socket, shutdown: &CancellationToken) {
+    pub async fn send(
+        self,
+        worker: &Worker,
+        socket: Socket,
+        counterpart: &Counterpart,
+        shutdown: &CancellationToken,
+    ) {
         let StreamToCounterpart { publisher: Publisher { view, session: publisher }, stream, session } = self;
         let (socket, link) = (Arc::new(socket), Arc::<PlayerLink>::default());
         let mut phase = stream.watch();
-        // The counterpart asks as soon as it is told of the claim, so that it misses nothing.
-        let published = async {
-            while stream.publisher() != Some(publisher.id) {
-                phase.changed().await.ok()?;
-            }
-            Some(phase.borrow_and_update().epoch)
+        let is_claimed = |publisher: &Session| {
+            counterpart.publisher(stream.key()).is_some_and(|found| found.session.id == publisher.id)
         };
-        let Ok(Some(epoch)) = timeout(limits::COUNTERPART_PATIENCE, published).await else { return };
+        // The counterpart asks as soon as it is told of the claim, so that it misses nothing. Meanwhile, and while the
+        // publisher stands by behind a relay, there may be other media.
+        let published = async {
+            while stream.publisher().is_none() && is_claimed(&publisher) {
+                let _ = timeout(limits::COUNTERPART_LOOK, phase.changed()).await;
+            }
+            phase.borrow_and_update().epoch
+        };
+        let Ok(epoch) = timeout(limits::COUNTERPART_PATIENCE, published).await else { return };
+        if !is_claimed(&publisher) {
+            return;
+        }
         let mut lead = BytesMut::new();
         flv::write_header(&mut lead, true, true);
         worker.delivery.join(Join {

@@ -33,8 +33,8 @@ struct Pair {
 impl Pair {
     fn new(older: Arc<Counterpart>) -> Pair {
         let newer: Arc<Counterpart> = Arc::default();
-        let to_newer = older.attach(Side::Older, "new".into()).unwrap();
-        let to_older = newer.attach(Side::Newer, "old".into()).unwrap();
+        let to_newer = older.attach(Side::Older, "new".into(), None).unwrap();
+        let to_older = newer.attach(Side::Newer, "old".into(), None).unwrap();
         let mut pair = Pair { older, newer, to_newer, to_older };
         pair.deliver();
         pair
@@ -150,6 +150,6 @@ async fn without_a_counterpart_its_claims_are_gone() {
     pair.older.detach();
     assert!(!pair.older.holds(&a.1.key));
     assert!(waiting.await.unwrap().is_some());
-    assert!(pair.older.attach(Side::Older, "next".into()).is_some());
-    assert!(pair.older.attach(Side::Older, "one more".into()).is_none());
+    assert!(pair.older.attach(Side::Older, "next".into(), None).is_some());
+    assert!(pair.older.attach(Side::Older, "one more".into(), None).is_none());
 }

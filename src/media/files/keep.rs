@@ -4,7 +4,6 @@ use std::time::{Duration, SystemTime};
 
 use crate::directive::number;
 use crate::directive::{Args, Arity, Evaluation, Msec, Value};
-use crate::limits;
 use crate::syntax::Problem;
 
 /// How long and how much of a directory's files are kept. Without either bound everything is kept.
@@ -43,8 +42,15 @@ impl Keep {
     }
 
     /// Removes sets until the bounds hold, oldest first. `sets` is sorted by modification; `remove` returns whether it
-    /// has removed the set at this index, which it does not while the set is in use.
-    pub fn enforce(self, sets: &[KeptSet], now: SystemTime, mut remove: impl FnMut(usize) -> bool) {
+    /// has removed the set at this index, which it does not while the set is in use. Sets that were modified within
+    /// `quiet` stay.
+    pub fn enforce(
+        self,
+        sets: &[KeptSet],
+        now: SystemTime,
+        quiet: Duration,
+        mut remove: impl FnMut(usize) -> bool,
+    ) {
         let mut total = sets.iter().fold(0_u64, |total, set| total.saturating_add(set.size));
         for (index, set) in sets.iter().enumerate() {
             // A modification in the future counts as new.
@@ -54,7 +60,7 @@ impl Keep {
             if !is_old && !is_too_much {
                 return;
             }
-            if age >= limits::KEEP_QUIET && remove(index) {
+            if age >= quiet && remove(index) {
                 total = total.saturating_sub(set.size);
             }
         }
@@ -100,6 +106,7 @@ impl Value for Keep {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits;
 
     /// Indices of the sets that are removed, of sets with these ages in seconds and sizes.
     fn removed(keep: Keep, sets: &[(u64, u64)], in_use: &[usize]) -> Vec<usize> {
@@ -109,7 +116,7 @@ mod tests {
             .map(|(age, size)| KeptSet { modified: now - Duration::from_secs(*age), size: *size })
             .collect();
         let mut removed = Vec::new();
-        keep.enforce(&sets, now, |index| {
+        keep.enforce(&sets, now, limits::KEEP_QUIET, |index| {
             let free = !in_use.contains(&index);
             removed.extend(free.then_some(index));
             free

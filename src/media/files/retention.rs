@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use super::claims::FileClaims;
 use super::keep::{Keep, KeptSet};
@@ -14,6 +14,7 @@ use super::log;
 use crate::config::Config;
 use crate::config::store::Store;
 use crate::limits;
+use crate::media::counterpart::Counterpart;
 
 /// Files of an output that are kept only for a while.
 pub trait Retained: Send + Sync {
@@ -54,12 +55,21 @@ struct FileSet {
 }
 
 /// Removes files forever.
-pub async fn run(store: Arc<Store>, places: Arc<FileClaims>, kinds: Arc<[Arc<dyn Retained>]>) {
+pub async fn run(
+    store: Arc<Store>,
+    places: Arc<FileClaims>,
+    counterpart: Arc<Counterpart>,
+    kinds: Arc<[Arc<dyn Retained>]>,
+) {
     loop {
         let (config, places, kinds) = (store.load(), places.clone(), kinds.clone());
+        let quiet = match counterpart.control() {
+            Some(_) => limits::KEEP_QUIET_SHARED,
+            None => limits::KEEP_QUIET,
+        };
         let work = tokio::task::spawn_blocking(move || {
             for kind in kinds.iter() {
-                pass(&**kind, &config, &places);
+                pass(&**kind, &config, &places, quiet);
             }
         });
         // If a pass panics, only that pass is lost.
@@ -69,7 +79,7 @@ pub async fn run(store: Arc<Store>, places: Arc<FileClaims>, kinds: Arc<[Arc<dyn
 }
 
 /// Looks once at all files of a kind.
-fn pass(kind: &dyn Retained, config: &Config, places: &FileClaims) {
+fn pass(kind: &dyn Retained, config: &Config, places: &FileClaims, quiet: Duration) {
     // Files of several applications in one directory can't be told apart: what any of them keeps is kept.
     let mut directories: BTreeMap<(PathBuf, Vec<u8>), RetainedDirectory> = BTreeMap::new();
     for directory in kind.directories(config) {
@@ -98,15 +108,21 @@ fn pass(kind: &dyn Retained, config: &Config, places: &FileClaims) {
         }
         let mut sets: Vec<(PathBuf, FileSet)> = walk.sets.into_iter().collect();
         sets.sort_by_key(|(_, set)| set.kept.modified);
-        enforce(kind, directory.keep, &sets, &is_written);
+        enforce(kind, directory.keep, &sets, quiet, &is_written);
     }
 }
 
-fn enforce(kind: &dyn Retained, keep: Keep, sets: &[(PathBuf, FileSet)], is_written: &dyn Fn(&Path) -> bool) {
+fn enforce(
+    kind: &dyn Retained,
+    keep: Keep,
+    sets: &[(PathBuf, FileSet)],
+    quiet: Duration,
+    is_written: &dyn Fn(&Path) -> bool,
+) {
     let kept: Vec<KeptSet> = sets.iter().map(|(_, set)| set.kept).collect();
     // Only looked up if there is something to remove.
     let mut open = None;
-    keep.enforce(&kept, SystemTime::now(), |index| {
+    keep.enforce(&kept, SystemTime::now(), quiet, |index| {
         let (id, set) = &sets[index];
         if is_written(id) {
             return false;

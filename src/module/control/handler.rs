@@ -70,9 +70,9 @@ impl ControlHandler {
         };
         let mut result = section.carry_out(method, exchange.query()).map_err(Cow::from);
         let request = CounterpartRequest::Control {
-            section: name.to_vec(),
-            method: method.to_vec(),
-            query: exchange.query().to_vec(),
+            section: name.into(),
+            method: method.into(),
+            query: exchange.query().into(),
         };
         if let Some(answer) = self.counterpart.answer(&request, limits::COUNTERPART_PATIENCE).await
             && let Ok(there) = serde_json::from_slice::<ControlResult>(&answer)

@@ -23,6 +23,7 @@ use crate::config::store::Store;
 use crate::directive::Values;
 use crate::directive::context::RECORDER;
 use crate::limits;
+use crate::media::counterpart::Counterpart;
 use crate::media::extension::{OnStream, Output, Running, SessionObserver};
 use crate::media::session::Session;
 use crate::media::view::AppView;
@@ -66,9 +67,14 @@ struct PlayerCommands {
 
 impl Execs {
     /// `runtime` waits for children; `unfinished` tracks those being ended.
-    pub fn new(runtime: Handle, store: Arc<Store>, unfinished: TaskTracker) -> Self {
+    pub fn new(
+        runtime: Handle,
+        store: Arc<Store>,
+        counterpart: Arc<Counterpart>,
+        unfinished: TaskTracker,
+    ) -> Self {
         Execs(Arc::new(ExecsInner {
-            means: Means { runtime, store, unfinished },
+            means: Means { runtime, store, counterpart, unfinished },
             single: AtomicUsize::new(0),
             pulls: Mutex::default(),
             statics: Mutex::default(),
@@ -77,8 +83,11 @@ impl Execs {
 
     /// Starts the commands of `exec_static` and follows reloads, until [`Execs::stop`].
     pub fn start(&self) {
-        let store = self.0.means.store.clone();
+        let (store, counterpart) = (self.0.means.store.clone(), self.0.means.counterpart.clone());
         let keeper = Respawner::start(&self.0.means, move || {
+            if !counterpart.is_in_charge() {
+                return (Vec::new(), false);
+            }
             let config = store.load();
             let rtmp = config.rtmp.as_ref();
             (rtmp.map(|rtmp| rtmp.get::<Process>().statics.clone()).unwrap_or_default(), true)
@@ -114,7 +123,12 @@ impl Execs {
         let mut pulls = self.0.pulls.lock();
         let pull = pulls.entry(stream).or_insert_with(|| {
             let (lines, values) = (view.clone(), SessionValues::of_stream(session.clone()));
+            let (counterpart, key) = (self.0.means.counterpart.clone(), session.key.clone());
             let keeper = Respawner::start(&self.0.means, move || {
+                // The stream has its publisher in the other process.
+                if counterpart.holds(&key) {
+                    return (Vec::new(), false);
+                }
                 let application = lines.current();
                 let respawn = application.get::<Current>().respawn;
                 (values.launches(&application.get::<Commands>().pull), respawn)

@@ -13,6 +13,7 @@ use super::child;
 use super::command::ExecLaunch;
 use crate::config::store::Store;
 use crate::limits;
+use crate::media::counterpart::Counterpart;
 use crate::module::exec::log;
 
 /// Prerequisites of running commands. Cheap to clone.
@@ -21,6 +22,8 @@ pub(super) struct Means {
     /// Runtime on which children are waited for: not that of a thread that moves media.
     pub(super) runtime: Handle,
     pub(super) store: Arc<Store>,
+    /// The other process of an upgrade, which may have the publisher of a stream.
+    pub(super) counterpart: Arc<Counterpart>,
     /// Tracks children that are being ended.
     pub(super) unfinished: TaskTracker,
 }
@@ -45,8 +48,8 @@ struct RespawnedCommand {
 }
 
 impl Respawner {
-    /// Keeps the commands that `wanted` returns running; calls it again after every reload. The flag tells whether a
-    /// command that exits is restarted.
+    /// Keeps the commands that `wanted` returns running; calls it again after every reload, and when streams of the other
+    /// process of an upgrade change. The flag tells whether a command that exits is restarted.
     pub(super) fn start(
         means: &Means,
         wanted: impl Fn() -> (Vec<ExecLaunch>, bool) + Send + 'static,
@@ -55,13 +58,14 @@ impl Respawner {
         let means = means.clone();
         let runtime = means.runtime.clone();
         runtime.spawn(async move {
-            let mut changed = means.store.watch();
+            let (mut changed, mut published) = (means.store.watch(), means.counterpart.watch());
             let mut kept = Vec::new();
             loop {
                 let (launches, respawns) = wanted();
                 kept = adjust(&means, kept, launches, respawns);
                 tokio::select! {
                     change = changed.changed() => if change.is_err() { return },
+                    change = published.changed() => if change.is_err() { return },
                     _unfinished = &mut stopped => {
                         kept.clear();
                         return;

@@ -72,6 +72,15 @@ impl ViewerAnswer {
         }
     }
 
+    /// Length of its content in bytes.
+    pub fn length(&self) -> usize {
+        match self {
+            ViewerAnswer::Playlist(text) => text.len(),
+            ViewerAnswer::Fragment(fragment, _) => fragment.len,
+            ViewerAnswer::Refused(_) => 0,
+        }
+    }
+
     /// Status of the response.
     pub fn status(&self) -> StatusCode {
         match self {

@@ -12,6 +12,8 @@ use http::header::{CONTENT_TYPE, HOST, HeaderValue};
 use http::{Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::net::UnixStream;
 
 use super::conf::{Conf, Current};
 use super::live::Hls2Live;
@@ -27,7 +29,7 @@ use crate::http::reply::{Body, full, plain};
 use crate::hub::registry::StreamRegistry;
 use crate::limits;
 use crate::media::counterpart::Counterpart;
-use crate::media::counterpart::message::CounterpartRequest;
+use crate::media::counterpart::message::{CounterpartRequest, VIEWER_KNOWN};
 use crate::media::mpegts::Feeds;
 use crate::media::segments::Presentation;
 use crate::media::session::{Protocol, Sessions};
@@ -127,22 +129,28 @@ impl Hls2Handler {
             stream: question.stream.into(),
             session: question.session.as_str().to_owned(),
             addr: question.addr,
-            query: question.query.to_vec(),
+            query: question.query.into(),
             fragment: question.fragment,
         };
-        let answer = self.counterpart.answer(&request, limits::CONTROL_PATIENCE).await?;
-        let (head, body) = answer.split_once_str("\n")?;
-        match StatusCode::from_bytes(head).ok()? {
-            StatusCode::OK => {
-                let body = full(Bytes::copy_from_slice(body));
-                Some(ok(
-                    exchange,
-                    if question.fragment.is_some() { FRAGMENT_TYPE } else { PLAYLIST_TYPE },
-                    body,
-                ))
-            }
-            status => Some(plain(status)),
+        let socket = self.counterpart.ask(&request).await.ok()?;
+        let mut reader = BufReader::new(socket);
+        let mut known = [0; VIEWER_KNOWN.len()];
+        let is_known =
+            tokio::time::timeout(limits::COUNTERPART_PATIENCE, reader.read_exact(&mut known)).await;
+        if !matches!(is_known, Ok(Ok(_))) || known != VIEWER_KNOWN {
+            return None;
         }
+        let answer = tokio::time::timeout(limits::CONTROL_PATIENCE, read_answer(&mut reader)).await;
+        Some(match answer {
+            Ok(Some((StatusCode::OK, body))) => ok(
+                exchange,
+                if question.fragment.is_some() { FRAGMENT_TYPE } else { PLAYLIST_TYPE },
+                full(body),
+            ),
+            Ok(Some((status, _))) => plain(status),
+            // The viewer is not entered here: it is the other process's.
+            Ok(None) | Err(_) => plain(StatusCode::BAD_GATEWAY),
+        })
     }
 
     /// Master playlist with a new session. The stream need not exist, and no callback is sent yet.
@@ -164,6 +172,18 @@ impl Hls2Handler {
         let fragments = self.feeds.find(&stream)?.find_companion::<Fragments>()?;
         fragments.presentation(&stream.info())
     }
+}
+
+/// Reads status, length and body; `None` if the answer is not complete.
+async fn read_answer(reader: &mut BufReader<UnixStream>) -> Option<(StatusCode, Bytes)> {
+    let mut head = String::new();
+    reader.read_line(&mut head).await.ok()?;
+    let (status, length) = head.trim_end().split_once(' ')?;
+    let length: u64 = length.parse().ok().filter(|length| *length <= limits::CONTROL_ANSWER)?;
+    let mut body = Vec::new();
+    reader.take(length).read_to_end(&mut body).await.ok()?;
+    let is_whole = body.len() as u64 == length;
+    is_whole.then_some((StatusCode::from_bytes(status.as_bytes()).ok()?, body.into()))
 }
 
 fn respond(exchange: &Exchange<'_>, answer: ViewerAnswer) -> Response<Body> {

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use hmac::{Hmac, KeyInit, Mac};
+use parking_lot::RwLock;
 use sha2::Sha256;
 
 use super::FragmentWindow;
@@ -17,13 +18,27 @@ pub struct SessionId(String);
 /// Requests with the id of a session share the verdict on its first request. Therefore ids carry a MAC of 128 bits,
 /// which requires the secret.
 pub struct SessionIds {
-    secret: [u8; 32],
+    secret: RwLock<[u8; 32]>,
 }
 
 impl SessionIds {
     /// `secret` must come from the system's randomness.
     pub fn new(secret: [u8; 32]) -> Self {
-        Self { secret }
+        Self { secret: RwLock::new(secret) }
+    }
+
+    /// The secret in hexadecimal, for the other process of an upgrade.
+    pub fn key(&self) -> String {
+        self.secret.read().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Takes over the secret of another process, whose ids count as issued from then on. Anything else is ignored.
+    pub fn adopt(&self, key: &str) {
+        let byte = |pair: &[u8]| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok();
+        let bytes: Option<Vec<u8>> = key.as_bytes().chunks(2).map(byte).collect();
+        if let Some(secret) = bytes.and_then(|bytes| bytes.try_into().ok()) {
+            *self.secret.write() = secret;
+        }
     }
 
     /// Issues an id: the parts of PingOS's ids, which give place and time, and a MAC.
@@ -43,7 +58,8 @@ impl SessionIds {
     }
 
     fn tag(&self, text: &str) -> Hmac<Sha256> {
-        let mut tag = Hmac::<Sha256>::new_from_slice(&self.secret).expect("a key may have any length");
+        let mut tag =
+            Hmac::<Sha256>::new_from_slice(&*self.secret.read()).expect("a key may have any length");
         tag.update(text.as_bytes());
         tag
     }
@@ -258,7 +274,12 @@ mod tests {
         assert!(id.as_str().starts_with("1700000000t-5i-0p-42c-") && id.as_str().len() == 22 + 32, "{id}");
         assert_eq!(SessionId::parse(id.as_str().as_bytes()), Some(id.clone()));
         assert!(ids.has_issued(&id));
-        assert!(!SessionIds::new([8; 32]).has_issued(&id));
+        let other = SessionIds::new([8; 32]);
+        assert!(!other.has_issued(&id));
+        other.adopt("not a key");
+        assert!(!other.has_issued(&id));
+        other.adopt(&ids.key());
+        assert!(other.has_issued(&id));
         let tag = id.as_str().rsplit_once('-').unwrap().1;
         for made in [
             "a",

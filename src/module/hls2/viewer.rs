@@ -108,6 +108,16 @@ impl Viewers {
         self.ids.issue(unix_seconds, self.count.fetch_add(1, Ordering::Relaxed), SLOT, connection)
     }
 
+    /// Key of the ids, for the other process of an upgrade.
+    pub fn key(&self) -> String {
+        self.ids.key()
+    }
+
+    /// Takes over the key of the process that this one replaces.
+    pub fn adopt_key(&self, key: &str) {
+        self.ids.adopt(key);
+    }
+
     /// Begins a request of an existing viewer.
     pub fn visit(&self, stream: &StreamKey, id: &SessionId, addr: Option<IpAddr>) -> Option<ViewerRequest> {
         let issued = self.ids.has_issued(id);

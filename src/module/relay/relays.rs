@@ -12,12 +12,12 @@ use arc_swap::ArcSwap;
 use super::conf::Current;
 use super::pulled::Pulls;
 use crate::config::store::Store;
-use crate::hub::registry::StreamRegistry;
 use crate::hub::stream::Stream;
 use crate::hub::stream_key::StreamKey;
 use crate::media::counterpart::Counterpart;
 use crate::media::ingest::Intake;
 use crate::media::session::{Protocol, Role, Session, SessionMoments, Sessions};
+use crate::media::stream_events::StreamEvents;
 use crate::media::trail::Trail;
 use crate::media::trails::Trails;
 use crate::media::view::AppView;
@@ -38,8 +38,8 @@ pub struct Relays {
     pub store: Arc<Store>,
     /// The other process of an upgrade.
     pub counterpart: Arc<Counterpart>,
-    /// All streams.
-    pub registry: Arc<StreamRegistry>,
+    /// Streams in use, with their events.
+    pub stream_events: Arc<StreamEvents>,
     /// All sessions.
     pub sessions: Arc<Sessions>,
     /// Callbacks.

@@ -14,11 +14,11 @@ use super::pull::PullUse;
 use crate::config::model::Config;
 use crate::directive::ListenAddr;
 use crate::directive::address::literal_addr;
-use crate::hub::registry::StreamUse;
 use crate::media::extension::OnStream;
 use crate::media::listen::DEFAULT_PORT;
 use crate::media::session::{Identity, Protocol, Role, Session, SessionMoments};
 use crate::media::static_pull::StaticPull;
+use crate::media::stream_events::StreamPresence;
 use crate::media::view::AppView;
 use crate::module::relay::relays::Relays;
 use crate::net::socket::Peer;
@@ -32,7 +32,7 @@ pub struct StaticPulls {
 /// Holds a stream pulled. The pull ends before the stream is released.
 struct StaticPullHold {
     _pull: PullUse,
-    _stream: StreamUse,
+    _stream: StreamPresence,
     /// Address of the application; if the application changes, the stream is set up again.
     listen: ListenAddr,
     serverid: Bytes,
@@ -102,7 +102,7 @@ fn hold(relays: &Arc<Relays>, view: &AppView, listen: ListenAddr, line: &StaticP
         Instant::now(),
         SessionMoments::default(),
     ));
-    let stream = relays.registry.enter(&session.key, view.server().chunk_size.0 as usize);
+    let stream = relays.stream_events.enter(&session.key, view.server().chunk_size.0 as usize);
     session.set_stream(stream.stream().clone());
     let serverid = session.identity.serverid.clone();
     let pull = PullUse::stand(

@@ -23,6 +23,7 @@ use crate::http::reply::{Body, full, plain};
 use crate::limits;
 use crate::media::counterpart::Counterpart;
 use crate::media::counterpart::message::CounterpartRequest;
+use crate::media::listing::CarriedCounts;
 use crate::media::session::Traffic;
 
 /// Handler of `rtmp_stat`.
@@ -61,9 +62,16 @@ impl StatHandler {
             self.counterpart.answer(&CounterpartRequest::Statistics, limits::COUNTERPART_PATIENCE).await;
         let (service, document) = (self.clone(), document.clone());
         let work = tokio::task::spawn_blocking(move || {
+            let there = there.and_then(|answer| serde_json::from_slice::<Statistics>(&answer).ok());
+            // It may have passed on its counters in the meantime; then they are in those of this process.
+            let counts = service.counterpart.counts();
             let mut statistics = service.source.whole();
-            let there = there.and_then(|answer| serde_json::from_slice(&answer).ok());
-            there.into_iter().for_each(|there| statistics.add(there));
+            if let Some(mut there) = there {
+                if !counts {
+                    there.counts = CarriedCounts::default();
+                }
+                statistics.add(there);
+            }
             write(&service, &statistics, found, &document)
         });
         let Ok(text) = work.await else { return plain(StatusCode::INTERNAL_SERVER_ERROR) };

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 
 use self::protocol::{ControlAnswer, Request};
@@ -69,6 +69,8 @@ struct ControlService {
     parts: Arc<Parts>,
     counterpart: CounterpartService,
     orders: mpsc::Sender<Order>,
+    /// Permits for commands in progress.
+    places: Semaphore,
     /// Permits for orders that wait or are in progress.
     waiting: Semaphore,
 }
@@ -88,16 +90,19 @@ pub(super) async fn run(
         parts: counterpart.parts.clone(),
         counterpart,
         orders,
+        places: Semaphore::new(limits::CONTROL_CONNECTIONS),
         waiting: Semaphore::new(limits::CONTROL_ORDERS),
     });
-    let places = Arc::new(Semaphore::new(limits::CONTROL_CONNECTIONS));
+    let sockets = Arc::new(Semaphore::new(limits::CONTROL_SOCKETS));
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                let (service, place) = (service.clone(), places.clone().try_acquire_owned());
+                let Ok(socket) = sockets.clone().try_acquire_owned() else { continue };
+                let service = service.clone();
                 tokio::spawn(async move {
+                    let _socket = socket;
                     // The client may disconnect before the answer.
-                    let _ = service.serve(stream, place.ok()).await;
+                    let _ = service.serve(stream).await;
                 });
             }
             Err(error) => {
@@ -109,15 +114,12 @@ pub(super) async fn run(
 }
 
 impl ControlService {
-    async fn serve(&self, mut stream: UnixStream, place: Option<OwnedSemaphorePermit>) -> io::Result<()> {
+    async fn serve(&self, mut stream: UnixStream) -> io::Result<()> {
         let user = stream.peer_cred()?.uid();
         if user != 0 && user != nix::unistd::geteuid().as_raw() {
             log::stranger(user);
             return turn_away(stream, "only root and the server's own user may use the control socket").await;
         }
-        let Some(place) = place else {
-            return turn_away(stream, "too many commands at once").await;
-        };
         let (reader, mut writer) = stream.split();
         let mut reader = BufReader::new(reader);
         let request = loop {
@@ -132,7 +134,10 @@ impl ControlService {
             }
             let answer = match line.last() {
                 Some(b'\n') => match serde_json::from_slice(&line) {
-                    Ok(request) => self.answer(request).await,
+                    Ok(request) => match self.places.try_acquire() {
+                        Ok(_place) => self.answer(request).await,
+                        Err(_) => refused("too many commands at once"),
+                    },
                     Err(error) => refused(&format!("the request is not understood ({error})")),
                 },
                 _ => {
@@ -142,8 +147,6 @@ impl ControlService {
             };
             tell(&mut writer, &answer).await?;
         };
-        // Such a connection may last as long as the upgrade.
-        drop(place);
         self.counterpart.answer(request, stream).await;
         Ok(())
     }

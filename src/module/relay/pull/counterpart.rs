@@ -1,4 +1,7 @@
 //! Streams that are published in the other process of an upgrade. No callback is asked: that process has asked them.
+//!
+//! Only streams of clients are fetched. What that process pulls itself, each process pulls, and asks `on_pull` for it: a
+//! pulled stream would otherwise keep a process that waits for its sessions to end.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,7 +37,7 @@ impl PulledStream {
             () = self.published_by_another(&session) => RelayEnd::Published,
             () = self.gives_way() => RelayEnd::Published,
         };
-        let worked = fetch.started.is_some();
+        let worked = fetch.started.is_some() && matches!(end, RelayEnd::Closed | RelayEnd::Published);
         drop(fetch);
         log::left_counterpart(&session, &end);
         if !worked {
