@@ -197,7 +197,7 @@ fn an_upgrade_starts_the_program_as_root() {
     });
     let (logs, old) = (server.prefix().path().join("logs"), server.pid());
     let number = |name: &str| fs::read_to_string(logs.join(name)).ok()?.trim().parse::<i32>().ok();
-    let mut publisher = Publisher::start(server.rtmp, "s");
+    let publisher = Publisher::start(server.rtmp, "s");
     let player = Player::start(server.rtmp, "s");
     server.signal(Signal::SIGUSR2);
     until_true("the new process serves", || {
@@ -207,6 +207,17 @@ fn an_upgrade_starts_the_program_as_root() {
     assert_ne!(new, old);
     assert_eq!(number("pingosd.pid.oldbin"), Some(old));
     assert_eq!(uids(new).split_whitespace().next(), Some("65534"));
+    // Players of the new process find the streams of the old one, although both have become another user.
+    process::signal(old, Signal::SIGWINCH);
+    server.wait_log("accepting no more connections");
+    let newcomer = Player::start(server.rtmp, "s");
+    until_true("it plays in the new process", || {
+        server.log_lines("playing 's'").iter().any(|line| line.contains(&format!(" {new}#")))
+    });
+    let feed = publisher.keep_sending();
+    newcomer.wait_key();
+    let mut publisher = feed.stop();
+    drop(newcomer);
     // Its own helper makes what needs root.
     assert_eq!(children(new).len(), 1);
     // It ends: the old process takes the files back.

@@ -142,7 +142,7 @@ Reload the configuration.
 On any error nothing changes, and the reason is logged.
 .TP
 .B USR1
-Reopen log files.
+Reopen log files, also those of the other process during an upgrade.
 .TP
 .B USR2
 Start a new process with the listening sockets.
@@ -158,6 +158,7 @@ makes it accept again, and
 .B QUIT
 to the new process cancels the upgrade.
 If the new process exits, the old one replaces it again.
+Meanwhile each of them finds the streams of the other through their control sockets, and a stream name has one publisher in both.
 .TP
 .B WINCH
 Accept no more connections until
