@@ -1,8 +1,11 @@
 //! While the processes of an upgrade run side by side, they serve the streams of both.
 
+#[path = "ts_hls/media.rs"]
+mod media;
 mod support;
 
 use bytes::Bytes;
+use media::Source;
 use pingosd::wire::amf0::AmfValue;
 use pingosd::wire::rtmp::client_session::{ClientEvent, ClientPurpose};
 use support::frame::{GOP, Tracks};
@@ -32,6 +35,15 @@ fn playlist(server: &Server) -> String {
     let master = http::get(server.http, "/hls/s.m3u8").text();
     let address = master.lines().find(|line| line.starts_with("http")).unwrap();
     address[address.find("/hls").unwrap()..].to_owned()
+}
+
+/// Whether an event answers `publish`.
+fn is_verdict(event: &ClientEvent) -> bool {
+    match event {
+        ClientEvent::Started => true,
+        ClientEvent::Status { level, .. } => &level[..] == b"error",
+        _ => false,
+    }
 }
 
 fn web(more: &str) -> String {
@@ -85,6 +97,55 @@ fn a_stream_of_the_old_process_is_found_by_players_of_the_new_one() {
 }
 
 #[test]
+fn a_viewer_goes_on_over_an_upgrade_and_its_publisher_s_move() {
+    let notify = NotifyServer::start();
+    let conf = Conf::live("hls2 on; hls2_fragment 1s; hls2_timeout 6s; on_play {url} stage=start,done;")
+        .var("url", notify.url("/"))
+        .http_server(&web(""));
+    let (mut server, _) = start(&conf);
+    let mut source = Source::start(&server, "s");
+    let mut sent = 4_100;
+    source.send_to(sent);
+    let viewer = playlist(&server);
+    let mut newest = 0;
+    // Each request finds what is newer than before, in playlists that never begin anew.
+    let mut goes_on = |source: &mut Source, sent: &mut u32| {
+        until_true("a newer fragment", || {
+            *sent += 1_000;
+            source.send_to(*sent);
+            let response = http::get(server.http, &viewer);
+            assert_eq!(response.status(), 200);
+            let text = response.text();
+            let fragment = text.lines().rfind(|line| line.contains(".ts")).unwrap();
+            let number: u64 = fragment[2..fragment.find(".ts").unwrap()].parse().unwrap();
+            assert!(number >= newest, "{text}");
+            let body = http::get(server.http, &format!("/hls/{fragment}")).body;
+            assert!(body.len() > 188 && body.len().is_multiple_of(188));
+            number > std::mem::replace(&mut newest, number)
+        });
+    };
+    goes_on(&mut source, &mut sent);
+    let successor = upgrade(&server);
+    goes_on(&mut source, &mut sent);
+    source.leave();
+    let mut source = until("the name is free", || {
+        let mut client = RtmpClient::publish(server.rtmp, "live", "s");
+        let answer = client.wait_event("an answer", is_verdict);
+        matches!(answer, ClientEvent::Started).then(|| Source::beginning(client))
+    });
+    successor.wait_log(&server, "publishing 's'");
+    let mut sent = 0;
+    goes_on(&mut source, &mut sent);
+    goes_on(&mut source, &mut sent);
+    assert_eq!(notify.requests_of("call=play act=start").len(), 1);
+    server.signal(Signal::SIGQUIT);
+    // It leaves with its last request.
+    assert!(server.wait_exit().success());
+    notify.wait("call=play act=done");
+    assert_eq!(notify.requests().len(), 2);
+}
+
+#[test]
 fn a_name_has_one_publisher_in_both_processes() {
     let (server, _) = start(&Conf::live("cache_time 2s;").with_flv());
     let mut first = Publisher::start(server.rtmp, "s");
@@ -100,11 +161,7 @@ fn a_name_has_one_publisher_in_both_processes() {
     first.leave();
     let mut second = until("the name is free", || {
         let mut client = RtmpClient::publish(server.rtmp, "live", "s");
-        let answer = client.wait_event("an answer", |event| match event {
-            ClientEvent::Started => true,
-            ClientEvent::Status { level, .. } => &level[..] == b"error",
-            _ => false,
-        });
+        let answer = client.wait_event("an answer", is_verdict);
         matches!(answer, ClientEvent::Started).then(|| Publisher::over(client, Tracks::Both))
     });
     second.skip_to(last + 1);

@@ -44,7 +44,17 @@ impl Source {
     /// Over a client that was opened; waits until it may publish.
     #[track_caller]
     pub fn over(client: RtmpClient, video: bool) -> Self {
-        let client = client.wait_started();
+        Source::with_client(client.wait_started(), video)
+    }
+
+    /// Over a client that may publish already.
+    #[track_caller]
+    pub fn beginning(client: RtmpClient) -> Self {
+        Source::with_client(client, true)
+    }
+
+    #[track_caller]
+    fn with_client(client: RtmpClient, video: bool) -> Self {
         let mut source = Source { client, at: 0, video };
         source.send_frame(&audio_header());
         if video {

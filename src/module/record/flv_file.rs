@@ -1,15 +1,17 @@
 //! An FLV file being written.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 
 use super::{DURATION_AT, FILE_SIZE_AT, opens_with_ours, tag_body};
+use crate::limits;
 use crate::media::files::claims::FileClaim;
 use crate::media::files::{WriteError, failed};
 use crate::task::disk;
@@ -49,8 +51,11 @@ pub(crate) struct FlvFile {
 impl FlvFile {
     /// Creates or truncates a file.
     pub(crate) fn create(path: &Path, known: &StreamFacts<'_>, place: FileClaim) -> Result<Self, WriteError> {
-        let file = disk::open(OpenOptions::new().write(true).create(true).truncate(true), path, true);
-        let mut flv = FlvFile::new(path, file.map_err(failed("open", path))?, place);
+        let file = disk::open(OpenOptions::new().write(true).create(true), path, true);
+        let file = file.map_err(failed("open", path))?;
+        wait_for_writer(&file);
+        file.set_len(0).map_err(failed("truncate", path))?;
+        let mut flv = FlvFile::new(path, file, place);
         flv.begin(known)?;
         Ok(flv)
     }
@@ -60,6 +65,7 @@ impl FlvFile {
     pub(crate) fn append(path: &Path, known: &StreamFacts<'_>, place: FileClaim) -> Result<Self, WriteError> {
         let file = disk::open(OpenOptions::new().read(true).write(true).create(true), path, true);
         let mut file = file.map_err(failed("open", path))?;
+        wait_for_writer(&file);
         let found = survey(&mut file).map_err(failed("read", path))?;
         let mut flv = FlvFile::new(path, file, place);
         let Some(found) = found else {
@@ -220,6 +226,16 @@ fn survey(file: &mut File) -> io::Result<Option<FileContents>> {
     Ok(Some(found))
 }
 
+/// Locks the file until it is closed, and waits for the other process of an upgrade, which may still complete its own
+/// recording in it. A file system without such locks is no obstacle, nor is a program that holds one for longer than
+/// [`limits::RECORD_PLACE_WAIT`].
+fn wait_for_writer(file: &File) {
+    let due = Instant::now() + limits::RECORD_PLACE_WAIT;
+    while matches!(file.try_lock(), Err(TryLockError::WouldBlock)) && Instant::now() < due {
+        std::thread::sleep(limits::COUNTERPART_RETRY);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -232,6 +248,24 @@ mod tests {
 
     fn place(path: &Path) -> FileClaim {
         Arc::new(FileClaims::default()).take_within(path, Duration::ZERO).unwrap()
+    }
+
+    #[test]
+    fn a_file_that_another_process_completes_is_replaced_afterwards() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.flv");
+        fs::write(&path, "old").unwrap();
+        let other = File::open(&path).unwrap();
+        other.lock().unwrap();
+        std::thread::scope(|scope| {
+            let replacing =
+                scope.spawn(|| drop(FlvFile::create(&path, &StreamFacts::default(), place(&path)).unwrap()));
+            std::thread::sleep(4 * limits::COUNTERPART_RETRY);
+            assert_eq!(fs::read(&path).unwrap(), b"old");
+            drop(other);
+            replacing.join().unwrap();
+        });
+        assert!(fs::read(&path).unwrap().starts_with(b"FLV"));
     }
 
     #[test]
