@@ -9,7 +9,7 @@ use bytes::Bytes;
 use hmac::{Hmac, KeyInit, Mac};
 use parking_lot::Mutex;
 use reqwest::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Certificate, Client, Response, redirect};
+use reqwest::{Client, Response, redirect};
 use sha2::Sha256;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -26,6 +26,7 @@ use crate::log::FileError;
 use crate::net::dns::Dns;
 use crate::net::secret;
 use crate::net::secret::Secret;
+use crate::net::tls;
 use crate::notify::log;
 use crate::task::disk;
 
@@ -249,7 +250,9 @@ impl Default for ServerPlaces {
 }
 
 fn client(tls: &CallbackTls, dns: &Dns) -> Result<Client, TransportError> {
-    let mut builder = Client::builder()
+    // As in nginx, only the named certificates are trusted, if there are any.
+    let trusted = tls::client::of_http_client(tls.verify, tls.trusted.as_deref())?;
+    let builder = Client::builder()
         .redirect(redirect::Policy::none())
         .no_proxy()
         .dns_resolver(Arc::new(dns.clone()))
@@ -257,16 +260,8 @@ fn client(tls: &CallbackTls, dns: &Dns) -> Result<Client, TransportError> {
         .tcp_nodelay(true)
         .pool_max_idle_per_host(limits::CALLBACK_IDLE_CONNECTIONS)
         .pool_idle_timeout(limits::CALLBACK_IDLE_TIME)
-        .danger_accept_invalid_certs(!tls.verify)
+        .tls_backend_preconfigured((*trusted).clone())
         .user_agent(crate::VERSION);
-    if let Some(pem) = &tls.trusted {
-        let certificates = Certificate::from_pem_bundle(pem).map_err(TransportError::NoCertificates)?;
-        // As in nginx, only the named certificates are trusted then.
-        builder = builder.tls_built_in_root_certs(false);
-        for certificate in certificates {
-            builder = builder.add_root_certificate(certificate);
-        }
-    }
     builder.build().map_err(TransportError::NoClient)
 }
 

@@ -2,6 +2,7 @@
 
 use crate::log::FileError;
 use crate::net::secret::SecretError;
+use crate::net::tls::TrustedError;
 
 /// Reason why callbacks cannot be sent as configured. The cause is the configuration or the system, never a peer. The
 /// text is nginx's sentence.
@@ -14,8 +15,8 @@ pub enum TransportError {
     #[error(transparent)]
     Unreadable(#[from] FileError),
     /// The file of `notify_ssl_trusted_certificate` contains no certificates.
-    #[error("\"notify_ssl_trusted_certificate\" is no PEM file ({0})")]
-    NoCertificates(#[source] reqwest::Error),
+    #[error("\"notify_ssl_trusted_certificate\" {0}")]
+    NoCertificates(#[from] TrustedError),
     /// The HTTP client cannot be created.
     #[error("no HTTP client ({0})")]
     NoClient(#[source] reqwest::Error),

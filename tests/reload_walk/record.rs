@@ -293,7 +293,7 @@ fn is_locked(walk: &Walk<'_>) -> bool {
     let Ok(file) = fs::metadata(rec(walk).join(format!("s.{}.flv", walk.app))) else { return false };
     let inode = format!(":{} ", file.ino());
     let locks = fs::read_to_string("/proc/locks").unwrap();
-    locks.lines().any(|line| line.contains(&inode))
+    locks.lines().any(|line| line.contains(" POSIX ") && line.contains(&inode))
 }
 
 /// Transport streams of the case.

@@ -13,6 +13,7 @@ use super::outcome::RelayEnd;
 use crate::limits;
 use crate::media::{trail, trail_proof};
 use crate::module::relay::relays::Relays;
+use crate::net::tls::{self, ClientTlsError};
 use crate::notify::request::push_value;
 use crate::wire::flv;
 
@@ -32,20 +33,20 @@ impl Download {
         max_message: usize,
         trail: &Bytes,
     ) -> Result<Download, RelayEnd> {
-        let mut builder = Client::builder()
+        let builder = Client::builder()
             .redirect(redirect::Policy::none())
             .no_proxy()
             .dns_resolver(Arc::new(relays.dns.clone()))
             .http1_only()
             .tcp_nodelay(true)
-            .tls_built_in_root_certs(false)
             .connect_timeout(connect)
             .tcp_keepalive(limits::RELAY_KEEPALIVE)
             .pool_max_idle_per_host(0);
-        if destination.address.is_tls {
-            let config = relays.tls.load().client.config()?;
-            builder = builder.use_preconfigured_tls((*config).clone());
-        }
+        let trusted = match destination.address.is_tls {
+            true => relays.tls.load().client.config()?,
+            false => tls::client::trusting_none().map_err(ClientTlsError::from)?,
+        };
+        let builder = builder.tls_backend_preconfigured((*trusted).clone());
         let client = builder.build().map_err(RelayError::HttpClient)?;
         let request = request(&client, destination, trail).build().map_err(failed)?;
         let response = client.execute(proved(relays, request, trail)).await.map_err(failed)?;

@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::ring::default_provider;
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
@@ -57,21 +56,51 @@ impl ClientTls {
     }
 
     fn make(&self) -> Result<Arc<ClientConfig>, ClientTlsError> {
-        let provider = Arc::new(default_provider());
-        let builder =
-            ClientConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions()?;
-        let builder = if self.verify {
-            let roots = match &self.trusted {
-                Some(roots) => roots.clone(),
-                None => Arc::new(system_roots()?),
-            };
-            let verifier = WebPkiServerVerifier::builder_with_provider(roots, provider).build()?;
-            builder.with_webpki_verifier(verifier)
-        } else {
-            builder.dangerous().with_custom_certificate_verifier(Arc::new(NoVerification(provider)))
+        let roots = match (&self.trusted, self.verify) {
+            (Some(roots), _) => roots.clone(),
+            (None, true) => match system_roots() {
+                roots if roots.is_empty() => return Err(ClientTlsError::NoSystemCertificates),
+                roots => Arc::new(roots),
+            },
+            (None, false) => Arc::new(RootCertStore::empty()),
         };
-        Ok(Arc::new(builder.with_no_client_auth()))
+        Ok(configuration(self.verify, roots)?)
     }
+}
+
+/// Configuration of HTTP clients that trust these CA certificates (PEM), or the system's. A system without any trusts no
+/// server, which is no error: most addresses are `http://`.
+///
+/// # Errors
+///
+/// There is no certificate in the PEM file, or it cannot be used.
+pub fn of_http_client(verify: bool, trusted: Option<&[u8]>) -> Result<Arc<ClientConfig>, TrustedError> {
+    let roots = match trusted {
+        Some(pem) => roots_of(pem)?,
+        None if verify => system_roots(),
+        None => RootCertStore::empty(),
+    };
+    Ok(configuration(verify, Arc::new(roots))?)
+}
+
+/// Configuration that trusts no server, for HTTP clients that connect without TLS.
+///
+/// # Errors
+///
+/// The TLS library rejects its own defaults.
+pub fn trusting_none() -> Result<Arc<ClientConfig>, Error> {
+    configuration(true, Arc::new(RootCertStore::empty()))
+}
+
+fn configuration(verify: bool, roots: Arc<RootCertStore>) -> Result<Arc<ClientConfig>, Error> {
+    let provider = Arc::new(default_provider());
+    let builder =
+        ClientConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions()?;
+    let builder = match verify {
+        true => builder.with_root_certificates(roots),
+        false => builder.dangerous().with_custom_certificate_verifier(Arc::new(NoVerification(provider))),
+    };
+    Ok(Arc::new(builder.with_no_client_auth()))
 }
 
 fn roots_of(pem: &[u8]) -> Result<RootCertStore, TrustedError> {
@@ -82,14 +111,11 @@ fn roots_of(pem: &[u8]) -> Result<RootCertStore, TrustedError> {
     if roots.is_empty() { Err(TrustedError::Empty) } else { Ok(roots) }
 }
 
-fn system_roots() -> Result<RootCertStore, ClientTlsError> {
+fn system_roots() -> RootCertStore {
     let mut roots = RootCertStore::empty();
     // Old systems have certificates that rustls cannot parse; the others are used.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if roots.is_empty() {
-        return Err(ClientTlsError::NoSystemCertificates);
-    }
-    Ok(roots)
+    roots
 }
 
 /// `relay_ssl_verify off`: accepts any certificate, provided that the peer has its key.

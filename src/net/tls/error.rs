@@ -3,7 +3,6 @@
 use std::io;
 use std::path::PathBuf;
 
-use rustls::client::VerifierBuilderError;
 use rustls::pki_types::pem;
 
 use crate::log::{FileError, os_text};
@@ -94,9 +93,6 @@ pub enum ClientTlsError {
     /// The TLS library rejects its own defaults.
     #[error(transparent)]
     Settings(#[from] rustls::Error),
-    /// Certificates cannot be verified.
-    #[error(transparent)]
-    Verifier(#[from] VerifierBuilderError),
     /// The system has no trusted certificates.
     #[error("the system has no trusted certificates, see \"relay_ssl_trusted_certificate\"")]
     NoSystemCertificates,

@@ -17,10 +17,12 @@ pub struct AudioSpecificConfig {
     pub channel_configuration: u8,
     /// Number of channels; 0 if unknown.
     pub channels: u8,
+    /// Number of samples of a frame and channel: 960 or 1024.
+    pub frame_samples: u16,
 }
 
 /// Table 1.18, indices 0 to 12.
-const SAMPLE_RATES: [u32; 13] =
+pub(crate) const SAMPLE_RATES: [u32; 13] =
     [96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350];
 
 /// Table 1.19, values 0 to 7.
@@ -46,6 +48,8 @@ impl AudioSpecificConfig {
             extension_sample_rate = Some(sample_rate_field(&mut bits)?);
             object_type = audio_object_type(&mut bits)?;
         }
+        // A configuration that ends here means 1024, as do most others.
+        let frame_samples = if bits.uint(1) == Ok(1) { 960 } else { 1024 };
         Ok(Self {
             object_type,
             sample_rate_index,
@@ -53,6 +57,7 @@ impl AudioSpecificConfig {
             extension_sample_rate,
             channel_configuration,
             channels: CHANNELS.get(usize::from(channel_configuration)).copied().unwrap_or(0),
+            frame_samples,
         })
     }
 }
@@ -108,7 +113,7 @@ mod tests {
         assert_eq!(config.object_type, 2);
         assert_eq!(config.sample_rate, 22_050);
         assert_eq!(config.extension_sample_rate, Some(44_100));
-        assert_eq!(config.channels, 1);
+        assert_eq!((config.channels, config.frame_samples), (1, 1024));
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use super::MpegtsError;
 use super::audio_collector::FrameLength;
+use crate::wire::codec::CodecError;
+use crate::wire::codec::aac::{AudioSpecificConfig, SAMPLE_RATES};
 
 /// Length of an ADTS header without checksum.
 pub(super) const HEADER_SIZE: usize = 7;
@@ -26,32 +28,21 @@ impl AacConfig {
     ///
     /// The configuration is invalid or cannot be expressed in ADTS.
     pub(super) fn from_asc(asc: &[u8]) -> Result<Self, MpegtsError> {
-        let mut bits = Bits { bytes: asc, position: 0 };
-        let object_type = bits.object_type()?;
-        let frequency = bits.frequency()?;
-        let channels = bits.take(4)?;
-        // HE-AAC gives its extension first. ADTS announces the AAC-LC core with its own rate; decoders find the
-        // extension in the frames.
-        let object_type = match object_type {
-            SBR | PARAMETRIC_STEREO => {
-                bits.frequency()?;
-                bits.object_type()?
-            }
-            plain => plain,
-        };
+        // With HE-AAC, ADTS announces the AAC-LC core with its own rate; decoders find the extension in the frames.
+        let asc = AudioSpecificConfig::parse(asc).map_err(|error| match error {
+            CodecError::Truncated => MpegtsError::Truncated,
+            CodecError::Version(_) | CodecError::Invalid(_) => MpegtsError::BadConfig,
+        })?;
         // ADTS has two bits for the object type and three for the channel configuration.
-        if !(1..=4).contains(&object_type) || channels > 7 {
+        if !(1..=4).contains(&asc.object_type) || asc.channel_configuration > 7 {
             return Err(MpegtsError::Unsupported);
         }
-        // A configuration that ends here means 1024 samples per frame, as do most others.
-        let short_frames = bits.take(1) == Ok(1);
-        let frequency_index =
-            FREQUENCIES.iter().position(|&known| known == frequency).ok_or(MpegtsError::Unsupported)?;
+        let frequency_index = SAMPLE_RATES.iter().position(|&known| known == asc.sample_rate);
         Ok(Self {
-            profile: (object_type - 1) as u8,
-            frequency_index: frequency_index as u8,
-            channels: channels as u8,
-            frame_length: FrameLength { samples: if short_frames { 960 } else { 1024 }, rate: frequency },
+            profile: asc.object_type - 1,
+            frequency_index: frequency_index.ok_or(MpegtsError::Unsupported)? as u8,
+            channels: asc.channel_configuration,
+            frame_length: FrameLength { samples: asc.frame_samples.into(), rate: asc.sample_rate },
         })
     }
 
@@ -67,7 +58,7 @@ impl AacConfig {
         let checksum = if kind & 1 == 0 { CHECKSUM_SIZE } else { 0 };
         let raw = frame.get(HEADER_SIZE + checksum..)?;
         let frequency_index = format >> 2 & 0xf;
-        let rate = *FREQUENCIES.get(usize::from(frequency_index))?;
+        let rate = *SAMPLE_RATES.get(usize::from(frequency_index))?;
         let config = Self {
             profile: format >> 6,
             frequency_index,
@@ -101,48 +92,8 @@ impl AacConfig {
     }
 }
 
-/// Bit reader, most significant bit first.
-struct Bits<'a> {
-    bytes: &'a [u8],
-    position: usize,
-}
-
-impl Bits<'_> {
-    fn take(&mut self, count: usize) -> Result<u32, MpegtsError> {
-        let mut value = 0;
-        for _ in 0..count {
-            let byte = self.bytes.get(self.position / 8).ok_or(MpegtsError::Truncated)?;
-            value = value << 1 | u32::from(byte >> (7 - self.position % 8) & 1);
-            self.position += 1;
-        }
-        Ok(value)
-    }
-
-    fn object_type(&mut self) -> Result<u32, MpegtsError> {
-        match self.take(5)? {
-            31 => Ok(32 + self.take(6)?),
-            plain => Ok(plain),
-        }
-    }
-
-    fn frequency(&mut self) -> Result<u32, MpegtsError> {
-        match self.take(4)? {
-            15 => self.take(24),
-            index => FREQUENCIES.get(index as usize).copied().ok_or(MpegtsError::BadConfig),
-        }
-    }
-}
-
-/// Audio object types (ISO 14496-3 table 1.17) that extend another one.
-const SBR: u32 = 5;
-const PARAMETRIC_STEREO: u32 = 29;
-
 /// Maximum frame length: the field has 13 bits.
 const FRAME_MAX: usize = 0x1fff;
-
-/// `samplingFrequencyIndex` (ISO 14496-3 table 1.18).
-const FREQUENCIES: [u32; 13] =
-    [96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350];
 
 #[cfg(test)]
 mod tests {
