@@ -453,6 +453,9 @@ pub const COUNTERPART_MESSAGE: u64 = 1 << 20;
 /// Time that a new process waits for the streams of the one that it replaces before it accepts connections.
 pub const COUNTERPART_JOIN: Duration = Duration::from_secs(5);
 
+/// Interval at which a new process tries to exchange streams with the one that it replaces, after the exchange broke off.
+pub const COUNTERPART_REJOIN: Duration = Duration::from_secs(1);
+
 /// Time that a publisher waits until the other process of an upgrade agrees.
 pub const COUNTERPART_PATIENCE: Duration = Duration::from_secs(5);
 

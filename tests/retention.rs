@@ -30,9 +30,14 @@ fn the_oldest_recordings_go_first_and_those_in_use_stay() {
     let prefix = Prefix::new();
     let at = |name: &str, days| old_file(prefix.path().join("rec").join(name), 100_000, days);
     let (read, oldest, older, newer) = (at("read.flv", 9), at("a.flv", 8), at("b.flv", 7), at("c.flv", 6));
+    // The same directory by another name, whose application keeps less.
+    std::os::unix::fs::symlink("rec", prefix.path().join("link")).unwrap();
     let (foreign, below) = (at("notes.txt", 90), at("below/d.flv", 90));
     let reader = File::open(&read).unwrap();
-    let conf = Conf::live("record all; record_path {dir}/rec; record_keep size=150k;");
+    let conf = Conf::new(
+        "application live { live on; record all; record_path {dir}/rec; record_keep size=150k; }
+         application less { live on; record all; record_path {dir}/link; record_keep size=1; }",
+    );
     let server = Server::start_in(prefix, &conf);
     // The file being written counts, too; it is not removed, however large.
     let mut publisher = Publisher::start(server.rtmp, "live");
@@ -73,16 +78,19 @@ fn a_transport_stream_goes_with_its_index() {
     };
     let (old, new) = (pair("20200101", 1_577_836_800, 40), pair("20200301", 1_583_020_800, 10));
     let other = old_file(prefix.path().join("ts/default/kept/s/20200101/s_1577836800.ts"), 10, 400);
+    let past = old_file(prefix.path().join("ts/default/past/s/20200101/s_1577836800.ts"), 10, 400);
     let foreign = old_file(root.join("s/20200101/readme.txt"), 10, 400);
     let server = Server::start_in(
         prefix,
         &Conf::new(
             "live_record_path {dir}/ts; application kept { live on; live_record on; }
-             application live { live on; live_record on; live_record_keep age=30d size=1g; }",
+             application live { live on; live_record on; live_record_keep age=30d size=1g; }
+             application * { live on; live_record on; live_record_keep age=1s; }
+             application past { live on; }",
         ),
     );
     until_true("the old recording has gone", || old.iter().all(|path| !path.exists()));
-    assert!(new.iter().chain([&other, &foreign]).all(|path| path.exists()));
+    assert!(new.iter().chain([&other, &foreign, &past]).all(|path| path.exists()));
     for path in &old {
         until_true("its removal is logged", || is_logged(&server, "live_record_keep", path));
     }

@@ -218,6 +218,29 @@ fn an_upgrade_can_be_taken_back() {
 }
 
 #[test]
+fn the_new_process_too_stops_accepting_and_accepts_again() {
+    let (server, _) = start(&Conf::live(""));
+    server.signal(Signal::SIGUSR2);
+    let successor = Successor::of(&server);
+    server.signal(Signal::SIGWINCH);
+    server.wait_log("accepting no more connections");
+    successor.signal(Signal::SIGWINCH);
+    successor.wait_log(&server, "accepting no more connections");
+    // Both sockets stay open: who connects now waits.
+    let waiting = std::thread::spawn({
+        let port = server.rtmp;
+        move || Publisher::start(port, "s").leave()
+    });
+    successor.signal(Signal::SIGHUP);
+    successor.wait_log(&server, "accepting connections again");
+    waiting.join().unwrap();
+    successor.wait_log(&server, "publishing 's'");
+    // The next one reloads.
+    successor.signal(Signal::SIGHUP);
+    successor.wait_log(&server, "goes on: nothing has changed");
+}
+
+#[test]
 fn a_successor_that_dies_leaves_the_sockets_to_the_old_process() {
     let (server, _) = start(&Conf::live("").http_server("listen unix:{dir}/web; return 200 here;"));
     server.signal(Signal::SIGUSR2);

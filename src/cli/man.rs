@@ -157,7 +157,7 @@ makes it stop accepting,
 makes it accept again, and
 .B QUIT
 to the new process cancels the upgrade.
-If the new process exits, the old one replaces it again.
+If the new process exits, the old one replaces it again, unless it was told to exit.
 Meanwhile each of them finds the streams of the other through their control sockets, and a stream name has one publisher in both.
 .TP
 .B WINCH

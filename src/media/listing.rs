@@ -38,6 +38,8 @@ struct LiveSessions {
     streams: HashMap<u64, EndedSessions>,
     /// What the other process of an upgrade has counted already.
     passed_on: CarriedCounts,
+    /// Number of processes that were to replace this one. Each numbers its sessions in a range of its own.
+    successors: u64,
 }
 
 #[derive(Debug, Default)]
@@ -84,6 +86,7 @@ impl Sessions {
         let live = LiveSessions { ended: carried.traffic, passed_on: carried, ..LiveSessions::default() };
         let accepted_total = AtomicU64::new(carried.accepted);
         let ids = match carried.ids {
+            // It replaces no process.
             0 => 0,
             ids => (ids / ID_DISTANCE + 1).wrapping_mul(ID_DISTANCE),
         };
@@ -93,8 +96,11 @@ impl Sessions {
     /// Counters for the succeeding process, which continues them.
     pub fn pass_on(&self) -> CarriedCounts {
         let counted = self.counted();
-        self.live.lock().passed_on = counted;
-        counted
+        let mut live = self.live.lock();
+        live.passed_on = counted;
+        live.successors += 1;
+        let ids = counted.ids.max(1).saturating_add((live.successors - 1) * ID_DISTANCE);
+        CarriedCounts { ids, ..counted }
     }
 
     /// What was counted since the counters were passed on to the other process of the upgrade, or taken over from it.
@@ -219,7 +225,8 @@ mod tests {
         let old = Sessions::beginning(CarriedCounts::default());
         old.take_over(remainder);
         assert_eq!(old.counted().accepted, 1);
-        old.pass_on();
+        let ranges = [old.pass_on(), old.pass_on()].map(|carried| Sessions::beginning(carried).next_id());
+        assert_eq!(ranges, [ID_DISTANCE + 1, 2 * ID_DISTANCE + 1]);
         assert_eq!(old.remainder().accepted, 0);
     }
 }

@@ -6,18 +6,22 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
+use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use super::counterpart::Counterpart;
-use super::counterpart::message::CounterpartMessage;
-use super::session::{Reason, Session};
+use super::counterpart::message::{BytesText, CounterpartMessage, PassedEvent};
+use super::session::{Identity, Protocol, Reason, Role, Session, SessionMoments};
 use super::view::AppView;
 use crate::hub::registry::{StreamRegistry, StreamUse};
 use crate::hub::stream::Stream;
 use crate::hub::stream_key::StreamKey;
 use crate::media::log;
+use crate::net::socket::Peer;
 use crate::notify::ledger::CallDecision;
 use crate::notify::{EventKind, Members, Notifier, SessionEvent};
 
@@ -49,6 +53,10 @@ struct Streamed {
 }
 
 struct StreamEvent {
+    /// The session that has opened the stream.
+    session: Arc<Session>,
+    /// Whether updates are sent.
+    updates: Arc<AtomicBool>,
     /// Sending ends the event here, because another process has taken it; dropping ends it with `done`.
     stop: oneshot::Sender<()>,
     /// Resolves when `done` was answered.
@@ -59,8 +67,8 @@ struct StreamEvent {
 enum Stage {
     /// By this process; the channel resolves when it was answered.
     Starting(oneshot::Sender<()>),
-    /// By the counterpart.
-    Resumed,
+    /// By the counterpart. The flag tells whether updates follow.
+    Resumed(bool),
 }
 
 impl StreamEvents {
@@ -120,10 +128,10 @@ impl StreamEvents {
     /// Processes a message of the counterpart.
     pub fn handle(&self, message: &CounterpartMessage) {
         match message {
-            CounterpartMessage::Leaves { stream, passes_event } => {
+            CounterpartMessage::Leaves { stream, passed } => {
                 let key = StreamKey::from(stream);
-                let continues = self.continue_event(&key, *passes_event);
-                if *passes_event {
+                let continues = self.continue_event(&key, passed.as_deref());
+                if passed.is_some() {
                     let stream = stream.clone();
                     self.counterpart.tell(match continues {
                         true => CounterpartMessage::EventContinued { stream },
@@ -148,22 +156,22 @@ impl StreamEvents {
     pub fn counterpart_left(&self) {
         self.passed.lock().clear();
         for streamed in self.streams.lock().values_mut() {
-            streamed.resume(&self.notifier);
+            streamed.resume(&self.notifier, None);
         }
     }
 
     /// The counterpart has no session of the stream any more. Continues the event here if the stream is in use and has
     /// none: the one that is passed on, or one that was passed and not answered yet, or a new one. Returns whether the
     /// one that is passed on continues.
-    fn continue_event(&self, key: &StreamKey, passes_event: bool) -> bool {
+    fn continue_event(&self, key: &StreamKey, passed: Option<&PassedEvent>) -> bool {
         let Some(stream) = self.registry.find(key) else { return false };
         let mut streams = self.streams.lock();
         let Some(streamed) = streams.get_mut(&stream.id()).filter(|streamed| streamed.running.is_none())
         else {
             return false;
         };
-        if passes_event {
-            return streamed.resume(&self.notifier);
+        if passed.is_some() {
+            return streamed.resume(&self.notifier, passed);
         }
         if let Some(event) = self.passed.lock().remove(key) {
             streamed.running = Some(event);
@@ -182,12 +190,13 @@ impl StreamEvents {
         let key = stream.key();
         let event = self.streams.lock().remove(&stream.id()).and_then(|streamed| streamed.running);
         let Some(event) = event else {
-            self.counterpart.leave(key, false);
+            self.counterpart.leave(key, None);
             return None;
         };
+        let passed = Box::new(event.passed());
         // Before the counterpart is told, so that its answer finds it.
         self.passed.lock().insert(key.clone(), event);
-        if self.counterpart.leave(key, true) {
+        if self.counterpart.leave(key, Some(passed)) {
             return None;
         }
         self.passed.lock().remove(key).map(|event| event.done)
@@ -223,17 +232,78 @@ impl Drop for StreamPresence {
     }
 }
 
+impl StreamEvent {
+    /// The event for the counterpart.
+    fn passed(&self) -> PassedEvent {
+        let (identity, peer) = (&self.session.identity, &self.session.peer);
+        let Identity {
+            domain, app, name, args, pargs, tc_url, page_url, swf_url, flash_ver, serverid, ..
+        } = identity;
+        let fields = [domain, app, name, args, pargs, tc_url, page_url, swf_url, flash_ver, serverid];
+        PassedEvent {
+            updates: self.updates.load(Ordering::Relaxed),
+            id: self.session.id,
+            publishes: self.session.role == Role::Publisher,
+            addr: peer.addr.clone(),
+            port: peer.port,
+            local_addr: peer.local_addr.clone(),
+            local_port: peer.local_port,
+            scheme: identity.scheme.to_owned(),
+            identity: fields.map(|field| BytesText::from(&field[..])),
+        }
+    }
+}
+
+impl PassedEvent {
+    /// The session that the event names. It is no session of this process: it only lends its values to requests.
+    fn session(&self) -> Session {
+        let fields = self.identity.each_ref().map(|field| Bytes::from(field.bytes()));
+        let [domain, app, name, args, pargs, tc_url, page_url, swf_url, flash_ver, serverid] = fields;
+        let schemes = ["rtmp", "rtmps", "http", "https"];
+        let scheme = schemes.into_iter().find(|known| *known == self.scheme).unwrap_or("rtmp");
+        let identity = Identity {
+            domain,
+            app,
+            name,
+            args,
+            pargs,
+            tc_url,
+            page_url,
+            swf_url,
+            flash_ver,
+            serverid,
+            scheme,
+            ..Identity::default()
+        };
+        let peer = Peer {
+            addr: self.addr.clone(),
+            ip: None,
+            port: self.port,
+            local_addr: self.local_addr.clone(),
+            local_port: self.local_port,
+        };
+        let role = if self.publishes { Role::Publisher } else { Role::Player };
+        let moments = SessionMoments::default();
+        Session::new(self.id, peer, Protocol::Rtmp, role, identity, Instant::now(), moments)
+    }
+}
+
 impl Streamed {
-    /// Continues an event whose `start` the counterpart has sent. Returns whether it continues.
-    fn resume(&mut self, notifier: &Notifier) -> bool {
+    /// Continues an event whose `start` the counterpart has sent, with its session, or with a session of this process if
+    /// that is not known. Returns whether it continues.
+    fn resume(&mut self, notifier: &Notifier, passed: Option<&PassedEvent>) -> bool {
         if self.running.is_some() {
             return false;
         }
-        let Some((view, session)) = self.present.values().next().cloned() else { return false };
+        let Some((view, heir)) = self.present.values().next().cloned() else { return false };
+        let (session, updates) = match passed {
+            Some(passed) => (Arc::new(passed.session()), passed.updates),
+            None => (heir, true),
+        };
         let Some(event) = SessionEvent::resume(notifier, &view, EventKind::Stream, &session) else {
             return false;
         };
-        self.run(notifier, event, session, Stage::Resumed);
+        self.run(notifier, event, session, Stage::Resumed(updates));
         true
     }
 
@@ -243,6 +313,8 @@ impl Streamed {
         event.belongs_to(self.members.clone());
         let (stop, stopped) = oneshot::channel::<()>();
         let (finished, done) = oneshot::channel();
+        let updates = Arc::new(AtomicBool::new(matches!(stage, Stage::Resumed(true))));
+        self.running = Some(StreamEvent { session: session.clone(), updates: updates.clone(), stop, done });
         drop(notifier.spawn(async move {
             match stage {
                 Stage::Starting(answered) => {
@@ -251,6 +323,7 @@ impl Streamed {
                     // Only a success starts updates. With the older names, a 4xx ends the session: `enforce=update`
                     // distinguishes `oclp_stream` from `on_stream`.
                     if answer.is_success() {
+                        updates.store(true, Ordering::Relaxed);
                         event.keep();
                     } else if event.hook().enforce.update && answer.is_client_error() {
                         event.decided(CallDecision::Refuse);
@@ -258,7 +331,8 @@ impl Streamed {
                         session.close(Reason::NotifyRefused);
                     }
                 }
-                Stage::Resumed => event.keep(),
+                Stage::Resumed(true) => event.keep(),
+                Stage::Resumed(false) => {}
             }
             match stopped.await {
                 Ok(()) => event.forget(),
@@ -270,6 +344,5 @@ impl Streamed {
             }
             let _ = finished.send(());
         }));
-        self.running = Some(StreamEvent { stop, done });
     }
 }

@@ -273,6 +273,11 @@ impl Listeners {
         }
     }
 
+    /// Whether sockets are open that do not accept.
+    pub fn is_paused(&self) -> bool {
+        self.accepting.lock().values().any(|accepting| accepting.task.is_none())
+    }
+
     /// Accepts again after [`Listeners::pause`].
     ///
     /// # Errors

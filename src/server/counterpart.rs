@@ -37,39 +37,42 @@ pub(super) struct CounterpartService {
 }
 
 impl CounterpartService {
-    /// Begins the exchange with the process that this one replaces. `control` is this process's control socket. Returns
-    /// once the streams of that process are known.
-    pub(super) async fn join(self, control: &Path) {
+    /// Begins the exchange with the process that this one replaces, and begins it anew when it breaks off, as long as
+    /// `is_running` tells that there is such a process. `control` is this process's control socket. Returns once the
+    /// streams of that process are known, or after [`limits::COUNTERPART_JOIN`].
+    pub(super) async fn join(self, control: PathBuf, is_running: impl Fn() -> bool + Send + 'static) {
         let (ready, mut is_ready) = watch::channel(false);
-        let joined = async {
-            let request = CounterpartRequest::Join { control: control.to_owned() };
-            let stream = loop {
-                match ask(&old_name(control), &request).await {
-                    // It may have too many connections at the moment.
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                        tokio::time::sleep(limits::COUNTERPART_RETRY).await;
-                    }
-                    asked => break asked?,
+        tokio::spawn(async move {
+            while is_running() {
+                if let Err(error) = self.clone().join_once(&control, &ready).await
+                    && error.kind() != io::ErrorKind::WouldBlock
+                {
+                    log::no_counterpart(&error);
                 }
-            };
-            tokio::spawn(self.talk(stream, Side::Newer, old_name(control), ready));
-            // An error means that the exchange has ended, which is logged there.
-            let _ = is_ready.wait_for(|ready| *ready).await;
-            Ok(())
-        };
-        match timeout(limits::COUNTERPART_JOIN, joined).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => log::no_counterpart(&error),
-            Err(late) => log::no_counterpart(&late.into()),
-        }
+                ready.send_replace(false);
+                tokio::time::sleep(limits::COUNTERPART_REJOIN).await;
+            }
+        });
+        let _ = timeout(limits::COUNTERPART_JOIN, is_ready.wait_for(|ready| *ready)).await;
+    }
+
+    async fn join_once(self, control: &Path, ready: &watch::Sender<bool>) -> io::Result<()> {
+        let request = CounterpartRequest::Join { control: control.to_owned() };
+        let stream = ask(&old_name(control), &request).await?;
+        self.talk(stream, Side::Newer, old_name(control), ready).await;
+        Ok(())
     }
 
     /// Answers a request of the counterpart.
     pub(super) async fn answer(&self, request: CounterpartRequest, mut stream: UnixStream) {
         match request {
             CounterpartRequest::Join { control } => {
+                let pid = stream.peer_cred().ok().and_then(|peer| peer.pid());
+                if !self.parts.counterpart.expects(pid) {
+                    return log::unexpected_counterpart(pid);
+                }
                 let (ready, _) = watch::channel(false);
-                self.clone().talk(stream, Side::Older, control, ready).await;
+                self.clone().talk(stream, Side::Older, control, &ready).await;
             }
             CounterpartRequest::Stream { stream: key } => self.send_stream(&(&key).into(), stream),
             CounterpartRequest::Statistics => {
@@ -103,7 +106,9 @@ impl CounterpartService {
                 });
             }
             CounterpartRequest::Counted { counts } => {
-                if let Ok(counts) = counts.parse() {
+                if self.parts.counterpart.counts()
+                    && let Ok(counts) = counts.parse()
+                {
                     self.parts.counterpart.counted();
                     self.parts.sessions.take_over(counts);
                 }
@@ -143,7 +148,7 @@ impl CounterpartService {
 
     /// Exchanges messages until one of the processes ends. `ready` becomes true when the counterpart has named its
     /// streams.
-    async fn talk(self, stream: UnixStream, side: Side, control: PathBuf, ready: watch::Sender<bool>) {
+    async fn talk(self, stream: UnixStream, side: Side, control: PathBuf, ready: &watch::Sender<bool>) {
         let Parts { counterpart, stream_events, viewers, .. } = &*self.parts;
         let greeting = (side == Side::Older).then(|| CounterpartMessage::ViewerKey { key: viewers.key() });
         let Some(outbox) = counterpart.attach(side, control, greeting) else {
@@ -160,12 +165,13 @@ impl CounterpartService {
         };
         tokio::select! {
             () = sending => {}
-            () = self.receive(reader, &ready) => {}
+            () = self.receive(reader, ready) => {}
         }
         counterpart.detach();
         stream_events.counterpart_left();
-        if *ready.borrow() {
-            log::counterpart_left();
+        match *ready.borrow() {
+            true => log::counterpart_left(),
+            false => log::no_counterpart(&io::ErrorKind::ConnectionRefused.into()),
         }
     }
 

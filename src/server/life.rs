@@ -15,7 +15,7 @@ use super::service::Service;
 use super::upgrade::{Launch, Successor};
 use super::watchdog::Watchdog;
 use crate::log::ErrorLog;
-use crate::media::listing::{CarriedCounts, Sessions};
+use crate::media::listing::CarriedCounts;
 use crate::net::listener::Listeners;
 use crate::server::log;
 use crate::task::supervise::keep;
@@ -70,15 +70,16 @@ impl Life {
     }
 
     /// Starts a process that takes over the sockets.
-    pub(super) fn upgrade(&mut self, listeners: &Listeners, sessions: &Sessions) {
+    pub(super) fn upgrade(&mut self, parts: &Parts, listeners: &Listeners) {
         if self.successor.is_some() {
             return log::upgrade_ignored("the new binary runs already");
         }
         if self.launch.has_predecessor() {
             return log::upgrade_ignored("the old binary still runs");
         }
-        if let Err(error) = self.start_successor(listeners, &sessions.pass_on()) {
-            log::upgrade_failed(&error);
+        match self.start_successor(listeners, &parts.sessions.pass_on()) {
+            Ok(()) => parts.counterpart.expect(self.successor.as_ref().and_then(Successor::pid)),
+            Err(error) => log::upgrade_failed(&error),
         }
     }
 
@@ -130,6 +131,7 @@ impl Life {
                 WaitEnd::SuccessorEnded(how) => {
                     log::successor_ended(&how);
                     self.successor = None;
+                    parts.counterpart.expect(None);
                     self.take_pid_file_back();
                     self.service.step_back(&status(parts));
                     return;

@@ -176,7 +176,7 @@ pub fn upgrade_ignored(why: &str) {
 
 /// The process that took over has ended.
 pub fn successor_ended(status: &str) {
-    error!(target: "alert", "new binary process has ended ({status}), this process goes on in its place");
+    error!(target: "alert", "new binary process has ended ({status}), this process goes on in its place; if it could not start, \"-t\" tells why");
 }
 
 /// The pid file could not be renamed back.
@@ -216,11 +216,18 @@ pub fn no_answer(names: &str) {
 
 /// The process being replaced does not exchange its streams.
 pub fn no_counterpart(error: &io::Error) {
-    warn!(
+    info!(
+        target: "notice",
         "control socket of the old binary: {}; its streams are not found by players of this process, nor the other way \
          round",
         os_text(error)
     );
+}
+
+/// A process that this one has not started wants to exchange streams.
+pub fn unexpected_counterpart(pid: Option<i32>) {
+    let pid = pid.map_or_else(|| "unknown".to_owned(), |pid| pid.to_string());
+    warn!("control socket: process {pid} is not the new binary process, its streams are not shared");
 }
 
 /// Both processes of an upgrade exchange their streams.

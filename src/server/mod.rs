@@ -286,7 +286,8 @@ impl Prepared {
                 match &control_socket {
                     Some(socket) => {
                         let service = CounterpartService { parts: parts.clone(), log: log.clone() };
-                        service.join(socket.path()).await;
+                        let predecessor = launch.clone();
+                        service.join(socket.path().to_owned(), move || predecessor.has_predecessor()).await;
                     }
                     None => log::no_counterpart(&io::ErrorKind::NotFound.into()),
                 }

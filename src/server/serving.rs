@@ -140,7 +140,7 @@ impl Server {
                 }
                 _ = signals.usr2.recv() => {
                     log::signal("12 (SIGUSR2)", "changing binary");
-                    self.life.upgrade(&self.listeners, &self.parts.sessions);
+                    self.life.upgrade(&self.parts, &self.listeners);
                     if self.life.successor.is_some() {
                         self.reloads.give_up();
                     }
@@ -211,7 +211,7 @@ impl Server {
     /// SIGWINCH: stops accepting. While another process shares the sockets, they stay open here too, so that accepting
     /// can be resumed.
     fn stop_accepting(&mut self) {
-        if self.life.successor.is_some() {
+        if self.life.shares_sockets() {
             self.listeners.pause();
             log::accepting(false);
         } else {
@@ -220,10 +220,10 @@ impl Server {
         }
     }
 
-    /// SIGHUP after another process has taken over: accepts again with the unchanged configuration, as nginx does.
-    /// Returns whether that is the case.
+    /// SIGHUP after another process has taken over, or after SIGWINCH: accepts again with the unchanged configuration, as
+    /// nginx does in the first case. Returns whether that is the case.
     fn resume(&mut self) -> bool {
-        if self.life.successor.is_none() {
+        if self.life.successor.is_none() && !self.listeners.is_paused() {
             return false;
         }
         self.accept_again();

@@ -110,8 +110,8 @@ pub enum CounterpartMessage {
     Leaves {
         /// The stream.
         stream: KeyText,
-        /// Whether the receiver, which uses the stream, is asked to continue its `stream` event.
-        passes_event: bool,
+        /// The stream's event, which the receiver, which uses the stream, is asked to continue.
+        passed: Option<Box<PassedEvent>>,
     },
     /// The event that was passed on continues.
     EventContinued {
@@ -132,6 +132,23 @@ pub enum CounterpartMessage {
         /// The stream.
         stream: KeyText,
     },
+}
+
+/// A `stream` event that is passed on. The session that it names has opened the stream, and may have left.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "these are the fields of `Session`, `Peer` and `Identity`")]
+pub struct PassedEvent {
+    /// Whether updates are sent.
+    pub updates: bool,
+    pub id: u64,
+    pub publishes: bool,
+    pub addr: String,
+    pub port: u16,
+    pub local_addr: String,
+    pub local_port: u16,
+    pub scheme: String,
+    /// domain, app, name, args, pargs, tc_url, page_url, swf_url, flash_ver, serverid.
+    pub identity: [BytesText; 10],
 }
 
 /// Any bytes as text, percent-encoded.

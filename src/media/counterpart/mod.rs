@@ -22,7 +22,7 @@ use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
-use self::message::{CounterpartMessage, KeyText};
+use self::message::{CounterpartMessage, KeyText, PassedEvent};
 use super::session::{Reason, Session};
 use super::view::AppView;
 use crate::hub::stream_key::StreamKey;
@@ -46,6 +46,8 @@ struct Claims {
     count: u64,
     /// Whether this process only waits for its sessions to end.
     retires: bool,
+    /// Process that may become the counterpart of this one.
+    expected: Option<u32>,
     link: Option<Link>,
 }
 
@@ -149,8 +151,8 @@ impl Counterpart {
     }
 
     /// The last session of a stream in this process has left. Returns whether the counterpart has sessions of it; it is
-    /// then asked to continue the stream's event if `passes_event`.
-    pub fn leave(&self, key: &StreamKey, passes_event: bool) -> bool {
+    /// then asked to continue the stream's event.
+    pub fn leave(&self, key: &StreamKey, event: Option<Box<PassedEvent>>) -> bool {
         let mut claims = self.state.lock();
         let Claims { used, link, .. } = &mut *claims;
         let left = used.get_mut(key).map_or(0, |count| {
@@ -162,9 +164,13 @@ impl Counterpart {
         }
         let Some(link) = link else { return false };
         let goes_on = link.used.contains(key);
-        if left == 0 || goes_on && passes_event {
-            let passes_event = goes_on && passes_event;
-            link.tell(CounterpartMessage::Leaves { stream: key.into(), passes_event });
+        let passed = event.filter(|_| goes_on);
+        if left == 0 || passed.is_some() {
+            link.tell(CounterpartMessage::Leaves { stream: key.into(), passed });
+            // The next stream of the name has begun already.
+            if left > 0 {
+                link.tell(CounterpartMessage::Enters { stream: key.into() });
+            }
         }
         goes_on
     }
@@ -209,6 +215,17 @@ impl Counterpart {
         }
         drop(claims);
         self.changed();
+    }
+
+    /// This process has started another one to replace it.
+    pub fn expect(&self, pid: Option<u32>) {
+        self.state.lock().expected = pid;
+    }
+
+    /// Whether the process with this number is the one that replaces this one.
+    pub fn expects(&self, pid: Option<i32>) -> bool {
+        let expected = self.state.lock().expected;
+        expected.is_some() && pid.and_then(|pid| u32::try_from(pid).ok()) == expected
     }
 
     /// Whether commands that run once per server are this process's: the older one has them until it retires.

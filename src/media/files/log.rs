@@ -41,9 +41,12 @@ pub fn removed(directive: &str, path: &Path) {
     info!(target: "notice", "{directive}: removed \"{}\"", Shown::path(path));
 }
 
-/// An old file could not be removed.
-pub fn not_removed(directive: &str, path: &Path, error: &io::Error) {
-    error!("{directive}: unlink() \"{}\" failed ({error})", Shown::path(path));
+/// Old files could not be removed; the first of them and their number.
+pub fn not_removed(directive: &str, path: &Path, error: &io::Error, count: usize) {
+    error!(
+        "{directive}: unlink() \"{}\" failed ({error}), {count} files in this directory stay",
+        Shown::path(path)
+    );
 }
 
 /// A directory has more files than are looked at.

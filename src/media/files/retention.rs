@@ -2,11 +2,12 @@
 //!
 //! Files that a publish writes and files that a process has open stay, whatever the bounds.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
+use std::{fs, io};
 
 use super::claims::FileClaims;
 use super::keep::{Keep, KeptSet};
@@ -61,6 +62,7 @@ pub async fn run(
     counterpart: Arc<Counterpart>,
     kinds: Arc<[Arc<dyn Retained>]>,
 ) {
+    let mut complaints = Complaints::default();
     loop {
         let (config, places, kinds) = (store.load(), places.clone(), kinds.clone());
         let quiet = match counterpart.control() {
@@ -69,66 +71,121 @@ pub async fn run(
         };
         let work = tokio::task::spawn_blocking(move || {
             for kind in kinds.iter() {
-                pass(&**kind, &config, &places, quiet);
+                pass(&**kind, &config, &places, quiet, &mut complaints);
             }
+            complaints
         });
         // If a pass panics, only that pass is lost.
-        let _ = work.await;
+        complaints = work.await.unwrap_or_default();
         tokio::time::sleep(limits::KEEP_INTERVAL).await;
     }
 }
 
+/// Problems that were logged, by directive and directory. Each is logged again only after it was gone.
+#[derive(Default)]
+struct Complaints(HashSet<(&'static str, PathBuf, Problem)>);
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Problem {
+    TooManyFiles,
+    NotRemoved,
+}
+
+impl Complaints {
+    /// Whether a problem is to be logged now.
+    fn is_new(&mut self, kind: &dyn Retained, path: &Path, problem: Problem, occurs: bool) -> bool {
+        let entry = (kind.directive(), path.to_owned(), problem);
+        if occurs {
+            return self.0.insert(entry);
+        }
+        self.0.remove(&entry);
+        false
+    }
+}
+
+/// A directory by its real path, however applications name it.
+struct SharedDirectory {
+    files: Arc<dyn RetainedFiles>,
+    keep: Keep,
+    /// The paths in the configuration.
+    names: Vec<PathBuf>,
+}
+
 /// Looks once at all files of a kind.
-fn pass(kind: &dyn Retained, config: &Config, places: &FileClaims, quiet: Duration) {
+fn pass(
+    kind: &dyn Retained,
+    config: &Config,
+    places: &FileClaims,
+    quiet: Duration,
+    complaints: &mut Complaints,
+) {
     // Files of several applications in one directory can't be told apart: what any of them keeps is kept.
-    let mut directories: BTreeMap<(PathBuf, Vec<u8>), RetainedDirectory> = BTreeMap::new();
-    for directory in kind.directories(config) {
-        let id = (directory.path.clone(), directory.files.pattern().to_vec());
-        match directories.get_mut(&id) {
-            Some(known) => known.keep = known.keep.or(directory.keep),
-            None => drop(directories.insert(id, directory)),
+    let mut directories: BTreeMap<(PathBuf, Vec<u8>), SharedDirectory> = BTreeMap::new();
+    for RetainedDirectory { path: name, files, keep } in kind.directories(config) {
+        // A missing directory has no files.
+        let Ok(path) = fs::canonicalize(&name) else { continue };
+        match directories.entry((path, files.pattern().to_vec())) {
+            Entry::Occupied(mut known) => {
+                let known = known.get_mut();
+                known.keep = known.keep.or(keep);
+                known.names.push(name);
+            }
+            Entry::Vacant(vacant) => drop(vacant.insert(SharedDirectory { files, keep, names: vec![name] })),
         }
     }
-    let roots: HashSet<PathBuf> = directories.keys().map(|(path, _)| path.clone()).collect();
+    let roots: HashSet<&Path> = directories.keys().map(|(path, _)| &**path).collect();
     for ((path, pattern), directory) in &directories {
         if directory.keep.is_off() {
             continue;
         }
-        let longer: Vec<&RetainedDirectory> = directories
+        let longer: Vec<&dyn RetainedFiles> = directories
             .iter()
             .filter(|((other, text), _)| other == path && text.len() > pattern.len())
-            .map(|(_, other)| other)
+            .map(|(_, other)| &*other.files)
             .collect();
-        let is_written = |file: &Path| places.is_taken(file);
+        let is_written = |file: &Path| {
+            let below = file.strip_prefix(path);
+            below.is_ok_and(|below| directory.names.iter().any(|name| places.is_taken(&name.join(below))))
+        };
+        let files = &*directory.files;
         let mut walk =
-            Walk { directory, longer, roots: &roots, is_written: &is_written, sets: HashMap::new(), seen: 0 };
+            Walk { files, longer, roots: &roots, is_written: &is_written, sets: HashMap::new(), seen: 0 };
         walk.look(path, 0);
-        if walk.seen > limits::KEEP_FILES {
+        let too_many = walk.seen > limits::KEEP_FILES;
+        if complaints.is_new(kind, path, Problem::TooManyFiles, too_many) {
             log::too_many_files(kind.directive(), path);
         }
         let mut sets: Vec<(PathBuf, FileSet)> = walk.sets.into_iter().collect();
         sets.sort_by_key(|(_, set)| set.kept.modified);
-        enforce(kind, directory.keep, &sets, quiet, &is_written);
+        let failures = enforce(kind, directory.keep, &sets, quiet, &is_written);
+        let first = failures.first();
+        if complaints.is_new(kind, path, Problem::NotRemoved, first.is_some())
+            && let Some((file, error)) = first
+        {
+            log::not_removed(kind.directive(), file, error, failures.len());
+        }
     }
 }
 
-fn enforce(
+/// Removes what is beyond the bounds. Returns the files that could not be removed.
+fn enforce<'a>(
     kind: &dyn Retained,
     keep: Keep,
-    sets: &[(PathBuf, FileSet)],
+    sets: &'a [(PathBuf, FileSet)],
     quiet: Duration,
     is_written: &dyn Fn(&Path) -> bool,
-) {
+) -> Vec<(&'a Path, io::Error)> {
     let kept: Vec<KeptSet> = sets.iter().map(|(_, set)| set.kept).collect();
     // Only looked up if there is something to remove.
     let mut open = None;
+    let mut failures = Vec::new();
     keep.enforce(&kept, SystemTime::now(), quiet, |index| {
         let (id, set) = &sets[index];
         if is_written(id) {
             return false;
         }
         let open = open.get_or_insert_with(open_files);
-        if set.files.iter().any(|file| fs::canonicalize(file).is_ok_and(|path| open.contains(&path))) {
+        if set.files.iter().any(|file| open.contains(file)) {
             return false;
         }
         // The file that represents the set goes first: a playlist without segments would mislead players.
@@ -137,13 +194,14 @@ fn enforce(
                 log::removed(kind.directive(), file);
                 all
             }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => all,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => all,
             Err(error) => {
-                log::not_removed(kind.directive(), file, &error);
+                failures.push((&**file, error));
                 false
             }
         })
     });
+    failures
 }
 
 /// Regular files that processes have open, as far as the system shows them: those of this process always, those of others
@@ -162,11 +220,11 @@ fn open_files() -> HashSet<PathBuf> {
 
 /// A look through a directory.
 struct Walk<'a> {
-    directory: &'a RetainedDirectory,
+    files: &'a dyn RetainedFiles,
     /// Kinds of files in the same directory with longer patterns.
-    longer: Vec<&'a RetainedDirectory>,
+    longer: Vec<&'a dyn RetainedFiles>,
     /// Directories with bounds of their own.
-    roots: &'a HashSet<PathBuf>,
+    roots: &'a HashSet<&'a Path>,
     is_written: &'a dyn Fn(&Path) -> bool,
     sets: HashMap<PathBuf, FileSet>,
     seen: usize,
@@ -181,13 +239,13 @@ impl Walk<'_> {
                 return;
             }
             let (Ok(kind), path) = (entry.file_type(), entry.path()) else { continue };
-            if kind.is_dir() && depth < self.directory.files.depth() && !self.roots.contains(&path) {
+            if kind.is_dir() && depth < self.files.depth() && !self.roots.contains(&*path) {
                 self.look(&path, depth + 1);
             } else if kind.is_file()
                 && let Ok(metadata) = entry.metadata()
                 && let Ok(modified) = metadata.modified()
-                && !self.longer.iter().any(|other| other.files.set_of(&path, self.is_written).is_some())
-                && let Some(id) = self.directory.files.set_of(&path, self.is_written)
+                && !self.longer.iter().any(|other| other.set_of(&path, self.is_written).is_some())
+                && let Some(id) = self.files.set_of(&path, self.is_written)
             {
                 self.add(id, path, KeptSet { modified, size: metadata.len() });
             }

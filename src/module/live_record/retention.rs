@@ -27,10 +27,8 @@ impl Retained for TsRecordings {
         for server in config.rtmp.iter().flat_map(|rtmp| &rtmp.servers) {
             let serverid = OsStr::from_bytes(&server.get::<ServerConf>().serverid.0);
             for application in server.applications.iter() {
+                // Also of applications that do not record any more: what they have recorded is theirs.
                 let conf = application.get::<Current>();
-                if !conf.live_record {
-                    continue;
-                }
                 let Ok(mut path) = std::path::absolute(&conf.path.0) else { continue };
                 path.push(serverid);
                 if application.name != "*" {

@@ -63,7 +63,8 @@ directives! {
         "record_interval" => interval: Option<Msec>, in RTMP_ALL | RECORDER;
         /// Removes recordings in `record_path` that are older than age=, and the oldest ones while all of them together
         /// exceed size=; files being written or read stay. Recordings are the files that end as `record_suffix` does.
-        /// Of several recorders with the same directory and suffix the most generous one counts.
+        /// Of several recorders with the same directory and suffix the most generous one counts. While an upgrade runs,
+        /// files modified within the last hour stay.
         "record_keep" => keep: Keep = "off", in RTMP_ALL | RECORDER;
         /// Sends the status messages NetStream.Record.Start, Stop and Failed to the publisher.
         "record_notify" => notify: Flag = "off", in RTMP_ALL | RECORDER;

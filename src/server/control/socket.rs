@@ -34,9 +34,9 @@ pub enum ControlSocketError {
     },
     /// Its name is longer than the system allows.
     #[error(
-        "control socket \"{}\" has a name of {length} bytes, the system takes {LONGEST}; give a shorter one with \
-         \"control_socket\"",
-        .path.display()
+        "control socket \"{}\" has a name of {length} bytes, the system takes {LONGEST}, {} of them for \"{OLD}\" at an \
+         upgrade; give a shorter one with \"control_socket\"",
+        .path.display(), OLD.len()
     )]
     LongName {
         /// Its name.
@@ -125,7 +125,6 @@ impl ControlSocket {
     }
 
     fn rename(&mut self, to: PathBuf) -> Result<(), ControlSocketError> {
-        check_length(&to)?;
         own_file::rename(&self.path, &to)?;
         self.path = to;
         Ok(())
@@ -181,7 +180,7 @@ fn failed(call: &'static str, path: &Path) -> impl FnOnce(io::Error) -> ControlS
 
 fn check_length(path: &Path) -> Result<(), ControlSocketError> {
     let length = path.as_os_str().as_bytes().len();
-    if length <= LONGEST {
+    if length + OLD.len() <= LONGEST {
         return Ok(());
     }
     Err(ControlSocketError::LongName { path: path.to_owned(), length })
