@@ -453,6 +453,12 @@ pub const COUNTERPART_MESSAGE: u64 = 1 << 20;
 /// Time that a new process waits for the streams of the one that it replaces before it accepts connections.
 pub const COUNTERPART_JOIN: Duration = Duration::from_secs(5);
 
+/// Time that a program which did not take over has to say what it finds wrong with the configuration.
+pub const UPGRADE_TEST: Duration = Duration::from_secs(10);
+
+/// Maximum number of such lines in the log.
+pub const UPGRADE_COMPLAINTS: usize = 10;
+
 /// Interval at which a new process tries to exchange streams with the one that it replaces, after the exchange broke off.
 pub const COUNTERPART_REJOIN: Duration = Duration::from_secs(1);
 

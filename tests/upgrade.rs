@@ -179,6 +179,7 @@ fn a_binary_that_does_not_start_changes_nothing() {
     server.signal(Signal::SIGUSR2);
     until_true("it is told", || server.log_lines("[alert]").len() > before);
     until_true("the pid file is back", || number(&pid_file(&server)) == Some(server.pid()));
+    server.wait_log("the new binary says: nginx: [emerg] unknown directive \"no_such_directive\"");
     server.reload(&conf);
     let last = publisher.send(2 * GOP);
     player.assert_whole(Tracks::Both, last);

@@ -32,6 +32,9 @@ pub(super) struct Life {
     pub(super) successor: Option<Successor>,
 }
 
+/// How a process ends that was told to.
+const SUCCESS: &str = "exit status: 0";
+
 /// Reason why [`Life::changed`] returned.
 enum WaitEnd {
     Alive,
@@ -130,6 +133,11 @@ impl Life {
                 WaitEnd::Alive => {}
                 WaitEnd::SuccessorEnded(how) => {
                     log::successor_ended(&how);
+                    // With a helper the configuration may be root's alone to read.
+                    if self.helper.is_none() && how != SUCCESS {
+                        let launch = self.launch.clone();
+                        tokio::spawn(async move { log::successor_complaints(&launch.complaints().await) });
+                    }
                     self.successor = None;
                     parts.counterpart.expect(None);
                     self.take_pid_file_back();

@@ -176,7 +176,14 @@ pub fn upgrade_ignored(why: &str) {
 
 /// The process that took over has ended.
 pub fn successor_ended(status: &str) {
-    error!(target: "alert", "new binary process has ended ({status}), this process goes on in its place; if it could not start, \"-t\" tells why");
+    error!(target: "alert", "new binary process has ended ({status}), this process goes on in its place");
+}
+
+/// What a program that did not take over finds wrong with the configuration.
+pub fn successor_complaints(lines: &[String]) {
+    for line in lines {
+        error!("the new binary says: {line}");
+    }
 }
 
 /// The pid file could not be renamed back.

@@ -13,7 +13,9 @@ use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
+use bstr::ByteSlice;
 use command_fds::{CommandFdExt, FdMapping};
 use nix::unistd::{Pid, getppid};
 use tokio::io::AsyncReadExt;
@@ -87,6 +89,19 @@ impl Launch {
         let command = command(&self.program, &self.args, &self.dir, sockets, &carried.to_string())?;
         let child = Command::from(command).spawn()?;
         Ok(Successor { pid: child.id(), end: SuccessorEnd::Child(child) })
+    }
+
+    /// What the program finds wrong with the configuration: why a successor may not have started. Empty if it finds
+    /// nothing within [`limits::UPGRADE_TEST`].
+    pub(super) async fn complaints(&self) -> Vec<String> {
+        let mut command = Command::new(&self.program);
+        command.args(&self.args).args(["-t", "-q"]).current_dir(&self.dir).env_remove(NGINX);
+        let test = command.stdin(Stdio::null()).kill_on_drop(true).output();
+        let Ok(Ok(output)) = tokio::time::timeout(limits::UPGRADE_TEST, test).await else {
+            return Vec::new();
+        };
+        let lines = output.stderr.lines().filter(|line| line.contains_str("[emerg]"));
+        lines.take(limits::UPGRADE_COMPLAINTS).map(|line| line.to_str_lossy().into_owned()).collect()
     }
 
     /// The program that an upgrade starts.
