@@ -42,6 +42,8 @@ struct Claims {
     /// Streams with sessions of this process. A stream that ends overlaps the next one of its name for a moment; this is
     /// the number of them.
     used: HashMap<StreamKey, usize>,
+    /// Streams that this process fetches from the counterpart.
+    fetched: HashSet<StreamKey>,
     /// Number of claims so far.
     count: u64,
     /// Whether this process only waits for its sessions to end.
@@ -90,6 +92,18 @@ pub enum Side {
 pub struct StreamClaim {
     counterpart: Arc<Counterpart>,
     key: StreamKey,
+}
+
+/// A stream that is fetched from the counterpart.
+pub struct FetchedStream {
+    counterpart: Arc<Counterpart>,
+    key: StreamKey,
+}
+
+impl Drop for FetchedStream {
+    fn drop(&mut self) {
+        self.counterpart.state.lock().fetched.remove(&self.key);
+    }
 }
 
 /// A publisher of this process.
@@ -180,6 +194,17 @@ impl Counterpart {
         let claims = self.state.lock();
         let claim = claims.own.get(key)?;
         Some(Publisher { view: claim.view.clone(), session: claim.session.clone() })
+    }
+
+    /// A stream is fetched from the counterpart until the result is dropped.
+    pub fn fetch(self: &Arc<Self>, key: &StreamKey) -> FetchedStream {
+        self.state.lock().fetched.insert(key.clone());
+        FetchedStream { counterpart: self.clone(), key: key.clone() }
+    }
+
+    /// Whether a stream is being fetched from the counterpart: it must not be sent back.
+    fn fetches(&self, key: &StreamKey) -> bool {
+        self.state.lock().fetched.contains(key)
     }
 
     /// Whether a publisher of the counterpart has claimed the stream.

@@ -96,10 +96,11 @@ impl StreamToCounterpart {
         let is_claimed = |publisher: &Session| {
             counterpart.publisher(stream.key()).is_some_and(|found| found.session.id == publisher.id)
         };
-        // The counterpart asks as soon as it is told of the claim, so that it misses nothing. Meanwhile, and while the
-        // publisher stands by behind a relay, there may be other media.
+        // The counterpart asks as soon as it is told of the claim, so that it misses nothing. While the publisher stands by
+        // behind a relay, the relay's media is sent, unless it comes from the counterpart itself.
+        let waits = || stream.publisher().is_none() || counterpart.fetches(stream.key());
         let published = async {
-            while stream.publisher().is_none() && is_claimed(&publisher) {
+            while waits() && is_claimed(&publisher) {
                 let _ = timeout(limits::COUNTERPART_LOOK, phase.changed()).await;
             }
             phase.borrow_and_update().epoch

@@ -19,6 +19,7 @@ impl PulledStream {
     /// Brings the stream as long as the counterpart's publisher has it. Returns after any end.
     pub(super) async fn bring_from_counterpart(&self, relays: &Arc<Relays>) {
         let Some(session) = self.session(relays) else { return };
+        let fetched = relays.counterpart.fetch(self.stream.key());
         let mut fetch = RunningPull {
             relays,
             pulled: self,
@@ -39,6 +40,7 @@ impl PulledStream {
         };
         let worked = fetch.started.is_some() && matches!(end, RelayEnd::Closed | RelayEnd::Published);
         drop(fetch);
+        drop(fetched);
         log::left_counterpart(&session, &end);
         if !worked {
             tokio::time::sleep(limits::COUNTERPART_RETRY).await;
