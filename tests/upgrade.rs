@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 
 use support::frame::{GOP, Tracks};
-use support::server::{PROGRAM, Signal};
+use support::server::{PROGRAM, Prefix, Signal};
 use support::upgrade::{Successor, number, old_pid_file, pid_file, start};
 use support::wait::until_true;
 use support::{Conf, Player, Publisher, Server, http, process};
@@ -187,6 +187,23 @@ fn a_binary_that_does_not_start_changes_nothing() {
     // And then it works.
     server.signal(Signal::SIGUSR2);
     let _successor = Successor::of(&server);
+    assert!(server.is_running());
+}
+
+#[test]
+fn an_upgrade_without_its_configuration_file_does_not_begin_with_the_built_in_one() {
+    let prefix = Prefix::new();
+    let (directory, link) = (prefix.path().to_owned(), prefix.path().join("conf/nginx.conf"));
+    symlink(prefix.conf(), &link).unwrap();
+    let mut server = Server::start_with(prefix, &Conf::live(""), |command, _, _| {
+        *command = std::process::Command::new(PROGRAM);
+        command.arg("-p").arg(directory);
+    });
+    fs::remove_file(&link).unwrap();
+    server.signal(Signal::SIGUSR2);
+    server.wait_log("new binary process has ended");
+    until_true("the pid file is back", || number(&pid_file(&server)) == Some(server.pid()));
+    Publisher::start(server.rtmp, "s").leave();
     assert!(server.is_running());
 }
 

@@ -145,7 +145,10 @@ On any error nothing changes, and the reason is logged.
 Reopen log files, also those of the other process during an upgrade.
 .TP
 .B USR2
-Start a new process with the listening sockets.
+Start a new process of the program's file, by the path by which it was started, with the listening sockets.
+As root with a
+.BR user ,
+only if no other user may change that file and all directories above it.
 Both processes accept connections; the pid file of the old one gets the suffix
 .BR .oldbin .
 Then
@@ -157,6 +160,8 @@ makes it stop accepting,
 makes it accept again, and
 .B QUIT
 to the new process cancels the upgrade.
+Publishers move when they connect again; those that support it (Enhanced RTMP) are asked to by
+.BR QUIT .
 If the new process exits, the old one replaces it again, unless it was told to exit.
 Meanwhile each of them finds the streams of the other through their control sockets, and a stream name has one publisher in both.
 .TP

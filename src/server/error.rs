@@ -28,6 +28,9 @@ pub enum StartError {
     /// A secret cannot be used.
     #[error(transparent)]
     Secret(#[from] SecretError),
+    /// There is no configuration file, and the process to be replaced does not run with the built-in configuration.
+    #[error("no configuration file is found, and the process to be replaced has one")]
+    NoConfiguration,
     /// The pid file cannot be claimed.
     #[error(transparent)]
     PidFile(#[from] PidFileError),

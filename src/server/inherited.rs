@@ -55,6 +55,11 @@ impl Inherited {
         text.and_then(|text| text.parse().ok()).unwrap_or_default()
     }
 
+    /// Whether a socket for an address is inherited.
+    pub(super) fn has(&self, addr: &ListenAddr) -> bool {
+        self.sockets.iter().any(|socket| serves(socket, addr))
+    }
+
     /// The socket for an address, if inherited.
     pub(super) fn take(&mut self, addr: &ListenAddr) -> Option<Bound> {
         let at = self.sockets.iter().position(|socket| serves(socket, addr))?;

@@ -133,8 +133,7 @@ impl Life {
                 WaitEnd::Alive => {}
                 WaitEnd::SuccessorEnded(how) => {
                     log::successor_ended(&how);
-                    // With a helper the configuration may be root's alone to read.
-                    if self.helper.is_none() && how != SUCCESS {
+                    if how != SUCCESS {
                         let launch = self.launch.clone();
                         tokio::spawn(async move { log::successor_complaints(&launch.complaints().await) });
                     }

@@ -272,5 +272,5 @@ pub fn not_opened_as_root(path: &Path, error: &io::Error) {
 
 /// What only root may change is no valid configuration alone, so nothing is opened as root.
 pub fn nothing_listed(why: &str) {
-    warn!("files that only root may open stay closed: without the texts that others may change, {why}");
+    warn!("files that only root may open stay closed: {why}");
 }

@@ -98,11 +98,16 @@ pub fn prepare(config: Config, load: LoadOptions) -> Result<Prepared, StartError
     let logs = Logs::open(&specs)?;
     let dns = Dns::new(&config);
     let transport = Transport::load(&config, &dns, None)?;
+    let mut inherited = Inherited::from_env();
+    let tls = Tls::load(&config, relay_conf::trust(&config), None)?;
+    let mut addresses = listener::wanted(&config, &tls.server).into_keys();
+    // Otherwise an upgrade whose configuration file is missing would open other addresses.
+    if inherited.replaces() && load.conf_file.is_none() && !addresses.all(|(_, addr)| inherited.has(&addr)) {
+        return Err(StartError::NoConfiguration);
+    }
     let pid_file = config.pid_path().map(|path| PidFile::claim(&path)).transpose()?;
     let control = control::open(&config)?;
-    let mut inherited = Inherited::from_env();
     let launch = Launch::current(inherited.replaces()).map_err(StartError::WorkingDirectory)?;
-    let tls = Tls::load(&config, relay_conf::trust(&config), None)?;
     let secrets = Secrets::load(&config)?;
     let bound = bind_all(listener::wanted(&config, &tls.server).into_iter(), &mut inherited)?;
     let log_files = specs.into_iter().filter_map(|spec| spec.path).collect();

@@ -29,6 +29,9 @@ use crate::media::listing::CarriedCounts;
 /// First descriptor after the standard ones, where `LISTEN_FDS` begins.
 const FIRST_FD: i32 = 3;
 
+/// The system's text for a file that only others may read, as in nginx's messages.
+const PERMISSION_DENIED: &str = "(13: Permission denied)";
+
 /// Program and arguments of this process, to start its successor in the same way.
 #[derive(Clone, Debug)]
 pub(super) struct Launch {
@@ -100,6 +103,10 @@ impl Launch {
         let Ok(Ok(output)) = tokio::time::timeout(limits::UPGRADE_TEST, test).await else {
             return Vec::new();
         };
+        // What this process may not read says nothing about the new one, which is started as root.
+        if output.stderr.contains_str(PERMISSION_DENIED) {
+            return Vec::new();
+        }
         let lines = output.stderr.lines().filter(|line| line.contains_str("[emerg]"));
         lines.take(limits::UPGRADE_COMPLAINTS).map(|line| line.to_str_lossy().into_owned()).collect()
     }

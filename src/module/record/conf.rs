@@ -45,7 +45,8 @@ directives! {
         /// video begins with the first key frame, or, as in the original, with the audio between the video's codec
         /// header and that key frame; without any video it begins 2s after the first audio.
         "record" => parts: Summed<RecordParts>, in RTMP_ALL | RECORDER;
-        /// Directory of the FLV files, which must exist.
+        /// Directory of the FLV files, which must exist. A relative path refers to the working directory. After a failure
+        /// the next attempt follows at a growing interval, from 10s to 5 minutes.
         "record_path" => path: RawPath = "", in RTMP_ALL | RECORDER;
         /// Suffix of the file name; with a % it is expanded by strftime (local time).
         "record_suffix" => suffix: Text = ".flv", in RTMP_ALL | RECORDER;
@@ -62,7 +63,8 @@ directives! {
         /// Starts a new file after this time, at a key frame.
         "record_interval" => interval: Option<Msec>, in RTMP_ALL | RECORDER;
         /// Removes recordings in `record_path` that are older than age=, and the oldest ones while all of them together
-        /// exceed size=; files being written or read stay. Recordings are the files that end as `record_suffix` does.
+        /// exceed size=; files being written or read stay. This is checked every few seconds; directories below are not
+        /// looked at. Recordings are the files that end as `record_suffix` does.
         /// Of several recorders with the same directory and suffix the most generous one counts. While an upgrade runs,
         /// files modified within the last hour stay.
         "record_keep" => keep: Keep = "off", in RTMP_ALL | RECORDER;

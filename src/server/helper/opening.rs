@@ -35,7 +35,7 @@ pub(super) enum OpeningError {
     #[error("its path is not absolute")]
     Relative,
     /// Not only root may change the file, or a directory above it.
-    #[error("not only root may change it")]
+    #[error("not only root may change it and all directories above it")]
     NotRoots,
     /// A system call failed.
     #[error(transparent)]

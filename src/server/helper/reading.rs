@@ -77,14 +77,26 @@ fn read(setup: &Setup, language: &'static Language) -> ReadConf {
     let texts = RootTexts { setup, trusted: RefCell::default() };
     let (reading, _) = read_texts(&load, &texts);
     let trusted = texts.trusted.into_inner();
+    let conf = load.conf_name().to_owned();
+    let is_open = trusted.get(&conf).is_some_and(|is_trusted| !is_trusted);
     let load = LoadOptions { host_names: HostNames::Ignored, ..load };
     let listed = load_texts(&load, &TrustedTexts { texts: &reading.sources, trusted });
     let (listed, unlisted) = match listed {
         Ok(config) => (Listed::of(&config), None),
+        Err(_) if is_open => {
+            let why = format!("not only root may change \"{}\" and all directories above it", conf.display());
+            (Listed::default(), Some(why))
+        }
         Err(report) => {
             let first = report.render(crate::syntax::render::Style { colour: false, brief: true });
             let first = String::from_utf8_lossy(&first);
-            (Listed::default(), Some(first.lines().next().unwrap_or_default().to_owned()))
+            (
+                Listed::default(),
+                Some(format!(
+                    "without the texts that others may change, {}",
+                    first.lines().next().unwrap_or_default()
+                )),
+            )
         }
     };
     let files = reading.sources.into_files().into_iter().filter(|file| file.origin == TextOrigin::File);
