@@ -10,11 +10,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use pingosd::wire::rtmp::client_session::ClientEvent;
 use support::frame::{GOP, Tracks};
 use support::server::Signal;
-use support::upgrade::{Successor, start};
-use support::wait::{until, until_true};
+use support::upgrade::{Successor, publish_when_free, start};
+use support::wait::until_true;
 use support::{Conf, Feed, NotifyServer, Player, Publisher, RtmpClient, Server, http, process};
 
 const STREAMS: usize = 20;
@@ -83,15 +82,7 @@ fn name(stream: usize) -> String {
 
 /// A publisher that goes on with frame `next`, as soon as the name is free.
 fn publish(server: &Server, name: &str, next: u64) -> Publisher {
-    let mut publisher = until("the name is free", || {
-        let mut client = RtmpClient::publish(server.rtmp, "live", name);
-        let answer = client.wait_event("an answer", |event| match event {
-            ClientEvent::Started => true,
-            ClientEvent::Status { level, .. } => &level[..] == b"error",
-            _ => false,
-        });
-        matches!(answer, ClientEvent::Started).then(|| Publisher::over(client, Tracks::Both))
-    });
+    let mut publisher = Publisher::over(publish_when_free(server.rtmp, name), Tracks::Both);
     publisher.skip_to(next);
     publisher
 }

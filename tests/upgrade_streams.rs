@@ -7,12 +7,12 @@ mod support;
 use bytes::Bytes;
 use media::Source;
 use pingosd::wire::amf0::AmfValue;
-use pingosd::wire::rtmp::client_session::{ClientEvent, ClientPurpose};
+use pingosd::wire::rtmp::client_session::ClientPurpose;
 use support::frame::{GOP, Tracks};
 use support::rtmp::{RtmpClient, settings};
 use support::server::Signal;
-use support::upgrade::{Successor, old_pid_file, start};
-use support::wait::{until, until_true};
+use support::upgrade::{Successor, old_pid_file, publish_when_free, start};
+use support::wait::until_true;
 use support::{Conf, NotifyServer, Player, Publisher, Server, http};
 
 /// Starts the new process. New connections are its own from then on.
@@ -35,15 +35,6 @@ fn playlist(server: &Server) -> String {
     let master = http::get(server.http, "/hls/s.m3u8").text();
     let address = master.lines().find(|line| line.starts_with("http")).unwrap();
     address[address.find("/hls").unwrap()..].to_owned()
-}
-
-/// Whether an event answers `publish`.
-fn is_verdict(event: &ClientEvent) -> bool {
-    match event {
-        ClientEvent::Started => true,
-        ClientEvent::Status { level, .. } => &level[..] == b"error",
-        _ => false,
-    }
 }
 
 fn web(more: &str) -> String {
@@ -128,11 +119,7 @@ fn a_viewer_goes_on_over_an_upgrade_and_its_publisher_s_move() {
     let successor = upgrade(&server);
     goes_on(&mut source, &mut sent);
     source.leave();
-    let mut source = until("the name is free", || {
-        let mut client = RtmpClient::publish(server.rtmp, "live", "s");
-        let answer = client.wait_event("an answer", is_verdict);
-        matches!(answer, ClientEvent::Started).then(|| Source::beginning(client))
-    });
+    let mut source = Source::beginning(publish_when_free(server.rtmp, "s"));
     successor.wait_log(&server, "publishing 's'");
     let mut sent = 0;
     goes_on(&mut source, &mut sent);
@@ -159,11 +146,7 @@ fn a_name_has_one_publisher_in_both_processes() {
     new_player.assert_whole(Tracks::Both, last);
     // The publisher moves, and the players of both processes go on with it.
     first.leave();
-    let mut second = until("the name is free", || {
-        let mut client = RtmpClient::publish(server.rtmp, "live", "s");
-        let answer = client.wait_event("an answer", is_verdict);
-        matches!(answer, ClientEvent::Started).then(|| Publisher::over(client, Tracks::Both))
-    });
+    let mut second = Publisher::over(publish_when_free(server.rtmp, "s"), Tracks::Both);
     second.skip_to(last + 1);
     successor.wait_log(&server, "publishing 's'");
     let last = second.send(2 * GOP);

@@ -1,6 +1,8 @@
 //! Lookups in a configuration by the properties of a connection.
 
-use super::model::{Config, Http, HttpServer, Listener, Rtmp, RtmpServer};
+use std::sync::Arc;
+
+use super::model::{Application, Config, Http, HttpServer, Listener, Rtmp, RtmpServer};
 use super::names::NameTable;
 use super::report::render_all;
 use super::socket::covers;
@@ -50,6 +52,12 @@ fn servers_on<'a, S>(listeners: &'a [Listener<S>], addr: &ListenAddr) -> Option<
 }
 
 impl Config {
+    /// The applications of all RTMP servers, in the order of the file.
+    pub fn applications(&self) -> impl Iterator<Item = &Arc<Application>> {
+        let servers = self.rtmp.iter().flat_map(|rtmp| &rtmp.servers);
+        servers.flat_map(|server| server.applications.iter())
+    }
+
     /// The warnings of `-t` as text.
     pub fn render_warnings(&self, style: Style) -> Vec<u8> {
         render_all(&self.warnings, &self.sources, style, Severity::Warn)

@@ -5,8 +5,11 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use pingosd::wire::rtmp::client_session::ClientEvent;
+
 use super::Conf;
 use super::process;
+use super::rtmp::RtmpClient;
 use super::server::{PROGRAM, Prefix, Server, Signal};
 use super::wait::{until, until_true};
 
@@ -36,6 +39,20 @@ pub fn old_pid_file(server: &Server) -> PathBuf {
 /// The number in a pid file.
 pub fn number(path: &Path) -> Option<i32> {
     fs::read_to_string(path).ok()?.trim().parse().ok()
+}
+
+/// A client that may publish `live/NAME`, as soon as no other one does.
+#[track_caller]
+pub fn publish_when_free(port: u16, name: &str) -> RtmpClient {
+    until("the name is free", || {
+        let mut client = RtmpClient::publish(port, "live", name);
+        let answer = client.wait_event("an answer", |event| match event {
+            ClientEvent::Started => true,
+            ClientEvent::Status { level, .. } => &level[..] == b"error",
+            _ => false,
+        });
+        matches!(answer, ClientEvent::Started).then_some(client)
+    })
 }
 
 /// A process that took over. It would otherwise outlive the test.

@@ -49,6 +49,12 @@ pub fn create(path: &Path) -> Result<File, WriteError> {
     }
 }
 
+/// Splits off the number at the end of a file name without its extension; it is empty if there is none.
+pub fn split_number(stem: &[u8]) -> (&[u8], &[u8]) {
+    let digits = stem.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    stem.split_at(stem.len() - digits)
+}
+
 /// Percent-encodes everything except letters, digits, `-`, `_`, `~` and dots. A name of dots only is encoded too,
 /// because it would name a directory.
 pub fn escape(name: &[u8]) -> String {

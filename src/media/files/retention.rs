@@ -119,9 +119,14 @@ fn pass(
     quiet: Duration,
     complaints: &mut Complaints,
 ) {
+    let configured = kind.directories(config);
+    // Mostly there are no bounds at all, and no directory needs to be looked up.
+    if configured.iter().all(|directory| directory.keep.is_off()) {
+        return;
+    }
     // Files of several applications in one directory can't be told apart: what any of them keeps is kept.
     let mut directories: BTreeMap<(PathBuf, Vec<u8>), SharedDirectory> = BTreeMap::new();
-    for RetainedDirectory { path: name, files, keep } in kind.directories(config) {
+    for RetainedDirectory { path: name, files, keep } in configured {
         // A missing directory has no files.
         let Ok(path) = fs::canonicalize(&name) else { continue };
         match directories.entry((path, files.pattern().to_vec())) {

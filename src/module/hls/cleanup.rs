@@ -3,6 +3,8 @@
 //! While its stream is published, the segmenter removes its own files. This rule covers what remains: the last files of
 //! a publish, and those of a server that was stopped.
 
+use crate::media::files::split_number;
+
 /// Age, by modification time, at which a file is removed; `None` for files that are not HLS files of this server.
 /// `file_name` is the last component of its path.
 ///
@@ -23,8 +25,8 @@ pub fn max_age_ms(file_name: &[u8], playlist_length_ms: u64) -> Option<u64> {
 /// killed server leaves such files behind.
 pub fn is_temporary(file_name: &[u8]) -> bool {
     let Some(name) = file_name.strip_suffix(b".tmp") else { return false };
-    let digits = name.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
-    let name = name[..name.len() - digits].strip_suffix(b".").filter(|_| digits > 0);
+    let (name, number) = split_number(name);
+    let name = name.strip_suffix(b".").filter(|_| !number.is_empty());
     name.is_some_and(|name| {
         [&b".m3u8"[..], b".key"].iter().any(|end| name.len() > end.len() && name.ends_with(end))
     })

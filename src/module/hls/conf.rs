@@ -101,6 +101,11 @@ fn keeps_something(values: &dyn ValueLookup) -> Option<Problem> {
 }
 
 impl Conf {
+    /// Whether files that a publish has left are removed once their playlist is outdated.
+    pub(super) fn cleans_up(&self) -> bool {
+        self.cleanup && self.kind == PlaylistKind::Live
+    }
+
     /// Takes the derived default from the server's values, as PingOS does: an application that sets only `hls_fragment`
     /// keeps the server's maximum segment length.
     pub fn derived_from(mut self, server: &Conf) -> Conf {

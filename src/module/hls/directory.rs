@@ -11,9 +11,7 @@ use crate::module::hls::log;
 /// Creates missing directories, including those in `records`, and returns all of them, so that they can be handed over
 /// to the server's user. Failures are logged, and creation is retried when a stream is published.
 pub fn make_directories<'c>(config: &'c Config, records: impl Iterator<Item = &'c PathBuf>) -> Vec<PathBuf> {
-    let servers = config.rtmp.iter().flat_map(|rtmp| &rtmp.servers);
-    let applications = servers.flat_map(|server| server.applications.iter());
-    let hls = applications.map(|application| application.get::<Conf>()).filter(|hls| hls.hls);
+    let hls = config.applications().map(|application| application.get::<Conf>()).filter(|hls| hls.hls);
     let wanted: BTreeSet<&PathBuf> = hls
         .flat_map(|hls| [&hls.path.0, &hls.key_path.0])
         .chain(records)

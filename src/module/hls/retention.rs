@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::PlaylistKind;
 use super::conf::{Conf, Current};
 use super::sweeper::playlist_of;
 use crate::config::Config;
 use crate::limits;
 use crate::media::files::retention::{Retained, RetainedDirectory, RetainedFiles};
+use crate::media::files::split_number;
 
 /// Segments, playlists and keys of HLS.
 pub struct HlsRecordings;
@@ -31,9 +31,7 @@ impl Retained for HlsRecordings {
     }
 
     fn directories(&self, config: &Config) -> Vec<RetainedDirectory> {
-        let servers = config.rtmp.iter().flat_map(|rtmp| &rtmp.servers);
-        let applications = servers.flat_map(|server| server.applications.iter());
-        let directories = applications.filter_map(|application| {
+        let directories = config.applications().filter_map(|application| {
             let hls = application.get::<Conf>();
             if !hls.hls || hls.path.0.as_os_str().is_empty() {
                 return None;
@@ -86,15 +84,7 @@ fn numbers_in(playlist: &Path) -> Vec<u64> {
 
 /// The number at the end of a file name without its extension.
 fn number_of(stem: &[u8]) -> Option<u64> {
-    let digits = stem.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
-    str::from_utf8(&stem[stem.len() - digits..]).ok()?.parse().ok()
-}
-
-impl Conf {
-    /// Whether `hls_cleanup` removes what `hls_keep` is meant for.
-    pub(super) fn cleans_up(&self) -> bool {
-        self.cleanup && self.kind == PlaylistKind::Live
-    }
+    str::from_utf8(split_number(stem).1).ok()?.parse().ok()
 }
 
 #[cfg(test)]

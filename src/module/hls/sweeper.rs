@@ -13,12 +13,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use super::cleanup;
 use super::conf::Conf;
-use super::{PlaylistKind, cleanup};
 use crate::config::model::Config;
 use crate::config::store::Store;
 use crate::limits;
 use crate::media::files::claims::FileClaims;
+use crate::media::files::split_number;
 use crate::module::hls::log;
 
 /// Maximum interval between two passes; shorter if playlists are.
@@ -85,16 +86,12 @@ pub async fn run(store: Arc<Store>, places: Arc<FileClaims>) {
 
 fn roots(config: &Config) -> Roots {
     let mut roots = Roots::new();
-    let servers = config.rtmp.iter().flat_map(|rtmp| &rtmp.servers);
-    for hls in
-        servers.flat_map(|server| server.applications.iter()).map(|application| application.get::<Conf>())
-    {
+    for hls in config.applications().map(|application| application.get::<Conf>()) {
         let path = &hls.path.0;
         if !hls.hls || path.as_os_str().is_empty() {
             continue;
         }
-        let sweeps = hls.cleanup && hls.kind == PlaylistKind::Live;
-        let length_ms = if sweeps { hls.playlist_length.0 } else { 0 };
+        let length_ms = if hls.cleans_up() { hls.playlist_length.0 } else { 0 };
         let mut add = |dir: &Path| {
             let root = HlsDirectory { path: dir.to_owned(), playlists: path.clone() };
             let longest = roots.entry(root).or_default();
@@ -162,9 +159,7 @@ pub(super) fn playlist_of(path: &Path) -> Option<PathBuf> {
     if path.extension()? == "m3u8" {
         return Some(path.to_owned());
     }
-    let stem = path.file_stem()?.as_bytes();
-    let digits = stem.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
-    let (before, number) = stem.split_at(stem.len() - digits);
+    let (before, number) = split_number(path.file_stem()?.as_bytes());
     let name = match (number.is_empty(), before) {
         (true, _) => return None,
         (false, b"") => b"index",

@@ -18,8 +18,6 @@ use crate::config::Config;
 
 /// Directories to which applications record.
 pub fn directories(config: &Config) -> impl Iterator<Item = &PathBuf> {
-    let servers = config.rtmp.iter().flat_map(|rtmp| &rtmp.servers);
-    let applications = servers.flat_map(|server| server.applications.iter());
-    let recording = applications.map(|application| application.get::<conf::Current>());
+    let recording = config.applications().map(|application| application.get::<conf::Current>());
     recording.filter(|conf| conf.live_record).map(|conf| &conf.path.0)
 }

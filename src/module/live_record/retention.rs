@@ -9,6 +9,7 @@ use super::conf::Current;
 use crate::config::Config;
 use crate::limits;
 use crate::media::files::retention::{Retained, RetainedDirectory, RetainedFiles};
+use crate::media::files::split_number;
 use crate::media::server_conf::ServerConf;
 
 /// Recordings as MPEG-TS, each with its index.
@@ -62,9 +63,7 @@ fn recording_of(path: &Path) -> Option<PathBuf> {
     if is_day.len() != 8 || !is_day.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    let stem = path.file_stem()?.as_bytes();
-    let digits = stem.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
-    let (before, time) = stem.split_at(stem.len() - digits);
+    let (before, time) = split_number(path.file_stem()?.as_bytes());
     if time.is_empty() {
         return None;
     }

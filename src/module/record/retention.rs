@@ -20,9 +20,7 @@ impl Retained for FlvRecordings {
     }
 
     fn directories(&self, config: &Config) -> Vec<RetainedDirectory> {
-        let servers = config.rtmp.iter().flat_map(|rtmp| &rtmp.servers);
-        let applications = servers.flat_map(|server| server.applications.iter());
-        let recorders = applications.flat_map(|application| &application.get::<Recorders>().0);
+        let recorders = config.applications().flat_map(|application| &application.get::<Recorders>().0);
         let directories = recorders.filter_map(|recorder| {
             let conf = &recorder.conf;
             let ending = fixed_ending(&conf.suffix.0);
