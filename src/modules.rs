@@ -56,6 +56,8 @@ pub static MODULES: &[&Module] = &[
     &crate::net::ssl::conf::MODULE,
     &crate::module::limit::conf::MODULE,
     &crate::module::mirror::conf::MODULE,
+    &crate::module::auth_request::conf::MODULE,
+    &crate::module::addition::conf::MODULE,
     &crate::module::charset::conf::MODULE,
     &crate::module::referer::conf::MODULE,
     &crate::module::trace::conf::MODULE,

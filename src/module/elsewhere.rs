@@ -4,7 +4,6 @@ use crate::directive::registry::Advice;
 
 /// Names that are not directives here, with the name to suggest.
 pub static NAMES: &[Advice] = &[
-    ("auth_request", "the nginx module that has it is not part of PingOS"),
     ("dash_clock_compensation", "it belongs to another DASH module"),
     ("dash_clock_helper_uri", "it belongs to another DASH module"),
     ("dash_repetition", "it belongs to another DASH module"),

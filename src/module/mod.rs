@@ -1,5 +1,7 @@
 //! Features, one folder each: `conf.rs` declares the directives, the other files implement them.
 
+pub mod addition;
+pub mod auth_request;
 pub mod charset;
 pub mod control;
 pub mod dash;

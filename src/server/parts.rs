@@ -13,7 +13,7 @@ use crate::config::history::{History, SharedHistory};
 use crate::config::on_disk::ConfFiles;
 use crate::config::store::Store;
 use crate::http::HttpService;
-use crate::http::exchange::Handler;
+use crate::http::exchange::{Handler, PhaseChecks};
 use crate::hub::pace::Grid;
 use crate::hub::registry::StreamRegistry;
 use crate::media::admission::Admission;
@@ -29,20 +29,23 @@ use crate::media::session::{Session, Sessions};
 use crate::media::stream_events::StreamEvents;
 use crate::media::trails::{Secrets, Trails};
 use crate::media::workers::Workers;
+use crate::module::addition::AdditionFilter;
+use crate::module::auth_request::AuthRequestCheck;
 use crate::module::control::conf::ControlParts;
 use crate::module::control::{ControlHandler, ControlSections};
 use crate::module::exec::execs::Execs;
 use crate::module::flv::FlvHandler;
-use crate::module::headers::ExpiresFilter;
+use crate::module::headers::HeadersFilter;
 use crate::module::hls::HlsFiles;
 use crate::module::hls2::{Hls2Handler, HlsMemory, Viewers};
-use crate::module::http_static::EmptyGifHandler;
+use crate::module::http_static::{EmptyGifHandler, IndexCheck, TryFilesCheck};
 use crate::module::live_record::task::TsRecording;
+use crate::module::mirror::MirrorCheck;
 use crate::module::record::RecorderSettings;
 use crate::module::record::recordings::{FlvRecording, RecordDone, Recordings};
 use crate::module::referer::InvalidReferer;
 use crate::module::relay::relays::Relays;
-use crate::module::rewrite::RewritePhase;
+use crate::module::rewrite::{RewritePhase, ServerRewritePhase};
 use crate::module::rtmp::connection::RtmpService;
 use crate::module::stat::StatHandler;
 use crate::module::stat::statistics::StatisticsSource;
@@ -238,10 +241,18 @@ impl Parts {
             sessions: sessions.clone(),
             trails: trails.clone(),
             lifetime: lifetime.clone(),
-            phases: vec![Box::new(RewritePhase)],
+            phases: PhaseChecks {
+                server_rewrite: vec![Box::new(ServerRewritePhase)],
+                rewrite: vec![Box::new(RewritePhase)],
+                access: vec![Box::new(AuthRequestCheck)],
+                pre_content: vec![Box::new(TryFilesCheck), Box::new(MirrorCheck)],
+                content: vec![Box::new(IndexCheck)],
+                ..PhaseChecks::default()
+            },
             handlers,
-            filters: vec![Box::new(ExpiresFilter)],
+            filters: vec![Box::new(HeadersFilter), Box::new(AdditionFilter)],
             variables: vec![Box::new(InvalidReferer)],
+            logs: Vec::new(),
         });
         let listeners = Listeners::new(Arc::new(Acceptor {
             store: store.clone(),

@@ -1,12 +1,13 @@
 //! What becomes of a configuration: inheritance, servers by name, locations by path.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use pingosd::config::load::EMBEDDED;
 use pingosd::config::{Config, LoadOptions, load};
 use pingosd::directive::ListenAddr;
 use pingosd::http;
 use pingosd::http::conf::Files;
+use pingosd::http::directory::Directory;
 use pingosd::http::routes::Location;
 use pingosd::log::level::{LogLevel, LogTarget};
 use pingosd::media::access::rule::AccessAction;
@@ -273,18 +274,18 @@ fn handlers_are_told_apart() {
     assert_eq!(at("/files/a").get::<stat::conf::ServedDocument>().0, None);
     assert_eq!(at("/else").get::<stat::conf::ServedDocument>().0, None);
     assert!(at("/control").get::<control::conf::ServedSections>().0.is_some());
-    assert_eq!(at("/files/a").get::<Files>(), &Files::Root(prefix.join("html")));
-    let alias = Files::Alias { target: PathBuf::from("/data/"), replaces: Some(6) };
+    assert_eq!(at("/files/a").get::<Files>(), &Files::Root(Directory::Fixed(prefix.join("html"))));
+    let alias = Files::Alias { target: Directory::Fixed("/data/".into()), replaces: Some(6) };
     assert_eq!(at("/alias/a").get::<Files>(), &alias);
     assert_eq!(refused("/proxy"), Some("proxy_pass"));
     assert_eq!(refused("/secret"), Some("auth_basic"));
     assert_eq!(refused("/secret/in"), Some("auth_basic"));
     assert!(at("/inner").get::<http::conf::Conf>().internal.is_some());
-    assert_eq!(at("/vars").get::<Files>(), &Files::Unserved);
+    assert!(matches!(at("/vars").get::<Files>(), Files::Root(Directory::Variable(..))));
     assert!(
         matches!(&at("/go").get::<Statements>().0[..], [Statement::Return(answer)] if answer.is_redirect() && answer.status == 302)
     );
-    assert_eq!(at("/else").get::<Files>(), &Files::Root(PathBuf::from("/srv")));
+    assert_eq!(at("/else").get::<Files>(), &Files::Root(Directory::Fixed("/srv".into())));
     assert_eq!(refused("/else"), None);
 }
 

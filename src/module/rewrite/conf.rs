@@ -18,10 +18,10 @@ directives! {
         "if" => Condition, opens LOCATION_IF, in LOCATION, restricts requests;
     }
     live as Current {
-        /// Rewrites paths: regex replacement [last|break|redirect|permanent]. While this is not implemented, matching
-        /// requests are refused.
-        "rewrite" => rewrites: OwnAll<Rewrite>, in HTTP_SERVER | LOCATION | SERVER_IF | LOCATION_IF, no effect yet,
-            restricts paths;
+        /// Replaces paths that match a regular expression. A replacement that is a URL, `redirect` and `permanent` send a
+        /// redirect. After `last`, the location is selected again; after `break`, the statements end. The request's query
+        /// string is added unless the replacement ends with a question mark.
+        "rewrite" => rewrites: OwnAll<Rewrite>, in HTTP_SERVER | LOCATION | SERVER_IF | LOCATION_IF;
         /// Ends the statements of the rewrite module in this server or location.
         "break" => breaks: OwnAll<Break>, in HTTP_SERVER | LOCATION | SERVER_IF | LOCATION_IF;
         /// Responds with a fixed status and text, or with a redirect.
@@ -29,12 +29,10 @@ directives! {
             restricts requests;
         /// Assigns a value to a variable.
         "set" => sets: OwnAll<Set>, in HTTP_SERVER | LOCATION | SERVER_IF | LOCATION_IF;
-    }
-    later {
         /// Logs rewrites at level notice.
-        "rewrite_log" => Flag = "off", in HTTP_ALL | SERVER_IF | LOCATION_IF;
-        /// Warns about unset variables.
-        "uninitialized_variable_warn" => Flag = "on", in HTTP_ALL | SERVER_IF | LOCATION_IF;
+        "rewrite_log" => log: Flag = "off", in HTTP_ALL | SERVER_IF | LOCATION_IF;
+        /// Logs a warning when a variable without a value is used.
+        "uninitialized_variable_warn" => warns: Flag = "on", in HTTP_ALL | SERVER_IF | LOCATION_IF;
     }
     made {
         Statements;
@@ -55,7 +53,7 @@ pub enum Statement {
     If(Condition, Vec<Statement>, usize),
     /// Sends a response.
     Return(Return),
-    /// Refuses matching paths, since rewriting is not implemented.
+    /// Replaces the path.
     Rewrite(Rewrite),
     /// Assigns a variable.
     Set(Set),
