@@ -1,0 +1,3 @@
+//! The entries, by what they are about.
+
+pub mod selection;
