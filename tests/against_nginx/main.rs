@@ -82,7 +82,7 @@ macro_rules! files {
 }
 
 files! {
-    selection
+    files locations ranges selection variables
 }
 
 #[test]

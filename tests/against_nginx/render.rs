@@ -177,7 +177,8 @@ impl Renderer<'_> {
         for (own, neutral) in &self.names.own {
             bytes = replace(&bytes, own.as_bytes(), neutral.as_bytes());
         }
-        for (pattern, replacement) in self.masks {
+        let boundary = Regex::new("(?<=boundary=)[0-9]{20}").expect("the pattern is valid");
+        for (pattern, replacement) in self.masks.iter().chain([&(boundary, "BOUNDARY")]) {
             let mut out = Vec::with_capacity(bytes.len());
             let mut last = 0;
             for found in pattern.find_iter(&bytes).flatten() {

@@ -380,27 +380,41 @@ fn first_difference(expected: &str, our: &str) -> String {
     }
 }
 
-/// Both sides, line by line; the lines that only one has are marked.
+/// Both sides, line by line; the lines that only one has are marked. Of long runs that both have, the ends are shown.
 fn sides(expected: &str, our: &str) -> String {
     let (theirs, ours): (Vec<&str>, Vec<&str>) = (expected.lines().collect(), our.lines().collect());
-    let mut out = String::new();
+    let mut lines: Vec<(&str, &str)> = Vec::new();
     let mut at = 0;
     for line in &theirs {
         if let Some(found) = ours[at..].iter().position(|own| own == line) {
-            for own in &ours[at..at + found] {
-                out.push_str(&format!("  pingosd | {own}\n"));
-            }
+            lines.extend(ours[at..at + found].iter().map(|own| ("  pingosd", *own)));
             at += found + 1;
-            out.push_str(&format!("          | {line}\n"));
+            lines.push((BOTH, line));
         } else {
-            out.push_str(&format!("  nginx   | {line}\n"));
+            lines.push(("  nginx  ", line));
         }
     }
-    for own in &ours[at..] {
-        out.push_str(&format!("  pingosd | {own}\n"));
+    lines.extend(ours[at..].iter().map(|own| ("  pingosd", *own)));
+    let mut out = String::new();
+    for run in lines.chunk_by(|one, other| (one.0 == BOTH) == (other.0 == BOTH)) {
+        let is_long = run[0].0 == BOTH && run.len() > SHOWN_OF_BOTH;
+        let ends = SHOWN_OF_BOTH / 2;
+        for (number, (side, line)) in run.iter().enumerate() {
+            if !is_long || number < ends || number >= run.len() - ends {
+                out.push_str(&format!("{side} | {line}\n"));
+            } else if number == ends {
+                out.push_str(&format!("{BOTH} | ({} lines)\n", run.len() - 2 * ends));
+            }
+        }
     }
     out
 }
+
+/// Stands before lines that both sides have.
+const BOTH: &str = "         ";
+
+/// Longer runs of them are shortened.
+const SHOWN_OF_BOTH: usize = 16;
 
 fn print_exchange(exchange: &Exchange, expected: &str, our: &str) {
     println!("---- sent");
