@@ -82,7 +82,7 @@ macro_rules! files {
 }
 
 files! {
-    files locations ranges selection variables
+    files headers locations maps ranges rewriting selection variables
 }
 
 #[test]
