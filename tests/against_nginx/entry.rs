@@ -56,6 +56,8 @@ pub enum Step {
     Interim,
     /// Sends no more.
     Shut,
+    /// Sends this on a second connection, waits for the beginning of the response, and leaves it at that until the exchange is over.
+    Beside(Vec<u8>),
 }
 
 /// An entry without anything yet.

@@ -24,6 +24,8 @@
 //! are replaced. `{ROOT}/html` holds the files of `fixture.rs`; all files have the same modification time. Without a `root`,
 //! `{ROOT}/html` is it.
 //!
+//! A `log_format` of its own writes to `logs/{NAME}.log` or `logs/{NAME}_x.log`.
+//!
 //! At the end of an exchange a last request shows whether the connection was kept. It stands in the access log of both.
 //!
 //! Only what must differ is made the same: `Server` and the name in error pages (with the lengths that follow), `Date`, what is
@@ -82,7 +84,7 @@ macro_rules! files {
 }
 
 files! {
-    files headers locations maps ranges rewriting selection variables
+    access files filters headers limits locations log maps ranges rewriting selection variables
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+use std::time::Instant;
 
 use pcre2::bytes::Regex;
 
@@ -63,14 +64,15 @@ pub fn run(file: &str, entries: Vec<Entry>) {
     if chosen.is_empty() {
         return;
     }
+    let begin = Instant::now();
     let outcomes = Group::new(chosen, &settings).outcomes(&settings);
+    let exchanges: usize = outcomes.iter().map(|outcome| outcome.exchanges).sum();
+    println!("{file}: {} entries, {exchanges} exchanges, {:.1?}", outcomes.len(), begin.elapsed());
     if settings.only.is_some() || settings.is_self {
         let differing: Vec<&Outcome> = outcomes.iter().filter(|outcome| !outcome.differences.is_empty()).collect();
         assert!(differing.is_empty(), "{}", report(&differing));
         return;
     }
-    let exchanges: usize = outcomes.iter().map(|outcome| outcome.exchanges).sum();
-    println!("{file}: {} entries, {exchanges} exchanges", outcomes.len());
     if std::env::var_os("PINGOSD_BLESS").is_some() {
         let found = outcomes.iter().map(|outcome| {
             let first = outcome.differences.first().map(|text| text.lines().next().unwrap_or_default().to_owned());
@@ -428,6 +430,7 @@ fn print_exchange(exchange: &Exchange, expected: &str, our: &str) {
             Step::Read(count) => println!("(waits for {count})"),
             Step::Interim => println!("(waits for 1xx)"),
             Step::Shut => println!("(closes its side)"),
+            Step::Beside(bytes) => println!("(beside) {}", String::from_utf8_lossy(bytes).escape_default()),
         }
     }
     if expected == our {

@@ -218,9 +218,20 @@ impl Side {
         String::from_utf8_lossy(&fs::read(self.root.join(name)).unwrap_or_default()).into_owned()
     }
 
-    /// An entry's access log.
+    /// An entry's access logs: `{NAME}.log`, and every `{NAME}_*.log` with its name before each line.
     pub fn log(&self, entry: &Entry) -> Vec<u8> {
-        fs::read(self.root.join(format!("logs/{}.log", entry.name))).unwrap_or_default()
+        let mut all = fs::read(self.root.join(format!("logs/{}.log", entry.name))).unwrap_or_default();
+        let start = format!("{}_", entry.name);
+        for file in fs::read_dir(self.root.join("logs")).unwrap().flatten() {
+            let name = file.file_name().to_string_lossy().into_owned();
+            if name.starts_with(&start) {
+                for line in fs::read(file.path()).unwrap_or_default().split_inclusive(|byte| *byte == b'\n') {
+                    all.extend_from_slice(format!("{name}: ").as_bytes());
+                    all.extend_from_slice(line);
+                }
+            }
+        }
+        all
     }
 
     /// What it said about panics.

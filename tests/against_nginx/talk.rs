@@ -77,6 +77,7 @@ pub fn talk(target: &Target, steps: &[Step]) -> Talk {
     };
     let mut side = Reader { stream, buffer: Vec::new(), end: None, heads: Vec::new() };
     let mut is_shut = false;
+    let mut beside = Vec::new();
     for step in steps {
         match step {
             Step::Send(bytes) => {
@@ -87,6 +88,13 @@ pub fn talk(target: &Target, steps: &[Step]) -> Talk {
             Step::Shut => {
                 side.stream.shut();
                 is_shut = true;
+            }
+            Step::Beside(bytes) => {
+                if let Ok(mut stream) = Stream::connect(target) {
+                    stream.send(bytes);
+                    let _ = stream.read(&mut [0; 16]);
+                    beside.push(stream);
+                }
             }
             Step::Interim => talk.answers.extend(side.answer()),
             Step::Read(count) => {

@@ -1,8 +1,12 @@
 //! The entries, by what they are about.
 
+pub mod access;
 pub mod files;
+pub mod filters;
 pub mod headers;
+pub mod limits;
 pub mod locations;
+pub mod log;
 pub mod maps;
 pub mod ranges;
 pub mod rewriting;
