@@ -470,7 +470,7 @@ impl Variable {
 }
 
 /// All names that the server knows, apart from those with prefixes.
-fn known_names() -> impl Iterator<Item = &'static str> {
+fn known_names<'n>() -> impl Iterator<Item = &'n str> {
     let fixed = FIXED.iter().map(|(fixed, _)| *fixed);
     fixed.chain(OF_MODULES.iter().map(|(name, _)| *name)).chain(OTHERS)
 }
