@@ -270,11 +270,13 @@ impl HttpConnection {
             (Err(_), None) => Some((StatusCode::BAD_REQUEST, "client sent invalid request")),
             (Ok(_), None) => None,
         };
+        let is_target_invalid = path.is_err();
         let path: BString = path.unwrap_or_default().into();
         let mut exchange = Exchange::new(self, request, server, path, started);
         if let Some(found) = named {
             exchange.assigned.matched(found);
         }
+        exchange.is_target_invalid = is_target_invalid;
         exchange.keeps_alive = wants_keepalive(request);
         let answers = match refused {
             Some((status, why)) => {

@@ -14,6 +14,7 @@ use super::assigned::AssignedValues;
 use super::conf::Conf;
 use super::core::conf::Current as Core;
 use super::header::AddHeader;
+use super::headers::Headers;
 use super::input::Input;
 use super::request::{BodyFraming, Request};
 use super::response::{Body, Response, Surrounding};
@@ -112,8 +113,8 @@ pub enum Decision {
     },
     /// An internal redirect to the location `@name`.
     Named(BString),
-    /// The connection is closed without a response.
-    Close,
+    /// The connection is closed without a response; the status is that of the access log.
+    Close(u16),
 }
 
 impl Decision {
@@ -247,12 +248,20 @@ pub struct Exchange<'a> {
     pub(super) is_internal: bool,
     /// Number of requests that this one is a subrequest of.
     pub(super) depth: u32,
+    /// Headers and target of the response that `error_page` replaces.
+    pub(super) carried: Option<(Headers, Option<BString>)>,
     /// Path changes that are still allowed.
     pub(super) changes_left: u32,
     /// Status that replaces the response's own (`error_page`).
     pub(super) error_status: Option<StatusCode>,
     /// Whether an `error_page` was applied that excludes others.
     pub(super) has_error_page: bool,
+    /// Whether the body was refused as too large.
+    pub(super) is_body_refused: bool,
+    /// Whether the target was not understood.
+    pub(super) is_target_invalid: bool,
+    /// Whether `response` has its status already.
+    pub(super) has_status: bool,
     /// Whether the client need not be asked for its body any more.
     pub(super) is_continued: bool,
     /// Whether the connection stays open.
@@ -278,7 +287,7 @@ impl<'a> Exchange<'a> {
             location,
             server,
             path,
-            query: request.raw_query().unwrap_or_default().to_owned(),
+            query: request.query_without_fragment().to_owned(),
             assigned: AssignedValues::default(),
             is_path_changed: false,
             client: None,
@@ -291,9 +300,13 @@ impl<'a> Exchange<'a> {
             method: None,
             is_internal: false,
             depth: 0,
+            carried: None,
             changes_left: limits::HTTP_PATH_CHANGES,
             error_status: None,
             has_error_page: false,
+            is_body_refused: false,
+            is_target_invalid: false,
+            has_status: false,
             is_continued: false,
             keeps_alive: false,
             started,
@@ -433,6 +446,16 @@ impl<'a> Exchange<'a> {
                 response.headers.append(name.to_vec(), text);
             }
         }
+    }
+
+    /// Sets the status before the response is made, so that variables have it.
+    pub fn set_status(&mut self, status: StatusCode) {
+        (self.response.status, self.has_status) = (status, true);
+    }
+
+    /// Whether a subrequest closed its connection, with this status for the log.
+    pub fn closed_with(&self) -> Option<u16> {
+        (self.sent.status > 0 && !self.has_status).then_some(self.sent.status)
     }
 
     /// Counts a change of the path; `false` if there were too many.

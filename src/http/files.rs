@@ -171,11 +171,7 @@ fn below(base: &Path, rest: &[u8]) -> Option<PathBuf> {
 /// Answers with a file, where no handler and no check of the content phase does.
 pub(super) async fn content(exchange: &Exchange<'_>) -> Decision {
     if !matches!(*exchange.method(), Method::GET | Method::HEAD | Method::POST) {
-        return if exchange.path.ends_with(b"/") {
-            no_handler(exchange)
-        } else {
-            Decision::page(StatusCode::METHOD_NOT_ALLOWED)
-        };
+        return Decision::page(StatusCode::METHOD_NOT_ALLOWED);
     }
     if exchange.path.ends_with(b"/") {
         return no_handler(exchange);

@@ -10,6 +10,7 @@ mod connection;
 pub mod content_types;
 pub mod core;
 pub mod cors;
+mod date;
 pub mod directory;
 pub mod exchange;
 pub mod files;

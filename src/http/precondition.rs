@@ -1,11 +1,10 @@
 //! Preconditions of requests: `If-Modified-Since` and similar headers, evaluated as in nginx.
 
-use std::time::UNIX_EPOCH;
-
 use bstr::{BStr, ByteSlice};
 use http::StatusCode;
 
 use super::core::conf::IfModifiedSince;
+use super::date::seconds;
 use super::exchange::Exchange;
 use super::response::{Body, Response};
 
@@ -54,12 +53,6 @@ fn is_modified(modified: Option<i64>, since: &BStr, how: IfModifiedSince) -> boo
         IfModifiedSince::Exact => seconds(since) != Some(modified),
         IfModifiedSince::Before => seconds(since).is_none_or(|since| modified > since),
     }
-}
-
-/// Seconds since 1970 of an HTTP date.
-pub(super) fn seconds(text: &[u8]) -> Option<i64> {
-    let time = httpdate::parse_http_date(text.to_str().ok()?).ok()?;
-    i64::try_from(time.duration_since(UNIX_EPOCH).ok()?.as_secs()).ok()
 }
 
 /// Whether a list of tags is `*` or contains this tag; with `weak`, `W/"..."` matches too.

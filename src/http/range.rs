@@ -25,6 +25,10 @@ pub(super) fn parse(header: &[u8], length: u64, most: usize) -> Ranges {
     for spec in header[6..].split(|b| *b == b',') {
         let Some(range) = one(spec, length) else { return Ranges::Unsatisfiable };
         if range.is_empty() {
+            // As in nginx, this is only so for an empty body, which is sent whole.
+            if range.start == 0 {
+                return Ranges::Whole;
+            }
             continue;
         }
         if parts.len() >= most {
@@ -39,7 +43,7 @@ pub(super) fn parse(header: &[u8], length: u64, most: usize) -> Ranges {
     if total > length { Ranges::Whole } else { Ranges::Parts(parts) }
 }
 
-/// One range, empty if the body does not have it; `None` if it is malformed.
+/// One range, empty if the body does not have it; `None` if it is malformed or ends before it begins.
 fn one(spec: &[u8], length: u64) -> Option<Range<u64>> {
     let spec = trim(spec);
     let dash = spec.iter().position(|b| *b == b'-')?;
@@ -51,9 +55,15 @@ fn one(spec: &[u8], length: u64) -> Option<Range<u64>> {
     let first = number::digits(first)?;
     let end = match last {
         b"" => length,
-        last => number::digits(last)?.saturating_add(1).min(length),
+        last => {
+            let last = number::digits(last)?;
+            if last < first {
+                return None;
+            }
+            last.saturating_add(1).min(length)
+        }
     };
-    Some(if first < end { first..end } else { 0..0 })
+    Some(first..end.max(first))
 }
 
 fn trim(text: &[u8]) -> &[u8] {
@@ -115,6 +125,7 @@ mod tests {
             ("bytes=0-1,500-600", parts(&[(0, 2)])),
             ("bytes=100-", Ranges::Unsatisfiable),
             ("bytes=-0", Ranges::Unsatisfiable),
+            ("bytes=5-1", Ranges::Unsatisfiable),
             ("bytes=a-b", Ranges::Unsatisfiable),
             ("bytes=0-99,0-0", Ranges::Whole),
             ("lines=1-2", Ranges::Whole),

@@ -76,7 +76,7 @@ fn is_current(exchange: &Exchange<'_>) -> bool {
         return known.ends_with(b"\"") && response.headers.get(b"ETag") == Some(known);
     }
     let Some(modified) = response.last_modified else { return false };
-    super::precondition::seconds(known) == Some(modified)
+    super::date::seconds(known) == Some(modified)
 }
 
 /// The bytes from `start` up to `end`.

@@ -233,6 +233,12 @@ impl Request {
         self.line.query.as_ref().map(|query| self.part(query))
     }
 
+    /// Query string up to a fragment, without question mark.
+    pub(super) fn query_without_fragment(&self) -> &BStr {
+        let query = self.raw_query().unwrap_or_default();
+        query.split(|b| *b == b'#').next().unwrap_or_default().as_bstr()
+    }
+
     /// Whether the path has to be decoded or normalized.
     pub(super) fn has_complex_path(&self) -> bool {
         self.line.is_complex || self.line.is_path_missing

@@ -133,10 +133,13 @@ impl Response {
         Response { location: Some(location.into()), ..Response::page(status) }
     }
 
-    /// What the body's change invalidates: its length is its own, so only the tag and ranges remain to be dropped.
+    /// Drops what a change of the body makes wrong: ranges, and the strength of its tag.
     pub fn body_changes(&mut self) {
         self.has_ranges = false;
-        self.headers.remove(b"ETag");
+        if let Some(tag) = self.headers.get(b"ETag").filter(|tag| !tag.starts_with(b"W/")) {
+            let weak = [&b"W/"[..], tag].concat();
+            self.headers.set("ETag", weak);
+        }
     }
 }
 

@@ -164,8 +164,8 @@ impl Exchange<'_> {
 
     /// Content type with charset.
     pub(super) fn sent_content_type(&self) -> Option<Vec<u8>> {
-        let content_type =
-            self.response.content_type.as_ref().filter(|_| self.response.status != StatusCode::NO_CONTENT)?;
+        let has_type = self.response.status != StatusCode::NO_CONTENT;
+        let content_type = self.response.content_type.as_ref().filter(|text| has_type && !text.is_empty())?;
         let mut text = content_type.to_vec();
         if let Some(charset) = &self.response.charset {
             text.extend_from_slice(b"; charset=");
@@ -186,7 +186,7 @@ impl Exchange<'_> {
     fn sent_length(&self, framing: Framing) -> Option<u64> {
         match framing {
             Framing::Length(length) => Some(length),
-            Framing::HeadOnly if self.is_head() => self.sent.length,
+            Framing::HeadOnly if self.is_head() && has_length(self.response.status) => self.sent.length,
             Framing::HeadOnly | Framing::Chunked | Framing::UntilClose => None,
         }
     }
@@ -381,6 +381,11 @@ impl Exchange<'_> {
             began: Some(Instant::now()),
         }
     }
+}
+
+/// Whether a response with this status tells the length of a body that is not sent.
+fn has_length(status: StatusCode) -> bool {
+    !matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
 }
 
 /// Limit of a response's rate, as in nginx: the bytes that may have been sent after a number of seconds.

@@ -33,6 +33,9 @@ impl Exchange<'_> {
                     self.error_status = StatusCode::from_u16(overwrite).ok();
                 }
                 let uri = self.expand(&page.uri);
+                if matches!(uri.first(), Some(b'/' | b'@')) {
+                    self.carried = Some((std::mem::take(&mut response.headers), response.location.take()));
+                }
                 match uri.first() {
                     Some(b'/') => {
                         if *self.method() != Method::HEAD {

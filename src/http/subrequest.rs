@@ -34,10 +34,8 @@ impl<'a> Exchange<'a> {
                 inner.response = Response::page(StatusCode::INTERNAL_SERVER_ERROR);
                 return inner;
             }
-            if !inner.process().await {
-                // As in nginx, a subrequest that closes has no response.
-                inner.response = Response::new(StatusCode::NO_CONTENT, Body::default());
-            }
+            // One that closes has no response; see `Exchange::closed_with`.
+            inner.process().await;
             inner
         })
     }
@@ -52,8 +50,7 @@ impl<'a> Exchange<'a> {
         let surroundings = std::mem::take(&mut self.surroundings);
         let (mut before, mut after) = (VecDeque::new(), VecDeque::new());
         for Surrounding { uri, is_before } in surroundings {
-            let (path, query) = super::special::split_query(&uri);
-            let mut inner = self.subrequest(path, query, Some(Method::GET)).await;
+            let mut inner = self.subrequest(uri, BString::default(), Some(Method::GET)).await;
             self.take_values(&mut inner);
             let bodies = if is_before { &mut before } else { &mut after };
             bodies.push_back(std::mem::take(&mut inner.response.body));

@@ -12,6 +12,7 @@ use bstr::{BStr, BString, ByteSlice};
 
 use super::exchange::{Exchange, Lookup};
 use super::send;
+use super::status::shown;
 use super::variable::{Template, Variable, Variables};
 use crate::media::variables::query_argument;
 use crate::notify::ProcessVariables;
@@ -34,7 +35,13 @@ impl Variables for RequestValues<'_, '_> {
     fn value(&self, variable: &Variable, out: &mut Vec<u8>) -> bool {
         let exchange = self.exchange;
         if let Some(value) = exchange.assigned.given(variable) {
-            out.extend_from_slice(value);
+            match variable {
+                Variable::LimitRate => {
+                    let rate = crate::directive::number::size(value).unwrap_or(0);
+                    out.extend_from_slice(rate.to_string().as_bytes());
+                }
+                _ => out.extend_from_slice(value),
+            }
             return true;
         }
         let (request, peer) = (exchange.request, exchange.peer());
@@ -68,6 +75,8 @@ impl Variables for RequestValues<'_, '_> {
             Variable::Https => return true,
             Variable::IsArgs if !exchange.query.is_empty() => text(b"?"),
             Variable::IsArgs => return true,
+            // As in nginx, the configuration's rate is known once the response is sent.
+            Variable::LimitRate if exchange.sent.status == 0 => text(b"0"),
             Variable::LimitRate => {
                 let rate = exchange.core().limit_rate.bytes(|template| exchange.expand(template));
                 text(rate.to_string().as_bytes());
@@ -98,6 +107,7 @@ impl Variables for RequestValues<'_, '_> {
             Variable::RequestLength => text(exchange.request_length().to_string().as_bytes()),
             Variable::RequestMethod => text(exchange.method().as_str().as_bytes()),
             Variable::RequestTime => text(seconds(exchange.started.elapsed()).as_bytes()),
+            Variable::RequestUri if exchange.is_target_invalid => return true,
             Variable::RequestUri => text(request.target()),
             Variable::Scheme => text(exchange.connection.scheme.as_bytes()),
             Variable::ServerAddr => text(peer.local_addr.as_bytes()),
@@ -171,7 +181,8 @@ impl Exchange<'_> {
     /// Status of the response; 0 if there is none yet.
     pub fn status(&self) -> u16 {
         match (self.sent.status, self.error_status) {
-            (0, Some(status)) => super::status::shown(status).as_u16(),
+            (0, Some(status)) => shown(status).as_u16(),
+            (0, None) if self.has_status => shown(self.response.status).as_u16(),
             (status, _) => status,
         }
     }
@@ -194,13 +205,18 @@ impl Exchange<'_> {
     /// Value of a cookie, whose name is in any case.
     pub fn cookie(&self, name: &[u8]) -> Option<BString> {
         for line in self.request.headers_named(b"cookie") {
-            for pair in line.split(|b| matches!(b, b';' | b',')) {
-                let pair = pair.trim_start_with(|c| c == ' ');
-                if let Some((known, value)) = pair.split_once_str("=")
-                    && known.trim_end_with(|c| c == ' ').eq_ignore_ascii_case(name)
+            let mut rest: &[u8] = line;
+            while !rest.is_empty() {
+                let start = rest.get(..name.len()).filter(|start| start.eq_ignore_ascii_case(name));
+                if let Some(after) = start.map(|_| rest[name.len()..].trim_start_with(|c| c == ' '))
+                    && let [b'=', value @ ..] = after
                 {
-                    return Some(value.trim_start_with(|c| c == ' ').into());
+                    // As in nginx, a value ends with a semicolon; a comma ends only what is passed over.
+                    let value = value.trim_start_with(|c| c == ' ');
+                    return Some(value.split(|b| *b == b';').next().unwrap_or_default().into());
                 }
+                let end = rest.iter().position(|b| matches!(b, b';' | b',')).map_or(rest.len(), |at| at + 1);
+                rest = rest[end..].trim_start_with(|c| c == ' ');
             }
         }
         None
@@ -303,8 +319,8 @@ fn sent_header(exchange: &Exchange<'_>, name: &[u8], out: &mut Vec<u8>) -> bool 
 /// The value of an argument; `None` if the query has none of this name.
 fn query_argument_present<'q>(query: &'q [u8], name: &[u8]) -> Option<&'q [u8]> {
     let value = query_argument(query, name);
-    if !value.is_empty() {
-        return Some(value);
+    if !value.is_empty() || name.is_empty() {
+        return Some(value).filter(|_| !name.is_empty());
     }
     let mut pairs = query.split(|b| *b == b'&').filter_map(|pair| pair.split_once_str("="));
     pairs.any(|(known, _)| known.eq_ignore_ascii_case(name)).then_some(b"")

@@ -25,8 +25,6 @@ impl ResponseFilter for AdditionFilter {
                 exchange.surroundings.push(Surrounding { uri: uri.clone(), is_before });
             }
         }
-        let response = &mut exchange.response;
-        response.last_modified = None;
-        response.body_changes();
+        exchange.response.body_changes();
     }
 }

@@ -32,6 +32,9 @@ async fn ask(exchange: &mut Exchange<'_>) -> Decision {
         inner.assigned.set(&set.name, Some(value.into()));
     }
     exchange.take_values(&mut inner);
+    if let Some(status) = inner.closed_with() {
+        return Decision::Close(status);
+    }
     match inner.response.status {
         status if status.is_success() => Decision::Allow,
         StatusCode::FORBIDDEN => Decision::page(StatusCode::FORBIDDEN),

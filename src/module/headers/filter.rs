@@ -70,9 +70,9 @@ fn date_and_age(expires: &Expires, now: &ZonedDateTime, modified: Option<i64>) -
         Expires::Access(seconds) => from_now(seconds),
         Expires::Modified(seconds) => match modified {
             // A negative time forbids caching, however recent the modification.
-            Some(modified) if seconds >= 0 => {
+            Some(modified) => {
                 let date = modified.saturating_add(seconds);
-                (date, date - now_seconds)
+                (date, if seconds < 0 { -1 } else { date - now_seconds })
             }
             _ => from_now(seconds),
         },

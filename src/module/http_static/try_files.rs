@@ -50,7 +50,7 @@ fn fall_back(exchange: &Exchange<'_>, fallback: &Template) -> Decision {
             let status = number::digits(status).and_then(|status| u16::try_from(status).ok());
             let status = status.and_then(|status| StatusCode::from_u16(status).ok());
             match status.map(|status| status.as_u16()) {
-                Some(444) => Decision::Close,
+                Some(444) => Decision::Close(444),
                 Some(status) => Decision::page(StatusCode::from_u16(status).expect("it was one")),
                 None => Decision::page(StatusCode::INTERNAL_SERVER_ERROR),
             }

@@ -6,7 +6,7 @@ use super::rewrite_rule::{Break, Rewrite, Set};
 use crate::directive::context::{Contexts, HTTP_ALL, HTTP_SERVER, LOCATION, LOCATION_IF, SERVER_IF};
 use crate::directive::evaluate::Block;
 use crate::directive::table::directives;
-use crate::directive::{BlockLevel, Evaluation, Flag, Own, OwnAll, Slot};
+use crate::directive::{BlockLevel, Evaluation, Flag, OwnAll, Slot};
 
 directives! {
     /// Conditions, variables and rewriting of paths.
@@ -25,7 +25,7 @@ directives! {
         /// Ends the statements of the rewrite module in this server or location.
         "break" => breaks: OwnAll<Break>, in HTTP_SERVER | LOCATION | SERVER_IF | LOCATION_IF;
         /// Responds with a fixed status and text, or with a redirect.
-        "return" => answer: Own<Return>, in HTTP_SERVER | LOCATION | SERVER_IF | LOCATION_IF,
+        "return" => answers: OwnAll<Return>, in HTTP_SERVER | LOCATION | SERVER_IF | LOCATION_IF,
             restricts requests;
         /// Assigns a value to a variable.
         "set" => sets: OwnAll<Set>, in HTTP_SERVER | LOCATION | SERVER_IF | LOCATION_IF;
@@ -74,8 +74,7 @@ fn of_block(block: &Block) -> Vec<Statement> {
         statements.extend(scope.breaks.iter().map(|s| (s.value.order, Statement::Break)));
         statements
             .extend(scope.rewrites.iter().map(|s| (s.value.order, Statement::Rewrite(s.value.clone()))));
-        let answer = scope.answer.iter();
-        statements.extend(answer.map(|s| (s.value.order, Statement::Return(s.value.clone()))));
+        statements.extend(scope.answers.iter().map(|s| (s.value.order, Statement::Return(s.value.clone()))));
     }
     for (number, child) in block.inner(SERVER_IF).chain(block.inner(LOCATION_IF)).enumerate() {
         let Some(condition) = child.head::<Condition>() else { continue };

@@ -21,8 +21,8 @@ use crate::http::uri::{Escape, escape};
 use crate::http::variable::{Template, Variable};
 use crate::task::disk::{self, DiskWork};
 
-/// Status of `return` that closes the connection without a response.
-const CLOSES: u16 = 444;
+/// Statuses of `return` that close the connection without a response.
+const CLOSE: [u16; 2] = [444, 499];
 
 /// Executes the statements of servers, before the location is selected.
 pub struct ServerRewritePhase;
@@ -262,7 +262,7 @@ fn is_file(kind: u8, path: &[u8]) -> bool {
     match kind {
         b'f' => found.is_file(),
         b'd' => found.is_dir(),
-        b'x' => found.is_file() && found.permissions().mode() & 0o111 != 0,
+        b'x' => found.permissions().mode() & 0o100 != 0,
         _ => found.mode() != 0,
     }
 }
@@ -297,19 +297,22 @@ fn unescape(text: &[u8]) -> Vec<u8> {
 }
 
 /// Result of a `return`.
-fn reply(exchange: &Exchange<'_>, fixed: &Return) -> Decision {
-    if fixed.status == CLOSES {
-        return Decision::Close;
+fn reply(exchange: &mut Exchange<'_>, fixed: &Return) -> Decision {
+    if CLOSE.contains(&fixed.status) && fixed.text.is_none() {
+        return Decision::Close(fixed.status);
     }
+    exchange.set_status(StatusCode::from_u16(fixed.status).unwrap_or_default());
     let text = fixed.text.as_ref().map(|template| exchange.expand(template));
     let status = StatusCode::from_u16(fixed.status).unwrap_or(StatusCode::BAD_REQUEST);
     if status.as_u16() >= 400 && fixed.text.as_ref().is_none_or(Template::is_empty) {
         return Decision::page(status);
     }
-    let text = text.unwrap_or_default();
     if fixed.is_redirect() {
-        return Decision::Done(Box::new(Response::redirect(status, text)));
+        let mut page = Response::page(status);
+        page.location = Some(text.unwrap_or_default().into());
+        return Decision::Done(Box::new(page));
     }
+    let text = text.unwrap_or_default();
     let mut response = Response::new(status, text);
     response.content_type = Some(exchange.type_of_path());
     Decision::Done(Box::new(response))

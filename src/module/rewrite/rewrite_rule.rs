@@ -73,6 +73,8 @@ impl Value for Rewrite {
             None if away => RewriteFlag::Redirect,
             None => RewriteFlag::Continue,
             Some(word) => match &word.bytes[..] {
+                // As in nginx, a URL stays a redirect.
+                b"last" | b"break" if away => RewriteFlag::Redirect,
                 b"last" => RewriteFlag::Last,
                 b"break" => RewriteFlag::Break,
                 b"redirect" => RewriteFlag::Redirect,
