@@ -264,6 +264,9 @@ pub const HTTP_RATE_WAIT: u64 = 60_000;
 /// Latest second since 1970 that an HTTP date can represent: the year has four digits.
 pub const HTTP_DATE_SECONDS: u64 = 253_402_300_799;
 
+/// Largest password file in bytes.
+pub const HTTP_USER_FILE_BYTES: usize = 8 * 1024 * 1024;
+
 /// Number of subrequests that may be nested, as in nginx.
 pub const HTTP_SUBREQUESTS: u32 = 50;
 

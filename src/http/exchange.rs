@@ -170,6 +170,8 @@ pub enum Lookup {
     Found,
     /// It has a value, which may be another at the next use.
     Changing,
+    /// It has no value now, but may have one at the next use.
+    Absent,
 }
 
 /// Writes log lines about requests.

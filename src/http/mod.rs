@@ -14,6 +14,7 @@ mod date;
 pub mod directory;
 pub mod exchange;
 pub mod files;
+pub mod forwarded;
 pub mod header;
 mod header_line;
 pub mod headers;

@@ -202,7 +202,11 @@ impl Exchange<'_> {
         }
         let limit = conf.client_max_body_size.0;
         let length = self.header(CONTENT_LENGTH).to_str().ok().and_then(|text| text.parse::<u64>().ok());
-        if !self.is_subrequest() && !self.is_body_refused && limit > 0 && length.is_some_and(|length| length > limit) {
+        if !self.is_subrequest()
+            && !self.is_body_refused
+            && limit > 0
+            && length.is_some_and(|length| length > limit)
+        {
             log::body_too_large(self, length.unwrap_or(0));
             (self.is_continued, self.is_body_refused) = (true, true);
             return Some(Decision::page(StatusCode::PAYLOAD_TOO_LARGE));
@@ -300,7 +304,9 @@ impl Exchange<'_> {
         // As in nginx, headers such as WWW-Authenticate stay when `error_page` replaces the response.
         if let Some((headers, location)) = self.carried.take() {
             self.response.location = self.response.location.take().or(location);
-            headers.iter().for_each(|(name, value)| self.response.headers.append(name.to_vec(), value.to_vec()));
+            headers
+                .iter()
+                .for_each(|(name, value)| self.response.headers.append(name.to_vec(), value.to_vec()));
         }
         if let Some(status) = self.error_status {
             self.response.status = status;

@@ -132,8 +132,21 @@ variables! {
 }
 
 /// Variables with values of modules, with their meaning.
-pub const OF_MODULES: [(&str, &str); 1] =
-    [("invalid_referer", "`1` for a referer that is not among `valid_referers`.")];
+pub const OF_MODULES: [(&str, &str); 7] = [
+    ("invalid_referer", "`1` for a referer that is not among `valid_referers`."),
+    ("limit_conn_status", "What `limit_conn` decided: PASSED, REJECTED, REJECTED_DRY_RUN."),
+    (
+        "limit_req_status",
+        "What `limit_req` decided: PASSED, DELAYED, REJECTED, DELAYED_DRY_RUN, REJECTED_DRY_RUN.",
+    ),
+    ("realip_remote_addr", "Address of the other end of the connection."),
+    ("realip_remote_port", "Port of the other end of the connection."),
+    (
+        "secure_link",
+        "`1` for a valid link, `0` for an expired one; with `secure_link_secret` the link itself.",
+    ),
+    ("secure_link_expires", "Time in seconds at which a link expires."),
+];
 
 /// Known names without a value yet.
 pub const OTHERS: [&str; 56] = [

@@ -14,6 +14,7 @@ use super::exchange::{Exchange, Lookup};
 use super::send;
 use super::status::shown;
 use super::variable::{Template, Variable, Variables};
+use crate::directive::Match;
 use crate::media::variables::query_argument;
 use crate::notify::ProcessVariables;
 use crate::notify::variable::{Variable as ProcessVariable, Variables as _};
@@ -29,11 +30,19 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
 /// Values for one request.
 struct RequestValues<'a, 'r> {
     exchange: &'a Exchange<'r>,
+    /// Groups that go before those of the request.
+    matched: Option<&'a Match>,
 }
 
 impl Variables for RequestValues<'_, '_> {
     fn value(&self, variable: &Variable, out: &mut Vec<u8>) -> bool {
         let exchange = self.exchange;
+        if let Some(matched) = self.matched
+            && let Some(group) = group_of(matched, variable)
+        {
+            out.extend_from_slice(group);
+            return true;
+        }
         if let Some(value) = exchange.assigned.given(variable) {
             match variable {
                 Variable::LimitRate => {
@@ -148,15 +157,20 @@ impl Variables for RequestValues<'_, '_> {
 impl Exchange<'_> {
     /// Expands a template for this request.
     pub fn expand(&self, template: &Template) -> Vec<u8> {
+        self.expand_matched(template, None)
+    }
+
+    /// Expands a template, with the groups of a match in place of the request's.
+    pub fn expand_matched(&self, template: &Template, matched: Option<&Match>) -> Vec<u8> {
         let mut text = Vec::new();
-        template.expand(&RequestValues { exchange: self }, &mut text);
+        template.expand(&RequestValues { exchange: self, matched }, &mut text);
         text
     }
 
     /// Value of a variable for this request; `None` if it has none.
     pub fn find_value(&self, variable: &Variable) -> Option<Vec<u8>> {
         let mut value = Vec::new();
-        RequestValues { exchange: self }.value(variable, &mut value).then_some(value)
+        RequestValues { exchange: self, matched: None }.value(variable, &mut value).then_some(value)
     }
 
     /// Value of a variable for this request; empty if it has none.
@@ -244,6 +258,15 @@ impl Exchange<'_> {
     }
 }
 
+/// Group of a match that a variable names.
+fn group_of<'m>(matched: &'m Match, variable: &Variable) -> Option<&'m BString> {
+    match variable {
+        Variable::Capture(number) => matched.groups.get(usize::from(*number)),
+        Variable::User(name) => matched.named.iter().find(|(known, _)| known == name).map(|(_, text)| text),
+        _ => None,
+    }
+}
+
 /// Appends the value of a module's variable, which is kept for the request unless it changes.
 fn of_module(exchange: &Exchange<'_>, name: &BStr, out: &mut Vec<u8>) -> bool {
     if let Some(kept) = exchange.assigned.kept(name) {
@@ -263,6 +286,7 @@ fn of_module(exchange: &Exchange<'_>, name: &BStr, out: &mut Vec<u8>) -> bool {
                 return true;
             }
             Ok(Some(Lookup::Changing)) => return true,
+            Ok(Some(Lookup::Absent)) => return false,
             Err(_) => {
                 exchange.is_undecided.store(true, Ordering::Relaxed);
                 return false;

@@ -38,15 +38,20 @@ use crate::module::flv::FlvHandler;
 use crate::module::headers::HeadersFilter;
 use crate::module::hls::HlsFiles;
 use crate::module::hls2::{Hls2Handler, HlsMemory, Viewers};
+use crate::module::http_auth::AuthBasicCheck;
 use crate::module::http_static::{EmptyGifHandler, IndexCheck, TryFilesCheck};
+use crate::module::limit::{LimitConnCheck, LimitReqCheck, LimitVariables, ZoneKeeper};
 use crate::module::live_record::task::TsRecording;
+use crate::module::map::MapVariables;
 use crate::module::mirror::MirrorCheck;
+use crate::module::realip::{RealIpCheck, RealIpVariables};
 use crate::module::record::RecorderSettings;
 use crate::module::record::recordings::{FlvRecording, RecordDone, Recordings};
 use crate::module::referer::InvalidReferer;
 use crate::module::relay::relays::Relays;
 use crate::module::rewrite::{RewritePhase, ServerRewritePhase};
 use crate::module::rtmp::connection::RtmpService;
+use crate::module::secure_link::SecureLinkVariables;
 use crate::module::stat::StatHandler;
 use crate::module::stat::statistics::StatisticsSource;
 use crate::module::ts::TsHandler;
@@ -236,22 +241,35 @@ impl Parts {
             Box::new(ControlHandler { sections: control.clone(), counterpart: counterpart.clone() }),
             Box::new(EmptyGifHandler),
         ];
+        let zones: Arc<ZoneKeeper> = Arc::default();
         let http = Arc::new(HttpService {
             store: store.clone(),
             sessions: sessions.clone(),
             trails: trails.clone(),
             lifetime: lifetime.clone(),
             phases: PhaseChecks {
+                post_read: vec![Box::new(RealIpCheck)],
                 server_rewrite: vec![Box::new(ServerRewritePhase)],
                 rewrite: vec![Box::new(RewritePhase)],
-                access: vec![Box::new(AuthRequestCheck)],
+                pre_access: vec![
+                    Box::new(RealIpCheck),
+                    Box::new(LimitReqCheck(zones.clone())),
+                    Box::new(LimitConnCheck(zones)),
+                ],
+                access: vec![Box::new(AuthBasicCheck), Box::new(AuthRequestCheck)],
                 pre_content: vec![Box::new(TryFilesCheck), Box::new(MirrorCheck)],
                 content: vec![Box::new(IndexCheck)],
                 ..PhaseChecks::default()
             },
             handlers,
             filters: vec![Box::new(HeadersFilter), Box::new(AdditionFilter)],
-            variables: vec![Box::new(InvalidReferer)],
+            variables: vec![
+                Box::new(MapVariables),
+                Box::new(InvalidReferer),
+                Box::new(LimitVariables),
+                Box::new(RealIpVariables),
+                Box::new(SecureLinkVariables),
+            ],
             logs: Vec::new(),
         });
         let listeners = Listeners::new(Arc::new(Acceptor {

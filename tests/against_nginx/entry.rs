@@ -161,8 +161,7 @@ impl Entry {
 
     /// Requests sent at once on one connection that stays open.
     pub fn pipeline<S: AsRef<str>>(self, shorts: impl IntoIterator<Item = S>) -> Self {
-        let requests: Vec<Vec<u8>> =
-            shorts.into_iter().map(|short| request(short.as_ref(), false)).collect();
+        let requests: Vec<Vec<u8>> = shorts.into_iter().map(|short| request(short.as_ref(), false)).collect();
         let count = requests.len();
         self.steps([Step::Send(requests.concat()), Step::Read(count)])
     }

@@ -69,13 +69,15 @@ pub fn run(file: &str, entries: Vec<Entry>) {
     let exchanges: usize = outcomes.iter().map(|outcome| outcome.exchanges).sum();
     println!("{file}: {} entries, {exchanges} exchanges, {:.1?}", outcomes.len(), begin.elapsed());
     if settings.only.is_some() || settings.is_self {
-        let differing: Vec<&Outcome> = outcomes.iter().filter(|outcome| !outcome.differences.is_empty()).collect();
+        let differing: Vec<&Outcome> =
+            outcomes.iter().filter(|outcome| !outcome.differences.is_empty()).collect();
         assert!(differing.is_empty(), "{}", report(&differing));
         return;
     }
     if std::env::var_os("PINGOSD_BLESS").is_some() {
         let found = outcomes.iter().map(|outcome| {
-            let first = outcome.differences.first().map(|text| text.lines().next().unwrap_or_default().to_owned());
+            let first =
+                outcome.differences.first().map(|text| text.lines().next().unwrap_or_default().to_owned());
             (outcome.name.clone(), first)
         });
         open::rewrite(&found.collect::<Vec<_>>());
@@ -83,10 +85,15 @@ pub fn run(file: &str, entries: Vec<Entry>) {
     }
     let listed = open::read();
     let is_listed = |outcome: &&Outcome| listed.iter().any(|(name, _)| *name == outcome.name);
-    let (known, others): (Vec<&Outcome>, Vec<&Outcome>) = outcomes.iter().partition(|outcome| is_listed(outcome));
-    let broken: Vec<&Outcome> = others.into_iter().filter(|outcome| !outcome.differences.is_empty()).collect();
-    let mended: Vec<&str> =
-        known.iter().filter(|outcome| outcome.differences.is_empty()).map(|outcome| outcome.name.as_str()).collect();
+    let (known, others): (Vec<&Outcome>, Vec<&Outcome>) =
+        outcomes.iter().partition(|outcome| is_listed(outcome));
+    let broken: Vec<&Outcome> =
+        others.into_iter().filter(|outcome| !outcome.differences.is_empty()).collect();
+    let mended: Vec<&str> = known
+        .iter()
+        .filter(|outcome| outcome.differences.is_empty())
+        .map(|outcome| outcome.name.as_str())
+        .collect();
     let mut text = String::new();
     if !broken.is_empty() {
         text.push_str(&report(&broken));
@@ -233,8 +240,17 @@ impl Group {
         let ours = ours.map(|talks| deed(&self.ours, member, &talks, &masks));
         let Some(ours) = ours else {
             let refusal = member.refusal.clone().unwrap_or_default();
-            let text = self.ours.names(&member.ports).own.iter().fold(refusal, |text, (own, neutral)| text.replace(own, neutral));
-            let first = text.lines().find(|line| line.contains("[emerg]")).or(text.lines().next()).unwrap_or_default();
+            let text = self
+                .ours
+                .names(&member.ports)
+                .own
+                .iter()
+                .fold(refusal, |text, (own, neutral)| text.replace(own, neutral));
+            let first = text
+                .lines()
+                .find(|line| line.contains("[emerg]"))
+                .or(text.lines().next())
+                .unwrap_or_default();
             let first = first.trim_start_matches("nginx: ").trim_start_matches("pingosd: ");
             let first = first.split(" in {ROOT}").next().unwrap_or(first);
             return Outcome {
@@ -247,7 +263,10 @@ impl Group {
             let what = summary(exchange);
             let own = entry.own.iter().find(|(of, ..)| *of == number).filter(|_| !settings.is_self);
             let their = theirs.as_ref().and_then(|deed| deed.results.get(number));
-            let our = ours.results.get(number).map_or("=== not tried, as the ones before had no answer\n", |text| text);
+            let our = ours
+                .results
+                .get(number)
+                .map_or("=== not tried, as the ones before had no answer\n", |text| text);
             let expected = match (own, their) {
                 (Some((_, reason, text)), _) => {
                     if their.is_some_and(|their| their.as_str() == *text) {
@@ -264,14 +283,21 @@ impl Group {
             let evened = theirs.as_ref().and_then(|deed| deed.evened.get(number));
             let is_even = own.is_none() && evened.is_some() && evened == ours.evened.get(number);
             if expected != our && !is_even {
-                differences.push(format!("{what}: {}\n{}", first_difference(expected, our), sides(expected, our)));
+                differences.push(format!(
+                    "{what}: {}\n{}",
+                    first_difference(expected, our),
+                    sides(expected, our)
+                ));
             }
         }
         if let Some(theirs) = theirs
             && !entry.own.iter().any(|_| !settings.is_self)
         {
             if settings.only.is_some() {
-                println!("---- access log of nginx\n{}\n---- access log of pingosd\n{}", theirs.log, ours.log);
+                println!(
+                    "---- access log of nginx\n{}\n---- access log of pingosd\n{}",
+                    theirs.log, ours.log
+                );
             }
             if theirs.log != ours.log {
                 differences.push(format!(

@@ -98,7 +98,9 @@ impl Side {
                 let ip = self.address().parse().unwrap();
                 Target::Tcp(SocketAddr::new(ip, ports.tcp[number]))
             }
-            Listener::V6 => Target::Tcp(SocketAddr::new([0, 0, 0, 0, 0, 0, 0, 1].into(), ports.v6[self.number()])),
+            Listener::V6 => {
+                Target::Tcp(SocketAddr::new([0, 0, 0, 0, 0, 0, 0, 1].into(), ports.v6[self.number()]))
+            }
             Listener::Unix => Target::Unix(self.root.join(socket_name(entry))),
         }
     }
@@ -192,7 +194,11 @@ impl Side {
         until_true(&format!("{} accepts connections", self.program), || {
             let ended = self.child.as_mut().unwrap().try_wait().unwrap();
             if let Some(status) = ended {
-                panic!("{} ended at once ({status}):\n{}", self.program, self.read("stderr") + &self.read("logs/error.log"));
+                panic!(
+                    "{} ended at once ({status}):\n{}",
+                    self.program,
+                    self.read("stderr") + &self.read("logs/error.log")
+                );
             }
             TcpStream::connect(first).is_ok()
         });

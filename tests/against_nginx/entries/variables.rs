@@ -4,19 +4,123 @@ use crate::entry::{Entry, entry};
 
 /// Each is asked for by its name.
 const NAMES: &[&str] = &[
-    "args", "arg_a", "arg_A", "arg_b", "arg_none", "arg_a_b", "query_string", "is_args", "uri", "document_uri", "request_uri", "request", "request_method", "request_length",
-    "request_filename", "request_body", "request_body_file", "request_completion", "document_root", "realpath_root", "host", "server_name", "server_port", "server_addr",
-    "server_protocol", "scheme", "https", "http_host", "http_user_agent", "http_referer", "http_via", "http_x_forwarded_for", "http_cookie", "http_x_odd_name", "http_none",
-    "http_accept", "http_connection", "cookie_a", "cookie_A", "cookie_b", "cookie_none", "content_length", "content_type", "http_content_type", "http_content_length",
-    "remote_addr", "remote_user", "binary_remote_addr", "body_bytes_sent", "bytes_sent", "status", "connection_requests", "pipe", "limit_rate", "sent_http_x", "sent_http_content_type",
-    "sent_http_content_length", "sent_http_location", "sent_http_last_modified", "sent_http_connection", "sent_http_keep_alive", "sent_http_transfer_encoding", "sent_http_cache_control",
-    "sent_http_link", "sent_trailer_x", "hostname", "gzip_ratio", "proxy_host", "proxy_port", "proxy_add_x_forwarded_for", "proxy_internal_body_length",
-    "upstream_addr", "upstream_status", "upstream_response_time", "upstream_response_length", "upstream_connect_time", "upstream_header_time", "upstream_bytes_received",
-    "upstream_bytes_sent", "upstream_cache_status", "upstream_http_x", "upstream_trailer_x", "upstream_cookie_x", "invalid_referer", "secure_link", "secure_link_expires", "slice_range",
-    "uid_got", "uid_set", "uid_reset", "realip_remote_addr", "proxy_protocol_addr", "proxy_protocol_port", "proxy_protocol_server_addr",
-    "proxy_protocol_server_port", "limit_req_status", "limit_conn_status", "ssl_protocol", "ssl_cipher", "ssl_server_name", "ssl_session_id", "ssl_session_reused", "ssl_client_verify",
-    "ssl_client_cert", "ssl_client_s_dn", "ssl_early_data", "ssl_curves", "ssl_ciphers", "ssl_alpn_protocol", "http2", "modern_browser", "ancient_browser", "msie", "memcached_key",
-    "date_gmt", "date_local", "connections_active",
+    "args",
+    "arg_a",
+    "arg_A",
+    "arg_b",
+    "arg_none",
+    "arg_a_b",
+    "query_string",
+    "is_args",
+    "uri",
+    "document_uri",
+    "request_uri",
+    "request",
+    "request_method",
+    "request_length",
+    "request_filename",
+    "request_body",
+    "request_body_file",
+    "request_completion",
+    "document_root",
+    "realpath_root",
+    "host",
+    "server_name",
+    "server_port",
+    "server_addr",
+    "server_protocol",
+    "scheme",
+    "https",
+    "http_host",
+    "http_user_agent",
+    "http_referer",
+    "http_via",
+    "http_x_forwarded_for",
+    "http_cookie",
+    "http_x_odd_name",
+    "http_none",
+    "http_accept",
+    "http_connection",
+    "cookie_a",
+    "cookie_A",
+    "cookie_b",
+    "cookie_none",
+    "content_length",
+    "content_type",
+    "http_content_type",
+    "http_content_length",
+    "remote_addr",
+    "remote_user",
+    "binary_remote_addr",
+    "body_bytes_sent",
+    "bytes_sent",
+    "status",
+    "connection_requests",
+    "pipe",
+    "limit_rate",
+    "sent_http_x",
+    "sent_http_content_type",
+    "sent_http_content_length",
+    "sent_http_location",
+    "sent_http_last_modified",
+    "sent_http_connection",
+    "sent_http_keep_alive",
+    "sent_http_transfer_encoding",
+    "sent_http_cache_control",
+    "sent_http_link",
+    "sent_trailer_x",
+    "hostname",
+    "gzip_ratio",
+    "proxy_host",
+    "proxy_port",
+    "proxy_add_x_forwarded_for",
+    "proxy_internal_body_length",
+    "upstream_addr",
+    "upstream_status",
+    "upstream_response_time",
+    "upstream_response_length",
+    "upstream_connect_time",
+    "upstream_header_time",
+    "upstream_bytes_received",
+    "upstream_bytes_sent",
+    "upstream_cache_status",
+    "upstream_http_x",
+    "upstream_trailer_x",
+    "upstream_cookie_x",
+    "invalid_referer",
+    "secure_link",
+    "secure_link_expires",
+    "slice_range",
+    "uid_got",
+    "uid_set",
+    "uid_reset",
+    "realip_remote_addr",
+    "proxy_protocol_addr",
+    "proxy_protocol_port",
+    "proxy_protocol_server_addr",
+    "proxy_protocol_server_port",
+    "limit_req_status",
+    "limit_conn_status",
+    "ssl_protocol",
+    "ssl_cipher",
+    "ssl_server_name",
+    "ssl_session_id",
+    "ssl_session_reused",
+    "ssl_client_verify",
+    "ssl_client_cert",
+    "ssl_client_s_dn",
+    "ssl_early_data",
+    "ssl_curves",
+    "ssl_ciphers",
+    "ssl_alpn_protocol",
+    "http2",
+    "modern_browser",
+    "ancient_browser",
+    "msie",
+    "memcached_key",
+    "date_gmt",
+    "date_local",
+    "connections_active",
 ];
 
 /// Differ from run to run: their form is compared.
@@ -39,7 +143,8 @@ const FORMS: &[(&str, &str)] = &[
 ];
 
 /// What nginx does not have as a variable of http where nothing asks for it.
-const LACKING: &[&str] = &["memcached_key", "connections_active", "http2", "ssl_alpn_protocol", "upstream_cookie_x"];
+const LACKING: &[&str] =
+    &["memcached_key", "connections_active", "http2", "ssl_alpn_protocol", "upstream_cookie_x"];
 
 pub fn entries() -> Vec<Entry> {
     vec![
@@ -122,10 +227,13 @@ pub fn entries() -> Vec<Entry> {
 }
 
 fn all() -> Entry {
-    let mut server = String::from("server_name localhost; root {ROOT}/html; location /dir/ { root {ROOT}/html/linkdir; }\n");
+    let mut server = String::from(
+        "server_name localhost; root {ROOT}/html; location /dir/ { root {ROOT}/html/linkdir; }\n",
+    );
     let mut entry = entry("every-variable");
     for name in NAMES.iter().filter(|name| !LACKING.contains(name)) {
-        server.push_str(&format!("location = /v/{name} {{ add_header X sent; return 200 \"[${name}]\"; }}\n"));
+        server
+            .push_str(&format!("location = /v/{name} {{ add_header X sent; return 200 \"[${name}]\"; }}\n"));
         entry = entry.ask(format!(
             "/v/{name}?a=1&b=x%20y&a_b=3\nUser-Agent: agent\nReferer: http://a/b\nVia: 1.1 via\nX-Forwarded-For: 1.2.3.4\nCookie: a=1; b=2\nX-Odd-Name: odd\nAccept: */*\nAuthorization: Basic dXNlcjpwYXNz"
         ));
