@@ -84,7 +84,7 @@ macro_rules! files {
 }
 
 files! {
-    access files filters headers limits locations log maps ranges rewriting selection variables
+    access connection files filters headers heads limits locations log maps ranges rewriting selection variables
 }
 
 #[test]
