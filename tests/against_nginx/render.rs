@@ -166,7 +166,9 @@ impl Renderer<'_> {
     fn even(&self, line: String, field: &str, status: u16, lengths: &Lengths) -> String {
         let Some(count) = number(&line, field) else { return line };
         match lengths.iter().find(|(of, sent, _)| (*of, *sent) == (status, count)) {
-            Some((_, sent, stands)) => line.replacen(&format!("{field}{sent}"), &format!("{field}{stands}"), 1),
+            Some((_, sent, stands)) => {
+                line.replacen(&format!("{field}{sent}"), &format!("{field}{stands}"), 1)
+            }
             None => line,
         }
     }
@@ -251,9 +253,9 @@ pub fn replace(bytes: &[u8], part: &[u8], with: &[u8]) -> Vec<u8> {
 }
 
 fn checksum(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |sum, byte| {
-        (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+    bytes
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325, |sum, byte| (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// Printable, with the ends of lines where they were.

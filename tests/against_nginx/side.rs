@@ -19,6 +19,9 @@ use crate::talk::Target;
 /// Debian's nginx.
 pub const NGINX: &str = "/usr/sbin/nginx";
 
+/// Who owns what is foreign: nobody.
+const FOREIGN: u32 = 65_534;
+
 /// Which of the two.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Which {
@@ -98,7 +101,9 @@ impl Side {
                 let ip = self.address().parse().unwrap();
                 Target::Tcp(SocketAddr::new(ip, ports.tcp[number]))
             }
-            Listener::V6 => Target::Tcp(SocketAddr::new([0, 0, 0, 0, 0, 0, 0, 1].into(), ports.v6[self.number()])),
+            Listener::V6 => {
+                Target::Tcp(SocketAddr::new([0, 0, 0, 0, 0, 0, 0, 1].into(), ports.v6[self.number()]))
+            }
             Listener::Unix => Target::Unix(self.root.join(socket_name(entry))),
         }
     }
@@ -116,6 +121,10 @@ impl Side {
             symlink(self.fill(target, entry, None), path).unwrap();
         }
         fixture::settle(&directory);
+        for path in &entry.foreign {
+            // Only root may; without it, it belongs to the same user for both servers.
+            let _ = std::os::unix::fs::lchown(directory.join(path), Some(FOREIGN), Some(FOREIGN));
+        }
     }
 
     /// Replaces the words in braces.
@@ -192,7 +201,11 @@ impl Side {
         until_true(&format!("{} accepts connections", self.program), || {
             let ended = self.child.as_mut().unwrap().try_wait().unwrap();
             if let Some(status) = ended {
-                panic!("{} ended at once ({status}):\n{}", self.program, self.read("stderr") + &self.read("logs/error.log"));
+                panic!(
+                    "{} ended at once ({status}):\n{}",
+                    self.program,
+                    self.read("stderr") + &self.read("logs/error.log")
+                );
             }
             TcpStream::connect(first).is_ok()
         });

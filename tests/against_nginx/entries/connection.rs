@@ -105,6 +105,7 @@ pub fn entries() -> Vec<Entry> {
         header_limits(),
         split_sends(),
         proxy_protocol(),
+        tlvs(),
         entry("body-files")
             .http(ORIGIN)
             .server(format!("client_body_buffer_size 16; location / {{ {READS} }} location /file {{ client_body_in_file_only clean; {READS} proxy_set_header X-File $request_body_file; }} location /single {{ client_body_in_single_buffer on; {READS} }} location /big {{ client_body_buffer_size 1m; {READS} }}"))
@@ -136,11 +137,40 @@ fn bodies() -> Entry {
         for length in [0, 1, 10, 11, 100, 101] {
             entry = entry.ask(format!("POST /{place}\n\n{}", "b".repeat(length)));
         }
-        entry = entry.keep([format!("POST /{place}\n\n{}", "b".repeat(5)), format!("POST /{place}\n\n{}", "b".repeat(11)), "/a.txt".to_owned()]);
+        entry = entry.keep([
+            format!("POST /{place}\n\n{}", "b".repeat(5)),
+            format!("POST /{place}\n\n{}", "b".repeat(11)),
+            "/a.txt".to_owned(),
+        ]);
     }
-    for length in ["", "0", "00", "5", "05", "+5", "-5", "5 ", " 5", "5,5", "5, 5", "0x5", "5.0", "five", "99999999999999999999", "9223372036854775807", "9223372036854775808", "18446744073709551616", "5;", "5\t"] {
-        entry = entry.cut(format!("POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}\r\n\r\nbody5"));
-        entry = entry.cut(format!("GET /a.txt HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}\r\n\r\nbody5"));
+    for length in [
+        "",
+        "0",
+        "00",
+        "5",
+        "05",
+        "+5",
+        "-5",
+        "5 ",
+        " 5",
+        "5,5",
+        "5, 5",
+        "0x5",
+        "5.0",
+        "five",
+        "99999999999999999999",
+        "9223372036854775807",
+        "9223372036854775808",
+        "18446744073709551616",
+        "5;",
+        "5\t",
+    ] {
+        entry = entry.cut(format!(
+            "POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}\r\n\r\nbody5"
+        ));
+        entry = entry.cut(format!(
+            "GET /a.txt HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}\r\n\r\nbody5"
+        ));
     }
     entry
         .cut("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nbo")
@@ -150,26 +180,103 @@ fn bodies() -> Entry {
         .raw("PUT / HTTP/1.1\r\nHost: x\r\n\r\n")
         .raw("POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 4\r\n\r\nbody and more")
         .raw("GET /a.txt HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 4\r\n\r\nbody and more")
-        .parts(["POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 10\r\n\r\n", "01234", "56789"])
-        .parts(["POST /none/ HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\na", "b", "cGET /a.txt HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"])
+        .parts([
+            "POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 10\r\n\r\n",
+            "01234",
+            "56789",
+        ])
+        .parts([
+            "POST /none/ HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\na",
+            "b",
+            "cGET /a.txt HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+        ])
 }
 
 fn chunked() -> Entry {
-    let head = |path: &str| format!("POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n");
+    let head = |path: &str| {
+        format!("POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n")
+    };
     let mut entry = entry("chunked-bodies").http(ORIGIN).server(format!("client_max_body_size 100; location / {{ {READS} }} location /return {{ return 200 x; }} location /file/ {{ alias {{ROOT}}/html/; }} location /unbuffered {{ proxy_request_buffering off; {READS} }}"));
     for body in [
-        "0\r\n\r\n", "4\r\nbody\r\n0\r\n\r\n", "4\r\nbody\r\n5\r\nbody5\r\n0\r\n\r\n", "04\r\nbody\r\n0\r\n\r\n", "0000000000000000004\r\nbody\r\n0\r\n\r\n", "a\r\n0123456789\r\n0\r\n\r\n", "A\r\n0123456789\r\n0\r\n\r\n", "4;ext\r\nbody\r\n0\r\n\r\n", "4;ext=val\r\nbody\r\n0;x\r\n\r\n",
-        "4;ext=\"q;\r\n\"\r\nbody\r\n0\r\n\r\n", "4 \r\nbody\r\n0\r\n\r\n", "4\t\r\nbody\r\n0\r\n\r\n", " 4\r\nbody\r\n0\r\n\r\n", "4 ;x\r\nbody\r\n0\r\n\r\n", "4\nbody\n0\n\n", "4\nbody\r\n0\r\n\r\n", "4\r\nbody\n0\r\n\r\n", "4\r\nbody\r\n0\n\r\n", "4\r\nbody\r\n0\r\n\n", "4\r\nbodyX\r\n0\r\n\r\n", "4\r\nbo\r\n0\r\n\r\n",
-        "5\r\nbody\r\n0\r\n\r\n", "x\r\nbody\r\n0\r\n\r\n", "0x4\r\nbody\r\n0\r\n\r\n", "-4\r\nbody\r\n0\r\n\r\n", "+4\r\nbody\r\n0\r\n\r\n", "4,\r\nbody\r\n0\r\n\r\n", "\r\n4\r\nbody\r\n0\r\n\r\n", "ffffffffffffffff\r\nbody", "fffffffffffffffff\r\nbody", "7fffffffffffffff\r\nbody", "8000000000000000\r\nbody", "65\r\nbody",
-        "4\r\nbody\r\n0\r\nX-Trailer: a\r\n\r\n", "4\r\nbody\r\n0\r\nX-Trailer: a\r\nX-Other: b\r\n\r\n", "4\r\nbody\r\n0\r\nContent-Length: 5\r\n\r\n", "4\r\nbody\r\n0\r\nno colon\r\n\r\n", "4\r\nbody\r\n0\r\n: x\r\n\r\n", "4\r\nbody\r\n0\r\nX: a\n\n", "4\r\nbody\r\n0\r\n\rX", "4\r\nbody\r\n", "4\r\nbody", "4\r\n", "4", "",
-        "0\r\n", "4;\r\nbody\r\n0\r\n\r\n", "4\r\nbody\r\r\n0\r\n\r\n", "4\r\r\nbody\r\n0\r\n\r\n", "g\r\n", "4\0\r\nbody\r\n0\r\n\r\n", "4;a\nb\r\nbody\r\n0\r\n\r\n", "4;a\rb\r\nbody\r\n0\r\n\r\n",
+        "0\r\n\r\n",
+        "4\r\nbody\r\n0\r\n\r\n",
+        "4\r\nbody\r\n5\r\nbody5\r\n0\r\n\r\n",
+        "04\r\nbody\r\n0\r\n\r\n",
+        "0000000000000000004\r\nbody\r\n0\r\n\r\n",
+        "a\r\n0123456789\r\n0\r\n\r\n",
+        "A\r\n0123456789\r\n0\r\n\r\n",
+        "4;ext\r\nbody\r\n0\r\n\r\n",
+        "4;ext=val\r\nbody\r\n0;x\r\n\r\n",
+        "4;ext=\"q;\r\n\"\r\nbody\r\n0\r\n\r\n",
+        "4 \r\nbody\r\n0\r\n\r\n",
+        "4\t\r\nbody\r\n0\r\n\r\n",
+        " 4\r\nbody\r\n0\r\n\r\n",
+        "4 ;x\r\nbody\r\n0\r\n\r\n",
+        "4\nbody\n0\n\n",
+        "4\nbody\r\n0\r\n\r\n",
+        "4\r\nbody\n0\r\n\r\n",
+        "4\r\nbody\r\n0\n\r\n",
+        "4\r\nbody\r\n0\r\n\n",
+        "4\r\nbodyX\r\n0\r\n\r\n",
+        "4\r\nbo\r\n0\r\n\r\n",
+        "5\r\nbody\r\n0\r\n\r\n",
+        "x\r\nbody\r\n0\r\n\r\n",
+        "0x4\r\nbody\r\n0\r\n\r\n",
+        "-4\r\nbody\r\n0\r\n\r\n",
+        "+4\r\nbody\r\n0\r\n\r\n",
+        "4,\r\nbody\r\n0\r\n\r\n",
+        "\r\n4\r\nbody\r\n0\r\n\r\n",
+        "ffffffffffffffff\r\nbody",
+        "fffffffffffffffff\r\nbody",
+        "7fffffffffffffff\r\nbody",
+        "8000000000000000\r\nbody",
+        "65\r\nbody",
+        "4\r\nbody\r\n0\r\nX-Trailer: a\r\n\r\n",
+        "4\r\nbody\r\n0\r\nX-Trailer: a\r\nX-Other: b\r\n\r\n",
+        "4\r\nbody\r\n0\r\nContent-Length: 5\r\n\r\n",
+        "4\r\nbody\r\n0\r\nno colon\r\n\r\n",
+        "4\r\nbody\r\n0\r\n: x\r\n\r\n",
+        "4\r\nbody\r\n0\r\nX: a\n\n",
+        "4\r\nbody\r\n0\r\n\rX",
+        "4\r\nbody\r\n",
+        "4\r\nbody",
+        "4\r\n",
+        "4",
+        "",
+        "0\r\n",
+        "4;\r\nbody\r\n0\r\n\r\n",
+        "4\r\nbody\r\r\n0\r\n\r\n",
+        "4\r\r\nbody\r\n0\r\n\r\n",
+        "g\r\n",
+        "4\0\r\nbody\r\n0\r\n\r\n",
+        "4;a\nb\r\nbody\r\n0\r\n\r\n",
+        "4;a\rb\r\nbody\r\n0\r\n\r\n",
     ] {
         entry = entry.cut(head("/") + body).cut(head("/return") + body);
     }
     for body in ["0\r\n\r\n", "4\r\nbody\r\n0\r\n\r\n", "x\r\n", "4\r\nbody\r\n0\r\nT: x\r\n\r\n"] {
-        entry = entry.raw(head("/file/a.txt") + body).raw(head("/unbuffered") + body).raw(head("/return") + body);
+        entry =
+            entry.raw(head("/file/a.txt") + body).raw(head("/unbuffered") + body).raw(head("/return") + body);
     }
-    for values in ["chunked", "Chunked", "CHUNKED", "chunked ", "identity", "gzip", "gzip, chunked", "chunked, gzip", "chunked, chunked", "", "x", "chunked;q=1", "\"chunked\"", "chunked\t", ",chunked", "chunke", "chunkedx"] {
+    for values in [
+        "chunked",
+        "Chunked",
+        "CHUNKED",
+        "chunked ",
+        "identity",
+        "gzip",
+        "gzip, chunked",
+        "chunked, gzip",
+        "chunked, chunked",
+        "",
+        "x",
+        "chunked;q=1",
+        "\"chunked\"",
+        "chunked\t",
+        ",chunked",
+        "chunke",
+        "chunkedx",
+    ] {
         entry = entry.cut(format!("POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: {values}\r\n\r\n4\r\nbody\r\n0\r\n\r\n"));
         entry = entry.cut(format!("GET /file/a.txt HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: {values}\r\n\r\n4\r\nbody\r\n0\r\n\r\n"));
     }
@@ -190,11 +297,32 @@ fn chunked() -> Entry {
 
 fn header_limits() -> Entry {
     let mut entry = entry("header-limits").server("client_header_buffer_size 256; large_client_header_buffers 2 512; location / { return 200 \"[$http_x][$request_length]\"; }");
-    for length in [50, 100, 150, 180, 200, 210, 220, 230, 240, 250, 256, 300, 400, 450, 480, 490, 495, 500, 505, 510, 512, 513, 520, 600, 900, 1000, 1024, 1100, 2000, 10_000] {
-        entry = entry.ask(format!("/\nX: {}", "x".repeat(length))).ask(format!("/{}", "x".repeat(length))).ask(format!("/?{}", "x".repeat(length))).ask(format!("/\n{}: x", "X".repeat(length)));
+    for length in [
+        50, 100, 150, 180, 200, 210, 220, 230, 240, 250, 256, 300, 400, 450, 480, 490, 495, 500, 505, 510,
+        512, 513, 520, 600, 900, 1000, 1024, 1100, 2000, 10_000,
+    ] {
+        entry = entry
+            .ask(format!("/\nX: {}", "x".repeat(length)))
+            .ask(format!("/{}", "x".repeat(length)))
+            .ask(format!("/?{}", "x".repeat(length)))
+            .ask(format!("/\n{}: x", "X".repeat(length)));
     }
-    for (count, length) in [(2, 200), (3, 200), (4, 200), (5, 200), (6, 200), (2, 400), (3, 400), (2, 490), (10, 50), (30, 20), (100, 5), (20, 100)] {
-        let lines: String = (0..count).map(|number| format!("\nX-{number}: {}", "y".repeat(length))).collect();
+    for (count, length) in [
+        (2, 200),
+        (3, 200),
+        (4, 200),
+        (5, 200),
+        (6, 200),
+        (2, 400),
+        (3, 400),
+        (2, 490),
+        (10, 50),
+        (30, 20),
+        (100, 5),
+        (20, 100),
+    ] {
+        let lines: String =
+            (0..count).map(|number| format!("\nX-{number}: {}", "y".repeat(length))).collect();
         entry = entry.ask(format!("/{lines}"));
     }
     entry
@@ -203,14 +331,29 @@ fn header_limits() -> Entry {
         .raw(format!("{} / HTTP/1.1\r\nHost: x\r\n\r\n", "M".repeat(300)))
         .raw(format!("GET /{}", "x".repeat(600)))
         .raw(format!("GET / HTTP/1.1\r\nHost: {}\r\n\r\n", "h".repeat(600)))
-        .keep([format!("/{}", "x".repeat(300)), "/".to_owned(), format!("/\nX: {}", "x".repeat(400)), "/".to_owned()])
-        .pipeline([format!("/{}", "x".repeat(150)), format!("/{}", "x".repeat(150)), format!("/{}", "x".repeat(400)), "/".to_owned()])
-        .slowly(format!("GET /{} HTTP/1.1\r\nHost: x\r\nX: {}\r\nConnection: close\r\n\r\n", "x".repeat(60), "y".repeat(300)))
+        .keep([
+            format!("/{}", "x".repeat(300)),
+            "/".to_owned(),
+            format!("/\nX: {}", "x".repeat(400)),
+            "/".to_owned(),
+        ])
+        .pipeline([
+            format!("/{}", "x".repeat(150)),
+            format!("/{}", "x".repeat(150)),
+            format!("/{}", "x".repeat(400)),
+            "/".to_owned(),
+        ])
+        .slowly(format!(
+            "GET /{} HTTP/1.1\r\nHost: x\r\nX: {}\r\nConnection: close\r\n\r\n",
+            "x".repeat(60),
+            "y".repeat(300)
+        ))
 }
 
 /// The same requests, cut at every place.
 fn split_sends() -> Entry {
-    let mut entry = entry("split-sends").server("location / { return 200 \"[$request][$http_x][$request_length]\"; }");
+    let mut entry =
+        entry("split-sends").server("location / { return 200 \"[$request][$http_x][$request_length]\"; }");
     let text = "GET /a%20b?c=d HTTP/1.1\r\nHost: localhost\r\nX: some value\r\nConnection: close\r\n\r\n";
     for at in 1..text.len() {
         entry = entry.parts([&text[..at], &text[at..]]);
@@ -222,7 +365,10 @@ fn split_sends() -> Entry {
         .slowly("BAD /\r\n")
         .slowly("GET / HTTP/1.1\r\nHost: a\r\nX : y\r\nConnection: close\r\n\r\n")
         .slowly("GET / HTTP/1.1\r\nHost: a b\r\n\r\n")
-        .parts(["GET / HTTP/1.1\r\nHost: x\r\n\r\nGET /se", "cond HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"])
+        .parts([
+            "GET / HTTP/1.1\r\nHost: x\r\n\r\nGET /se",
+            "cond HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+        ])
 }
 
 fn proxy_protocol() -> Entry {
@@ -235,11 +381,41 @@ fn proxy_protocol() -> Entry {
     let four = [1, 2, 3, 4, 5, 6, 7, 8, 0x12, 0x34, 0, 80];
     let six = [[0x20; 32].as_slice(), &[0x12, 0x34, 0, 80]].concat();
     let starts: Vec<Vec<u8>> = vec![
-        b"PROXY TCP4 1.2.3.4 5.6.7.8 1111 80\r\n".to_vec(), b"PROXY TCP6 2001:db8::1 2001:db8::2 1111 80\r\n".to_vec(), b"PROXY UNKNOWN\r\n".to_vec(), b"PROXY UNKNOWN 1.2.3.4 5.6.7.8 1 2\r\n".to_vec(), b"PROXY TCP4 1.2.3.4\r\n".to_vec(), b"PROXY TCP4 junk junk 1 2\r\n".to_vec(), b"PROXY TCP4 1.2.3.4 5.6.7.8 junk 80\r\n".to_vec(),
-        b"PROXY TCP4 1.2.3.4 5.6.7.8 99999 80\r\n".to_vec(), b"PROXY TCP5 1.2.3.4 5.6.7.8 1 80\r\n".to_vec(), b"PROXY\r\n".to_vec(), b"PROXY \r\n".to_vec(), b"proxy TCP4 1.2.3.4 5.6.7.8 1 80\r\n".to_vec(), b"PROXY TCP4 1.2.3.4 5.6.7.8 1 80\n".to_vec(), b"PROXY TCP4  1.2.3.4 5.6.7.8 1 80\r\n".to_vec(),
-        b"PROXY TCP6 1.2.3.4 5.6.7.8 1 80\r\n".to_vec(), b"PROXY TCP4 256.2.3.4 5.6.7.8 1 80\r\n".to_vec(), [b"PROXY UNKNOWN ".as_slice(), &[b'x'; 91], b"\r\n"].concat(), [b"PROXY UNKNOWN ".as_slice(), &[b'x'; 93], b"\r\n"].concat(), b"PROXY TCP4 1.2.3.4 5.6.7.8 1 80 more\r\n".to_vec(), b"".to_vec(),
-        b"PROXY TCP4 1.2.3.4 5.6.7.8 0 0\r\n".to_vec(), v2(1, 0x11, &four), v2(1, 0x21, &six), v2(0, 0x11, &four), v2(0, 0, &[]), v2(1, 0x00, &[]), v2(1, 0x11, &four[..8]), v2(1, 0x11, &[&four[..], &[4, 0, 1, 0, 3, 0, 4, 1, 2, 3, 4]].concat()), v2(1, 0x31, &[b'/'; 216]), v2(2, 0x11, &four), v2(1, 0x12, &four), v2(1, 0x21, &four),
-        [b"\r\n\r\n\0\r\nQUIT\n".as_slice(), &[0x31, 0x11, 0, 12], &four].concat(), v2(1, 0x51, &four), v2(1, 0x11, &[0; 600]),
+        b"PROXY TCP4 1.2.3.4 5.6.7.8 1111 80\r\n".to_vec(),
+        b"PROXY TCP6 2001:db8::1 2001:db8::2 1111 80\r\n".to_vec(),
+        b"PROXY UNKNOWN\r\n".to_vec(),
+        b"PROXY UNKNOWN 1.2.3.4 5.6.7.8 1 2\r\n".to_vec(),
+        b"PROXY TCP4 1.2.3.4\r\n".to_vec(),
+        b"PROXY TCP4 junk junk 1 2\r\n".to_vec(),
+        b"PROXY TCP4 1.2.3.4 5.6.7.8 junk 80\r\n".to_vec(),
+        b"PROXY TCP4 1.2.3.4 5.6.7.8 99999 80\r\n".to_vec(),
+        b"PROXY TCP5 1.2.3.4 5.6.7.8 1 80\r\n".to_vec(),
+        b"PROXY\r\n".to_vec(),
+        b"PROXY \r\n".to_vec(),
+        b"proxy TCP4 1.2.3.4 5.6.7.8 1 80\r\n".to_vec(),
+        b"PROXY TCP4 1.2.3.4 5.6.7.8 1 80\n".to_vec(),
+        b"PROXY TCP4  1.2.3.4 5.6.7.8 1 80\r\n".to_vec(),
+        b"PROXY TCP6 1.2.3.4 5.6.7.8 1 80\r\n".to_vec(),
+        b"PROXY TCP4 256.2.3.4 5.6.7.8 1 80\r\n".to_vec(),
+        [b"PROXY UNKNOWN ".as_slice(), &[b'x'; 91], b"\r\n"].concat(),
+        [b"PROXY UNKNOWN ".as_slice(), &[b'x'; 93], b"\r\n"].concat(),
+        b"PROXY TCP4 1.2.3.4 5.6.7.8 1 80 more\r\n".to_vec(),
+        b"".to_vec(),
+        b"PROXY TCP4 1.2.3.4 5.6.7.8 0 0\r\n".to_vec(),
+        v2(1, 0x11, &four),
+        v2(1, 0x21, &six),
+        v2(0, 0x11, &four),
+        v2(0, 0, &[]),
+        v2(1, 0x00, &[]),
+        v2(1, 0x11, &four[..8]),
+        v2(1, 0x11, &[&four[..], &[4, 0, 1, 0, 3, 0, 4, 1, 2, 3, 4]].concat()),
+        v2(1, 0x31, &[b'/'; 216]),
+        v2(2, 0x11, &four),
+        v2(1, 0x12, &four),
+        v2(1, 0x21, &four),
+        [b"\r\n\r\n\0\r\nQUIT\n".as_slice(), &[0x31, 0x11, 0, 12], &four].concat(),
+        v2(1, 0x51, &four),
+        v2(1, 0x11, &[0; 600]),
     ];
     let mut entry = entry("proxy-protocol").server(
         "listen {ADDR}:{PORT2} proxy_protocol; location / { return 200 \"[$proxy_protocol_addr][$proxy_protocol_port][$proxy_protocol_server_addr][$proxy_protocol_server_port][$remote_addr]\"; }
@@ -251,7 +427,15 @@ fn proxy_protocol() -> Entry {
     entry
         .raw(with(b"PROXY TCP4 1.2.3.4 5.6.7.8 1111 80\r\n"))
         .on(Listener::Port(0))
-        .raw([b"PROXY TCP4 1.2.3.4 5.6.7.8 1111 80\r\n".to_vec(), request("/", false), request("/real", false), request("/port", true)].concat())
+        .raw(
+            [
+                b"PROXY TCP4 1.2.3.4 5.6.7.8 1111 80\r\n".to_vec(),
+                request("/", false),
+                request("/real", false),
+                request("/port", true),
+            ]
+            .concat(),
+        )
         .on(Listener::Port(1))
         .parts([b"PROXY TCP4 1.2.3.4 5.6.7.8 1111 80\r\n".to_vec(), get.clone()])
         .on(Listener::Port(1))
@@ -261,4 +445,44 @@ fn proxy_protocol() -> Entry {
         .on(Listener::Port(1))
         .cut("PROXY TC")
         .on(Listener::Port(1))
+}
+
+/// What stands after the addresses of the PROXY protocol's second version.
+fn tlvs() -> Entry {
+    let tlv = |kind: u8, value: &[u8]| [&[kind, 0, u8::try_from(value.len()).unwrap()], value].concat();
+    let ssl = [&[1, 0, 0, 0, 0][..], &tlv(0x21, b"TLSv1.2"), &tlv(0x22, b"example.com")].concat();
+    let body = [
+        &[1, 2, 3, 4, 5, 6, 7, 8, 0x12, 0x34, 0, 80][..],
+        &tlv(1, b"h2"),
+        &tlv(2, b"host.example"),
+        &tlv(5, b"id"),
+        &tlv(0xea, b"own"),
+        &tlv(0x20, &ssl),
+    ]
+    .concat();
+    let start =
+        [b"\r\n\r\n\0\r\nQUIT\n\x21\x11", &u16::try_from(body.len()).unwrap().to_be_bytes()[..], &body]
+            .concat();
+    entry("proxy-protocol-tlv")
+        .newer("nginx has the variables since 1.23.2")
+        .server(
+            "listen {ADDR}:{PORT2} proxy_protocol;
+             return 200 \"[$proxy_protocol_tlv_alpn][$proxy_protocol_tlv_authority][$proxy_protocol_tlv_unique_id][$proxy_protocol_tlv_0xea][$proxy_protocol_tlv_0x02][$proxy_protocol_tlv_netns][$proxy_protocol_tlv_ssl_version][$proxy_protocol_tlv_ssl_cn][$proxy_protocol_tlv_ssl_verify]\";",
+        )
+        .raw([&start[..], &request("/", true)].concat())
+        .on(Listener::Port(1))
+        .own(
+            "nginx has the variables since 1.23.2",
+            "\
+HTTP/1.1 200 OK
+Connection: close
+Content-Length: 68
+Content-Type: text/plain
+Date: DATE
+Server: PRODUCT
+
+[h2][host.example][id][own][host.example][][TLSv1.2][example.com][0](no line end)
+=== closed
+",
+        )
 }
