@@ -48,7 +48,10 @@ pub fn rewrite(found: &[(String, Vec<(String, String)>)]) {
     let mut all = read();
     all.retain(|(name, _)| found.iter().all(|(entry, _)| entry != entry_of(name)));
     all.extend(found.iter().flat_map(|(_, lines)| lines.clone()));
-    all.sort();
+    all.sort_by_cached_key(|(name, _)| {
+        let part = name.split('#').nth(1).unwrap_or_default();
+        (entry_of(name).to_owned(), part.parse().unwrap_or(usize::MAX))
+    });
     let lines: String = all.iter().map(|(name, reason)| format!("{name} {}\n", reason.trim())).collect();
     fs::write(path(), format!("{HEAD}{lines}")).unwrap();
 }

@@ -80,6 +80,9 @@ impl Side {
             (self.root.to_str().unwrap().to_owned(), "{ROOT}".to_owned()),
             (self.address().to_owned(), "{ADDR}".to_owned()),
             (ports.v6[self.number()].to_string(), "{PORT6}".to_owned()),
+            (ports.tcp[0].to_string(), "{PORT}".to_owned()),
+            (ports.tcp[1].to_string(), "{PORT2}".to_owned()),
+            (ports.tcp[2].to_string(), "{PORT3}".to_owned()),
         ];
         let used = |(word, _): &(String, String)| word != "0";
         Names { product, name, own: own.into_iter().filter(used).collect() }
