@@ -14,6 +14,8 @@ pub struct Entry {
     pub files: Vec<(String, Vec<u8>)>,
     /// Symbolic links in `{DIR}`: path and target.
     pub links: Vec<(String, String)>,
+    /// Paths in `{DIR}` that belong to another user, where root runs the tests. Links are not followed.
+    pub foreign: Vec<&'static str>,
     /// What clients do, one connection after the other.
     pub exchanges: Vec<Exchange>,
     /// Patterns whose matches differ from run to run, and what stands for them.
@@ -69,6 +71,7 @@ pub fn entry(name: &'static str) -> Entry {
         is_bare: false,
         files: Vec::new(),
         links: Vec::new(),
+        foreign: Vec::new(),
         exchanges: Vec::new(),
         masks: Vec::new(),
         needs: None,
@@ -107,6 +110,12 @@ impl Entry {
     /// A symbolic link in `{DIR}`.
     pub fn link(mut self, path: &str, target: &str) -> Self {
         self.links.push((path.to_owned(), target.to_owned()));
+        self
+    }
+
+    /// A path in `{DIR}` belongs to another user, where root runs the tests.
+    pub fn foreign(mut self, path: &'static str) -> Self {
+        self.foreign.push(path);
         self
     }
 

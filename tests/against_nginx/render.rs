@@ -38,8 +38,8 @@ pub type Lengths = Vec<(u16, usize, String)>;
 pub struct Renderer<'a> {
     pub names: &'a Names,
     pub masks: &'a [(Regex, &'static str)],
-    /// The length of a page that HEAD did not get counts as if `Server` had the same length.
-    pub evens_heads: bool,
+    /// What of the length of a page that HEAD did not get is not counted: the name that stands in it.
+    pub uncounted: usize,
     pub bodies: Lengths,
     pub totals: Lengths,
 }
@@ -75,9 +75,9 @@ impl Renderer<'_> {
             body = replace(&body, boundary, b"BOUNDARY");
         }
         let before = body.len();
-        for name in [&self.names.product, &self.names.name] {
-            let page = format!("<center>{name}</center>");
-            body = replace(&body, page.as_bytes(), b"<center>PRODUCT</center>");
+        for (name, neutral) in [(&self.names.product, "PRODUCT"), (&self.names.name, "NAME")] {
+            let pages = [name, neutral].map(|name| format!("<center>{name}</center>").into_bytes());
+            body = replace(&body, &pages[0], &pages[1]);
         }
         let is_page = body.len() != before;
         let length = body.len();
@@ -110,9 +110,9 @@ impl Renderer<'_> {
                 b"content-length" if is_page && value == answer.body.len().to_string().as_bytes() => {
                     value = length.to_string().into_bytes();
                 }
-                b"content-length" if answer.is_head && answer.status() >= 300 && self.evens_heads => {
+                b"content-length" if answer.is_head && answer.status() >= 300 => {
                     let count: usize = String::from_utf8_lossy(&value).parse().unwrap_or(0);
-                    value = count.saturating_sub(self.names.product.len()).to_string().into_bytes();
+                    value = count.saturating_sub(self.uncounted).to_string().into_bytes();
                 }
                 _ => {}
             }

@@ -19,6 +19,9 @@ use crate::talk::Target;
 /// Debian's nginx.
 pub const NGINX: &str = "/usr/sbin/nginx";
 
+/// Who owns what is foreign: nobody.
+const FOREIGN: u32 = 65_534;
+
 /// Which of the two.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Which {
@@ -77,6 +80,9 @@ impl Side {
             (self.root.to_str().unwrap().to_owned(), "{ROOT}".to_owned()),
             (self.address().to_owned(), "{ADDR}".to_owned()),
             (ports.v6[self.number()].to_string(), "{PORT6}".to_owned()),
+            (ports.tcp[0].to_string(), "{PORT}".to_owned()),
+            (ports.tcp[1].to_string(), "{PORT2}".to_owned()),
+            (ports.tcp[2].to_string(), "{PORT3}".to_owned()),
         ];
         let used = |(word, _): &(String, String)| word != "0";
         Names { product, name, own: own.into_iter().filter(used).collect() }
@@ -118,6 +124,10 @@ impl Side {
             symlink(self.fill(target, entry, None), path).unwrap();
         }
         fixture::settle(&directory);
+        for path in &entry.foreign {
+            // Only root may; without it, it belongs to the same user for both servers.
+            let _ = std::os::unix::fs::lchown(directory.join(path), Some(FOREIGN), Some(FOREIGN));
+        }
     }
 
     /// Replaces the words in braces.

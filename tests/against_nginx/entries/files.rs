@@ -189,11 +189,20 @@ pub fn entries() -> Vec<Entry> {
             .link("abs.txt", "{DIR}/real.txt")
             .link("ix/index.html", "real.html")
             .link("loop", "loop")
+            .link("foreign-link", "real.txt")
+            .foreign("foreign-link")
+            .link("foreign-target", "theirs.txt")
+            .file("theirs.txt", "theirs\n")
+            .foreign("theirs.txt")
+            .link("both-foreign", "theirs.txt")
+            .foreign("both-foreign")
+            .link("foreign-dir", "d")
+            .foreign("foreign-dir")
             .asks(
                 ["on", "off", "owner", "from3", "from4", "try"]
                     .iter()
                     .flat_map(|start| {
-                        ["real.txt", "link.txt", "dirlink/f.txt", "d/up.txt", "d/f.txt", "dangling", "abs.txt", "dirlink", "dirlink/", "loop"]
+                        ["real.txt", "link.txt", "dirlink/f.txt", "d/up.txt", "d/f.txt", "dangling", "abs.txt", "dirlink", "dirlink/", "loop", "foreign-link", "foreign-target", "theirs.txt", "both-foreign", "foreign-dir/f.txt"]
                             .map(|name| format!("/{start}/{name}"))
                     })
                     .collect::<Vec<_>>(),

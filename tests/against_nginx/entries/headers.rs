@@ -96,6 +96,17 @@ pub fn entries() -> Vec<Entry> {
             ])
             .raw("GET /inherit HTTP/1.0\r\n\r\n")
             .raw("GET /inherit\r\n"),
+        entry("add-header-inherit")
+            .newer("nginx has the directive since 1.29.3")
+            .server(
+                "add_header X-Outer o;
+                 location /merge { add_header_inherit merge; add_header X-Inner i; return 200 x; }
+                 location /off { add_header_inherit off; return 200 x; }",
+            )
+            .ask("/merge")
+            .own("nginx has it since 1.29.3", "HTTP/1.1 200 OK\nConnection: close\nContent-Length: 1\nContent-Type: text/plain\nDate: DATE\nServer: PRODUCT\nX-Inner: i\nX-Outer: o\n\nx(no line end)\n=== closed\n")
+            .ask("/off")
+            .own("nginx has it since 1.29.3", "HTTP/1.1 200 OK\nConnection: close\nContent-Length: 1\nContent-Type: text/plain\nDate: DATE\nServer: PRODUCT\n\nx(no line end)\n=== closed\n"),
         entry("trailers")
             .server(
                 "location /one { add_trailer X-T t; alias {ROOT}/html/a.txt; }

@@ -130,16 +130,14 @@ pub fn entries() -> Vec<Entry> {
     let mut entries: Vec<Entry> = SETS
         .iter()
         .map(|(name, locations)| {
-            let mut number = 0;
             let mut server = String::new();
-            for part in locations.split('%') {
+            for (number, part) in locations.split('%').enumerate() {
                 // A percent sign that belongs to a location stands before a digit.
                 if number > 0 && part.starts_with(|next: char| next.is_ascii_digit()) {
                     server.push('%');
                 } else if number > 0 {
                     server.push_str(&format!("return 200 \"{number} [$uri]\";"));
                 }
-                number += 1;
                 server.push_str(part);
             }
             let mut entry = entry(name).server(server);

@@ -103,10 +103,11 @@ pub fn entries() -> Vec<Entry> {
             .mask("\\[[^]]+ [+]0000\\]", "[TIME]")
             .mask(" (404|400|405|301) [0-9]+ ", " ERROR N ")
             .asks(["/a.txt", "/none", "/dir", "/return", "HEAD /a.txt", "POST /a.txt\n\nx", "/a.txt\nReferer: http://r/\nUser-Agent: ua \"x\"", "/a.txt\nAuthorization: Basic dXNlcjpwYXNz", "/a.txt\nAuthorization: Basic OnBhc3M=", "/a.txt\nRange: bytes=0-1", "/a.txt\nIf-None-Match: *"])
-            .raws(["BAD\r\n\r\n", "\r\n", "GET /a.txt\r\n", "GET /a.txt HTTP/1.0\r\n\r\n"])
+            .raws(["BAD\r\n\r\n", "GET /a.txt\r\n", "GET /a.txt HTTP/1.0\r\n\r\n"])
             .keep(["/a.txt", "/return"])
             .cut("GET / HTTP/1.1\r\nHos")
             .cut("")
+            .cut("\r\n")
             .cut("GET"),
     );
     entries.push(

@@ -1,9 +1,11 @@
 //! The entries, by what they are about.
 
 pub mod access;
+pub mod connection;
 pub mod files;
 pub mod filters;
 pub mod headers;
+pub mod heads;
 pub mod limits;
 pub mod locations;
 pub mod log;

@@ -253,7 +253,7 @@ fn server_names() -> Entry {
         .bare()
         .http("server { listen {ADDR}:{PORT}; server_name default; return 200 default; }");
     for name in names {
-        let shown = name.replace('"', "").replace('\\', "").replace('$', "");
+        let shown = name.replace(['"', '\\', '$'], "");
         let capture = if name.contains("<n>") {
             "n=$n"
         } else if name.contains("<dom>") {
