@@ -264,6 +264,8 @@ pub struct Exchange<'a> {
     pub(super) is_target_invalid: bool,
     /// Whether `response` has its status already.
     pub(super) has_status: bool,
+    /// Whether the response is final.
+    pub(super) is_answered: bool,
     /// Whether the client need not be asked for its body any more.
     pub(super) is_continued: bool,
     /// Whether the connection stays open.
@@ -309,6 +311,7 @@ impl<'a> Exchange<'a> {
             is_body_refused: false,
             is_target_invalid: false,
             has_status: false,
+            is_answered: false,
             is_continued: false,
             keeps_alive: false,
             started,

@@ -10,6 +10,7 @@ mod connection;
 pub mod content_types;
 pub mod core;
 pub mod cors;
+pub mod credentials;
 mod date;
 pub mod directory;
 pub mod exchange;

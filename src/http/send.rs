@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use super::conf::ServerTokens;
 use super::exchange::Exchange;
-use super::response::{Body, FilePart, Piece};
+use super::response::{Body, FilePart, Piece, Response};
 use super::status::{reason, shown};
 use crate::limits;
 use crate::net::socket::Socket;
@@ -89,7 +89,7 @@ impl Exchange<'_> {
         }
         match response.body.length() {
             _ if self.is_head() => Framing::HeadOnly,
-            Some(length) if response.trailers.is_empty() || !self.speaks_chunks() => Framing::Length(length),
+            Some(length) if !response.expects_trailers || !self.speaks_chunks() => Framing::Length(length),
             _ if self.speaks_chunks() => Framing::Chunked,
             _ => {
                 self.keeps_alive = false;
@@ -186,7 +186,7 @@ impl Exchange<'_> {
     fn sent_length(&self, framing: Framing) -> Option<u64> {
         match framing {
             Framing::Length(length) => Some(length),
-            Framing::HeadOnly if self.is_head() && has_length(self.response.status) => self.sent.length,
+            Framing::HeadOnly if has_length(&self.response) => self.sent.length,
             Framing::HeadOnly | Framing::Chunked | Framing::UntilClose => None,
         }
     }
@@ -383,9 +383,9 @@ impl Exchange<'_> {
     }
 }
 
-/// Whether a response with this status tells the length of a body that is not sent.
-fn has_length(status: StatusCode) -> bool {
-    !matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
+/// Whether a response tells the length of a body that is not sent.
+fn has_length(response: &Response) -> bool {
+    response.status != StatusCode::NO_CONTENT && !response.hides_length
 }
 
 /// Limit of a response's rate, as in nginx: the bytes that may have been sent after a number of seconds.

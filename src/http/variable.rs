@@ -87,6 +87,8 @@ variables! {
     "pid" => Pid,
     /// `p` for a pipelined request, `.` otherwise.
     "pipe" => Pipe,
+    /// `X-Forwarded-For` of the request with the client's address at its end.
+    "proxy_add_x_forwarded_for" => ProxyAddXForwardedFor,
     /// Real path of `root` or `alias`.
     "realpath_root" => RealpathRoot,
     /// Peer address.
@@ -149,7 +151,7 @@ pub const OF_MODULES: [(&str, &str); 7] = [
 ];
 
 /// Known names without a value yet.
-pub const OTHERS: [&str; 56] = [
+pub const OTHERS: [&str; 55] = [
     "ancient_browser",
     "gzip_ratio",
     "modern_browser",
@@ -159,7 +161,6 @@ pub const OTHERS: [&str; 56] = [
     "ntm_newid",
     "ntm_parentid",
     "ntm_traceid",
-    "proxy_add_x_forwarded_for",
     "proxy_host",
     "proxy_port",
     "proxy_protocol_addr",

@@ -5,11 +5,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::sync::atomic::Ordering;
 use std::time::UNIX_EPOCH;
 
-use base64::Engine;
-use base64::alphabet::STANDARD;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use bstr::{BStr, BString, ByteSlice};
 
+use super::credentials::Credentials;
 use super::exchange::{Exchange, Lookup};
 use super::send;
 use super::status::shown;
@@ -18,14 +16,6 @@ use crate::directive::Match;
 use crate::media::variables::query_argument;
 use crate::notify::ProcessVariables;
 use crate::notify::variable::{Variable as ProcessVariable, Variables as _};
-
-/// Base64 as nginx takes it, with or without padding.
-const LENIENT: GeneralPurpose = GeneralPurpose::new(
-    &STANDARD,
-    GeneralPurposeConfig::new()
-        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
-        .with_decode_allow_trailing_bits(true),
-);
 
 /// Values for one request.
 struct RequestValues<'a, 'r> {
@@ -93,6 +83,12 @@ impl Variables for RequestValues<'_, '_> {
             Variable::Msec => process(ProcessVariable::Msec, out),
             Variable::NginxVersion => process(ProcessVariable::NginxVersion, out),
             Variable::Pid => process(ProcessVariable::Pid, out),
+            Variable::ProxyAddXForwardedFor => {
+                if header(exchange, b"x-forwarded-for", out) {
+                    out.extend_from_slice(b", ");
+                }
+                out.extend_from_slice(peer.addr.as_bytes());
+            }
             Variable::Pipe => text(if exchange.is_pipelined { b"p" } else { b"." }),
             Variable::RealpathRoot => match std::fs::canonicalize(exchange.document_root()) {
                 Ok(path) => text(path.as_os_str().as_bytes()),
@@ -101,8 +97,8 @@ impl Variables for RequestValues<'_, '_> {
             Variable::RemoteAddr => text(peer.addr.as_bytes()),
             Variable::RemotePort if peer.port > 0 => text(peer.port.to_string().as_bytes()),
             Variable::RemotePort => return true,
-            Variable::RemoteUser => match exchange.remote_user() {
-                Some(user) => text(&user),
+            Variable::RemoteUser => match Credentials::parse(exchange.header("authorization")) {
+                Some(credentials) => text(&credentials.user),
                 None => return false,
             },
             Variable::RequestText => text(request.text()),
@@ -199,21 +195,6 @@ impl Exchange<'_> {
             (0, None) if self.has_status => shown(self.response.status).as_u16(),
             (status, _) => status,
         }
-    }
-
-    /// User name of `Authorization: Basic`.
-    pub fn remote_user(&self) -> Option<BString> {
-        Some(self.credentials()?.0)
-    }
-
-    /// User name and password of `Authorization: Basic`.
-    pub fn credentials(&self) -> Option<(BString, BString)> {
-        let text = self.header("authorization");
-        let encoded =
-            text.get(..6).filter(|scheme| scheme.eq_ignore_ascii_case(b"Basic ")).map(|_| &text[6..])?;
-        let decoded = LENIENT.decode(encoded.trim_start_with(|c| c == ' ')).ok()?;
-        let (user, password) = decoded.split_once_str(":")?;
-        Some((user.into(), password.into()))
     }
 
     /// Value of a cookie, whose name is in any case.
@@ -323,6 +304,7 @@ fn sent_header(exchange: &Exchange<'_>, name: &[u8], out: &mut Vec<u8>) -> bool 
     let response = &exchange.response;
     let value = match name {
         b"content-type" => exchange.sent_content_type(),
+        b"content-length" if !exchange.is_answered => None,
         b"content-length" => {
             exchange.sent.length.or(response.body.length()).map(|length| length.to_string().into_bytes())
         }

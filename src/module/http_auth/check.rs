@@ -7,8 +7,8 @@ use bstr::ByteSlice;
 use http::StatusCode;
 
 use super::conf::Current;
-use super::credentials::Credentials;
 use super::{log, password, user_file};
+use crate::http::credentials::Credentials;
 use crate::http::exchange::{Check, Decision, Exchange, PhaseCheck};
 use crate::http::response::Response;
 use crate::limits;

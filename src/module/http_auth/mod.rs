@@ -2,7 +2,6 @@
 
 mod check;
 pub mod conf;
-pub mod credentials;
 mod des_crypt;
 mod log;
 mod md5_crypt;

@@ -10,8 +10,8 @@ use bstr::ByteSlice;
 use sha1::{Digest, Sha1};
 use yescrypt::{PasswordVerifier, Yescrypt};
 
-use super::credentials::decode;
 use super::{des_crypt, md5_crypt, sha_crypt};
+use crate::http::credentials::decode;
 
 /// Length of a hash of yescrypt as text: 32 bytes.
 const YESCRYPT_DIGITS: usize = 43;

@@ -14,38 +14,37 @@ use super::req::{self, ReqLimit, ReqVerdict};
 use super::zone::Zone;
 use super::zones::{Definition, KeptZones};
 use crate::directive::context::{Contexts, HTTP, HTTP_SERVER};
-use crate::directive::evaluate::Block;
 use crate::directive::{BlockLevel, Evaluation, Slot, Undecided};
 use crate::http::exchange::{Check, Decision, Exchange, Lookup, PhaseCheck, RequestVariables};
 
 /// The zones that `http` defines.
 #[derive(Debug)]
-pub(super) struct DefinedZones {
+struct Zones {
     conn: Vec<Zone<2>>,
     req: Vec<Zone<3>>,
 }
 
+/// The zones, as servers hold them.
+#[derive(Debug)]
+pub(super) struct DefinedZones(Arc<Zones>);
+
 /// Servers share the zones of `http`.
 impl Slot for DefinedZones {
     const HOLDERS: Contexts = HTTP | HTTP_SERVER;
-    const INHERITED: bool = true;
 
-    fn is_set_by(block: &Block) -> bool {
-        block.context == HTTP
-    }
-
-    fn make(level: &BlockLevel<'_>, _: &mut Evaluation<'_>) -> DefinedZones {
-        let scope = level.blocks[0].scope::<super::conf::Scope>();
-        let conn = scope.map(|scope| scope.conn_zones.iter().map(|zone| zone.value.clone()).collect());
-        let req = scope.map(|scope| scope.req_zones.iter().map(|zone| zone.value.clone()).collect());
-        DefinedZones { conn: conn.unwrap_or_default(), req: req.unwrap_or_default() }
+    fn make(level: &BlockLevel<'_>, evaluation: &mut Evaluation<'_>) -> DefinedZones {
+        if let Some(outer) = level.outer::<DefinedZones>() {
+            return DefinedZones(outer.0.clone());
+        }
+        let Current { conn_zones, req_zones, .. } = level.resolve(evaluation);
+        DefinedZones(Arc::new(Zones { conn: conn_zones, req: req_zones }))
     }
 }
 
 /// The states of all zones, kept over reloads.
 pub struct ZoneKeeper {
     /// The definitions that `kept` belongs to.
-    defined: Mutex<Option<Arc<DefinedZones>>>,
+    defined: Mutex<Option<Arc<Zones>>>,
     kept: Mutex<Arc<KeptZones>>,
     began: Instant,
 }
@@ -58,7 +57,7 @@ impl Default for ZoneKeeper {
 
 impl ZoneKeeper {
     /// The zones for these definitions.
-    fn zones(&self, defined: Arc<DefinedZones>) -> Arc<KeptZones> {
+    fn zones(&self, defined: Arc<Zones>) -> Arc<KeptZones> {
         let mut known = self.defined.lock();
         let mut kept = self.kept.lock();
         if known.as_ref().is_some_and(|known| Arc::ptr_eq(known, &defined)) {
@@ -116,7 +115,7 @@ impl PhaseCheck for LimitReqCheck {
         {
             return Check::Now(Decision::Next);
         }
-        let defined = exchange.server.share::<DefinedZones>();
+        let defined = exchange.server.get::<DefinedZones>().0.clone();
         let zones = self.0.zones(defined.clone());
         let limits: Vec<(ReqLimit, Vec<u8>)> = conf
             .limit_req
@@ -174,7 +173,7 @@ impl PhaseCheck for LimitConnCheck {
         {
             return Check::Now(Decision::Next);
         }
-        let defined = exchange.server.share::<DefinedZones>();
+        let defined = exchange.server.get::<DefinedZones>().0.clone();
         let zones = self.0.zones(defined.clone());
         let limits: Vec<(ConnLimit, Vec<u8>)> = conf
             .limit_conn

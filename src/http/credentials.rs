@@ -41,7 +41,7 @@ impl Credentials {
 }
 
 /// Decodes base64 as nginx does.
-pub(super) fn decode(encoded: &[u8]) -> Option<Vec<u8>> {
+pub fn decode(encoded: &[u8]) -> Option<Vec<u8>> {
     let end = encoded.find_byte(b'=').unwrap_or(encoded.len());
     LENIENT.decode(&encoded[..end]).ok()
 }
