@@ -58,6 +58,10 @@ pub static MODULES: &[&Module] = &[
     &crate::module::mirror::conf::MODULE,
     &crate::module::charset::conf::MODULE,
     &crate::module::referer::conf::MODULE,
+    &crate::module::realip::conf::MODULE,
+    &crate::module::mp4::conf::MODULE,
+    &crate::module::secure_link::conf::MODULE,
+    &crate::module::userid::conf::MODULE,
     &crate::module::trace::conf::MODULE,
 ];
 

@@ -5,6 +5,7 @@
 
 mod arrival;
 pub mod assigned;
+pub mod base64;
 pub mod conf;
 mod connection;
 pub mod core;
@@ -12,6 +13,7 @@ pub mod cors;
 pub mod directory;
 pub mod exchange;
 mod files;
+pub mod forwarded;
 mod head;
 pub mod header;
 mod heads;
@@ -27,6 +29,7 @@ pub mod origin;
 mod phases;
 pub mod player;
 pub mod precondition;
+pub mod range;
 pub mod relation;
 pub mod reply;
 pub mod routes;

@@ -2,7 +2,7 @@
 
 use super::status::LimitStatus;
 use super::zone::{LimitConn, LimitReq, Zone, are_defined};
-use crate::directive::OneOf;
+use crate::directive::{Flag, OneOf};
 use crate::directive::context::{HTTP, HTTP_ALL};
 use crate::directive::table::directives;
 use crate::directive::word::word_lists;
@@ -24,6 +24,8 @@ directives! {
         "limit_conn" => Vec<LimitConn>, in HTTP_ALL, restricts requests;
         /// Status of refused requests.
         "limit_conn_status" => LimitStatus = "503", in HTTP_ALL;
+        /// Counts as if requests were limited, and lets them through; `$limit_conn_status` says what would have happened.
+        "limit_conn_dry_run" => Flag = "off", in HTTP_ALL;
         /// Log level of refusals.
         "limit_conn_log_level" => OneOf<LimitConnLogLevel> = "error", in HTTP_ALL;
         /// KEY zone=NAME:SIZE rate=N r/s|r/m.
@@ -32,6 +34,9 @@ directives! {
         "limit_req" => Vec<LimitReq>, in HTTP_ALL, restricts requests;
         /// Status of refused requests.
         "limit_req_status" => LimitStatus = "503", in HTTP_ALL;
+        /// Counts as if requests were limited, and lets them through at once; `$limit_req_status` says what would have
+        /// happened.
+        "limit_req_dry_run" => Flag = "off", in HTTP_ALL;
         /// Log level of refusals.
         "limit_req_log_level" => OneOf<LimitReqLogLevel> = "error", in HTTP_ALL;
     }

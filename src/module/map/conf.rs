@@ -1,6 +1,8 @@
 //! Directives of the map module.
 
-use super::entry::{Geo, Map, SplitClients};
+use super::geo::Geo;
+use super::split::SplitClients;
+use super::table::Map;
 use crate::directive::Num;
 use crate::directive::context::HTTP;
 use crate::directive::table::directives;

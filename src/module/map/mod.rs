@@ -1,4 +1,7 @@
 //! Variables derived from others.
 
 pub mod conf;
-pub mod entry;
+pub mod geo;
+mod intervals;
+pub mod split;
+pub mod table;

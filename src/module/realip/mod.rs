@@ -1,0 +1,4 @@
+//! Client addresses that trusted proxies report.
+
+pub mod conf;
+pub mod settings;

@@ -1,0 +1,4 @@
+//! Signed links.
+
+pub mod conf;
+pub mod link;
