@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use super::assigned::AssignedValues;
 use super::conf::Conf;
 use super::core::conf::Current as Core;
+use super::counters::HttpCounters;
 use super::header::AddHeader;
 use super::headers::Headers;
 use super::input::Input;
@@ -48,6 +49,8 @@ pub struct HttpService {
     pub filters: Vec<Box<dyn ResponseFilter>>,
     /// Variables of modules.
     pub variables: Vec<Box<dyn RequestVariables>>,
+    /// Numbers of connections and requests.
+    pub counters: Arc<HttpCounters>,
     /// Logs of requests.
     pub logs: Vec<Box<dyn RequestLog>>,
 }

@@ -5,11 +5,13 @@
 
 mod arrival;
 pub mod assigned;
+pub mod base64;
 pub mod conf;
 mod connection;
 pub mod content_types;
 pub mod core;
 pub mod cors;
+pub mod counters;
 pub mod credentials;
 mod date;
 pub mod directory;

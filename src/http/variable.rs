@@ -134,7 +134,11 @@ variables! {
 }
 
 /// Variables with values of modules, with their meaning.
-pub const OF_MODULES: [(&str, &str); 7] = [
+pub const OF_MODULES: [(&str, &str); 14] = [
+    ("connections_active", "Open HTTP connections."),
+    ("connections_reading", "Connections whose request is being received."),
+    ("connections_waiting", "Connections that wait for a request."),
+    ("connections_writing", "Connections whose request is being answered."),
     ("invalid_referer", "`1` for a referer that is not among `valid_referers`."),
     ("limit_conn_status", "What `limit_conn` decided: PASSED, REJECTED, REJECTED_DRY_RUN."),
     (
@@ -148,10 +152,13 @@ pub const OF_MODULES: [(&str, &str); 7] = [
         "`1` for a valid link, `0` for an expired one; with `secure_link_secret` the link itself.",
     ),
     ("secure_link_expires", "Time in seconds at which a link expires."),
+    ("uid_got", "Name and identifier of the `userid` cookie that the client sent."),
+    ("uid_reset", "Set by `set`: neither empty nor `0` replaces a client's identifier."),
+    ("uid_set", "Name and identifier of the `userid` cookie that the response sets."),
 ];
 
 /// Known names without a value yet.
-pub const OTHERS: [&str; 55] = [
+pub const OTHERS: [&str; 52] = [
     "ancient_browser",
     "gzip_ratio",
     "modern_browser",
@@ -195,9 +202,6 @@ pub const OTHERS: [&str; 55] = [
     "tcpinfo_rtt",
     "tcpinfo_rttvar",
     "tcpinfo_snd_cwnd",
-    "uid_got",
-    "uid_reset",
-    "uid_set",
     "upstream_addr",
     "upstream_bytes_received",
     "upstream_bytes_sent",

@@ -13,6 +13,7 @@ use crate::config::history::{History, SharedHistory};
 use crate::config::on_disk::ConfFiles;
 use crate::config::store::Store;
 use crate::http::HttpService;
+use crate::http::counters::HttpCounters;
 use crate::http::exchange::{Handler, PhaseChecks};
 use crate::hub::pace::Grid;
 use crate::hub::registry::StreamRegistry;
@@ -54,7 +55,9 @@ use crate::module::rtmp::connection::RtmpService;
 use crate::module::secure_link::SecureLinkVariables;
 use crate::module::stat::StatHandler;
 use crate::module::stat::statistics::StatisticsSource;
+use crate::module::stub_status::{StubStatusHandler, StubStatusVariables};
 use crate::module::ts::TsHandler;
+use crate::module::userid::{UserIdFilter, UserIdVariables};
 use crate::net::connections::Connections;
 use crate::net::dns::Dns;
 use crate::net::listener::Listeners;
@@ -219,6 +222,7 @@ impl Parts {
         let control =
             Arc::new(ControlSections::new(sessions.clone(), [(ControlParts::RECORD, recordings as _)]));
         let viewers = Arc::new(Viewers::new(secret()?, admission.clone(), feeds.clone(), lifetime.clone()));
+        let counters: Arc<HttpCounters> = Arc::default();
         // The first handler that takes a location answers.
         let handlers: Vec<Box<dyn Handler>> = vec![
             Box::new(FlvHandler { admission: admission.clone() }),
@@ -240,6 +244,7 @@ impl Parts {
             }),
             Box::new(ControlHandler { sections: control.clone(), counterpart: counterpart.clone() }),
             Box::new(EmptyGifHandler),
+            Box::new(StubStatusHandler(counters.clone())),
         ];
         let zones: Arc<ZoneKeeper> = Arc::default();
         let http = Arc::new(HttpService {
@@ -262,14 +267,17 @@ impl Parts {
                 ..PhaseChecks::default()
             },
             handlers,
-            filters: vec![Box::new(HeadersFilter), Box::new(AdditionFilter)],
+            filters: vec![Box::new(HeadersFilter), Box::<UserIdFilter>::default(), Box::new(AdditionFilter)],
             variables: vec![
                 Box::new(MapVariables),
                 Box::new(InvalidReferer),
                 Box::new(LimitVariables),
                 Box::new(RealIpVariables),
                 Box::new(SecureLinkVariables),
+                Box::new(UserIdVariables),
+                Box::new(StubStatusVariables(counters.clone())),
             ],
+            counters,
             logs: Vec::new(),
         });
         let listeners = Listeners::new(Arc::new(Acceptor {
