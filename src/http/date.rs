@@ -8,7 +8,7 @@ const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /// Seconds since 1970 of a date. The day of the week is not looked at, nor what follows the time.
-pub(super) fn seconds(text: &[u8]) -> Option<i64> {
+pub fn seconds(text: &[u8]) -> Option<i64> {
     let text = text.to_str().ok().filter(|text| text.is_ascii())?;
     let (day, month, year, time) = match text.split_once(',') {
         Some((_, date)) => {
@@ -17,7 +17,12 @@ pub(super) fn seconds(text: &[u8]) -> Option<i64> {
                 b'-' => {
                     // A year of two digits, as in nginx, from 1970 to 2069.
                     let year = number(date.get(7..9)?)?;
-                    (date.get(..2)?, date.get(3..6)?, year + if year < 70 { 2000 } else { 1900 }, date.get(10..18)?)
+                    (
+                        date.get(..2)?,
+                        date.get(3..6)?,
+                        year + if year < 70 { 2000 } else { 1900 },
+                        date.get(10..18)?,
+                    )
                 }
                 b' ' => (date.get(..2)?, date.get(3..6)?, number(date.get(7..11)?)?, date.get(12..20)?),
                 _ => return None,
@@ -66,7 +71,9 @@ mod tests {
         ] {
             assert_eq!(seconds(text.as_bytes()), Some(1_614_744_306), "{text}");
         }
-        for text in ["", "x", "Wed, 33 Mar 2021 04:05:06 GMT", "Wed, 03 Mar 2021", "Wed, 03 Mär 2021 04:05:06"] {
+        for text in
+            ["", "x", "Wed, 33 Mar 2021 04:05:06 GMT", "Wed, 03 Mar 2021", "Wed, 03 Mär 2021 04:05:06"]
+        {
             assert_eq!(seconds(text.as_bytes()), None, "{text}");
         }
     }

@@ -46,6 +46,8 @@ pub struct HttpService {
     pub handlers: Vec<Box<dyn Handler>>,
     /// Response filters, in this order.
     pub filters: Vec<Box<dyn ResponseFilter>>,
+    /// Filters of the whole body, with the responses of subrequests that were put around it.
+    pub encodings: Vec<Box<dyn ResponseFilter>>,
     /// Variables of modules.
     pub variables: Vec<Box<dyn RequestVariables>>,
     /// Logs of requests.
@@ -240,6 +242,8 @@ pub struct Exchange<'a> {
     pub(super) random_id: OnceLock<String>,
     /// Whether the request was received together with the one before it.
     pub(super) is_pipelined: bool,
+    /// Charset of the response that this subrequest's response becomes a part of.
+    pub outer_charset: Option<BString>,
     /// What is put around the body of the response.
     pub surroundings: Vec<Surrounding>,
     /// Method that replaces the request's (`error_page`, subrequests).
@@ -296,6 +300,7 @@ impl<'a> Exchange<'a> {
             is_undecided: AtomicBool::new(false),
             random_id: OnceLock::new(),
             is_pipelined: false,
+            outer_charset: None,
             surroundings: Vec::new(),
             method: None,
             is_internal: false,

@@ -5,12 +5,13 @@
 
 mod arrival;
 pub mod assigned;
+pub mod body_reader;
 pub mod conf;
 mod connection;
 pub mod content_types;
 pub mod core;
 pub mod cors;
-mod date;
+pub mod date;
 pub mod directory;
 pub mod exchange;
 pub mod files;

@@ -60,13 +60,8 @@ impl Exchange<'_> {
                             }
                         },
                     };
-                    match self.finish(*response) {
-                        None => {
-                            if !self.surroundings.is_empty() {
-                                self.surround().await;
-                            }
-                            return true;
-                        }
+                    match self.finish(*response).await {
+                        None => return true,
                         Some(page) => Decision::Done(Box::new(page)),
                     }
                 }
@@ -202,7 +197,11 @@ impl Exchange<'_> {
         }
         let limit = conf.client_max_body_size.0;
         let length = self.header(CONTENT_LENGTH).to_str().ok().and_then(|text| text.parse::<u64>().ok());
-        if !self.is_subrequest() && !self.is_body_refused && limit > 0 && length.is_some_and(|length| length > limit) {
+        if !self.is_subrequest()
+            && !self.is_body_refused
+            && limit > 0
+            && length.is_some_and(|length| length > limit)
+        {
             log::body_too_large(self, length.unwrap_or(0));
             (self.is_continued, self.is_body_refused) = (true, true);
             return Some(Decision::page(StatusCode::PAYLOAD_TOO_LARGE));
@@ -294,13 +293,15 @@ impl Exchange<'_> {
     }
 
     /// Makes a response the one that is sent, after all filters. Returns a page that replaces it.
-    fn finish(&mut self, response: Response) -> Option<Response> {
+    async fn finish(&mut self, response: Response) -> Option<Response> {
         self.response = response;
         self.has_status = true;
         // As in nginx, headers such as WWW-Authenticate stay when `error_page` replaces the response.
         if let Some((headers, location)) = self.carried.take() {
             self.response.location = self.response.location.take().or(location);
-            headers.iter().for_each(|(name, value)| self.response.headers.append(name.to_vec(), value.to_vec()));
+            headers
+                .iter()
+                .for_each(|(name, value)| self.response.headers.append(name.to_vec(), value.to_vec()));
         }
         if let Some(status) = self.error_status {
             self.response.status = status;
@@ -310,6 +311,10 @@ impl Exchange<'_> {
         }
         let service = self.service();
         service.filters.iter().for_each(|filter| filter.filter(self));
+        if !self.surroundings.is_empty() {
+            self.surround().await;
+        }
+        service.encodings.iter().for_each(|filter| filter.filter(self));
         range_filter::filter(self)
     }
 }

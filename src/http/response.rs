@@ -42,6 +42,8 @@ pub struct Response {
     pub varies: bool,
     /// The body.
     pub body: Body,
+    /// Whether `Expires` was set by `expires` or by another server, so that `gzip_proxied` looks at it.
+    pub has_expiry: bool,
     /// Whether the connection is closed after the response.
     pub closes: bool,
 }
@@ -114,6 +116,7 @@ impl Response {
             ignores_preconditions: false,
             varies: false,
             body: body.into(),
+            has_expiry: false,
             closes: false,
         }
     }

@@ -429,14 +429,7 @@ async fn append(output: &mut Vec<u8>, part: &FilePart, want: usize) -> io::Resul
     let read = match crate::net::file::read_present(&part.file, &mut output[before..], part.start) {
         Some(read) => read?,
         None => {
-            let (file, start) = (part.file.clone(), part.start);
-            let read = disk::spawn(DiskWork::Served, move || {
-                let mut bytes = vec![0; want];
-                let length = std::os::unix::fs::FileExt::read_at(&*file, &mut bytes, start)?;
-                bytes.truncate(length);
-                Ok::<_, io::Error>(bytes)
-            });
-            let bytes = read.await.map_err(io::Error::other)??;
+            let bytes = super::body_reader::read_later(part, want).await.map_err(io::Error::other)??;
             output[before..before + bytes.len()].copy_from_slice(&bytes);
             bytes.len()
         }

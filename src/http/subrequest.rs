@@ -28,6 +28,10 @@ impl<'a> Exchange<'a> {
         inner.method = method.or_else(|| self.method.clone());
         inner.assigned = std::mem::take(&mut self.assigned);
         inner.depth = self.depth + 1;
+        inner.outer_charset = match self.is_subrequest() {
+            true => self.outer_charset.clone(),
+            false => self.response.charset.clone(),
+        };
         (inner.is_internal, inner.is_continued) = (true, true);
         Box::pin(async move {
             if inner.depth > limits::HTTP_SUBREQUESTS {

@@ -132,13 +132,14 @@ variables! {
 }
 
 /// Variables with values of modules, with their meaning.
-pub const OF_MODULES: [(&str, &str); 1] =
-    [("invalid_referer", "`1` for a referer that is not among `valid_referers`.")];
+pub const OF_MODULES: [(&str, &str); 2] = [
+    ("gzip_ratio", "Length of the response divided by its compressed length, once it was sent."),
+    ("invalid_referer", "`1` for a referer that is not among `valid_referers`."),
+];
 
 /// Known names without a value yet.
-pub const OTHERS: [&str; 56] = [
+pub const OTHERS: [&str; 55] = [
     "ancient_browser",
-    "gzip_ratio",
     "modern_browser",
     "msie",
     "ntm_currentid",

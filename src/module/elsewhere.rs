@@ -11,7 +11,6 @@ pub static NAMES: &[Advice] = &[
     ("fase_reload", "it is a misspelling of `fast_reload`"),
     ("flv", "the nginx module that has it is not part of PingOS"),
     ("gop_cache", "it belongs to nginx-http-flv-module; here `cache_time` keeps the last group of pictures"),
-    ("gzip_static", "the nginx module that has it is not part of PingOS"),
     ("hls2_mixfrags", "it is a misspelling of `hls2_minfrags`"),
     ("hls_datetime", "it belongs to another HLS module"),
     ("mail", "the nginx module that has it is not part of PingOS"),
@@ -52,7 +51,6 @@ pub static NAMES: &[Advice] = &[
     ("static_pull", "it stands only in the file that `dynamic_conf` names"),
     ("stream", "the nginx module that has it is not part of PingOS"),
     ("stub_status", "the nginx module that has it is not part of PingOS"),
-    ("sub_filter", "the nginx module that has it is not part of PingOS"),
     ("thread_pool", "the nginx module that has it is not part of PingOS"),
     ("ts", "the nginx module that has it is not part of PingOS"),
     (

@@ -32,6 +32,7 @@ pub mod rewrite;
 pub mod rtmp;
 pub mod rtmp_log;
 pub mod stat;
+pub mod sub;
 pub mod trace;
 pub mod ts;
 pub mod upstream;

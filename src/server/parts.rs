@@ -31,10 +31,12 @@ use crate::media::trails::{Secrets, Trails};
 use crate::media::workers::Workers;
 use crate::module::addition::AdditionFilter;
 use crate::module::auth_request::AuthRequestCheck;
+use crate::module::charset::CharsetFilter;
 use crate::module::control::conf::ControlParts;
 use crate::module::control::{ControlHandler, ControlSections};
 use crate::module::exec::execs::Execs;
 use crate::module::flv::FlvHandler;
+use crate::module::gzip::{GunzipFilter, GzipFilter, GzipRatio, GzipStaticCheck};
 use crate::module::headers::HeadersFilter;
 use crate::module::hls::HlsFiles;
 use crate::module::hls2::{Hls2Handler, HlsMemory, Viewers};
@@ -49,6 +51,7 @@ use crate::module::rewrite::{RewritePhase, ServerRewritePhase};
 use crate::module::rtmp::connection::RtmpService;
 use crate::module::stat::StatHandler;
 use crate::module::stat::statistics::StatisticsSource;
+use crate::module::sub::SubFilter;
 use crate::module::ts::TsHandler;
 use crate::net::connections::Connections;
 use crate::net::dns::Dns;
@@ -246,12 +249,19 @@ impl Parts {
                 rewrite: vec![Box::new(RewritePhase)],
                 access: vec![Box::new(AuthRequestCheck)],
                 pre_content: vec![Box::new(TryFilesCheck), Box::new(MirrorCheck)],
-                content: vec![Box::new(IndexCheck)],
+                content: vec![Box::new(IndexCheck), Box::new(GzipStaticCheck)],
                 ..PhaseChecks::default()
             },
             handlers,
-            filters: vec![Box::new(HeadersFilter), Box::new(AdditionFilter)],
-            variables: vec![Box::new(InvalidReferer)],
+            filters: vec![
+                Box::new(HeadersFilter),
+                Box::new(GunzipFilter),
+                Box::new(AdditionFilter),
+                Box::new(SubFilter),
+                Box::new(CharsetFilter),
+            ],
+            encodings: vec![Box::new(GzipFilter)],
+            variables: vec![Box::new(InvalidReferer), Box::new(GzipRatio)],
             logs: Vec::new(),
         });
         let listeners = Listeners::new(Arc::new(Acceptor {

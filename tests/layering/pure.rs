@@ -86,6 +86,7 @@ const WAITING: &[&str] = &[
     "module::relay::connect",
     "module::relay::error",
     "module::auth_request::check",
+    "module::gzip::compressed_file",
     "module::http_static::index",
     "module::http_static::try_files",
     "module::mirror::check",
