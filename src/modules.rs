@@ -58,6 +58,7 @@ pub static MODULES: &[&Module] = &[
     &crate::module::mirror::conf::MODULE,
     &crate::module::auth_request::conf::MODULE,
     &crate::module::addition::conf::MODULE,
+    &crate::module::slice::conf::MODULE,
     &crate::module::sub::conf::MODULE,
     &crate::module::charset::conf::MODULE,
     &crate::module::referer::conf::MODULE,

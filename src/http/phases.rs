@@ -42,7 +42,7 @@ impl Exchange<'_> {
     }
 
     /// Follows internal redirects from a decision on.
-    async fn conclude(&mut self, mut decision: Decision) -> bool {
+    pub(super) async fn conclude(&mut self, mut decision: Decision) -> bool {
         loop {
             decision = match decision {
                 Decision::Close(status) => {
@@ -273,7 +273,7 @@ impl Exchange<'_> {
         }
     }
 
-    async fn content(&mut self) -> Decision {
+    pub(super) async fn content(&mut self) -> Decision {
         if self.location.refusal.is_some() {
             return Decision::page(StatusCode::SERVICE_UNAVAILABLE);
         }
@@ -306,10 +306,11 @@ impl Exchange<'_> {
         if let Some(status) = self.error_status {
             self.response.status = status;
         }
+        let service = self.service();
+        service.adapters.iter().for_each(|filter| filter.filter(self));
         if let Some(page) = precondition::filter(self) {
             return Some(page);
         }
-        let service = self.service();
         service.filters.iter().for_each(|filter| filter.filter(self));
         if !self.surroundings.is_empty() {
             self.surround().await;

@@ -52,7 +52,13 @@ pub(super) fn filter(exchange: &mut Exchange<'_>) -> Option<Response> {
                     .append("Content-Range", format!("bytes {}-{}/{length}", part.start, part.end - 1));
                 response.body = match body {
                     Body::Pieces(pieces) => Body::Pieces(cut(&Vec::from(pieces), part.start, part.end)),
-                    body => Body::Source(Box::new(PartOfBody { body, at: 0, part: part.clone() })),
+                    mut body => {
+                        let at = match &mut body {
+                            Body::Source(source) => source.cut(part),
+                            _ => 0,
+                        };
+                        Body::Source(Box::new(PartOfBody { body, at, part: part.clone() }))
+                    }
                 };
                 return None;
             }

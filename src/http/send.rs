@@ -206,7 +206,11 @@ impl Exchange<'_> {
         let is_chunked = framing == Framing::Chunked;
         let mut rate = self.rate();
         loop {
+            let continuation = self.continuation.as_ref();
             let piece = match poll_fn(|cx| match body.poll_piece(cx) {
+                std::task::Poll::Pending if continuation.is_some_and(|more| more.is_wanted()) => {
+                    std::task::Poll::Ready(None)
+                }
                 std::task::Poll::Pending if !output.is_empty() => std::task::Poll::Ready(None),
                 std::task::Poll::Pending => std::task::Poll::Pending,
                 std::task::Poll::Ready(piece) => std::task::Poll::Ready(Some(piece)),
@@ -215,8 +219,13 @@ impl Exchange<'_> {
             {
                 // What is there is sent while the next piece is made.
                 None => {
-                    self.write(output, &mut rate).await?;
-                    output.clear();
+                    if !output.is_empty() {
+                        self.write(output, &mut rate).await?;
+                        output.clear();
+                    }
+                    if let Some(more) = self.continuation.clone().filter(|more| more.is_wanted()) {
+                        more.advance(self).await;
+                    }
                     continue;
                 }
                 Some(None) => break,

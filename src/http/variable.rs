@@ -132,13 +132,14 @@ variables! {
 }
 
 /// Variables with values of modules, with their meaning.
-pub const OF_MODULES: [(&str, &str); 2] = [
+pub const OF_MODULES: [(&str, &str); 3] = [
     ("gzip_ratio", "Length of the response divided by its compressed length, once it was sent."),
     ("invalid_referer", "`1` for a referer that is not among `valid_referers`."),
+    ("slice_range", "Range of the slice that is fetched, as `Range` has it."),
 ];
 
 /// Known names without a value yet.
-pub const OTHERS: [&str; 55] = [
+pub const OTHERS: [&str; 54] = [
     "ancient_browser",
     "modern_browser",
     "msie",
@@ -158,7 +159,6 @@ pub const OTHERS: [&str; 55] = [
     "proxy_internal_chunked",
     "request_body",
     "request_body_file",
-    "slice_range",
     "ssl_cipher",
     "ssl_ciphers",
     "ssl_client_cert",

@@ -31,6 +31,7 @@ pub mod relay;
 pub mod rewrite;
 pub mod rtmp;
 pub mod rtmp_log;
+pub mod slice;
 pub mod stat;
 pub mod sub;
 pub mod trace;

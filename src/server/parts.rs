@@ -49,6 +49,7 @@ use crate::module::referer::InvalidReferer;
 use crate::module::relay::relays::Relays;
 use crate::module::rewrite::{RewritePhase, ServerRewritePhase};
 use crate::module::rtmp::connection::RtmpService;
+use crate::module::slice::{SliceCheck, SliceFilter, SliceRange};
 use crate::module::stat::StatHandler;
 use crate::module::stat::statistics::StatisticsSource;
 use crate::module::sub::SubFilter;
@@ -246,13 +247,14 @@ impl Parts {
             lifetime: lifetime.clone(),
             phases: PhaseChecks {
                 server_rewrite: vec![Box::new(ServerRewritePhase)],
-                rewrite: vec![Box::new(RewritePhase)],
+                rewrite: vec![Box::new(SliceCheck), Box::new(RewritePhase)],
                 access: vec![Box::new(AuthRequestCheck)],
                 pre_content: vec![Box::new(TryFilesCheck), Box::new(MirrorCheck)],
                 content: vec![Box::new(IndexCheck), Box::new(GzipStaticCheck)],
                 ..PhaseChecks::default()
             },
             handlers,
+            adapters: vec![Box::new(SliceFilter)],
             filters: vec![
                 Box::new(HeadersFilter),
                 Box::new(GunzipFilter),
@@ -261,7 +263,7 @@ impl Parts {
                 Box::new(CharsetFilter),
             ],
             encodings: vec![Box::new(GzipFilter)],
-            variables: vec![Box::new(InvalidReferer), Box::new(GzipRatio)],
+            variables: vec![Box::new(InvalidReferer), Box::new(GzipRatio), Box::new(SliceRange)],
             logs: Vec::new(),
         });
         let listeners = Listeners::new(Arc::new(Acceptor {

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 
+use super::log;
 use crate::http::body_reader::{Transform, is_full};
 
 /// Bytes that are compressed or decompressed at once.
@@ -84,6 +85,8 @@ impl Transform for Gzip {
 
 /// Decompresses. Several gzip files one behind the other are one.
 pub(super) struct Gunzip {
+    /// Connection number, for the log.
+    connection: u64,
     stream: Decompress,
     buffer: Box<[u8]>,
     /// Whether the input so far ends with a whole gzip file.
@@ -91,10 +94,10 @@ pub(super) struct Gunzip {
 }
 
 impl Gunzip {
-    /// A decompression.
-    pub(super) fn new() -> Self {
+    /// A decompression for a connection of this number.
+    pub(super) fn new(connection: u64) -> Self {
         let stream = Decompress::new_gzip(WINDOW);
-        Gunzip { stream, buffer: vec![0; STEP].into(), is_complete: false }
+        Gunzip { connection, stream, buffer: vec![0; STEP].into(), is_complete: false }
     }
 
     /// One step of the stream; returns the numbers of bytes taken and made.
@@ -104,7 +107,10 @@ impl Gunzip {
         }
         let (taken, made) = (self.stream.total_in(), self.stream.total_out());
         let result = self.stream.decompress(input, &mut self.buffer, FlushDecompress::None);
-        let status = result.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+        let status = result.map_err(|error| {
+            log::inflate_failed(self.connection, &error);
+            io::Error::new(io::ErrorKind::InvalidData, error)
+        })?;
         self.is_complete = status == Status::StreamEnd;
         let count = |after: u64, before: u64| usize::try_from(after - before).unwrap_or(0);
         let made = count(self.stream.total_out(), made);
@@ -126,10 +132,8 @@ impl Transform for Gunzip {
         while !self.is_complete && !is_full(output) {
             // The last input may have filled the buffer.
             if self.step(b"", output)?.1 == 0 && !self.is_complete {
-                return Err(io::Error::new(
-                    io::ErrorKind::UnexpectedEof,
-                    "inflate() returned -5 on response end",
-                ));
+                log::inflate_incomplete(self.connection);
+                return Err(io::ErrorKind::UnexpectedEof.into());
             }
         }
         Ok(self.is_complete)
@@ -177,7 +181,7 @@ mod tests {
             assert_eq!(ratio.before.load(Ordering::Relaxed), input.len() as u64);
             assert_eq!(ratio.after.load(Ordering::Relaxed), packed.len() as u64);
             for size in [1, 7, 100_000] {
-                assert!(through(&mut Gunzip::new(), &packed, size).unwrap() == input);
+                assert!(through(&mut Gunzip::new(0), &packed, size).unwrap() == input);
             }
         }
     }
@@ -187,11 +191,11 @@ mod tests {
         let pack = |text: &[u8]| through(&mut Gzip::new(1, Arc::default()), text, 100).unwrap();
         let both = [pack(b"first "), pack(b"second")].concat();
         for size in [1, 5, 1000] {
-            assert_eq!(through(&mut Gunzip::new(), &both, size).unwrap(), b"first second");
-            assert!(through(&mut Gunzip::new(), &both[..both.len() - 1], size).is_err());
+            assert_eq!(through(&mut Gunzip::new(0), &both, size).unwrap(), b"first second");
+            assert!(through(&mut Gunzip::new(0), &both[..both.len() - 1], size).is_err());
         }
-        assert!(through(&mut Gunzip::new(), b"not gzip at all", 100).is_err());
-        assert!(through(&mut Gunzip::new(), b"", 100).is_err());
+        assert!(through(&mut Gunzip::new(0), b"not gzip at all", 100).is_err());
+        assert!(through(&mut Gunzip::new(0), b"", 100).is_err());
     }
 
     #[test]

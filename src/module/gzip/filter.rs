@@ -72,10 +72,11 @@ impl ResponseFilter for GunzipFilter {
         if accepts(exchange) || matches!(exchange.response.body, Body::Live(_)) {
             return;
         }
+        let decompression = Gunzip::new(exchange.id());
         let response = &mut exchange.response;
         response.headers.remove(b"Content-Encoding");
         response.body_changes();
-        Transformed::replace(&mut response.body, Gunzip::new(), None);
+        Transformed::replace(&mut response.body, decompression, None);
     }
 }
 
