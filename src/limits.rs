@@ -258,6 +258,12 @@ pub const HTTP_CHUNK_BYTES: u64 = 1 << 40;
 /// Bytes of a file that are sent by one system call, and brought into memory before.
 pub const HTTP_SENDFILE_BYTES: u64 = 512 * 1024;
 
+/// Bytes of a response that a filter changes at once.
+pub const HTTP_FILTER_BYTES: usize = 32 * 1024;
+
+/// Bytes of a response that a filter reads and writes before the other tasks of its worker run.
+pub const HTTP_FILTER_TURN: usize = 128 * 1024;
+
 /// Longest time in milliseconds after which the rate of a response is looked at again.
 pub const HTTP_RATE_WAIT: u64 = 60_000;
 

@@ -61,6 +61,8 @@ pub static MODULES: &[&Module] = &[
     &crate::module::stub_status::conf::MODULE,
     &crate::module::realip::conf::MODULE,
     &crate::module::secure_link::conf::MODULE,
+    &crate::module::slice::conf::MODULE,
+    &crate::module::sub::conf::MODULE,
     &crate::module::charset::conf::MODULE,
     &crate::module::referer::conf::MODULE,
     &crate::module::mp4::conf::MODULE,

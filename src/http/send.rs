@@ -197,7 +197,11 @@ impl Exchange<'_> {
         let is_chunked = framing == Framing::Chunked;
         let mut rate = self.rate();
         loop {
+            let continuation = self.continuation.as_ref();
             let piece = match poll_fn(|cx| match body.poll_piece(cx) {
+                std::task::Poll::Pending if continuation.is_some_and(|more| more.is_wanted()) => {
+                    std::task::Poll::Ready(None)
+                }
                 std::task::Poll::Pending if !output.is_empty() => std::task::Poll::Ready(None),
                 std::task::Poll::Pending => std::task::Poll::Pending,
                 std::task::Poll::Ready(piece) => std::task::Poll::Ready(Some(piece)),
@@ -206,8 +210,13 @@ impl Exchange<'_> {
             {
                 // What is there is sent while the next piece is made.
                 None => {
-                    self.write(output, &mut rate).await?;
-                    output.clear();
+                    if !output.is_empty() {
+                        self.write(output, &mut rate).await?;
+                        output.clear();
+                    }
+                    if let Some(more) = self.continuation.clone().filter(|more| more.is_wanted()) {
+                        more.advance(self).await;
+                    }
                     continue;
                 }
                 Some(None) => break,
@@ -418,14 +427,7 @@ async fn append(output: &mut Vec<u8>, part: &FilePart, want: usize) -> io::Resul
     let read = match crate::net::file::read_present(&part.file, &mut output[before..], part.start) {
         Some(read) => read?,
         None => {
-            let (file, start) = (part.file.clone(), part.start);
-            let read = disk::spawn(DiskWork::Served, move || {
-                let mut bytes = vec![0; want];
-                let length = std::os::unix::fs::FileExt::read_at(&*file, &mut bytes, start)?;
-                bytes.truncate(length);
-                Ok::<_, io::Error>(bytes)
-            });
-            let bytes = read.await.map_err(io::Error::other)??;
+            let bytes = super::body_reader::read_later(part, want).await.map_err(io::Error::other)??;
             output[before..before + bytes.len()].copy_from_slice(&bytes);
             bytes.len()
         }

@@ -134,11 +134,12 @@ variables! {
 }
 
 /// Variables with values of modules, with their meaning.
-pub const OF_MODULES: [(&str, &str); 14] = [
+pub const OF_MODULES: &[(&str, &str)] = &[
     ("connections_active", "Open HTTP connections."),
     ("connections_reading", "Connections whose request is being received."),
     ("connections_waiting", "Connections that wait for a request."),
     ("connections_writing", "Connections whose request is being answered."),
+    ("gzip_ratio", "Length of the response divided by its compressed length, once it was sent."),
     ("invalid_referer", "`1` for a referer that is not among `valid_referers`."),
     ("limit_conn_status", "What `limit_conn` decided: PASSED, REJECTED, REJECTED_DRY_RUN."),
     (
@@ -152,15 +153,15 @@ pub const OF_MODULES: [(&str, &str); 14] = [
         "`1` for a valid link, `0` for an expired one; with `secure_link_secret` the link itself.",
     ),
     ("secure_link_expires", "Time in seconds at which a link expires."),
+    ("slice_range", "Range of the slice that is fetched, as `Range` has it."),
     ("uid_got", "Name and identifier of the `userid` cookie that the client sent."),
     ("uid_reset", "Set by `set`: neither empty nor `0` replaces a client's identifier."),
     ("uid_set", "Name and identifier of the `userid` cookie that the response sets."),
 ];
 
 /// Known names without a value yet.
-pub const OTHERS: [&str; 52] = [
+pub const OTHERS: &[&str] = &[
     "ancient_browser",
-    "gzip_ratio",
     "modern_browser",
     "msie",
     "ntm_currentid",
@@ -178,7 +179,6 @@ pub const OTHERS: [&str; 52] = [
     "proxy_internal_chunked",
     "request_body",
     "request_body_file",
-    "slice_range",
     "ssl_cipher",
     "ssl_ciphers",
     "ssl_client_cert",
@@ -490,7 +490,7 @@ impl Variable {
 /// All names that the server knows, apart from those with prefixes.
 fn known_names<'n>() -> impl Iterator<Item = &'n str> {
     let fixed = FIXED.iter().map(|(fixed, _)| *fixed);
-    fixed.chain(OF_MODULES.iter().map(|(name, _)| *name)).chain(OTHERS)
+    fixed.chain(OF_MODULES.iter().map(|(name, _)| *name)).chain(OTHERS.iter().copied())
 }
 
 /// Names of the variables in a text, as written. A dollar sign without a name ends the iteration.

@@ -10,7 +10,6 @@ pub static NAMES: &[Advice] = &[
     ("dav_methods", "the nginx module that has it is not part of PingOS"),
     ("fase_reload", "it is a misspelling of `fast_reload`"),
     ("gop_cache", "it belongs to nginx-http-flv-module; here `cache_time` keeps the last group of pictures"),
-    ("gzip_static", "the nginx module that has it is not part of PingOS"),
     ("hls2_mixfrags", "it is a misspelling of `hls2_minfrags`"),
     ("hls_datetime", "it belongs to another HLS module"),
     ("mail", "the nginx module that has it is not part of PingOS"),

@@ -32,10 +32,12 @@ use crate::media::trails::{Secrets, Trails};
 use crate::media::workers::Workers;
 use crate::module::addition::AdditionFilter;
 use crate::module::auth_request::AuthRequestCheck;
+use crate::module::charset::CharsetFilter;
 use crate::module::control::conf::ControlParts;
 use crate::module::control::{ControlHandler, ControlSections};
 use crate::module::exec::execs::Execs;
 use crate::module::flv::FlvHandler;
+use crate::module::gzip::{GunzipFilter, GzipFilter, GzipRatio, GzipStaticCheck};
 use crate::module::headers::HeadersFilter;
 use crate::module::hls::HlsFiles;
 use crate::module::hls2::{Hls2Handler, HlsMemory, Viewers};
@@ -53,9 +55,11 @@ use crate::module::relay::relays::Relays;
 use crate::module::rewrite::{RewritePhase, ServerRewritePhase};
 use crate::module::rtmp::connection::RtmpService;
 use crate::module::secure_link::SecureLinkVariables;
+use crate::module::slice::{SliceCheck, SliceFilter, SliceRange};
 use crate::module::stat::StatHandler;
 use crate::module::stat::statistics::StatisticsSource;
 use crate::module::stub_status::{StubStatusHandler, StubStatusVariables};
+use crate::module::sub::SubFilter;
 use crate::module::ts::TsHandler;
 use crate::module::userid::{UserIdFilter, UserIdVariables};
 use crate::net::connections::Connections;
@@ -255,7 +259,7 @@ impl Parts {
             phases: PhaseChecks {
                 post_read: vec![Box::new(RealIpCheck)],
                 server_rewrite: vec![Box::new(ServerRewritePhase)],
-                rewrite: vec![Box::new(RewritePhase)],
+                rewrite: vec![Box::new(SliceCheck), Box::new(RewritePhase)],
                 pre_access: vec![
                     Box::new(RealIpCheck),
                     Box::new(LimitReqCheck(zones.clone())),
@@ -263,11 +267,20 @@ impl Parts {
                 ],
                 access: vec![Box::new(AuthBasicCheck), Box::new(AuthRequestCheck)],
                 pre_content: vec![Box::new(TryFilesCheck), Box::new(MirrorCheck)],
-                content: vec![Box::new(IndexCheck)],
+                content: vec![Box::new(IndexCheck), Box::new(GzipStaticCheck)],
                 ..PhaseChecks::default()
             },
             handlers,
-            filters: vec![Box::new(HeadersFilter), Box::<UserIdFilter>::default(), Box::new(AdditionFilter)],
+            adapters: vec![Box::new(SliceFilter)],
+            filters: vec![
+                Box::new(HeadersFilter),
+                Box::<UserIdFilter>::default(),
+                Box::new(GunzipFilter),
+                Box::new(AdditionFilter),
+                Box::new(SubFilter),
+                Box::new(CharsetFilter),
+            ],
+            encodings: vec![Box::new(GzipFilter)],
             variables: vec![
                 Box::new(MapVariables),
                 Box::new(InvalidReferer),
@@ -276,6 +289,8 @@ impl Parts {
                 Box::new(SecureLinkVariables),
                 Box::new(UserIdVariables),
                 Box::new(StubStatusVariables(counters.clone())),
+                Box::new(GzipRatio),
+                Box::new(SliceRange),
             ],
             counters,
             logs: Vec::new(),
