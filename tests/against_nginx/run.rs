@@ -12,8 +12,11 @@ use pcre2::bytes::Regex;
 use crate::entry::{Entry, Exchange, Step};
 use crate::open;
 use crate::render::Renderer;
-use crate::side::{NGINX, Ports, Side, Which, has_v6, nginx_build};
+use crate::side::{NGINX, Ports, Side, Which, has_v6, nginx_build, nginx_version};
 use crate::talk::{Talk, Target, talk};
+
+/// What the entries and their exceptions were written against.
+const VERSION: &str = "nginx/1.22.";
 
 /// Entries that are carried out at the same time.
 const AT_ONCE: usize = 6;
@@ -149,13 +152,22 @@ struct Settings {
 impl Settings {
     /// `None`: nginx is missing, and that was said to be fine.
     fn read() -> Option<Settings> {
+        let may_miss = std::env::var_os("PINGOSD_DIFF_WITHOUT_NGINX").is_some();
         if !Path::new(NGINX).exists() {
-            let may_miss = std::env::var_os("PINGOSD_DIFF_WITHOUT_NGINX").is_some();
             assert!(
                 may_miss,
                 "{NGINX} is missing: install Debian's package nginx, or set PINGOSD_DIFF_WITHOUT_NGINX=1 to compare with nothing"
             );
             eprintln!("not tried: this needs Debian's nginx");
+            return None;
+        }
+        let version = nginx_version();
+        if !version.starts_with(VERSION) {
+            assert!(
+                may_miss,
+                "the entries were written against {VERSION}, and {NGINX} is {version}; PINGOSD_DIFF_WITHOUT_NGINX=1 compares with nothing"
+            );
+            eprintln!("not tried: {NGINX} is {version}");
             return None;
         }
         let only = std::env::var("PINGOSD_DIFF").ok().filter(|name| !name.is_empty());
@@ -320,7 +332,6 @@ impl Group {
             if settings.only.is_some() {
                 print_exchange(exchange, expected, our);
             }
-            let evened = theirs.as_ref().and_then(|deed| deed.evened.get(number));
             let is_even = own.is_none()
                 && theirs.as_ref().is_some_and(|theirs| {
                     let pairs = theirs.evened.iter().zip(&ours.evened);

@@ -90,7 +90,7 @@ impl Side {
 
     /// Its address: the ports of both servers have the same numbers.
     pub fn address(&self) -> &'static str {
-        if self.which == Which::Nginx { "127.0.0.11" } else { "127.0.0.12" }
+        if self.which == Which::Nginx { "127.99.77.11" } else { "127.99.77.12" }
     }
 
     fn number(&self) -> usize {
