@@ -33,7 +33,7 @@ pub fn entries() -> Vec<Entry> {
         "modified 1h",
         "modified +1h",
         "modified -1h",
-        "modified -10y",
+        "modified -1d",
         "1h30m",
         "+1h",
         "@0h",
