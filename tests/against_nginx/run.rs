@@ -310,6 +310,9 @@ impl Group {
                 }],
             };
         };
+        if settings.only.is_some() {
+            println!("======== {}", member.name);
+        }
         for (number, exchange) in entry.exchanges.iter().enumerate() {
             let what = summary(exchange);
             let mut differs = |text| differences.push(Difference { part: format!("#{}", number + 1), text });
