@@ -221,9 +221,10 @@ impl Group {
             }
             panic!("{message}");
         }
-        let asked = self.members.iter().find(|member| member.entry.newer.is_none());
-        if let Some(member) = asked {
-            self.nginx.start(&conf, address(&self.nginx, member));
+        let asked: Vec<&Member> = self.members.iter().filter(|member| member.entry.newer.is_none()).collect();
+        if !asked.is_empty() {
+            let addresses = asked.iter().map(|member| address(&self.nginx, member)).collect();
+            self.nginx.start(&conf, addresses);
         }
 
         let conf = self.ours.conf(&parts(&self.members, |_| true));
@@ -237,8 +238,10 @@ impl Group {
                 self.ours.conf(&parts(&self.members, |member| member.refusal.is_none()))
             }
         };
-        if let Some(member) = self.members.iter().find(|member| member.refusal.is_none()) {
-            self.ours.start(&conf, address(&self.ours, member));
+        let taken: Vec<&Member> = self.members.iter().filter(|member| member.refusal.is_none()).collect();
+        if !taken.is_empty() {
+            let addresses = taken.iter().map(|member| address(&self.ours, member)).collect();
+            self.ours.start(&conf, addresses);
         }
 
         let next = AtomicUsize::new(0);
