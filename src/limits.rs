@@ -171,6 +171,17 @@ pub const DEFAULT_SEND_TIMEOUT: Duration = Duration::from_secs(60);
 /// Default accept queue length of a listening socket, as in nginx.
 pub const LISTEN_BACKLOG: i32 = 511;
 
+/// Maximum length of a header of the PROXY protocol's version 1, in bytes: the longest line that the specification
+/// allows, with its line end.
+pub const PROXY_HEADER_V1: usize = 107;
+
+/// Maximum length of a header of the PROXY protocol's version 2, in bytes, as in nginx. With the longest addresses, those
+/// of Unix sockets, it has 232; the rest is for additional data, such as a client certificate's name.
+pub const PROXY_HEADER_V2: usize = 4096;
+
+/// Maximum time for a PROXY header where the configuration sets none (`client_header_timeout 0`, `timeout 0`).
+pub const PROXY_HEADER_WAIT: Duration = Duration::from_secs(60);
+
 /// Maximum length in bytes of a `Location` that a relay follows.
 pub const RELAY_ADDRESS_BYTES: usize = 4096;
 

@@ -89,6 +89,14 @@ variables! {
     "pipe" => Pipe,
     /// `X-Forwarded-For` of the request with the client's address at its end.
     "proxy_add_x_forwarded_for" => ProxyAddXForwardedFor,
+    /// Client's address in the header of the PROXY protocol.
+    "proxy_protocol_addr" => ProxyProtocolAddr,
+    /// Client's port in the header of the PROXY protocol.
+    "proxy_protocol_port" => ProxyProtocolPort,
+    /// Server's address in the header of the PROXY protocol.
+    "proxy_protocol_server_addr" => ProxyProtocolServerAddr,
+    /// Server's port in the header of the PROXY protocol.
+    "proxy_protocol_server_port" => ProxyProtocolServerPort,
     /// Real path of `root` or `alias`.
     "realpath_root" => RealpathRoot,
     /// Peer address.
@@ -171,10 +179,6 @@ pub const OTHERS: &[&str] = &[
     "ntm_traceid",
     "proxy_host",
     "proxy_port",
-    "proxy_protocol_addr",
-    "proxy_protocol_port",
-    "proxy_protocol_server_addr",
-    "proxy_protocol_server_port",
     "proxy_internal_body_length",
     "proxy_internal_chunked",
     "request_body",

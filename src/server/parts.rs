@@ -300,6 +300,7 @@ impl Parts {
             workers: workers.clone(),
             connections: connections.clone(),
             tls: tls.clone(),
+            lifetime: lifetime.clone(),
             rtmp,
             http,
         }));
