@@ -255,7 +255,8 @@ const HEADERS: [&str; 15] = [
 ];
 
 /// Prefixes of known names.
-pub const OTHER_PREFIXES: [&str; 3] = ["upstream_http_", "upstream_cookie_", "upstream_trailer_"];
+pub const OTHER_PREFIXES: [&str; 4] =
+    ["proxy_protocol_tlv_", "upstream_http_", "upstream_cookie_", "upstream_trailer_"];
 
 /// Notation of variables in `http { }`.
 const NOTATION: Notation = Notation { captures: true, ..Notation::WORDS };
