@@ -16,6 +16,7 @@ use crate::http::HttpService;
 use crate::http::exchange::Handler;
 use crate::hub::pace::Grid;
 use crate::hub::registry::StreamRegistry;
+use crate::log::ErrorLog;
 use crate::media::admission::Admission;
 use crate::media::counterpart::Counterpart;
 use crate::media::extension::{Output, SessionObserver, Source};
@@ -44,6 +45,7 @@ use crate::module::referer::InvalidReferer;
 use crate::module::relay::relays::Relays;
 use crate::module::rewrite::RewritePhase;
 use crate::module::rtmp::connection::RtmpService;
+use crate::module::rtmp_log::sessions::RtmpAccess;
 use crate::module::stat::StatHandler;
 use crate::module::stat::statistics::StatisticsSource;
 use crate::module::ts::TsHandler;
@@ -117,6 +119,7 @@ pub(super) struct Foundation {
     pub(super) secrets: Secrets,
     pub(super) workers: Workers,
     pub(super) grid: Grid,
+    pub(super) log: ErrorLog,
 }
 
 impl Parts {
@@ -126,7 +129,7 @@ impl Parts {
     ///
     /// The system provides no randomness.
     pub(super) fn build(foundation: Foundation) -> Result<(Arc<Parts>, Listeners), StartError> {
-        let Foundation { store, load, loader, history, carried, transport, dns, tls, secrets, workers, grid } =
+        let Foundation { store, load, loader, history, carried, transport, dns, tls, secrets, workers, grid, log } =
             foundation;
         let lifetime = Lifetime::default();
         let registry: Arc<StreamRegistry> = Arc::default();
@@ -182,7 +185,10 @@ impl Parts {
             intake: intake.clone(),
             lifetime: lifetime.clone(),
         });
-        let observers: Vec<Arc<dyn SessionObserver>> = vec![execs.clone(), relays.clone()];
+        let access = RtmpAccess::new(store.clone(), log.sinks().clone());
+        access.start().map_err(StartError::runtime("rtmp log thread"))?;
+        let access = Arc::new(access);
+        let observers: Vec<Arc<dyn SessionObserver>> = vec![execs.clone(), relays.clone(), access];
         let sources: Vec<Arc<dyn Source>> = vec![relays.clone()];
         let admission = Arc::new(Admission::new(
             sessions.clone(),

@@ -100,6 +100,7 @@ const WAITING: &[&str] = &[
     "module::rtmp::connection::play",
     "module::rtmp::connection::streams",
     "module::rtmp::connection::waiting",
+    "module::rtmp_log::sessions",
     "module::stat::handler",
     "notify::answer",
     "notify::heartbeat",
