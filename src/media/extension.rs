@@ -12,7 +12,6 @@ use tokio::sync::watch;
 use super::listing::Traffic;
 use super::session::{Identity, Session};
 use super::view::AppView;
-use crate::directive::ListenAddr;
 use crate::hub::stream::Stream;
 use crate::hub::stream_key::StreamKey;
 use crate::net::socket::Peer;
@@ -52,17 +51,17 @@ pub trait Output: Send + Sync {
     }
 }
 
-/// An RTMP connection that has ended.
+/// An RTMP connection that has ended, after it had connected to an application.
 #[derive(Clone, Copy)]
 pub struct EndedClient<'a> {
     /// Its number.
     pub id: u64,
     /// Both ends' addresses.
     pub peer: &'a Peer,
-    /// Address that it connected to.
-    pub listen: &'a ListenAddr,
-    /// Its application, with what its `connect` has sent; `None` if it has not connected to one.
-    pub connected: Option<(&'a AppView, &'a Identity)>,
+    /// Its application.
+    pub view: &'a AppView,
+    /// What its `connect` has sent.
+    pub identity: &'a Identity,
     /// Its start.
     pub started: Instant,
     /// Bytes of the connection without those that were sent to it as a player.
@@ -76,7 +75,7 @@ pub trait SessionObserver: Send + Sync {
         None
     }
 
-    /// Called when an RTMP connection has ended.
+    /// Called when an RTMP connection has ended that had connected to an application.
     fn disconnected(&self, _: EndedClient<'_>) {}
 
     /// Called when a player was admitted. The result is dropped when the player leaves.

@@ -1,7 +1,7 @@
 //! Observes sessions and writes their lines: at the end of a connection, and periodically during a session.
 //!
 //! A line at the end belongs to the connection: an RTMP client that has published or played several streams, or none, has
-//! one. Periodic lines come from a thread of their own, because they visit all sessions.
+//! one, unless it has not connected to an application. Periodic lines come from a thread of their own, because they visit all sessions.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -100,42 +100,28 @@ impl SessionObserver for RtmpAccess {
 
     fn disconnected(&self, ended: EndedClient<'_>) {
         let client = self.0.clients.lock().remove(&ended.id);
-        let received = ended.traffic.received;
-        match client {
-            Some(mut client) => {
-                client.freeze();
-                client.facts.traffic = Traffic { received, sent: ended.traffic.sent + client.sent };
-                let application = client.view.current();
-                self.0.write(&mut client, application.get::<RtmpLogs>());
-            }
-            None => {
-                let facts = ClientFacts {
-                    id: ended.id,
-                    addr: ended.peer.addr.clone(),
-                    identity: ended.connected.map(|(_, identity)| identity.clone()).unwrap_or_default(),
-                    started: ended.started,
-                    published: false,
-                    played: false,
-                    traffic: ended.traffic,
-                    audio: false,
-                    video: false,
-                };
-                match ended.connected {
-                    Some((view, _)) => {
-                        let application = view.current();
-                        self.0.write_facts(&facts, application.get::<RtmpLogs>());
-                    }
-                    None => {
-                        // Without an application, the logs of the server's level count.
-                        let config = self.0.store.load();
-                        let servers = config.rtmp.as_ref().and_then(|rtmp| rtmp.servers_at(ended.listen));
-                        let Some(servers) = servers else { return };
-                        let server = servers.default_server();
-                        self.0.write_facts(&facts, server.base.get::<RtmpLogs>());
-                    }
-                }
-            }
-        }
+        let mut client = client.unwrap_or_else(|| Client {
+            view: ended.view.clone(),
+            session: None,
+            facts: ClientFacts {
+                id: ended.id,
+                addr: ended.peer.addr.clone(),
+                identity: ended.identity.clone(),
+                started: ended.started,
+                published: false,
+                played: false,
+                traffic: Traffic::default(),
+                audio: false,
+                video: false,
+            },
+            sent: 0,
+            accounted: Vec::new(),
+        });
+        client.freeze();
+        let Traffic { received, sent } = ended.traffic;
+        client.facts.traffic = Traffic { received, sent: sent + client.sent };
+        let application = client.view.current();
+        self.0.write(&mut client, application.get::<RtmpLogs>());
     }
 }
 
@@ -197,13 +183,6 @@ impl Inner {
         for log in &logs.0 {
             let moved = client.account(log, &facts);
             self.sinks.get(&log.sink).line(facts.line(&log.format, moved));
-        }
-    }
-
-    /// Writes the line of a client that has neither played nor published.
-    fn write_facts(&self, facts: &ClientFacts, logs: &RtmpLogs) {
-        for log in &logs.0 {
-            self.sinks.get(&log.sink).line(facts.line(&log.format, facts.moved()));
         }
     }
 

@@ -193,11 +193,12 @@ impl Drop for RtmpConnection {
         if let StreamPart::Playing(playing) = &self.part {
             playing.leave(&self.worker.delivery);
         }
+        let Some(connected) = &self.connected else { return };
         self.rtmp.admission.disconnected(EndedClient {
             id: self.id,
             peer: &self.peer,
-            listen: &self.listen,
-            connected: self.connected.as_ref().map(|connected| (&connected.view, &connected.identity)),
+            view: &connected.view,
+            identity: &connected.identity,
             started: self.started,
             traffic: Traffic { received: self.core.bytes_received(), sent: self.sent },
         });
