@@ -246,11 +246,32 @@ pub const CALLBACK_ORDER_GRACE: Duration = Duration::from_millis(20);
 /// Time that a stop waits for `done` callbacks in progress.
 pub const STOP_CALLBACK_GRACE: Duration = Duration::from_secs(3);
 
-/// Interval at which a busy HTTP connection is checked for having become idle.
-pub const HTTP_IDLE_LOOK: Duration = Duration::from_secs(5);
+/// Bytes that are read from an HTTP client at once, and kept unprocessed while a response is made.
+pub const HTTP_READ_BYTES: usize = 16 * 1024;
 
-/// Maximum number of header lines of an HTTP request; nginx limits bytes only.
-pub const HTTP_HEADERS: usize = 512;
+/// First time after which an HTTP connection looks at its timeouts, which are shorter or set anew then.
+pub const HTTP_FIRST_WAIT: Duration = Duration::from_secs(75);
+
+/// Largest chunk of a request body; nginx accepts larger ones.
+pub const HTTP_CHUNK_BYTES: u64 = 1 << 40;
+
+/// Bytes of a file that are sent by one system call, and brought into memory before.
+pub const HTTP_SENDFILE_BYTES: u64 = 512 * 1024;
+
+/// Longest time in milliseconds after which the rate of a response is looked at again.
+pub const HTTP_RATE_WAIT: u64 = 60_000;
+
+/// Latest second since 1970 that an HTTP date can represent: the year has four digits.
+pub const HTTP_DATE_SECONDS: u64 = 253_402_300_799;
+
+/// Largest password file in bytes.
+pub const HTTP_USER_FILE_BYTES: usize = 8 * 1024 * 1024;
+
+/// Number of subrequests that may be nested, as in nginx.
+pub const HTTP_SUBREQUESTS: u32 = 50;
+
+/// Number of internal redirects and rewrites after which a request is refused with 500, as in nginx (10 are followed).
+pub const HTTP_PATH_CHANGES: u32 = 11;
 
 /// Maximum number of steps of one match attempt of a regular expression, as PCRE2 counts them (`match_limit`). nginx
 /// leaves the library's default of ten million, which takes about a second.
@@ -258,9 +279,6 @@ pub const PATTERN_STEPS: u32 = 1_000_000;
 
 /// Maximum memory in bytes of one match attempt (PCRE2's `heap_limit`).
 pub const PATTERN_MEMORY: usize = 8 * 1024 * 1024;
-
-/// Maximum size in bytes of an HTTP request head: nginx's `large_client_header_buffers` (4 x 8k).
-pub const HTTP_HEAD_BYTES: usize = 32 * 1024;
 
 /// Maximum number of hls2 players. Any client can name a session, and each lasts for the timeout of its application.
 pub const HLS2_SESSIONS: usize = 65_536;

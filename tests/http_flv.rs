@@ -227,7 +227,10 @@ fn fixed_answers_have_text_or_a_place_to_go_to() {
     assert!(missing.text().contains("404 Not Found"));
     assert_eq!(get(server.http, "/teapot").text(), "short");
     let moved = get_with(server.http, "/moved?a=b", "Host: h.example\r\n");
-    assert_eq!((moved.status(), moved.header("location")), (301, Some("http://h.example/new?a=b")));
+    assert_eq!(
+        (moved.status(), moved.header("location")),
+        (301, Some(format!("http://h.example:{}/new?a=b", server.http).as_str()))
+    );
     let away = get(server.http, "/away/x?y");
     assert_eq!((away.status(), away.header("location")), (302, Some("http://other.example/away/x?y")));
 }
@@ -303,7 +306,10 @@ fn files_are_served_with_their_types() {
         assert_eq!(get(server.http, target).status(), status, "{target}");
     }
     let moved = get_with(server.http, "/sub", "Host: h.example\r\n");
-    assert_eq!((moved.status(), moved.header("location")), (301, Some("http://h.example/sub/")));
+    assert_eq!(
+        (moved.status(), moved.header("location")),
+        (301, Some(format!("http://h.example:{}/sub/", server.http).as_str()))
+    );
     assert_eq!(request(server.http, "POST", "/a.txt", "Content-Length: 0\r\n").status(), 405);
     let head = request(server.http, "HEAD", "/a.txt", "");
     assert_eq!((head.status(), head.header("content-length")), (200, Some("10")));
@@ -325,7 +331,7 @@ fn parts_of_a_file_can_be_asked_for() {
     let beyond = get_with(server.http, "/a.txt", "Range: bytes=10-\r\n");
     assert_eq!((beyond.status(), beyond.header("content-range")), (416, Some("bytes */10")));
     let nonsense = get_with(server.http, "/a.txt", "Range: bytes=x\r\n");
-    assert_eq!((nonsense.status(), nonsense.text().as_str()), (200, "0123456789"));
+    assert_eq!((nonsense.status(), nonsense.header("content-range")), (416, Some("bytes */10")));
 }
 
 #[test]

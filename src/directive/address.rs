@@ -58,6 +58,19 @@ pub fn listen_addrs(text: &[u8], default_port: u16) -> Result<Vec<ListenAddr>, &
     }
 }
 
+/// Resolves a host name without a port.
+///
+/// # Errors
+///
+/// nginx's text.
+pub fn host_addrs(name: &[u8]) -> Result<Vec<IpAddr>, &'static str> {
+    let name = std::str::from_utf8(name).map_err(|_| "host not found")?;
+    let found = (name, 0).to_socket_addrs().map_err(|_| "host not found")?;
+    let mut addrs: Vec<IpAddr> = found.map(|address| address.ip()).collect();
+    addrs.dedup();
+    if addrs.is_empty() { Err("host not found") } else { Ok(addrs) }
+}
+
 /// Like [`listen_addrs`], but without name resolution: a host name is an error.
 ///
 /// # Errors

@@ -120,11 +120,17 @@ impl<T: Value + Clone> Field for Vec<T> {
 
     fn resolve<'s>(
         mut uses: impl Iterator<Item = Option<&'s Self::Uses>>,
-        _: Option<&'static str>,
-        _: &mut Evaluation<'_>,
+        default: Option<&'static str>,
+        evaluation: &mut Evaluation<'_>,
     ) -> Vec<T> {
-        let nearest = uses.find_map(|s| s.filter(|s| !s.is_empty()));
-        nearest.map(|s| s.iter().map(|s| s.value.clone()).collect()).unwrap_or_default()
+        match uses.find_map(|s| s.filter(|s| !s.is_empty())) {
+            Some(nearest) => nearest.iter().map(|s| s.value.clone()).collect(),
+            None => {
+                let read =
+                    |text| read_default(text, evaluation).expect("the tables' tests parse every default");
+                default.map(read).into_iter().collect()
+            }
+        }
     }
 }
 

@@ -226,6 +226,11 @@ impl<V> Template<V> {
         }
     }
 
+    /// Whether the text, apart from values of variables, ends with this byte.
+    pub fn ends_with(&self, byte: u8) -> bool {
+        matches!(self.parts.last(), Some(Part::Literal(text)) if text.last() == Some(&byte))
+    }
+
     /// Whether the text is empty.
     pub fn is_empty(&self) -> bool {
         self.parts.is_empty()

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use bstr::BString;
+use bstr::{BStr, BString, ByteSlice};
+use parking_lot::Mutex;
 
 use super::variable::Variable;
 use crate::directive::Match;
@@ -12,21 +13,15 @@ use crate::directive::Match;
 pub struct AssignedValues {
     /// Values of `set` and of named groups; `None` if the value is unknown.
     values: HashMap<BString, Option<BString>>,
-    /// Query string assigned by `set $args`.
-    query: Option<Option<BString>>,
     /// Groups of the latest match of a regular expression, the whole match first.
     groups: Vec<BString>,
-    /// Values of modules' variables when a statement first used them. As in nginx they stay, even if another location
-    /// follows.
-    first: HashMap<&'static str, Vec<u8>>,
+    /// Values of modules' variables at their first use. As in nginx they stay, even if another location follows.
+    kept: Mutex<HashMap<BString, Option<BString>>>,
 }
 
 impl AssignedValues {
     /// Assigns a value to a variable, whose name is in lower case; `None` if the value is unknown.
     pub fn set(&mut self, name: &BString, value: Option<BString>) {
-        if name == "args" {
-            self.query = Some(value.clone());
-        }
         self.values.insert(name.clone(), value);
     }
 
@@ -41,6 +36,16 @@ impl AssignedValues {
         self.groups.clear();
     }
 
+    /// Groups of the latest match, the whole match first.
+    pub fn groups(&self) -> &[BString] {
+        &self.groups
+    }
+
+    /// Replaces the groups of the latest match.
+    pub fn set_groups(&mut self, groups: Vec<BString>) -> Vec<BString> {
+        std::mem::replace(&mut self.groups, groups)
+    }
+
     /// Value that statements have assigned to a variable.
     pub(super) fn given(&self, variable: &Variable) -> Option<&BString> {
         if self.values.is_empty() {
@@ -49,9 +54,9 @@ impl AssignedValues {
         self.values.get(&variable.definable()?)?.as_ref()
     }
 
-    /// Query string, if `set $args` has replaced it.
-    pub(super) fn query(&self) -> Option<&BString> {
-        self.query.as_ref()?.as_ref()
+    /// Value that statements have assigned to the variable of this name.
+    pub(super) fn given_named(&self, name: &[u8]) -> Option<&BString> {
+        self.values.get(name.as_bstr())?.as_ref()
     }
 
     /// Group of the latest match of a regular expression: of a condition, a location or the server's name. A condition
@@ -60,23 +65,18 @@ impl AssignedValues {
         self.groups.get(usize::from(number))
     }
 
-    /// Whether `set $args` has assigned an unknown value.
-    pub(super) fn query_is_unknown(&self) -> bool {
-        matches!(self.query, Some(None))
-    }
-
     /// What statements have assigned to a variable with this name: a value, or an unknown one.
     pub(super) fn assigned(&self, name: &BString) -> Option<Option<&BString>> {
         self.values.get(name).map(Option::as_ref)
     }
 
     /// Keeps the first value of a module's variable.
-    pub(super) fn set_first(&mut self, name: &'static str, value: Vec<u8>) {
-        self.first.insert(name, value);
+    pub(super) fn keep(&self, name: &BStr, value: Option<BString>) {
+        self.kept.lock().insert(name.to_owned(), value);
     }
 
-    /// The value of a module's variable, if a statement has used it.
-    pub(super) fn first(&self, name: &str) -> Option<&[u8]> {
-        self.first.get(name).map(Vec::as_slice)
+    /// The kept value of a module's variable: a value, or that there is none.
+    pub(super) fn kept(&self, name: &BStr) -> Option<Option<BString>> {
+        self.kept.lock().get(name).cloned()
     }
 }

@@ -1,7 +1,5 @@
 //! Directives of HTTP locations, and where their files are.
 
-use std::path::PathBuf;
-
 use super::directory::Directory;
 use super::header::AddHeader;
 use super::location::LocationName;
@@ -149,15 +147,13 @@ pub enum Files {
     /// `alias`: a path that replaces the beginning of the request's path.
     Alias {
         /// The file or directory.
-        target: PathBuf,
+        target: Directory,
         /// Number of bytes of the request's path to replace: the prefix of the location that contains the line. `None`
         /// for a regular expression: the whole path.
         replaces: Option<usize>,
     },
     /// `root`: a directory to which the whole path is appended.
-    Root(PathBuf),
-    /// A path with variables, which is not implemented: nothing is served.
-    Unserved,
+    Root(Directory),
 }
 
 /// The nearest `root` or `alias` applies. As in nginx, an inherited `alias` replaces the prefix of the location that
@@ -179,10 +175,9 @@ impl Slot for Files {
                 (&default, None)
             }
         };
-        match (directory, replaces) {
-            (Directory::Variable(_), _) => Files::Unserved,
-            (Directory::Fixed(target), Some(replaces)) => Files::Alias { target: target.clone(), replaces },
-            (Directory::Fixed(directory), None) => Files::Root(directory.clone()),
+        match replaces {
+            Some(replaces) => Files::Alias { target: directory.clone(), replaces },
+            None => Files::Root(directory.clone()),
         }
     }
 }

@@ -1,42 +1,82 @@
-//! One HTTP connection: hyper reads its requests, the idle timeout is applied, and a live response takes over its
-//! socket.
+//! One HTTP connection: reads requests one after another, and answers each before the next.
 
 use std::future::poll_fn;
-use std::pin::pin;
+use std::io;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use bstr::{BStr, ByteSlice};
-use http::header::{CONNECTION, HeaderValue, SERVER};
-use http::{Request, Response, StatusCode};
-use hyper::body::Incoming;
-use hyper::service::service_fn;
+use bstr::{BString, ByteSlice};
+use bytes::BytesMut;
+use http::{Method, StatusCode, Version};
 use parking_lot::Mutex;
+use tokio::time::Sleep;
+use tokio_util::sync::WaitForCancellationFuture;
 
-use super::exchange::{self, ConnectionUsage, Exchange, HttpConnection, HttpService};
-use super::files::{self, INDEX, IsIndex};
-use super::heads::HeadTracker;
-use super::io::{HttpIo, LiveTakeover};
-use super::reply::{Body, plain};
+use super::conf::Conf;
+use super::core::conf::{Current as Core, KeepaliveDisable, LingeringClose};
+use super::exchange::{Exchange, HttpConnection, HttpService};
+use super::input::{Input, read_some};
+use super::log;
+use super::request::{HeadBuffers, HeadError, HeadParser, HeaderNames, Request};
+use super::response::Body;
 use super::server_conf::ServerConf;
-use super::{head, log};
+use super::uri;
+use crate::config::model::HttpServer;
 use crate::directive::ListenAddr;
 use crate::limits;
 use crate::media::workers::Worker;
 use crate::net::socket::Socket;
 
-/// `return 444`: closes the connection without a response.
-#[derive(Debug)]
-struct ConnectionClosed;
+/// What follows a response.
+enum After {
+    /// The next request.
+    Next,
+    /// The connection is closed, possibly after reading what the client still sends.
+    Close { lingers: bool },
+    /// The socket is closed at once.
+    Gone,
+}
 
-impl std::fmt::Display for ConnectionClosed {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("closed by \"return 444\"")
+/// Outcome of the wait for a request head.
+enum Head {
+    /// It is complete.
+    Complete(Box<Request>),
+    /// It is refused.
+    Refused(Box<Request>, HeadError),
+    /// There is none: the client has closed, was silent for too long, or the server stops.
+    None,
+}
+
+/// Settings of the head of a request, which its server does not apply to yet: those of the address's default server.
+struct HeadSettings {
+    buffers: HeadBuffers,
+    names: HeaderNames,
+    timeout: Option<Duration>,
+}
+
+impl HeadSettings {
+    fn of(server: &HttpServer) -> Self {
+        let core: &Core = server.routes().fallback.get();
+        let size = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
+        HeadSettings {
+            buffers: HeadBuffers {
+                first: size(core.client_header_buffer_size.0).max(1),
+                number: size(core.large_client_header_buffers.count),
+                size: size(core.large_client_header_buffers.size.0),
+            },
+            names: HeaderNames {
+                underscores: core.underscores_in_headers,
+                ignores_invalid: core.ignore_invalid_headers,
+            },
+            timeout: server.get::<ServerConf>().client_header_timeout.nonzero(),
+        }
     }
 }
 
-impl std::error::Error for ConnectionClosed {}
+/// nginx's status of a request whose client has closed the connection before the response.
+const CLIENT_CLOSED_REQUEST: u16 = 499;
 
 /// Serves an accepted connection until its end.
 pub async fn serve(service: Arc<HttpService>, worker: Worker, listen: ListenAddr, socket: Socket) {
@@ -44,150 +84,400 @@ pub async fn serve(service: Arc<HttpService>, worker: Worker, listen: ListenAddr
     // Servers for this specific address may share the wildcard's socket.
     let listen = socket.local(listen);
     let scheme = if socket.is_tls() { "https" } else { "http" };
-    let socket = Arc::new(socket);
-    let takeover = Arc::new(LiveTakeover::default());
-    let heads = Arc::new(HeadTracker::default());
     let id = service.sessions.next_id();
-    let connection = Arc::new(HttpConnection {
-        service: service.clone(),
-        listen: listen.clone(),
+    let mut connection = HttpConnection {
         id,
+        error_log: Mutex::new(service.error_log.connection(id)),
+        service,
+        worker,
+        listen,
         peer,
         scheme,
         started: Instant::now(),
-        socket: socket.clone(),
-        takeover: takeover.clone(),
-        heads: heads.clone(),
-        usage: Mutex::new(ConnectionUsage {
-            requests: 0,
-            in_flight: false,
-            since: Instant::now(),
-            idle: Duration::ZERO,
-            nodelay: false,
-        }),
-    });
-    let outcome = {
-        let config = service.store.load();
-        let Some(servers) = config.http.as_ref().and_then(|h| h.servers_at(&listen)) else { return };
-        // Until a request has selected its server, the default server's settings apply, as in nginx.
-        let server = servers.default_server();
-        connection.adopt(server.routes().fallback.get());
-        let mut builder = hyper::server::conn::http1::Builder::new();
-        builder
-            .timer(hyper_util::rt::TokioTimer::new())
-            .max_buf_size(limits::HTTP_HEAD_BYTES)
-            .max_headers(limits::HTTP_HEADERS);
-        if let Some(timeout) = server.get::<ServerConf>().client_header_timeout.nonzero() {
-            builder.header_read_timeout(timeout);
+        socket: Arc::new(socket),
+        input: Mutex::new(Input::default()),
+        requests: 0,
+    };
+    let (shutdown, draining) = {
+        let lifetime = &connection.service.lifetime;
+        (lifetime.shutdown.clone(), lifetime.draining.clone())
+    };
+    let (timer, shutdown) = (pin!(tokio::time::sleep(limits::HTTP_FIRST_WAIT)), pin!(shutdown.cancelled()));
+    let draining = pin!(draining.cancelled());
+    let mut waits = Waits { timer, shutdown, draining };
+    let mut idle = None;
+    loop {
+        // Requests are boxed: while the connection is idle, it needs no room for one.
+        let head = connection.read_head(idle, &mut waits).await;
+        let answered = match head {
+            Head::None => return,
+            Head::Complete(request) => {
+                connection.requests += 1;
+                Box::pin(connection.answer(&request, None)).await
+            }
+            Head::Refused(request, error) => {
+                connection.requests += 1;
+                Box::pin(connection.answer(&request, Some(error))).await
+            }
+        };
+        match answered {
+            (After::Next, keepalive) => idle = Some(keepalive),
+            (After::Close { lingers: false }, _) => return connection.socket.shutdown_write(),
+            (After::Close { lingers: true }, settings) => return connection.linger(settings).await,
+            (After::Gone, _) => return,
         }
-        // A reference kept here would live as long as the connection.
-        drop(config);
-        let served = connection.clone();
-        let answers = service_fn(move |request| {
-            let connection = connection.clone();
-            async move { answer(&connection, request).await }
-        });
-        let io = HttpIo::new(socket.clone(), takeover.clone(), heads);
-        let mut http = pin!(builder.serve_connection(io, answers));
-        let mut stop = pin!(service.lifetime.shutdown.cancelled());
-        let mut drain = pin!(service.lifetime.draining.cancelled());
-        let (mut draining, mut drained) = (false, false);
-        let mut timer = pin!(tokio::time::sleep(limits::HTTP_IDLE_LOOK));
+    }
+}
+
+/// What ends the wait for a request, kept for the life of a connection: to begin such a wait anew for each request would
+/// cost more than many requests do.
+struct Waits<'w, 't> {
+    timer: Pin<&'w mut Sleep>,
+    shutdown: Pin<&'w mut WaitForCancellationFuture<'t>>,
+    draining: Pin<&'w mut WaitForCancellationFuture<'t>>,
+}
+
+/// How a wait ended.
+enum Waited {
+    /// There is input.
+    Readable,
+    /// The time is over.
+    TimedOut,
+    /// The connection failed, or the server stops.
+    Ended,
+}
+
+impl Waits<'_, '_> {
+    /// Waits for input. A server that drains ends the wait only if the connection is idle.
+    async fn readable(&mut self, socket: &Socket, until: Option<Instant>, is_idle: bool) -> Waited {
         poll_fn(|cx| {
-            let polled = http.as_mut().poll(cx);
-            if polled.is_ready() || takeover.is_flushed() || stop.as_mut().poll(cx).is_ready() {
-                return Poll::Ready(match polled {
-                    Poll::Ready(outcome) => outcome,
-                    Poll::Pending => Ok(()),
-                });
+            if let Poll::Ready(readable) = socket.poll_read_ready(cx) {
+                return Poll::Ready(if readable.is_ok() { Waited::Readable } else { Waited::Ended });
             }
-            draining = draining || drain.as_mut().poll(cx).is_ready();
-            if draining && !drained && served.is_used() {
-                drained = true;
-                http.as_mut().graceful_shutdown();
-                cx.waker().wake_by_ref();
+            if self.shutdown.as_mut().poll(cx).is_ready()
+                || (is_idle && self.draining.as_mut().poll(cx).is_ready())
+            {
+                return Poll::Ready(Waited::Ended);
             }
+            let Some(until) = until else { return Poll::Pending };
             loop {
-                // A request may have set another, shorter timeout.
-                let Some(due) = served.idle_until() else { return Poll::Ready(Ok(())) };
-                if timer.is_elapsed() || timer.deadline().into_std() > due {
-                    timer.as_mut().reset(due.into());
+                if self.timer.is_elapsed() || self.timer.deadline().into_std() > until {
+                    if Instant::now() >= until {
+                        return Poll::Ready(Waited::TimedOut);
+                    }
+                    self.timer.as_mut().reset(until.into());
                 }
-                if timer.as_mut().poll(cx).is_pending() {
+                if self.timer.as_mut().poll(cx).is_pending() {
                     return Poll::Pending;
                 }
             }
         })
         .await
-    };
-    if let Err(error) = outcome {
-        log::error(id, &error);
-    }
-    // hyper and its buffers are dropped; a playing connection consists of this task only.
-    if let Some(player) = takeover.take() {
-        player.run(&worker, socket, &service.lifetime.shutdown).await;
     }
 }
 
-/// Selects the location and calls its handler.
-async fn answer(
-    connection: &HttpConnection,
-    request: Request<Incoming>,
-) -> Result<Response<Body>, ConnectionClosed> {
-    let number = connection.begin();
-    let facts = connection.heads.next().ok_or(head::UNTOLD);
-    let answered = match facts.and_then(|facts| head::check(&request, &facts).map(|()| facts.target)) {
-        Err((status, why)) => {
-            log::refused(connection.id, status.as_u16(), why, &connection.peer);
-            Some(head::refused(status))
+/// Times that the location of a response has set for what follows it.
+#[derive(Clone, Copy, Debug)]
+struct AfterTimes {
+    keepalive: Duration,
+    lingering_time: Duration,
+    lingering_timeout: Duration,
+}
+
+impl HttpConnection {
+    /// Waits for a request head. `idle` is set after the first request.
+    async fn read_head(&self, idle: Option<AfterTimes>, waits: &mut Waits<'_, '_>) -> Head {
+        let settings = {
+            let config = self.service.store.load();
+            let Some(servers) = config.http.as_ref().and_then(|http| http.servers_at(&self.listen)) else {
+                return Head::None;
+            };
+            // Until a request has selected its server, the default server's settings apply, as in nginx.
+            HeadSettings::of(servers.default_server())
+        };
+        let mut parser = HeadParser::default();
+        let mut received = std::mem::take(&mut self.input.lock().buffer);
+        let mut deadline = None;
+        loop {
+            if !received.is_empty() {
+                match parser.parse(&received, settings.names) {
+                    Ok(false) => {}
+                    Ok(true) => {
+                        if parser.has_invalid {
+                            log::invalid_header(self.id, &self.peer);
+                        }
+                        let request = parser.take(&mut received);
+                        self.input.lock().buffer = received;
+                        return match request.check() {
+                            Ok(()) => Head::Complete(Box::new(request)),
+                            Err(error) => Head::Refused(Box::new(request), error),
+                        };
+                    }
+                    Err(error) => return Head::Refused(Box::new(parser.take(&mut received)), error),
+                }
+            }
+            let room = match parser.room(received.len(), &settings.buffers) {
+                Ok(room) => room,
+                Err(error) => return Head::Refused(Box::new(parser.take(&mut received)), error),
+            };
+            match read_some(&self.socket, &mut received, room) {
+                Ok(0) => return Head::None,
+                Ok(_) => continue,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(_) => return Head::None,
+            }
+            let is_idle = parser.is_empty(&received) && idle.is_some();
+            if is_idle {
+                // An idle connection holds no memory for input.
+                received = BytesMut::new();
+            }
+            let until = match idle {
+                Some(times) if is_idle => Some(Instant::now() + times.keepalive),
+                _ => *deadline
+                    .get_or_insert_with(|| settings.timeout.map(|patience| Instant::now() + patience)),
+            };
+            match waits.readable(&self.socket, until, is_idle).await {
+                Waited::Readable => {}
+                Waited::TimedOut if !parser.is_empty(&received) => {
+                    let error = (StatusCode::REQUEST_TIMEOUT, "client timed out");
+                    return Head::Refused(Box::new(parser.take(&mut received)), error);
+                }
+                Waited::TimedOut | Waited::Ended => return Head::None,
+            }
         }
-        Ok(target) => locate_and_answer(connection, &request, target.as_bstr(), number).await,
-    };
-    connection.end();
-    let mut response = answered.ok_or(ConnectionClosed)?;
-    if !response.headers().contains_key(SERVER) {
-        response.headers_mut().insert(SERVER, HeaderValue::from_static("pingosd"));
     }
-    Ok(response)
+
+    /// Answers a request, or refuses it.
+    async fn answer(&self, request: &Request, refused: Option<HeadError>) -> (After, AfterTimes) {
+        let started = Instant::now();
+        let (server, named) = {
+            let config = self.service.store.load();
+            let Some(servers) = config.http.as_ref().and_then(|http| http.servers_at(&self.listen)) else {
+                return (After::Close { lingers: false }, AfterTimes::NONE);
+            };
+            let host = if refused.is_some() { bytes::Bytes::new() } else { request.host() };
+            match servers.search(&host) {
+                Ok((server, named)) => (server.clone(), named),
+                Err(_) => {
+                    log::undecided(self.id, "the host", &self.peer);
+                    (servers.default_server().clone(), None)
+                }
+            }
+        };
+        let core: &Core = server.routes().fallback.get();
+        let path = if request.has_complex_path() {
+            uri::normalize(request.raw_path(), core.merge_slashes)
+        } else {
+            Ok(request.raw_path().to_vec())
+        };
+        let refused = match (&path, refused) {
+            (_, Some(error)) => Some(error),
+            (Err(_), None) => Some((StatusCode::BAD_REQUEST, "client sent invalid request")),
+            (Ok(_), None) => None,
+        };
+        let is_target_invalid = path.is_err();
+        let path: BString = path.unwrap_or_default().into();
+        let mut exchange = Exchange::new(self, request, server, path, started);
+        if let Some(found) = named {
+            exchange.assigned.matched(found);
+        }
+        exchange.adopt_error_log();
+        exchange.is_target_invalid = is_target_invalid;
+        exchange.keeps_alive = wants_keepalive(request);
+        let answers = match refused {
+            Some((status, why)) => {
+                log::refused(self.id, status.as_u16(), why, &self.peer);
+                exchange.refuse(status).await
+            }
+            None => {
+                self.input.lock().begin_body(request.body());
+                exchange.adopt_keepalive();
+                let answers = {
+                    let mut processed = pin!(exchange.process());
+                    // Most requests are answered without waiting for anything.
+                    match poll_fn(|cx| Poll::Ready(processed.as_mut().poll(cx))).await {
+                        Poll::Ready(answers) => Some(answers),
+                        Poll::Pending => tokio::select! {
+                            biased;
+                            answers = processed.as_mut() => Some(answers),
+                            () = self.client_left() => None,
+                            () = self.service.lifetime.shutdown.cancelled() => None,
+                        },
+                    }
+                };
+                match answers {
+                    Some(answers) => answers,
+                    None => {
+                        exchange.sent.status = CLIENT_CLOSED_REQUEST;
+                        exchange.log();
+                        return (After::Gone, AfterTimes::NONE);
+                    }
+                }
+            }
+        };
+        let times = AfterTimes::of(&exchange);
+        if !answers {
+            exchange.log();
+            return (After::Close { lingers: false }, times);
+        }
+        let after = self.finish(&mut exchange, refused.is_some()).await;
+        exchange.log();
+        (after, times)
+    }
+
+    /// Sends the response, and decides what follows.
+    async fn finish(&self, exchange: &mut Exchange<'_>, was_refused: bool) -> After {
+        if self.service.lifetime.draining.is_cancelled() {
+            exchange.keeps_alive = false;
+        }
+        let is_body_done = was_refused || self.discard(exchange).await;
+        if exchange.send().await.is_err() {
+            if exchange.core().reset_timedout_connection {
+                self.socket.abort_on_close();
+            }
+            return After::Gone;
+        }
+        if let Body::Live(player) = std::mem::take(&mut exchange.response.body) {
+            let session = player.session().clone();
+            player.run(&self.worker, self.socket.clone(), &self.service.lifetime.shutdown).await;
+            let sent = session.traffic().sent;
+            exchange.sent.bytes += sent;
+            exchange.sent.body_bytes += sent;
+            return After::Gone;
+        }
+        let is_body_done = is_body_done || self.discard_rest(exchange).await;
+        if exchange.keeps_alive && is_body_done {
+            return After::Next;
+        }
+        let lingers = match exchange.core().lingering_close {
+            LingeringClose::Off => false,
+            LingeringClose::Always => true,
+            LingeringClose::On => {
+                let status = exchange.response.status;
+                let trusted = !(was_refused && status == StatusCode::BAD_REQUEST);
+                (trusted && exchange.has_body()) || !self.input.lock().buffer.is_empty()
+            }
+        };
+        After::Close { lingers }
+    }
+
+    /// Drops what has been received of the request's body, after asking for it if the client waits to be asked.
+    async fn discard(&self, exchange: &mut Exchange<'_>) -> bool {
+        exchange.ask_for_body().await;
+        match self.input.lock().discard_body() {
+            Ok(is_done) => is_done,
+            Err(_) => {
+                exchange.keeps_alive = false;
+                true
+            }
+        }
+    }
+
+    /// Receives and drops the rest of the request's body. Returns whether it is complete.
+    async fn discard_rest(&self, exchange: &Exchange<'_>) -> bool {
+        let core = exchange.core();
+        let deadline = Instant::now() + core.lingering_time.duration();
+        loop {
+            match self.input.lock().discard_body() {
+                Ok(true) => return true,
+                Ok(false) => {}
+                Err(_) => return false,
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.receive(Some(core.lingering_timeout.duration().min(left))).await {
+                Ok(length) if length > 0 => {}
+                _ => return false,
+            }
+        }
+    }
+
+    /// Closes after reading what the client still sends, so that it receives the response before a reset.
+    async fn linger(&self, times: AfterTimes) {
+        self.socket.shutdown_write();
+        let deadline = Instant::now() + times.lingering_time;
+        loop {
+            self.input.lock().buffer.clear();
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.receive(Some(times.lingering_timeout.min(left))).await {
+                Ok(length) if length > 0 => {}
+                _ => return,
+            }
+        }
+    }
 }
 
-/// Selects the location and calls its handler; `None` closes the connection without a response.
-async fn locate_and_answer(
-    connection: &HttpConnection,
-    request: &Request<Incoming>,
-    target: &BStr,
-    number: u64,
-) -> Option<Response<Body>> {
-    let config = connection.service.store.load();
-    let Some(servers) = config.http.as_ref().and_then(|h| h.servers_at(&connection.listen)) else {
-        return Some(plain(StatusCode::NOT_FOUND));
+impl AfterTimes {
+    const NONE: AfterTimes = AfterTimes {
+        keepalive: Duration::ZERO,
+        lingering_time: Duration::ZERO,
+        lingering_timeout: Duration::ZERO,
     };
-    let Ok((server, named)) = servers.search(&exchange::host_of(request)) else {
-        log::undecided(connection.id, "the host", &connection.peer);
-        return Some(head::refused(StatusCode::INTERNAL_SERVER_ERROR));
-    };
-    let server = server.clone();
-    drop(config);
-    let Some(path) = files::normalize(request.uri().path().as_bytes()) else {
-        return Some(plain(StatusCode::BAD_REQUEST));
-    };
-    let mut exchange = Exchange::new(connection, request, target, &server, &path);
-    if let Some(found) = named {
-        exchange.assigned.matched(found);
+
+    fn of(exchange: &Exchange<'_>) -> Self {
+        let core = exchange.core();
+        AfterTimes {
+            keepalive: exchange.conf().keepalive_timeout.timeout.duration(),
+            lingering_time: core.lingering_time.duration(),
+            lingering_timeout: core.lingering_timeout.duration(),
+        }
     }
-    let mut response = exchange.pass().await?;
-    let index;
-    if response.extensions().get::<IsIndex>().is_some() {
-        // As in nginx, the access rules of the file itself apply too.
-        index = [&path[..], INDEX.as_bytes()].concat();
-        exchange = exchange.redirected(&index);
-        response = exchange.pass().await?;
+}
+
+impl Exchange<'_> {
+    /// Applies the location's limits of kept connections, and `tcp_nodelay`.
+    pub(super) fn adopt_keepalive(&mut self) {
+        if !self.keeps_alive {
+            return;
+        }
+        let conf: &Conf = self.location.get();
+        let disabled = self.core().keepalive_disable.0.unwrap_or(KeepaliveDisable::NONE);
+        let agent = self.header("user-agent");
+        let is_old_msie = disabled.contains(KeepaliveDisable::MSIE6)
+            && *self.request.method() == Method::POST
+            && is_msie_up_to_6(agent);
+        let is_safari = disabled.contains(KeepaliveDisable::SAFARI)
+            && agent.contains_str("Safari/")
+            && !agent.contains_str("Chrome")
+            && agent.contains_str("Mac OS X");
+        if conf.keepalive_timeout.timeout.0 == 0
+            || self.connection.requests >= conf.keepalive_requests
+            || is_old_msie
+            || is_safari
+        {
+            self.keeps_alive = false;
+        }
     }
-    let conf = exchange.conf();
-    connection.adopt(conf);
-    exchange.filter(&mut response);
-    if number >= conf.keepalive_requests || conf.keepalive_timeout.timeout.0 == 0 {
-        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+
+    /// Sends `100 Continue` if the client waits for it.
+    pub(super) async fn ask_for_body(&mut self) {
+        let asked = std::mem::replace(&mut self.is_continued, true);
+        let waits = !asked
+            && self.request.version() >= Version::HTTP_11
+            && self.has_body()
+            && self.header("expect").eq_ignore_ascii_case(b"100-continue");
+        if waits {
+            // A failure shows when the response is written.
+            let _ = self.connection.socket.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await;
+        }
     }
-    Some(response)
+
+    /// Writes the access log.
+    pub(super) fn log(&self) {
+        self.service().logs.iter().for_each(|log| log.log(self));
+    }
+}
+
+/// Whether the client asks to keep the connection, by version and `Connection`.
+fn wants_keepalive(request: &Request) -> bool {
+    let connection = request.header("connection").map(|value| value.to_ascii_lowercase()).unwrap_or_default();
+    if connection.contains_str("close") {
+        return false;
+    }
+    connection.contains_str("keep-alive") || request.version() >= Version::HTTP_11
+}
+
+/// Whether the client is MSIE 6 or older.
+fn is_msie_up_to_6(agent: &[u8]) -> bool {
+    let Some(at) = agent.find(b"MSIE ") else { return false };
+    agent.find(b"Opera").is_none() && matches!(agent.get(at + 5..at + 7), Some([b'1'..=b'6', b'.']))
 }

@@ -1,23 +1,22 @@
 //! CORS headers, which PingOS adds to every live response for players in browsers.
 
-use http::header::{HeaderMap, HeaderName, HeaderValue};
-
 use super::exchange::Exchange;
+use super::headers::Headers;
 
 const CORS: [(&str, &str); 5] = [
-    ("access-control-allow-origin", "*"),
-    ("access-control-allow-credentials", "true"),
-    ("access-control-allow-methods", "*"),
-    ("access-control-allow-headers", "Content-Type,Access-Token"),
-    ("access-control-expose-headers", "*"),
+    ("Access-Control-Allow-Origin", "*"),
+    ("Access-Control-Allow-Credentials", "true"),
+    ("Access-Control-Allow-Methods", "*"),
+    ("Access-Control-Allow-Headers", "Content-Type,Access-Token"),
+    ("Access-Control-Expose-Headers", "*"),
 ];
 
 /// Adds the headers that `add_header` does not set: browsers refuse duplicates.
-pub fn add(exchange: &Exchange<'_>, headers: &mut HeaderMap) {
+pub fn add(exchange: &Exchange<'_>, headers: &mut Headers) {
     for (name, value) in CORS {
         let own = &exchange.conf().add_header;
         if !own.iter().any(|header| header.name.eq_ignore_ascii_case(name.as_bytes())) {
-            headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+            headers.append(name, value);
         }
     }
 }

@@ -11,8 +11,8 @@ use crate::syntax::Problem;
 pub enum Directory {
     /// Absolute path.
     Fixed(PathBuf),
-    /// Path with variables.
-    Variable(Template),
+    /// Path with variables; a relative value is below the prefix.
+    Variable(Template, PathBuf),
 }
 
 impl Value for Directory {
@@ -22,11 +22,15 @@ impl Value for Directory {
 
     fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<Directory, Problem> {
         let word = args.first();
-        if !word.bytes.contains(&b'$') {
-            return Ok(Directory::Fixed(evaluation.under_prefix(&word.bytes)));
+        let text = match &args.name.bytes[..] {
+            // As in nginx, the slash at the end of a root is not part of paths.
+            b"root" if word.bytes.len() > 1 => word.bytes.strip_suffix(b"/").unwrap_or(&word.bytes),
+            _ => &word.bytes,
+        };
+        let prefix = evaluation.under_prefix(b"");
+        if !text.contains(&b'$') {
+            return Ok(Directory::Fixed(evaluation.under_prefix(text)));
         }
-        let text = "variables in a path have no effect yet, nothing is served";
-        evaluation.report(Problem::warning(text).at(word.span));
-        Template::compile(word, &word.bytes, evaluation).map(Directory::Variable)
+        Template::compile(word, text, evaluation).map(|template| Directory::Variable(template, prefix))
     }
 }

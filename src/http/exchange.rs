@@ -2,30 +2,32 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, LazyLock};
-use std::time::{Duration, Instant};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, LazyLock, OnceLock};
+use std::time::{Instant, SystemTime};
 
-use bstr::BStr;
-use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
-use http::{HeaderMap, Method, Request, Response, Version};
-use hyper::body::Incoming;
+use bstr::{BStr, BString, ByteSlice};
+use http::{Method, StatusCode, Version};
 use parking_lot::Mutex;
 
 use super::assigned::AssignedValues;
 use super::conf::Conf;
-use super::head;
-use super::heads::HeadTracker;
-use super::io::LiveTakeover;
-use super::reply::Body;
+use super::core::conf::Current as Core;
+use super::header::AddHeader;
+use super::headers::Headers;
+use super::input::Input;
+use super::request::{BodyFraming, Request};
+use super::response::{Body, Response, Surrounding};
 use super::routes::Location;
 use super::types::ContentTypes;
 use crate::config::model::HttpServer;
 use crate::config::store::Store;
 use crate::directive::{ListenAddr, Slot, Undecided};
 use crate::limits;
+use crate::log::{ConnectionLog, ErrorLog};
 use crate::media::session::Sessions;
 use crate::media::trails::Trails;
+use crate::media::workers::Worker;
 use crate::net::socket::{Peer, Socket};
 use crate::task::lifetime::Lifetime;
 
@@ -39,25 +41,41 @@ pub struct HttpService {
     pub trails: Arc<Trails>,
     /// Shutdown of the process.
     pub lifetime: Lifetime,
-    /// Checks before the handlers, in this order.
-    pub phases: Vec<Box<dyn PhaseCheck>>,
+    /// Checks of the phases before the content, in this order.
+    pub phases: PhaseChecks,
     /// Handlers; the first that takes a location answers.
     pub handlers: Vec<Box<dyn Handler>>,
     /// Response filters, in this order.
     pub filters: Vec<Box<dyn ResponseFilter>>,
     /// Variables of modules.
-    pub variables: Vec<Box<dyn RequestVariable>>,
+    pub variables: Vec<Box<dyn RequestVariables>>,
+    /// Logs of requests.
+    pub logs: Vec<Box<dyn RequestLog>>,
+    /// The error log, which servers and locations may replace.
+    pub error_log: ErrorLog,
 }
 
-impl HttpService {
-    /// The module's variable with this name.
-    pub(super) fn variable(&self, name: &str) -> Option<&dyn RequestVariable> {
-        self.variables.iter().find(|variable| variable.name() == name).map(|variable| &**variable)
-    }
+/// nginx's phases in which modules take part, in their order.
+#[derive(Default)]
+pub struct PhaseChecks {
+    /// Once per request, before anything else.
+    pub post_read: Vec<Box<dyn PhaseCheck>>,
+    /// Before the location is selected.
+    pub server_rewrite: Vec<Box<dyn PhaseCheck>>,
+    /// After the location is selected.
+    pub rewrite: Vec<Box<dyn PhaseCheck>>,
+    /// Before access is checked.
+    pub pre_access: Vec<Box<dyn PhaseCheck>>,
+    /// Access; `satisfy` combines the results.
+    pub access: Vec<Box<dyn PhaseCheck>>,
+    /// Before the content.
+    pub pre_content: Vec<Box<dyn PhaseCheck>>,
+    /// The content of locations without a [`Handler`].
+    pub content: Vec<Box<dyn PhaseCheck>>,
 }
 
 /// A future response.
-pub type Answer<'a> = Pin<Box<dyn Future<Output = Response<Body>> + Send + 'a>>;
+pub type Answer<'a> = Pin<Box<dyn Future<Output = Response> + Send + 'a>>;
 
 /// Methods that a handler supports; others are answered for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,7 +89,7 @@ pub enum Methods {
 }
 
 /// Answers requests of the locations in which a directive of its module is set. The first handler that takes a request
-/// answers; without one, files are served.
+/// answers; without one, the checks of the content phase do.
 pub trait Handler: Send + Sync {
     /// The methods that reach it.
     fn methods(&self) -> Methods;
@@ -80,45 +98,95 @@ pub trait Handler: Send + Sync {
     fn answer<'a>(&'a self, exchange: &'a Exchange<'a>) -> Option<Answer<'a>>;
 }
 
-/// Result of a phase.
+/// Result of a check.
+#[derive(Debug)]
 pub enum Decision {
-    /// The next phase follows.
+    /// The next check follows.
     Next,
-    /// The response; `None` closes the connection without one.
-    Done(Option<Response<Body>>),
+    /// Access is granted; with `satisfy any`, no other check of access follows.
+    Allow,
+    /// The response.
+    Done(Box<Response>),
+    /// An internal redirect to a path, with a query string.
+    Redirect {
+        /// Decoded path.
+        path: BString,
+        /// Query string without question mark.
+        query: BString,
+    },
+    /// An internal redirect to the location `@name`.
+    Named(BString),
+    /// The connection is closed without a response; the status is that of the access log.
+    Close(u16),
 }
 
-/// Runs before the handler, in nginx's rewrite phases.
-pub trait PhaseCheck: Send + Sync {
-    /// Runs before the location is selected.
-    fn server_rewrite(&self, exchange: &mut Exchange<'_>) -> Decision;
+impl Decision {
+    /// The page of a status.
+    pub fn page(status: StatusCode) -> Self {
+        Decision::Done(Box::new(Response::page(status)))
+    }
+}
 
-    /// Runs after the location is selected and before access rules.
-    fn rewrite(&self, exchange: &mut Exchange<'_>) -> Decision;
+/// A decision, now or later.
+pub enum Check<'a> {
+    /// The decision.
+    Now(Decision),
+    /// A decision that takes time.
+    Later(Pin<Box<dyn Future<Output = Decision> + Send + 'a>>),
+}
+
+/// Takes part in a phase.
+pub trait PhaseCheck: Send + Sync {
+    /// Decides about a request.
+    fn check<'a, 'r>(&'a self, exchange: &'a mut Exchange<'r>) -> Check<'a>
+    where
+        'r: 'a;
 }
 
 /// Changes the head or the body of responses.
 pub trait ResponseFilter: Send + Sync {
-    /// Changes a response.
-    fn filter(&self, exchange: &Exchange<'_>, response: &mut Response<Body>);
+    /// Changes [`Exchange::response`].
+    fn filter(&self, exchange: &mut Exchange<'_>);
 }
 
-/// A variable with a value of its module.
-pub trait RequestVariable: Send + Sync {
-    /// Name of the variable.
-    fn name(&self) -> &'static str;
-
-    /// Appends the value.
+/// Variables with values of a module.
+pub trait RequestVariables: Send + Sync {
+    /// Appends the value of a variable, whose name is in lower case. `None` if it is not the module's.
     ///
     /// # Errors
     ///
     /// [`Undecided`], if a regular expression is.
-    fn value(&self, exchange: &Exchange<'_>, out: &mut Vec<u8>) -> Result<(), Undecided>;
+    fn value(
+        &self,
+        exchange: &Exchange<'_>,
+        name: &BStr,
+        out: &mut Vec<u8>,
+    ) -> Result<Option<Lookup>, Undecided>;
+}
+
+/// Result of looking up a variable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lookup {
+    /// It has no value.
+    Missing,
+    /// It has a value, which stays for the request.
+    Found,
+    /// It has a value, which may be another at the next use.
+    Changing,
+    /// It has no value now, but may have one at the next use.
+    Absent,
+}
+
+/// Writes log lines about requests.
+pub trait RequestLog: Send + Sync {
+    /// Logs a request after its response.
+    fn log(&self, exchange: &Exchange<'_>);
 }
 
 /// Data shared by all requests of a connection.
 pub(super) struct HttpConnection {
     pub(super) service: Arc<HttpService>,
+    pub(super) worker: Worker,
     pub(super) listen: ListenAddr,
     pub(super) id: u64,
     pub(super) peer: Peer,
@@ -126,106 +194,140 @@ pub(super) struct HttpConnection {
     pub(super) scheme: &'static str,
     pub(super) started: Instant,
     pub(super) socket: Arc<Socket>,
-    pub(super) takeover: Arc<LiveTakeover>,
-    pub(super) heads: Arc<HeadTracker>,
-    pub(super) usage: Mutex<ConnectionUsage>,
-}
-
-/// Use of a connection.
-pub(super) struct ConnectionUsage {
+    pub(super) input: Mutex<Input>,
+    /// Requests so far, with the present one.
     pub(super) requests: u64,
-    /// Whether a request is in progress.
-    pub(super) in_flight: bool,
-    /// Time of the last change of `in_flight`.
-    pub(super) since: Instant,
-    /// Idle timeout.
-    pub(super) idle: Duration,
-    pub(super) nodelay: bool,
+    /// The error log of the location selected last.
+    pub(super) error_log: Mutex<ConnectionLog>,
 }
 
-impl HttpConnection {
-    /// Records the start of a request. Returns its number on the connection, from 1.
-    pub(super) fn begin(&self) -> u64 {
-        let mut used = self.usage.lock();
-        used.requests += 1;
-        (used.in_flight, used.since) = (true, Instant::now());
-        used.requests
-    }
-
-    /// Applies the connection settings of a request's location.
-    pub(super) fn adopt(&self, conf: &Conf) {
-        self.takeover.set_send_timeout(conf.send_timeout);
-        let mut used = self.usage.lock();
-        used.idle = conf.keepalive_timeout.timeout.duration();
-        if std::mem::replace(&mut used.nodelay, conf.tcp_nodelay) != conf.tcp_nodelay {
-            self.socket.set_nodelay(conf.tcp_nodelay);
-        }
-    }
-
-    pub(super) fn end(&self) {
-        let mut used = self.usage.lock();
-        used.in_flight = false;
-        used.since = Instant::now();
-    }
-
-    /// Whether a request was received. A client accepted just before the server drains still gets a response.
-    pub(super) fn is_used(&self) -> bool {
-        self.usage.lock().requests > 0
-    }
-
-    /// Time of the next check whether the connection is idle for too long; `None` if it is.
-    pub(super) fn idle_until(&self) -> Option<Instant> {
-        let used = self.usage.lock();
-        let now = Instant::now();
-        // A request may take any time; the idle timeout starts at its end. Without keep-alive the response closes the
-        // connection.
-        if used.in_flight || used.idle.is_zero() {
-            return Some(now + limits::HTTP_IDLE_LOOK);
-        }
-        let since = self.takeover.written().map_or(used.since, |written| written.max(used.since));
-        let due = since.checked_add(used.idle).unwrap_or(now + limits::HTTP_IDLE_LOOK);
-        (due > now).then_some(due)
-    }
+/// What was sent of a response.
+#[derive(Debug, Default)]
+pub(super) struct Sent {
+    /// Status that the client saw; 0 before the head is sent.
+    pub(super) status: u16,
+    /// Bytes of head and body.
+    pub(super) bytes: u64,
+    /// Bytes of the body.
+    pub(super) body_bytes: u64,
+    /// Length of the body, if it was known before.
+    pub(super) length: Option<u64>,
+    /// Whether the response was sent completely.
+    pub(super) is_complete: bool,
+    /// Whether it was sent in chunks.
+    pub(super) is_chunked: bool,
 }
 
 /// A request being processed.
 pub struct Exchange<'a> {
     pub(super) connection: &'a HttpConnection,
     /// The request; its body is not read yet.
-    pub request: &'a Request<Incoming>,
-    /// Request target as sent, without scheme and host.
-    pub target: &'a BStr,
+    pub request: &'a Request,
     /// The virtual server.
-    pub server: &'a HttpServer,
+    pub server: Arc<HttpServer>,
     /// The location, or the block that applies instead of it.
-    pub location: &'a Location,
-    /// Percent-decoded path without `//`, `.` and `..`.
-    pub path: &'a [u8],
+    pub location: Arc<Location>,
+    /// Decoded and normalized path (`$uri`).
+    pub path: BString,
+    /// Query string without question mark (`$args`).
+    pub query: BString,
     /// Values assigned by statements and regular expressions.
     pub assigned: AssignedValues,
+    /// Whether the path was changed, so that the location is selected again.
+    pub is_path_changed: bool,
+    /// The client, where `realip` has replaced it.
+    pub client: Option<Peer>,
+    /// What modules keep for this request.
+    pub kept: http::Extensions,
+    /// The response, once there is one. Filters change it; its body is gone when it was sent.
+    pub response: Response,
+    /// Whether a regular expression exceeded its bounds while a variable was looked up.
+    pub(super) is_undecided: AtomicBool,
+    /// `$request_id`
+    pub(super) random_id: OnceLock<String>,
+    /// Whether the request was received together with the one before it.
+    pub(super) is_pipelined: bool,
+    /// What is put around the body of the response.
+    pub surroundings: Vec<Surrounding>,
+    /// Method that replaces the request's (`error_page`, subrequests).
+    pub(super) method: Option<Method>,
     /// Whether the path is the result of an internal redirect, so that `internal` locations are accessible.
     pub(super) is_internal: bool,
+    /// Number of requests that this one is a subrequest of.
+    pub(super) depth: u32,
+    /// Headers and target of the response that `error_page` replaces.
+    pub(super) carried: Option<(Headers, Option<BString>)>,
+    /// Path changes that are still allowed.
+    pub(super) changes_left: u32,
+    /// Status that replaces the response's own (`error_page`).
+    pub(super) error_status: Option<StatusCode>,
+    /// Whether an `error_page` was applied that excludes others.
+    pub(super) has_error_page: bool,
+    /// Whether the body was refused as too large.
+    pub(super) is_body_refused: bool,
+    /// Whether the target was not understood.
+    pub(super) is_target_invalid: bool,
+    /// Whether `response` has its status already.
+    pub(super) has_status: bool,
+    /// Whether the response is final.
+    pub(super) is_answered: bool,
+    /// Whether the client need not be asked for its body any more.
+    pub(super) is_continued: bool,
+    /// Whether the connection stays open.
+    pub(super) keeps_alive: bool,
+    pub(super) started: Instant,
+    pub(super) received: SystemTime,
+    pub(super) sent: Sent,
 }
 
 impl<'a> Exchange<'a> {
     /// A request received from a client.
     pub(super) fn new(
         connection: &'a HttpConnection,
-        request: &'a Request<Incoming>,
-        target: &'a BStr,
-        server: &'a HttpServer,
-        path: &'a [u8],
+        request: &'a Request,
+        server: Arc<HttpServer>,
+        path: BString,
+        started: Instant,
     ) -> Self {
-        let (location, assigned) = (&*server.routes().fallback, AssignedValues::default());
-        Exchange { connection, request, target, server, location, path, assigned, is_internal: false }
+        let location = server.routes().fallback.clone();
+        Exchange {
+            connection,
+            request,
+            location,
+            server,
+            path,
+            query: request.query_without_fragment().to_owned(),
+            assigned: AssignedValues::default(),
+            is_path_changed: false,
+            client: None,
+            kept: http::Extensions::new(),
+            response: Response::new(StatusCode::OK, Body::default()),
+            is_undecided: AtomicBool::new(false),
+            random_id: OnceLock::new(),
+            is_pipelined: false,
+            surroundings: Vec::new(),
+            method: None,
+            is_internal: false,
+            depth: 0,
+            carried: None,
+            changes_left: limits::HTTP_PATH_CHANGES,
+            error_status: None,
+            has_error_page: false,
+            is_body_refused: false,
+            is_target_invalid: false,
+            has_status: false,
+            is_answered: false,
+            is_continued: false,
+            keeps_alive: false,
+            started,
+            received: SystemTime::now(),
+            sent: Sent::default(),
+        }
     }
 
-    /// An internal redirect: the same request with another path.
-    pub(super) fn redirected<'b>(self, path: &'b [u8]) -> Exchange<'b>
-    where
-        'a: 'b,
-    {
-        Exchange { location: &self.server.routes().fallback, path, is_internal: true, ..self }
+    /// Lets the lines about the connection go to the `error_log` of the location.
+    pub(super) fn adopt_error_log(&self) {
+        self.connection.error_log.lock().select(&self.core().error_log);
     }
 
     pub(super) fn service(&self) -> &'a HttpService {
@@ -237,8 +339,13 @@ impl<'a> Exchange<'a> {
         self.connection.id
     }
 
-    /// The client.
-    pub fn peer(&self) -> &'a Peer {
+    /// The client: the peer, or what `realip` replaced it with.
+    pub fn peer(&self) -> &Peer {
+        self.client.as_ref().unwrap_or(&self.connection.peer)
+    }
+
+    /// The other end of the connection.
+    pub fn connected_peer(&self) -> &'a Peer {
         &self.connection.peer
     }
 
@@ -248,45 +355,33 @@ impl<'a> Exchange<'a> {
     }
 
     /// The location's values of the HTTP core.
-    pub(super) fn conf(&self) -> &'a Conf {
+    pub(super) fn conf(&self) -> &Conf {
+        self.location.get()
+    }
+
+    /// The location's values of the other directives of the HTTP core.
+    pub(super) fn core(&self) -> &Core {
         self.location.get()
     }
 
     /// The values that select the location's handler.
-    pub fn chosen_by<T: Slot>(&self) -> &'a T {
+    pub fn chosen_by<T: Slot>(&self) -> &T {
         self.location.choosing.get()
     }
 
-    /// Makes a path an absolute URL, as nginx's `absolute_redirect on` does.
-    pub fn absolute(&self, target: &[u8]) -> Vec<u8> {
-        if !target.starts_with(b"/") {
-            return target.to_vec();
-        }
-        let authority = match self.request.headers().get(http::header::HOST) {
-            Some(host) => host.as_bytes().to_vec(),
-            None => self.connection.peer.local_addr.clone().into_bytes(),
-        };
-        [self.connection.scheme.as_bytes(), b"://", &authority[..], target].concat()
+    /// Method; GET after `error_page`, unless it is HEAD.
+    pub fn method(&self) -> &Method {
+        self.method.as_ref().unwrap_or(self.request.method())
     }
 
-    /// Sets Content-Type by the path's extension.
-    pub fn set_type(&self, headers: &mut HeaderMap, path: &[u8]) {
-        if let Ok(value) = HeaderValue::from_bytes(content_type(self.conf(), path)) {
-            headers.insert(CONTENT_TYPE, value);
-        }
+    /// Value of a request header; empty if missing.
+    pub fn header(&self, name: impl AsRef<[u8]>) -> &[u8] {
+        self.request.header(name).map_or(b"", |value| value.as_bytes())
     }
 
     /// Query string without question mark.
     pub fn query(&self) -> &[u8] {
-        match self.assigned.query() {
-            Some(args) => args,
-            None => self.request.uri().query().unwrap_or("").as_bytes(),
-        }
-    }
-
-    /// Value of a request header; empty if missing.
-    pub fn header(&self, name: HeaderName) -> &[u8] {
-        self.request.headers().get(name).map_or(b"", HeaderValue::as_bytes)
+        &self.query
     }
 
     /// Whether it is a HEAD request.
@@ -294,25 +389,93 @@ impl<'a> Exchange<'a> {
         self.request.method() == Method::HEAD
     }
 
+    /// Whether it is a subrequest.
+    pub fn is_subrequest(&self) -> bool {
+        self.depth > 0
+    }
+
+    /// Whether the request has a body.
+    pub fn has_body(&self) -> bool {
+        self.request.body() != BodyFraming::None
+    }
+
     /// Whether the response may use HTTP/1.1 chunks.
     pub(super) fn speaks_chunks(&self) -> bool {
-        self.request.version() == Version::HTTP_11 && self.conf().chunked
+        self.request.version() >= Version::HTTP_11 && self.conf().chunked
     }
-}
 
-/// Content type: `types` by the path's extension, otherwise `default_type`.
-fn content_type<'a>(conf: &'a Conf, path: &[u8]) -> &'a [u8] {
-    static USUAL: LazyLock<ContentTypes> = LazyLock::new(ContentTypes::default);
-    let types = conf.types.as_ref().unwrap_or(&USUAL);
-    types.of_path(path).map_or(conf.default_type.0.as_slice(), |found| found)
-}
+    /// Content type: `types` by the path's extension, otherwise `default_type`.
+    pub fn type_of_path(&self) -> BString {
+        static USUAL: LazyLock<ContentTypes> = LazyLock::new(ContentTypes::default);
+        let conf = self.conf();
+        let types = conf.types.as_ref().unwrap_or(&USUAL);
+        types.of_path(&self.path).map_or_else(|| conf.default_type.0.clone(), |found| found.to_owned())
+    }
 
-/// Requested host: of an absolute request target, otherwise of the `Host` header; in lower case, without port and final
-/// dot.
-pub(super) fn host_of(request: &Request<Incoming>) -> Bytes {
-    let authority = match request.uri().authority() {
-        Some(authority) => authority.as_str().as_bytes(),
-        None => request.headers().get(http::header::HOST).map_or(&b""[..], HeaderValue::as_bytes),
-    };
-    Bytes::from(head::host_name(authority).to_ascii_lowercase())
+    /// Makes a path an absolute URL, as `absolute_redirect`, `server_name_in_redirect` and `port_in_redirect` say.
+    pub(super) fn absolute(&self, target: &[u8]) -> Vec<u8> {
+        if !target.starts_with(b"/") || !self.core().absolute_redirect {
+            return target.to_vec();
+        }
+        let peer = &self.connection.peer;
+        let host = match self.request.host() {
+            _ if self.core().server_name_in_redirect => self.server_name(),
+            host if host.is_empty() => peer.local_addr.as_bytes().to_vec(),
+            host => host.to_vec(),
+        };
+        let usual = if self.connection.socket.is_tls() { 443 } else { 80 };
+        let port = match peer.local_port {
+            port if self.core().port_in_redirect && port != usual && port != 0 => format!(":{port}"),
+            _ => String::new(),
+        };
+        [self.connection.scheme.as_bytes(), b"://", &host, port.as_bytes(), target].concat()
+    }
+
+    /// First name of the server, as written.
+    pub(super) fn server_name(&self) -> Vec<u8> {
+        self.server.names.first().map(|name| name.spelled().to_vec()).unwrap_or_default()
+    }
+
+    /// Records that a statement has replaced the path; `again` selects the location anew.
+    pub fn rewritten(&mut self, again: bool) {
+        (self.is_internal, self.is_path_changed) = (true, again);
+    }
+
+    /// Adds the headers of `add_header` lines to the response.
+    pub fn add_headers(&mut self) {
+        let status = self.response.status.as_u16();
+        let location = self.location.clone();
+        let conf: &Conf = location.get();
+        for AddHeader { name, value, .. } in conf.add_header.iter().filter(|header| header.applies_to(status))
+        {
+            let text = self.expand(value);
+            let response = &mut self.response;
+            // As in nginx, a response has one of each of these: the line replaces it, an empty value removes it.
+            if name.eq_ignore_ascii_case(b"Last-Modified") {
+                response.last_modified = None;
+            }
+            if name.eq_ignore_ascii_case(b"ETag") {
+                response.headers.remove(b"ETag");
+            }
+            if !text.is_empty() {
+                response.headers.append(name.to_vec(), text);
+            }
+        }
+    }
+
+    /// Sets the status before the response is made, so that variables have it.
+    pub fn set_status(&mut self, status: StatusCode) {
+        (self.response.status, self.has_status) = (status, true);
+    }
+
+    /// Whether a subrequest closed its connection, with this status for the log.
+    pub fn closed_with(&self) -> Option<u16> {
+        (self.sent.status > 0 && !self.has_status).then_some(self.sent.status)
+    }
+
+    /// Counts a change of the path; `false` if there were too many.
+    pub(super) fn count_change(&mut self) -> bool {
+        self.changes_left -= 1;
+        self.changes_left > 0
+    }
 }

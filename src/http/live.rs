@@ -1,20 +1,19 @@
 //! Live streams as endless files, in any container.
 
+use std::io;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use bstr::{BString, ByteSlice};
-use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue};
-use http::{Response, StatusCode, Version};
-use http_body_util::BodyExt;
+use http::StatusCode;
 
 use super::arrival::Arrival;
 use super::cors;
 use super::exchange::Exchange;
 use super::live_format::{LiveFormat, Sending};
 use super::origin::{IdentityOverrides, PathParts, RequestedStream};
-use super::player::{HttpPlayer, SilentBody};
-use super::reply::{Body, full, plain};
+use super::player::HttpPlayer;
+use super::response::{Body, BodySource, Piece, Response};
 use crate::directive::ListenAddr;
 use crate::media::admission::{Admission, AdmissionRefusal, AdmittedSession};
 use crate::media::live;
@@ -32,36 +31,32 @@ pub struct LiveLocation<'a> {
 }
 
 /// Responds with a live stream once there is media, or earlier with `http_early_head`.
-pub async fn answer(
-    exchange: &Exchange<'_>,
-    live: LiveLocation<'_>,
-    admission: &Arc<Admission>,
-) -> Response<Body> {
-    let Some(place) = PathParts::of(exchange) else { return plain(StatusCode::BAD_REQUEST) };
+pub async fn answer(exchange: &Exchange<'_>, live: LiveLocation<'_>, admission: &Arc<Admission>) -> Response {
+    let Some(place) = PathParts::of(exchange) else { return Response::page(StatusCode::BAD_REQUEST) };
     let name = &place.last[..place.last.find(live.format.suffix()).unwrap_or(place.last.len())];
     if name.is_empty() {
-        return plain(StatusCode::BAD_REQUEST);
+        return Response::page(StatusCode::BAD_REQUEST);
     }
     let Some(origin) = RequestedStream::choose(exchange, live.addr, live.app, &place, name) else {
-        return plain(StatusCode::NOT_FOUND);
+        return Response::page(StatusCode::NOT_FOUND);
     };
     let connection = exchange.connection;
     let protocol = live.format.protocol();
     let session = Arc::new(origin.session(exchange, connection.id, protocol, &IdentityOverrides::default()));
     if admission.is_loop(&session.identity, session.role) {
         log::relay_loop(session.id, &session.identity);
-        return plain(StatusCode::LOOP_DETECTED);
+        return Response::page(StatusCode::LOOP_DETECTED);
     }
     log::stream_requested(&session);
     let view = origin.view;
     let mut entered = AdmittedSession::enter(admission, &view, &session);
     if let Err(AdmissionRefusal(reason)) = entered.admit().await {
         session.set_reason(reason);
-        return plain(StatusCode::FORBIDDEN);
+        return Response::page(StatusCode::FORBIDDEN);
     }
     if !view.held().get::<live::conf::Conf>().live {
         log::not_live(&session);
-        return plain(StatusCode::NOT_FOUND);
+        return Response::page(StatusCode::NOT_FOUND);
     }
     let chunked = exchange.speaks_chunks();
     let Sending { settings, feed } = live.format.sending(&view, &entered, chunked);
@@ -80,34 +75,33 @@ pub async fn answer(
     if let Err(reason) = waited {
         session.set_reason(reason);
         log::no_stream(&session);
-        return plain(StatusCode::NOT_FOUND);
+        return Response::page(StatusCode::NOT_FOUND);
     }
     if exchange.is_head() {
-        return head(exchange, &*live.format, chunked, full(Bytes::new()));
+        return head(exchange, &*live.format, Body::Source(Box::new(Endless)));
     }
     let player = HttpPlayer { view, entered, stream, arrival, settings, format: live.format, _feed: feed };
-    let response = head(exchange, &*player.format, chunked, SilentBody.boxed_unsync());
-    exchange.take_over(player);
-    response
+    let format = player.format.clone();
+    head(exchange, &*format, Body::Live(Box::new(player)))
 }
 
-impl Exchange<'_> {
-    /// Passes the socket to a player once the response head is sent.
-    fn take_over(&self, player: HttpPlayer) {
-        self.connection.takeover.arm(player);
+/// The body of a live response to HEAD, which is never sent.
+struct Endless;
+
+impl BodySource for Endless {
+    fn poll_piece(&mut self, _: &mut Context<'_>) -> Poll<Option<io::Result<Piece>>> {
+        Poll::Ready(None)
+    }
+
+    fn length(&self) -> Option<u64> {
+        None
     }
 }
 
-fn head(exchange: &Exchange<'_>, format: &dyn LiveFormat, chunked: bool, body: Body) -> Response<Body> {
-    let mut response = Response::new(body);
-    if !chunked {
-        // For a response without length and chunks, hyper closes the connection only with HTTP/1.0.
-        *response.version_mut() = Version::HTTP_10;
-    }
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    headers.insert(CONNECTION, HeaderValue::from_static("close"));
-    cors::add(exchange, headers);
+fn head(exchange: &Exchange<'_>, format: &dyn LiveFormat, body: Body) -> Response {
+    let mut response = Response::ok(format.content_type(), body);
+    response.closes = true;
+    response.headers.append("Cache-Control", "no-cache");
+    cors::add(exchange, &mut response.headers);
     response
 }

@@ -1,9 +1,13 @@
-//! Log lines about HTTP requests.
+//! Log lines about HTTP requests, with nginx's texts.
 
 use std::fmt::Display;
 
-use tracing::info;
+use tracing::{error, info, warn};
 
+use super::exchange::Exchange;
+use crate::log::level::LogLevel;
+use crate::log::os_text::os_text;
+use crate::log::shown::Shown;
 use crate::net::socket::Peer;
 
 /// A request refused before a location was selected.
@@ -11,9 +15,14 @@ pub fn refused(conn: u64, status: u16, why: &str, peer: &Peer) {
     info!(target: "notice", conn, "request refused with {status}: {why}, client: {}", peer.addr);
 }
 
+/// Header lines with invalid names were left out.
+pub fn invalid_header(conn: u64, peer: &Peer) {
+    info!(conn, "client sent invalid header line, client: {}", peer.addr);
+}
+
 /// `deny` refused a client.
-pub fn access_denied(conn: u64, peer: &Peer) {
-    info!(target: "notice", conn, "access forbidden by rule, client: {}", peer.addr);
+pub(super) fn access_denied(exchange: &Exchange<'_>) {
+    about(exchange, &"access forbidden by rule");
 }
 
 /// A regular expression exceeded its bounds on a part of a request, which is therefore refused.
@@ -21,7 +30,57 @@ pub fn undecided(conn: u64, what: &str, peer: &Peer) {
     info!(target: "alert", conn, "a regular expression has reached its limit on {what}, client: {}", peer.addr);
 }
 
-/// An HTTP request that could not be parsed.
-pub fn error(conn: u64, error: &dyn Display) {
-    info!(conn, "http: {error}");
+/// An internal redirect to a location that does not exist.
+pub(super) fn no_named_location(exchange: &Exchange<'_>, name: &[u8]) {
+    about(exchange, &format_args!("could not find named location \"{}\"", Shown::new(name)));
+}
+
+/// Too many internal redirects.
+pub(super) fn redirect_cycle(exchange: &Exchange<'_>, doing: &str, target: &[u8]) {
+    let target = Shown::new(target);
+    about(exchange, &format_args!("rewrite or internal redirection cycle while {doing} \"{target}\""));
+}
+
+/// A request body above `client_max_body_size`.
+pub(super) fn body_too_large(exchange: &Exchange<'_>, length: u64) {
+    about(exchange, &format_args!("client intended to send too large body: {length} bytes"));
+}
+
+/// A file that could not be opened.
+pub(super) fn open_failed(exchange: &Exchange<'_>, path: &std::path::Path, failure: &std::io::Error) {
+    let path = Shown::path(path);
+    about(exchange, &format_args!("open() \"{path}\" failed ({})", os_text(failure)));
+}
+
+/// A directory without an index file.
+pub(super) fn index_forbidden(exchange: &Exchange<'_>, path: &[u8]) {
+    about(exchange, &format_args!("directory index of \"{}\" is forbidden", Shown::new(path)));
+}
+
+/// A line of this level about a request, with the request.
+pub fn about_at(level: LogLevel, exchange: &Exchange<'_>, what: &dyn Display) {
+    let conn = exchange.id();
+    let text = text_about(exchange, what);
+    match level {
+        LogLevel::Emerg | LogLevel::Alert => info!(target: "alert", conn, "{text}"),
+        LogLevel::Crit => info!(target: "crit", conn, "{text}"),
+        LogLevel::Error => error!(conn, "{text}"),
+        LogLevel::Warn => warn!(conn, "{text}"),
+        LogLevel::Notice => info!(target: "notice", conn, "{text}"),
+        LogLevel::Info | LogLevel::Debug => info!(conn, "{text}"),
+    }
+}
+
+/// An error about a request, with the request.
+pub fn about(exchange: &Exchange<'_>, what: &dyn Display) {
+    about_at(LogLevel::Error, exchange, what);
+}
+
+fn text_about(exchange: &Exchange<'_>, what: &dyn Display) -> String {
+    let client = &exchange.peer().addr;
+    let server = exchange.server_name();
+    let (server, request) = (Shown::new(&server), Shown::new(exchange.request.text()));
+    let host = exchange.request.header("host").map(|host| format!(", host: \"{}\"", Shown::new(host)));
+    let host = host.unwrap_or_default();
+    format!("{what}, client: {client}, server: {server}, request: \"{request}\"{host}")
 }

@@ -1,4 +1,4 @@
-//! HTTP connections: hyper parses requests and writes responses; the media of a live response is sent by the worker's
+//! HTTP/1 as nginx speaks it: connections, phases, locations, files. The media of a live response is sent by the worker's
 //! delivery loop.
 //!
 //! Modules take part through the traits in [`exchange`].
@@ -7,15 +7,20 @@ mod arrival;
 pub mod assigned;
 pub mod conf;
 mod connection;
+pub mod content_types;
 pub mod core;
 pub mod cors;
+pub mod credentials;
+mod date;
 pub mod directory;
 pub mod exchange;
-mod files;
-mod head;
+pub mod files;
+pub mod forwarded;
 pub mod header;
-mod heads;
-mod io;
+mod header_line;
+pub mod headers;
+mod host;
+mod input;
 pub mod listen;
 pub mod live;
 pub mod live_format;
@@ -26,12 +31,22 @@ mod method;
 pub mod origin;
 mod phases;
 pub mod player;
-pub mod precondition;
+mod precondition;
+mod range;
+mod range_filter;
+mod receive;
 pub mod relation;
-pub mod reply;
+pub mod request;
+mod request_line;
+pub mod response;
 pub mod routes;
+pub mod send;
 pub mod server_conf;
+mod special;
+mod status;
+pub mod subrequest;
 pub mod types;
+pub mod uri;
 pub mod variable;
 mod variables;
 

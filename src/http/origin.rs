@@ -4,7 +4,7 @@ use bstr::{BString, ByteSlice};
 use bytes::Bytes;
 use http::header::{HeaderName, REFERER};
 
-use super::exchange::{Exchange, host_of};
+use super::exchange::Exchange;
 use crate::directive::ListenAddr;
 use crate::hub::registry::StreamKey;
 use crate::media::log;
@@ -50,8 +50,8 @@ pub struct IdentityOverrides<'a> {
 
 impl<'a> PathParts<'a> {
     /// Splits the path after the location; `None` if it ends with the location, so that there is no name.
-    pub fn of(exchange: &Exchange<'a>) -> Option<Self> {
-        let path = exchange.path;
+    pub fn of(exchange: &'a Exchange<'_>) -> Option<Self> {
+        let path: &[u8] = &exchange.path;
         let (before, last) = path.rsplit_once_str("/")?;
         let bare = |path: &'a [u8]| path.trim_end_with(|c| c == '/');
         let is_location = exchange
@@ -79,7 +79,7 @@ impl RequestedStream {
             (Some(app), _) => app.as_slice(),
             (None, _) => place.before.trim_start_with(|c| c == '/'),
         };
-        let (app, host) = (Bytes::copy_from_slice(app), host_of(exchange.request));
+        let (app, host) = (Bytes::copy_from_slice(app), exchange.request.host());
         let connection = exchange.connection;
         let Some(view) = AppView::choose(&exchange.service().store, addr, &host, &app) else {
             log::unknown_application(connection.id, &app, &host);
@@ -109,8 +109,8 @@ impl RequestedStream {
         let tc_url = [connection.scheme.as_bytes(), b"://", &self.host[..], b"/", &self.app[..]].concat();
         let header_value = |name| exchange.header(HeaderName::from_static(name));
         let claim = Claim::new(header_value(trail::HEADER), header_value(trail_proof::HEADER), b"");
-        let target = exchange.request.uri().path_and_query().map_or("", |target| target.as_str());
-        let asked = ProofPurpose { verb: "GET", app: b"", name: target.as_bytes() };
+        let target = exchange.request.target();
+        let asked = ProofPurpose { verb: "GET", app: b"", name: target };
         let identity = Identity {
             domain: self.host.clone(),
             app: self.app.clone(),
@@ -129,7 +129,7 @@ impl RequestedStream {
         };
         let moments = SessionMoments::default();
         mark(&moments.ptime);
-        let peer = connection.peer.clone();
+        let peer = exchange.peer().clone();
         Session::new(id, peer, protocol, Role::Player, identity, connection.started, moments)
     }
 }

@@ -1,126 +1,330 @@
-//! nginx's phases of a request.
+//! nginx's phases of a request, and internal redirects between them.
+
+use std::sync::Arc;
 
 use bstr::ByteSlice;
-use http::header::{CONTENT_LENGTH, ETAG, HeaderName, HeaderValue, LAST_MODIFIED, SERVER};
-use http::{Response, StatusCode};
+use http::StatusCode;
+use http::header::CONTENT_LENGTH;
 
-use super::conf::ServerTokens;
-use super::exchange::{Decision, Exchange, PhaseCheck};
-use super::header::AddHeader;
-use super::reply::{Body, plain};
-use super::routes::Refusal;
-use super::{files, log, method};
+use super::core::conf::Satisfy;
+use super::exchange::{Check, Decision, Exchange, PhaseCheck, PhaseChecks};
+use super::response::Response;
+use super::routes::{Location, Refusal};
+use super::{files, log, method, precondition, range_filter};
+
+/// The phase with which the processing of a request goes on.
+#[derive(Debug)]
+enum Start {
+    /// The first one.
+    PostRead,
+    /// After an internal redirect.
+    ServerRewrite,
+    /// In a named location.
+    Named(Arc<Location>),
+}
+
+/// The checks of a phase.
+type Phase = fn(&PhaseChecks) -> &Vec<Box<dyn PhaseCheck>>;
 
 impl Exchange<'_> {
-    /// Runs nginx's phases: statements of the server, selection of the location, its statements, access rules, handler.
-    /// `None` closes the connection without a response.
-    pub(super) async fn pass(&mut self) -> Option<Response<Body>> {
-        if let Decision::Done(answer) = self.rewrite(|check, exchange| check.server_rewrite(exchange)) {
-            return answer;
-        }
-        let assigned = &mut self.assigned;
-        let routes = self.server.routes();
-        let Ok(location) = routes.find_location(self.path, &mut |found| assigned.matched(found)) else {
-            log::undecided(self.connection.id, "the path", &self.connection.peer);
-            return Some(plain(StatusCode::INTERNAL_SERVER_ERROR));
-        };
-        self.location = location;
-        self.connection.adopt(self.conf());
-        if let Some(status) = self.misfit() {
-            return Some(plain(status));
-        }
-        let method = self.request.method().as_str().as_bytes();
-        match &self.location.limited {
-            Some((methods, limited)) if !methods.iter().any(|known| known == method) => {
-                self.location = limited;
-            }
-            // The server's statements were executed already.
-            _ if std::ptr::eq(self.location, &*routes.fallback) => {}
-            _ => {
-                if let Decision::Done(answer) = self.rewrite(|check, exchange| check.rewrite(exchange)) {
-                    return answer;
-                }
-            }
-        }
-        if self.is_denied() {
-            return Some(plain(StatusCode::FORBIDDEN));
-        }
-        Some(self.dispatch().await)
+    /// Runs all phases and follows internal redirects until there is a response, which then is
+    /// [`Exchange::response`]. `false` closes the connection without one.
+    pub(super) async fn process(&mut self) -> bool {
+        let start = if self.is_subrequest() { Start::ServerRewrite } else { Start::PostRead };
+        let decision = self.run(start).await;
+        self.conclude(decision).await
     }
 
-    /// Runs the modules' checks of one rewrite phase.
-    fn rewrite(&mut self, phase: impl Fn(&dyn PhaseCheck, &mut Self) -> Decision) -> Decision {
-        if matches!(self.location.refusal, Some(Refusal { of_peers: true, .. })) {
-            return Decision::Next;
+    /// Answers with the page of a status, without running the phases first.
+    pub(super) async fn refuse(&mut self, status: StatusCode) -> bool {
+        self.keeps_alive = false;
+        self.conclude(Decision::page(status)).await
+    }
+
+    /// Follows internal redirects from a decision on.
+    async fn conclude(&mut self, mut decision: Decision) -> bool {
+        loop {
+            decision = match decision {
+                Decision::Close(status) => {
+                    self.sent.status = status;
+                    return false;
+                }
+                // As in nginx, this status closes the connection.
+                Decision::Done(response) if response.is_page && response.status == StatusCode::REQUEST_TIMEOUT => {
+                    Decision::Close(408)
+                }
+                Decision::Done(response) => {
+                    let response = match response.is_page {
+                        false => response,
+                        true => match self.special(*response) {
+                            Decision::Done(response) => response,
+                            other => {
+                                decision = other;
+                                continue;
+                            }
+                        },
+                    };
+                    match self.finish(*response) {
+                        None => {
+                            if !self.surroundings.is_empty() {
+                                self.surround().await;
+                            }
+                            return true;
+                        }
+                        Some(page) => Decision::Done(Box::new(page)),
+                    }
+                }
+                Decision::Redirect { path, query } => {
+                    (self.path, self.query) = (path, query);
+                    match self.redirect() {
+                        true => self.run(Start::ServerRewrite).await,
+                        false => self.redirected_too_often("redirecting to", &self.path.clone()),
+                    }
+                }
+                Decision::Named(name) => {
+                    let location = self.server.routes().locations.named(&name).cloned();
+                    match (self.redirect(), location) {
+                        (true, Some(location)) => self.run(Start::Named(location)).await,
+                        (false, _) => self.redirected_too_often("redirecting to", &name),
+                        (true, None) => {
+                            log::no_named_location(self, &name);
+                            Decision::page(StatusCode::INTERNAL_SERVER_ERROR)
+                        }
+                    }
+                }
+                Decision::Next | Decision::Allow => Decision::page(StatusCode::NOT_FOUND),
+            };
         }
-        for check in &self.service().phases {
-            let decision = phase(&**check, self);
-            if let Decision::Done(_) = decision {
+    }
+
+    /// Prepares an internal redirect; `false` if there were too many.
+    fn redirect(&mut self) -> bool {
+        self.location = self.server.routes().fallback.clone();
+        (self.is_internal, self.is_path_changed) = (true, false);
+        self.count_change()
+    }
+
+    fn redirected_too_often(&mut self, doing: &str, target: &[u8]) -> Decision {
+        log::redirect_cycle(self, doing, target);
+        Decision::page(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    async fn run(&mut self, start: Start) -> Decision {
+        let mut named = None;
+        match start {
+            Start::PostRead => {
+                let decision = self.phase(|checks| &checks.post_read).await;
+                if !matches!(decision, Decision::Next) {
+                    return decision;
+                }
+            }
+            Start::ServerRewrite => {}
+            Start::Named(location) => named = Some(location),
+        }
+        if named.is_none() {
+            let decision = self.rewrite(|checks| &checks.server_rewrite).await;
+            if !matches!(decision, Decision::Next) {
+                return decision;
+            }
+            self.is_path_changed = false;
+        }
+        loop {
+            match named.take() {
+                Some(location) => self.location = location,
+                None => {
+                    if let Some(decision) = self.find_location() {
+                        return decision;
+                    }
+                }
+            }
+            self.adopt_error_log();
+            if self.limit_methods() {
+                let decision = self.rewrite(|checks| &checks.rewrite).await;
+                if !matches!(decision, Decision::Next) {
+                    return decision;
+                }
+            }
+            if !std::mem::take(&mut self.is_path_changed) {
+                break;
+            }
+            if !self.count_change() {
+                let path = self.path.clone();
+                return self.redirected_too_often("processing", &path);
+            }
+        }
+        self.adopt_keepalive();
+        let decision = self.phase(|checks| &checks.pre_access).await;
+        if !matches!(decision, Decision::Next) {
+            return decision;
+        }
+        if !self.is_subrequest()
+            && let Some(refusal) = self.access().await
+        {
+            return refusal;
+        }
+        let decision = self.phase(|checks| &checks.pre_content).await;
+        if !matches!(decision, Decision::Next) {
+            return decision;
+        }
+        self.content().await
+    }
+
+    /// Runs the checks of a phase until one decides.
+    async fn phase(&mut self, phase: Phase) -> Decision {
+        for check in phase(&self.service().phases) {
+            let decision = match check.check(self) {
+                Check::Now(decision) => decision,
+                Check::Later(decision) => decision.await,
+            };
+            if !matches!(decision, Decision::Next | Decision::Allow) {
                 return decision;
             }
         }
         Decision::Next
     }
 
-    /// Refusals before the handler: `internal`, `client_max_body_size`.
-    fn misfit(&self) -> Option<StatusCode> {
+    /// Runs the checks of a rewrite phase.
+    async fn rewrite(&mut self, phase: Phase) -> Decision {
+        if matches!(self.location.refusal, Some(Refusal { of_peers: true, .. })) {
+            return Decision::Next;
+        }
+        self.phase(phase).await
+    }
+
+    /// Selects the location of the path.
+    fn find_location(&mut self) -> Option<Decision> {
+        let assigned = &mut self.assigned;
+        let Ok(location) =
+            self.server.routes().find_location(&self.path, &mut |found| assigned.matched(found))
+        else {
+            log::undecided(self.id(), "the path", self.peer());
+            return Some(Decision::page(StatusCode::INTERNAL_SERVER_ERROR));
+        };
+        self.location = location.clone();
         let conf = self.conf();
         if conf.internal.is_some() && !self.is_internal {
-            return Some(StatusCode::NOT_FOUND);
+            return Some(Decision::page(StatusCode::NOT_FOUND));
         }
-        let length = self.header(CONTENT_LENGTH).to_str().ok().and_then(|text| text.parse::<u64>().ok());
         let limit = conf.client_max_body_size.0;
-        (limit > 0 && length.is_some_and(|length| length > limit)).then_some(StatusCode::PAYLOAD_TOO_LARGE)
+        let length = self.header(CONTENT_LENGTH).to_str().ok().and_then(|text| text.parse::<u64>().ok());
+        if !self.is_subrequest()
+            && !self.is_body_refused
+            && limit > 0
+            && length.is_some_and(|length| length > limit)
+        {
+            log::body_too_large(self, length.unwrap_or(0));
+            (self.is_continued, self.is_body_refused) = (true, true);
+            return Some(Decision::page(StatusCode::PAYLOAD_TOO_LARGE));
+        }
+        None
+    }
+
+    /// Applies `limit_except`. Returns whether the statements of the location are executed: those of the server, which
+    /// answers for paths without a location, were executed already.
+    fn limit_methods(&mut self) -> bool {
+        let method = self.method().as_str().as_bytes();
+        let limited = match &self.location.limited {
+            Some((methods, limited)) if !methods.iter().any(|known| known == method) => Some(limited.clone()),
+            _ => None,
+        };
+        match limited {
+            Some(limited) => {
+                self.location = limited;
+                false
+            }
+            None => !Arc::ptr_eq(&self.location, &self.server.routes().fallback),
+        }
+    }
+
+    /// Checks access: `allow` and `deny`, then the modules' checks, combined as `satisfy` says. `None` grants it.
+    async fn access(&mut self) -> Option<Decision> {
+        let any = self.core().satisfy == Satisfy::Any;
+        let mut refusal: Option<Decision> = None;
+        let mut number = 0;
+        loop {
+            let decision = if number == 0 {
+                self.check_addresses()
+            } else {
+                match self.service().phases.access.get(number - 1) {
+                    None => return refusal,
+                    Some(check) => match check.check(self) {
+                        Check::Now(decision) => decision,
+                        Check::Later(decision) => decision.await,
+                    },
+                }
+            };
+            number += 1;
+            match decision {
+                Decision::Next => {}
+                Decision::Allow if any => return None,
+                Decision::Allow => {}
+                refused if any && is_status(&refused, &[StatusCode::FORBIDDEN, StatusCode::UNAUTHORIZED]) => {
+                    let asks =
+                        refusal.as_ref().is_some_and(|before| is_status(before, &[StatusCode::UNAUTHORIZED]));
+                    if !asks {
+                        refusal = Some(refused);
+                    }
+                }
+                refused => return Some(refused),
+            }
+        }
     }
 
     /// Checks `allow` and `deny`.
-    fn is_denied(&self) -> bool {
+    fn check_addresses(&self) -> Decision {
         let mut rules = self.conf().access.iter();
-        let rule = rules.find(|rule| rule.network.contains(self.connection.peer.ip));
-        let denied = rule.is_some_and(|rule| !rule.allow);
-        if denied {
-            log::access_denied(self.connection.id, &self.connection.peer);
+        match rules.find(|rule| rule.network.contains(self.peer().ip)) {
+            None => Decision::Next,
+            Some(rule) if rule.allow => Decision::Allow,
+            Some(_) => {
+                log::access_denied(self);
+                Decision::page(StatusCode::FORBIDDEN)
+            }
         }
-        denied
     }
 
-    async fn dispatch(&self) -> Response<Body> {
+    async fn content(&mut self) -> Decision {
         if self.location.refusal.is_some() {
-            return plain(StatusCode::SERVICE_UNAVAILABLE);
+            return Decision::page(StatusCode::SERVICE_UNAVAILABLE);
         }
         let mut handlers = self.service().handlers.iter();
-        match handlers.find_map(|handler| Some((handler, handler.answer(self)?))) {
-            Some((handler, answer)) => match method::answer(self, handler.methods()) {
+        if let Some((handler, answer)) = handlers.find_map(|handler| Some((handler, handler.answer(self)?))) {
+            let response = match method::answer(self, handler.methods()) {
                 Some(refusal) => refusal,
                 None => answer.await,
-            },
-            None => files::answer(self, self.location.get()).await,
+            };
+            return Decision::Done(Box::new(response));
         }
+        let decision = self.phase(|checks| &checks.content).await;
+        if !matches!(decision, Decision::Next) {
+            return decision;
+        }
+        files::content(self).await
     }
 
-    /// Applies the modules' response filters, `add_header` and the `Server` header to a response.
-    pub(super) fn filter(&self, response: &mut Response<Body>) {
-        self.service().filters.iter().for_each(|filter| filter.filter(self, response));
-        let (status, headers) = (response.status().as_u16(), response.headers_mut());
-        for AddHeader { name, value, .. } in
-            self.conf().add_header.iter().filter(|header| header.applies_to(status))
-        {
-            let Ok(name) = HeaderName::from_bytes(name) else { continue };
-            let text = self.expand(value);
-            // As in nginx, a response has one of each of these: the line replaces it, an empty value removes it.
-            if name == ETAG || name == LAST_MODIFIED {
-                headers.remove(&name);
-            }
-            if !text.is_empty()
-                && let Ok(value) = HeaderValue::from_bytes(&text)
-            {
-                headers.append(name, value);
-            }
+    /// Makes a response the one that is sent, after all filters. Returns a page that replaces it.
+    fn finish(&mut self, response: Response) -> Option<Response> {
+        self.response = response;
+        (self.has_status, self.is_answered) = (true, true);
+        // As in nginx, headers such as WWW-Authenticate stay when `error_page` replaces the response.
+        if let Some((headers, location)) = self.carried.take() {
+            self.response.location = self.response.location.take().or(location);
+            headers
+                .iter()
+                .for_each(|(name, value)| self.response.headers.append(name.to_vec(), value.to_vec()));
         }
-        let server = match self.conf().server_tokens {
-            ServerTokens::Off => "pingosd",
-            ServerTokens::On | ServerTokens::Build => crate::VERSION,
-        };
-        headers.entry(SERVER).or_insert(HeaderValue::from_static(server));
+        if let Some(status) = self.error_status {
+            self.response.status = status;
+        }
+        if let Some(page) = precondition::filter(self) {
+            return Some(page);
+        }
+        let service = self.service();
+        service.filters.iter().for_each(|filter| filter.filter(self));
+        range_filter::filter(self)
     }
+}
+
+fn is_status(decision: &Decision, statuses: &[StatusCode]) -> bool {
+    matches!(decision, Decision::Done(response) if statuses.contains(&response.status))
 }

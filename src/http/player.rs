@@ -1,12 +1,9 @@
 //! Player of a live response after its head: media is sent by the delivery loop.
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::{Context as TaskContext, Poll};
 
 use bytes::Bytes;
-use hyper::body::{Body as HttpBody, Frame};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -26,23 +23,8 @@ use crate::media::view::AppView;
 use crate::media::workers::Worker;
 use crate::net::socket::Socket;
 
-/// Body for hyper that never yields data, since the media does not pass through hyper.
-pub(super) struct SilentBody;
-
-impl HttpBody for SilentBody {
-    type Data = Bytes;
-    type Error = std::io::Error;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        _: &mut TaskContext<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
-        Poll::Pending
-    }
-}
-
 /// A player whose response head was sent.
-pub(super) struct HttpPlayer {
+pub struct HttpPlayer {
     pub(super) view: AppView,
     pub(super) entered: Box<AdmittedSession>,
     /// Stream to send: the session's own, or a repackaged one.
@@ -56,6 +38,11 @@ pub(super) struct HttpPlayer {
 }
 
 impl HttpPlayer {
+    /// The session.
+    pub(super) fn session(&self) -> &Arc<Session> {
+        self.entered.session()
+    }
+
     /// Runs until one side ends the response. As in PingOS, that closes the connection: a chunked body gets no last
     /// chunk, so that a player can distinguish an interrupted stream from a complete file.
     pub(super) async fn run(

@@ -1,70 +1,69 @@
-//! Preconditions of requests for files: `If-Match` and similar headers, evaluated as in nginx.
+//! Preconditions of requests: `If-Modified-Since` and similar headers, evaluated as in nginx.
 
-use std::time::UNIX_EPOCH;
+use bstr::{BStr, ByteSlice};
+use http::StatusCode;
 
-use bstr::ByteSlice;
-use http::header::{
-    HeaderName, HeaderValue, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE,
-};
-use http::{HeaderMap, StatusCode};
+use super::core::conf::IfModifiedSince;
+use super::date::seconds;
+use super::exchange::Exchange;
+use super::response::{Body, Response};
 
-/// Part of a file to be sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum RequestedPart {
-    /// The requested range.
-    Range,
-    /// The whole file, regardless of a requested range.
-    Whole,
-    /// Nothing, because it is unchanged (304).
-    Unchanged,
-    /// Nothing, because the precondition failed (412).
-    Nothing,
+/// Makes a response 304 if the request's preconditions say so. Returns a page where they fail.
+pub(super) fn filter(exchange: &mut Exchange<'_>) -> Option<Response> {
+    let response = &exchange.response;
+    if response.status != StatusCode::OK || exchange.is_subrequest() || response.ignores_preconditions {
+        return None;
+    }
+    let (modified, tag) = (response.last_modified, response.headers.get(b"ETag"));
+    let header = |name: &str| exchange.request.header(name);
+    if header("if-unmodified-since").is_some_and(|limit| is_later(modified, limit))
+        || header("if-match").is_some_and(|tags| !lists(tags, tag, false))
+    {
+        return Some(Response::page(StatusCode::PRECONDITION_FAILED));
+    }
+    let (since, known) = (header("if-modified-since"), header("if-none-match"));
+    if since.is_none() && known.is_none() {
+        return None;
+    }
+    let how = exchange.core().if_modified_since;
+    if since.is_some_and(|since| is_modified(modified, since, how))
+        || known.is_some_and(|tags| !lists(tags, tag, true))
+    {
+        return None;
+    }
+    let response = &mut exchange.response;
+    response.status = StatusCode::NOT_MODIFIED;
+    response.content_type = None;
+    response.charset = None;
+    response.has_ranges = false;
+    response.headers.remove(b"Content-Encoding");
+    response.body = Body::default();
+    response.hides_length = true;
+    None
 }
 
-/// Evaluates a request's preconditions with the file's modification time, in seconds and as a date, and its tag, if
-/// any.
-pub(super) fn judge(headers: &HeaderMap, seconds: u64, date: &[u8], tag: Option<&[u8]>) -> RequestedPart {
-    let header = |name: HeaderName| headers.get(name).map(HeaderValue::as_bytes);
-    let since = |text: &[u8]| {
-        let time = httpdate::parse_http_date(text.to_str().ok()?).ok()?;
-        time.duration_since(UNIX_EPOCH).ok().map(|since| since.as_secs())
-    };
-    let is_older = |limit: &[u8]| since(limit).is_some_and(|limit| seconds <= limit);
-    if header(IF_UNMODIFIED_SINCE).is_some_and(|limit| !is_older(limit))
-        || header(IF_MATCH).is_some_and(|tags| !lists(tags, tag, false))
-    {
-        return RequestedPart::Nothing;
-    }
-    let (modified, known) = (header(IF_MODIFIED_SINCE), header(IF_NONE_MATCH));
-    if (modified.is_some() || known.is_some())
-        && modified.is_none_or(|time| since(time) == Some(seconds))
-        && known.is_none_or(|tags| lists(tags, tag, true))
-    {
-        return RequestedPart::Unchanged;
-    }
-    match header(IF_RANGE) {
-        Some(known @ [b'"', ..]) if Some(known) != tag => RequestedPart::Whole,
-        Some(known) if !known.starts_with(b"\"") && known != date => RequestedPart::Whole,
-        _ => RequestedPart::Range,
-    }
+fn is_later(modified: Option<i64>, limit: &BStr) -> bool {
+    let Some(modified) = modified else { return true };
+    seconds(limit).is_none_or(|limit| modified > limit)
 }
 
-/// Status in place of a document that has no tag and is always sent as a whole, if its preconditions say so.
-pub fn status_instead(headers: &HeaderMap, seconds: u64, date: &[u8]) -> Option<StatusCode> {
-    match judge(headers, seconds, date, None) {
-        RequestedPart::Unchanged => Some(StatusCode::NOT_MODIFIED),
-        RequestedPart::Nothing => Some(StatusCode::PRECONDITION_FAILED),
-        RequestedPart::Range | RequestedPart::Whole => None,
+fn is_modified(modified: Option<i64>, since: &BStr, how: IfModifiedSince) -> bool {
+    let Some(modified) = modified else { return true };
+    match how {
+        IfModifiedSince::Off => true,
+        IfModifiedSince::Exact => seconds(since) != Some(modified),
+        IfModifiedSince::Before => seconds(since).is_none_or(|since| modified > since),
     }
 }
 
 /// Whether a list of tags is `*` or contains this tag; with `weak`, `W/"..."` matches too.
-fn lists(list: &[u8], tag: Option<&[u8]>, weak: bool) -> bool {
-    if list == b"*" {
+fn lists(list: &BStr, tag: Option<&BStr>, weak: bool) -> bool {
+    if list == "*" {
         return true;
     }
     let Some(tag) = tag else { return false };
-    let mut rest = list;
+    let tag = if weak { tag.strip_prefix(b"W/").unwrap_or(tag) } else { tag };
+    let mut rest: &[u8] = list;
     while !rest.is_empty() {
         let bare = if weak { rest.strip_prefix(b"W/").unwrap_or(rest) } else { rest };
         if let Some(behind) = bare.strip_prefix(tag)

@@ -20,7 +20,8 @@ impl ContentTypes {
     /// Type of a path's last extension.
     pub fn of_path(&self, path: &[u8]) -> Option<&BStr> {
         let name = path.rsplit(|b| *b == b'/').next()?;
-        let dot = name.rfind_byte(b'.')?;
+        // As in nginx, a name that begins with its only dot has no extension.
+        let dot = name.rfind_byte(b'.').filter(|dot| *dot > 0)?;
         self.find(&name[dot + 1..])
     }
 }

@@ -25,9 +25,15 @@ macro_rules! variables {
             Capture(u8),
             /// `http_NAME`: a request header; the name is in lower case with `-` written as `_`.
             Header(BString),
+            /// `cookie_NAME`: a cookie; the name is in lower case.
+            Cookie(BString),
+            /// `sent_http_NAME`: a response header; the name is in lower case with `-` written as `_`.
+            SentHeader(BString),
+            /// `sent_trailer_NAME`: a trailer of the response; the name is in lower case with `-` written as `_`.
+            SentTrailer(BString),
             /// Defined by the configuration.
             User(BString),
-            /// Known, but not implemented and therefore empty.
+            /// A module's; without one it has no value.
             Other(BString),
         }
 
@@ -41,26 +47,70 @@ macro_rules! variables {
 variables! {
     /// Query string.
     "args" | "query_string" => Args,
+    /// Address of the client as bytes.
+    "binary_remote_addr" => BinaryRemoteAddr,
+    /// Bytes sent of the response's body.
+    "body_bytes_sent" => BodyBytesSent,
+    /// Bytes sent of the response.
+    "bytes_sent" => BytesSent,
+    /// Number of the connection.
+    "connection" => Connection,
+    /// Number of requests on the connection so far.
+    "connection_requests" => ConnectionRequests,
+    /// Age of the connection in seconds with three decimals.
+    "connection_time" => ConnectionTime,
+    /// `Content-Length` of the request.
+    "content_length" => ContentLength,
+    /// `Content-Type` of the request.
+    "content_type" => ContentType,
+    /// Date in GMT.
+    "date_gmt" => DateGmt,
+    /// Date in the local time zone.
+    "date_local" => DateLocal,
+    /// Value of `root` or `alias`.
+    "document_root" => DocumentRoot,
     /// Host asked for, in lower case without port.
     "host" => Host,
     /// Name of the machine.
     "hostname" => Hostname,
-    /// `1` for a referer that is not among `valid_referers`.
-    "invalid_referer" => InvalidReferer,
+    /// `on` for a TLS connection.
+    "https" => Https,
     /// `?` if there is a query string.
     "is_args" => IsArgs,
+    /// Maximum rate of the response, which `set` may change.
+    "limit_rate" => LimitRate,
     /// Time in seconds with three decimals.
     "msec" => Msec,
     /// Version of the server.
     "nginx_version" => NginxVersion,
     /// Process id.
     "pid" => Pid,
+    /// `p` for a pipelined request, `.` otherwise.
+    "pipe" => Pipe,
+    /// `X-Forwarded-For` of the request with the client's address at its end.
+    "proxy_add_x_forwarded_for" => ProxyAddXForwardedFor,
+    /// Real path of `root` or `alias`.
+    "realpath_root" => RealpathRoot,
     /// Peer address.
     "remote_addr" => RemoteAddr,
     /// Peer port.
     "remote_port" => RemotePort,
+    /// User name of `Authorization: Basic`.
+    "remote_user" => RemoteUser,
+    /// Request line as received.
+    "request" => RequestText,
+    /// `OK` once the response was sent completely.
+    "request_completion" => RequestCompletion,
+    /// File of the request.
+    "request_filename" => RequestFilename,
+    /// 32 random hexadecimal digits.
+    "request_id" => RequestId,
+    /// Length of the request in bytes.
+    "request_length" => RequestLength,
     /// Request method.
     "request_method" => RequestMethod,
+    /// Time since the request began, in seconds with three decimals.
+    "request_time" => RequestTime,
     /// Request target as received.
     "request_uri" => RequestUri,
     /// http or https.
@@ -73,6 +123,8 @@ variables! {
     "server_port" => ServerPort,
     /// Protocol version of the request.
     "server_protocol" => ServerProtocol,
+    /// Status of the response.
+    "status" => Status,
     /// Local time, ISO 8601.
     "time_iso8601" => TimeIso8601,
     /// Local time, common log format.
@@ -81,22 +133,27 @@ variables! {
     "uri" | "document_uri" => Uri,
 }
 
+/// Variables with values of modules, with their meaning.
+pub const OF_MODULES: [(&str, &str); 7] = [
+    ("invalid_referer", "`1` for a referer that is not among `valid_referers`."),
+    ("limit_conn_status", "What `limit_conn` decided: PASSED, REJECTED, REJECTED_DRY_RUN."),
+    (
+        "limit_req_status",
+        "What `limit_req` decided: PASSED, DELAYED, REJECTED, DELAYED_DRY_RUN, REJECTED_DRY_RUN.",
+    ),
+    ("realip_remote_addr", "Address of the other end of the connection."),
+    ("realip_remote_port", "Port of the other end of the connection."),
+    (
+        "secure_link",
+        "`1` for a valid link, `0` for an expired one; with `secure_link_secret` the link itself.",
+    ),
+    ("secure_link_expires", "Time in seconds at which a link expires."),
+];
+
 /// Known names without a value yet.
-pub const OTHERS: [&str; 78] = [
+pub const OTHERS: [&str; 55] = [
     "ancient_browser",
-    "binary_remote_addr",
-    "body_bytes_sent",
-    "bytes_sent",
-    "connection",
-    "connection_requests",
-    "content_length",
-    "content_type",
-    "date_gmt",
-    "date_local",
-    "document_root",
     "gzip_ratio",
-    "https",
-    "limit_rate",
     "modern_browser",
     "msie",
     "ntm_currentid",
@@ -104,8 +161,6 @@ pub const OTHERS: [&str; 78] = [
     "ntm_newid",
     "ntm_parentid",
     "ntm_traceid",
-    "pipe",
-    "proxy_add_x_forwarded_for",
     "proxy_host",
     "proxy_port",
     "proxy_protocol_addr",
@@ -114,16 +169,8 @@ pub const OTHERS: [&str; 78] = [
     "proxy_protocol_server_port",
     "proxy_internal_body_length",
     "proxy_internal_chunked",
-    "realpath_root",
-    "remote_user",
-    "request",
     "request_body",
     "request_body_file",
-    "request_completion",
-    "request_filename",
-    "request_id",
-    "request_length",
-    "request_time",
     "slice_range",
     "ssl_cipher",
     "ssl_ciphers",
@@ -144,7 +191,6 @@ pub const OTHERS: [&str; 78] = [
     "ssl_server_name",
     "ssl_session_id",
     "ssl_session_reused",
-    "status",
     "tcpinfo_rcv_space",
     "tcpinfo_rtt",
     "tcpinfo_rttvar",
@@ -201,8 +247,7 @@ const HEADERS: [&str; 15] = [
 ];
 
 /// Prefixes of known names.
-pub const OTHER_PREFIXES: [&str; 6] =
-    ["cookie_", "sent_http_", "sent_trailer_", "upstream_http_", "upstream_cookie_", "upstream_trailer_"];
+pub const OTHER_PREFIXES: [&str; 3] = ["upstream_http_", "upstream_cookie_", "upstream_trailer_"];
 
 /// Notation of variables in `http { }`.
 const NOTATION: Notation = Notation { captures: true, ..Notation::WORDS };
@@ -216,8 +261,8 @@ pub struct Templates(pub Vec<Template>);
 
 /// Source of values.
 pub trait Variables {
-    /// Appends the value of a variable; nothing if there is none.
-    fn value(&self, variable: &Variable, out: &mut Vec<u8>);
+    /// Appends the value of a variable. Returns whether there is one.
+    fn value(&self, variable: &Variable, out: &mut Vec<u8>) -> bool;
 }
 
 /// Names used and defined in `http { }`.
@@ -247,7 +292,9 @@ impl Template {
 
     /// Appends the text with every variable replaced by its value.
     pub fn expand(&self, source: &dyn Variables, out: &mut Vec<u8>) {
-        self.fill(out, |variable, out| source.value(variable, out));
+        self.fill(out, |variable, out| {
+            source.value(variable, out);
+        });
     }
 }
 
@@ -363,7 +410,7 @@ impl VariableNames {
         unknown
             .map(|(name, span)| {
                 let defined = self.defined.iter().filter_map(|name| name.to_str().ok());
-                let known = FIXED.iter().map(|(fixed, _)| *fixed).chain(OTHERS).chain(defined);
+                let known = known_names().chain(defined);
                 let text = sentence(&[b"unknown \"", name, b"\" variable"]);
                 let problem = Problem::new(text).at(*span).place(*span);
                 match suggest::nearest(name, known) {
@@ -391,14 +438,22 @@ impl Variable {
         if let Some(arg) = name.strip_prefix(b"arg_") {
             return Variable::Arg(arg.into());
         }
-        if let Some(header) = name.strip_prefix(b"http_") {
-            return Variable::Header(header.into());
+        let prefixed: [(&[u8], fn(BString) -> Variable); 4] = [
+            (b"http_", Variable::Header),
+            (b"cookie_", Variable::Cookie),
+            (b"sent_http_", Variable::SentHeader),
+            (b"sent_trailer_", Variable::SentTrailer),
+        ];
+        for (prefix, variable) in prefixed {
+            if let Some(rest) = name.strip_prefix(prefix) {
+                return variable(rest.into());
+            }
         }
         if let [digit @ b'1'..=b'9'] = name.as_slice() {
             return Variable::Capture(digit - b'0');
         }
         let prefixed = OTHER_PREFIXES.iter().any(|prefix| name.starts_with(prefix.as_bytes()));
-        if prefixed || OTHERS.iter().any(|other| name == other.as_bytes()) {
+        if prefixed || known_names().any(|other| name == other.as_bytes()) {
             return Variable::Other(name.clone());
         }
         Variable::User(name.clone())
@@ -406,21 +461,16 @@ impl Variable {
 }
 
 impl Variable {
-    /// Name of the variable, if a module provides its value.
-    pub fn of_module(&self) -> Option<&'static str> {
-        match self {
-            Variable::InvalidReferer => Some("invalid_referer"),
-            _ => None,
-        }
-    }
-
     /// Lower-case name under which the configuration may redefine it.
     pub fn definable(&self) -> Option<BString> {
         match self {
             Variable::Args => Some("args".into()),
-            Variable::InvalidReferer => Some("invalid_referer".into()),
+            Variable::LimitRate => Some("limit_rate".into()),
             Variable::Arg(name) => Some(sentence(&[b"arg_", name])),
             Variable::Header(name) => Some(sentence(&[b"http_", name])),
+            Variable::Cookie(name) => Some(sentence(&[b"cookie_", name])),
+            Variable::SentHeader(name) => Some(sentence(&[b"sent_http_", name])),
+            Variable::SentTrailer(name) => Some(sentence(&[b"sent_trailer_", name])),
             Variable::User(name) | Variable::Other(name) => Some(name.clone()),
             _ => None,
         }
@@ -428,10 +478,15 @@ impl Variable {
 
     /// Whether the configuration may define this lower-case name.
     fn may_be_defined(name: &[u8]) -> bool {
-        let known = FIXED.iter().map(|(fixed, _)| *fixed).chain(OTHERS).chain(HEADERS);
-        let is_known = known.into_iter().any(|known| name == known.as_bytes());
+        let is_known = known_names().chain(HEADERS).any(|known| name == known.as_bytes());
         !is_known || name.starts_with(b"ssl_") || CHANGEABLE.iter().any(|free| name == free.as_bytes())
     }
+}
+
+/// All names that the server knows, apart from those with prefixes.
+fn known_names<'n>() -> impl Iterator<Item = &'n str> {
+    let fixed = FIXED.iter().map(|(fixed, _)| *fixed);
+    fixed.chain(OF_MODULES.iter().map(|(name, _)| *name)).chain(OTHERS)
 }
 
 /// Names of the variables in a text, as written. A dollar sign without a name ends the iteration.

@@ -1,151 +1,343 @@
 //! Values of http variables for one request.
 
-use bstr::ByteSlice;
-use http::header::HeaderName;
+use std::fmt::Write as _;
+use std::os::unix::ffi::OsStrExt;
+use std::sync::atomic::Ordering;
+use std::time::UNIX_EPOCH;
 
-use super::exchange::{Exchange, host_of};
+use bstr::{BStr, BString, ByteSlice};
+
+use super::credentials::Credentials;
+use super::exchange::{Exchange, Lookup};
+use super::send;
+use super::status::shown;
 use super::variable::{Template, Variable, Variables};
-use crate::directive::{ServerName, Undecided};
+use crate::directive::Match;
 use crate::media::variables::query_argument;
 use crate::notify::ProcessVariables;
 use crate::notify::variable::{Variable as ProcessVariable, Variables as _};
 
 /// Values for one request.
-struct RequestVariables<'a> {
-    exchange: &'a Exchange<'a>,
+struct RequestValues<'a, 'r> {
+    exchange: &'a Exchange<'r>,
+    /// Groups that go before those of the request.
+    matched: Option<&'a Match>,
 }
 
-impl<'a> RequestVariables<'a> {
-    /// For this request.
-    fn new(exchange: &'a Exchange<'a>) -> Self {
-        RequestVariables { exchange }
-    }
-}
-
-impl Variables for RequestVariables<'_> {
-    fn value(&self, variable: &Variable, out: &mut Vec<u8>) {
+impl Variables for RequestValues<'_, '_> {
+    fn value(&self, variable: &Variable, out: &mut Vec<u8>) -> bool {
         let exchange = self.exchange;
-        let (request, peer) = (exchange.request, &exchange.connection.peer);
-        if let Some(value) = exchange.assigned.given(variable) {
-            return out.extend_from_slice(value);
+        if let Some(matched) = self.matched
+            && let Some(group) = group_of(matched, variable)
+        {
+            out.extend_from_slice(group);
+            return true;
         }
+        if let Some(value) = exchange.assigned.given(variable) {
+            match variable {
+                Variable::LimitRate => {
+                    let rate = crate::directive::number::size(value).unwrap_or(0);
+                    out.extend_from_slice(rate.to_string().as_bytes());
+                }
+                _ => out.extend_from_slice(value),
+            }
+            return true;
+        }
+        let (request, peer) = (exchange.request, exchange.peer());
+        let mut text = |text: &[u8]| out.extend_from_slice(text);
         let process = |variable: ProcessVariable, out: &mut Vec<u8>| ProcessVariables.value(&variable, out);
         match variable {
-            Variable::Args => out.extend_from_slice(exchange.query()),
-            Variable::Host => match host_of(request) {
-                host if host.is_empty() => server_name(exchange, out),
-                host => out.extend_from_slice(&host),
+            Variable::Args => text(&exchange.query),
+            Variable::BinaryRemoteAddr => match peer.ip {
+                Some(std::net::IpAddr::V4(ip)) => text(&ip.octets()),
+                Some(std::net::IpAddr::V6(ip)) => text(&ip.octets()),
+                None => text(peer.addr.as_bytes()),
             },
-            Variable::Hostname => out.extend_from_slice(&crate::directive::server_name::host_name()),
-            Variable::InvalidReferer => of_module(exchange, variable, out),
-            Variable::IsArgs => {
-                if !exchange.query().is_empty() {
-                    out.push(b'?');
-                }
+            Variable::BodyBytesSent => text(exchange.sent.body_bytes.to_string().as_bytes()),
+            Variable::BytesSent => text(exchange.sent.bytes.to_string().as_bytes()),
+            Variable::Connection => text(exchange.id().to_string().as_bytes()),
+            Variable::ConnectionRequests => text(exchange.connection.requests.to_string().as_bytes()),
+            Variable::ConnectionTime => text(seconds(exchange.connection.started.elapsed()).as_bytes()),
+            Variable::ContentLength => return header(exchange, b"content-length", out),
+            Variable::ContentType => return header(exchange, b"content-type", out),
+            Variable::DateGmt => text(
+                date(&jiff::ZonedDateTime::now().with_time_zone(jiff::tz::TimeZone::UTC), "GMT").as_bytes(),
+            ),
+            Variable::DateLocal => text(date(&jiff::ZonedDateTime::now(), "%Z").as_bytes()),
+            Variable::DocumentRoot => text(exchange.document_root().as_os_str().as_bytes()),
+            Variable::Host => match request.host() {
+                host if host.is_empty() => text(&exchange.server_name()),
+                host => text(&host),
+            },
+            Variable::Hostname => text(&crate::directive::server_name::host_name()),
+            Variable::Https if exchange.connection.socket.is_tls() => text(b"on"),
+            Variable::Https => return true,
+            Variable::IsArgs if !exchange.query.is_empty() => text(b"?"),
+            Variable::IsArgs => return true,
+            // As in nginx, the configuration's rate is known once the response is sent.
+            Variable::LimitRate if exchange.sent.status == 0 => text(b"0"),
+            Variable::LimitRate => {
+                let rate = exchange.core().limit_rate.bytes(|template| exchange.expand(template));
+                text(rate.to_string().as_bytes());
             }
             Variable::Msec => process(ProcessVariable::Msec, out),
             Variable::NginxVersion => process(ProcessVariable::NginxVersion, out),
             Variable::Pid => process(ProcessVariable::Pid, out),
-            Variable::RemoteAddr => out.extend_from_slice(peer.addr.as_bytes()),
-            Variable::RemotePort => out.extend_from_slice(peer.port.to_string().as_bytes()),
-            Variable::RequestMethod => out.extend_from_slice(request.method().as_str().as_bytes()),
-            Variable::RequestUri => {
-                out.extend_from_slice(exchange.target);
+            Variable::ProxyAddXForwardedFor => {
+                if header(exchange, b"x-forwarded-for", out) {
+                    out.extend_from_slice(b", ");
+                }
+                out.extend_from_slice(peer.addr.as_bytes());
             }
-            Variable::Scheme => out.extend_from_slice(exchange.connection.scheme.as_bytes()),
-            Variable::ServerAddr => out.extend_from_slice(peer.local_addr.as_bytes()),
-            Variable::ServerName => server_name(exchange, out),
-            Variable::ServerPort => out.extend_from_slice(peer.local_port.to_string().as_bytes()),
-            Variable::ServerProtocol => out.extend_from_slice(format!("{:?}", request.version()).as_bytes()),
+            Variable::Pipe => text(if exchange.is_pipelined { b"p" } else { b"." }),
+            Variable::RealpathRoot => match std::fs::canonicalize(exchange.document_root()) {
+                Ok(path) => text(path.as_os_str().as_bytes()),
+                Err(_) => return false,
+            },
+            Variable::RemoteAddr => text(peer.addr.as_bytes()),
+            Variable::RemotePort if peer.port > 0 => text(peer.port.to_string().as_bytes()),
+            Variable::RemotePort => return true,
+            Variable::RemoteUser => match Credentials::parse(exchange.header("authorization")) {
+                Some(credentials) => text(&credentials.user),
+                None => return false,
+            },
+            Variable::RequestText => text(request.text()),
+            Variable::RequestCompletion if exchange.sent.is_complete => text(b"OK"),
+            Variable::RequestCompletion => return true,
+            Variable::RequestFilename => match exchange.file_of(&exchange.path) {
+                Some(path) => text(path.as_os_str().as_bytes()),
+                None => return false,
+            },
+            Variable::RequestId => text(exchange.request_id().as_bytes()),
+            Variable::RequestLength => text(exchange.request_length().to_string().as_bytes()),
+            Variable::RequestMethod => text(exchange.method().as_str().as_bytes()),
+            Variable::RequestTime => text(seconds(exchange.started.elapsed()).as_bytes()),
+            Variable::RequestUri if exchange.is_target_invalid => return true,
+            Variable::RequestUri => text(request.target()),
+            Variable::Scheme => text(exchange.connection.scheme.as_bytes()),
+            Variable::ServerAddr => text(peer.local_addr.as_bytes()),
+            Variable::ServerName => text(&exchange.server_name()),
+            Variable::ServerPort => text(peer.local_port.to_string().as_bytes()),
+            Variable::ServerProtocol => text(request.protocol().as_bytes()),
+            Variable::Status => match exchange.status() {
+                9 => text(b"009"),
+                status => text(format!("{status:03}").as_bytes()),
+            },
             Variable::TimeIso8601 => process(ProcessVariable::TimeIso8601, out),
             Variable::TimeLocal => process(ProcessVariable::TimeLocal, out),
-            Variable::Uri => out.extend_from_slice(exchange.path),
-            Variable::Arg(name) => out.extend_from_slice(query_argument(exchange.query(), name)),
-            Variable::Capture(group) => {
-                out.extend_from_slice(exchange.assigned.group(*group).map_or(&b""[..], |text| text));
-            }
-            Variable::Header(name) => {
-                if let Ok(name) = HeaderName::from_bytes(&name.replace("_", "-")) {
-                    header(exchange, &name, out);
-                }
-            }
-            // Not assigned, or without a value yet; `-t` warns of the directives that define them.
-            Variable::User(_) | Variable::Other(_) => {}
+            Variable::Uri => text(&exchange.path),
+            Variable::Arg(name) => match query_argument_present(&exchange.query, name) {
+                Some(value) => text(value),
+                None => return false,
+            },
+            Variable::Capture(group) => match exchange.assigned.group(*group) {
+                Some(group) => text(group),
+                None => return false,
+            },
+            Variable::Header(name) => return header(exchange, &name.replace("_", "-"), out),
+            Variable::Cookie(name) => match exchange.cookie(name) {
+                Some(value) => text(&value),
+                None => return false,
+            },
+            Variable::SentHeader(name) => return sent_header(exchange, &name.replace("_", "-"), out),
+            Variable::SentTrailer(name) => match exchange.response.trailers.get(&name.replace("_", "-")) {
+                Some(value) => text(value),
+                None => return false,
+            },
+            Variable::User(name) | Variable::Other(name) => return of_module(exchange, name.as_bstr(), out),
         }
+        true
     }
 }
 
 impl Exchange<'_> {
     /// Expands a template for this request.
     pub fn expand(&self, template: &Template) -> Vec<u8> {
+        self.expand_matched(template, None)
+    }
+
+    /// Expands a template, with the groups of a match in place of the request's.
+    pub fn expand_matched(&self, template: &Template, matched: Option<&Match>) -> Vec<u8> {
         let mut text = Vec::new();
-        template.expand(&RequestVariables::new(self), &mut text);
+        template.expand(&RequestValues { exchange: self, matched }, &mut text);
         text
     }
 
-    /// Value of a variable for this request.
-    pub fn value(&self, variable: &Variable) -> Vec<u8> {
+    /// Value of a variable for this request; `None` if it has none.
+    pub fn find_value(&self, variable: &Variable) -> Option<Vec<u8>> {
         let mut value = Vec::new();
-        RequestVariables::new(self).value(variable, &mut value);
-        value
+        RequestValues { exchange: self, matched: None }.value(variable, &mut value).then_some(value)
     }
 
-    /// Whether a variable has a value.
+    /// Value of a variable for this request; empty if it has none.
+    pub fn value(&self, variable: &Variable) -> Vec<u8> {
+        self.find_value(variable).unwrap_or_default()
+    }
+
+    /// Whether a variable has a value, and not an unknown one.
     pub fn can_tell(&self, variable: &Variable) -> bool {
-        let of_query = matches!(variable, Variable::Args | Variable::Arg(_) | Variable::IsArgs);
-        if of_query && self.assigned.query_is_unknown() {
-            return false;
-        }
         let Some(name) = variable.definable() else { return true };
         match self.assigned.assigned(&name) {
             Some(value) => value.is_some(),
-            None => !self.server.routes().without_value.contains(&name) && *variable != Variable::Other(name),
+            None => !self.server.routes().without_value.contains(&name),
         }
     }
 
-    /// Keeps the value of a variable that does not change after its first use.
-    ///
-    /// # Errors
-    ///
-    /// [`Undecided`], if a regular expression is.
-    pub fn keep_first(&mut self, variable: &Variable) -> Result<(), Undecided> {
-        let Some(name) = variable.of_module() else { return Ok(()) };
-        let Some(given) = self.service().variable(name) else { return Ok(()) };
-        if self.assigned.first(name).is_none() {
-            let mut value = Vec::new();
-            given.value(self, &mut value)?;
-            self.assigned.set_first(name, value);
+    /// Whether a regular expression exceeded its bounds since the last call.
+    pub fn take_undecided(&self) -> bool {
+        self.is_undecided.swap(false, Ordering::Relaxed)
+    }
+
+    /// Status of the response; 0 if there is none yet.
+    pub fn status(&self) -> u16 {
+        match (self.sent.status, self.error_status) {
+            (0, Some(status)) => shown(status).as_u16(),
+            (0, None) if self.has_status => shown(self.response.status).as_u16(),
+            (status, _) => status,
         }
-        Ok(())
+    }
+
+    /// Value of a cookie, whose name is in any case.
+    pub fn cookie(&self, name: &[u8]) -> Option<BString> {
+        for line in self.request.headers_named(b"cookie") {
+            let mut rest: &[u8] = line;
+            while !rest.is_empty() {
+                let start = rest.get(..name.len()).filter(|start| start.eq_ignore_ascii_case(name));
+                if let Some(after) = start.map(|_| rest[name.len()..].trim_start_with(|c| c == ' '))
+                    && let [b'=', value @ ..] = after
+                {
+                    // As in nginx, a value ends with a semicolon; a comma ends only what is passed over.
+                    let value = value.trim_start_with(|c| c == ' ');
+                    return Some(value.split(|b| *b == b';').next().unwrap_or_default().into());
+                }
+                let end = rest.iter().position(|b| matches!(b, b';' | b',')).map_or(rest.len(), |at| at + 1);
+                rest = rest[end..].trim_start_with(|c| c == ' ');
+            }
+        }
+        None
+    }
+
+    fn request_id(&self) -> &str {
+        self.random_id.get_or_init(|| {
+            let mut bytes = [0; 16];
+            // Without randomness the id is still well formed.
+            let _ = getrandom::fill(&mut bytes);
+            bytes.iter().fold(String::new(), |mut text, byte| {
+                let _ = write!(text, "{byte:02x}");
+                text
+            })
+        })
+    }
+
+    fn request_length(&self) -> u64 {
+        self.request.head_length() as u64 + self.connection.input.lock().body_bytes
+    }
+
+    /// Seconds since 1970 at which the request was received.
+    pub fn received_seconds(&self) -> u64 {
+        self.received.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
     }
 }
 
-/// Appends the value of a module's variable.
-fn of_module(exchange: &Exchange<'_>, variable: &Variable, out: &mut Vec<u8>) {
-    let Some(name) = variable.of_module() else { return };
-    match (exchange.assigned.first(name), exchange.service().variable(name)) {
-        (Some(value), _) => out.extend_from_slice(value),
-        (None, Some(given)) => given.value(exchange, out).unwrap_or_default(),
-        (None, None) => {}
+/// Group of a match that a variable names.
+fn group_of<'m>(matched: &'m Match, variable: &Variable) -> Option<&'m BString> {
+    match variable {
+        Variable::Capture(number) => matched.groups.get(usize::from(*number)),
+        Variable::User(name) => matched.named.iter().find(|(known, _)| known == name).map(|(_, text)| text),
+        _ => None,
     }
 }
 
-/// Appends a request header. Of several, the first one counts, except for two that are lists.
-fn header(exchange: &Exchange<'_>, name: &HeaderName, out: &mut Vec<u8>) {
-    let between: &[u8] = match name.as_str() {
-        "cookie" => b"; ",
-        "x-forwarded-for" => b", ",
-        _ => return out.extend_from_slice(exchange.header(name.clone())),
+/// Appends the value of a module's variable, which is kept for the request unless it changes.
+fn of_module(exchange: &Exchange<'_>, name: &BStr, out: &mut Vec<u8>) -> bool {
+    if let Some(kept) = exchange.assigned.kept(name) {
+        out.extend_from_slice(kept.as_deref().map_or(b"", |kept| kept));
+        return kept.is_some();
+    }
+    for module in &exchange.service().variables {
+        let start = out.len();
+        match module.value(exchange, name, out) {
+            Ok(None) => {}
+            Ok(Some(Lookup::Missing)) => {
+                exchange.assigned.keep(name, None);
+                return false;
+            }
+            Ok(Some(Lookup::Found)) => {
+                exchange.assigned.keep(name, Some(out[start..].into()));
+                return true;
+            }
+            Ok(Some(Lookup::Changing)) => return true,
+            Ok(Some(Lookup::Absent)) => return false,
+            Err(_) => {
+                exchange.is_undecided.store(true, Ordering::Relaxed);
+                return false;
+            }
+        }
+    }
+    false
+}
+
+/// Appends a request header. Of several, the first one counts, except for those that are lists.
+fn header(exchange: &Exchange<'_>, name: &[u8], out: &mut Vec<u8>) -> bool {
+    let between: &[u8] = match name {
+        b"cookie" => b"; ",
+        b"x-forwarded-for" => b", ",
+        _ => match exchange.request.header(name) {
+            Some(value) => {
+                out.extend_from_slice(value);
+                return true;
+            }
+            None => return false,
+        },
     };
-    for (number, value) in exchange.request.headers().get_all(name).iter().enumerate() {
-        out.extend_from_slice(if number > 0 { between } else { b"" });
-        out.extend_from_slice(value.as_bytes());
+    let mut is_found = false;
+    for value in exchange.request.headers_named(name) {
+        out.extend_from_slice(if is_found { between } else { b"" });
+        out.extend_from_slice(value);
+        is_found = true;
     }
+    is_found
 }
 
-fn server_name(exchange: &Exchange<'_>, out: &mut Vec<u8>) {
-    if let Some(name) = exchange.server.names.first() {
-        let name: &ServerName = name;
-        out.extend_from_slice(&name.spelled());
+/// Appends a response header.
+fn sent_header(exchange: &Exchange<'_>, name: &[u8], out: &mut Vec<u8>) -> bool {
+    let response = &exchange.response;
+    let value = match name {
+        b"content-type" => exchange.sent_content_type(),
+        b"content-length" if !exchange.is_answered => None,
+        b"content-length" => {
+            exchange.sent.length.or(response.body.length()).map(|length| length.to_string().into_bytes())
+        }
+        b"last-modified" => response.last_modified.map(|seconds| send::http_date(seconds).into_bytes()),
+        b"location" => response.location.as_ref().map(|location| exchange.absolute(location)),
+        b"connection" => Some(if exchange.keeps_alive { b"keep-alive".to_vec() } else { b"close".to_vec() }),
+        b"keep-alive" => {
+            let seconds = exchange.conf().keepalive_timeout.header_seconds.filter(|_| exchange.keeps_alive);
+            seconds.map(|seconds| format!("timeout={seconds}").into_bytes())
+        }
+        b"transfer-encoding" => exchange.sent.is_chunked.then(|| b"chunked".to_vec()),
+        _ => response.headers.get(name).map(|value| value.to_vec()),
+    };
+    out.extend_from_slice(value.as_deref().unwrap_or_default());
+    value.is_some()
+}
+
+/// The value of an argument; `None` if the query has none of this name.
+fn query_argument_present<'q>(query: &'q [u8], name: &[u8]) -> Option<&'q [u8]> {
+    let value = query_argument(query, name);
+    if !value.is_empty() || name.is_empty() {
+        return Some(value).filter(|_| !name.is_empty());
     }
+    let mut pairs = query.split(|b| *b == b'&').filter_map(|pair| pair.split_once_str("="));
+    pairs.any(|(known, _)| known.eq_ignore_ascii_case(name)).then_some(b"")
+}
+
+/// Seconds with three decimals.
+fn seconds(time: std::time::Duration) -> String {
+    format!("{}.{:03}", time.as_secs(), time.subsec_millis())
+}
+
+/// A date in nginx's format of server-side includes.
+fn date(now: &jiff::ZonedDateTime, zone: &str) -> String {
+    now.strftime(&format!("%A, %d-%b-%Y %H:%M:%S {zone}")).to_string()
 }

@@ -11,7 +11,7 @@ mod file_error;
 pub mod level;
 mod line;
 mod logs;
-mod os_text;
+pub mod os_text;
 pub mod shown;
 pub mod sink;
 pub mod spec;

@@ -4,7 +4,6 @@ use crate::directive::registry::Advice;
 
 /// Names that are not directives here, with the name to suggest.
 pub static NAMES: &[Advice] = &[
-    ("auth_request", "the nginx module that has it is not part of PingOS"),
     ("dash_clock_compensation", "it belongs to another DASH module"),
     ("dash_clock_helper_uri", "it belongs to another DASH module"),
     ("dash_repetition", "it belongs to another DASH module"),
@@ -43,13 +42,9 @@ pub static NAMES: &[Advice] = &[
     ("play_local_path", "it belongs to nginx-rtmp; playing of files is not supported"),
     ("play_temp_path", "it belongs to nginx-rtmp; playing of files is not supported"),
     ("publish_nofity", "it is a misspelling of `publish_notify`"),
-    ("real_ip_header", "the nginx module that has it is not part of PingOS"),
     ("reset_server_name", "it appears only in comments of example files"),
     ("rtmp_stat_format", "it belongs to nginx-http-flv-module; statistics here are XML"),
-    ("secure_link", "the nginx module that has it is not part of PingOS"),
-    ("secure_link_md5", "the nginx module that has it is not part of PingOS"),
     ("session_relay", "it belongs to nginx-rtmp; relays here always end with their session"),
-    ("set_real_ip_from", "the nginx module that has it is not part of PingOS"),
     ("static_pull", "it stands only in the file that `dynamic_conf` names"),
     ("stream", "the nginx module that has it is not part of PingOS"),
     ("stub_status", "the nginx module that has it is not part of PingOS"),

@@ -1,5 +1,7 @@
 //! Features, one folder each: `conf.rs` declares the directives, the other files implement them.
 
+pub mod addition;
+pub mod auth_request;
 pub mod charset;
 pub mod control;
 pub mod dash;
@@ -23,12 +25,14 @@ pub mod mirror;
 pub mod monitor;
 pub mod multiport;
 pub mod proxy;
+pub mod realip;
 pub mod record;
 pub mod referer;
 pub mod relay;
 pub mod rewrite;
 pub mod rtmp;
 pub mod rtmp_log;
+pub mod secure_link;
 pub mod stat;
 pub mod trace;
 pub mod ts;

@@ -3,6 +3,7 @@
 pub mod client;
 pub mod connections;
 pub mod dns;
+pub mod file;
 pub mod listener;
 pub mod log;
 pub mod memory;

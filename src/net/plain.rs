@@ -1,11 +1,13 @@
 //! A connected stream socket without TLS.
 
+use std::fs::File;
 use std::io::{self, IoSlice};
 use std::net::{IpAddr, Shutdown, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use rustix::net::SendFlags;
 use socket2::SockRef;
 use tokio::io::Interest;
 use tokio::net::{TcpStream, UnixStream};
@@ -117,6 +119,22 @@ impl PlainSocket {
         match self {
             PlainSocket::Tcp(s) => s.try_write_vectored(bufs),
             PlainSocket::Unix(s) => s.try_write_vectored(bufs),
+        }
+    }
+
+    pub(super) fn try_write_more(&self, buf: &[u8]) -> io::Result<usize> {
+        self.when_writable(|| Ok(rustix::net::send(self, buf, SendFlags::MORE | SendFlags::NOSIGNAL)?))
+    }
+
+    pub(super) fn try_send_file(&self, file: &File, start: u64, length: usize) -> io::Result<usize> {
+        let mut at = start;
+        self.when_writable(|| Ok(rustix::fs::sendfile(self, file, Some(&mut at), length)?))
+    }
+
+    fn when_writable(&self, write: impl FnOnce() -> io::Result<usize>) -> io::Result<usize> {
+        match self {
+            PlainSocket::Tcp(s) => s.try_io(Interest::WRITABLE, write),
+            PlainSocket::Unix(s) => s.try_io(Interest::WRITABLE, write),
         }
     }
 

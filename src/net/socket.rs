@@ -1,5 +1,6 @@
 //! A connected stream socket, shared by the session that reads it and the delivery loop that writes media.
 
+use std::fs::File;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -168,6 +169,31 @@ impl Socket {
         match self {
             Socket::Plain(s) => s.try_write_vectored(bufs),
             Socket::Tls(s) => s.try_write_vectored(bufs),
+        }
+    }
+
+    /// Writes as much as the socket accepts, and announces that more follows at once.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Socket::try_write`].
+    pub fn try_write_more(&self, buf: &[u8]) -> io::Result<usize> {
+        match self {
+            Socket::Plain(s) => s.try_write_more(buf),
+            Socket::Tls(_) => self.try_write(buf),
+        }
+    }
+
+    /// Sends a part of a file as far as the socket accepts it; 0 at the end of the file.
+    ///
+    /// # Errors
+    ///
+    /// [`io::ErrorKind::WouldBlock`] where the socket is full, [`io::ErrorKind::Unsupported`] with TLS, and errors of
+    /// the system.
+    pub fn try_send_file(&self, file: &File, start: u64, length: usize) -> io::Result<usize> {
+        match self {
+            Socket::Plain(s) => s.try_send_file(file, start, length),
+            Socket::Tls(_) => Err(io::ErrorKind::Unsupported.into()),
         }
     }
 

@@ -13,7 +13,7 @@ use crate::config::history::{History, SharedHistory};
 use crate::config::on_disk::ConfFiles;
 use crate::config::store::Store;
 use crate::http::HttpService;
-use crate::http::exchange::Handler;
+use crate::http::exchange::{Handler, PhaseChecks};
 use crate::hub::pace::Grid;
 use crate::hub::registry::StreamRegistry;
 use crate::log::ErrorLog;
@@ -30,22 +30,31 @@ use crate::media::session::{Session, Sessions};
 use crate::media::stream_events::StreamEvents;
 use crate::media::trails::{Secrets, Trails};
 use crate::media::workers::Workers;
+use crate::module::addition::AdditionFilter;
+use crate::module::auth_request::AuthRequestCheck;
 use crate::module::control::conf::ControlParts;
 use crate::module::control::{ControlHandler, ControlSections};
 use crate::module::exec::execs::Execs;
 use crate::module::flv::FlvHandler;
-use crate::module::headers::ExpiresFilter;
+use crate::module::headers::HeadersFilter;
 use crate::module::hls::HlsFiles;
 use crate::module::hls2::{Hls2Handler, HlsMemory, Viewers};
-use crate::module::http_static::EmptyGifHandler;
+use crate::module::http_auth::AuthBasicCheck;
+use crate::module::http_log::line::HttpAccess;
+use crate::module::http_static::{EmptyGifHandler, IndexCheck, TryFilesCheck};
+use crate::module::limit::{LimitConnCheck, LimitReqCheck, LimitVariables, ZoneKeeper};
 use crate::module::live_record::task::TsRecording;
+use crate::module::map::MapVariables;
+use crate::module::mirror::MirrorCheck;
+use crate::module::realip::{RealIpCheck, RealIpVariables};
 use crate::module::record::RecorderSettings;
 use crate::module::record::recordings::{FlvRecording, RecordDone, Recordings};
 use crate::module::referer::InvalidReferer;
 use crate::module::relay::relays::Relays;
-use crate::module::rewrite::RewritePhase;
+use crate::module::rewrite::{RewritePhase, ServerRewritePhase};
 use crate::module::rtmp::connection::RtmpService;
 use crate::module::rtmp_log::sessions::RtmpAccess;
+use crate::module::secure_link::SecureLinkVariables;
 use crate::module::stat::StatHandler;
 use crate::module::stat::statistics::StatisticsSource;
 use crate::module::ts::TsHandler;
@@ -239,15 +248,37 @@ impl Parts {
             Box::new(ControlHandler { sections: control.clone(), counterpart: counterpart.clone() }),
             Box::new(EmptyGifHandler),
         ];
+        let zones: Arc<ZoneKeeper> = Arc::default();
         let http = Arc::new(HttpService {
             store: store.clone(),
             sessions: sessions.clone(),
             trails: trails.clone(),
             lifetime: lifetime.clone(),
-            phases: vec![Box::new(RewritePhase)],
+            phases: PhaseChecks {
+                post_read: vec![Box::new(RealIpCheck)],
+                server_rewrite: vec![Box::new(ServerRewritePhase)],
+                rewrite: vec![Box::new(RewritePhase)],
+                pre_access: vec![
+                    Box::new(RealIpCheck),
+                    Box::new(LimitReqCheck(zones.clone())),
+                    Box::new(LimitConnCheck(zones)),
+                ],
+                access: vec![Box::new(AuthBasicCheck), Box::new(AuthRequestCheck)],
+                pre_content: vec![Box::new(TryFilesCheck), Box::new(MirrorCheck)],
+                content: vec![Box::new(IndexCheck)],
+                ..PhaseChecks::default()
+            },
             handlers,
-            filters: vec![Box::new(ExpiresFilter)],
-            variables: vec![Box::new(InvalidReferer)],
+            filters: vec![Box::new(HeadersFilter), Box::new(AdditionFilter)],
+            variables: vec![
+                Box::new(MapVariables),
+                Box::new(InvalidReferer),
+                Box::new(LimitVariables),
+                Box::new(RealIpVariables),
+                Box::new(SecureLinkVariables),
+            ],
+            logs: vec![Box::new(HttpAccess::new(log.sinks().clone()))],
+            error_log: log,
         });
         let listeners = Listeners::new(Arc::new(Acceptor {
             store: store.clone(),

@@ -22,8 +22,14 @@ struct Line {
 }
 
 /// Names of other servers that files in use have, so that they are known here.
-const ADOPTED: [&str; 5] =
-    ["pull_reconnect", "push_reconnect", "rtmp_auto_push", "rtmp_auto_push_reconnect", "rtmp_socket_dir"];
+const ADOPTED: [&str; 6] = [
+    "auth_request",
+    "pull_reconnect",
+    "push_reconnect",
+    "rtmp_auto_push",
+    "rtmp_auto_push_reconnect",
+    "rtmp_socket_dir",
+];
 
 /// Where more or fewer words are taken than by the original.
 const OTHER_ARITY: [(&str, &str); 1] = [

@@ -96,6 +96,10 @@ pub fn manual() -> String {
         .collect();
     names.push(("arg_NAME".into(), "One argument of the query string, as it is.".into()));
     names.push(("http_NAME".into(), "A request header, its `-` written as `_`.".into()));
+    names.push(("cookie_NAME".into(), "A cookie of the request.".into()));
+    names.push(("sent_http_NAME".into(), "A response header, its `-` written as `_`.".into()));
+    names.push(("sent_trailer_NAME".into(), "A trailer of the response, its `-` written as `_`.".into()));
+    names.extend(plain(&http::variable::OF_MODULES));
     section(&HTTP, &names, &mut out);
     let others: Vec<String> = http::variable::OTHERS
         .iter()

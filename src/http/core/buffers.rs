@@ -26,6 +26,16 @@ pub enum SizeOrVariable {
     Variable(Template),
 }
 
+impl SizeOrVariable {
+    /// The size in bytes; 0 for a text that is none.
+    pub fn bytes(&self, expand: impl FnOnce(&Template) -> Vec<u8>) -> u64 {
+        match self {
+            SizeOrVariable::Size(size) => size.0,
+            SizeOrVariable::Variable(template) => number::size(&expand(template)).unwrap_or(0),
+        }
+    }
+}
+
 impl Value for BufferCount {
     const ARITY: Arity = Arity::TWO;
 

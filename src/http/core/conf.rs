@@ -6,82 +6,127 @@ use super::file_access::{Aio, DisableSymlinks, OpenFileCache};
 use super::methods::Methods;
 use crate::directive::context::{HTTP, HTTP_ALL, HTTP_SERVER, LIMIT_EXCEPT, LOCATION, LOCATION_IF};
 use crate::directive::table::directives;
-use crate::directive::word::word_lists;
-use crate::directive::{AnyOf, Arity, Flag, Msec, Num, OneOf, Sec, Size, Summed, Text, Words};
+use crate::directive::word::{any_of, one_of, word_lists};
+use crate::directive::{Arity, Flag, Msec, Num, OneOf, Sec, Size, Summed, Text, Words};
 use crate::log::level::ErrorLogLine;
 use crate::net::resolver::server::Resolver;
 
 word_lists! {
     /// Values of `client_body_in_file_only`.
     pub ClientBodyInFileOnly: "off" | "on" | "clean";
-    /// Values of `if_modified_since`.
-    pub IfModifiedSince: "off" | "exact" | "before";
-    /// Values of `satisfy`.
-    pub Satisfy: "all" | "any";
-    /// Values of `keepalive_disable`.
-    pub KeepaliveDisable: "none" | "msie6" | "safari";
-    /// Values of `lingering_close`.
-    pub LingeringClose: "off" | "on" | "always";
+}
+
+one_of! {
+    /// Comparison of `If-Modified-Since` with the time of the last modification.
+    pub enum IfModifiedSince {
+        /// None: a response is always sent.
+        "off" => Off,
+        /// Equal times.
+        "exact" => Exact,
+        /// The modification is not later.
+        "before" => Before,
+    }
+}
+
+one_of! {
+    /// Which checks of access must pass.
+    pub enum Satisfy {
+        /// All.
+        "all" => All,
+        /// One.
+        "any" => Any,
+    }
+}
+
+one_of! {
+    /// When data of a client is read and dropped before its connection is closed.
+    pub enum LingeringClose {
+        /// Never.
+        "off" => Off,
+        /// When the client may still be sending.
+        "on" => On,
+        /// Always.
+        "always" => Always,
+    }
+}
+
+any_of! {
+    /// Browsers with which connections are not kept open.
+    pub struct KeepaliveDisable {
+        /// None.
+        "none" => NONE = 0b010,
+        /// Old versions of MSIE, after a POST request.
+        "msie6" => MSIE6 = 0b100,
+        /// Safari on macOS.
+        "safari" => SAFARI = 0b1000,
+    }
 }
 
 directives! {
-    /// HTTP directives that are only validated.
+    /// The http core.
     module "http core";
     blocks {
         /// Access rules for requests whose method is not listed.
         "limit_except" => Methods as single, opens LIMIT_EXCEPT, in LOCATION, restricts requests;
     }
-    later {
-        /// Number and size of larger header buffers (limits the line length: 414/400).
-        "large_client_header_buffers" => BufferCount = "4 8k", in HTTP | HTTP_SERVER;
+    live as Current {
+        /// Number and size of larger buffers for a request head. A request line that does not fit is refused with 414, a header with 400.
+        "large_client_header_buffers" => large_client_header_buffers: BufferCount = "4 8k", in HTTP | HTTP_SERVER;
         /// Ignores headers with invalid names.
-        "ignore_invalid_headers" => Flag = "on", in HTTP | HTTP_SERVER;
+        "ignore_invalid_headers" => ignore_invalid_headers: Flag = "on", in HTTP | HTTP_SERVER;
         /// Merges adjacent slashes in URIs before the location is selected.
-        "merge_slashes" => Flag = "on", in HTTP | HTTP_SERVER;
+        "merge_slashes" => merge_slashes: Flag = "on", in HTTP | HTTP_SERVER;
         /// Allows _ in header names.
-        "underscores_in_headers" => Flag = "off", in HTTP | HTTP_SERVER;
+        "underscores_in_headers" => underscores_in_headers: Flag = "off", in HTTP | HTTP_SERVER;
         /// Maximum time between two reads of a request body.
-        "client_body_timeout" => Msec = "60s", in HTTP_ALL;
+        "client_body_timeout" => client_body_timeout: Msec = "60s", in HTTP_ALL;
+        /// Comparison of If-Modified-Since.
+        "if_modified_since" => if_modified_since: IfModifiedSince = "exact", in HTTP_ALL;
+        /// Maximum number of byte ranges.
+        "max_ranges" => max_ranges: Option<Num>, in HTTP_ALL;
+        /// Maximum rate of a response in bytes per second; variables are allowed.
+        "limit_rate" => limit_rate: SizeOrVariable = "0", in HTTP_ALL | LOCATION_IF;
+        /// Number of bytes before limit_rate applies; variables are allowed.
+        "limit_rate_after" => limit_rate_after: SizeOrVariable = "0", in HTTP_ALL | LOCATION_IF;
+        /// Whether all or any of the access checks must pass.
+        "satisfy" => satisfy: Satisfy = "all", in HTTP_ALL;
+        /// Browsers with which keep-alive is disabled.
+        "keepalive_disable" => keepalive_disable: Summed<KeepaliveDisable> = "msie6", in HTTP_ALL, args Arity::between(1, 2);
+        /// Reads and discards remaining data of a client before closing.
+        "lingering_close" => lingering_close: LingeringClose = "on", in HTTP_ALL;
+        /// Maximum time of lingering_close.
+        "lingering_time" => lingering_time: Msec = "30s", in HTTP_ALL;
+        /// Maximum wait for more data during lingering_close.
+        "lingering_timeout" => lingering_timeout: Msec = "5s", in HTTP_ALL;
+        /// Resets connections that time out.
+        "reset_timedout_connection" => reset_timedout_connection: Flag = "off", in HTTP_ALL;
+        /// Uses absolute URLs in Location headers.
+        "absolute_redirect" => absolute_redirect: Flag = "on", in HTTP_ALL;
+        /// Uses server_name instead of Host in redirects.
+        "server_name_in_redirect" => server_name_in_redirect: Flag = "off", in HTTP_ALL;
+        /// Includes the port in redirects.
+        "port_in_redirect" => port_in_redirect: Flag = "on", in HTTP_ALL;
+        /// Logs missing files.
+        "log_not_found" => log_not_found: Flag = "on", in HTTP_ALL;
+        /// Logs subrequests in the access log.
+        "log_subrequest" => log_subrequest: Flag = "off", in HTTP_ALL;
+        /// Allows several error_page redirects for one request.
+        "recursive_error_pages" => recursive_error_pages: Flag = "off", in HTTP_ALL;
+        /// CODE... [=[CODE]] URI: replaces responses with error statuses.
+        "error_page" => error_page: Vec<ErrorPage>, in HTTP_ALL | LOCATION_IF;
+        /// Size of the first buffer for a request head; a line that does not fit gets a larger buffer.
+        "client_header_buffer_size" => client_header_buffer_size: Size = "1k", in HTTP | HTTP_SERVER;
+        /// As in the main context, for lines about requests of a server or location; they then do not go to the logs of
+        /// outer levels. May be repeated.
+        "error_log" => error_log: Vec<ErrorLogLine>, in HTTP_ALL;
+        /// Lengthens error pages for MSIE and Chrome, which otherwise show their own.
+        "msie_padding" => msie_padding: Flag = "on", in HTTP_ALL;
+    }
+    later {
         /// Keeps request bodies in files.
         "client_body_in_file_only" => OneOf<ClientBodyInFileOnly> = "off", in HTTP_ALL;
-        /// Comparison of If-Modified-Since.
-        "if_modified_since" => OneOf<IfModifiedSince> = "exact", in HTTP_ALL;
-        /// Maximum number of byte ranges.
-        "max_ranges" => Num, in HTTP_ALL;
-        /// Maximum rate of a response in bytes per second; variables are allowed.
-        "limit_rate" => SizeOrVariable = "0", in HTTP_ALL | LOCATION_IF;
-        /// Number of bytes before limit_rate applies; variables are allowed.
-        "limit_rate_after" => SizeOrVariable = "0", in HTTP_ALL | LOCATION_IF;
-        /// Whether all or any of the access checks must pass.
-        "satisfy" => OneOf<Satisfy> = "all", in HTTP_ALL;
-        /// Browsers with which keep-alive is disabled.
-        "keepalive_disable" => Summed<AnyOf<KeepaliveDisable>> = "msie6", in HTTP_ALL, args Arity::between(1, 2);
-        /// Reads and discards remaining data of a client before closing.
-        "lingering_close" => OneOf<LingeringClose> = "on", in HTTP_ALL;
-        /// Maximum time of lingering_close.
-        "lingering_time" => Msec = "30s", in HTTP_ALL;
-        /// Maximum wait for more data during lingering_close.
-        "lingering_timeout" => Msec = "5s", in HTTP_ALL;
-        /// Resets connections that time out.
-        "reset_timedout_connection" => Flag = "off", in HTTP_ALL;
-        /// Uses absolute URLs in Location headers.
-        "absolute_redirect" => Flag = "on", in HTTP_ALL;
-        /// Uses server_name instead of Host in redirects.
-        "server_name_in_redirect" => Flag = "off", in HTTP_ALL;
-        /// Includes the port in redirects.
-        "port_in_redirect" => Flag = "on", in HTTP_ALL;
-        /// Logs missing files.
-        "log_not_found" => Flag = "on", in HTTP_ALL;
-        /// Logs subrequests in the access log.
-        "log_subrequest" => Flag = "off", in HTTP_ALL;
-        /// Allows several error_page redirects for one request.
-        "recursive_error_pages" => Flag = "off", in HTTP_ALL;
-        /// CODE... [=[CODE]] URI: replaces responses with error statuses.
-        "error_page" => Vec<ErrorPage>, in HTTP_ALL | LOCATION_IF;
         /// Subrequest after the completion of a request.
         "post_action" => Text, in HTTP_ALL | LOCATION_IF;
-        /// As in the main context.
-        "error_log" => Vec<ErrorLogLine>, in HTTP_ALL;
         /// DNS servers for variables in proxy_pass.
         "resolver" => Resolver, in HTTP_ALL;
         /// DNS timeout.
@@ -102,8 +147,6 @@ directives! {
         "connection_pool_size" => Size = "512", in HTTP | HTTP_SERVER;
         /// Size of a memory pool.
         "request_pool_size" => Size = "4k", in HTTP | HTTP_SERVER;
-        /// Initial header buffer.
-        "client_header_buffer_size" => Size = "1k", in HTTP | HTTP_SERVER;
         /// Size of a hash table.
         "types_hash_max_size" => Num = "1024", in HTTP_ALL;
         /// Bucket size of a hash table.

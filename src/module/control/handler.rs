@@ -6,16 +6,14 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use bstr::ByteSlice;
-use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderValue};
-use http::{Response, StatusCode};
+use http::StatusCode;
 
 use super::conf::{ControlParts, ServedSections};
 use super::drop::DropSessions;
 use super::log;
 use crate::http::exchange::Exchange;
 use crate::http::exchange::{Answer, Handler, Methods};
-use crate::http::reply::{Body, full, plain};
+use crate::http::response::Response;
 use crate::limits;
 use crate::media::control::{ControlResult, ControlSection};
 use crate::media::counterpart::Counterpart;
@@ -62,11 +60,11 @@ pub struct ControlHandler {
 }
 
 impl ControlHandler {
-    async fn carry_out(&self, exchange: &Exchange<'_>, served: ControlParts) -> Response<Body> {
+    async fn carry_out(&self, exchange: &Exchange<'_>, served: ControlParts) -> Response {
         let mut words = exchange.path.rsplit_str("/");
         let (method, name) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
         let Some(section) = self.sections.find(name, served) else {
-            return plain(StatusCode::NOT_FOUND);
+            return Response::page(StatusCode::NOT_FOUND);
         };
         let mut result = section.carry_out(method, exchange.query()).map_err(Cow::from);
         let request = CounterpartRequest::Control {
@@ -81,7 +79,7 @@ impl ControlHandler {
         }
         match result {
             // As recorded from PingOS, without Content-Type.
-            Ok(text) => Response::new(full(Bytes::from(text))),
+            Ok(text) => Response::new(StatusCode::OK, text),
             Err(why) => failed(exchange, &why),
         }
     }
@@ -99,10 +97,9 @@ impl Handler for ControlHandler {
 }
 
 /// As recorded from PingOS, a request that cannot be executed is a server error. The reason is added here.
-fn failed(exchange: &Exchange<'_>, why: &str) -> Response<Body> {
-    log::failed(why, exchange.path, exchange.query());
-    let mut response = Response::new(full(Bytes::from(format!("{why}\n"))));
-    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+fn failed(exchange: &Exchange<'_>, why: &str) -> Response {
+    log::failed(why, &exchange.path, exchange.query());
+    let mut response = Response::new(StatusCode::INTERNAL_SERVER_ERROR, format!("{why}\n"));
+    response.content_type = Some("text/plain".into());
     response
 }

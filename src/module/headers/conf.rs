@@ -11,9 +11,7 @@ directives! {
     live as Current {
         /// Sets the headers `Expires` and `Cache-Control`.
         "expires" => expires: Expires = "off", in HTTP_ALL | LOCATION_IF;
-    }
-    later {
-        /// Adds a trailer field.
-        "add_trailer" => Vec<AddHeader>, in HTTP_ALL | LOCATION_IF;
+        /// Adds a field after the body of responses that are sent in chunks.
+        "add_trailer" => trailers: Vec<AddHeader>, in HTTP_ALL | LOCATION_IF;
     }
 }

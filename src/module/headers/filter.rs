@@ -1,67 +1,81 @@
-//! The `expires` directive: `Expires` and `Cache-Control` headers.
+//! Headers that directives add to responses.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
-use http::Response;
-use http::header::{CACHE_CONTROL, EXPIRES, HeaderMap, HeaderValue, LAST_MODIFIED};
 use jiff::{Span, ZonedDateTime};
 
 use super::conf::Current;
 use super::expires::Expires;
-use crate::http::exchange::Exchange;
-use crate::http::exchange::ResponseFilter;
+use crate::http::exchange::{Exchange, ResponseFilter};
 use crate::http::header::USUAL;
-use crate::http::reply::Body;
+use crate::http::send::http_date;
 
 /// nginx's values for `max`: 31 Dec 2037 23:55:55, and ten years.
 const MAX_DATE: i64 = 2_145_916_555;
 const MAX_AGE: i64 = 315_360_000;
 
-/// Adds `Expires` and `Cache-Control` for the same statuses as nginx.
-pub struct ExpiresFilter;
+/// Adds `Expires` and `Cache-Control` for the same statuses as nginx, then the headers and trailers that the
+/// configuration names.
+pub struct HeadersFilter;
 
-impl ResponseFilter for ExpiresFilter {
-    fn filter(&self, exchange: &Exchange<'_>, response: &mut Response<Body>) {
-        if USUAL.contains(&response.status().as_u16()) {
-            add(exchange, response.headers_mut());
+impl ResponseFilter for HeadersFilter {
+    fn filter(&self, exchange: &mut Exchange<'_>) {
+        if exchange.is_subrequest() {
+            return;
+        }
+        if USUAL.contains(&exchange.response.status.as_u16()) {
+            expire(exchange);
+        }
+        exchange.add_headers();
+        let location = exchange.location.clone();
+        let status = exchange.response.status.as_u16();
+        for line in location.get::<Current>().trailers.iter().filter(|line| line.applies_to(status)) {
+            exchange.response.expects_trailers = true;
+            let value = exchange.expand(&line.value);
+            if !value.is_empty() {
+                exchange.response.trailers.append(line.name.to_vec(), value);
+            }
         }
     }
 }
 
-fn add(exchange: &Exchange<'_>, headers: &mut HeaderMap) {
+fn expire(exchange: &mut Exchange<'_>) {
     let spelled;
-    let expires = match &exchange.location.get::<Current>().expires {
-        Expires::Variable(template) => {
+    let location = exchange.location.clone();
+    let expires = match &location.get::<Current>().expires {
+        Expires::Variable(template, modified) => {
             // As in nginx, a variable's value is used if it is valid.
-            spelled = Expires::of_words(&[&exchange.expand(template)]).unwrap_or(Expires::Off);
+            let text = exchange.expand(template);
+            let words: &[&[u8]] = if *modified { &[b"modified", &text] } else { &[&text] };
+            spelled = Expires::of_words(words).unwrap_or(Expires::Off);
             &spelled
         }
         said => said,
     };
-    let now = ZonedDateTime::now();
-    let Some((date, age)) = date_and_age(expires, &now, headers) else { return };
-    let date = u64::try_from(date).unwrap_or(0).min(DATE_MAX);
-    let date = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(date));
-    let age = if age < 0 { "no-cache".to_owned() } else { format!("max-age={age}") };
-    for (name, text) in [(EXPIRES, date), (CACHE_CONTROL, age)] {
-        headers.insert(name, HeaderValue::try_from(text).expect("dates and numbers are header values"));
+    if *expires == Expires::Off {
+        return;
     }
+    let response = &mut exchange.response;
+    let Some((date, age)) = date_and_age(expires, &ZonedDateTime::now(), response.last_modified) else {
+        return;
+    };
+    let age = if age < 0 { "no-cache".to_owned() } else { format!("max-age={age}") };
+    response.headers.set("Expires", http_date(date));
+    response.headers.set("Cache-Control", age);
 }
 
 /// Date in seconds since 1970, and age in seconds from now; a negative age forbids caching.
-fn date_and_age(expires: &Expires, now: &ZonedDateTime, headers: &HeaderMap) -> Option<(i64, i64)> {
+fn date_and_age(expires: &Expires, now: &ZonedDateTime, modified: Option<i64>) -> Option<(i64, i64)> {
     let now_seconds = now.timestamp().as_second();
     let from_now = |seconds: i64| (now_seconds.saturating_add(seconds), seconds);
     Some(match *expires {
-        Expires::Off | Expires::Variable(_) => return None,
+        Expires::Off | Expires::Variable(..) => return None,
         Expires::Epoch => (1, -1),
         Expires::Max => (MAX_DATE, MAX_AGE),
         Expires::Access(seconds) => from_now(seconds),
-        Expires::Modified(seconds) => match last_modified(headers) {
+        Expires::Modified(seconds) => match modified {
             // A negative time forbids caching, however recent the modification.
-            Some(modified) if seconds >= 0 => {
+            Some(modified) => {
                 let date = modified.saturating_add(seconds);
-                (date, date - now_seconds)
+                (date, if seconds < 0 { -1 } else { date - now_seconds })
             }
             _ => from_now(seconds),
         },
@@ -74,14 +88,6 @@ fn date_and_age(expires: &Expires, now: &ZonedDateTime, headers: &HeaderMap) -> 
     })
 }
 
-fn last_modified(headers: &HeaderMap) -> Option<i64> {
-    let date: SystemTime = httpdate::parse_http_date(headers.get(LAST_MODIFIED)?.to_str().ok()?).ok()?;
-    i64::try_from(date.duration_since(UNIX_EPOCH).ok()?.as_secs()).ok()
-}
-
-/// Latest second that an HTTP date can represent: the year has four digits.
-const DATE_MAX: u64 = 253_402_300_799;
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -90,18 +96,17 @@ mod tests {
     fn dates_and_ages_as_nginx_counts_them() {
         let now: ZonedDateTime = "2026-03-01T12:00:00+00:00[UTC]".parse().unwrap();
         let seconds = now.timestamp().as_second();
-        let mut headers = HeaderMap::new();
-        let of = |words: &[&[u8]], headers: &HeaderMap| {
-            date_and_age(&Expires::of_words(words).unwrap(), &now, headers).map(|(d, a)| (d - seconds, a))
+        let of = |words: &[&[u8]], modified: Option<i64>| {
+            date_and_age(&Expires::of_words(words).unwrap(), &now, modified).map(|(d, a)| (d - seconds, a))
         };
-        assert_eq!(of(&[b"off"], &headers), None);
-        assert_eq!(of(&[b"-1"], &headers), Some((-1, -1)));
-        assert_eq!(of(&[b"1h"], &headers), Some((3600, 3600)));
-        assert_eq!(of(&[b"@13h"], &headers), Some((3600, 3600)));
-        assert_eq!(of(&[b"@11h"], &headers), Some((23 * 3600, 23 * 3600)));
-        assert_eq!(of(&[b"modified", b"1h"], &headers), Some((3600, 3600)));
-        headers.insert(LAST_MODIFIED, HeaderValue::from_static("Sun, 01 Mar 2026 11:30:00 GMT"));
-        assert_eq!(of(&[b"modified", b"1h"], &headers), Some((1800, 1800)));
-        assert_eq!(of(&[b"modified", b"1m"], &headers), Some((-1740, -1740)));
+        assert_eq!(of(&[b"off"], None), None);
+        assert_eq!(of(&[b"-1"], None), Some((-1, -1)));
+        assert_eq!(of(&[b"1h"], None), Some((3600, 3600)));
+        assert_eq!(of(&[b"@13h"], None), Some((3600, 3600)));
+        assert_eq!(of(&[b"@11h"], None), Some((23 * 3600, 23 * 3600)));
+        assert_eq!(of(&[b"modified", b"1h"], None), Some((3600, 3600)));
+        let modified = Some(seconds - 1800);
+        assert_eq!(of(&[b"modified", b"1h"], modified), Some((1800, 1800)));
+        assert_eq!(of(&[b"modified", b"1m"], modified), Some((-1740, -1740)));
     }
 }

@@ -4,4 +4,4 @@ pub mod conf;
 pub mod expires;
 mod filter;
 
-pub use filter::ExpiresFilter;
+pub use filter::HeadersFilter;

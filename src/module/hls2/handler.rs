@@ -1,17 +1,15 @@
 //! `hls2_live`: playlists and fragments of HLS from memory.
 
 use std::collections::VecDeque;
-use std::pin::Pin;
+use std::io;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bstr::ByteSlice;
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HOST, HeaderValue};
-use http::{Response, StatusCode};
-use http_body_util::BodyExt;
-use hyper::body::{Body as HttpBody, Frame, SizeHint};
+use http::StatusCode;
+use http::header::HOST;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::net::UnixStream;
 
@@ -25,7 +23,7 @@ use crate::http::cors;
 use crate::http::exchange::Exchange;
 use crate::http::exchange::{Answer, Handler, Methods};
 use crate::http::origin::{IdentityOverrides, PathParts, RequestedStream};
-use crate::http::reply::{Body, full, plain};
+use crate::http::response::{Body, BodySource, Piece, Response};
 use crate::hub::registry::StreamRegistry;
 use crate::limits;
 use crate::media::counterpart::Counterpart;
@@ -64,9 +62,11 @@ impl Handler for Hls2Handler {
 }
 
 impl Hls2Handler {
-    async fn respond(&self, exchange: &Exchange<'_>, live: &Hls2Live) -> Response<Body> {
-        let Some(place) = PathParts::of(exchange) else { return plain(StatusCode::BAD_REQUEST) };
-        let Some(target) = HlsRequest::parse(place.last) else { return plain(StatusCode::NOT_FOUND) };
+    async fn respond(&self, exchange: &Exchange<'_>, live: &Hls2Live) -> Response {
+        let Some(place) = PathParts::of(exchange) else { return Response::page(StatusCode::BAD_REQUEST) };
+        let Some(target) = HlsRequest::parse(place.last) else {
+            return Response::page(StatusCode::NOT_FOUND);
+        };
         let session = query_argument(exchange.query(), b"session");
         let (name, fragment) = match target {
             HlsRequest::Playlist { name } => (name, None),
@@ -75,12 +75,12 @@ impl Hls2Handler {
         if session.is_empty() && fragment.is_none() {
             let origin = RequestedStream::choose(exchange, &live.addr, live.app.as_ref(), &place, name);
             let known = origin.and_then(|origin| self.presentation(&origin));
-            return ok(exchange, PLAYLIST_TYPE, full(self.master(exchange, known.as_ref()).into()));
+            return ok(exchange, PLAYLIST_TYPE, self.master(exchange, known.as_ref()).into());
         }
-        let Some(session) = SessionId::parse(session) else { return plain(StatusCode::NOT_FOUND) };
+        let Some(session) = SessionId::parse(session) else { return Response::page(StatusCode::NOT_FOUND) };
         let Some(origin) = RequestedStream::choose(exchange, &live.addr, live.app.as_ref(), &place, name)
         else {
-            return plain(StatusCode::NOT_FOUND);
+            return Response::page(StatusCode::NOT_FOUND);
         };
         let key = origin.key();
         let question = ViewerQuestion {
@@ -97,11 +97,11 @@ impl Hls2Handler {
             return response;
         }
         if fragment.is_some() {
-            return plain(StatusCode::NOT_FOUND);
+            return Response::page(StatusCode::NOT_FOUND);
         }
         if !origin.view.held().get::<Conf>().hls2 {
             log::switched_off(exchange.id(), &key.app);
-            return plain(StatusCode::NOT_FOUND);
+            return Response::page(StatusCode::NOT_FOUND);
         }
         let entering =
             self.viewers.visit_or_enter(&origin.view, session.clone(), &key, question.addr, || {
@@ -115,16 +115,12 @@ impl Hls2Handler {
             });
         match entering {
             Some(visit) => respond(exchange, ViewerAnswer::to(visit, &question).await),
-            None => plain(StatusCode::SERVICE_UNAVAILABLE),
+            None => Response::page(StatusCode::SERVICE_UNAVAILABLE),
         }
     }
 
     /// The response to a viewer that the other process of an upgrade knows. It goes on as it began there.
-    async fn answer_there(
-        &self,
-        exchange: &Exchange<'_>,
-        question: &ViewerQuestion<'_>,
-    ) -> Option<Response<Body>> {
+    async fn answer_there(&self, exchange: &Exchange<'_>, question: &ViewerQuestion<'_>) -> Option<Response> {
         let request = CounterpartRequest::Viewer {
             stream: question.stream.into(),
             session: question.session.as_str().to_owned(),
@@ -145,11 +141,11 @@ impl Hls2Handler {
             Ok(Some((StatusCode::OK, body))) => ok(
                 exchange,
                 if question.fragment.is_some() { FRAGMENT_TYPE } else { PLAYLIST_TYPE },
-                full(body),
+                body.into(),
             ),
-            Ok(Some((status, _))) => plain(status),
+            Ok(Some((status, _))) => Response::page(status),
             // The viewer is not entered here: it is the other process's.
-            Ok(None) | Err(_) => plain(StatusCode::BAD_GATEWAY),
+            Ok(None) | Err(_) => Response::page(StatusCode::BAD_GATEWAY),
         })
     }
 
@@ -160,8 +156,8 @@ impl Hls2Handler {
         let request = MasterRequest {
             scheme: exchange.scheme(),
             host: &exchange.header(HOST).to_str_lossy(),
-            path: exchange.request.uri().path(),
-            query: exchange.request.uri().query().unwrap_or(""),
+            path: &exchange.request.raw_path().to_str_lossy(),
+            query: &exchange.request.raw_query().unwrap_or_default().to_str_lossy(),
         };
         request.playlist(&id, known)
     }
@@ -186,20 +182,19 @@ async fn read_answer(reader: &mut BufReader<UnixStream>) -> Option<(StatusCode, 
     is_whole.then_some((StatusCode::from_bytes(status.as_bytes()).ok()?, body.into()))
 }
 
-fn respond(exchange: &Exchange<'_>, answer: ViewerAnswer) -> Response<Body> {
+fn respond(exchange: &Exchange<'_>, answer: ViewerAnswer) -> Response {
     match answer {
-        ViewerAnswer::Playlist(text) => ok(exchange, PLAYLIST_TYPE, full(text)),
+        ViewerAnswer::Playlist(text) => ok(exchange, PLAYLIST_TYPE, text.into()),
         ViewerAnswer::Fragment(fragment, visit) => {
-            ok(exchange, FRAGMENT_TYPE, FragmentBody::new(&fragment, visit).boxed_unsync())
+            ok(exchange, FRAGMENT_TYPE, Body::Source(Box::new(FragmentBody::new(&fragment, visit))))
         }
-        ViewerAnswer::Refused(status) => plain(status),
+        ViewerAnswer::Refused(status) => Response::page(status),
     }
 }
 
-fn ok(exchange: &Exchange<'_>, content_type: &'static str, body: Body) -> Response<Body> {
-    let mut response = Response::new(body);
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    cors::add(exchange, response.headers_mut());
+fn ok(exchange: &Exchange<'_>, content_type: &'static str, body: Body) -> Response {
+    let mut response = Response::ok(content_type, body);
+    cors::add(exchange, &mut response.headers);
     response
 }
 
@@ -217,27 +212,16 @@ impl FragmentBody {
     }
 }
 
-impl HttpBody for FragmentBody {
-    type Data = Bytes;
-    type Error = std::io::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut TaskContext<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
+impl BodySource for FragmentBody {
+    fn poll_piece(&mut self, _: &mut TaskContext<'_>) -> Poll<Option<io::Result<Piece>>> {
         let next = self.left.pop_front().map(|chunk| {
-            self.len -= chunk.len() as u64;
             self.visit.sent(chunk.len());
-            Ok(Frame::data(chunk))
+            Ok(Piece::Memory(chunk))
         });
         Poll::Ready(next)
     }
 
-    fn is_end_stream(&self) -> bool {
-        self.left.is_empty()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.len)
+    fn length(&self) -> Option<u64> {
+        Some(self.len)
     }
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::access_log::{HttpLog, HttpLogs, LogPath};
+use crate::http::exchange::{Exchange, RequestLog};
 use crate::http::variable::{Template, Variable};
 use crate::log::sink::{LineFile, Sinks};
 
@@ -13,6 +14,24 @@ pub trait LoggedRequest {
 
     /// Root directory of the request's location. For logs with variables in their paths, it must exist.
     fn root(&self) -> Option<PathBuf>;
+}
+
+impl LoggedRequest for Exchange<'_> {
+    fn value(&self, variable: &Variable, out: &mut Vec<u8>) -> bool {
+        let value = self.find_value(variable);
+        out.extend_from_slice(value.as_deref().unwrap_or_default());
+        value.is_some()
+    }
+
+    fn root(&self) -> Option<PathBuf> {
+        Some(self.document_root())
+    }
+}
+
+impl RequestLog for HttpAccess {
+    fn log(&self, exchange: &Exchange<'_>) {
+        self.write(exchange.chosen_by::<HttpLogs>(), exchange);
+    }
 }
 
 /// Writes the access logs of HTTP requests.

@@ -1,7 +1,5 @@
 //! Directives of the http static module.
 
-use bstr::BStr;
-
 use crate::directive::context::{HTTP_ALL, HTTP_SERVER, LOCATION};
 use crate::directive::table::directives;
 use crate::directive::word::word_lists;
@@ -19,6 +17,11 @@ directives! {
     live as Current {
         /// Responds with a transparent GIF of one pixel.
         "empty_gif" => empty_gif: Own<Present>, in LOCATION;
+        /// Index files; variables are allowed, and the last one may be absolute.
+        "index" => index: Vec<Templates> = "index.html", in HTTP_ALL;
+        /// Candidate files, then a URI, @name or =CODE: the first file that exists answers, otherwise the last argument
+        /// does.
+        "try_files" => try_files: Own<Templates>, in HTTP_SERVER | LOCATION, args Arity::from(2), restricts answers;
     }
     later {
         /// Directory listings.
@@ -29,17 +32,5 @@ directives! {
         "autoindex_exact_size" => Flag = "on", in HTTP_ALL;
         /// Local times in listings.
         "autoindex_localtime" => Flag = "off", in HTTP_ALL;
-        /// Index files; variables are allowed, and the last one may be absolute.
-        "index" => Vec<Templates> = "index.html", in HTTP_ALL;
-        /// Candidate files, then a URI, @name or =CODE. While this is not implemented, only the request's own file is
-        /// served; if the first candidate is another file, nothing is served.
-        "try_files" => Own<Templates>, in HTTP_SERVER | LOCATION, args Arity::from(2), restricts answers unless begins_with_uri;
     }
-}
-
-/// Whether the first candidate is the request's own file.
-fn begins_with_uri(words: &BStr) -> bool {
-    [&b"$uri"[..], b"${uri}"]
-        .iter()
-        .any(|uri| words.strip_prefix(*uri).is_some_and(|rest| rest.starts_with(b" ")))
 }

@@ -1,6 +1,11 @@
-//! Static files: indexes and fallbacks, and the empty GIF.
+//! Static files: indexes, fallbacks, and the empty GIF.
 
 pub mod conf;
 mod empty_gif;
+mod index;
+mod log;
+mod try_files;
 
 pub use empty_gif::EmptyGifHandler;
+pub use index::IndexCheck;
+pub use try_files::TryFilesCheck;

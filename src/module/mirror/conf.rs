@@ -1,16 +1,36 @@
 //! Directives of the mirror module.
 
+use bstr::BString;
+
 use crate::directive::context::HTTP_ALL;
 use crate::directive::table::directives;
-use crate::directive::{Arity, Flag, Words};
+use crate::directive::{Args, Evaluation, Flag, Value};
+use crate::syntax::Problem;
 
 directives! {
     /// Mirroring of requests.
     module "mirror";
+    live as Current {
+        /// Sends copies of requests to another URI; the responses are dropped. Several lines make several copies.
+        "mirror" => mirrors: Vec<Mirror> = "off", in HTTP_ALL;
+    }
     later {
-        /// Sends copies of requests to another URI.
-        "mirror" => Vec<Words> = "off", in HTTP_ALL, args Arity::ONE;
         /// Includes the body in the copies.
         "mirror_request_body" => Flag = "on", in HTTP_ALL;
+    }
+}
+
+/// URI of the copies, or `off`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mirror(pub Option<BString>);
+
+impl Value for Mirror {
+    fn syntax() -> String {
+        "uri | off".into()
+    }
+
+    fn parse(args: &Args<'_>, _: &mut Evaluation<'_>) -> Result<Mirror, Problem> {
+        let word = args.first();
+        Ok(Mirror((!word.is("off")).then(|| word.text().to_owned())))
     }
 }

@@ -1,3 +1,6 @@
 //! Mirroring of requests.
 
+mod check;
 pub mod conf;
+
+pub use check::MirrorCheck;

@@ -1,31 +1,34 @@
 //! `$invalid_referer`.
 
-use http::header::{HeaderValue, REFERER};
+use bstr::{BStr, ByteSlice};
 
 use super::conf::Scope;
 use super::valid::{Referers, ValidReferers};
 use crate::directive::context::{Contexts, LOCATION};
 use crate::directive::evaluate::Block;
 use crate::directive::{BlockLevel, Evaluation, Slot, Undecided};
-use crate::http::exchange::Exchange;
-use crate::http::exchange::RequestVariable;
+use crate::http::exchange::{Exchange, Lookup, RequestVariables};
 use crate::http::server_conf::server_names;
 use crate::syntax::Spanned;
 
 /// The variable `$invalid_referer`.
 pub struct InvalidReferer;
 
-impl RequestVariable for InvalidReferer {
-    fn name(&self) -> &'static str {
-        "invalid_referer"
-    }
-
-    fn value(&self, exchange: &Exchange<'_>, out: &mut Vec<u8>) -> Result<(), Undecided> {
-        let referer = exchange.request.headers().get(REFERER).map(HeaderValue::as_bytes);
+impl RequestVariables for InvalidReferer {
+    fn value(
+        &self,
+        exchange: &Exchange<'_>,
+        name: &BStr,
+        out: &mut Vec<u8>,
+    ) -> Result<Option<Lookup>, Undecided> {
+        if name != "invalid_referer" {
+            return Ok(None);
+        }
+        let referer = exchange.request.header("referer").map(|value| value.as_bytes());
         if !exchange.location.get::<Referers>().permit(referer)? {
             out.push(b'1');
         }
-        Ok(())
+        Ok(Some(Lookup::Found))
     }
 }
 

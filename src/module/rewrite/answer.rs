@@ -21,9 +21,9 @@ pub struct Return {
 }
 
 impl Return {
-    /// Whether the text is a redirect target.
+    /// Whether it is a redirect, to the text.
     pub fn is_redirect(&self) -> bool {
-        self.text.is_some() && REDIRECTS.contains(&self.status)
+        REDIRECTS.contains(&self.status)
     }
 }
 

@@ -6,7 +6,7 @@ use super::rewrite_rule::{Break, Rewrite, Set};
 use crate::directive::context::{Contexts, HTTP_ALL, HTTP_SERVER, LOCATION, LOCATION_IF, SERVER_IF};
 use crate::directive::evaluate::Block;
 use crate::directive::table::directives;
-use crate::directive::{BlockLevel, Evaluation, Flag, Own, OwnAll, Slot};
+use crate::directive::{BlockLevel, Evaluation, Flag, OwnAll, Slot};
 
 directives! {
     /// Conditions, variables and rewriting of paths.
@@ -18,23 +18,21 @@ directives! {
         "if" => Condition, opens LOCATION_IF, in LOCATION, restricts requests;
     }
     live as Current {
-        /// Rewrites paths: regex replacement [last|break|redirect|permanent]. While this is not implemented, matching
-        /// requests are refused.
-        "rewrite" => rewrites: OwnAll<Rewrite>, in HTTP_SERVER | LOCATION | SERVER_IF | LOCATION_IF, no effect yet,
-            restricts paths;
+        /// Replaces paths that match a regular expression. A replacement that is a URL, `redirect` and `permanent` send a
+        /// redirect. After `last`, the location is selected again; after `break`, the statements end. The request's query
+        /// string is added unless the replacement ends with a question mark.
+        "rewrite" => rewrites: OwnAll<Rewrite>, in HTTP_SERVER | LOCATION | SERVER_IF | LOCATION_IF;
         /// Ends the statements of the rewrite module in this server or location.
         "break" => breaks: OwnAll<Break>, in HTTP_SERVER | LOCATION | SERVER_IF | LOCATION_IF;
         /// Responds with a fixed status and text, or with a redirect.
-        "return" => answer: Own<Return>, in HTTP_SERVER | LOCATION | SERVER_IF | LOCATION_IF,
+        "return" => answers: OwnAll<Return>, in HTTP_SERVER | LOCATION | SERVER_IF | LOCATION_IF,
             restricts requests;
         /// Assigns a value to a variable.
         "set" => sets: OwnAll<Set>, in HTTP_SERVER | LOCATION | SERVER_IF | LOCATION_IF;
-    }
-    later {
         /// Logs rewrites at level notice.
-        "rewrite_log" => Flag = "off", in HTTP_ALL | SERVER_IF | LOCATION_IF;
-        /// Warns about unset variables.
-        "uninitialized_variable_warn" => Flag = "on", in HTTP_ALL | SERVER_IF | LOCATION_IF;
+        "rewrite_log" => log: Flag = "off", in HTTP_ALL | SERVER_IF | LOCATION_IF;
+        /// Logs a warning when a variable without a value is used.
+        "uninitialized_variable_warn" => warns: Flag = "on", in HTTP_ALL | SERVER_IF | LOCATION_IF;
     }
     made {
         Statements;
@@ -55,7 +53,7 @@ pub enum Statement {
     If(Condition, Vec<Statement>, usize),
     /// Sends a response.
     Return(Return),
-    /// Refuses matching paths, since rewriting is not implemented.
+    /// Replaces the path.
     Rewrite(Rewrite),
     /// Assigns a variable.
     Set(Set),
@@ -76,8 +74,7 @@ fn of_block(block: &Block) -> Vec<Statement> {
         statements.extend(scope.breaks.iter().map(|s| (s.value.order, Statement::Break)));
         statements
             .extend(scope.rewrites.iter().map(|s| (s.value.order, Statement::Rewrite(s.value.clone()))));
-        let answer = scope.answer.iter();
-        statements.extend(answer.map(|s| (s.value.order, Statement::Return(s.value.clone()))));
+        statements.extend(scope.answers.iter().map(|s| (s.value.order, Statement::Return(s.value.clone()))));
     }
     for (number, child) in block.inner(SERVER_IF).chain(block.inner(LOCATION_IF)).enumerate() {
         let Some(condition) = child.head::<Condition>() else { continue };

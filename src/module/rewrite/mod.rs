@@ -3,7 +3,8 @@
 pub mod answer;
 pub mod condition;
 pub mod conf;
+mod log;
 mod phase;
 pub mod rewrite_rule;
 
-pub use phase::RewritePhase;
+pub use phase::{RewritePhase, ServerRewritePhase};

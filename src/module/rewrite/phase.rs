@@ -1,130 +1,198 @@
-//! Evaluation of the rewrite module's statements for a request: `if`, `set`, `return`, `break`.
-//!
-//! An undecidable condition refuses: a condition about a variable without a value must not let a request pass.
+//! Execution of the rewrite module's statements for a request: `if`, `set`, `return`, `break`, `rewrite`.
 
-use bstr::BString;
-use bytes::Bytes;
-use http::header::{HeaderValue, LOCATION};
-use http::{Response, StatusCode};
+use std::future::Future;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bstr::{BString, ByteSlice};
+use http::StatusCode;
 
 use super::answer::Return;
 use super::condition::Condition;
-use super::conf::{Statement, Statements};
+use super::conf::{Current, Statement, Statements};
+use super::rewrite_rule::{Rewrite, RewriteFlag};
 use crate::directive::Undecided;
-use crate::http::exchange::Exchange;
-use crate::http::exchange::{Decision, PhaseCheck};
+use crate::http::exchange::{Check, Decision, Exchange, PhaseCheck};
 use crate::http::log;
-use crate::http::reply::{Body, full, plain};
+use crate::http::response::Response;
 use crate::http::routes::Location;
+use crate::http::uri::{Escape, escape};
 use crate::http::variable::{Template, Variable};
+use crate::task::disk::{self, DiskWork};
 
-/// Status of `return` that closes the connection without a response.
-const CLOSES: u16 = 444;
+/// Statuses of `return` that close the connection without a response.
+const CLOSE: [u16; 2] = [444, 499];
 
-/// Executes the statements of servers and locations.
+/// Executes the statements of servers, before the location is selected.
+pub struct ServerRewritePhase;
+
+/// Executes the statements of locations.
 pub struct RewritePhase;
 
-impl PhaseCheck for RewritePhase {
-    fn server_rewrite(&self, exchange: &mut Exchange<'_>) -> Decision {
-        let server = exchange.server.routes();
-        decide(exchange, &server.fallback)
+impl PhaseCheck for ServerRewritePhase {
+    fn check<'a, 'r>(&'a self, exchange: &'a mut Exchange<'r>) -> Check<'a>
+    where
+        'r: 'a,
+    {
+        let location = exchange.server.routes().fallback.clone();
+        execute(exchange, location)
     }
+}
 
-    fn rewrite(&self, exchange: &mut Exchange<'_>) -> Decision {
-        let location = exchange.location;
-        decide(exchange, location)
+impl PhaseCheck for RewritePhase {
+    fn check<'a, 'r>(&'a self, exchange: &'a mut Exchange<'r>) -> Check<'a>
+    where
+        'r: 'a,
+    {
+        let location = exchange.location.clone();
+        execute(exchange, location)
     }
 }
 
 /// Executes the statements of a location, or those of a server with its own values.
-fn decide<'a>(exchange: &mut Exchange<'a>, location: &'a Location) -> Decision {
-    let mut statements = Execution { exchange, location };
-    match statements.follow(&location.get::<Statements>().0) {
-        Some(StatementsOutcome::Return(answer)) => Decision::Done(reply(exchange, answer)),
-        Some(StatementsOutcome::Refuse(status)) => Decision::Done(Some(plain(status))),
-        Some(StatementsOutcome::Break) | None => Decision::Next,
+fn execute<'a, 'r>(exchange: &'a mut Exchange<'r>, location: Arc<Location>) -> Check<'a>
+where
+    'r: 'a,
+{
+    if location.get::<Statements>().0.is_empty() {
+        return Check::Now(Decision::Next);
     }
+    Check::Later(Box::pin(async move {
+        let statements = &location.get::<Statements>().0;
+        match (Execution { exchange, location: &location }).follow(statements).await {
+            Ok(Flow::End(decision)) => decision,
+            Ok(Flow::Continue | Flow::Break) => Decision::Next,
+            Err(Undecided) => {
+                log::undecided(exchange.id(), "a condition", exchange.peer());
+                Decision::page(StatusCode::INTERNAL_SERVER_ERROR)
+            }
+        }
+    }))
 }
 
-/// Result of the statements.
-pub(super) enum StatementsOutcome<'a> {
-    /// An answer.
-    Return(&'a Return),
-    /// A refusal with this status.
-    Refuse(StatusCode),
-    /// `break`.
+/// What follows a statement.
+enum Flow {
+    /// The next statement.
+    Continue,
+    /// No further statement.
     Break,
-}
-
-/// Reason why a condition is undecidable.
-enum ConditionError {
-    /// A variable has no value.
-    Valueless,
-    /// A regular expression exceeded its bounds.
-    Undecided,
-}
-
-impl From<Undecided> for ConditionError {
-    fn from(Undecided: Undecided) -> ConditionError {
-        ConditionError::Undecided
-    }
+    /// The phase ends with this decision.
+    End(Decision),
 }
 
 /// Execution of a location's statements for one request.
-struct Execution<'w, 'a> {
-    exchange: &'w mut Exchange<'a>,
-    location: &'a Location,
+struct Execution<'w, 'r> {
+    exchange: &'w mut Exchange<'r>,
+    location: &'w Location,
 }
 
-impl<'a> Execution<'_, 'a> {
-    /// Executes statements; `None` if none of them ended the execution.
-    fn follow(&mut self, statements: &'a [Statement]) -> Option<StatementsOutcome<'a>> {
-        for statement in statements {
-            match statement {
-                Statement::Break => return Some(StatementsOutcome::Break),
-                Statement::Return(answer) => return Some(StatementsOutcome::Return(answer)),
-                Statement::Set(set) => {
-                    let value = match self.text(&set.value) {
-                        Ok(value) => Some(value),
-                        // Only uses of the variable are refused.
-                        Err(ConditionError::Valueless) => None,
-                        Err(why @ ConditionError::Undecided) => return Some(self.refuse(why)),
-                    };
-                    self.exchange.assigned.set(&set.name, value);
-                }
-                Statement::Rewrite(rewrite) => match rewrite.pattern.is_match(self.exchange.path) {
-                    Ok(true) => return Some(self.refuse(ConditionError::Valueless)),
-                    Ok(false) => self.exchange.assigned.not_matched(),
-                    Err(undecided) => return Some(self.refuse(undecided.into())),
-                },
-                Statement::If(condition, inner, number) => match self.meets(condition) {
-                    Err(why) => return Some(self.refuse(why)),
-                    Ok(false) => {}
-                    Ok(true) => {
-                        if let Some(conditional) = self.location.conditional.get(*number) {
-                            self.exchange.location = conditional;
+impl Execution<'_, '_> {
+    /// Executes statements until one of them ends the execution.
+    fn follow<'f>(
+        &'f mut self,
+        statements: &'f [Statement],
+    ) -> Pin<Box<dyn Future<Output = Result<Flow, Undecided>> + Send + 'f>> {
+        Box::pin(async move {
+            for statement in statements {
+                let flow = match statement {
+                    Statement::Break => Flow::Break,
+                    Statement::Return(answer) => Flow::End(reply(self.exchange, answer)),
+                    Statement::Set(set) => {
+                        let value = self.text(&set.value)?;
+                        if set.name == "args" {
+                            self.exchange.query = value;
+                        } else {
+                            self.exchange.assigned.set(&set.name, Some(value));
                         }
-                        if let Some(end) = self.follow(inner) {
-                            return Some(end);
-                        }
+                        Flow::Continue
                     }
-                },
+                    Statement::Rewrite(rewrite) => self.rewrite(rewrite)?,
+                    Statement::If(condition, inner, number) => {
+                        if !self.meets(condition).await? {
+                            continue;
+                        }
+                        if let Some(conditional) = self.location.conditional.get(*number) {
+                            self.exchange.location = conditional.clone();
+                        }
+                        self.follow(inner).await?
+                    }
+                };
+                if !matches!(flow, Flow::Continue) {
+                    return Ok(flow);
+                }
             }
-        }
-        None
-    }
-
-    fn refuse(&self, why: ConditionError) -> StatementsOutcome<'a> {
-        StatementsOutcome::Refuse(match why {
-            ConditionError::Valueless => StatusCode::SERVICE_UNAVAILABLE,
-            ConditionError::Undecided => {
-                log::undecided(self.exchange.id(), "a condition", self.exchange.peer());
-                StatusCode::INTERNAL_SERVER_ERROR
-            }
+            Ok(Flow::Continue)
         })
     }
 
-    fn meets(&mut self, condition: &Condition) -> Result<bool, ConditionError> {
+    /// Replaces the path, if it matches.
+    fn rewrite(&mut self, rewrite: &Rewrite) -> Result<Flow, Undecided> {
+        let Some(found) = rewrite.pattern.find(&self.exchange.path)? else {
+            self.exchange.assigned.not_matched();
+            return Ok(Flow::Continue);
+        };
+        self.exchange.assigned.matched(found);
+        let redirect = match rewrite.then {
+            RewriteFlag::Redirect => Some(StatusCode::FOUND),
+            RewriteFlag::Permanent => Some(StatusCode::MOVED_PERMANENTLY),
+            RewriteFlag::Continue | RewriteFlag::Last | RewriteFlag::Break => None,
+        };
+        let path = self.with_groups(&rewrite.path, redirect.is_some());
+        let query = rewrite.query.as_ref().map(|query| self.with_groups(query, true));
+        self.decided()?;
+        let own = Some(&self.exchange.query).filter(|own| rewrite.keeps_query && !own.is_empty()).cloned();
+        if let Some(status) = redirect {
+            let mut location = unescape(&path);
+            for (index, query) in
+                query.iter().map(|query| &query[..]).chain(own.iter().map(|own| &own[..])).enumerate()
+            {
+                location.push(if index == 0 { b'?' } else { b'&' });
+                location.extend_from_slice(query);
+            }
+            self.tell("redirect", &location);
+            return Ok(Flow::End(Decision::Done(Box::new(Response::redirect(status, location)))));
+        }
+        self.exchange.query = match (query, own) {
+            (Some(query), Some(own)) => [&query[..], b"&", &own].concat().into(),
+            (Some(query), None) => query.into(),
+            (None, own) => own.unwrap_or_default(),
+        };
+        if path.is_empty() {
+            log::about(self.exchange, &"the rewritten URI has a zero length");
+            return Ok(Flow::End(Decision::page(StatusCode::INTERNAL_SERVER_ERROR)));
+        }
+        self.exchange.path = path.into();
+        self.tell("data", &self.exchange.path.clone());
+        self.exchange.rewritten(rewrite.then != RewriteFlag::Break);
+        Ok(match rewrite.then {
+            RewriteFlag::Continue => Flow::Continue,
+            _ => Flow::Break,
+        })
+    }
+
+    /// Expands a part of a replacement. As in nginx, groups are escaped in a query string and in a redirect, if the
+    /// request's path was.
+    fn with_groups(&mut self, template: &Template, escapes: bool) -> Vec<u8> {
+        let is_quoted = self.exchange.request.target().iter().any(|b| matches!(b, b'%' | b'+'));
+        if !(escapes && is_quoted) {
+            return self.exchange.expand(template);
+        }
+        let escaped =
+            self.exchange.assigned.groups().iter().map(|group| escape(group, Escape::Args).into()).collect();
+        let groups = self.exchange.assigned.set_groups(escaped);
+        let text = self.exchange.expand(template);
+        self.exchange.assigned.set_groups(groups);
+        text
+    }
+
+    fn tell(&self, what: &str, text: &[u8]) {
+        if self.exchange.location.get::<Current>().log {
+            super::log::rewritten(self.exchange, what, text);
+        }
+    }
+
+    async fn meets(&mut self, condition: &Condition) -> Result<bool, Undecided> {
         match condition {
             Condition::True(name) => Ok(!matches!(&self.variable(name)?[..], b"" | b"0")),
             Condition::Equal(name, text, negated) => {
@@ -140,54 +208,123 @@ impl<'a> Execution<'_, 'a> {
                 }
                 Ok(is_match != *negated)
             }
-            // Checking for a file would block this thread's media.
-            Condition::File(..) => Err(ConditionError::Valueless),
+            Condition::File(kind, path, negated) => {
+                let (kind, path) = (*kind, self.text(path)?);
+                let tested = disk::spawn(DiskWork::Served, move || is_file(kind, &path)).await;
+                Ok(tested.unwrap_or(false) != *negated)
+            }
         }
     }
 
-    fn variable(&mut self, name: &BString) -> Result<BString, ConditionError> {
+    fn variable(&mut self, name: &BString) -> Result<BString, Undecided> {
         let variable = Variable::find(name);
-        self.look_at(&variable)?;
-        Ok(self.exchange.value(&variable).into())
-    }
-
-    fn text(&mut self, template: &Template) -> Result<BString, ConditionError> {
-        template.variables().try_for_each(|variable| self.look_at(variable))?;
-        Ok(self.exchange.expand(template).into())
-    }
-
-    /// Checks that a statement can use the variable, and keeps the value that it sees.
-    fn look_at(&mut self, variable: &Variable) -> Result<(), ConditionError> {
-        if !self.exchange.can_tell(variable) {
-            return Err(ConditionError::Valueless);
+        let value = self.exchange.find_value(&variable);
+        self.decided()?;
+        if value.is_none() {
+            self.warn(name);
         }
-        Ok(self.exchange.keep_first(variable)?)
+        Ok(value.unwrap_or_default().into())
+    }
+
+    fn text(&mut self, template: &Template) -> Result<BString, Undecided> {
+        let text = self.exchange.expand(template);
+        self.decided()?;
+        if self.exchange.location.get::<Current>().warns {
+            for variable in template.variables() {
+                if let Variable::User(name) = variable
+                    && self.exchange.find_value(variable).is_none()
+                {
+                    self.warn(name);
+                }
+            }
+        }
+        Ok(text.into())
+    }
+
+    fn warn(&self, name: &BString) {
+        if self.exchange.location.get::<Current>().warns && matches!(Variable::find(name), Variable::User(_))
+        {
+            super::log::uninitialized(self.exchange, name);
+        }
+    }
+
+    fn decided(&self) -> Result<(), Undecided> {
+        if self.exchange.take_undecided() { Err(Undecided) } else { Ok(()) }
     }
 }
 
-/// Response of a `return`; `None` closes the connection without a response.
-fn reply(exchange: &Exchange<'_>, fixed: &Return) -> Option<Response<Body>> {
-    let text = fixed.text.as_ref().map(|template| exchange.expand(template)).unwrap_or_default();
-    if fixed.status == CLOSES {
-        return None;
+/// Whether a path is what a test of `if` asks for; on a blocking thread.
+fn is_file(kind: u8, path: &[u8]) -> bool {
+    let Ok(found) = path.to_path().map_err(drop).and_then(|path| std::fs::metadata(path).map_err(drop))
+    else {
+        return false;
+    };
+    match kind {
+        b'f' => found.is_file(),
+        b'd' => found.is_dir(),
+        b'x' => found.permissions().mode() & 0o100 != 0,
+        _ => found.mode() != 0,
     }
-    let status = StatusCode::from_u16(fixed.status).unwrap_or(StatusCode::BAD_REQUEST);
-    if fixed.is_redirect() {
-        let mut response = plain(status);
-        // A value with control bytes is not a valid header value; the redirect then has no target.
-        if let Ok(value) = HeaderValue::from_bytes(&exchange.absolute(&text)) {
-            response.headers_mut().insert(LOCATION, value);
+}
+
+/// Decodes `%XX` up to a question mark, except for characters that must stay escaped in a redirect.
+fn unescape(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let [first, tail @ ..] = rest {
+        match rest {
+            [b'?', ..] => {
+                out.extend_from_slice(rest);
+                return out;
+            }
+            [b'%', high, low, after @ ..] => {
+                let digit = |b: &u8| char::from(*b).to_digit(16);
+                let byte =
+                    digit(high).zip(digit(low)).and_then(|(high, low)| u8::try_from(high * 16 + low).ok());
+                match byte {
+                    Some(byte @ (b'?' | b'&'..=b'~')) => out.push(byte),
+                    _ => out.extend_from_slice(&rest[..3]),
+                }
+                rest = after;
+            }
+            _ => {
+                out.push(*first);
+                rest = tail;
+            }
         }
-        return Some(response);
     }
-    // Only error statuses have a page.
-    if fixed.text.is_none() && !status.is_success() {
-        return Some(plain(status));
+    out
+}
+
+/// Result of a `return`.
+fn reply(exchange: &mut Exchange<'_>, fixed: &Return) -> Decision {
+    if CLOSE.contains(&fixed.status) && fixed.text.is_none() {
+        return Decision::Close(fixed.status);
     }
-    let mut response = Response::new(full(Bytes::from(text)));
-    *response.status_mut() = status;
-    if status != StatusCode::NO_CONTENT {
-        exchange.set_type(response.headers_mut(), exchange.path);
+    exchange.set_status(StatusCode::from_u16(fixed.status).unwrap_or_default());
+    let text = fixed.text.as_ref().map(|template| exchange.expand(template));
+    let status = StatusCode::from_u16(fixed.status).unwrap_or(StatusCode::BAD_REQUEST);
+    if status.as_u16() >= 400 && fixed.text.as_ref().is_none_or(Template::is_empty) {
+        return Decision::page(status);
     }
-    Some(response)
+    if fixed.is_redirect() {
+        let mut page = Response::page(status);
+        page.location = Some(text.unwrap_or_default().into());
+        return Decision::Done(Box::new(page));
+    }
+    let text = text.unwrap_or_default();
+    let mut response = Response::new(status, text);
+    response.content_type = Some(exchange.type_of_path());
+    Decision::Done(Box::new(response))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn redirects_are_decoded_as_far_as_nginx_decodes_them() {
+        assert_eq!(unescape(b"/a%20b%2fc%41?%41"), b"/a%20b/cA?%41");
+        assert_eq!(unescape(b"/%25%7f%3fx%4"), b"/%25%7f?x%4");
+    }
 }

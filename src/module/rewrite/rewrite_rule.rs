@@ -1,6 +1,6 @@
 //! The `rewrite`, `set` and `break` directives.
 
-use bstr::BString;
+use bstr::{BString, ByteSlice};
 
 use crate::directive::{Args, Arity, Evaluation, Pattern, Value};
 use crate::http::variable::{Template, VariableNames};
@@ -15,9 +15,9 @@ pub enum RewriteFlag {
     Last,
     /// Call the location's handler.
     Break,
-    /// Send a temporary redirect.
+    /// Send a redirect with status 302.
     Redirect,
-    /// Send a permanent redirect.
+    /// Send a redirect with status 301.
     Permanent,
 }
 
@@ -26,8 +26,12 @@ pub enum RewriteFlag {
 pub struct Rewrite {
     /// Pattern of the path.
     pub pattern: Pattern,
-    /// The new path.
-    pub replacement: Template,
+    /// The new path, or URL of a redirect, up to a question mark.
+    pub path: Template,
+    /// The new query string; the request's own follows it, or takes its place.
+    pub query: Option<Template>,
+    /// Whether the request's own query string is kept.
+    pub keeps_query: bool,
     /// Action after it.
     pub then: RewriteFlag,
     /// Reading-order number of its statement.
@@ -69,6 +73,8 @@ impl Value for Rewrite {
             None if away => RewriteFlag::Redirect,
             None => RewriteFlag::Continue,
             Some(word) => match &word.bytes[..] {
+                // As in nginx, a URL stays a redirect.
+                b"last" | b"break" if away => RewriteFlag::Redirect,
                 b"last" => RewriteFlag::Last,
                 b"break" => RewriteFlag::Break,
                 b"redirect" => RewriteFlag::Redirect,
@@ -80,9 +86,20 @@ impl Value for Rewrite {
                 }
             },
         };
+        // A question mark at the end drops the request's query string.
+        let (target, keeps_query) = match target.strip_suffix(b"?") {
+            Some(target) => (target, false),
+            None => (target, true),
+        };
+        let (path, query) = match target.split_once_str("?") {
+            Some((path, query)) => (path, Some(Template::compile(replacement, query, evaluation)?)),
+            None => (target, None),
+        };
         Ok(Rewrite {
             pattern,
-            replacement: Template::compile(replacement, target, evaluation)?,
+            path: Template::compile(replacement, path, evaluation)?,
+            query,
+            keeps_query,
             then,
             order: evaluation.order,
         })

@@ -7,9 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bstr::ByteSlice;
-use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderValue};
-use http::{Response, StatusCode};
+use http::StatusCode;
 
 use super::conf::{Document, ServedDocument, StatParts};
 use super::statistics::{ClientStatistics, Statistics, StatisticsSource, StreamStatistics};
@@ -19,7 +17,7 @@ use crate::config::store::Store;
 use crate::config::watch::Fingerprint;
 use crate::http::exchange::Exchange;
 use crate::http::exchange::{Answer, Handler, Methods};
-use crate::http::reply::{Body, full, plain};
+use crate::http::response::Response;
 use crate::limits;
 use crate::media::counterpart::Counterpart;
 use crate::media::counterpart::message::CounterpartRequest;
@@ -56,7 +54,7 @@ impl Handler for StatHandler {
 
 impl StatHandler {
     /// Renders the current statistics.
-    async fn respond(&self, document: &Document) -> Response<Body> {
+    async fn respond(&self, document: &Document) -> Response {
         let found = self.conf_files.glance(self.store.generation()).await;
         let there =
             self.counterpart.answer(&CounterpartRequest::Statistics, limits::COUNTERPART_PATIENCE).await;
@@ -74,10 +72,8 @@ impl StatHandler {
             }
             write(&service, &statistics, found, &document)
         });
-        let Ok(text) = work.await else { return plain(StatusCode::INTERNAL_SERVER_ERROR) };
-        let mut response = Response::new(full(Bytes::from(text)));
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/xml"));
-        response
+        let Ok(text) = work.await else { return Response::page(StatusCode::INTERNAL_SERVER_ERROR) };
+        Response::ok("text/xml", text)
     }
 }
 

@@ -1,0 +1,80 @@
+//! HTTP dates in the three forms of RFC 9110 §5.6.7, taken as leniently as nginx takes them.
+
+use bstr::ByteSlice;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+/// Seconds since 1970 of a date. The day of the week is not looked at, nor what follows the time.
+pub(super) fn seconds(text: &[u8]) -> Option<i64> {
+    let text = text.to_str().ok().filter(|text| text.is_ascii())?;
+    let (day, month, year, time) = match text.split_once(',') {
+        Some((_, date)) => {
+            let date = date.trim_start_matches(' ');
+            match date.as_bytes().get(2)? {
+                b'-' => {
+                    // A year of two digits, as in nginx, from 1970 to 2069.
+                    let year = number(date.get(7..9)?)?;
+                    (
+                        date.get(..2)?,
+                        date.get(3..6)?,
+                        year + if year < 70 { 2000 } else { 1900 },
+                        date.get(10..18)?,
+                    )
+                }
+                b' ' => (date.get(..2)?, date.get(3..6)?, number(date.get(7..11)?)?, date.get(12..20)?),
+                _ => return None,
+            }
+        }
+        // `Wed Mar  3 04:05:06 2021`
+        None => {
+            let day = text.get(8..10)?.trim_start();
+            (day, text.get(4..7)?, number(text.get(20..24)?)?, text.get(11..19)?)
+        }
+    };
+    let month = MONTHS.iter().position(|known| *known == month)? + 1;
+    let mut parts = time.split(':').map(number);
+    let (hour, minute, second) = (parts.next()??, parts.next()??, parts.next()??);
+    let small = |number: i16| i8::try_from(number).ok();
+    let date = DateTime::new(
+        year,
+        i8::try_from(month).ok()?,
+        small(number(day)?)?,
+        small(hour)?,
+        small(minute)?,
+        small(second)?,
+        0,
+    );
+    let zoned = date.ok()?.to_zoned_datetime(TimeZone::UTC).ok()?;
+    Some(zoned.timestamp().as_second())
+}
+
+fn number(text: &str) -> Option<i16> {
+    let is_number = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    text.parse().ok().filter(|_| is_number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_read_in_every_form() {
+        for text in [
+            "Wed, 03 Mar 2021 04:05:06 GMT",
+            "Wed, 03 Mar 2021 04:05:06",
+            "Thu, 03 Mar 2021 04:05:06 GMT+1",
+            "Wednesday, 03-Mar-21 04:05:06 GMT",
+            "Wed Mar  3 04:05:06 2021",
+        ] {
+            assert_eq!(seconds(text.as_bytes()), Some(1_614_744_306), "{text}");
+        }
+        for text in
+            ["", "x", "Wed, 33 Mar 2021 04:05:06 GMT", "Wed, 03 Mar 2021", "Wed, 03 Mär 2021 04:05:06"]
+        {
+            assert_eq!(seconds(text.as_bytes()), None, "{text}");
+        }
+    }
+}

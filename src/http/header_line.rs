@@ -1,0 +1,123 @@
+//! Header lines of requests, parsed as nginx 1.22 parses them.
+
+use std::ops::Range;
+
+/// A complete line. Ranges are offsets from its first byte.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum HeaderLine {
+    /// The empty line at the end of a head.
+    End {
+        /// Length including the line end.
+        length: usize,
+    },
+    /// A field.
+    Field {
+        /// Length including the line end.
+        length: usize,
+        /// Name.
+        name: Range<usize>,
+        /// Value without surrounding spaces; empty if there is no colon.
+        value: Range<usize>,
+        /// Whether the name has characters that `ignore_invalid_headers` forbids.
+        is_invalid: bool,
+    },
+}
+
+/// The line is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct HeaderLineError;
+
+/// Parses a line from the beginning of `text`; `None` if it is incomplete.
+///
+/// # Errors
+///
+/// The line is invalid.
+pub(super) fn parse(text: &[u8], underscores: bool) -> Result<Option<HeaderLine>, HeaderLineError> {
+    let Some(newline) = text.iter().position(|b| *b == b'\n') else {
+        // What can be refused already is, so that a client does not wait for an answer.
+        return name_end(text, underscores).map(|_| None);
+    };
+    let length = newline + 1;
+    let line = &text[..newline];
+    match line {
+        [] | [b'\r'] => return Ok(Some(HeaderLine::End { length })),
+        [b'\r', ..] => return Err(HeaderLineError),
+        _ => {}
+    }
+    let (colon, is_invalid) = name_end(line, underscores)?;
+    let Some(colon) = colon else {
+        let end = line.strip_suffix(b"\r").unwrap_or(line).len();
+        return Ok(Some(HeaderLine::Field { length, name: 0..end, value: end..end, is_invalid }));
+    };
+    let mut end = line.len();
+    // One or more carriage returns end a line.
+    while end > colon + 1 && line[end - 1] == b'\r' {
+        end -= 1;
+    }
+    let mut start = colon + 1;
+    let value = &line[start..end];
+    if value.iter().any(|b| matches!(b, b'\r' | 0)) {
+        return Err(HeaderLineError);
+    }
+    while start < end && line[start] == b' ' {
+        start += 1;
+    }
+    while end > start && line[end - 1] == b' ' {
+        end -= 1;
+    }
+    Ok(Some(HeaderLine::Field { length, name: 0..colon, value: start..end, is_invalid }))
+}
+
+/// Offset of the colon, and whether the name has invalid characters. `None` for a line without a colon.
+fn name_end(line: &[u8], underscores: bool) -> Result<(Option<usize>, bool), HeaderLineError> {
+    let mut is_invalid = false;
+    for (at, byte) in line.iter().enumerate() {
+        match byte {
+            b':' if at > 0 => return Ok((Some(at), is_invalid)),
+            b'\r' if at > 0 => {
+                let is_end = line[at..].iter().all(|b| *b == b'\r');
+                return if is_end { Ok((None, is_invalid)) } else { Err(HeaderLineError) };
+            }
+            b'\r' => return Ok((None, is_invalid)),
+            0..=0x20 | 0x7f | b':' => return Err(HeaderLineError),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' => {}
+            b'_' if underscores => {}
+            _ => is_invalid = true,
+        }
+    }
+    Ok((None, is_invalid))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn field(text: &str) -> Option<(&str, &str, bool)> {
+        match parse(text.as_bytes(), false) {
+            Ok(Some(HeaderLine::Field { name, value, is_invalid, .. })) => {
+                Some((&text[name], &text[value], is_invalid))
+            }
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn lines_are_taken_as_nginx_takes_them() {
+        assert_eq!(field("Host: a \r\n"), Some(("Host", "a", false)));
+        assert_eq!(field("A:\tb c\n"), Some(("A", "\tb c", false)));
+        assert_eq!(field("A:b:c\r\r\n"), Some(("A", "b:c", false)));
+        assert_eq!(field("A\r\n"), Some(("A", "", false)));
+        assert_eq!(field("A:   \r\n"), Some(("A", "", false)));
+        assert_eq!(field("a_b: c\r\n"), Some(("a_b", "c", true)));
+        assert_eq!(field("a{b: c\r\n"), Some(("a{b", "c", true)));
+        assert_eq!(parse(b"\r\nX", false), Ok(Some(HeaderLine::End { length: 2 })));
+        assert_eq!(parse(b"\n", false), Ok(Some(HeaderLine::End { length: 1 })));
+        for refused in
+            ["\rx\n", " a: b\n", "a b: c\n", "a : b\n", ":b\n", "a: b\rc\n", "a: b\0\n", "a\0: b\n"]
+        {
+            assert_eq!(parse(refused.as_bytes(), false), Err(HeaderLineError), "{refused:?}");
+        }
+        assert_eq!(parse(b"Host: a", false), Ok(None));
+        assert_eq!(parse(b"\r", false), Ok(None));
+    }
+}

@@ -1,0 +1,71 @@
+//! Header fields in their order, with their names as written.
+//!
+//! `http::HeaderMap` is not used: it changes names to lower case and accepts fewer values than nginx passes on.
+
+use bstr::{BStr, ByteSlice};
+use bytes::Bytes;
+
+/// Header fields of a response, in the order in which they are sent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Headers(Vec<(Bytes, Bytes)>);
+
+impl Headers {
+    /// Adds a field after those that exist.
+    pub fn append(&mut self, name: impl Into<Bytes>, value: impl Into<Bytes>) {
+        self.0.push((name.into(), value.into()));
+    }
+
+    /// Sets a field; replaces all of this name.
+    pub fn set(&mut self, name: impl Into<Bytes>, value: impl Into<Bytes>) {
+        let name = name.into();
+        self.remove(&name);
+        self.0.push((name, value.into()));
+    }
+
+    /// Removes all fields of this name.
+    pub fn remove(&mut self, name: &[u8]) {
+        self.0.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+    }
+
+    /// Value of the first field of this name, in any case.
+    pub fn get(&self, name: &[u8]) -> Option<&BStr> {
+        self.all(name).next()
+    }
+
+    /// Values of all fields of this name.
+    pub fn all(&self, name: &[u8]) -> impl Iterator<Item = &BStr> {
+        self.0
+            .iter()
+            .filter(move |(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_bstr())
+    }
+
+    /// All fields.
+    pub fn iter(&self) -> impl Iterator<Item = (&BStr, &BStr)> {
+        self.0.iter().map(|(name, value)| (name.as_bstr(), value.as_bstr()))
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_keep_their_order_and_their_names() {
+        let mut headers = Headers::default();
+        headers.append("X-One", "1");
+        headers.append("x-Two", "2");
+        headers.append("X-one", "3");
+        assert_eq!(headers.all(b"x-one").collect::<Vec<_>>(), ["1", "3"]);
+        headers.set("X-ONE", "4");
+        let all: Vec<_> = headers.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+        assert_eq!(all, ["x-Two: 2", "X-ONE: 4"]);
+        headers.remove(b"x-two");
+        assert_eq!(headers.get(b"x-two"), None);
+    }
+}

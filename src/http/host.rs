@@ -1,0 +1,37 @@
+//! Host names of requests.
+
+/// nginx's `ngx_http_validate_host`: refuses impossible host names, but not merely unusual ones.
+pub(super) fn is_host(text: &[u8]) -> bool {
+    if text.windows(2).any(|pair| pair == b"..") || text.iter().any(|&b| b <= b' ' || b == 0x7f || b == b'/')
+    {
+        return false;
+    }
+    !name(text).is_empty()
+}
+
+/// Host without port and final dot; an IPv6 address keeps its brackets.
+pub(super) fn name(text: &[u8]) -> &[u8] {
+    let name = match (text.first(), text.iter().position(|&b| b == b']')) {
+        (Some(b'['), Some(end)) => &text[..=end],
+        (Some(b'['), None) => text,
+        _ => text.split(|&b| b == b':').next().unwrap_or_default(),
+    };
+    name.strip_suffix(b".").unwrap_or(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_are_taken_as_nginx_takes_them() {
+        for host in
+            ["a", "a.b", "A.b:1", "a.", "a:x", "[::1]", "[::1]:80", "[::1", "a@b", "a,b", "a\"b", "\u{fc}"]
+        {
+            assert!(is_host(host.as_bytes()), "{host}");
+        }
+        for host in ["", ".", ":80", "a..b", "a/b", "a b", "a\tb", "a\x7f", ".:80"] {
+            assert!(!is_host(host.as_bytes()), "{host}");
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! What a client sends: received bytes, and the body of a request in them.
+
+use std::io;
+
+use bytes::{Buf, Bytes, BytesMut};
+
+use super::request::BodyFraming;
+use crate::limits;
+use crate::net::socket::Socket;
+
+/// Received bytes that are not processed yet.
+#[derive(Debug, Default)]
+pub(super) struct Input {
+    pub(super) buffer: BytesMut,
+    body: BodyState,
+    /// Bytes of the body that were taken.
+    pub(super) body_bytes: u64,
+    /// Whether the client has closed its sending direction.
+    pub(super) is_closed: bool,
+}
+
+/// The rest of a request's body.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum BodyState {
+    /// Nothing is left.
+    #[default]
+    Done,
+    /// Bytes left.
+    Length(u64),
+    /// In chunks.
+    Chunked(ChunkState),
+}
+
+/// What follows in a chunked body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ChunkState {
+    /// The first digit of a chunk's size.
+    Start,
+    /// Further digits.
+    Size(u64),
+    /// The rest of the line with the size.
+    Extension(u64),
+    /// The line feed after it.
+    SizeEnd(u64),
+    /// Bytes of the chunk.
+    Data(u64),
+    /// The line end after them.
+    DataEnd { has_return: bool },
+    /// A line after the last chunk.
+    Trailer { is_empty: bool, has_return: bool },
+}
+
+/// The body of a request is malformed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct BadBody;
+
+impl Input {
+    /// Begins the body of a request.
+    pub(super) fn begin_body(&mut self, framing: BodyFraming) {
+        self.body_bytes = 0;
+        self.body = match framing {
+            BodyFraming::None => BodyState::Done,
+            BodyFraming::Length(length) => BodyState::Length(length),
+            BodyFraming::Chunked => BodyState::Chunked(ChunkState::Start),
+        };
+    }
+
+    /// Whether the body was received completely.
+    pub(super) fn is_body_done(&self) -> bool {
+        self.body == BodyState::Done
+    }
+
+    /// Takes the next bytes of the body; `None` if more has to be received or the body is complete.
+    ///
+    /// # Errors
+    ///
+    /// [`BadBody`].
+    pub(super) fn take_body(&mut self) -> Result<Option<Bytes>, BadBody> {
+        loop {
+            match self.body {
+                BodyState::Done => return Ok(None),
+                BodyState::Length(left) | BodyState::Chunked(ChunkState::Data(left)) => {
+                    let length = self.buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+                    if length == 0 {
+                        return Ok(None);
+                    }
+                    let left = left - length as u64;
+                    self.body_bytes += length as u64;
+                    self.body = match (self.body, left) {
+                        (BodyState::Length(_), 0) => BodyState::Done,
+                        (BodyState::Length(_), left) => BodyState::Length(left),
+                        (_, 0) => BodyState::Chunked(ChunkState::DataEnd { has_return: false }),
+                        (_, left) => BodyState::Chunked(ChunkState::Data(left)),
+                    };
+                    return Ok(Some(self.buffer.split_to(length).freeze()));
+                }
+                BodyState::Chunked(state) => {
+                    let Some(&byte) = self.buffer.first() else { return Ok(None) };
+                    self.buffer.advance(1);
+                    self.body = match state.after(byte)? {
+                        Some(next) => BodyState::Chunked(next),
+                        None => BodyState::Done,
+                    };
+                }
+            }
+        }
+    }
+
+    /// Drops what has been received of the body. Returns whether it is complete.
+    ///
+    /// # Errors
+    ///
+    /// [`BadBody`].
+    pub(super) fn discard_body(&mut self) -> Result<bool, BadBody> {
+        while self.take_body()?.is_some() {}
+        Ok(self.is_body_done())
+    }
+}
+
+impl ChunkState {
+    /// The state after a byte; `None` after the last one.
+    fn after(self, byte: u8) -> Result<Option<ChunkState>, BadBody> {
+        let digit = char::from(byte).to_digit(16).map(u64::from);
+        let size_is = |size| {
+            if size == 0 {
+                ChunkState::Trailer { is_empty: true, has_return: false }
+            } else {
+                ChunkState::Data(size)
+            }
+        };
+        Ok(Some(match (self, byte) {
+            (ChunkState::Start, _) => ChunkState::Size(digit.ok_or(BadBody)?),
+            (ChunkState::Size(size), _) if digit.is_some() => {
+                let size = size.checked_mul(16).and_then(|size| size.checked_add(digit.unwrap_or(0)));
+                ChunkState::Size(size.filter(|size| *size <= limits::HTTP_CHUNK_BYTES).ok_or(BadBody)?)
+            }
+            (ChunkState::Size(size), b';' | b' ' | b'\t') => ChunkState::Extension(size),
+            (ChunkState::Size(size) | ChunkState::Extension(size), b'\r') => ChunkState::SizeEnd(size),
+            (ChunkState::Size(size) | ChunkState::Extension(size) | ChunkState::SizeEnd(size), b'\n') => {
+                size_is(size)
+            }
+            (ChunkState::Extension(size), _) => ChunkState::Extension(size),
+            (ChunkState::DataEnd { has_return: false }, b'\r') => ChunkState::DataEnd { has_return: true },
+            (ChunkState::DataEnd { .. }, b'\n') => ChunkState::Start,
+            (ChunkState::Trailer { is_empty: true, .. }, b'\n') => return Ok(None),
+            (ChunkState::Trailer { .. }, b'\n') => ChunkState::Trailer { is_empty: true, has_return: false },
+            (ChunkState::Trailer { is_empty, has_return: false }, b'\r') => {
+                ChunkState::Trailer { is_empty, has_return: true }
+            }
+            (ChunkState::Trailer { is_empty: true, has_return: true }, _) => return Err(BadBody),
+            (ChunkState::Trailer { .. }, _) => ChunkState::Trailer { is_empty: false, has_return: false },
+            (
+                ChunkState::Size(_)
+                | ChunkState::SizeEnd(_)
+                | ChunkState::DataEnd { .. }
+                | ChunkState::Data(_),
+                _,
+            ) => {
+                return Err(BadBody);
+            }
+        }))
+    }
+}
+
+thread_local! {
+    static SCRATCH: std::cell::RefCell<Box<[u8]>> = std::cell::RefCell::new(vec![0; limits::HTTP_READ_BYTES].into());
+}
+
+/// Reads at most `room` bytes of what the socket has into `buffer`, which holds no more memory than they need.
+pub(super) fn read_some(socket: &Socket, buffer: &mut BytesMut, room: usize) -> io::Result<usize> {
+    SCRATCH.with_borrow_mut(|scratch| {
+        let room = room.min(scratch.len());
+        let length = socket.try_read(&mut scratch[..room])?;
+        buffer.extend_from_slice(&scratch[..length]);
+        Ok(length)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body(text: &[u8], piece: usize) -> Result<(Vec<u8>, usize), BadBody> {
+        let mut input = Input::default();
+        input.begin_body(BodyFraming::Chunked);
+        let mut body = Vec::new();
+        for bytes in text.chunks(piece) {
+            input.buffer.extend_from_slice(bytes);
+            while let Some(bytes) = input.take_body()? {
+                body.extend_from_slice(&bytes);
+            }
+        }
+        assert!(input.is_body_done());
+        Ok((body, input.buffer.len()))
+    }
+
+    #[test]
+    fn chunks_are_decoded_however_they_come() {
+        let text = b"5;x=y\r\nhello\r\n1 \n \n0\r\nA: b\r\n\r\nGET";
+        for piece in 1..text.len() {
+            assert_eq!(body(text, piece).unwrap().0, b"hello ");
+        }
+        assert_eq!(body(text, text.len()).unwrap().1, 3);
+    }
+
+    #[test]
+    fn malformed_chunks_are_refused() {
+        for text in ["x", "5\rx", "-1\r\n", "1\r\nab\r\n", "fffffffffffffffff\r\n", "0\r\n\rx", "1 \r\nax"] {
+            assert_eq!(body(text.as_bytes(), 100), Err(BadBody), "{text:?}");
+        }
+    }
+}

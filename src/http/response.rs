@@ -1,0 +1,213 @@
+//! Responses and their bodies.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bstr::BString;
+use bytes::Bytes;
+use http::StatusCode;
+
+use super::headers::Headers;
+use super::player::HttpPlayer;
+
+/// A response before it is sent.
+///
+/// The fields that nginx keeps apart from the list of headers are fields here, because filters read and change them.
+#[derive(Debug)]
+pub struct Response {
+    /// Status.
+    pub status: StatusCode,
+    /// Whether nginx's page for the status is sent instead of the body, unless `error_page` names another.
+    pub is_page: bool,
+    /// `Content-Type` without charset.
+    pub content_type: Option<BString>,
+    /// Charset that is added to the content type.
+    pub charset: Option<BString>,
+    /// `Location`; a path becomes an absolute URL.
+    pub location: Option<BString>,
+    /// Seconds since 1970 of the last modification.
+    pub last_modified: Option<i64>,
+    /// Other headers.
+    pub headers: Headers,
+    /// Headers after the body; sent only with chunks.
+    pub trailers: Headers,
+    /// Whether ranges of the body may be requested.
+    pub has_ranges: bool,
+    /// Whether the length of a body that is not sent is left out (304 after a precondition).
+    pub hides_length: bool,
+    /// Whether trailers are expected, so that the body is sent in chunks.
+    pub expects_trailers: bool,
+    /// Whether preconditions such as `If-Modified-Since` do not apply.
+    pub ignores_preconditions: bool,
+    /// Whether the body depends on `Accept-Encoding` (`gzip_vary`).
+    pub varies: bool,
+    /// The body.
+    pub body: Body,
+    /// Whether the connection is closed after the response.
+    pub closes: bool,
+}
+
+/// A body.
+pub enum Body {
+    /// Pieces that exist already.
+    Pieces(VecDeque<Piece>),
+    /// Pieces that are produced while they are sent.
+    Source(Box<dyn BodySource>),
+    /// Media, sent by the worker's delivery loop once the head is sent.
+    Live(Box<HttpPlayer>),
+}
+
+/// Piece of a body.
+#[derive(Clone, Debug)]
+pub enum Piece {
+    /// Bytes in memory.
+    Memory(Bytes),
+    /// Part of a file.
+    File(FilePart),
+}
+
+/// Part of a file.
+#[derive(Clone, Debug)]
+pub struct FilePart {
+    /// The open file.
+    pub file: Arc<File>,
+    /// Offset of the first byte.
+    pub start: u64,
+    /// Length in bytes.
+    pub length: u64,
+}
+
+/// Produces a body while it is sent.
+pub trait BodySource: Send + Sync {
+    /// The next piece; `None` at the end.
+    ///
+    /// # Errors
+    ///
+    /// The body cannot be completed; the connection is then closed.
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Piece>>>;
+
+    /// Length of the whole body in bytes, if it is known.
+    fn length(&self) -> Option<u64>;
+}
+
+/// What is put around the body of a response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Surrounding {
+    /// URI of a subrequest whose response is put there.
+    pub uri: BString,
+    /// Whether it is put before the body.
+    pub is_before: bool,
+}
+
+impl Response {
+    /// A response with this status and body.
+    pub fn new(status: StatusCode, body: impl Into<Body>) -> Self {
+        Response {
+            status,
+            is_page: false,
+            content_type: None,
+            charset: None,
+            location: None,
+            last_modified: None,
+            headers: Headers::default(),
+            trailers: Headers::default(),
+            has_ranges: false,
+            hides_length: false,
+            expects_trailers: false,
+            ignores_preconditions: false,
+            varies: false,
+            body: body.into(),
+            closes: false,
+        }
+    }
+
+    /// The page of a status: nginx's, or the one that `error_page` names.
+    pub fn page(status: StatusCode) -> Self {
+        Response { is_page: true, ..Response::new(status, Bytes::new()) }
+    }
+
+    /// Response 200 with this type and body.
+    pub fn ok(content_type: &str, body: impl Into<Body>) -> Self {
+        Response { content_type: Some(content_type.into()), ..Response::new(StatusCode::OK, body) }
+    }
+
+    /// A redirect with this status.
+    pub fn redirect(status: StatusCode, location: impl Into<BString>) -> Self {
+        Response { location: Some(location.into()), ..Response::page(status) }
+    }
+
+    /// Drops what a change of the body makes wrong: ranges, and the strength of its tag.
+    pub fn body_changes(&mut self) {
+        self.has_ranges = false;
+        if let Some(tag) = self.headers.get(b"ETag").filter(|tag| !tag.starts_with(b"W/")) {
+            let weak = [&b"W/"[..], tag].concat();
+            self.headers.set("ETag", weak);
+        }
+    }
+}
+
+impl Body {
+    /// Length in bytes, if it is known.
+    pub fn length(&self) -> Option<u64> {
+        match self {
+            Body::Pieces(pieces) => Some(pieces.iter().map(Piece::length).sum()),
+            Body::Source(source) => source.length(),
+            Body::Live(_) => None,
+        }
+    }
+
+    /// The next piece; `None` at the end.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`BodySource::poll_piece`].
+    pub fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Piece>>> {
+        match self {
+            Body::Pieces(pieces) => Poll::Ready(pieces.pop_front().map(Ok)),
+            Body::Source(source) => source.poll_piece(cx),
+            Body::Live(_) => Poll::Ready(None),
+        }
+    }
+}
+
+impl std::fmt::Debug for Body {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Body::Pieces(pieces) => write!(f, "Pieces({pieces:?})"),
+            Body::Source(source) => write!(f, "Source({:?})", source.length()),
+            Body::Live(_) => f.write_str("Live"),
+        }
+    }
+}
+
+impl Default for Body {
+    fn default() -> Self {
+        Body::Pieces(VecDeque::new())
+    }
+}
+
+impl<B: Into<Bytes>> From<B> for Body {
+    fn from(bytes: B) -> Self {
+        let bytes = bytes.into();
+        if bytes.is_empty() { Body::default() } else { Piece::Memory(bytes).into() }
+    }
+}
+
+impl From<Piece> for Body {
+    fn from(piece: Piece) -> Self {
+        Body::Pieces(VecDeque::from([piece]))
+    }
+}
+
+impl Piece {
+    /// Length in bytes.
+    pub fn length(&self) -> u64 {
+        match self {
+            Piece::Memory(bytes) => bytes.len() as u64,
+            Piece::File(part) => part.length,
+        }
+    }
+}

@@ -1,0 +1,489 @@
+//! Sends responses: nginx's head, and the body from memory, from files, or as it is produced.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::io::{self, IoSlice, Write};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use bstr::ByteSlice;
+use http::{StatusCode, Version};
+use tokio::time::timeout;
+
+use super::conf::ServerTokens;
+use super::exchange::Exchange;
+use super::response::{Body, FilePart, Piece, Response};
+use super::status::{reason, shown};
+use crate::limits;
+use crate::net::socket::Socket;
+use crate::task::disk::{self, DiskWork};
+
+/// How the end of a body is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Framing {
+    /// No body follows the head.
+    HeadOnly,
+    /// `Content-Length`.
+    Length(u64),
+    /// Chunks.
+    Chunked,
+    /// The connection is closed.
+    UntilClose,
+}
+
+/// Largest file that is copied behind the head, to be sent with it.
+const COPIED: u64 = 32 * 1024;
+
+thread_local! {
+    /// Date of the present second.
+    static DATE: RefCell<(u64, String)> = const { RefCell::new((0, String::new())) };
+    /// Output that is written at once.
+    static OUTPUT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Exchange<'_> {
+    /// Sends the response, and leaves the connection open or not as [`Exchange::keeps_alive`] then says. The body of a
+    /// live response is left for its player.
+    ///
+    /// # Errors
+    ///
+    /// The client has closed or accepts nothing, or the body could not be completed.
+    pub(super) async fn send(&mut self) -> io::Result<()> {
+        let framing = self.framing();
+        let mut body = std::mem::take(&mut self.response.body);
+        self.sent.length = body.length();
+        if framing == Framing::HeadOnly && !matches!(body, Body::Live(_)) {
+            body = Body::default();
+        }
+        let mut output = OUTPUT.with_borrow_mut(std::mem::take);
+        output.clear();
+        if self.request.version() > Version::HTTP_09 {
+            self.write_head(&mut output, framing);
+        }
+        let head_bytes = output.len() as u64;
+        self.sent.status = shown(self.response.status).as_u16();
+        self.sent.is_chunked = framing == Framing::Chunked;
+        let sent = self.send_output(&mut output, &mut body, framing).await;
+        output.clear();
+        if output.capacity() <= limits::HTTP_READ_BYTES * 2 {
+            OUTPUT.with_borrow_mut(|kept| *kept = output);
+        }
+        self.sent.body_bytes = self.sent.bytes.saturating_sub(head_bytes);
+        if matches!(body, Body::Live(_)) {
+            self.response.body = body;
+        }
+        self.sent.is_complete = sent.is_ok();
+        sent
+    }
+
+    /// Decides how the body is framed, and whether the connection stays open.
+    fn framing(&mut self) -> Framing {
+        let response = &self.response;
+        let status = response.status;
+        self.keeps_alive &= !response.closes;
+        if status.is_informational() || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+            return Framing::HeadOnly;
+        }
+        if self.request.version() == Version::HTTP_09 {
+            self.keeps_alive = false;
+            return Framing::UntilClose;
+        }
+        match response.body.length() {
+            _ if self.is_head() => Framing::HeadOnly,
+            Some(length) if !response.expects_trailers || !self.speaks_chunks() => Framing::Length(length),
+            _ if self.speaks_chunks() => Framing::Chunked,
+            _ => {
+                self.keeps_alive = false;
+                Framing::UntilClose
+            }
+        }
+    }
+
+    /// Writes status line and headers in nginx's order.
+    fn write_head(&self, out: &mut Vec<u8>, framing: Framing) {
+        let response = &self.response;
+        let status = shown(response.status);
+        let line = |out: &mut Vec<u8>, name: &str, value: &[u8]| {
+            out.extend_from_slice(name.as_bytes());
+            out.extend_from_slice(b": ");
+            out.extend_from_slice(value);
+            out.extend_from_slice(b"\r\n");
+        };
+        out.extend_from_slice(b"HTTP/1.1 ");
+        // Writing to memory cannot fail.
+        let _ = write!(out, "{:03} ", status.as_u16());
+        out.extend_from_slice(reason(status).as_bytes());
+        out.extend_from_slice(b"\r\n");
+        line(out, "Server", self.server_token().as_bytes());
+        out.extend_from_slice(b"Date: ");
+        with_date(|date| out.extend_from_slice(date));
+        out.extend_from_slice(b"\r\n");
+        if let Some(content_type) = self.sent_content_type() {
+            line(out, "Content-Type", &content_type);
+        }
+        if let Some(length) = self.sent_length(framing) {
+            let _ = write!(out, "Content-Length: {length}\r\n");
+        }
+        if let Some(date) = self.sent_last_modified() {
+            line(out, "Last-Modified", date.as_bytes());
+        }
+        if let Some(location) = &response.location {
+            line(out, "Location", &one_line(&self.absolute(location)));
+        }
+        if framing == Framing::Chunked {
+            out.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
+        }
+        if status == StatusCode::SWITCHING_PROTOCOLS {
+            out.extend_from_slice(b"Connection: upgrade\r\n");
+        } else if self.keeps_alive {
+            out.extend_from_slice(b"Connection: keep-alive\r\n");
+            if let Some(seconds) = self.conf().keepalive_timeout.header_seconds.filter(|n| *n > 0) {
+                let _ = write!(out, "Keep-Alive: timeout={seconds}\r\n");
+            }
+        } else {
+            out.extend_from_slice(b"Connection: close\r\n");
+        }
+        if response.varies {
+            out.extend_from_slice(b"Vary: Accept-Encoding\r\n");
+        }
+        for (name, value) in response.headers.iter() {
+            out.extend_from_slice(&one_line(name));
+            out.extend_from_slice(b": ");
+            out.extend_from_slice(&one_line(value));
+            out.extend_from_slice(b"\r\n");
+        }
+        out.extend_from_slice(b"\r\n");
+    }
+
+    /// Value of the `Server` header.
+    pub(super) fn server_token(&self) -> &'static str {
+        match self.conf().server_tokens {
+            ServerTokens::Off => "pingosd",
+            ServerTokens::On | ServerTokens::Build => crate::VERSION,
+        }
+    }
+
+    /// Content type with charset.
+    pub(super) fn sent_content_type(&self) -> Option<Vec<u8>> {
+        let has_type = self.response.status != StatusCode::NO_CONTENT;
+        let content_type = self.response.content_type.as_ref().filter(|text| has_type && !text.is_empty())?;
+        let mut text = content_type.to_vec();
+        if let Some(charset) = &self.response.charset {
+            text.extend_from_slice(b"; charset=");
+            text.extend_from_slice(charset);
+        }
+        Some(one_line(&text))
+    }
+
+    /// Date of the last modification, for the statuses that have one.
+    pub(super) fn sent_last_modified(&self) -> Option<String> {
+        let has_date = matches!(
+            self.response.status,
+            StatusCode::OK | StatusCode::PARTIAL_CONTENT | StatusCode::NOT_MODIFIED
+        );
+        self.response.last_modified.filter(|_| has_date).map(http_date)
+    }
+
+    fn sent_length(&self, framing: Framing) -> Option<u64> {
+        match framing {
+            Framing::Length(length) => Some(length),
+            Framing::HeadOnly if has_length(&self.response) => self.sent.length,
+            Framing::HeadOnly | Framing::Chunked | Framing::UntilClose => None,
+        }
+    }
+
+    /// Writes the head and the body.
+    async fn send_output(
+        &mut self,
+        output: &mut Vec<u8>,
+        body: &mut Body,
+        framing: Framing,
+    ) -> io::Result<()> {
+        if matches!(body, Body::Live(_)) {
+            let mut rate = Rate::NONE;
+            self.write(output, &mut rate).await?;
+            return self.flush().await;
+        }
+        let is_chunked = framing == Framing::Chunked;
+        let mut rate = self.rate();
+        loop {
+            let piece = match poll_fn(|cx| match body.poll_piece(cx) {
+                std::task::Poll::Pending if !output.is_empty() => std::task::Poll::Ready(None),
+                std::task::Poll::Pending => std::task::Poll::Pending,
+                std::task::Poll::Ready(piece) => std::task::Poll::Ready(Some(piece)),
+            })
+            .await
+            {
+                // What is there is sent while the next piece is made.
+                None => {
+                    self.write(output, &mut rate).await?;
+                    output.clear();
+                    continue;
+                }
+                Some(None) => break,
+                Some(Some(piece)) => piece?,
+            };
+            if piece.length() == 0 {
+                continue;
+            }
+            if is_chunked {
+                let _ = write!(output, "{:x}\r\n", piece.length());
+            }
+            match piece {
+                Piece::Memory(bytes) if bytes.len() as u64 <= COPIED => {
+                    output.extend_from_slice(&bytes);
+                    if output.len() as u64 > COPIED {
+                        self.write(output, &mut rate).await?;
+                        output.clear();
+                    }
+                }
+                Piece::Memory(bytes) => {
+                    self.write_both(output, &bytes, &mut rate).await?;
+                    output.clear();
+                }
+                Piece::File(part) => self.send_file(output, part, &mut rate).await?,
+            }
+            if is_chunked {
+                output.extend_from_slice(b"\r\n");
+            }
+        }
+        if is_chunked {
+            output.extend_from_slice(b"0\r\n");
+            for (name, value) in self.response.trailers.iter() {
+                for part in [&one_line(name)[..], b": ", &one_line(value)[..], b"\r\n"] {
+                    output.extend_from_slice(part);
+                }
+            }
+            output.extend_from_slice(b"\r\n");
+        }
+        if !output.is_empty() {
+            self.write(output, &mut rate).await?;
+        }
+        self.flush().await
+    }
+
+    /// Sends a part of a file behind what is in `output`, which is then empty.
+    async fn send_file(&mut self, output: &mut Vec<u8>, part: FilePart, rate: &mut Rate) -> io::Result<()> {
+        let plain = self.connection.socket.plain().is_some() && !rate.is_limited();
+        let mut part = part;
+        if part.length <= COPIED || !plain {
+            while part.length > 0 {
+                let want = usize::try_from(part.length.min(COPIED)).unwrap_or(0);
+                let read = append(output, &part, want).await?;
+                part.start += read as u64;
+                part.length -= read as u64;
+                if part.length > 0 || !plain {
+                    self.write(output, rate).await?;
+                    output.clear();
+                }
+            }
+            return Ok(());
+        }
+        if !output.is_empty() {
+            self.write_more(output).await?;
+            output.clear();
+        }
+        while part.length > 0 {
+            make_present(&part).await?;
+            let want = usize::try_from(part.length.min(limits::HTTP_SENDFILE_BYTES)).unwrap_or(0);
+            match self.connection.socket.try_send_file(&part.file, part.start, want) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(sent) => {
+                    part.start += sent as u64;
+                    part.length -= sent as u64;
+                    self.sent.bytes += sent as u64;
+                }
+                Err(error) => self.wait_for(error).await?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn write(&mut self, bytes: &[u8], rate: &mut Rate) -> io::Result<()> {
+        self.write_both(bytes, b"", rate).await
+    }
+
+    /// Writes two buffers as one.
+    async fn write_both(&mut self, first: &[u8], second: &[u8], rate: &mut Rate) -> io::Result<()> {
+        let (mut first, mut second) = (first, second);
+        while !first.is_empty() || !second.is_empty() {
+            let room = rate.room(self.sent.bytes).await;
+            let (now, then) = (&first[..first.len().min(room)], second);
+            let then = &then[..then.len().min(room - now.len())];
+            let written = match (now, then) {
+                (bytes, b"") | (b"", bytes) => self.connection.socket.try_write(bytes),
+                (now, then) => {
+                    self.connection.socket.try_write_vectored(&[IoSlice::new(now), IoSlice::new(then)])
+                }
+            };
+            match written {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => {
+                    self.sent.bytes += written as u64;
+                    let of_first = written.min(first.len());
+                    first = &first[of_first..];
+                    second = &second[written - of_first..];
+                }
+                Err(error) => self.wait_for(error).await?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what a file follows at once.
+    async fn write_more(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            match self.connection.socket.try_write_more(bytes) {
+                Ok(written) => {
+                    self.sent.bytes += written as u64;
+                    bytes = &bytes[written..];
+                }
+                Err(error) => self.wait_for(error).await?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until the socket accepts data again, for `send_timeout` at most.
+    async fn wait_for(&self, error: io::Error) -> io::Result<()> {
+        match error.kind() {
+            io::ErrorKind::WouldBlock => {}
+            io::ErrorKind::Interrupted => return Ok(()),
+            _ => return Err(error),
+        }
+        let writable = self.connection.socket.writable();
+        match self.conf().send_timeout.nonzero() {
+            None => writable.await,
+            Some(patience) => timeout(patience, writable).await.map_err(|_| io::ErrorKind::TimedOut)?,
+        }
+    }
+
+    async fn flush(&self) -> io::Result<()> {
+        let Socket::Tls(stream) = &*self.connection.socket else { return Ok(()) };
+        match self.conf().send_timeout.nonzero() {
+            None => stream.flush().await,
+            Some(patience) => timeout(patience, stream.flush()).await.map_err(|_| io::ErrorKind::TimedOut)?,
+        }
+    }
+
+    /// The rate of the response: `$limit_rate`, `limit_rate`.
+    fn rate(&self) -> Rate {
+        let core = self.core();
+        let rate = match self.assigned.given_named(b"limit_rate") {
+            Some(text) => crate::directive::number::size(text).unwrap_or(0),
+            None => core.limit_rate.bytes(|template| self.expand(template)),
+        };
+        if rate == 0 || self.is_subrequest() {
+            return Rate::NONE;
+        }
+        Rate {
+            bytes: rate,
+            after: core.limit_rate_after.bytes(|template| self.expand(template)),
+            began: Some(Instant::now()),
+        }
+    }
+}
+
+/// Whether a response tells the length of a body that is not sent.
+fn has_length(response: &Response) -> bool {
+    response.status != StatusCode::NO_CONTENT && !response.hides_length
+}
+
+/// Limit of a response's rate, as in nginx: the bytes that may have been sent after a number of seconds.
+struct Rate {
+    /// Bytes per second; 0 means no limit.
+    bytes: u64,
+    /// Bytes before the limit applies.
+    after: u64,
+    began: Option<Instant>,
+}
+
+impl Rate {
+    const NONE: Rate = Rate { bytes: 0, after: 0, began: None };
+
+    fn is_limited(&self) -> bool {
+        self.bytes > 0
+    }
+
+    /// Number of bytes that may be written now, after waiting until there are some.
+    async fn room(&self, sent: u64) -> usize {
+        let Some(began) = self.began else { return usize::MAX };
+        loop {
+            let seconds = began.elapsed().as_secs() + 1;
+            let allowed = self.bytes.saturating_mul(seconds).saturating_add(self.after);
+            let room = allowed.saturating_sub(sent);
+            if room > 0 {
+                return usize::try_from(room).unwrap_or(usize::MAX);
+            }
+            let excess = sent - allowed;
+            let millis =
+                (excess.saturating_mul(1000) / self.bytes).saturating_add(1).min(limits::HTTP_RATE_WAIT);
+            tokio::time::sleep(Duration::from_millis(millis)).await;
+        }
+    }
+}
+
+/// Reads from a file behind `output`; from the disk on another thread.
+async fn append(output: &mut Vec<u8>, part: &FilePart, want: usize) -> io::Result<usize> {
+    let before = output.len();
+    output.resize(before + want, 0);
+    let read = match crate::net::file::read_present(&part.file, &mut output[before..], part.start) {
+        Some(read) => read?,
+        None => {
+            let (file, start) = (part.file.clone(), part.start);
+            let read = disk::spawn(DiskWork::Served, move || {
+                let mut bytes = vec![0; want];
+                let length = std::os::unix::fs::FileExt::read_at(&*file, &mut bytes, start)?;
+                bytes.truncate(length);
+                Ok::<_, io::Error>(bytes)
+            });
+            let bytes = read.await.map_err(io::Error::other)??;
+            output[before..before + bytes.len()].copy_from_slice(&bytes);
+            bytes.len()
+        }
+    };
+    output.truncate(before + read);
+    // The file is shorter than when it was opened, so the announced length cannot be kept.
+    if read == 0 { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(read) }
+}
+
+/// Brings the beginning of a part into the page cache, so that sending it does not wait for the disk.
+async fn make_present(part: &FilePart) -> io::Result<()> {
+    let length = part.length.min(limits::HTTP_SENDFILE_BYTES);
+    let mut byte = [0];
+    let mut is_present = |at| !matches!(crate::net::file::read_present(&part.file, &mut byte, at), None);
+    if is_present(part.start) && is_present(part.start + length - 1) {
+        return Ok(());
+    }
+    let (file, start) = (part.file.clone(), part.start);
+    let read = disk::spawn(DiskWork::Served, move || {
+        let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
+        std::os::unix::fs::FileExt::read_at(&*file, &mut bytes, start).map(drop)
+    });
+    read.await.map_err(io::Error::other)?
+}
+
+/// The present date.
+fn with_date(work: impl FnOnce(&[u8])) {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    DATE.with_borrow_mut(|(second, text)| {
+        if *second != now || text.is_empty() {
+            *text = http_date(i64::try_from(now).unwrap_or(0));
+            *second = now;
+        }
+        work(text.as_bytes());
+    });
+}
+
+/// An HTTP date of seconds since 1970.
+pub fn http_date(seconds: i64) -> String {
+    let seconds = u64::try_from(seconds).unwrap_or(0).min(limits::HTTP_DATE_SECONDS);
+    httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(seconds))
+}
+
+/// Text without the bytes that would end a header line.
+fn one_line(text: &[u8]) -> Vec<u8> {
+    if text.find_byteset(b"\r\n\0").is_none() {
+        return text.to_vec();
+    }
+    text.iter().copied().filter(|b| !matches!(b, b'\r' | b'\n' | 0)).collect()
+}

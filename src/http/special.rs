@@ -1,0 +1,81 @@
+//! Pages of statuses: `error_page`, and nginx's own pages.
+
+use bstr::{BString, ByteSlice};
+use http::{Method, StatusCode};
+
+use super::exchange::{Decision, Exchange};
+use super::response::{Body, Response};
+use super::status;
+
+/// Statuses after which the rest of the input cannot be trusted or is not wanted.
+const CLOSING: [u16; 8] = [400, 413, 414, 495, 496, 497, 500, 501];
+
+/// A status is replaced by a redirect, unless the page's own status is kept.
+const REDIRECTS: [u16; 5] = [301, 302, 303, 307, 308];
+
+impl Exchange<'_> {
+    /// What follows a response that stands for a status: its page, or the internal redirect that `error_page` names.
+    pub(super) fn special(&mut self, mut response: Response) -> Decision {
+        let status = response.status;
+        self.error_status = Some(status);
+        if CLOSING.contains(&status.as_u16()) {
+            self.keeps_alive = false;
+        }
+        if !self.has_error_page && self.changes_left > 0 {
+            let location = self.location.clone();
+            let core: &super::core::conf::Current = location.get();
+            let found = core.error_page.iter().find(|page| page.statuses.contains(&status.as_u16()));
+            if !core.error_page.is_empty() && !core.recursive_error_pages {
+                self.has_error_page = true;
+            }
+            if let Some(page) = found {
+                if let Some(overwrite) = page.overwrite {
+                    self.error_status = StatusCode::from_u16(overwrite).ok();
+                }
+                let uri = self.expand(&page.uri);
+                if matches!(uri.first(), Some(b'/' | b'@')) {
+                    self.carried = Some((std::mem::take(&mut response.headers), response.location.take()));
+                }
+                match uri.first() {
+                    Some(b'/') => {
+                        if *self.method() != Method::HEAD {
+                            self.method = Some(Method::GET);
+                        }
+                        let (path, query) = split_query(&uri);
+                        return Decision::Redirect { path, query };
+                    }
+                    Some(b'@') => return Decision::Named(uri.into()),
+                    _ => {}
+                }
+                let status = page.overwrite.filter(|status| REDIRECTS.contains(status)).unwrap_or(302);
+                response = Response::redirect(StatusCode::from_u16(status).expect("it is one"), uri);
+                self.error_status = Some(response.status);
+            }
+        }
+        let pads = self.core().msie_padding && self.is_browser_with_own_pages();
+        response.body = match status::page(response.status, self.server_token(), pads) {
+            Some(page) => {
+                response.content_type = Some("text/html".into());
+                page.into()
+            }
+            None => Body::default(),
+        };
+        response.is_page = false;
+        Decision::Done(Box::new(response))
+    }
+
+    /// Whether the client is MSIE or Chrome, which replace short pages.
+    fn is_browser_with_own_pages(&self) -> bool {
+        let agent = self.header("user-agent");
+        let is_msie = agent.find(b"MSIE ").is_some() && agent.find(b"Opera").is_none();
+        (is_msie || agent.find(b"Chrome/").is_some()) && self.request.version() >= http::Version::HTTP_10
+    }
+}
+
+/// Splits a URI at its question mark.
+pub(super) fn split_query(uri: &[u8]) -> (BString, BString) {
+    match uri.split_once_str("?") {
+        Some((path, query)) => (path.into(), query.into()),
+        None => (uri.into(), BString::default()),
+    }
+}

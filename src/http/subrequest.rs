@@ -1,0 +1,84 @@
+//! Subrequests: requests of the server's own that pass through the phases and whose responses are not sent.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bstr::BString;
+use http::{Method, StatusCode};
+
+use super::exchange::Exchange;
+use super::response::{Body, BodySource, Piece, Response, Surrounding};
+use crate::limits;
+
+impl<'a> Exchange<'a> {
+    /// Runs a subrequest and returns it with its response. Variables are shared with it as in nginx; give them back with
+    /// [`Exchange::take_values`]. Beyond the bound of nested subrequests, the response is the page of status 500.
+    pub fn subrequest(
+        &mut self,
+        path: BString,
+        query: BString,
+        method: Option<Method>,
+    ) -> Pin<Box<dyn Future<Output = Exchange<'a>> + Send + '_>> {
+        let mut inner = Exchange::new(self.connection, self.request, self.server.clone(), path, self.started);
+        inner.query = query;
+        inner.client = self.client.clone();
+        inner.method = method.or_else(|| self.method.clone());
+        inner.assigned = std::mem::take(&mut self.assigned);
+        inner.depth = self.depth + 1;
+        (inner.is_internal, inner.is_continued) = (true, true);
+        Box::pin(async move {
+            if inner.depth > limits::HTTP_SUBREQUESTS {
+                inner.response = Response::page(StatusCode::INTERNAL_SERVER_ERROR);
+                return inner;
+            }
+            // One that closes has no response; see `Exchange::closed_with`.
+            inner.process().await;
+            if inner.core().log_subrequest {
+                inner.log();
+            }
+            inner
+        })
+    }
+
+    /// Takes back the variables after a subrequest.
+    pub fn take_values(&mut self, inner: &mut Exchange<'_>) {
+        self.assigned = std::mem::take(&mut inner.assigned);
+    }
+
+    /// Puts the responses of subrequests around the body.
+    pub(super) async fn surround(&mut self) {
+        let surroundings = std::mem::take(&mut self.surroundings);
+        let (mut before, mut after) = (VecDeque::new(), VecDeque::new());
+        for Surrounding { uri, is_before } in surroundings {
+            let mut inner = self.subrequest(uri, BString::default(), Some(Method::GET)).await;
+            self.take_values(&mut inner);
+            let bodies = if is_before { &mut before } else { &mut after };
+            bodies.push_back(std::mem::take(&mut inner.response.body));
+        }
+        let own = std::mem::take(&mut self.response.body);
+        let bodies = before.into_iter().chain([own]).chain(after).collect();
+        self.response.body = Body::Source(Box::new(Bodies(bodies)));
+    }
+}
+
+/// Bodies one after another.
+struct Bodies(VecDeque<Body>);
+
+impl BodySource for Bodies {
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Piece>>> {
+        while let Some(body) = self.0.front_mut() {
+            if let Some(piece) = ready!(body.poll_piece(cx)) {
+                return Poll::Ready(Some(piece));
+            }
+            self.0.pop_front();
+        }
+        Poll::Ready(None)
+    }
+
+    fn length(&self) -> Option<u64> {
+        None
+    }
+}

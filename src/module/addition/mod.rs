@@ -1,0 +1,6 @@
+//! Text before and after responses.
+
+pub mod conf;
+mod filter;
+
+pub use filter::AdditionFilter;

@@ -1,0 +1,53 @@
+//! `auth_request`: asks a location whether a request is admitted.
+
+use http::{Method, StatusCode};
+
+use super::conf::Current;
+use super::log;
+use crate::http::exchange::{Check, Decision, Exchange, PhaseCheck};
+use crate::http::response::Response;
+
+/// Asks for access by a subrequest.
+pub struct AuthRequestCheck;
+
+impl PhaseCheck for AuthRequestCheck {
+    fn check<'a, 'r>(&'a self, exchange: &'a mut Exchange<'r>) -> Check<'a>
+    where
+        'r: 'a,
+    {
+        if exchange.location.get::<Current>().uri.0.is_none() {
+            return Check::Now(Decision::Next);
+        }
+        Check::Later(Box::pin(ask(exchange)))
+    }
+}
+
+async fn ask(exchange: &mut Exchange<'_>) -> Decision {
+    let location = exchange.location.clone();
+    let conf = location.get::<Current>();
+    let Some(uri) = &conf.uri.0 else { return Decision::Next };
+    let mut inner = exchange.subrequest(uri.clone(), exchange.query.clone(), Some(Method::GET)).await;
+    for set in &conf.sets {
+        let value = inner.expand(&set.value);
+        inner.assigned.set(&set.name, Some(value.into()));
+    }
+    exchange.take_values(&mut inner);
+    if let Some(status) = inner.closed_with() {
+        return Decision::Close(status);
+    }
+    match inner.response.status {
+        status if status.is_success() => Decision::Allow,
+        StatusCode::FORBIDDEN => Decision::page(StatusCode::FORBIDDEN),
+        StatusCode::UNAUTHORIZED => {
+            let mut page = Response::page(StatusCode::UNAUTHORIZED);
+            for value in inner.response.headers.all(b"WWW-Authenticate") {
+                page.headers.append("WWW-Authenticate", value.to_vec());
+            }
+            Decision::Done(Box::new(page))
+        }
+        status => {
+            log::unexpected(exchange, status.as_u16());
+            Decision::page(StatusCode::INTERNAL_SERVER_ERROR)
+        }
+    }
+}

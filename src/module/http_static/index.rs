@@ -1,0 +1,78 @@
+//! `index`: the file that answers for a directory.
+
+use std::io;
+use std::path::Path;
+
+use bstr::ByteSlice;
+use http::{Method, StatusCode};
+use nix::libc;
+
+use super::conf::Current;
+use super::log;
+use crate::http::exchange::{Check, Decision, Exchange, PhaseCheck};
+use crate::http::files;
+
+/// Redirects from a directory to its index file.
+pub struct IndexCheck;
+
+impl PhaseCheck for IndexCheck {
+    fn check<'a, 'r>(&'a self, exchange: &'a mut Exchange<'r>) -> Check<'a>
+    where
+        'r: 'a,
+    {
+        let is_document = matches!(*exchange.method(), Method::GET | Method::HEAD | Method::POST);
+        if !is_document || !exchange.path.ends_with(b"/") {
+            return Check::Now(Decision::Next);
+        }
+        Check::Later(Box::pin(find(exchange)))
+    }
+}
+
+/// The first index file that exists.
+async fn find(exchange: &Exchange<'_>) -> Decision {
+    let Some(directory) = exchange.file_of(&exchange.path) else {
+        return Decision::page(StatusCode::INTERNAL_SERVER_ERROR);
+    };
+    let names = &exchange.location.get::<Current>().index;
+    let mut is_tested = false;
+    for template in names.iter().flat_map(|line| &line.0) {
+        let name = &exchange.expand(template)[..];
+        let query = exchange.query.clone();
+        if name.starts_with(b"/") {
+            return Decision::Redirect { path: name.into(), query };
+        }
+        let Ok(path) = name.to_path().map(|name| join(&directory, name)) else { continue };
+        let error = match files::open(&path).await {
+            // As in nginx, a directory of this name is taken for an index, too.
+            Ok(_) => return Decision::Redirect { path: [&exchange.path[..], name].concat().into(), query },
+            Err(error) => error,
+        };
+        if matches!(error.raw_os_error(), Some(libc::ENOTDIR | libc::ENAMETOOLONG | libc::EACCES)) {
+            return failed(exchange, &path, &error);
+        }
+        if !is_tested {
+            match files::open(&directory).await {
+                Ok(file) if file.is_dir => {}
+                Ok(_) => return Decision::page(StatusCode::INTERNAL_SERVER_ERROR),
+                Err(error) => return failed(exchange, &directory, &error),
+            }
+            is_tested = true;
+        }
+        if error.raw_os_error() != Some(libc::ENOENT) {
+            return exchange.open_failed(&path, &error);
+        }
+    }
+    Decision::Next
+}
+
+fn join(directory: &Path, name: &Path) -> std::path::PathBuf {
+    let whole = [directory.as_os_str().as_encoded_bytes(), name.as_os_str().as_encoded_bytes()].concat();
+    whole.to_path_lossy().into_owned()
+}
+
+/// The page for an index whose path cannot be opened.
+fn failed(exchange: &Exchange<'_>, path: &Path, error: &io::Error) -> Decision {
+    let is_forbidden = error.raw_os_error() == Some(libc::EACCES);
+    log::index_failed(exchange, path, error, if is_forbidden { "forbidden" } else { "not found" });
+    Decision::page(if is_forbidden { StatusCode::FORBIDDEN } else { StatusCode::NOT_FOUND })
+}

@@ -1,0 +1,65 @@
+//! `try_files`: the first file of a list that exists, or a fallback.
+
+use bstr::{BString, ByteSlice};
+use http::StatusCode;
+
+use super::conf::Current;
+use crate::directive::number;
+use crate::http::exchange::{Check, Decision, Exchange, PhaseCheck};
+use crate::http::files;
+use crate::http::variable::Template;
+
+/// Looks for the files of `try_files`.
+pub struct TryFilesCheck;
+
+impl PhaseCheck for TryFilesCheck {
+    fn check<'a, 'r>(&'a self, exchange: &'a mut Exchange<'r>) -> Check<'a>
+    where
+        'r: 'a,
+    {
+        if exchange.location.get::<Current>().try_files.0.is_none() {
+            return Check::Now(Decision::Next);
+        }
+        Check::Later(Box::pin(look(exchange)))
+    }
+}
+
+async fn look(exchange: &mut Exchange<'_>) -> Decision {
+    let location = exchange.location.clone();
+    let Some(templates) = &location.get::<Current>().try_files.0 else { return Decision::Next };
+    let Some((fallback, candidates)) = templates.0.split_last() else { return Decision::Next };
+    for template in candidates {
+        let name = exchange.expand(template);
+        // A slash at the end of the argument, but not of its value, asks for a directory.
+        let wants_directory = template.ends_with(b'/');
+        let name = if wants_directory { &name[..name.len() - 1] } else { &name[..] };
+        let Some((file, path)) = exchange.tried_file(name) else { continue };
+        let Ok(found) = files::open(&file).await else { continue };
+        if found.is_dir == wants_directory {
+            exchange.path = path;
+            return Decision::Next;
+        }
+    }
+    fall_back(exchange, fallback)
+}
+
+fn fall_back(exchange: &Exchange<'_>, fallback: &Template) -> Decision {
+    let name = exchange.expand(fallback);
+    match &name[..] {
+        [b'=', status @ ..] => {
+            let status = number::digits(status).and_then(|status| u16::try_from(status).ok());
+            let status = status.and_then(|status| StatusCode::from_u16(status).ok());
+            match status.map(|status| status.as_u16()) {
+                Some(444) => Decision::Close(444),
+                Some(status) => Decision::page(StatusCode::from_u16(status).expect("it was one")),
+                None => Decision::page(StatusCode::INTERNAL_SERVER_ERROR),
+            }
+        }
+        [b'@', ..] => Decision::Named(name.into()),
+        _ => match name.split_once_str("?") {
+            Some((path, query)) => Decision::Redirect { path: path.into(), query: query.into() },
+            // As in nginx, a fallback without a query string keeps none.
+            None => Decision::Redirect { path: name.into(), query: BString::default() },
+        },
+    }
+}

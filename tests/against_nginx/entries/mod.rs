@@ -1,0 +1,16 @@
+//! The entries, by what they are about.
+
+pub mod access;
+pub mod connection;
+pub mod files;
+pub mod filters;
+pub mod headers;
+pub mod heads;
+pub mod limits;
+pub mod locations;
+pub mod log;
+pub mod maps;
+pub mod ranges;
+pub mod rewriting;
+pub mod selection;
+pub mod variables;

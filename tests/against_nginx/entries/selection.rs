@@ -1,0 +1,330 @@
+//! Which server and which location answers.
+
+use crate::entry::{Entry, Listener, entry};
+
+pub fn entries() -> Vec<Entry> {
+    vec![
+        server_names(),
+        entry("default-server")
+            .bare()
+            .http(
+                "server { listen {ADDR}:{PORT}; server_name first; return 200 first; }
+                 server { listen {ADDR}:{PORT} default_server; server_name second; return 200 second; }
+                 server { listen {ADDR}:{PORT}; server_name third \"\"; return 200 third; }",
+            )
+            .asks(["/", "/\nHost: first", "/\nHost: second", "/\nHost: third", "/\nHost: fourth", "/\nHost:"])
+            .raws(["GET / HTTP/1.0\r\n\r\n", "GET / HTTP/1.0\r\nHost:\r\n\r\n", "GET /\r\n"]),
+        entry("first-is-default")
+            .bare()
+            .http(
+                "server { listen {ADDR}:{PORT}; server_name first; return 200 first; }
+                 server { listen {ADDR}:{PORT}; server_name _; return 200 underscore; }",
+            )
+            .asks(["/", "/\nHost: _", "/\nHost: first"]),
+        entry("same-name-other-port")
+            .bare()
+            .http(
+                "server { listen {ADDR}:{PORT}; server_name a; return 200 one-a; }
+                 server { listen {ADDR}:{PORT}; listen {ADDR}:{PORT2}; server_name b; return 200 both-b; }
+                 server { listen {ADDR}:{PORT2} default_server; server_name a; return 200 two-a; }",
+            )
+            .asks(["/\nHost: a", "/\nHost: b", "/\nHost: c"])
+            .ask("/\nHost: a")
+            .on(Listener::Port(1))
+            .ask("/\nHost: b")
+            .on(Listener::Port(1))
+            .ask("/\nHost: c")
+            .on(Listener::Port(1)),
+        entry("host-forms")
+            .server("server_name localhost; return 200 \"[$host][$http_host][$server_name]\";")
+            .asks([
+                "/\nHost: LOCALHOST",
+                "/\nHost: LocalHost:8080",
+                "/\nHost: localhost.",
+                "/\nHost: localhost.:80",
+                "/\nHost: localhost:",
+                "/\nHost: localhost:x",
+                "/\nHost: localhost:80:90",
+                "/\nHost: a..b",
+                "/\nHost: .a",
+                "/\nHost: a/b",
+                "/\nHost: a\\b",
+                "/\nHost: a b",
+                "/\nHost: a_b",
+                "/\nHost: [::1]",
+                "/\nHost: [::1]:80",
+                "/\nHost: [::1",
+                "/\nHost: ::1",
+                "/\nHost: [::1]x",
+                "/\nHost: 127.0.0.1",
+                "/\nHost: 127.0.0.1:1",
+                "/\nHost: a@b",
+                "/\nHost: %41",
+                "/\nHost: \u{fc}",
+                "/\nHost: \"a\"",
+                "/\nHost: a,b",
+                "/\nHost:  spaces  ",
+                "/\nHost: \t tab",
+                "/\nHost: -x",
+                "/\nHost: ?",
+                "/\nHost: a#b",
+                "/\nHost: .",
+                "/\nHost: a.",
+                "/\nHost: a..",
+            ])
+            .raws([
+                "GET / HTTP/1.1\r\nConnection: close\r\n\r\n",
+                "GET / HTTP/1.1\r\nHost:\r\nConnection: close\r\n\r\n",
+                "GET / HTTP/1.1\r\nhost: x\r\nConnection: close\r\n\r\n",
+                "GET / HTTP/1.1\r\nHost: a\0b\r\nConnection: close\r\n\r\n",
+                "GET / HTTP/1.1\r\nHost: a\x01b\r\nConnection: close\r\n\r\n",
+            ]),
+        entry("absolute-form")
+            .bare()
+            .http(
+                "server { listen {ADDR}:{PORT}; server_name one; access_log logs/{NAME}.log against;
+                    return 200 \"one [$host][$http_host][$request_uri][$uri][$args]\"; }
+                 server { listen {ADDR}:{PORT}; server_name two; access_log logs/{NAME}.log against;
+                    return 200 \"two [$host][$http_host][$request_uri][$uri][$args]\"; }",
+            )
+            .asks([
+                "GET http://two/x?y",
+                "GET http://two/x?y\nHost: one",
+                "GET http://TWO:80/\nHost: one",
+                "GET http://two",
+                "GET http://two?a=b",
+                "GET http://two#a",
+                "GET http://two.:8080/x",
+                "GET http:///x",
+                "GET http://",
+                "GET http:/x",
+                "GET http:x",
+                "GET https://two/x",
+                "GET ftp://two/x",
+                "GET HTTP://two/x",
+                "GET h+t-t.p://two/x",
+                "GET h1ttp://two/x",
+                "GET 1http://two/x",
+                "GET http://[::1]/x",
+                "GET http://[::1]:80/x",
+                "GET http://[::1/x",
+                "GET http://two:/x",
+                "GET http://two:x/x",
+                "GET http://user@two/x",
+                "GET http://two/../x",
+                "GET http://two /x",
+                "GET http://a_b/x",
+                "GET http://\u{fc}/x",
+                "GET http://two//x//y",
+                "GET http://two/%74",
+                "OPTIONS *",
+                "GET *",
+                "CONNECT two:80",
+                "GET two",
+            ])
+            .raws([
+                "GET http://two/x HTTP/1.1\r\nConnection: close\r\n\r\n",
+                "GET http://two/x HTTP/1.0\r\n\r\n",
+                "GET http://two/x\r\n",
+                "GET http://two\r\n",
+            ]),
+        regex_names(),
+        entry("listeners-v6-and-unix")
+            .server(
+                "listen [::1]:{PORT6}; listen unix:{SOCK};
+                 server_name x; location / { return 200 \"[$host][$scheme][$remote_addr][$server_name]\"; }
+                 location /dir { root {ROOT}/html; }
+                 location /addr { return 200 \"[$server_addr][$server_port]\"; }",
+            )
+            .ask("/")
+            .ask("/")
+            .on(Listener::V6)
+            .ask("/addr")
+            .on(Listener::V6)
+            .ask("/dir")
+            .on(Listener::V6)
+            .ask("/")
+            .on(Listener::Unix)
+            .ask("/addr")
+            .on(Listener::Unix)
+            .ask("/dir")
+            .on(Listener::Unix)
+            .keep(["/", "/addr"])
+            .on(Listener::Unix),
+        entry("phase-order")
+            .server(
+                "set $trace server;
+                 rewrite ^/start /loc;
+                 location /loc { set $trace \"$trace-loc\"; if ($arg_d) { return 403 \"if $trace\"; } deny all; }
+                 location /return { deny all; return 200 \"$trace\"; }
+                 location /auth { auth_basic x; auth_basic_user_file missing; deny all; }
+                 location /file { root {ROOT}/none; deny all; try_files /x =404; }
+                 location /limit { limit_except GET { deny all; } return 201; }
+                 location /index/ { alias {ROOT}/html/dir/; allow all; add_header X-Trace $trace; }
+                 location = /index/index.html { return 202 internal; }",
+            )
+            .asks(["/start", "/start?d=1", "/return", "/auth", "/file", "/limit", "POST /limit\n\nx", "/index/"]),
+        entry("internal-redirect-bound")
+            .server(
+                "location /a { rewrite ^/a/(.*) /b/$1 last; return 200 a; }
+                 location /b { rewrite ^/b/(.*) /a/$1 last; return 200 b; }
+                 location /try { try_files /none /try/x; }
+                 location /err { error_page 404 /err/x; return 404; }
+                 location /rec { recursive_error_pages on; error_page 404 /rec/x; return 404; }
+                 location /break { rewrite ^/break/(.*)x$ /break/$1y break; return 200 $uri; }
+                 location /index/ { index /index/; }
+                 location /count { rewrite \"^/count/(1{9})\" /stop last; rewrite ^/count/(1*) /count/1$1 last; }
+                 location /stop { return 200 stopped; }
+                 location /ten { rewrite \"^/ten/(1{10})\" /stop last; rewrite ^/ten/(1*) /ten/1$1 last; }",
+            )
+            .asks(["/a/x", "/b/", "/try", "/err", "/rec", "/break/x", "/index/", "/count/", "/count/1", "/ten/", "/ten/1"]),
+        entry("named-locations")
+            .server(
+                "location / { try_files $uri @fallback; }
+                 location /err { error_page 404 = @err; return 404; }
+                 location /err2 { error_page 404 @err; return 404; }
+                 location /loop { try_files /none @loop; }
+                 location @loop { try_files /none @loop2; }
+                 location @loop2 { try_files /none @loop; }
+                 location /missing { try_files /none @missing; }
+                 location /missing-err { error_page 404 @missing; return 404; }
+                 location @fallback { return 200 \"fallback $uri $args\"; }
+                 location @err { return 202 \"err $uri $status\"; }
+                 location @file { root {ROOT}/html/dir; }
+                 location /to-file.txt { try_files /none @file; }
+                 location /file.txt { try_files /none @file; }",
+            )
+            .asks([
+                "/a.txt", "/none?x=y", "/err", "/err2", "/loop", "/missing", "/missing-err", "/to-file.txt", "/file.txt",
+                "/@fallback", "/dir", "/dir/",
+            ]),
+        entry("internal-locations")
+            .server(
+                "error_page 404 /err.html;
+                 location = /err.html { internal; return 200 \"err $uri\"; }
+                 location /int/ { internal; root {ROOT}/html; }
+                 location /via { rewrite ^/via/(.*) /int2/$1 last; }
+                 location /int2/ { internal; return 200 \"int2 $uri\"; }
+                 location /try { try_files /none /int2/try; }
+                 location /only { error_page 403 /int2/page; deny all; }",
+            )
+            .asks(["/err.html", "/int/x", "/via/x", "/try", "/only", "/int2/x", "/nothing"]),
+        entry("mirror")
+            .http("server { listen {ADDR}:{PORT2}; access_log logs/{NAME}.log against; return 200 mirrored; }")
+            .server(
+                "location / { mirror /mirror; return 200 main; }
+                 location /file/ { alias {ROOT}/html/; mirror /mirror; }
+                 location /two { mirror /mirror; mirror /mirror2; root {ROOT}/html/; rewrite .* /a.txt break; }
+                 location /off { mirror off; return 200 off; }
+                 location = /mirror { internal; log_subrequest on; return 204; }
+                 location = /mirror2 { internal; log_subrequest on; return 500; }",
+            )
+            .asks(["/", "/file/a.txt", "/two", "/off", "/mirror", "POST /file/a.txt\n\nbody"]),
+        entry("subrequests-in-log")
+            .server(
+                "log_subrequest on;
+                 location /auth { auth_request /check; root {ROOT}/html; rewrite .* /a.txt break; }
+                 location /check { return 204; }
+                 location /add { add_before_body /before; add_after_body /after; root {ROOT}/html; rewrite .* /a.html break; }
+                 location /before { return 200 before; }
+                 location /after { root {ROOT}/html; rewrite .* /a.txt break; }",
+            )
+            .asks(["/auth", "/add"]),
+    ]
+}
+
+fn server_names() -> Entry {
+    let names = [
+        "exact.com",
+        "*.wild.com",
+        "tail.*",
+        ".both.com",
+        "www.exact.com exact.org",
+        "~^re(?<n>\\d+)\\.com$",
+        "~^CASE\\.com$",
+        "*.a.wild.com",
+        "b.wild.com",
+        "tail.com.*",
+        "~^(www\\.)?(?<dom>.+)\\.re$",
+        "\"~^q{2}\\.com$\"",
+        "UPPER.com",
+    ];
+    let mut entry = entry("server-names")
+        .bare()
+        .http("server { listen {ADDR}:{PORT}; server_name default; return 200 default; }");
+    for name in names {
+        let shown = name.replace(['"', '\\', '$'], "");
+        let capture = if name.contains("<n>") {
+            "n=$n"
+        } else if name.contains("<dom>") {
+            "dom=$dom 1=$1"
+        } else {
+            ""
+        };
+        entry = entry.http(format!(
+            "server {{ listen {{ADDR}}:{{PORT}}; server_name {name}; return 200 \"{shown} {capture} [$server_name]\"; }}"
+        ));
+    }
+    for host in [
+        "exact.com",
+        "EXACT.com",
+        "exact.com.",
+        "exact.com:1",
+        "www.exact.com",
+        "exact.org",
+        "x.exact.com",
+        "wild.com",
+        "x.wild.com",
+        "x.y.wild.com",
+        "a.wild.com",
+        "x.a.wild.com",
+        "b.wild.com",
+        "c.b.wild.com",
+        ".wild.com",
+        "tail.x",
+        "tail.x.y",
+        "tail",
+        "tail.",
+        "tail.com",
+        "tail.com.x",
+        "both.com",
+        "x.both.com",
+        "x.y.both.com",
+        "notboth.com",
+        "re1.com",
+        "re22.com",
+        "re.com",
+        "RE1.com",
+        "case.com",
+        "CASE.com",
+        "www.x.re",
+        "x.re",
+        "a.b.re",
+        "qq.com",
+        "q.com",
+        "upper.com",
+        "default",
+        "none",
+    ] {
+        entry = entry.ask(format!("/\nHost: {host}"));
+    }
+    entry
+}
+
+fn regex_names() -> Entry {
+    entry("regex-name-captures")
+        .bare()
+        .http(
+            "server { listen {ADDR}:{PORT}; server_name ~^(?<user>[^.]+)\\.(?<zone>com|org)$;
+                location / { return 200 \"[$user][$zone][$1][$2]\"; }
+                location ~ ^/(x)(y) { return 200 \"[$user][$1][$2]\"; }
+                location /file { alias {ROOT}/html/$user; } }",
+        )
+        .asks([
+            "/\nHost: bob.com",
+            "/xy\nHost: bob.org",
+            "/file/file.txt\nHost: dir.com",
+            "/\nHost: a.b.com",
+            "/\nHost: BOB.com",
+        ])
+}

@@ -1,0 +1,249 @@
+//! An entry of the suite: configuration, files, and what is sent.
+
+/// One entry: a server of its own in the configuration that both programs get, and what clients send to it.
+pub struct Entry {
+    /// Unique within its file.
+    pub name: &'static str,
+    /// Belongs into `http { }`, before the entry's server.
+    pub http: String,
+    /// The inside of the entry's `server { }`.
+    pub server: String,
+    /// Whether the server has a `listen` and an `access_log` by itself.
+    pub is_bare: bool,
+    /// Files in the entry's own directory `{DIR}`: path and contents.
+    pub files: Vec<(String, Vec<u8>)>,
+    /// Symbolic links in `{DIR}`: path and target.
+    pub links: Vec<(String, String)>,
+    /// Paths in `{DIR}` that belong to another user, where root runs the tests. Links are not followed.
+    pub foreign: Vec<&'static str>,
+    /// What clients do, one connection after the other.
+    pub exchanges: Vec<Exchange>,
+    /// Patterns whose matches differ from run to run, and what stands for them.
+    pub masks: Vec<(&'static str, &'static str)>,
+    /// A part of nginx's configure arguments without which the entry is skipped.
+    pub needs: Option<&'static str>,
+    /// Where the result is not nginx 1.22's: number of the exchange, reason, and what we answer instead.
+    pub own: Vec<(usize, &'static str, &'static str)>,
+    /// nginx 1.22 lacks it: the reason. Every exchange has its result in `own`.
+    pub newer: Option<&'static str>,
+}
+
+/// One connection.
+#[derive(Clone)]
+pub struct Exchange {
+    pub listener: Listener,
+    pub steps: Vec<Step>,
+}
+
+/// Which of the entry's listeners is connected to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Listener {
+    /// `{ADDR}:{PORT}`, `{ADDR}:{PORT2}` or `{ADDR}:{PORT3}`
+    Port(usize),
+    /// `[::1]:{PORT6}`
+    V6,
+    /// `unix:{SOCK}`
+    Unix,
+}
+
+/// What a client does.
+#[derive(Clone)]
+pub enum Step {
+    Send(Vec<u8>),
+    /// Lets the server read what was sent so far.
+    Pause,
+    /// Waits for this number of final responses.
+    Read(usize),
+    /// Waits for a 1xx response.
+    Interim,
+    /// Sends no more.
+    Shut,
+    /// Sends this on a second connection, waits for the beginning of the response, and leaves it at that until the exchange is over.
+    Beside(Vec<u8>),
+}
+
+/// An entry without anything yet.
+pub fn entry(name: &'static str) -> Entry {
+    Entry {
+        name,
+        http: String::new(),
+        server: String::new(),
+        is_bare: false,
+        files: Vec::new(),
+        links: Vec::new(),
+        foreign: Vec::new(),
+        exchanges: Vec::new(),
+        masks: Vec::new(),
+        needs: None,
+        own: Vec::new(),
+        newer: None,
+    }
+}
+
+impl Entry {
+    /// Adds to `http { }`: maps, zones, more servers.
+    pub fn http(mut self, text: impl AsRef<str>) -> Self {
+        self.http.push_str(text.as_ref());
+        self.http.push('\n');
+        self
+    }
+
+    /// Adds to the entry's server.
+    pub fn server(mut self, text: impl AsRef<str>) -> Self {
+        self.server.push_str(text.as_ref());
+        self.server.push('\n');
+        self
+    }
+
+    /// The server says itself where it listens and what it logs, or there is none.
+    pub fn bare(mut self) -> Self {
+        self.is_bare = true;
+        self
+    }
+
+    /// A file in `{DIR}`.
+    pub fn file(mut self, path: impl Into<String>, contents: impl Into<Vec<u8>>) -> Self {
+        self.files.push((path.into(), contents.into()));
+        self
+    }
+
+    /// A symbolic link in `{DIR}`.
+    pub fn link(mut self, path: &str, target: &str) -> Self {
+        self.links.push((path.to_owned(), target.to_owned()));
+        self
+    }
+
+    /// A path in `{DIR}` belongs to another user, where root runs the tests.
+    pub fn foreign(mut self, path: &'static str) -> Self {
+        self.foreign.push(path);
+        self
+    }
+
+    /// A request on a connection of its own; see [`request`] for the short form.
+    pub fn ask(self, short: impl AsRef<str>) -> Self {
+        let bytes = request(short.as_ref(), true);
+        self.raw(bytes)
+    }
+
+    /// Several requests, each on a connection of its own.
+    pub fn asks<S: AsRef<str>>(self, shorts: impl IntoIterator<Item = S>) -> Self {
+        shorts.into_iter().fold(self, Entry::ask)
+    }
+
+    /// These very bytes, and one response.
+    pub fn raw(self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.steps([Step::Send(bytes.into()), Step::Read(1)])
+    }
+
+    /// Several times [`Entry::raw`].
+    pub fn raws<B: Into<Vec<u8>>>(self, all: impl IntoIterator<Item = B>) -> Self {
+        all.into_iter().fold(self, Entry::raw)
+    }
+
+    /// These very bytes, and no more: the client closes its side.
+    pub fn cut(self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.steps([Step::Send(bytes.into()), Step::Pause, Step::Shut, Step::Read(1)])
+    }
+
+    /// These very bytes, byte for byte in packets of their own.
+    pub fn slowly(self, bytes: impl AsRef<[u8]>) -> Self {
+        let each = bytes.as_ref().iter().flat_map(|byte| [Step::Send(vec![*byte]), Step::Pause]);
+        let steps: Vec<Step> = each.chain([Step::Read(1)]).collect();
+        self.steps(steps)
+    }
+
+    /// These parts in packets of their own, and one response.
+    pub fn parts<B: Into<Vec<u8>>>(self, parts: impl IntoIterator<Item = B>) -> Self {
+        let each = parts.into_iter().flat_map(|part| [Step::Send(part.into()), Step::Pause]);
+        let steps: Vec<Step> = each.chain([Step::Read(1)]).collect();
+        self.steps(steps)
+    }
+
+    /// Requests one after the other on one connection that stays open.
+    pub fn keep<S: AsRef<str>>(self, shorts: impl IntoIterator<Item = S>) -> Self {
+        let steps: Vec<Step> = shorts
+            .into_iter()
+            .flat_map(|short| [Step::Send(request(short.as_ref(), false)), Step::Read(1)])
+            .collect();
+        self.steps(steps)
+    }
+
+    /// Requests sent at once on one connection that stays open.
+    pub fn pipeline<S: AsRef<str>>(self, shorts: impl IntoIterator<Item = S>) -> Self {
+        let requests: Vec<Vec<u8>> = shorts.into_iter().map(|short| request(short.as_ref(), false)).collect();
+        let count = requests.len();
+        self.steps([Step::Send(requests.concat()), Step::Read(count)])
+    }
+
+    /// Any steps on a connection.
+    pub fn steps(mut self, steps: impl Into<Vec<Step>>) -> Self {
+        self.exchanges.push(Exchange { listener: Listener::Port(0), steps: steps.into() });
+        self
+    }
+
+    /// The last exchange uses another listener.
+    pub fn on(mut self, listener: Listener) -> Self {
+        self.exchanges.last_mut().expect("an exchange stands before").listener = listener;
+        self
+    }
+
+    /// What matches differs from run to run; `replacement` stands for it (without references to groups).
+    pub fn mask(mut self, pattern: &'static str, replacement: &'static str) -> Self {
+        self.masks.push((pattern, replacement));
+        self
+    }
+
+    /// A part of nginx's configure arguments without which the entry is skipped.
+    pub fn needs(mut self, argument: &'static str) -> Self {
+        self.needs = Some(argument);
+        self
+    }
+
+    /// The last exchange has a result that is not nginx 1.22's, as [`crate::render`] writes it.
+    pub fn own(mut self, reason: &'static str, result: &'static str) -> Self {
+        self.own.push((self.exchanges.len() - 1, reason, result));
+        self
+    }
+
+    /// nginx 1.22 lacks it; every exchange needs [`Entry::own`].
+    pub fn newer(mut self, reason: &'static str) -> Self {
+        self.newer = Some(reason);
+        self
+    }
+}
+
+/// A request from its short form: a request line, of which method and version may be missing, then header lines
+/// and, after an empty line, a body. `Host: localhost` comes first, unless a line says another one;
+/// then `Connection: close`, if `close`, unless a line says another one; then `Content-Length`, if there is a body, unless a line says it or
+/// `Transfer-Encoding`. `Host: -` leaves the header out.
+pub fn request(short: &str, close: bool) -> Vec<u8> {
+    let (head, body) = short.split_once("\n\n").map_or((short, None), |(head, body)| (head, Some(body)));
+    let mut lines = head.split('\n');
+    let line = lines.next().expect("a split has a first part");
+    let lines: Vec<&str> = lines.collect();
+    let has = |name: &str| {
+        lines.iter().any(|line| line.split(':').next().is_some_and(|own| own.eq_ignore_ascii_case(name)))
+    };
+    let line = if line.starts_with('/') { format!("GET {line}") } else { line.to_owned() };
+    let mut out = if line.contains(" HTTP/") { line } else { format!("{line} HTTP/1.1") };
+    out.push_str("\r\n");
+    if !has("host") {
+        out.push_str("Host: localhost\r\n");
+    }
+    if close && !has("connection") {
+        out.push_str("Connection: close\r\n");
+    }
+    for line in lines.iter().filter(|line| **line != "Host: -") {
+        out.push_str(line);
+        out.push_str("\r\n");
+    }
+    if let Some(body) = body
+        && !has("content-length")
+        && !has("transfer-encoding")
+    {
+        out.push_str(&format!("Content-Length: {}\r\n", body.len()));
+    }
+    out.push_str("\r\n");
+    out.push_str(body.unwrap_or_default());
+    out.into_bytes()
+}
