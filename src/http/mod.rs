@@ -16,6 +16,7 @@ pub mod credentials;
 mod date;
 pub mod directory;
 pub mod exchange;
+pub mod file_cache;
 pub mod files;
 pub mod forwarded;
 pub mod header;
