@@ -22,8 +22,10 @@ struct Line {
 }
 
 /// Names of other servers that files in use have, so that they are known here.
-const ADOPTED: [&str; 6] = [
+const ADOPTED: [&str; 8] = [
     "auth_request",
+    "flv",
+    "mp4",
     "pull_reconnect",
     "push_reconnect",
     "rtmp_auto_push",
