@@ -37,6 +37,8 @@ pub struct Response {
     pub trailers: Headers,
     /// Whether ranges of the body may be requested.
     pub has_ranges: bool,
+    /// Whether only one range of it may be.
+    pub has_single_range: bool,
     /// Whether the length of a body that is not sent is left out (304 after a precondition).
     pub hides_length: bool,
     /// Whether trailers are expected, so that the body is sent in chunks.
@@ -124,6 +126,7 @@ impl Response {
             headers: Headers::default(),
             trailers: Headers::default(),
             has_ranges: false,
+            has_single_range: false,
             hides_length: false,
             expects_trailers: false,
             ignores_preconditions: false,
