@@ -25,8 +25,7 @@ impl ResponseFilter for CharsetFilter {
         let Some(source) = source.filter(|source| !source.eq_ignore_ascii_case(&wanted)) else {
             return set(exchange, wanted);
         };
-        let response = &exchange.response;
-        if response.headers.get(b"Content-Encoding").is_some_and(|encoding| !encoding.is_empty()) {
+        if exchange.response.encoding.is_some() {
             return;
         }
         let recoding = conf.maps.iter().find_map(|map| map.recoding(source.as_bstr(), wanted.as_bstr()));
