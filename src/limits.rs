@@ -171,6 +171,17 @@ pub const DEFAULT_SEND_TIMEOUT: Duration = Duration::from_secs(60);
 /// Default accept queue length of a listening socket, as in nginx.
 pub const LISTEN_BACKLOG: i32 = 511;
 
+/// Maximum length of a header of the PROXY protocol's version 1, in bytes: the longest line that the specification
+/// allows, with its line end.
+pub const PROXY_HEADER_V1: usize = 107;
+
+/// Maximum length of a header of the PROXY protocol's version 2, in bytes, as in nginx. With the longest addresses, those
+/// of Unix sockets, it has 232; the rest is for additional data, such as a client certificate's name.
+pub const PROXY_HEADER_V2: usize = 4096;
+
+/// Maximum time for a PROXY header where the configuration sets none (`client_header_timeout 0`, `timeout 0`).
+pub const PROXY_HEADER_WAIT: Duration = Duration::from_secs(60);
+
 /// Maximum length in bytes of a `Location` that a relay follows.
 pub const RELAY_ADDRESS_BYTES: usize = 4096;
 
@@ -269,6 +280,9 @@ pub const HTTP_RATE_WAIT: u64 = 60_000;
 
 /// Latest second since 1970 that an HTTP date can represent: the year has four digits.
 pub const HTTP_DATE_SECONDS: u64 = 253_402_300_799;
+
+/// Largest password file in bytes.
+pub const HTTP_USER_FILE_BYTES: usize = 8 * 1024 * 1024;
 
 /// Number of subrequests that may be nested, as in nginx.
 pub const HTTP_SUBREQUESTS: u32 = 50;

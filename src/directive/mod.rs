@@ -19,6 +19,8 @@ pub mod outline;
 pub mod pattern;
 pub mod registry;
 mod row;
+#[cfg(test)]
+pub mod sample;
 pub mod server_name;
 pub mod slot;
 pub mod table;

@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use super::assigned::AssignedValues;
 use super::conf::Conf;
 use super::core::conf::Current as Core;
+use super::counters::HttpCounters;
 use super::header::AddHeader;
 use super::headers::Headers;
 use super::input::Input;
@@ -52,6 +53,8 @@ pub struct HttpService {
     pub encodings: Vec<Box<dyn ResponseFilter>>,
     /// Variables of modules.
     pub variables: Vec<Box<dyn RequestVariables>>,
+    /// Numbers of connections and requests.
+    pub counters: Arc<HttpCounters>,
     /// Logs of requests.
     pub logs: Vec<Box<dyn RequestLog>>,
 }
@@ -186,6 +189,8 @@ pub enum Lookup {
     Found,
     /// It has a value, which may be another at the next use.
     Changing,
+    /// It has no value now, but may have one at the next use.
+    Absent,
 }
 
 /// Writes log lines about requests.
@@ -282,6 +287,8 @@ pub struct Exchange<'a> {
     pub(super) is_target_invalid: bool,
     /// Whether `response` has its status already.
     pub(super) has_status: bool,
+    /// Whether the response is final.
+    pub(super) is_answered: bool,
     /// Whether the client need not be asked for its body any more.
     pub(super) is_continued: bool,
     /// Whether the connection stays open.
@@ -329,6 +336,7 @@ impl<'a> Exchange<'a> {
             is_body_refused: false,
             is_target_invalid: false,
             has_status: false,
+            is_answered: false,
             is_continued: false,
             keeps_alive: false,
             started,

@@ -2,9 +2,10 @@
 
 use std::fmt::Display;
 
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use super::exchange::Exchange;
+use crate::log::level::LogLevel;
 use crate::log::os_text::os_text;
 use crate::log::shown::Shown;
 use crate::net::socket::Peer;
@@ -56,12 +57,30 @@ pub(super) fn index_forbidden(exchange: &Exchange<'_>, path: &[u8]) {
     about(exchange, &format_args!("directory index of \"{}\" is forbidden", Shown::new(path)));
 }
 
+/// A line of this level about a request, with the request.
+pub fn about_at(level: LogLevel, exchange: &Exchange<'_>, what: &dyn Display) {
+    let conn = exchange.id();
+    let text = text_about(exchange, what);
+    match level {
+        LogLevel::Emerg | LogLevel::Alert => info!(target: "alert", conn, "{text}"),
+        LogLevel::Crit => info!(target: "crit", conn, "{text}"),
+        LogLevel::Error => error!(conn, "{text}"),
+        LogLevel::Warn => warn!(conn, "{text}"),
+        LogLevel::Notice => info!(target: "notice", conn, "{text}"),
+        LogLevel::Info | LogLevel::Debug => info!(conn, "{text}"),
+    }
+}
+
 /// An error about a request, with the request.
 pub fn about(exchange: &Exchange<'_>, what: &dyn Display) {
-    let (conn, client) = (exchange.id(), &exchange.peer().addr);
+    about_at(LogLevel::Error, exchange, what);
+}
+
+fn text_about(exchange: &Exchange<'_>, what: &dyn Display) -> String {
+    let client = &exchange.peer().addr;
     let server = exchange.server_name();
     let (server, request) = (Shown::new(&server), Shown::new(exchange.request.text()));
     let host = exchange.request.header("host").map(|host| format!(", host: \"{}\"", Shown::new(host)));
     let host = host.unwrap_or_default();
-    error!(conn, "{what}, client: {client}, server: {server}, request: \"{request}\"{host}");
+    format!("{what}, client: {client}, server: {server}, request: \"{request}\"{host}")
 }

@@ -5,16 +5,20 @@
 
 mod arrival;
 pub mod assigned;
+pub mod base64;
 pub mod body_reader;
 pub mod conf;
 mod connection;
 pub mod content_types;
 pub mod core;
 pub mod cors;
+pub mod counters;
+pub mod credentials;
 pub mod date;
 pub mod directory;
 pub mod exchange;
 pub mod files;
+pub mod forwarded;
 pub mod header;
 mod header_line;
 pub mod headers;

@@ -49,6 +49,12 @@ impl Exchange<'_> {
                     self.sent.status = status;
                     return false;
                 }
+                // As in nginx, this status closes the connection.
+                Decision::Done(response)
+                    if response.is_page && response.status == StatusCode::REQUEST_TIMEOUT =>
+                {
+                    Decision::Close(408)
+                }
                 Decision::Done(response) => {
                     let response = match response.is_page {
                         false => response,
@@ -298,7 +304,7 @@ impl Exchange<'_> {
         let encoding = self.response.headers.get(b"Content-Encoding");
         self.response.encoding =
             encoding.filter(|encoding| !encoding.is_empty()).map(|encoding| encoding.to_owned());
-        self.has_status = true;
+        (self.has_status, self.is_answered) = (true, true);
         // As in nginx, headers such as WWW-Authenticate stay when `error_page` replaces the response.
         if let Some((headers, location)) = self.carried.take() {
             self.response.location = self.response.location.take().or(location);

@@ -38,6 +38,7 @@ pub(super) fn filter(exchange: &mut Exchange<'_>) -> Option<Response> {
     response.has_ranges = false;
     response.headers.remove(b"Content-Encoding");
     response.body = Body::default();
+    response.hides_length = true;
     None
 }
 

@@ -43,7 +43,7 @@ pub(super) fn parse(header: &[u8], length: u64, most: usize) -> Ranges {
     if total > length { Ranges::Whole } else { Ranges::Parts(parts) }
 }
 
-/// One range, empty if the body does not have it; `None` if it is malformed or ends before it begins.
+/// One range, empty if the body does not have it; `None` if it is malformed.
 fn one(spec: &[u8], length: u64) -> Option<Range<u64>> {
     let spec = trim(spec);
     let dash = spec.iter().position(|b| *b == b'-')?;
@@ -55,13 +55,7 @@ fn one(spec: &[u8], length: u64) -> Option<Range<u64>> {
     let first = number::digits(first)?;
     let end = match last {
         b"" => length,
-        last => {
-            let last = number::digits(last)?;
-            if last < first {
-                return None;
-            }
-            last.saturating_add(1).min(length)
-        }
+        last => number::digits(last)?.saturating_add(1).min(length),
     };
     Some(first..end.max(first))
 }

@@ -37,6 +37,10 @@ pub struct Response {
     pub trailers: Headers,
     /// Whether ranges of the body may be requested.
     pub has_ranges: bool,
+    /// Whether the length of a body that is not sent is left out (304 after a precondition).
+    pub hides_length: bool,
+    /// Whether trailers are expected, so that the body is sent in chunks.
+    pub expects_trailers: bool,
     /// Whether preconditions such as `If-Modified-Since` do not apply.
     pub ignores_preconditions: bool,
     /// Whether the body depends on `Accept-Encoding` (`gzip_vary`).
@@ -122,6 +126,8 @@ impl Response {
             headers: Headers::default(),
             trailers: Headers::default(),
             has_ranges: false,
+            hides_length: false,
+            expects_trailers: false,
             ignores_preconditions: false,
             varies: false,
             body: body.into(),

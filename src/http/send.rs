@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use super::conf::ServerTokens;
 use super::exchange::Exchange;
-use super::response::{Body, FilePart, Piece};
+use super::response::{Body, FilePart, Piece, Response};
 use super::status::{reason, shown};
 use crate::limits;
 use crate::net::socket::Socket;
@@ -89,7 +89,7 @@ impl Exchange<'_> {
         }
         match response.body.length() {
             _ if self.is_head() => Framing::HeadOnly,
-            Some(length) if response.trailers.is_empty() || !self.speaks_chunks() => Framing::Length(length),
+            Some(length) if !response.expects_trailers || !self.speaks_chunks() => Framing::Length(length),
             _ if self.speaks_chunks() => Framing::Chunked,
             _ => {
                 self.keeps_alive = false;
@@ -102,32 +102,26 @@ impl Exchange<'_> {
     fn write_head(&self, out: &mut Vec<u8>, framing: Framing) {
         let response = &self.response;
         let status = shown(response.status);
-        let line = |out: &mut Vec<u8>, name: &str, value: &[u8]| {
-            out.extend_from_slice(name.as_bytes());
-            out.extend_from_slice(b": ");
-            out.extend_from_slice(value);
-            out.extend_from_slice(b"\r\n");
-        };
         out.extend_from_slice(b"HTTP/1.1 ");
         // Writing to memory cannot fail.
         let _ = write!(out, "{:03} ", status.as_u16());
         out.extend_from_slice(reason(status).as_bytes());
         out.extend_from_slice(b"\r\n");
-        line(out, "Server", self.server_token().as_bytes());
+        write_field(out, b"Server", self.server_token().as_bytes());
         out.extend_from_slice(b"Date: ");
         with_date(|date| out.extend_from_slice(date));
         out.extend_from_slice(b"\r\n");
         if let Some(content_type) = self.sent_content_type() {
-            line(out, "Content-Type", &content_type);
+            write_field(out, b"Content-Type", &content_type);
         }
         if let Some(length) = self.sent_length(framing) {
             let _ = write!(out, "Content-Length: {length}\r\n");
         }
         if let Some(date) = self.sent_last_modified() {
-            line(out, "Last-Modified", date.as_bytes());
+            write_field(out, b"Last-Modified", date.as_bytes());
         }
         if let Some(location) = &response.location {
-            line(out, "Location", &one_line(&self.absolute(location)));
+            write_field(out, b"Location", &self.absolute(location));
         }
         if framing == Framing::Chunked {
             out.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
@@ -146,10 +140,7 @@ impl Exchange<'_> {
             out.extend_from_slice(b"Vary: Accept-Encoding\r\n");
         }
         for (name, value) in response.headers.iter() {
-            out.extend_from_slice(&one_line(name));
-            out.extend_from_slice(b": ");
-            out.extend_from_slice(&one_line(value));
-            out.extend_from_slice(b"\r\n");
+            write_field(out, name, value);
         }
         out.extend_from_slice(b"\r\n");
     }
@@ -171,7 +162,7 @@ impl Exchange<'_> {
             text.extend_from_slice(b"; charset=");
             text.extend_from_slice(charset);
         }
-        Some(one_line(&text))
+        Some(text)
     }
 
     /// Date of the last modification, for the statuses that have one.
@@ -186,7 +177,7 @@ impl Exchange<'_> {
     fn sent_length(&self, framing: Framing) -> Option<u64> {
         match framing {
             Framing::Length(length) => Some(length),
-            Framing::HeadOnly if self.is_head() && has_length(self.response.status) => self.sent.length,
+            Framing::HeadOnly if has_length(&self.response) => self.sent.length,
             Framing::HeadOnly | Framing::Chunked | Framing::UntilClose => None,
         }
     }
@@ -258,9 +249,7 @@ impl Exchange<'_> {
         if is_chunked {
             output.extend_from_slice(b"0\r\n");
             for (name, value) in self.response.trailers.iter() {
-                for part in [&one_line(name)[..], b": ", &one_line(value)[..], b"\r\n"] {
-                    output.extend_from_slice(part);
-                }
+                write_field(output, name, value);
             }
             output.extend_from_slice(b"\r\n");
         }
@@ -392,9 +381,9 @@ impl Exchange<'_> {
     }
 }
 
-/// Whether a response with this status tells the length of a body that is not sent.
-fn has_length(status: StatusCode) -> bool {
-    !matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
+/// Whether a response tells the length of a body that is not sent.
+fn has_length(response: &Response) -> bool {
+    response.status != StatusCode::NO_CONTENT && !response.hides_length
 }
 
 /// Limit of a response's rate, as in nginx: the bytes that may have been sent after a number of seconds.
@@ -482,10 +471,14 @@ pub fn http_date(seconds: i64) -> String {
     httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(seconds))
 }
 
-/// Text without the bytes that would end a header line.
-fn one_line(text: &[u8]) -> Vec<u8> {
-    if text.find_byteset(b"\r\n\0").is_none() {
-        return text.to_vec();
-    }
-    text.iter().copied().filter(|b| !matches!(b, b'\r' | b'\n' | 0)).collect()
+/// Writes a header field, without the bytes that would end its line.
+fn write_field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+    let write = |out: &mut Vec<u8>, text: &[u8]| match text.find_byteset(b"\r\n\0") {
+        None => out.extend_from_slice(text),
+        Some(_) => out.extend(text.iter().copied().filter(|b| !matches!(b, b'\r' | b'\n' | 0))),
+    };
+    write(out, name);
+    out.extend_from_slice(b": ");
+    write(out, value);
+    out.extend_from_slice(b"\r\n");
 }

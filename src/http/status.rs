@@ -67,6 +67,8 @@ pub(super) fn page(status: StatusCode, server: &str, pads: bool) -> Option<Bytes
     let code = status.as_u16();
     let heading = match code {
         302 => "302 Found".to_owned(),
+        // As in nginx, whose table of pages has this one here.
+        498 => "404 Not Found".to_owned(),
         401 => "401 Authorization Required".to_owned(),
         405 => "405 Not Allowed".to_owned(),
         HEAD_TOO_LARGE..=497 => "400 Bad Request".to_owned(),

@@ -5,35 +5,34 @@ use std::os::unix::ffi::OsStrExt;
 use std::sync::atomic::Ordering;
 use std::time::UNIX_EPOCH;
 
-use base64::Engine;
-use base64::alphabet::STANDARD;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use bstr::{BStr, BString, ByteSlice};
 
+use super::credentials::Credentials;
 use super::exchange::{Exchange, Lookup};
 use super::send;
 use super::status::shown;
 use super::variable::{Template, Variable, Variables};
+use crate::directive::Match;
 use crate::media::variables::query_argument;
 use crate::notify::ProcessVariables;
 use crate::notify::variable::{Variable as ProcessVariable, Variables as _};
 
-/// Base64 as nginx takes it, with or without padding.
-const LENIENT: GeneralPurpose = GeneralPurpose::new(
-    &STANDARD,
-    GeneralPurposeConfig::new()
-        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
-        .with_decode_allow_trailing_bits(true),
-);
-
 /// Values for one request.
 struct RequestValues<'a, 'r> {
     exchange: &'a Exchange<'r>,
+    /// Groups that go before those of the request.
+    matched: Option<&'a Match>,
 }
 
 impl Variables for RequestValues<'_, '_> {
     fn value(&self, variable: &Variable, out: &mut Vec<u8>) -> bool {
         let exchange = self.exchange;
+        if let Some(matched) = self.matched
+            && let Some(group) = group_of(matched, variable)
+        {
+            out.extend_from_slice(group);
+            return true;
+        }
         if let Some(value) = exchange.assigned.given(variable) {
             match variable {
                 Variable::LimitRate => {
@@ -84,6 +83,24 @@ impl Variables for RequestValues<'_, '_> {
             Variable::Msec => process(ProcessVariable::Msec, out),
             Variable::NginxVersion => process(ProcessVariable::NginxVersion, out),
             Variable::Pid => process(ProcessVariable::Pid, out),
+            Variable::ProxyAddXForwardedFor => {
+                if header(exchange, b"x-forwarded-for", out) {
+                    out.extend_from_slice(b", ");
+                }
+                out.extend_from_slice(peer.addr.as_bytes());
+            }
+            Variable::ProxyProtocolAddr
+            | Variable::ProxyProtocolPort
+            | Variable::ProxyProtocolServerAddr
+            | Variable::ProxyProtocolServerPort => {
+                let Some(declared) = &exchange.connected_peer().declared else { return false };
+                match variable {
+                    Variable::ProxyProtocolAddr => text(declared.source.as_bytes()),
+                    Variable::ProxyProtocolPort => text(declared.source_port.to_string().as_bytes()),
+                    Variable::ProxyProtocolServerAddr => text(declared.destination.as_bytes()),
+                    _ => text(declared.destination_port.to_string().as_bytes()),
+                }
+            }
             Variable::Pipe => text(if exchange.is_pipelined { b"p" } else { b"." }),
             Variable::RealpathRoot => match std::fs::canonicalize(exchange.document_root()) {
                 Ok(path) => text(path.as_os_str().as_bytes()),
@@ -92,8 +109,8 @@ impl Variables for RequestValues<'_, '_> {
             Variable::RemoteAddr => text(peer.addr.as_bytes()),
             Variable::RemotePort if peer.port > 0 => text(peer.port.to_string().as_bytes()),
             Variable::RemotePort => return true,
-            Variable::RemoteUser => match exchange.remote_user() {
-                Some(user) => text(&user),
+            Variable::RemoteUser => match Credentials::parse(exchange.header("authorization")) {
+                Some(credentials) => text(&credentials.user),
                 None => return false,
             },
             Variable::RequestText => text(request.text()),
@@ -139,6 +156,13 @@ impl Variables for RequestValues<'_, '_> {
                 Some(value) => text(value),
                 None => return false,
             },
+            Variable::Other(name) if name.starts_with(b"proxy_protocol_tlv_") => {
+                let declared = exchange.connected_peer().declared.as_ref();
+                match declared.and_then(|declared| declared.tlv(&name[b"proxy_protocol_tlv_".len()..])) {
+                    Some(value) => text(&value),
+                    None => return false,
+                }
+            }
             Variable::User(name) | Variable::Other(name) => return of_module(exchange, name.as_bstr(), out),
         }
         true
@@ -148,15 +172,20 @@ impl Variables for RequestValues<'_, '_> {
 impl Exchange<'_> {
     /// Expands a template for this request.
     pub fn expand(&self, template: &Template) -> Vec<u8> {
+        self.expand_matched(template, None)
+    }
+
+    /// Expands a template, with the groups of a match in place of the request's.
+    pub fn expand_matched(&self, template: &Template, matched: Option<&Match>) -> Vec<u8> {
         let mut text = Vec::new();
-        template.expand(&RequestValues { exchange: self }, &mut text);
+        template.expand(&RequestValues { exchange: self, matched }, &mut text);
         text
     }
 
     /// Value of a variable for this request; `None` if it has none.
     pub fn find_value(&self, variable: &Variable) -> Option<Vec<u8>> {
         let mut value = Vec::new();
-        RequestValues { exchange: self }.value(variable, &mut value).then_some(value)
+        RequestValues { exchange: self, matched: None }.value(variable, &mut value).then_some(value)
     }
 
     /// Value of a variable for this request; empty if it has none.
@@ -185,21 +214,6 @@ impl Exchange<'_> {
             (0, None) if self.has_status => shown(self.response.status).as_u16(),
             (status, _) => status,
         }
-    }
-
-    /// User name of `Authorization: Basic`.
-    pub fn remote_user(&self) -> Option<BString> {
-        Some(self.credentials()?.0)
-    }
-
-    /// User name and password of `Authorization: Basic`.
-    pub fn credentials(&self) -> Option<(BString, BString)> {
-        let text = self.header("authorization");
-        let encoded =
-            text.get(..6).filter(|scheme| scheme.eq_ignore_ascii_case(b"Basic ")).map(|_| &text[6..])?;
-        let decoded = LENIENT.decode(encoded.trim_start_with(|c| c == ' ')).ok()?;
-        let (user, password) = decoded.split_once_str(":")?;
-        Some((user.into(), password.into()))
     }
 
     /// Value of a cookie, whose name is in any case.
@@ -244,6 +258,15 @@ impl Exchange<'_> {
     }
 }
 
+/// Group of a match that a variable names.
+fn group_of<'m>(matched: &'m Match, variable: &Variable) -> Option<&'m BString> {
+    match variable {
+        Variable::Capture(number) => matched.groups.get(usize::from(*number)),
+        Variable::User(name) => matched.named.iter().find(|(known, _)| known == name).map(|(_, text)| text),
+        _ => None,
+    }
+}
+
 /// Appends the value of a module's variable, which is kept for the request unless it changes.
 fn of_module(exchange: &Exchange<'_>, name: &BStr, out: &mut Vec<u8>) -> bool {
     if let Some(kept) = exchange.assigned.kept(name) {
@@ -263,6 +286,7 @@ fn of_module(exchange: &Exchange<'_>, name: &BStr, out: &mut Vec<u8>) -> bool {
                 return true;
             }
             Ok(Some(Lookup::Changing)) => return true,
+            Ok(Some(Lookup::Absent)) => return false,
             Err(_) => {
                 exchange.is_undecided.store(true, Ordering::Relaxed);
                 return false;
@@ -299,6 +323,7 @@ fn sent_header(exchange: &Exchange<'_>, name: &[u8], out: &mut Vec<u8>) -> bool 
     let response = &exchange.response;
     let value = match name {
         b"content-type" => exchange.sent_content_type(),
+        b"content-length" if !exchange.is_answered => None,
         b"content-length" => {
             exchange.sent.length.or(response.body.length()).map(|length| length.to_string().into_bytes())
         }

@@ -13,6 +13,7 @@ use crate::config::history::{History, SharedHistory};
 use crate::config::on_disk::ConfFiles;
 use crate::config::store::Store;
 use crate::http::HttpService;
+use crate::http::counters::HttpCounters;
 use crate::http::exchange::{Handler, PhaseChecks};
 use crate::hub::pace::Grid;
 use crate::hub::registry::StreamRegistry;
@@ -40,20 +41,27 @@ use crate::module::gzip::{GunzipFilter, GzipFilter, GzipRatio, GzipStaticCheck};
 use crate::module::headers::HeadersFilter;
 use crate::module::hls::HlsFiles;
 use crate::module::hls2::{Hls2Handler, HlsMemory, Viewers};
+use crate::module::http_auth::AuthBasicCheck;
 use crate::module::http_static::{EmptyGifHandler, IndexCheck, TryFilesCheck};
+use crate::module::limit::{LimitConnCheck, LimitReqCheck, LimitVariables, ZoneKeeper};
 use crate::module::live_record::task::TsRecording;
+use crate::module::map::MapVariables;
 use crate::module::mirror::MirrorCheck;
+use crate::module::realip::{RealIpCheck, RealIpVariables};
 use crate::module::record::RecorderSettings;
 use crate::module::record::recordings::{FlvRecording, RecordDone, Recordings};
 use crate::module::referer::InvalidReferer;
 use crate::module::relay::relays::Relays;
 use crate::module::rewrite::{RewritePhase, ServerRewritePhase};
 use crate::module::rtmp::connection::RtmpService;
+use crate::module::secure_link::SecureLinkVariables;
 use crate::module::slice::{SliceCheck, SliceFilter, SliceRange};
 use crate::module::stat::StatHandler;
 use crate::module::stat::statistics::StatisticsSource;
+use crate::module::stub_status::{StubStatusHandler, StubStatusVariables};
 use crate::module::sub::SubFilter;
 use crate::module::ts::TsHandler;
+use crate::module::userid::{UserIdFilter, UserIdVariables};
 use crate::net::connections::Connections;
 use crate::net::dns::Dns;
 use crate::net::listener::Listeners;
@@ -218,6 +226,7 @@ impl Parts {
         let control =
             Arc::new(ControlSections::new(sessions.clone(), [(ControlParts::RECORD, recordings as _)]));
         let viewers = Arc::new(Viewers::new(secret()?, admission.clone(), feeds.clone(), lifetime.clone()));
+        let counters: Arc<HttpCounters> = Arc::default();
         // The first handler that takes a location answers.
         let handlers: Vec<Box<dyn Handler>> = vec![
             Box::new(FlvHandler { admission: admission.clone() }),
@@ -239,16 +248,24 @@ impl Parts {
             }),
             Box::new(ControlHandler { sections: control.clone(), counterpart: counterpart.clone() }),
             Box::new(EmptyGifHandler),
+            Box::new(StubStatusHandler(counters.clone())),
         ];
+        let zones: Arc<ZoneKeeper> = Arc::default();
         let http = Arc::new(HttpService {
             store: store.clone(),
             sessions: sessions.clone(),
             trails: trails.clone(),
             lifetime: lifetime.clone(),
             phases: PhaseChecks {
+                post_read: vec![Box::new(RealIpCheck)],
                 server_rewrite: vec![Box::new(ServerRewritePhase)],
                 rewrite: vec![Box::new(SliceCheck), Box::new(RewritePhase)],
-                access: vec![Box::new(AuthRequestCheck)],
+                pre_access: vec![
+                    Box::new(RealIpCheck),
+                    Box::new(LimitReqCheck(zones.clone())),
+                    Box::new(LimitConnCheck(zones)),
+                ],
+                access: vec![Box::new(AuthBasicCheck), Box::new(AuthRequestCheck)],
                 pre_content: vec![Box::new(TryFilesCheck), Box::new(MirrorCheck)],
                 content: vec![Box::new(IndexCheck), Box::new(GzipStaticCheck)],
                 ..PhaseChecks::default()
@@ -257,13 +274,25 @@ impl Parts {
             adapters: vec![Box::new(SliceFilter)],
             filters: vec![
                 Box::new(HeadersFilter),
+                Box::<UserIdFilter>::default(),
                 Box::new(GunzipFilter),
                 Box::new(AdditionFilter),
                 Box::new(SubFilter),
                 Box::new(CharsetFilter),
             ],
             encodings: vec![Box::new(GzipFilter)],
-            variables: vec![Box::new(InvalidReferer), Box::new(GzipRatio), Box::new(SliceRange)],
+            variables: vec![
+                Box::new(MapVariables),
+                Box::new(InvalidReferer),
+                Box::new(LimitVariables),
+                Box::new(RealIpVariables),
+                Box::new(SecureLinkVariables),
+                Box::new(UserIdVariables),
+                Box::new(StubStatusVariables(counters.clone())),
+                Box::new(GzipRatio),
+                Box::new(SliceRange),
+            ],
+            counters,
             logs: Vec::new(),
         });
         let listeners = Listeners::new(Arc::new(Acceptor {
@@ -271,6 +300,7 @@ impl Parts {
             workers: workers.clone(),
             connections: connections.clone(),
             tls: tls.clone(),
+            lifetime: lifetime.clone(),
             rtmp,
             http,
         }));

@@ -14,6 +14,8 @@ pub struct Entry {
     pub files: Vec<(String, Vec<u8>)>,
     /// Symbolic links in `{DIR}`: path and target.
     pub links: Vec<(String, String)>,
+    /// Paths in `{DIR}` that belong to another user, where root runs the tests. Links are not followed.
+    pub foreign: Vec<&'static str>,
     /// What clients do, one connection after the other.
     pub exchanges: Vec<Exchange>,
     /// Patterns whose matches differ from run to run, and what stands for them.
@@ -69,6 +71,7 @@ pub fn entry(name: &'static str) -> Entry {
         is_bare: false,
         files: Vec::new(),
         links: Vec::new(),
+        foreign: Vec::new(),
         exchanges: Vec::new(),
         masks: Vec::new(),
         needs: None,
@@ -107,6 +110,12 @@ impl Entry {
     /// A symbolic link in `{DIR}`.
     pub fn link(mut self, path: &str, target: &str) -> Self {
         self.links.push((path.to_owned(), target.to_owned()));
+        self
+    }
+
+    /// A path in `{DIR}` belongs to another user, where root runs the tests.
+    pub fn foreign(mut self, path: &'static str) -> Self {
+        self.foreign.push(path);
         self
     }
 
@@ -161,8 +170,7 @@ impl Entry {
 
     /// Requests sent at once on one connection that stays open.
     pub fn pipeline<S: AsRef<str>>(self, shorts: impl IntoIterator<Item = S>) -> Self {
-        let requests: Vec<Vec<u8>> =
-            shorts.into_iter().map(|short| request(short.as_ref(), false)).collect();
+        let requests: Vec<Vec<u8>> = shorts.into_iter().map(|short| request(short.as_ref(), false)).collect();
         let count = requests.len();
         self.steps([Step::Send(requests.concat()), Step::Read(count)])
     }
@@ -191,7 +199,8 @@ impl Entry {
         self
     }
 
-    /// The last exchange has a result that is not nginx 1.22's, as [`crate::render`] writes it.
+    /// The last exchange has a result that is not nginx 1.22's, as [`crate::render`] writes it. The access log of the entry is then
+    /// not compared.
     pub fn own(mut self, reason: &'static str, result: &'static str) -> Self {
         self.own.push((self.exchanges.len() - 1, reason, result));
         self

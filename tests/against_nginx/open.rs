@@ -1,5 +1,6 @@
 //! `open.txt`: the entries that are known not to pass yet, each with a reason.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Mutex;
@@ -9,8 +10,8 @@ fn path() -> PathBuf {
 }
 
 const HEAD: &str = "\
-# Entries of tests/against_nginx that do not pass yet: name, and the first difference.
-# An entry that is listed and passes fails the test, as one that differs and is not listed.
+# What of tests/against_nginx does not pass yet: an entry, or its exchange `#number` or `#log`, and the first difference.
+# What is listed and passes fails the test, as what differs and is not listed.
 # PINGOSD_BLESS=1 cargo test --test against_nginx writes this file anew.
 ";
 
@@ -26,18 +27,36 @@ pub fn read() -> Vec<(String, String)> {
         .collect()
 }
 
-/// Puts what was found about these entries in the place of what was known; others stay.
-pub fn rewrite(found: &[(String, Option<String>)]) {
+/// Drops the lines of entries that are no more.
+pub fn keep(names: &BTreeSet<String>) {
+    let gone: Vec<(String, Vec<(String, String)>)> = read()
+        .into_iter()
+        .map(|(name, _)| entry_of(&name).to_owned())
+        .filter(|entry| !names.contains(entry))
+        .map(|entry| (entry, Vec::new()))
+        .collect();
+    rewrite(&gone);
+}
+
+/// Puts what was found about these entries in the place of what was known; others stay. Of each entry: its name, and its lines.
+pub fn rewrite(found: &[(String, Vec<(String, String)>)]) {
     static TURN: Mutex<()> = Mutex::new(());
-    let _turn = TURN.lock().unwrap();
-    let mut all: Vec<(String, String)> = read();
-    all.retain(|(name, _)| found.iter().all(|(other, _)| other != name));
-    for (name, difference) in found {
-        if let Some(difference) = difference {
-            all.push((name.clone(), difference.trim().to_owned()));
-        }
+    if found.is_empty() {
+        return;
     }
-    all.sort();
-    let lines: String = all.iter().map(|(name, reason)| format!("{name} {reason}\n")).collect();
+    let _turn = TURN.lock().unwrap();
+    let mut all = read();
+    all.retain(|(name, _)| found.iter().all(|(entry, _)| entry != entry_of(name)));
+    all.extend(found.iter().flat_map(|(_, lines)| lines.clone()));
+    all.sort_by_cached_key(|(name, _)| {
+        let part = name.split('#').nth(1).unwrap_or_default();
+        (entry_of(name).to_owned(), part.parse().unwrap_or(usize::MAX))
+    });
+    let lines: String = all.iter().map(|(name, reason)| format!("{name} {}\n", reason.trim())).collect();
     fs::write(path(), format!("{HEAD}{lines}")).unwrap();
+}
+
+/// The entry to which a line belongs.
+pub fn entry_of(name: &str) -> &str {
+    name.split('#').next().unwrap_or(name)
 }

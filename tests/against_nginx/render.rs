@@ -38,8 +38,8 @@ pub type Lengths = Vec<(u16, usize, String)>;
 pub struct Renderer<'a> {
     pub names: &'a Names,
     pub masks: &'a [(Regex, &'static str)],
-    /// The length of a page that HEAD did not get counts as if `Server` had the same length.
-    pub evens_heads: bool,
+    /// What of the length of a page that HEAD did not get is not counted: the name that stands in it.
+    pub uncounted: usize,
     pub bodies: Lengths,
     pub totals: Lengths,
 }
@@ -75,9 +75,9 @@ impl Renderer<'_> {
             body = replace(&body, boundary, b"BOUNDARY");
         }
         let before = body.len();
-        for name in [&self.names.product, &self.names.name] {
-            let page = format!("<center>{name}</center>");
-            body = replace(&body, page.as_bytes(), b"<center>PRODUCT</center>");
+        for (name, neutral) in [(&self.names.product, "PRODUCT"), (&self.names.name, "NAME")] {
+            let pages = [name, neutral].map(|name| format!("<center>{name}</center>").into_bytes());
+            body = replace(&body, &pages[0], &pages[1]);
         }
         let is_page = body.len() != before;
         let length = body.len();
@@ -110,9 +110,9 @@ impl Renderer<'_> {
                 b"content-length" if is_page && value == answer.body.len().to_string().as_bytes() => {
                     value = length.to_string().into_bytes();
                 }
-                b"content-length" if answer.is_head && answer.status() >= 300 && self.evens_heads => {
+                b"content-length" if answer.is_head && answer.status() >= 300 => {
                     let count: usize = String::from_utf8_lossy(&value).parse().unwrap_or(0);
-                    value = count.saturating_sub(self.names.product.len()).to_string().into_bytes();
+                    value = count.saturating_sub(self.uncounted).to_string().into_bytes();
                 }
                 _ => {}
             }
@@ -166,7 +166,9 @@ impl Renderer<'_> {
     fn even(&self, line: String, field: &str, status: u16, lengths: &Lengths) -> String {
         let Some(count) = number(&line, field) else { return line };
         match lengths.iter().find(|(of, sent, _)| (*of, *sent) == (status, count)) {
-            Some((_, sent, stands)) => line.replacen(&format!("{field}{sent}"), &format!("{field}{stands}"), 1),
+            Some((_, sent, stands)) => {
+                line.replacen(&format!("{field}{sent}"), &format!("{field}{stands}"), 1)
+            }
             None => line,
         }
     }
@@ -251,9 +253,9 @@ pub fn replace(bytes: &[u8], part: &[u8], with: &[u8]) -> Vec<u8> {
 }
 
 fn checksum(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |sum, byte| {
-        (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+    bytes
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325, |sum, byte| (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// Printable, with the ends of lines where they were.

@@ -12,8 +12,11 @@ use pcre2::bytes::Regex;
 use crate::entry::{Entry, Exchange, Step};
 use crate::open;
 use crate::render::Renderer;
-use crate::side::{NGINX, Ports, Side, Which, has_v6, nginx_build};
+use crate::side::{NGINX, Ports, Side, Which, has_v6, nginx_build, nginx_version};
 use crate::talk::{Talk, Target, talk};
+
+/// What the entries and their exceptions were written against.
+const VERSION: &str = "nginx/1.22.";
 
 /// Entries that are carried out at the same time.
 const AT_ONCE: usize = 6;
@@ -28,15 +31,39 @@ const PRINTED: usize = 3;
 struct Outcome {
     name: String,
     exchanges: usize,
+    differences: Vec<Difference>,
+}
+
+/// Where the two servers differ.
+struct Difference {
+    /// `#3` for the third exchange, `#log` for the access log, empty for the entry as a whole.
+    part: String,
     /// In the first line a summary; then both sides.
-    differences: Vec<String>,
+    text: String,
+}
+
+impl Outcome {
+    /// What `open.txt` says of it: the parts that differ, or the entry itself when most of it differs.
+    fn open_lines(&self) -> Vec<(String, String)> {
+        let line = |part: &str, difference: &Difference| {
+            (format!("{}{part}", self.name), difference.text.lines().next().unwrap_or_default().to_owned())
+        };
+        match &self.differences[..] {
+            [first, ..] if first.part.is_empty() || self.differences.len() * 2 > self.exchanges => {
+                let (name, reason) = line("", first);
+                let count = self.differences.len();
+                vec![(name, if count > 1 { format!("{count} differ: {reason}") } else { reason })]
+            }
+            all => all.iter().map(|difference| line(&difference.part, difference)).collect(),
+        }
+    }
 }
 
 /// What one server did with an entry.
 struct Deed {
     results: Vec<String>,
-    /// As `results`, see [`Renderer::evens_heads`].
-    evened: Vec<String>,
+    /// As `results`, without product or name in the lengths of pages that HEAD did not get.
+    evened: [Vec<String>; 2],
     log: String,
 }
 
@@ -69,28 +96,44 @@ pub fn run(file: &str, entries: Vec<Entry>) {
     let exchanges: usize = outcomes.iter().map(|outcome| outcome.exchanges).sum();
     println!("{file}: {} entries, {exchanges} exchanges, {:.1?}", outcomes.len(), begin.elapsed());
     if settings.only.is_some() || settings.is_self {
-        let differing: Vec<&Outcome> = outcomes.iter().filter(|outcome| !outcome.differences.is_empty()).collect();
+        let differing: Vec<(&Outcome, Vec<&Difference>)> = outcomes
+            .iter()
+            .map(|outcome| (outcome, outcome.differences.iter().collect::<Vec<_>>()))
+            .filter(|(_, differences)| !differences.is_empty())
+            .collect();
         assert!(differing.is_empty(), "{}", report(&differing));
         return;
     }
     if std::env::var_os("PINGOSD_BLESS").is_some() {
-        let found = outcomes.iter().map(|outcome| {
-            let first = outcome.differences.first().map(|text| text.lines().next().unwrap_or_default().to_owned());
-            (outcome.name.clone(), first)
-        });
-        open::rewrite(&found.collect::<Vec<_>>());
+        let found: Vec<(String, Vec<(String, String)>)> =
+            outcomes.iter().map(|outcome| (outcome.name.clone(), outcome.open_lines())).collect();
+        open::rewrite(&found);
         return;
     }
     let listed = open::read();
-    let is_listed = |outcome: &&Outcome| listed.iter().any(|(name, _)| *name == outcome.name);
-    let (known, others): (Vec<&Outcome>, Vec<&Outcome>) = outcomes.iter().partition(|outcome| is_listed(outcome));
-    let broken: Vec<&Outcome> = others.into_iter().filter(|outcome| !outcome.differences.is_empty()).collect();
-    let mended: Vec<&str> =
-        known.iter().filter(|outcome| outcome.differences.is_empty()).map(|outcome| outcome.name.as_str()).collect();
-    let mut text = String::new();
-    if !broken.is_empty() {
-        text.push_str(&report(&broken));
+    let is_listed = |name: &str| listed.iter().any(|(own, _)| own == name);
+    let mut broken = Vec::new();
+    let mut mended = Vec::new();
+    for outcome in &outcomes {
+        if is_listed(&outcome.name) {
+            if outcome.differences.is_empty() {
+                mended.push(outcome.name.clone());
+            }
+            continue;
+        }
+        let name = |difference: &Difference| format!("{}{}", outcome.name, difference.part);
+        let start = format!("{}#", outcome.name);
+        let parts = listed.iter().map(|(own, _)| own).filter(|own| own.starts_with(&start));
+        mended.extend(
+            parts.filter(|own| outcome.differences.iter().all(|found| name(found) != **own)).cloned(),
+        );
+        let unlisted: Vec<&Difference> =
+            outcome.differences.iter().filter(|found| !is_listed(&name(found))).collect();
+        if !unlisted.is_empty() {
+            broken.push((outcome, unlisted));
+        }
     }
+    let mut text = report(&broken);
     if !mended.is_empty() {
         text.push_str(&format!(
             "\nThese pass and have to leave tests/against_nginx/open.txt (PINGOSD_BLESS=1 removes them): {}\n",
@@ -109,13 +152,22 @@ struct Settings {
 impl Settings {
     /// `None`: nginx is missing, and that was said to be fine.
     fn read() -> Option<Settings> {
+        let may_miss = std::env::var_os("PINGOSD_DIFF_WITHOUT_NGINX").is_some();
         if !Path::new(NGINX).exists() {
-            let may_miss = std::env::var_os("PINGOSD_DIFF_WITHOUT_NGINX").is_some();
             assert!(
                 may_miss,
                 "{NGINX} is missing: install Debian's package nginx, or set PINGOSD_DIFF_WITHOUT_NGINX=1 to compare with nothing"
             );
             eprintln!("not tried: this needs Debian's nginx");
+            return None;
+        }
+        let version = nginx_version();
+        if !version.starts_with(VERSION) {
+            assert!(
+                may_miss,
+                "the entries were written against {VERSION}, and {NGINX} is {version}; PINGOSD_DIFF_WITHOUT_NGINX=1 compares with nothing"
+            );
+            eprintln!("not tried: {NGINX} is {version}");
             return None;
         }
         let only = std::env::var("PINGOSD_DIFF").ok().filter(|name| !name.is_empty());
@@ -169,9 +221,10 @@ impl Group {
             }
             panic!("{message}");
         }
-        let asked = self.members.iter().find(|member| member.entry.newer.is_none());
-        if let Some(member) = asked {
-            self.nginx.start(&conf, address(&self.nginx, member));
+        let asked: Vec<&Member> = self.members.iter().filter(|member| member.entry.newer.is_none()).collect();
+        if !asked.is_empty() {
+            let addresses = asked.iter().map(|member| address(&self.nginx, member)).collect();
+            self.nginx.start(&conf, addresses);
         }
 
         let conf = self.ours.conf(&parts(&self.members, |_| true));
@@ -185,8 +238,10 @@ impl Group {
                 self.ours.conf(&parts(&self.members, |member| member.refusal.is_none()))
             }
         };
-        if let Some(member) = self.members.iter().find(|member| member.refusal.is_none()) {
-            self.ours.start(&conf, address(&self.ours, member));
+        let taken: Vec<&Member> = self.members.iter().filter(|member| member.refusal.is_none()).collect();
+        if !taken.is_empty() {
+            let addresses = taken.iter().map(|member| address(&self.ours, member)).collect();
+            self.ours.start(&conf, addresses);
         }
 
         let next = AtomicUsize::new(0);
@@ -213,7 +268,10 @@ impl Group {
             .map(|(number, theirs, ours)| self.compare(&self.members[number], theirs, ours, settings))
             .collect();
         if let Some(text) = self.ours.panics() {
-            outcomes[0].differences.push(format!("the server has panicked\n{text}"));
+            let part = "#panic".to_owned();
+            outcomes[0]
+                .differences
+                .push(Difference { part, text: format!("the server has panicked\n{text}") });
         }
         outcomes
     }
@@ -233,25 +291,44 @@ impl Group {
         let ours = ours.map(|talks| deed(&self.ours, member, &talks, &masks));
         let Some(ours) = ours else {
             let refusal = member.refusal.clone().unwrap_or_default();
-            let text = self.ours.names(&member.ports).own.iter().fold(refusal, |text, (own, neutral)| text.replace(own, neutral));
-            let first = text.lines().find(|line| line.contains("[emerg]")).or(text.lines().next()).unwrap_or_default();
+            let text = self
+                .ours
+                .names(&member.ports)
+                .own
+                .iter()
+                .fold(refusal, |text, (own, neutral)| text.replace(own, neutral));
+            let first = text
+                .lines()
+                .find(|line| line.contains("[emerg]"))
+                .or(text.lines().next())
+                .unwrap_or_default();
             let first = first.trim_start_matches("nginx: ").trim_start_matches("pingosd: ");
             let first = first.split(" in {ROOT}").next().unwrap_or(first);
             return Outcome {
                 name: member.name.clone(),
                 exchanges: entry.exchanges.len(),
-                differences: vec![format!("the configuration is refused: {first}\n{text}")],
+                differences: vec![Difference {
+                    part: String::new(),
+                    text: format!("the configuration is refused: {first}\n{text}"),
+                }],
             };
         };
+        if settings.only.is_some() {
+            println!("======== {}", member.name);
+        }
         for (number, exchange) in entry.exchanges.iter().enumerate() {
             let what = summary(exchange);
+            let mut differs = |text| differences.push(Difference { part: format!("#{}", number + 1), text });
             let own = entry.own.iter().find(|(of, ..)| *of == number).filter(|_| !settings.is_self);
             let their = theirs.as_ref().and_then(|deed| deed.results.get(number));
-            let our = ours.results.get(number).map_or("=== not tried, as the ones before had no answer\n", |text| text);
+            let our = ours
+                .results
+                .get(number)
+                .map_or("=== not tried, as the ones before had no answer\n", |text| text);
             let expected = match (own, their) {
                 (Some((_, reason, text)), _) => {
                     if their.is_some_and(|their| their.as_str() == *text) {
-                        differences.push(format!("{what}: nginx does the same after all ({reason})\n{text}"));
+                        differs(format!("{what}: nginx does the same after all ({reason})\n{text}"));
                     }
                     *text
                 }
@@ -261,24 +338,31 @@ impl Group {
             if settings.only.is_some() {
                 print_exchange(exchange, expected, our);
             }
-            let evened = theirs.as_ref().and_then(|deed| deed.evened.get(number));
-            let is_even = own.is_none() && evened.is_some() && evened == ours.evened.get(number);
+            let is_even = own.is_none()
+                && theirs.as_ref().is_some_and(|theirs| {
+                    let pairs = theirs.evened.iter().zip(&ours.evened);
+                    pairs.into_iter().any(|(their, our)| their.get(number) == our.get(number))
+                });
             if expected != our && !is_even {
-                differences.push(format!("{what}: {}\n{}", first_difference(expected, our), sides(expected, our)));
+                differs(format!("{what}: {}\n{}", first_difference(expected, our), sides(expected, our)));
             }
         }
         if let Some(theirs) = theirs
             && !entry.own.iter().any(|_| !settings.is_self)
         {
             if settings.only.is_some() {
-                println!("---- access log of nginx\n{}\n---- access log of pingosd\n{}", theirs.log, ours.log);
+                println!(
+                    "---- access log of nginx\n{}\n---- access log of pingosd\n{}",
+                    theirs.log, ours.log
+                );
             }
             if theirs.log != ours.log {
-                differences.push(format!(
+                let text = format!(
                     "access log: {}\n{}",
                     first_difference(&theirs.log, &ours.log),
                     sides(&theirs.log, &ours.log)
-                ));
+                );
+                differences.push(Difference { part: "#log".to_owned(), text });
             }
         }
         Outcome { name: member.name.clone(), exchanges: entry.exchanges.len(), differences }
@@ -326,14 +410,14 @@ fn exchange(side: &Side, member: &Member) -> Vec<Talk> {
 
 fn deed(side: &Side, member: &Member, talks: &[Talk], masks: &[(Regex, &'static str)]) -> Deed {
     let names = side.names(&member.ports);
-    let render = |evens_heads| {
+    let render = |uncounted| {
         let mut renderer =
-            Renderer { names: &names, masks, evens_heads, bodies: Vec::new(), totals: Vec::new() };
+            Renderer { names: &names, masks, uncounted, bodies: Vec::new(), totals: Vec::new() };
         let results: Vec<String> = talks.iter().map(|talk| renderer.exchange(talk)).collect();
         (results, renderer)
     };
-    let (evened, _) = render(true);
-    let (results, renderer) = render(false);
+    let evened = [names.product.len(), names.name.len()].map(|uncounted| render(uncounted).0);
+    let (results, renderer) = render(0);
     let log = renderer.log(&side.log(&member.entry));
     Deed { results, evened, log }
 }
@@ -440,20 +524,16 @@ fn print_exchange(exchange: &Exchange, expected: &str, our: &str) {
     }
 }
 
-fn report(outcomes: &[&Outcome]) -> String {
+fn report(found: &[(&Outcome, Vec<&Difference>)]) -> String {
     let mut out = String::new();
-    for outcome in outcomes {
+    for (Outcome { name, exchanges, .. }, differences) in found {
+        let count = differences.len();
         out.push_str(&format!(
-            "\n==== {}: {} of {} exchanges differ (PINGOSD_DIFF={} shows all)\n",
-            outcome.name,
-            outcome.differences.len(),
-            outcome.exchanges,
-            outcome.name
+            "\n==== {name}: {count} differences in {exchanges} exchanges (PINGOSD_DIFF={name} shows all)\n"
         ));
-        for difference in outcome.differences.iter().take(PRINTED) {
-            let lines: Vec<&str> = difference.lines().take(60).collect();
-            out.push_str(&lines.join("\n"));
-            out.push('\n');
+        for Difference { part, text } in differences.iter().take(PRINTED) {
+            let lines: Vec<&str> = text.lines().take(60).collect();
+            out.push_str(&format!("{part} {}\n", lines.join("\n")));
         }
     }
     out

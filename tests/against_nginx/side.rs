@@ -19,6 +19,9 @@ use crate::talk::Target;
 /// Debian's nginx.
 pub const NGINX: &str = "/usr/sbin/nginx";
 
+/// Who owns what is foreign: nobody.
+const FOREIGN: u32 = 65_534;
+
 /// Which of the two.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Which {
@@ -77,6 +80,9 @@ impl Side {
             (self.root.to_str().unwrap().to_owned(), "{ROOT}".to_owned()),
             (self.address().to_owned(), "{ADDR}".to_owned()),
             (ports.v6[self.number()].to_string(), "{PORT6}".to_owned()),
+            (ports.tcp[0].to_string(), "{PORT}".to_owned()),
+            (ports.tcp[1].to_string(), "{PORT2}".to_owned()),
+            (ports.tcp[2].to_string(), "{PORT3}".to_owned()),
         ];
         let used = |(word, _): &(String, String)| word != "0";
         Names { product, name, own: own.into_iter().filter(used).collect() }
@@ -84,7 +90,7 @@ impl Side {
 
     /// Its address: the ports of both servers have the same numbers.
     pub fn address(&self) -> &'static str {
-        if self.which == Which::Nginx { "127.0.0.11" } else { "127.0.0.12" }
+        if self.which == Which::Nginx { "127.99.77.11" } else { "127.99.77.12" }
     }
 
     fn number(&self) -> usize {
@@ -98,7 +104,9 @@ impl Side {
                 let ip = self.address().parse().unwrap();
                 Target::Tcp(SocketAddr::new(ip, ports.tcp[number]))
             }
-            Listener::V6 => Target::Tcp(SocketAddr::new([0, 0, 0, 0, 0, 0, 0, 1].into(), ports.v6[self.number()])),
+            Listener::V6 => {
+                Target::Tcp(SocketAddr::new([0, 0, 0, 0, 0, 0, 0, 1].into(), ports.v6[self.number()]))
+            }
             Listener::Unix => Target::Unix(self.root.join(socket_name(entry))),
         }
     }
@@ -116,6 +124,10 @@ impl Side {
             symlink(self.fill(target, entry, None), path).unwrap();
         }
         fixture::settle(&directory);
+        for path in &entry.foreign {
+            // Only root may; without it, it belongs to the same user for both servers.
+            let _ = std::os::unix::fs::lchown(directory.join(path), Some(FOREIGN), Some(FOREIGN));
+        }
     }
 
     /// Replaces the words in braces.
@@ -172,7 +184,7 @@ impl Side {
         let path = self.root.join("conf/nginx.conf");
         fs::File::create(&path).unwrap().write_all(conf.as_bytes()).unwrap();
         let mut command = Command::new(self.program);
-        command.arg("-p").arg(&self.root).arg("-c").arg(path).stdin(Stdio::null());
+        command.arg("-p").arg(&self.root).arg("-c").arg(path).env("TZ", "UTC").stdin(Stdio::null());
         command
     }
 
@@ -185,16 +197,20 @@ impl Side {
     }
 
     /// Starts the program and waits until it listens.
-    pub fn start(&mut self, conf: &str, first: SocketAddr) {
+    pub fn start(&mut self, conf: &str, addresses: Vec<SocketAddr>) {
         let stderr = fs::File::create(self.root.join("stderr")).unwrap();
         let child = self.command(conf).stdout(Stdio::null()).stderr(stderr).spawn().unwrap();
         self.child = Some(child);
         until_true(&format!("{} accepts connections", self.program), || {
             let ended = self.child.as_mut().unwrap().try_wait().unwrap();
             if let Some(status) = ended {
-                panic!("{} ended at once ({status}):\n{}", self.program, self.read("stderr") + &self.read("logs/error.log"));
+                panic!(
+                    "{} ended at once ({status}):\n{}",
+                    self.program,
+                    self.read("stderr") + &self.read("logs/error.log")
+                );
             }
-            TcpStream::connect(first).is_ok()
+            addresses.iter().all(|address| TcpStream::connect(address).is_ok())
         });
     }
 

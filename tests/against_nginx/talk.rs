@@ -161,7 +161,8 @@ impl Reader {
             }
         };
         let head: Vec<u8> = self.buffer.drain(..end + 4).collect();
-        let mut lines = head[..end].split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+        let mut lines =
+            head[..end].split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
         let mut answer = Answer { wire: (head.len(), 0), ..Answer::default() };
         answer.line = lines.next().unwrap_or_default().to_vec();
         for line in lines {
@@ -209,7 +210,8 @@ impl Reader {
                 return;
             };
             answer.wire.1 += line.len() + 2;
-            let Some(length) = std::str::from_utf8(&line).ok().and_then(|hex| usize::from_str_radix(hex, 16).ok())
+            let Some(length) =
+                std::str::from_utf8(&line).ok().and_then(|hex| usize::from_str_radix(hex, 16).ok())
             else {
                 answer.fault = Some("bad chunk");
                 return;

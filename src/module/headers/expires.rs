@@ -19,8 +19,8 @@ pub enum Expires {
     Modified(i64),
     /// At this second of the day.
     Daily(i64),
-    /// Value of variables at each request.
-    Variable(Template),
+    /// Value of variables at each request, and whether it counts from the last modification.
+    Variable(Template, bool),
 }
 
 /// Seconds per day.
@@ -37,7 +37,9 @@ impl Value for Expires {
         if let [word] | [_, word] = args.words
             && word.bytes.contains(&b'$')
         {
-            return Template::compile(word, &word.bytes, evaluation).map(Expires::Variable);
+            let modified = args.words.len() > 1;
+            return Template::compile(word, &word.bytes, evaluation)
+                .map(|text| Expires::Variable(text, modified));
         }
         let words: Vec<&[u8]> = args.words.iter().map(|word| &word.bytes[..]).collect();
         let daily = words.last().and_then(|word| word.strip_prefix(b"@")).and_then(seconds);

@@ -28,6 +28,7 @@ impl ResponseFilter for HeadersFilter {
         let location = exchange.location.clone();
         let status = exchange.response.status.as_u16();
         for line in location.get::<Current>().trailers.iter().filter(|line| line.applies_to(status)) {
+            exchange.response.expects_trailers = true;
             let value = exchange.expand(&line.value);
             if !value.is_empty() {
                 exchange.response.trailers.append(line.name.to_vec(), value);
@@ -40,9 +41,11 @@ fn expire(exchange: &mut Exchange<'_>) {
     let spelled;
     let location = exchange.location.clone();
     let expires = match &location.get::<Current>().expires {
-        Expires::Variable(template) => {
+        Expires::Variable(template, modified) => {
             // As in nginx, a variable's value is used if it is valid.
-            spelled = Expires::of_words(&[&exchange.expand(template)]).unwrap_or(Expires::Off);
+            let text = exchange.expand(template);
+            let words: &[&[u8]] = if *modified { &[b"modified", &text] } else { &[&text] };
+            spelled = Expires::of_words(words).unwrap_or(Expires::Off);
             &spelled
         }
         said => said,
@@ -65,7 +68,7 @@ fn date_and_age(expires: &Expires, now: &ZonedDateTime, modified: Option<i64>) -
     let now_seconds = now.timestamp().as_second();
     let from_now = |seconds: i64| (now_seconds.saturating_add(seconds), seconds);
     Some(match *expires {
-        Expires::Off | Expires::Variable(_) => return None,
+        Expires::Off | Expires::Variable(..) => return None,
         Expires::Epoch => (1, -1),
         Expires::Max => (MAX_DATE, MAX_AGE),
         Expires::Access(seconds) => from_now(seconds),

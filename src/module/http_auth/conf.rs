@@ -1,17 +1,62 @@
 //! Directives of the http auth module.
 
-use crate::directive::ConfPath;
+use std::path::PathBuf;
+
 use crate::directive::context::{HTTP_ALL, LIMIT_EXCEPT};
 use crate::directive::table::directives;
+use crate::directive::{Args, Evaluation, Value};
 use crate::http::variable::Template;
+use crate::syntax::Problem;
 
 directives! {
     /// Password authentication.
     module "http auth";
-    later {
-        /// Requires a password, unless `off`. While passwords are not checked, requests that need one are refused.
-        "auth_basic" => Template = "off", in HTTP_ALL | LIMIT_EXCEPT, restricts requests;
-        /// htpasswd file, relative to the conf directory.
-        "auth_basic_user_file" => ConfPath, in HTTP_ALL | LIMIT_EXCEPT;
+    live as Current {
+        /// Requires a user and a password of `auth_basic_user_file`; the text is the realm. `off` requires none.
+        "auth_basic" => realm: Realm = "off", in HTTP_ALL | LIMIT_EXCEPT, restricts requests;
+        /// htpasswd file, relative to the conf directory. Passwords may be encrypted by `crypt`, as `$apr1$`, bcrypt, `{SHA}`
+        /// or `{SSHA}`.
+        "auth_basic_user_file" => user_file: Option<UserFile>, in HTTP_ALL | LIMIT_EXCEPT;
+    }
+}
+
+/// Text of `auth_basic`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Realm(pub Template);
+
+/// Path of a user file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserFile {
+    /// Directory that a relative path begins at.
+    pub base: PathBuf,
+    /// The path; variables are allowed.
+    pub path: Template,
+}
+
+impl Realm {
+    /// Whether no password is required.
+    pub fn is_off(&self) -> bool {
+        self.0.literal().is_some_and(|text| text == "off")
+    }
+}
+
+impl Value for Realm {
+    fn syntax() -> String {
+        "string | off".into()
+    }
+
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<Realm, Problem> {
+        Template::parse(args, evaluation).map(Realm)
+    }
+}
+
+impl Value for UserFile {
+    fn syntax() -> String {
+        "file".into()
+    }
+
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<UserFile, Problem> {
+        let base = evaluation.under_conf(b"");
+        Ok(UserFile { base, path: Template::parse(args, evaluation)? })
     }
 }

@@ -1,11 +1,12 @@
 //! Directives of the limit module.
 
+use super::check::DefinedZones;
 use super::status::LimitStatus;
 use super::zone::{LimitConn, LimitReq, Zone, are_defined};
-use crate::directive::OneOf;
 use crate::directive::context::{HTTP, HTTP_ALL};
 use crate::directive::table::directives;
 use crate::directive::word::word_lists;
+use crate::directive::{Flag, OneOf};
 
 word_lists! {
     /// Values of `limit_conn_log_level`.
@@ -17,23 +18,31 @@ word_lists! {
 directives! {
     /// Limits of connections and requests.
     module "limit";
-    later {
+    live as Current {
         /// KEY zone=NAME:SIZE.
-        "limit_conn_zone" => Vec<Zone<2>>, in HTTP;
+        "limit_conn_zone" => conn_zones: Vec<Zone<2>>, in HTTP;
         /// ZONE N: maximum number of concurrent connections per key.
-        "limit_conn" => Vec<LimitConn>, in HTTP_ALL, restricts requests;
+        "limit_conn" => limit_conn: Vec<LimitConn>, in HTTP_ALL, restricts requests;
         /// Status of refused requests.
-        "limit_conn_status" => LimitStatus = "503", in HTTP_ALL;
+        "limit_conn_status" => limit_conn_status: LimitStatus = "503", in HTTP_ALL;
+        /// Counts as if requests were limited, and lets them through; `$limit_conn_status` says what would have happened.
+        "limit_conn_dry_run" => limit_conn_dry_run: Flag = "off", in HTTP_ALL;
         /// Log level of refusals.
-        "limit_conn_log_level" => OneOf<LimitConnLogLevel> = "error", in HTTP_ALL;
+        "limit_conn_log_level" => limit_conn_log_level: OneOf<LimitConnLogLevel> = "error", in HTTP_ALL;
         /// KEY zone=NAME:SIZE rate=N r/s|r/m.
-        "limit_req_zone" => Vec<Zone<3>>, in HTTP;
+        "limit_req_zone" => req_zones: Vec<Zone<3>>, in HTTP;
         /// zone=NAME [burst=N] [nodelay|delay=N].
-        "limit_req" => Vec<LimitReq>, in HTTP_ALL, restricts requests;
+        "limit_req" => limit_req: Vec<LimitReq>, in HTTP_ALL, restricts requests;
         /// Status of refused requests.
-        "limit_req_status" => LimitStatus = "503", in HTTP_ALL;
+        "limit_req_status" => limit_req_status: LimitStatus = "503", in HTTP_ALL;
+        /// Counts as if requests were limited, and lets them through at once; `$limit_req_status` says what would have
+        /// happened.
+        "limit_req_dry_run" => limit_req_dry_run: Flag = "off", in HTTP_ALL;
         /// Log level of refusals.
-        "limit_req_log_level" => OneOf<LimitReqLogLevel> = "error", in HTTP_ALL;
+        "limit_req_log_level" => limit_req_log_level: OneOf<LimitReqLogLevel> = "error", in HTTP_ALL;
+    }
+    made {
+        DefinedZones;
     }
     concludes {
         are_defined;

@@ -14,15 +14,19 @@ const SMALLEST: u64 = 8 * 4096;
 /// Maximum number of connections per key.
 const MOST_CONNECTIONS: u64 = 65_535;
 
-/// `KEY zone=NAME:SIZE [rate=N r/s|r/m]`.
+/// `KEY zone=NAME:SIZE [rate=N r/s|r/m]`: two words for connections, three for requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Zone<const WORDS: usize> {
     /// Key by which requests are counted.
     pub key: Template,
+    /// The key as written.
+    pub key_text: BString,
     /// Name of the zone.
     pub name: BString,
-    /// Requests per minute.
-    pub per_minute: u64,
+    /// Size in bytes.
+    pub size: u64,
+    /// Requests per second in thousandths.
+    pub rate: u64,
 }
 
 /// `ZONE N`.
@@ -39,15 +43,32 @@ pub struct LimitConn {
 pub struct LimitReq {
     /// The zone.
     pub zone: BString,
-    /// Number of requests above the rate that may be delayed.
+    /// Excess in thousandths of a request above which requests are refused.
     pub burst: u64,
+    /// Excess in thousandths of a request above which requests are delayed.
+    pub delay: u64,
+}
+
+/// What a zone counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Counted {
+    Connections,
+    Requests,
 }
 
 /// Zones defined and used in `http { }`.
 #[derive(Default)]
 pub struct Zones {
-    defined: HashMap<BString, Span>,
-    used: Vec<(BString, Span)>,
+    defined: HashMap<BString, Defined>,
+    used: HashMap<BString, (Counted, Span)>,
+}
+
+/// A definition of a zone.
+struct Defined {
+    counted: Counted,
+    key: BString,
+    size: u64,
+    span: Span,
 }
 
 /// Zones for which a block has limits.
@@ -61,14 +82,66 @@ pub fn are_defined(whole: &mut Whole<'_>) -> Vec<Problem> {
 
 impl Zones {
     fn unknown(&self) -> Vec<Problem> {
-        let unknown = self.used.iter().filter(|(name, _)| !self.defined.contains_key(name));
-        let complaint = |(name, span): &(BString, Span)| {
+        let mut unknown: Vec<_> =
+            self.used.iter().filter(|(name, _)| !self.defined.contains_key(*name)).collect();
+        unknown.sort_by_key(|(_, (_, span))| (span.start, span.end));
+        let complaint = |(name, (_, span)): (&BString, &(Counted, Span))| {
             let text = sentence(&[b"zero size shared memory zone \"", name, b"\""]);
             let help = "zones are defined by `limit_conn_zone` and `limit_req_zone` in http";
             Problem::new(text).at(*span).place(*span).help(help)
         };
-        unknown.map(complaint).collect()
+        unknown.into_iter().map(complaint).collect()
     }
+
+    fn define(&mut self, name: &BString, zone: Defined, directive: &Word) -> Result<(), Problem> {
+        if let Some(known) = self.defined.get(name) {
+            let at = |text| Problem::new(text).at(zone.span).label(known.span, "first given here");
+            if known.counted != zone.counted {
+                return Err(at(other_use(name)));
+            }
+            if known.size != zone.size {
+                let (size, other) = (zone.size.to_string(), known.size.to_string());
+                return Err(at(sentence(&[
+                    b"the size ",
+                    size.as_bytes(),
+                    b" of shared memory zone \"",
+                    name,
+                    b"\" conflicts with already declared size ",
+                    other.as_bytes(),
+                ])));
+            }
+            return Err(at(sentence(&[
+                &directive.bytes,
+                b" \"",
+                name,
+                b"\" is already bound to key \"",
+                &known.key,
+                b"\"",
+            ])));
+        }
+        if let Some((counted, span)) = self.used.get(name)
+            && *counted != zone.counted
+        {
+            return Err(Problem::new(other_use(name)).at(zone.span).label(*span, "used here"));
+        }
+        self.defined.insert(name.clone(), zone);
+        Ok(())
+    }
+
+    fn take(&mut self, name: &bstr::BStr, counted: Counted, span: Span) -> Result<(), Problem> {
+        let known = self.defined.get(name).map(|zone| (zone.counted, zone.span));
+        if let Some((other, first)) = known.or_else(|| self.used.get(name).copied())
+            && other != counted
+        {
+            return Err(Problem::new(other_use(name)).at(span).label(first, "first given here"));
+        }
+        self.used.entry(name.to_owned()).or_insert((counted, span));
+        Ok(())
+    }
+}
+
+fn other_use(name: &[u8]) -> BString {
+    sentence(&[b"the shared memory zone \"", name, b"\" is already declared for a different use"])
 }
 
 impl<const WORDS: usize> Value for Zone<WORDS> {
@@ -81,22 +154,21 @@ impl<const WORDS: usize> Value for Zone<WORDS> {
 
     fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<Zone<WORDS>, Problem> {
         let key = Template::compile(args.first(), &args.first().bytes, evaluation)?;
-        let mut zone = Zone { key, name: BString::default(), per_minute: 60 };
+        let key_text = args.first().text().to_owned();
+        let mut zone = Zone { key, key_text, name: BString::default(), size: 0, rate: 1000 };
         for word in args.words.get(1..).unwrap_or_default() {
             match word.bytes.split_once_str("=") {
-                Some((b"zone", value)) => zone.name = name(value, word)?,
-                Some((b"rate", value)) if WORDS > 2 => zone.per_minute = rate(value, word)?,
+                Some((b"zone", value)) => (zone.name, zone.size) = name(value, word)?,
+                Some((b"rate", value)) if WORDS > 2 => zone.rate = rate(value, word)?,
                 _ => return Err(about("invalid parameter", word)),
             }
         }
         if zone.name.is_empty() {
             return Err(without_zone(args));
         }
-        let first = evaluation.notes.of::<Zones>().defined.insert(zone.name.clone(), args.span());
-        if let Some(first) = first {
-            let text = sentence(&[&args.name.bytes, b" \"", &zone.name, b"\" is already bound to a key"]);
-            return Err(Problem::new(text).at(args.span()).label(first, "first given here"));
-        }
+        let counted = if WORDS > 2 { Counted::Requests } else { Counted::Connections };
+        let defined = Defined { counted, key: zone.key_text.clone(), size: zone.size, span: args.span() };
+        evaluation.notes.of::<Zones>().define(&zone.name, defined, args.name)?;
         Ok(zone)
     }
 }
@@ -115,7 +187,7 @@ impl Value for LimitConn {
         if most > MOST_CONNECTIONS {
             return Err(Problem::new("connection limit must be less 65536").at(number.span));
         }
-        limited(zone.text(), zone.span, args, evaluation)?;
+        limited(zone.text(), Counted::Connections, zone.span, args, evaluation)?;
         Ok(LimitConn { zone: zone.text().to_owned(), most })
     }
 }
@@ -128,16 +200,20 @@ impl Value for LimitReq {
     }
 
     fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<LimitReq, Problem> {
-        let mut limit = LimitReq { zone: BString::default(), burst: 0 };
+        let mut limit = LimitReq { zone: BString::default(), burst: 0, delay: 0 };
         let mut span = args.span();
         for word in args.words {
             let positive =
                 |value, what| number::digits(value).filter(|n| *n > 0).ok_or_else(|| about(what, word));
             match word.bytes.split_once_str("=") {
                 Some((b"zone", value)) => (limit.zone, span) = (value.into(), word.span_of(value)),
-                Some((b"burst", value)) => limit.burst = positive(value, "invalid burst value")?,
-                Some((b"delay", value)) => drop(positive(value, "invalid delay value")?),
-                None if &word.bytes[..] == b"nodelay" => {}
+                Some((b"burst", value)) => {
+                    limit.burst = positive(value, "invalid burst value")?.saturating_mul(1000)
+                }
+                Some((b"delay", value)) => {
+                    limit.delay = positive(value, "invalid delay value")?.saturating_mul(1000)
+                }
+                None if &word.bytes[..] == b"nodelay" => limit.delay = u64::MAX,
                 _ => {
                     let problem = about("invalid parameter", word);
                     return Err(problem.help("accepted: zone=, burst=, nodelay, delay="));
@@ -147,7 +223,7 @@ impl Value for LimitReq {
         if limit.zone.is_empty() {
             return Err(without_zone(args));
         }
-        limited(limit.zone.as_bstr(), span, args, evaluation)?;
+        limited(limit.zone.as_bstr(), Counted::Requests, span, args, evaluation)?;
         Ok(limit)
     }
 }
@@ -155,6 +231,7 @@ impl Value for LimitReq {
 /// Records that the block uses a zone, which it may do once.
 fn limited(
     zone: &bstr::BStr,
+    counted: Counted,
     span: Span,
     args: &Args<'_>,
     evaluation: &mut Evaluation<'_>,
@@ -164,29 +241,30 @@ fn limited(
     {
         return Err(args.refuse("is duplicate").label(first, "first given here"));
     }
-    evaluation.notes.of::<Zones>().used.push((zone.to_owned(), span));
-    Ok(())
+    evaluation.notes.of::<Zones>().take(zone, counted, span)
 }
 
-fn name(value: &[u8], word: &Word) -> Result<BString, Problem> {
+/// Name and size.
+fn name(value: &[u8], word: &Word) -> Result<(BString, u64), Problem> {
     let (name, size) = value.split_once_str(":").ok_or_else(|| about("invalid zone size", word))?;
     let size = number::size(size).ok_or_else(|| about("invalid zone size", word))?;
     if size < SMALLEST {
         let text = sentence(&[b"zone \"", &word.bytes, b"\" is too small"]);
         return Err(Problem::new(text).at(word.span).help("a zone has at least 32k"));
     }
-    Ok(name.into())
+    Ok((name.into(), size))
 }
 
+/// Requests per second in thousandths; like nginx, without rounding up.
 fn rate(value: &[u8], word: &Word) -> Result<u64, Problem> {
     let invalid = || about("invalid rate", word).help("written as 10r/s or 30r/m");
     let (digits, scale) = match value {
-        [digits @ .., b'r', b'/', b's'] => (digits, 60),
-        [digits @ .., b'r', b'/', b'm'] => (digits, 1),
-        digits => (digits, 60),
+        [digits @ .., b'r', b'/', b's'] => (digits, 1),
+        [digits @ .., b'r', b'/', b'm'] => (digits, 60),
+        digits => (digits, 1),
     };
     let rate = number::digits(digits).filter(|n| *n > 0).ok_or_else(invalid)?;
-    rate.checked_mul(scale).ok_or_else(invalid)
+    rate.checked_mul(1000).map(|rate| rate / scale).ok_or_else(invalid)
 }
 
 fn without_zone(args: &Args<'_>) -> Problem {
@@ -195,4 +273,29 @@ fn without_zone(args: &Args<'_>) -> Problem {
 
 fn about(what: &str, word: &Word) -> Problem {
     Problem::new(sentence(&[what.as_bytes(), b" \"", &word.bytes, b"\""])).at(word.span)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::directive::sample;
+
+    #[test]
+    fn rates_are_thousandths_of_requests_per_second() {
+        for (rate, want) in [("10r/s", 10_000), ("1r/m", 16), ("90r/m", 1500), ("3", 3000)] {
+            let zone: Zone<3> = sample::value(&format!("limit_req_zone $http_x zone=a:1m rate={rate};"));
+            assert_eq!((zone.rate, zone.size, zone.key_text), (want, 1 << 20, "$http_x".into()), "{rate}");
+        }
+    }
+
+    #[test]
+    fn bursts_and_delays_are_thousandths_of_requests() {
+        let limit = |text: &str| {
+            let limit: LimitReq = sample::value(&format!("limit_req zone=a {text};"));
+            (limit.burst, limit.delay)
+        };
+        assert_eq!(limit("burst=5 delay=3"), (5000, 3000));
+        assert_eq!(limit("burst=5 nodelay"), (5000, u64::MAX));
+        assert_eq!(limit("burst=9223372036854775807"), (u64::MAX, 0));
+    }
 }

@@ -1,4 +1,10 @@
 //! Variables derived from others.
 
 pub mod conf;
-pub mod entry;
+pub mod geo;
+mod intervals;
+pub mod split;
+pub mod table;
+mod variables;
+
+pub use variables::MapVariables;

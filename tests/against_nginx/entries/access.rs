@@ -120,7 +120,7 @@ pub fn entries() -> Vec<Entry> {
         entry("secure-link")
             .server(
                 "location /s/ { secure_link $arg_md5; secure_link_md5 \"$uri secret\"; return 200 \"[$secure_link][$secure_link_expires]\"; }
-                 location /e/ { rewrite ^/e/(.*) /s/$1 break; secure_link $arg_md5,$arg_e; secure_link_md5 \"$secure_link_expires$uri secret\"; return 200 \"[$secure_link][$secure_link_expires]\"; }
+                 location /e/ { set $path $uri; if ($uri ~ ^/e/(.*)) { set $path /s/$1; } secure_link $arg_md5,$arg_e; secure_link_md5 \"$secure_link_expires$path secret\"; return 200 \"[$secure_link][$secure_link_expires]\"; }
                  location /i { if ($arg_md5 = '') { return 403 none; } secure_link $arg_md5; secure_link_md5 \"/s/file secret\"; if ($secure_link = '') { return 403 bad; } if ($secure_link = '0') { return 410 gone; } return 200 good; }
                  location /p/ { secure_link_secret secretword; if ($secure_link = '') { return 403 bad; } rewrite ^ /files/$secure_link last; }
                  location /files/ { internal; alias {ROOT}/html/; }
@@ -158,7 +158,8 @@ fn addresses() -> Entry {
         entry = entry.server(format!("location /{number}/ {{ {rules} }}"));
         for _ in 0..12 {
             let [a, b, c, d] = (random.next() as u32 & 0x0303_0303).to_be_bytes();
-            let ip = if random.below(6) == 0 { format!("2001:db8::{d:x}") } else { format!("10.{a}.{b}.{c}") };
+            let ip =
+                if random.below(6) == 0 { format!("2001:db8::{d:x}") } else { format!("10.{a}.{b}.{c}") };
             entry = entry.ask(format!("/{number}/\nX-Real-IP: {ip}"));
         }
     }
@@ -173,18 +174,52 @@ fn passwords() -> Entry {
             entry = entry.ask(format!("/a.txt\n{}", basic(&format!("{user}:{password}"))));
         }
     }
-    for credentials in ["nobody:pass", "plain", ":pass", "", ":", "plain:pass:x", "comment:pass:a comment: more", "colon:pa", "colon:pa:ss", "twice:first", "twice:pass", "literal:pass", "Plain:pass", "plain :pass", "plain:PASS", "plain:pass\n", "indented:pass"] {
+    for credentials in [
+        "nobody:pass",
+        "plain",
+        ":pass",
+        "",
+        ":",
+        "plain:pass:x",
+        "comment:pass:a comment: more",
+        "colon:pa",
+        "colon:pa:ss",
+        "twice:first",
+        "twice:pass",
+        "literal:pass",
+        "Plain:pass",
+        "plain :pass",
+        "plain:PASS",
+        "plain:pass\n",
+        "indented:pass",
+    ] {
         entry = entry.ask(format!("/a.txt\n{}", basic(credentials)));
     }
     let right = basic("plain:pass").replace("Authorization: Basic ", "");
-    entry.asks(
-        [
-            format!("Basic  {right}"), format!("basic {right}"), format!("BASIC {right}"), format!("Basic {right} "), format!("Basic {right}x"), format!("Basic {}", right.replace('=', "")), format!("Basic {right}=="), "Basic".to_owned(), "Basic ".to_owned(), "Basic ***".to_owned(),
-            format!("Bearer {right}"), format!("Digest {right}"), right.clone(), String::new(), "Basic cGxhaW4".to_owned(), format!("Basic\t{right}"), format!("Basic {right},x"),
-        ]
-        .map(|value| format!("/a.txt\nAuthorization: {value}")),
-    )
-    .ask(format!("/a.txt\n{}\n{}", basic("plain:pass"), basic("plain:wrong")))
+    entry
+        .asks(
+            [
+                format!("Basic  {right}"),
+                format!("basic {right}"),
+                format!("BASIC {right}"),
+                format!("Basic {right} "),
+                format!("Basic {right}x"),
+                format!("Basic {}", right.replace('=', "")),
+                format!("Basic {right}=="),
+                "Basic".to_owned(),
+                "Basic ".to_owned(),
+                "Basic ***".to_owned(),
+                format!("Bearer {right}"),
+                format!("Digest {right}"),
+                right.clone(),
+                String::new(),
+                "Basic cGxhaW4".to_owned(),
+                format!("Basic\t{right}"),
+                format!("Basic {right},x"),
+            ]
+            .map(|value| format!("/a.txt\nAuthorization: {value}")),
+        )
+        .ask(format!("/a.txt\n{}\n{}", basic("plain:pass"), basic("plain:wrong")))
 }
 
 fn auth_requests() -> Entry {
@@ -201,30 +236,91 @@ fn auth_requests() -> Entry {
              location /deny { deny all; auth_request /s204; } location /uri { auth_request /show; auth_request_set $sub $sent_http_x_u; } location /show { add_header X-U \"$uri-$request_uri-$args-$request_method\"; return 204; }
              location /redirecting { auth_request /rw; } location /rw { rewrite ^ /s204 last; } location /errsub { auth_request /errs; } location /errs { error_page 404 =204 /s204; return 404; }",
         );
-    for status in [200, 201, 204, 206, 299, 301, 302, 304, 400, 401, 402, 403, 404, 405, 429, 444, 499, 500, 502, 503, 504] {
+    for status in [
+        200, 201, 204, 206, 299, 301, 302, 304, 400, 401, 402, 403, 404, 405, 429, 444, 499, 500, 502, 503,
+        504,
+    ] {
         entry = entry.server(format!("location = /s{status} {{ add_header WWW-Authenticate 'Basic realm=\"sub{status}\"' always; return {status}; }} location /a{status} {{ auth_request /s{status}; }}"));
         entry = entry.ask(format!("/a{status}"));
     }
     entry
         .asks([
-            "/off", "/missing", "/named", "/vars", "/proxied", "/proxied?s=401", "/proxied?s=403", "POST /proxied\n\nbody", "/return", "/file/a.txt", "/file/none", "/file/dir", "/err/a.txt?q=1", "/err403/a.txt", "/self", "/nested", "/nested2", "/deny", "/uri?x=y", "POST /uri\n\nx", "HEAD /a204",
-            "HEAD /a401", "/redirecting", "/errsub", "/file/a.txt\nRange: bytes=0-1", "/file/a.txt\nIf-None-Match: *", "POST /file/a.txt\n\nbody", "/static.txt",
+            "/off",
+            "/missing",
+            "/named",
+            "/vars",
+            "/proxied",
+            "/proxied?s=401",
+            "/proxied?s=403",
+            "POST /proxied\n\nbody",
+            "/return",
+            "/file/a.txt",
+            "/file/none",
+            "/file/dir",
+            "/err/a.txt?q=1",
+            "/err403/a.txt",
+            "/self",
+            "/nested",
+            "/nested2",
+            "/deny",
+            "/uri?x=y",
+            "POST /uri\n\nx",
+            "HEAD /a204",
+            "HEAD /a401",
+            "/redirecting",
+            "/errsub",
+            "/file/a.txt\nRange: bytes=0-1",
+            "/file/a.txt\nIf-None-Match: *",
+            "POST /file/a.txt\n\nbody",
+            "/static.txt",
         ])
         .keep(["/a204", "/a401", "/a403", "/file/a.txt"])
 }
 
 fn referers() -> Entry {
     let sets = [
-        ("none", "none other.example"), ("blocked", "blocked other.example"), ("names", "server_names"), ("host", "example.com"), ("wild", "*.example.com"), ("tail", "example.*"), ("dot", ".example.com"), ("path", "example.com/dir/"), ("wild-path", "*.example.com/dir"), ("regex", "~example\\.com/dir"),
-        ("regex2", "~^EX.*\\.org"), ("many", "none blocked server_names example.org *.example.net ~x"), ("tail-path", "www.example.*/x"),
+        ("none", "none other.example"),
+        ("blocked", "blocked other.example"),
+        ("names", "server_names"),
+        ("host", "example.com"),
+        ("wild", "*.example.com"),
+        ("tail", "example.*"),
+        ("dot", ".example.com"),
+        ("path", "example.com/dir/"),
+        ("wild-path", "*.example.com/dir"),
+        ("regex", "~example\\.com/dir"),
+        ("regex2", "~^EX.*\\.org"),
+        ("many", "none blocked server_names example.org *.example.net ~x"),
+        ("tail-path", "www.example.*/x"),
     ];
     let mut entry = entry("valid-referers").server("server_name own.example *.wild.example;");
     for (name, words) in sets {
         entry = entry.server(format!("location /{name}/ {{ valid_referers {words}; if ($invalid_referer) {{ return 403 \"invalid [$invalid_referer]\"; }} return 200 \"valid [$invalid_referer]\"; }}"));
         entry = entry.ask(format!("/{name}/"));
         for referer in [
-            "", "http://example.com", "http://example.com/", "https://example.com/dir/x", "http://EXAMPLE.com/DIR/", "http://www.example.com/dir/", "http://example.net", "http://example.com:8080/dir/", "http://example.org/x", "ftp://example.com/", "example.com", "//example.com/", "http://own.example/x",
-            "http://a.wild.example/", "XXXX", "http://", "http:///dir/", "http://www.example.tld/x", "http://example.com.evil.org/", "http://evil.org/example.com", "http://user@example.com/", "http://example.com?x", "HTTP://example.com/",
+            "",
+            "http://example.com",
+            "http://example.com/",
+            "https://example.com/dir/x",
+            "http://EXAMPLE.com/DIR/",
+            "http://www.example.com/dir/",
+            "http://example.net",
+            "http://example.com:8080/dir/",
+            "http://example.org/x",
+            "ftp://example.com/",
+            "example.com",
+            "//example.com/",
+            "http://own.example/x",
+            "http://a.wild.example/",
+            "XXXX",
+            "http://",
+            "http:///dir/",
+            "http://www.example.tld/x",
+            "http://example.com.evil.org/",
+            "http://evil.org/example.com",
+            "http://user@example.com/",
+            "http://example.com?x",
+            "HTTP://example.com/",
         ] {
             entry = entry.ask(format!("/{name}/\nReferer: {referer}"));
         }
@@ -238,21 +334,46 @@ fn real_ip() -> Entry {
         ("xri", "set_real_ip_from 127.0.0.1; real_ip_header X-Real-IP;"),
         ("default", "set_real_ip_from 127.0.0.1;"),
         ("xff", "set_real_ip_from 127.0.0.0/8; real_ip_header X-Forwarded-For;"),
-        ("rec", "set_real_ip_from 127.0.0.0/8; set_real_ip_from 10.0.0.0/8; set_real_ip_from 2001:db8::/32; real_ip_header X-Forwarded-For; real_ip_recursive on;"),
+        (
+            "rec",
+            "set_real_ip_from 127.0.0.0/8; set_real_ip_from 10.0.0.0/8; set_real_ip_from 2001:db8::/32; real_ip_header X-Forwarded-For; real_ip_recursive on;",
+        ),
         ("other", "set_real_ip_from 127.0.0.1; real_ip_header X-Odd;"),
         ("untrusted", "set_real_ip_from 10.0.0.0/8; real_ip_header X-Forwarded-For;"),
         ("pp", "set_real_ip_from 127.0.0.1; real_ip_header proxy_protocol;"),
-        ("all", "set_real_ip_from 0.0.0.0/0; set_real_ip_from ::/0; real_ip_header X-Forwarded-For; real_ip_recursive on;"),
+        (
+            "all",
+            "set_real_ip_from 0.0.0.0/0; set_real_ip_from ::/0; real_ip_header X-Forwarded-For; real_ip_recursive on;",
+        ),
     ];
     let mut entry = entry("real-ip").server("listen unix:{SOCK};");
     for (name, words) in places {
         // `return` is carried out before the address is replaced in the pre-access phase, but after the post-read phase.
         entry = entry.server(format!("location /{name} {{ {words} error_page 404 = @{name}; root {{ROOT}}/none; }} location @{name} {{ {words} {show} }}"));
         for value in [
-            "1.2.3.4", "1.2.3.4, 10.0.0.1", "1.2.3.4, 5.6.7.8", "10.0.0.1, 10.0.0.2", "1.2.3.4,10.0.0.1", "1.2.3.4 , 10.0.0.1 ", "junk", "1.2.3.4, junk", "junk, 10.0.0.1", "2001:db8::1", "1.2.3.4, 2001:db8::1", "[2001:db8::1]:80", "1.2.3.4:80", "1.2.3.4, 10.0.0.1:99", "", ",", "unix:", "::ffff:1.2.3.4",
-            "256.1.1.1", "127.0.0.1",
+            "1.2.3.4",
+            "1.2.3.4, 10.0.0.1",
+            "1.2.3.4, 5.6.7.8",
+            "10.0.0.1, 10.0.0.2",
+            "1.2.3.4,10.0.0.1",
+            "1.2.3.4 , 10.0.0.1 ",
+            "junk",
+            "1.2.3.4, junk",
+            "junk, 10.0.0.1",
+            "2001:db8::1",
+            "1.2.3.4, 2001:db8::1",
+            "[2001:db8::1]:80",
+            "1.2.3.4:80",
+            "1.2.3.4, 10.0.0.1:99",
+            "",
+            ",",
+            "unix:",
+            "::ffff:1.2.3.4",
+            "256.1.1.1",
+            "127.0.0.1",
         ] {
-            entry = entry.ask(format!("/{name}\nX-Forwarded-For: {value}\nX-Real-IP: {value}\nX-Odd: {value}"));
+            entry =
+                entry.ask(format!("/{name}\nX-Forwarded-For: {value}\nX-Real-IP: {value}\nX-Odd: {value}"));
         }
         entry = entry.ask(format!("/{name}\nX-Forwarded-For: 1.2.3.4\nX-Forwarded-For: 10.0.0.1\nX-Real-IP: 1.1.1.1\nX-Real-IP: 2.2.2.2"));
     }

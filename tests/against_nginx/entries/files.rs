@@ -189,11 +189,20 @@ pub fn entries() -> Vec<Entry> {
             .link("abs.txt", "{DIR}/real.txt")
             .link("ix/index.html", "real.html")
             .link("loop", "loop")
+            .link("foreign-link", "real.txt")
+            .foreign("foreign-link")
+            .link("foreign-target", "theirs.txt")
+            .file("theirs.txt", "theirs\n")
+            .foreign("theirs.txt")
+            .link("both-foreign", "theirs.txt")
+            .foreign("both-foreign")
+            .link("foreign-dir", "d")
+            .foreign("foreign-dir")
             .asks(
                 ["on", "off", "owner", "from3", "from4", "try"]
                     .iter()
                     .flat_map(|start| {
-                        ["real.txt", "link.txt", "dirlink/f.txt", "d/up.txt", "d/f.txt", "dangling", "abs.txt", "dirlink", "dirlink/", "loop"]
+                        ["real.txt", "link.txt", "dirlink/f.txt", "d/up.txt", "d/f.txt", "dangling", "abs.txt", "dirlink", "dirlink/", "loop", "foreign-link", "foreign-target", "theirs.txt", "both-foreign", "foreign-dir/f.txt"]
                             .map(|name| format!("/{start}/{name}"))
                     })
                     .collect::<Vec<_>>(),
@@ -315,9 +324,32 @@ fn listings() -> Vec<Entry> {
         .link("odd/link-to-file", "plain.txt")
         .link("odd/dangling", "nothing")
         .asks([
-            "/", "/odd/", "/one/", "/sub/", "/hidden/", "/none/", "/one", "/one/f", "HEAD /odd/", "POST /odd/\n\nx", "/l/html/", "/l/json/", "/l/jsonp/",
-            "/l/jsonp/?callback=cb", "/l/jsonp/?callback=", "/l/jsonp/?callback=%61b", "/l/jsonp/?callback=a(b)<c>", "/l/jsonp/?x=y&callback=z.w",
-            "HEAD /l/json/", "/l/xml/", "/l/local/", "/l/utf8/", "/l/latin/", "/l/off/", "/l/html/?x=y", "/odd//",
+            "/",
+            "/odd/",
+            "/one/",
+            "/sub/",
+            "/hidden/",
+            "/none/",
+            "/one",
+            "/one/f",
+            "HEAD /odd/",
+            "POST /odd/\n\nx",
+            "/l/html/",
+            "/l/json/",
+            "/l/jsonp/",
+            "/l/jsonp/?callback=cb",
+            "/l/jsonp/?callback=",
+            "/l/jsonp/?callback=%61b",
+            "/l/jsonp/?callback=a(b)<c>",
+            "/l/jsonp/?x=y&callback=z.w",
+            "HEAD /l/json/",
+            "/l/xml/",
+            "/l/local/",
+            "/l/utf8/",
+            "/l/latin/",
+            "/l/off/",
+            "/l/html/?x=y",
+            "/odd//",
         ])
         .raw("GET /one/ HTTP/1.0\r\n\r\n")
         .raw("GET /odd/ HTTP/1.0\r\n\r\n")
@@ -330,7 +362,10 @@ fn listings() -> Vec<Entry> {
          location /round/ { alias {DIR}/s/; autoindex on; autoindex_exact_size off; }
          location /json/ { alias {DIR}/s/; autoindex on; autoindex_format json; autoindex_exact_size off; }",
     );
-    for size in [0, 1, 999, 1000, 1023, 1024, 1025, 1535, 1536, 9999, 10_000, 10_239, 10_240, 1_000_000, 1_048_575, 1_048_576, 1_572_864] {
+    for size in [
+        0, 1, 999, 1000, 1023, 1024, 1025, 1535, 1536, 9999, 10_000, 10_239, 10_240, 1_000_000, 1_048_575,
+        1_048_576, 1_572_864,
+    ] {
         sizes = sizes.file(format!("s/size-{size}"), vec![b'x'; size]);
     }
     let sizes = sizes.asks(["/exact/", "/round/", "/json/"]);

@@ -10,7 +10,12 @@ use crate::support::tool;
 fn gzipped(bytes: &[u8]) -> Vec<u8> {
     use std::io::Write;
     use std::process::{Command, Stdio};
-    let mut child = Command::new("gzip").args(["-nc"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("gzip can be run");
+    let mut child = Command::new("gzip")
+        .args(["-nc"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("gzip can be run");
     let mut input = child.stdin.take().unwrap();
     let bytes = bytes.to_vec();
     let feed = std::thread::spawn(move || input.write_all(&bytes));
@@ -121,6 +126,16 @@ pub fn entries() -> Vec<Entry> {
             .raw("GET /both/a.html HTTP/1.0\r\n\r\n")
             .raw("GET /both/a.html\r\n")
             .keep(["/both/a.html", "/big/a.html", "/none/a.html"]),
+        entry("chunked-transfer-encoding-off")
+            .server(
+                "chunked_transfer_encoding off; location /sub/ { alias {ROOT}/html/; sub_filter a b; sub_filter_types *; } location /gzip/ { alias {ROOT}/html/; gzip on; gzip_types *; gzip_min_length 1; } location /add/ { alias {ROOT}/html/; add_after_body /a.txt; addition_types *; }
+                 location /list/ { alias {ROOT}/html/noindex/; autoindex on; } location / { root {ROOT}/html; }",
+            )
+            .keep(["/a.txt", "/sub/a.txt"])
+            .keep(["/gzip/long.html\nAccept-Encoding: gzip", "/a.txt"])
+            .keep(["/add/a.html", "/a.txt"])
+            .keep(["/list/", "/a.txt"])
+            .asks(["/sub/a.html", "/add/b.txt", "HEAD /sub/a.txt"]),
         entry("slice")
             .http("server { listen {ADDR}:{PORT2}; location / { add_header X-Range \"$http_range\"; alias {ROOT}/html/; } location /noetag/ { etag off; alias {ROOT}/html/; } location /norange/ { max_ranges 0; alias {ROOT}/html/; } }")
             .server("location / { slice 300; proxy_set_header Range $slice_range; proxy_http_version 1.1; proxy_pass http://{ADDR}:{PORT2}; } location /static/ { slice 100; alias {ROOT}/html/; } location /off/ { slice 0; alias {ROOT}/html/; }")
@@ -178,25 +193,97 @@ fn gzip() -> Entry {
             .replace("add_trailer X-Ratio $gzip_ratio; ", ""),
     );
     for accepts in [
-        "gzip", "GZIP", "gzip, deflate", "deflate, gzip", "deflate", "gzip;q=0", "gzip;q=0.0", "gzip;q=0.000", "gzip;q=0.001", "gzip;q=1", "gzip;q=1.0", "gzip;q=1.001", "gzip; q=0.5", "gzip ;q=0.5", "gzip;q=", "gzip;q=x", "gzip;q=0.5, x", "x-gzip", "gzipx", "gzipped, gzip", "*", "identity", "identity, *;q=0", "", "br, gzip;q=0.1",
-        "gzip,", ",gzip", "gzip;x=y", "xgzip, gzip", "gzip;q=2", "gzip\nAccept-Encoding: deflate", "deflate\nAccept-Encoding: gzip",
+        "gzip",
+        "GZIP",
+        "gzip, deflate",
+        "deflate, gzip",
+        "deflate",
+        "gzip;q=0",
+        "gzip;q=0.0",
+        "gzip;q=0.000",
+        "gzip;q=0.001",
+        "gzip;q=1",
+        "gzip;q=1.0",
+        "gzip;q=1.001",
+        "gzip; q=0.5",
+        "gzip ;q=0.5",
+        "gzip;q=",
+        "gzip;q=x",
+        "gzip;q=0.5, x",
+        "x-gzip",
+        "gzipx",
+        "gzipped, gzip",
+        "*",
+        "identity",
+        "identity, *;q=0",
+        "",
+        "br, gzip;q=0.1",
+        "gzip,",
+        ",gzip",
+        "gzip;x=y",
+        "xgzip, gzip",
+        "gzip;q=2",
+        "gzip\nAccept-Encoding: deflate",
+        "deflate\nAccept-Encoding: gzip",
     ] {
         entry = entry.ask(format!("/long.html\nAccept-Encoding: {accepts}"));
     }
     for path in [
-        "/long.html", "/a.txt", "/off/long.html", "/types/long.html", "/types/a.txt", "/types/style.css", "/types/script.js", "/all/a.txt", "/all/image.gif", "/all/empty.txt", "/all/big.txt", "/vary/a.txt", "/http10/a.txt", "/disable/a.txt", "/level/big.txt", "/return", "/404", "/403", "/500", "/own404", "/list/", "/charset/a.html",
-        "/headers/a.txt", "/encoded", "/ratio", "/dir", "/missing", "/all/missing",
+        "/long.html",
+        "/a.txt",
+        "/off/long.html",
+        "/types/long.html",
+        "/types/a.txt",
+        "/types/style.css",
+        "/types/script.js",
+        "/all/a.txt",
+        "/all/image.gif",
+        "/all/empty.txt",
+        "/all/big.txt",
+        "/vary/a.txt",
+        "/http10/a.txt",
+        "/disable/a.txt",
+        "/level/big.txt",
+        "/return",
+        "/404",
+        "/403",
+        "/500",
+        "/own404",
+        "/list/",
+        "/charset/a.html",
+        "/headers/a.txt",
+        "/encoded",
+        "/ratio",
+        "/dir",
+        "/missing",
+        "/all/missing",
     ] {
-        entry = entry.ask(path).ask(format!("{path}\nAccept-Encoding: gzip")).ask(format!("HEAD {path}\nAccept-Encoding: gzip")).ask(format!("{path}\nAccept-Encoding: gzip\nVia: 1.0 p")).raw(format!("GET {path} HTTP/1.0\r\nAccept-Encoding: gzip\r\n\r\n"));
+        entry = entry
+            .ask(path)
+            .ask(format!("{path}\nAccept-Encoding: gzip"))
+            .ask(format!("HEAD {path}\nAccept-Encoding: gzip"))
+            .ask(format!("{path}\nAccept-Encoding: gzip\nVia: 1.0 p"))
+            .raw(format!("GET {path} HTTP/1.0\r\nAccept-Encoding: gzip\r\n\r\n"));
     }
-    for agent in ["Mozilla/4.0 (compatible; MSIE 6.0; Windows NT)", "Mozilla/4.0 (compatible; MSIE 6.0; Windows NT 5.1; SV1)", "Mozilla/4.0 (compatible; MSIE 5.5)", "Mozilla/4.0 (compatible; MSIE 7.0)", "BadXAgent", "Badagent"] {
+    for agent in [
+        "Mozilla/4.0 (compatible; MSIE 6.0; Windows NT)",
+        "Mozilla/4.0 (compatible; MSIE 6.0; Windows NT 5.1; SV1)",
+        "Mozilla/4.0 (compatible; MSIE 5.5)",
+        "Mozilla/4.0 (compatible; MSIE 7.0)",
+        "BadXAgent",
+        "Badagent",
+    ] {
         entry = entry.ask(format!("/disable/a.txt\nAccept-Encoding: gzip\nUser-Agent: {agent}"));
     }
     entry
         .ask("/long.html\nAccept-Encoding: gzip\nRange: bytes=0-9")
         .ask("/long.html\nAccept-Encoding: gzip\nIf-None-Match: *")
         .ask("POST /return\nAccept-Encoding: gzip\n\nbody")
-        .keep(["/long.html\nAccept-Encoding: gzip", "/all/big.txt\nAccept-Encoding: gzip", "/return\nAccept-Encoding: gzip"])
+        .keep([
+            "/long.html\nAccept-Encoding: gzip",
+            "/all/big.txt\nAccept-Encoding: gzip",
+            "/return\nAccept-Encoding: gzip",
+        ])
         .raw("GET /http10/a.txt HTTP/1.0\r\nConnection: keep-alive\r\nAccept-Encoding: gzip\r\n\r\n")
 }
 
@@ -220,14 +307,29 @@ fn sub_filter() -> Entry {
         .file("empty.txt", "")
         .file("end.txt", "the last is on")
         .file("bytes.txt", b"\x00one\xffone\xc3".to_vec());
-    for place in ["one", "all", "two", "two-once", "case", "var2", "empty", "longer", "overlap", "types", "default", "lm", "gzip", "across", "aa", "whole", "nothing"] {
+    for place in [
+        "one", "all", "two", "two-once", "case", "var2", "empty", "longer", "overlap", "types", "default",
+        "lm", "gzip", "across", "aa", "whole", "nothing",
+    ] {
         for name in ["a.html", "a.css", "a.txt", "aa.txt", "whole.txt", "empty.txt", "end.txt", "bytes.txt"] {
             entry = entry.ask(format!("/{place}/{name}"));
         }
         entry = entry.ask(format!("HEAD /{place}/a.html")).ask(format!("/{place}/a.html\nRange: bytes=0-5"));
     }
     entry
-        .asks(["/var/a.html?a=one&b=1", "/var/a.html?a=two&b=$x", "/var/a.html?a=&b=1", "/var/a.html", "/return", "/error", "/gzip/a.html\nAccept-Encoding: gzip", "/digits/digits.txt", "/digits/big.txt", "/one/missing", "/one/a.html\nIf-None-Match: *"])
+        .asks([
+            "/var/a.html?a=one&b=1",
+            "/var/a.html?a=two&b=$x",
+            "/var/a.html?a=&b=1",
+            "/var/a.html",
+            "/return",
+            "/error",
+            "/gzip/a.html\nAccept-Encoding: gzip",
+            "/digits/digits.txt",
+            "/digits/big.txt",
+            "/one/missing",
+            "/one/a.html\nIf-None-Match: *",
+        ])
         .raw("GET /one/a.html HTTP/1.0\r\n\r\n")
         .keep(["/one/a.html", "/lm/a.html"])
 }
@@ -244,13 +346,47 @@ fn media() -> Entry {
         .file("cut.mp4", mp4(true)[..2000].to_vec());
     for path in ["/slow.mp4", "/fast.mp4", "/key/fast.mp4"] {
         for args in [
-            "", "?start=0", "?start=1", "?start=1.5", "?start=2.55", "?start=5.9", "?start=6", "?start=100", "?start=-1", "?start=x", "?start=", "?end=2", "?end=0", "?end=100", "?start=1&end=3", "?start=3&end=1", "?start=2&end=2", "?start=1&end=x", "?start=0.001", "?start=1.2345", "?x=y&start=4", "?start=00001",
+            "",
+            "?start=0",
+            "?start=1",
+            "?start=1.5",
+            "?start=2.55",
+            "?start=5.9",
+            "?start=6",
+            "?start=100",
+            "?start=-1",
+            "?start=x",
+            "?start=",
+            "?end=2",
+            "?end=0",
+            "?end=100",
+            "?start=1&end=3",
+            "?start=3&end=1",
+            "?start=2&end=2",
+            "?start=1&end=x",
+            "?start=0.001",
+            "?start=1.2345",
+            "?x=y&start=4",
+            "?start=00001",
         ] {
             entry = entry.ask(format!("{path}{args}"));
         }
     }
     entry.asks([
-        "/junk.mp4", "/junk.mp4?start=1", "/short.mp4?start=1", "/empty.mp4?start=1", "/cut.mp4?start=1", "/missing.mp4?start=1", "/small/fast.mp4?start=1", "HEAD /fast.mp4?start=1", "POST /fast.mp4?start=1\n\nx", "/fast.mp4\nRange: bytes=0-9", "/fast.mp4?start=1\nRange: bytes=0-99", "/fast.mp4?start=1\nRange: bytes=4000-4100",
-        "/fast.mp4?start=1\nIf-None-Match: *", "/", "/fast.mp4/?start=1",
+        "/junk.mp4",
+        "/junk.mp4?start=1",
+        "/short.mp4?start=1",
+        "/empty.mp4?start=1",
+        "/cut.mp4?start=1",
+        "/missing.mp4?start=1",
+        "/small/fast.mp4?start=1",
+        "HEAD /fast.mp4?start=1",
+        "POST /fast.mp4?start=1\n\nx",
+        "/fast.mp4\nRange: bytes=0-9",
+        "/fast.mp4?start=1\nRange: bytes=0-99",
+        "/fast.mp4?start=1\nRange: bytes=4000-4100",
+        "/fast.mp4?start=1\nIf-None-Match: *",
+        "/",
+        "/fast.mp4/?start=1",
     ])
 }

@@ -4,18 +4,44 @@ use crate::entry::{Entry, entry};
 
 /// Statuses that `return` gives.
 const STATUSES: [u16; 42] = [
-    200, 201, 202, 203, 204, 206, 207, 226, 300, 301, 302, 303, 304, 305, 306, 307, 308, 400, 401, 402, 403, 404, 405, 406, 408, 409, 410, 411, 412, 413, 414, 415, 416, 418, 421, 429, 494, 495, 497, 500, 503, 507,
+    200, 201, 202, 203, 204, 206, 207, 226, 300, 301, 302, 303, 304, 305, 306, 307, 308, 400, 401, 402, 403,
+    404, 405, 406, 408, 409, 410, 411, 412, 413, 414, 415, 416, 418, 421, 429, 494, 495, 497, 500, 503, 507,
 ];
 
 pub fn entries() -> Vec<Entry> {
     let mut always = entry("add-header-statuses").server("add_header X-Plain p; add_header X-Always a always; add_trailer X-T t; add_trailer X-TA ta always; expires 1h;");
     for status in STATUSES {
-        always = always.server(format!("location = /{status} {{ return {status}; }} location = /t{status} {{ return {status} text; }}"));
+        always = always.server(format!(
+            "location = /{status} {{ return {status}; }} location = /t{status} {{ return {status} text; }}"
+        ));
         always = always.ask(format!("/{status}")).ask(format!("/t{status}")).ask(format!("HEAD /{status}"));
     }
     let mut forms = entry("expires-forms");
     for (number, form) in [
-        "1h", "1", "0", "-1", "-1h", "1d", "30d", "1y", "max", "epoch", "off", "modified", "modified 1h", "modified +1h", "modified -1h", "modified -10y", "1h30m", "+1h", "@0h", "100ms", "1w", "1M", "$expires_map", "modified $expires_map",
+        "1h",
+        "1",
+        "0",
+        "-1",
+        "-1h",
+        "1d",
+        "30d",
+        "1y",
+        "max",
+        "epoch",
+        "off",
+        "modified",
+        "modified 1h",
+        "modified +1h",
+        "modified -1h",
+        "modified -1d",
+        "1h30m",
+        "+1h",
+        "@0h",
+        "100ms",
+        "1w",
+        "1M",
+        "$expires_map",
+        "modified $expires_map",
     ]
     .iter()
     .enumerate()
@@ -24,7 +50,8 @@ pub fn entries() -> Vec<Entry> {
             continue;
         }
         forms = forms.server(format!("location /{number}/ {{ alias {{ROOT}}/html/; expires {form}; }} location = /r{number} {{ expires {form}; return 200 x; }}"));
-        forms = forms.ask(format!("/{number}/a.txt")).ask(format!("/{number}/none")).ask(format!("/r{number}"));
+        forms =
+            forms.ask(format!("/{number}/a.txt")).ask(format!("/{number}/none")).ask(format!("/r{number}"));
     }
     vec![
         always,
@@ -46,7 +73,6 @@ pub fn entries() -> Vec<Entry> {
             )
             .asks(["/a", "/b", "/c", "/d"]),
         entry("add-header-inheritance")
-            .http("add_header X-Unused u;")
             .server(
                 "add_header X-Server s; add_header X-Other \"$uri\";
                  location /inherit { return 200 x; }
@@ -69,6 +95,17 @@ pub fn entries() -> Vec<Entry> {
             ])
             .raw("GET /inherit HTTP/1.0\r\n\r\n")
             .raw("GET /inherit\r\n"),
+        entry("add-header-inherit")
+            .newer("nginx has the directive since 1.29.3")
+            .server(
+                "add_header X-Outer o;
+                 location /merge { add_header_inherit merge; add_header X-Inner i; return 200 x; }
+                 location /off { add_header_inherit off; return 200 x; }",
+            )
+            .ask("/merge")
+            .own("nginx has it since 1.29.3", "HTTP/1.1 200 OK\nConnection: close\nContent-Length: 1\nContent-Type: text/plain\nDate: DATE\nServer: PRODUCT\nX-Inner: i\nX-Outer: o\n\nx(no line end)\n=== closed\n")
+            .ask("/off")
+            .own("nginx has it since 1.29.3", "HTTP/1.1 200 OK\nConnection: close\nContent-Length: 1\nContent-Type: text/plain\nDate: DATE\nServer: PRODUCT\n\nx(no line end)\n=== closed\n"),
         entry("trailers")
             .server(
                 "location /one { add_trailer X-T t; alias {ROOT}/html/a.txt; }

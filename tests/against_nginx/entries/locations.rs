@@ -5,8 +5,14 @@ use crate::support::raw::Random;
 
 /// Sets of locations; `%` in a location's body stands for what it answers.
 const SETS: [(&str, &str); 12] = [
-    ("prefixes", "location / { % } location /a { % } location /a/ { % } location /a/b { % } location /a/b/c/ { % }"),
-    ("exact", "location = / { % } location = /a { % } location = /a/ { % } location /a { % } location = /A { % }"),
+    (
+        "prefixes",
+        "location / { % } location /a { % } location /a/ { % } location /a/b { % } location /a/b/c/ { % }",
+    ),
+    (
+        "exact",
+        "location = / { % } location = /a { % } location = /a/ { % } location /a { % } location = /A { % }",
+    ),
     (
         "regex-order",
         "location / { % } location ~ ^/a { % } location ~ ^/a/b { % } location ~* \\.TXT$ { % } location ~ \\.txt$ { % } location /a/b/c { % }",
@@ -28,26 +34,95 @@ const SETS: [(&str, &str); 12] = [
         "location ~ ^/a/(.*)$ { % location ~ ^/a/b/(.*)$ { % } location ~ c$ { % } } location / { % }",
     ),
     ("none-for-root", "location /a { % } location = /b { % } location ~ ^/x { % }"),
-    ("spaces-and-bytes", "location \"/a b\" { % } location /\u{e4} { % } location ~ \"^/x y\" { % } location /a%20b { % } location /a+b { % }"),
-    ("case", "location /a { % } location /A { % } location ~ ^/B { % } location ~* ^/b { % } location ~* ^/\u{c4} { % }"),
-    ("slashes", "location / { % } location /a//b { % } location /a/b { % } location //x { % } location ~ //y { % }"),
-    ("slashes-kept", "merge_slashes off; location / { % } location /a//b { % } location /a/b { % } location //x { % } location ~ //y { % }"),
+    (
+        "spaces-and-bytes",
+        "location \"/a b\" { % } location /\u{e4} { % } location ~ \"^/x y\" { % } location /a%20b { % } location /a+b { % }",
+    ),
+    (
+        "case",
+        "location /a { % } location /A { % } location ~ ^/B { % } location ~* ^/b { % } location ~* ^/\u{c4} { % }",
+    ),
+    (
+        "slashes",
+        "location / { % } location /a//b { % } location /a/b { % } location //x { % } location ~ //y { % }",
+    ),
+    (
+        "slashes-kept",
+        "merge_slashes off; location / { % } location /a//b { % } location /a/b { % } location //x { % } location ~ //y { % }",
+    ),
 ];
 
 /// Parts from which paths are put together.
 const PARTS: [&str; 40] = [
-    "/", "/a", "/b", "/c", "/d", "/x", "/A", "/B", "//", "/./", "/../", "/.", "/..", "/a/", "/b/", "/a.txt", "/A.TXT", ".txt", "%2f",
-    "%2F", "%61", "%2e", "%2E%2e", "%2e%2e/", "/%2e/", "%5c", "%20", " ", "+", "%00", "%", "%zz", "%c3%a4", "\u{e4}", "#x", "?y", "/...",
-    "/a b", "\\", ";",
+    "/", "/a", "/b", "/c", "/d", "/x", "/A", "/B", "//", "/./", "/../", "/.", "/..", "/a/", "/b/", "/a.txt",
+    "/A.TXT", ".txt", "%2f", "%2F", "%61", "%2e", "%2E%2e", "%2e%2e/", "/%2e/", "%5c", "%20", " ", "+",
+    "%00", "%", "%zz", "%c3%a4", "\u{e4}", "#x", "?y", "/...", "/a b", "\\", ";",
 ];
 
 /// Paths that must be there.
 const PATHS: [&str; 62] = [
-    "/", "/a", "/a/", "/ab", "/a/b", "/a/b/", "/a/bc", "/a/b/c", "/a/b/c/", "/a/b/c/d", "/a/b/d", "/b", "/x", "/x/y", "/A", "/A/b", "/a.txt",
-    "/a/x.txt", "/a/b/x.TXT", "/x.txt", "/x.Txt", "/a/../b", "/a/./b", "/a//b", "//x", "//y", "/z//y", "/a/b/..", "/a/b/.", "/a/b/../",
-    "/..", "/../a", "/a/../..", "/a/../../b", "/.", "/./", "/...", "/.../a", "/a/...", "/..a", "/a..", "/a/..b", "/.a", "/%61", "/a%2fb",
-    "/a%2Fb", "/%2e%2e/a", "/a/%2e%2e/b", "/a/%2e/b", "/a/.%2e/b", "/a/%2e./b", "/a/..%2fb", "/a/%5c../b", "/a/..%5cb", "/%2f%2fx",
-    "/a%20b", "/a+b", "/%c3%a4", "/x%20y", "/a%3fb", "/a%23b", "/a%25b",
+    "/",
+    "/a",
+    "/a/",
+    "/ab",
+    "/a/b",
+    "/a/b/",
+    "/a/bc",
+    "/a/b/c",
+    "/a/b/c/",
+    "/a/b/c/d",
+    "/a/b/d",
+    "/b",
+    "/x",
+    "/x/y",
+    "/A",
+    "/A/b",
+    "/a.txt",
+    "/a/x.txt",
+    "/a/b/x.TXT",
+    "/x.txt",
+    "/x.Txt",
+    "/a/../b",
+    "/a/./b",
+    "/a//b",
+    "//x",
+    "//y",
+    "/z//y",
+    "/a/b/..",
+    "/a/b/.",
+    "/a/b/../",
+    "/..",
+    "/../a",
+    "/a/../..",
+    "/a/../../b",
+    "/.",
+    "/./",
+    "/...",
+    "/.../a",
+    "/a/...",
+    "/..a",
+    "/a..",
+    "/a/..b",
+    "/.a",
+    "/%61",
+    "/a%2fb",
+    "/a%2Fb",
+    "/%2e%2e/a",
+    "/a/%2e%2e/b",
+    "/a/%2e/b",
+    "/a/.%2e/b",
+    "/a/%2e./b",
+    "/a/..%2fb",
+    "/a/%5c../b",
+    "/a/..%5cb",
+    "/%2f%2fx",
+    "/a%20b",
+    "/a+b",
+    "/%c3%a4",
+    "/x%20y",
+    "/a%3fb",
+    "/a%23b",
+    "/a%25b",
 ];
 
 pub fn entries() -> Vec<Entry> {
@@ -55,16 +130,14 @@ pub fn entries() -> Vec<Entry> {
     let mut entries: Vec<Entry> = SETS
         .iter()
         .map(|(name, locations)| {
-            let mut number = 0;
             let mut server = String::new();
-            for part in locations.split('%') {
+            for (number, part) in locations.split('%').enumerate() {
                 // A percent sign that belongs to a location stands before a digit.
                 if number > 0 && part.starts_with(|next: char| next.is_ascii_digit()) {
                     server.push('%');
                 } else if number > 0 {
                     server.push_str(&format!("return 200 \"{number} [$uri]\";"));
                 }
-                number += 1;
                 server.push_str(part);
             }
             let mut entry = entry(name).server(server);
@@ -74,7 +147,8 @@ pub fn entries() -> Vec<Entry> {
             for _ in 0..60 {
                 let count = 1 + random.below(5);
                 let path: String = (0..count).map(|_| PARTS[random.below(PARTS.len())]).collect();
-                entry = entry.ask(format!("GET /{path}").replace("//", if random.below(2) == 0 { "/" } else { "//" }));
+                entry = entry
+                    .ask(format!("GET /{path}").replace("//", if random.below(2) == 0 { "/" } else { "//" }));
             }
             entry
         })
@@ -93,7 +167,19 @@ fn traversal() -> Entry {
         .file("in/sub/deep.txt", "deep\n")
         .file("secret.txt", "secret\n")
         .file("in-secret.txt", "secret too\n");
-    let dots = ["..", "%2e%2e", "%2E.", ".%2e", "%252e%252e", "..%00", "%c0%ae%c0%ae", "%e0%80%ae.", "\u{2025}", "..;", ". ."];
+    let dots = [
+        "..",
+        "%2e%2e",
+        "%2E.",
+        ".%2e",
+        "%252e%252e",
+        "..%00",
+        "%c0%ae%c0%ae",
+        "%e0%80%ae.",
+        "\u{2025}",
+        "..;",
+        ". .",
+    ];
     let slashes = ["/", "%2f", "%2F", "//", "\\", "%5c", "%252f", "/./", "%c0%af", "/%2f"];
     for dot in dots {
         for slash in slashes {
@@ -108,7 +194,14 @@ fn traversal() -> Entry {
         entry = entry.ask(format!("/sub/{dot}"));
         entry = entry.ask(format!("/{dot}"));
     }
-    entry.asks(["/alias2-secret.txt", "/alias2../in-secret.txt", "/alias2/inside.txt", "/alias/inside.txt", "/re/inside.txt", "/re/sub/deep.txt"])
+    entry.asks([
+        "/alias2-secret.txt",
+        "/alias2../in-secret.txt",
+        "/alias2/inside.txt",
+        "/alias/inside.txt",
+        "/re/inside.txt",
+        "/re/sub/deep.txt",
+    ])
 }
 
 /// A prefix location with a slash, asked for without it.
@@ -124,8 +217,21 @@ fn added_slash() -> Entry {
              location /nest/ { location /nest/in/ { proxy_pass http://{ADDR}:{PORT2}; } }",
         )
         .asks([
-            "/proxied", "/proxied?a=b", "/proxied/", "/plain", "/plain/", "/exact", "/exact/", "/strict", "/strict/x", "/nest/in", "/nest",
-            "POST /proxied\n\nx", "HEAD /proxied", "/proxied%2f", "/proxied%3f",
+            "/proxied",
+            "/proxied?a=b",
+            "/proxied/",
+            "/plain",
+            "/plain/",
+            "/exact",
+            "/exact/",
+            "/strict",
+            "/strict/x",
+            "/nest/in",
+            "/nest",
+            "POST /proxied\n\nx",
+            "HEAD /proxied",
+            "/proxied%2f",
+            "/proxied%3f",
         ])
 }
 

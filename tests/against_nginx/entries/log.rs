@@ -11,17 +11,73 @@ pub fn entries() -> Vec<Entry> {
                 "log_format format_{escape} escape={escape} '[$request] [$uri] [$args] [$http_x] [$http_none] [$arg_a] [$arg_none] [$remote_user] \"$http_user_agent\" $status [$request_uri]';
                  server {{ listen {{ADDR}}:{{PORT}}; access_log logs/{{NAME}}.log format_{escape}; return 200 x; }}"
             ));
-        for odd in ["\"", "\\", "\t", "\u{7f}", "\u{e4}", "\u{1f600}", "'", "<>&", "a b", "%41", "\u{80}", "\\x41", "\\u0041", "/", "{}[]"] {
-            entry = entry.ask(format!("/?a=1\nX: {odd}")).ask(format!("/{}?a={odd}", odd.replace('%', "%25"))).ask(format!("/\nUser-Agent: {odd}"));
+        for odd in [
+            "\"",
+            "\\",
+            "\t",
+            "\u{7f}",
+            "\u{e4}",
+            "\u{1f600}",
+            "'",
+            "<>&",
+            "a b",
+            "%41",
+            "\u{80}",
+            "\\x41",
+            "\\u0041",
+            "/",
+            "{}[]",
+        ] {
+            entry = entry
+                .ask(format!("/?a=1\nX: {odd}"))
+                .ask(format!("/{}?a={odd}", odd.replace('%', "%25")))
+                .ask(format!("/\nUser-Agent: {odd}"));
         }
-        for byte in ["%00", "%01", "%08", "%09", "%0a", "%0c", "%0d", "%1b", "%1f", "%22", "%5c", "%7f", "%80", "%ff", "%c3%a4", "%c3", "%f0%9f%98%80", "%e2%80%a8"] {
+        for byte in [
+            "%00",
+            "%01",
+            "%08",
+            "%09",
+            "%0a",
+            "%0c",
+            "%0d",
+            "%1b",
+            "%1f",
+            "%22",
+            "%5c",
+            "%7f",
+            "%80",
+            "%ff",
+            "%c3%a4",
+            "%c3",
+            "%f0%9f%98%80",
+            "%e2%80%a8",
+        ] {
             entry = entry.ask(format!("/{byte}?a={byte}"));
         }
         for byte in [1_u8, 8, 9, 0x1b, 0x7f, 0x80, 0xc3, 0xff] {
-            entry = entry.raw([b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX: a", &[byte][..], b"b\r\n\r\n"].concat());
-            entry = entry.raw([b"GET /a", &[byte][..], b"b?a=c", &[byte][..], b"d HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"].concat());
+            entry = entry.raw(
+                [b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX: a", &[byte][..], b"b\r\n\r\n"]
+                    .concat(),
+            );
+            entry = entry.raw(
+                [
+                    b"GET /a",
+                    &[byte][..],
+                    b"b?a=c",
+                    &[byte][..],
+                    b"d HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+                ]
+                .concat(),
+            );
         }
-        entry = entry.raws(["BAD \"request\"\r\n\r\n", "\\x16\r\n\r\n", "\x16\x03\x01\x02\r\n\r\n", "GET /\u{e4}\"\\ HTTP/1.1\r\n\r\n", "GET /ok\r\n"]);
+        entry = entry.raws([
+            "BAD \"request\"\r\n\r\n",
+            "\\x16\r\n\r\n",
+            "\x16\x03\x01\x02\r\n\r\n",
+            "GET /\u{e4}\"\\ HTTP/1.1\r\n\r\n",
+            "GET /ok\r\n",
+        ]);
         entries.push(entry.ask("/\nAuthorization: Basic YVwiYjp4"));
     }
     entries.push(
@@ -47,10 +103,11 @@ pub fn entries() -> Vec<Entry> {
             .mask("\\[[^]]+ [+]0000\\]", "[TIME]")
             .mask(" (404|400|405|301) [0-9]+ ", " ERROR N ")
             .asks(["/a.txt", "/none", "/dir", "/return", "HEAD /a.txt", "POST /a.txt\n\nx", "/a.txt\nReferer: http://r/\nUser-Agent: ua \"x\"", "/a.txt\nAuthorization: Basic dXNlcjpwYXNz", "/a.txt\nAuthorization: Basic OnBhc3M=", "/a.txt\nRange: bytes=0-1", "/a.txt\nIf-None-Match: *"])
-            .raws(["BAD\r\n\r\n", "\r\n", "GET /a.txt\r\n", "GET /a.txt HTTP/1.0\r\n\r\n"])
+            .raws(["BAD\r\n\r\n", "GET /a.txt\r\n", "GET /a.txt HTTP/1.0\r\n\r\n"])
             .keep(["/a.txt", "/return"])
             .cut("GET / HTTP/1.1\r\nHos")
             .cut("")
+            .cut("\r\n")
             .cut("GET"),
     );
     entries.push(

@@ -93,7 +93,9 @@ fn geo() -> Entry {
         networks.entry(format!("{a}.{b}.{c}.{d}/{bits}")).or_insert(number);
     }
     let lines: String = networks.iter().map(|(network, number)| format!("{network} n{number};\n")).collect();
-    let mut entry = entry("generated-geo").http(format!("geo $arg_ip $generated_geo {{ default d; {lines} }}")).server("return 200 $generated_geo;");
+    let mut entry = entry("generated-geo")
+        .http(format!("geo $arg_ip $generated_geo {{ default d; {lines} }}"))
+        .server("return 200 $generated_geo;");
     for _ in 0..150 {
         let [a, b, c, d] = (random.next() as u32 & 0x0f0f_0f0f).to_be_bytes();
         entry = entry.ask(format!("/?ip={a}.{b}.{c}.{d}"));

@@ -1,9 +1,12 @@
 //! The entries, by what they are about.
 
 pub mod access;
+pub mod connection;
 pub mod files;
 pub mod filters;
+pub mod generated;
 pub mod headers;
+pub mod heads;
 pub mod limits;
 pub mod locations;
 pub mod log;

@@ -14,16 +14,84 @@ const AFTER: &str = "Wed, 03 Mar 2021 04:05:07 GMT";
 
 pub fn entries() -> Vec<Entry> {
     let shapes = [
-        "bytes=0-0", "bytes=0-", "bytes=0-999", "bytes=0-1000", "bytes=0-9999999999999", "bytes=999-", "bytes=1000-", "bytes=1000-1001", "bytes=999-999", "bytes=500-600", "bytes=-1", "bytes=-0",
-        "bytes=-1000", "bytes=-1001", "bytes=-99999", "bytes=", "bytes=-", "bytes", "bytes 0-1", "bytes=a-b", "bytes=0-a", "bytes=a-1", "bytes=5-2", "bytes=5-5", "bytes=0-1,", "bytes=,0-1",
-        "bytes=0-1,,2-3", "bytes= 0-1", "bytes=0 -1", "bytes=0- 1", "bytes=0-1 ", "bytes=0-1 , 2-3", "Bytes=0-1", "BYTES=0-1", "chars=0-1", "bytes=0-1;", "bytes=0--1", "bytes=--1", "bytes=0-1-2",
-        "bytes=18446744073709551615-", "bytes=18446744073709551616-", "bytes=9223372036854775807-", "bytes=9223372036854775808-", "bytes=0-9223372036854775807", "bytes=0-18446744073709551616",
-        "bytes=-9223372036854775808", "bytes=-99999999999999999999", "bytes=00-01", "bytes=0x0-0x1", "bytes=+0-1", "bytes=\t0-1", "",
+        "bytes=0-0",
+        "bytes=0-",
+        "bytes=0-999",
+        "bytes=0-1000",
+        "bytes=0-9999999999999",
+        "bytes=999-",
+        "bytes=1000-",
+        "bytes=1000-1001",
+        "bytes=999-999",
+        "bytes=500-600",
+        "bytes=-1",
+        "bytes=-0",
+        "bytes=-1000",
+        "bytes=-1001",
+        "bytes=-99999",
+        "bytes=",
+        "bytes=-",
+        "bytes",
+        "bytes 0-1",
+        "bytes=a-b",
+        "bytes=0-a",
+        "bytes=a-1",
+        "bytes=5-2",
+        "bytes=5-5",
+        "bytes=0-1,",
+        "bytes=,0-1",
+        "bytes=0-1,,2-3",
+        "bytes= 0-1",
+        "bytes=0 -1",
+        "bytes=0- 1",
+        "bytes=0-1 ",
+        "bytes=0-1 , 2-3",
+        "Bytes=0-1",
+        "BYTES=0-1",
+        "chars=0-1",
+        "bytes=0-1;",
+        "bytes=0--1",
+        "bytes=--1",
+        "bytes=0-1-2",
+        "bytes=18446744073709551615-",
+        "bytes=18446744073709551616-",
+        "bytes=9223372036854775807-",
+        "bytes=9223372036854775808-",
+        "bytes=0-9223372036854775807",
+        "bytes=0-18446744073709551616",
+        "bytes=-9223372036854775808",
+        "bytes=-99999999999999999999",
+        "bytes=00-01",
+        "bytes=0x0-0x1",
+        "bytes=+0-1",
+        "bytes=\t0-1",
+        "",
     ];
     let many = [
-        "bytes=0-1,4-5", "bytes=0-0,2-2,4-4,6-6", "bytes=0-499,500-999", "bytes=0-,0-", "bytes=0-999,0-0", "bytes=0-600,300-999", "bytes=0-1,2000-3000", "bytes=2000-3000,0-1",
-        "bytes=2000-3000,4000-5000", "bytes=-1,0-0", "bytes=-5,-3", "bytes=0-1,a-b", "bytes=5-2,0-1", "bytes=0-1,5-2", "bytes=0-1,-0", "bytes=-0,0-1", "bytes=999-,0-0", "bytes=0-9,990-",
-        "bytes=0-0,1-1,2-2,3-3,4-4,5-5,6-6,7-7,8-8,9-9,10-10,11-11", "bytes=0-, 1-, 2-", "bytes=0-1 ,3-4", "bytes=10-20,0-5", "bytes=0-400,0-400,0-400", "bytes=0-400,0-400,0-199",
+        "bytes=0-1,4-5",
+        "bytes=0-0,2-2,4-4,6-6",
+        "bytes=0-499,500-999",
+        "bytes=0-,0-",
+        "bytes=0-999,0-0",
+        "bytes=0-600,300-999",
+        "bytes=0-1,2000-3000",
+        "bytes=2000-3000,0-1",
+        "bytes=2000-3000,4000-5000",
+        "bytes=-1,0-0",
+        "bytes=-5,-3",
+        "bytes=0-1,a-b",
+        "bytes=5-2,0-1",
+        "bytes=0-1,5-2",
+        "bytes=0-1,-0",
+        "bytes=-0,0-1",
+        "bytes=999-,0-0",
+        "bytes=0-9,990-",
+        "bytes=0-0,1-1,2-2,3-3,4-4,5-5,6-6,7-7,8-8,9-9,10-10,11-11",
+        "bytes=0-, 1-, 2-",
+        "bytes=0-1 ,3-4",
+        "bytes=10-20,0-5",
+        "bytes=0-400,0-400,0-400",
+        "bytes=0-400,0-400,0-199",
         "bytes=0-1,0-1,0-1,0-1",
     ];
     let ranges = |entry: Entry, path: &str, all: &[&str]| {
@@ -132,8 +200,22 @@ fn if_range() -> Entry {
     let own = etag(1000);
     let mut entry = entry("if-range").server("location /off/ { alias {ROOT}/html/; etag off; } location /before/ { alias {ROOT}/html/; if_modified_since before; }");
     for value in [
-        own.clone(), format!("W/{own}"), "\"other\"".to_owned(), "\"".to_owned(), "\"\"".to_owned(), own.replace('"', ""), format!("{own}x"), format!("{own}, \"b\""), "*".to_owned(), TIME.to_owned(),
-        BEFORE.to_owned(), AFTER.to_owned(), "junk".to_owned(), String::new(), "Wednesday, 03-Mar-21 04:05:06 GMT".to_owned(), "Wed Mar  3 04:05:06 2021".to_owned(),
+        own.clone(),
+        format!("W/{own}"),
+        "\"other\"".to_owned(),
+        "\"".to_owned(),
+        "\"\"".to_owned(),
+        own.replace('"', ""),
+        format!("{own}x"),
+        format!("{own}, \"b\""),
+        "*".to_owned(),
+        TIME.to_owned(),
+        BEFORE.to_owned(),
+        AFTER.to_owned(),
+        "junk".to_owned(),
+        String::new(),
+        "Wednesday, 03-Mar-21 04:05:06 GMT".to_owned(),
+        "Wed Mar  3 04:05:06 2021".to_owned(),
     ] {
         for path in ["", "off/", "before/"] {
             entry = entry.ask(format!("/{path}digits.txt\nRange: bytes=0-3\nIf-Range: {value}"));
@@ -147,24 +229,66 @@ fn if_range() -> Entry {
 fn conditions(name: &'static str, server: &str) -> Entry {
     let own = etag(7);
     let tags = [
-        own.clone(), format!("W/{own}"), "\"other\"".to_owned(), format!("\"other\", {own}"), format!("\"other\",{own}"), format!("{own}, \"other\""), format!("\"o\" , W/{own} , \"p\""), "*".to_owned(),
-        "* ".to_owned(), own.replace('"', ""), format!("w/{own}"), "\"".to_owned(), String::new(), ",".to_owned(), format!(", {own}"), format!("{own}x"), format!("x{own}"), format!("\"other\" {own}"),
-        format!("\"a,b\", {own}"), format!("W/ {own}"), "W/".to_owned(),
+        own.clone(),
+        format!("W/{own}"),
+        "\"other\"".to_owned(),
+        format!("\"other\", {own}"),
+        format!("\"other\",{own}"),
+        format!("{own}, \"other\""),
+        format!("\"o\" , W/{own} , \"p\""),
+        "*".to_owned(),
+        "* ".to_owned(),
+        own.replace('"', ""),
+        format!("w/{own}"),
+        "\"".to_owned(),
+        String::new(),
+        ",".to_owned(),
+        format!(", {own}"),
+        format!("{own}x"),
+        format!("x{own}"),
+        format!("\"other\" {own}"),
+        format!("\"a,b\", {own}"),
+        format!("W/ {own}"),
+        "W/".to_owned(),
     ];
     let times = [
-        TIME, BEFORE, AFTER, "Wednesday, 03-Mar-21 04:05:06 GMT", "Wed Mar  3 04:05:06 2021", "Wed, 03 Mar 2021 04:05:06", "Wed, 03 Mar 2021 04:05:06 GMT+1", "Thu, 03 Mar 2021 04:05:06 GMT",
-        "wed, 03 mar 2021 04:05:06 gmt", "Wed, 3 Mar 2021 04:05:06 GMT", "Wed, 03 Mar 2021 04:05:60 GMT", "junk", "", "0", "Thu, 01 Jan 1970 00:00:00 GMT", "Tue, 01 Jan 2999 00:00:00 GMT",
-        "Wed, 03 Mar 2021 04:05:06 GMT; length=7", "Wed, 31 Feb 2021 04:05:06 GMT",
+        TIME,
+        BEFORE,
+        AFTER,
+        "Wednesday, 03-Mar-21 04:05:06 GMT",
+        "Wed Mar  3 04:05:06 2021",
+        "Wed, 03 Mar 2021 04:05:06",
+        "Wed, 03 Mar 2021 04:05:06 GMT+1",
+        "Thu, 03 Mar 2021 04:05:06 GMT",
+        "wed, 03 mar 2021 04:05:06 gmt",
+        "Wed, 3 Mar 2021 04:05:06 GMT",
+        "Wed, 03 Mar 2021 04:05:60 GMT",
+        "junk",
+        "",
+        "0",
+        "Thu, 01 Jan 1970 00:00:00 GMT",
+        "Tue, 01 Jan 2999 00:00:00 GMT",
+        "Wed, 03 Mar 2021 04:05:06 GMT; length=7",
+        "Wed, 31 Feb 2021 04:05:06 GMT",
     ];
     let mut entry = entry(name).server(server);
     for tag in &tags {
         entry = entry.ask(format!("/a.txt\nIf-None-Match: {tag}")).ask(format!("/a.txt\nIf-Match: {tag}"));
     }
     for time in times {
-        entry = entry.ask(format!("/a.txt\nIf-Modified-Since: {time}")).ask(format!("/a.txt\nIf-Unmodified-Since: {time}"));
+        entry = entry
+            .ask(format!("/a.txt\nIf-Modified-Since: {time}"))
+            .ask(format!("/a.txt\nIf-Unmodified-Since: {time}"));
     }
-    for (tag, time) in [(own.as_str(), TIME), (own.as_str(), BEFORE), ("\"no\"", TIME), ("\"no\"", BEFORE), ("*", AFTER)] {
-        for (first, second) in [("If-None-Match", "If-Modified-Since"), ("If-Match", "If-Unmodified-Since"), ("If-None-Match", "If-Unmodified-Since"), ("If-Match", "If-Modified-Since")] {
+    for (tag, time) in
+        [(own.as_str(), TIME), (own.as_str(), BEFORE), ("\"no\"", TIME), ("\"no\"", BEFORE), ("*", AFTER)]
+    {
+        for (first, second) in [
+            ("If-None-Match", "If-Modified-Since"),
+            ("If-Match", "If-Unmodified-Since"),
+            ("If-None-Match", "If-Unmodified-Since"),
+            ("If-Match", "If-Modified-Since"),
+        ] {
             entry = entry.ask(format!("/a.txt\n{first}: {tag}\n{second}: {time}"));
         }
     }
@@ -179,5 +303,9 @@ fn conditions(name: &'static str, server: &str) -> Entry {
         .ask(format!("/a.txt\nIf-None-Match: \"a\"\nIf-None-Match: {own}"))
         .ask(format!("/a.txt\nIf-Match: \"a\"\nIf-None-Match: {own}"))
         .raw(format!("GET /a.txt HTTP/1.0\r\nIf-None-Match: {own}\r\n\r\n"))
-        .keep([format!("/a.txt\nIf-None-Match: {own}"), "/a.txt\nIf-Match: \"no\"".to_owned(), "/a.txt".to_owned()])
+        .keep([
+            format!("/a.txt\nIf-None-Match: {own}"),
+            "/a.txt\nIf-Match: \"no\"".to_owned(),
+            "/a.txt".to_owned(),
+        ])
 }

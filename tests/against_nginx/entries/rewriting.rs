@@ -166,7 +166,7 @@ pub fn entries() -> Vec<Entry> {
             )
             .asks(["/\nUser-Agent: Mozilla/4.0 (compatible; MSIE 6.0)\nConnection: keep-alive", "HEAD /\nUser-Agent: Mozilla/4.0 (compatible; MSIE 6.0)"]),
         entry("post-action")
-            .server("location / { post_action /post; return 200 x; } location /file/ { alias {ROOT}/html/; post_action @post; } location /post { internal; access_log logs/{NAME}_post.log; return 200 y; } location @post { return 204; }")
+            .server("location / { post_action /post; return 200 x; } location /file/ { alias {ROOT}/html/; post_action @post; } location /post { internal; access_log logs/{NAME}_post.log against; return 200 y; } location @post { return 204; }")
             .asks(["/", "/file/a.txt", "/file/none"]),
     ]
 }
@@ -175,11 +175,13 @@ fn returns() -> Entry {
     let statuses = || (200..210).chain(299..=310).chain(399..=432).chain(490..=512);
     let mut entry = entry("return-statuses").server("location = /page { return 200 \"page $status\"; }");
     for status in statuses() {
-        entry = entry.server(format!("location = /{status} {{ return {status}; }}")).ask(format!("/{status}"));
+        entry =
+            entry.server(format!("location = /{status} {{ return {status}; }}")).ask(format!("/{status}"));
     }
     // `error_page` takes 300 to 599, but not 499.
     for status in statuses().filter(|status| *status >= 300 && *status != 499) {
-        entry = entry.server(format!("location = /p{status} {{ return {status}; error_page {status} /page; }}"));
+        entry =
+            entry.server(format!("location = /p{status} {{ return {status}; error_page {status} /page; }}"));
         entry = entry.ask(format!("/p{status}"));
     }
     entry.keep(["/404", "/500", "/204"]).keep(["/400"]).keep(["/414"]).keep(["/501"])
@@ -218,7 +220,8 @@ fn rewrites() -> Entry {
         ("back", "rewrite ^ $request_uri last;"),
         ("dot", "rewrite ^/dot/(.*) /show/../$1 last;"),
     ];
-    let mut entry = entry("rewrite-rules").server("root {ROOT}/html; location /show { return 200 \"[$uri][$args][$request_uri][$is_args]\"; }");
+    let mut entry = entry("rewrite-rules")
+        .server("root {ROOT}/html; location /show { return 200 \"[$uri][$args][$request_uri][$is_args]\"; }");
     for (name, rule) in rules {
         entry = entry.server(format!("location /{name}/ {{ {rule} }}"));
         for rest in ["", "file.txt", "abcd?q=1", "a%20b%3f%25?q=%20", "x?", "%c3%a4&+"] {
@@ -230,14 +233,37 @@ fn rewrites() -> Entry {
 
 fn ifs() -> Entry {
     let tests = [
-        "$arg_v", "$arg_v = x", "$arg_v = ''", "$arg_v = 0", "$arg_v != x", "$arg_v ~ x", "$arg_v ~* X", "$arg_v !~ x", "$arg_v !~* X", "$arg_v ~ ^(a|b)$", "$arg_v = $arg_w", "$arg_v != $arg_w", "$arg_v = \"a$arg_w\"", "$arg_v ~ \"x y\"",
-        "$arg_v ~* \"^x{2,3}$\"", "$http_x = y", "$request_method = POST", "$none_such", "$arg_v ~ (.)(?<second>.)", "$http_user_agent ~ MSIE", "$args ~ v=0",
+        "$arg_v",
+        "$arg_v = x",
+        "$arg_v = ''",
+        "$arg_v = 0",
+        "$arg_v != x",
+        "$arg_v ~ x",
+        "$arg_v ~* X",
+        "$arg_v !~ x",
+        "$arg_v !~* X",
+        "$arg_v ~ ^(a|b)$",
+        "$arg_v = $arg_w",
+        "$arg_v != $arg_w",
+        "$arg_v = \"a$arg_w\"",
+        "$arg_v ~ \"x y\"",
+        "$arg_v ~* \"^x{2,3}$\"",
+        "$http_x = y",
+        "$request_method = POST",
+        "$none_such",
+        "$arg_v ~ (.)(?<second>.)",
+        "$http_user_agent ~ MSIE",
+        "$args ~ v=0",
     ];
     let mut entry = entry("if-conditions");
     for (number, test) in tests.iter().enumerate() {
         let test = test.replace("$none_such", "$arg_none_such");
-        entry = entry.server(format!("location /{number} {{ if ({test}) {{ return 200 \"yes [$1]\"; }} return 200 no; }}"));
-        for value in ["", "?v=", "?v=x", "?v=X", "?v=0", "?v=00", "?v=a", "?v=b&w=b", "?v=ab&w=b", "?v=xx", "?v=x%20y"] {
+        entry = entry.server(format!(
+            "location /{number} {{ if ({test}) {{ return 200 \"yes [$1]\"; }} return 200 no; }}"
+        ));
+        for value in
+            ["", "?v=", "?v=x", "?v=X", "?v=0", "?v=00", "?v=a", "?v=b&w=b", "?v=ab&w=b", "?v=xx", "?v=x%20y"]
+        {
             entry = entry.ask(format!("/{number}{value}"));
         }
     }
@@ -246,11 +272,38 @@ fn ifs() -> Entry {
 
 fn error_pages() -> Entry {
     let forms = [
-        ("uri", "404 /page"), ("file", "404 /a.txt"), ("code", "404 =200 /page"), ("code-file", "404 =200 /a.txt"), ("code-410", "404 =410 /page"), ("take", "404 = /page"), ("take-404", "404 = /page404"), ("take-file", "404 = /a.txt"),
-        ("take-302", "404 = /page302"), ("named", "404 @named"), ("named-take", "404 = @named"), ("named-code", "404 =203 @named"), ("url", "404 http://other/x"), ("url-301", "404 =301 http://other/x"), ("url-303", "404 =303 http://other/$uri"),
-        ("url-200", "404 =200 http://other/x"), ("url-307", "404 =307 http://other/x"), ("url-308", "404 =308 https://other/x"), ("args", "404 /page?x=y"), ("vars", "404 /page$uri"), ("missing", "404 /missing"), ("missing-200", "404 =200 /missing"),
-        ("several", "403 404 405 /page"), ("other", "403 /page"), ("self", "404 /self/x"), ("dir", "404 /dir/"), ("dir-redirect", "404 /dir"), ("empty-code", "404 =204 /page"), ("relative", "404 page"), ("named-missing", "404 @missing"),
-        ("to-444", "404 = /page444"), ("auth", "404 =401 /page"),
+        ("uri", "404 /page"),
+        ("file", "404 /a.txt"),
+        ("code", "404 =200 /page"),
+        ("code-file", "404 =200 /a.txt"),
+        ("code-410", "404 =410 /page"),
+        ("take", "404 = /page"),
+        ("take-404", "404 = /page404"),
+        ("take-file", "404 = /a.txt"),
+        ("take-302", "404 = /page302"),
+        ("named", "404 @named"),
+        ("named-take", "404 = @named"),
+        ("named-code", "404 =203 @named"),
+        ("url", "404 http://other/x"),
+        ("url-301", "404 =301 http://other/x"),
+        ("url-303", "404 =303 http://other/$uri"),
+        ("url-200", "404 =200 http://other/x"),
+        ("url-307", "404 =307 http://other/x"),
+        ("url-308", "404 =308 https://other/x"),
+        ("args", "404 /page?x=y"),
+        ("vars", "404 /page$uri"),
+        ("missing", "404 /missing"),
+        ("missing-200", "404 =200 /missing"),
+        ("several", "403 404 405 /page"),
+        ("other", "403 /page"),
+        ("self", "404 /self/x"),
+        ("dir", "404 /dir/"),
+        ("dir-redirect", "404 /dir"),
+        ("empty-code", "404 =204 /page"),
+        ("relative", "404 page"),
+        ("named-missing", "404 @missing"),
+        ("to-444", "404 = /page444"),
+        ("auth", "404 =401 /page"),
     ];
     let mut entry = entry("error-page-forms").server(
         "root {ROOT}/html;
@@ -263,7 +316,11 @@ fn error_pages() -> Entry {
     );
     for (name, form) in forms {
         entry = entry.server(format!("location /{name}/ {{ error_page {form}; return 404; }} location /{name}-f/ {{ error_page {form}; }}"));
-        entry = entry.ask(format!("/{name}/?q=1")).ask(format!("/{name}-f/none")).ask(format!("HEAD /{name}/")).ask(format!("POST /{name}/\n\nbody"));
+        entry = entry
+            .ask(format!("/{name}/?q=1"))
+            .ask(format!("/{name}-f/none"))
+            .ask(format!("HEAD /{name}/"))
+            .ask(format!("POST /{name}/\n\nbody"));
     }
     entry
         .server(
@@ -276,5 +333,14 @@ fn error_pages() -> Entry {
              location /twice/ { error_page 404 /a.txt; error_page 404 /b.txt; return 404; }
              location /order/ { error_page 403 /b.txt; error_page 404 /a.txt; return 404; }",
         )
-        .asks(["/get/a.txt", "POST /get/a.txt\n\nx", "/302/", "/301/", "/dirs", "/401/", "/twice/", "/order/"])
+        .asks([
+            "/get/a.txt",
+            "POST /get/a.txt\n\nx",
+            "/302/",
+            "/301/",
+            "/dirs",
+            "/401/",
+            "/twice/",
+            "/order/",
+        ])
 }

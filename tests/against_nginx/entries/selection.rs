@@ -220,6 +220,18 @@ pub fn entries() -> Vec<Entry> {
                  location = /mirror2 { internal; log_subrequest on; return 500; }",
             )
             .asks(["/", "/file/a.txt", "/two", "/off", "/mirror", "POST /file/a.txt\n\nbody"]),
+        entry("mirrored-bodies")
+            .http(
+                "log_format mirrored '$request_method $request_uri $http_content_length $http_x_body $http_x_original';
+                 server { listen {ADDR}:{PORT2}; access_log logs/{NAME}_origin.log mirrored; return 200 \"origin [$http_x_body]\"; }",
+            )
+            .server(
+                "proxy_ignore_client_abort on; proxy_set_header X-Body $request_body; proxy_set_header X-Original $request_uri;
+                 location /on { mirror /copy; mirror_request_body on; proxy_pass http://{ADDR}:{PORT2}; }
+                 location /off { mirror /copy; mirror_request_body off; proxy_pass http://{ADDR}:{PORT2}; }
+                 location = /copy { internal; proxy_pass http://{ADDR}:{PORT2}/copied; }",
+            )
+            .asks(["/on", "POST /on\n\nbody", "/off", "POST /off\n\nbody", "POST /on\nTransfer-Encoding: chunked\n\n4\r\nbody\r\n0\r\n\r\n"]),
         entry("subrequests-in-log")
             .server(
                 "log_subrequest on;
@@ -249,9 +261,11 @@ fn server_names() -> Entry {
         "\"~^q{2}\\.com$\"",
         "UPPER.com",
     ];
-    let mut entry = entry("server-names").bare().http("server { listen {ADDR}:{PORT}; server_name default; return 200 default; }");
+    let mut entry = entry("server-names")
+        .bare()
+        .http("server { listen {ADDR}:{PORT}; server_name default; return 200 default; }");
     for name in names {
-        let shown = name.replace('"', "").replace('\\', "").replace('$', "");
+        let shown = name.replace(['"', '\\', '$'], "");
         let capture = if name.contains("<n>") {
             "n=$n"
         } else if name.contains("<dom>") {
@@ -264,10 +278,45 @@ fn server_names() -> Entry {
         ));
     }
     for host in [
-        "exact.com", "EXACT.com", "exact.com.", "exact.com:1", "www.exact.com", "exact.org", "x.exact.com", "wild.com", "x.wild.com",
-        "x.y.wild.com", "a.wild.com", "x.a.wild.com", "b.wild.com", "c.b.wild.com", ".wild.com", "tail.x", "tail.x.y", "tail", "tail.",
-        "tail.com", "tail.com.x", "both.com", "x.both.com", "x.y.both.com", "notboth.com", "re1.com", "re22.com", "re.com", "RE1.com",
-        "case.com", "CASE.com", "www.x.re", "x.re", "a.b.re", "qq.com", "q.com", "upper.com", "default", "none",
+        "exact.com",
+        "EXACT.com",
+        "exact.com.",
+        "exact.com:1",
+        "www.exact.com",
+        "exact.org",
+        "x.exact.com",
+        "wild.com",
+        "x.wild.com",
+        "x.y.wild.com",
+        "a.wild.com",
+        "x.a.wild.com",
+        "b.wild.com",
+        "c.b.wild.com",
+        ".wild.com",
+        "tail.x",
+        "tail.x.y",
+        "tail",
+        "tail.",
+        "tail.com",
+        "tail.com.x",
+        "both.com",
+        "x.both.com",
+        "x.y.both.com",
+        "notboth.com",
+        "re1.com",
+        "re22.com",
+        "re.com",
+        "RE1.com",
+        "case.com",
+        "CASE.com",
+        "www.x.re",
+        "x.re",
+        "a.b.re",
+        "qq.com",
+        "q.com",
+        "upper.com",
+        "default",
+        "none",
     ] {
         entry = entry.ask(format!("/\nHost: {host}"));
     }
@@ -283,5 +332,11 @@ fn regex_names() -> Entry {
                 location ~ ^/(x)(y) { return 200 \"[$user][$1][$2]\"; }
                 location /file { alias {ROOT}/html/$user; } }",
         )
-        .asks(["/\nHost: bob.com", "/xy\nHost: bob.org", "/file/file.txt\nHost: dir.com", "/\nHost: a.b.com", "/\nHost: BOB.com"])
+        .asks([
+            "/\nHost: bob.com",
+            "/xy\nHost: bob.org",
+            "/file/file.txt\nHost: dir.com",
+            "/\nHost: a.b.com",
+            "/\nHost: BOB.com",
+        ])
 }

@@ -2,21 +2,49 @@
 
 use crate::entry::{Entry, entry};
 
-/// Each is asked for by its name.
-const NAMES: &[&str] = &[
-    "args", "arg_a", "arg_A", "arg_b", "arg_none", "arg_a_b", "query_string", "is_args", "uri", "document_uri", "request_uri", "request", "request_method", "request_length",
-    "request_filename", "request_body", "request_body_file", "request_completion", "document_root", "realpath_root", "host", "server_name", "server_port", "server_addr",
-    "server_protocol", "scheme", "https", "http_host", "http_user_agent", "http_referer", "http_via", "http_x_forwarded_for", "http_cookie", "http_x_odd_name", "http_none",
-    "http_accept", "http_connection", "cookie_a", "cookie_A", "cookie_b", "cookie_none", "content_length", "content_type", "http_content_type", "http_content_length",
-    "remote_addr", "remote_user", "binary_remote_addr", "body_bytes_sent", "bytes_sent", "status", "connection_requests", "pipe", "limit_rate", "sent_http_x", "sent_http_content_type",
-    "sent_http_content_length", "sent_http_location", "sent_http_last_modified", "sent_http_connection", "sent_http_keep_alive", "sent_http_transfer_encoding", "sent_http_cache_control",
-    "sent_http_link", "sent_trailer_x", "hostname", "gzip_ratio", "proxy_host", "proxy_port", "proxy_add_x_forwarded_for", "proxy_internal_body_length",
-    "upstream_addr", "upstream_status", "upstream_response_time", "upstream_response_length", "upstream_connect_time", "upstream_header_time", "upstream_bytes_received",
-    "upstream_bytes_sent", "upstream_cache_status", "upstream_http_x", "upstream_trailer_x", "upstream_cookie_x", "invalid_referer", "secure_link", "secure_link_expires", "slice_range",
-    "uid_got", "uid_set", "uid_reset", "realip_remote_addr", "proxy_protocol_addr", "proxy_protocol_port", "proxy_protocol_server_addr",
-    "proxy_protocol_server_port", "limit_req_status", "limit_conn_status", "ssl_protocol", "ssl_cipher", "ssl_server_name", "ssl_session_id", "ssl_session_reused", "ssl_client_verify",
-    "ssl_client_cert", "ssl_client_s_dn", "ssl_early_data", "ssl_curves", "ssl_ciphers", "ssl_alpn_protocol", "http2", "modern_browser", "ancient_browser", "msie", "memcached_key",
-    "date_gmt", "date_local", "connections_active",
+/// Names of variables by where they come from. Each is asked for by its name.
+const NAMES: [(&str, &str); 5] = [
+    (
+        "every-core",
+        "\
+args arg_a arg_A arg_b arg_none arg_a_b query_string is_args uri document_uri request_uri request \
+request_method request_length request_filename request_body request_body_file request_completion \
+document_root realpath_root host server_name server_port server_addr server_protocol scheme https \
+http_host http_user_agent http_referer http_via http_x_forwarded_for http_cookie http_x_odd_name \
+http_none http_accept http_connection cookie_a cookie_A cookie_b cookie_none content_length content_type \
+http_content_type http_content_length remote_addr remote_user binary_remote_addr body_bytes_sent \
+bytes_sent status connection_requests pipe limit_rate sent_http_x sent_http_content_type \
+sent_http_content_length sent_http_location sent_http_last_modified sent_http_connection \
+sent_http_keep_alive sent_http_transfer_encoding sent_http_cache_control sent_http_link sent_trailer_x \
+hostname proxy_protocol_addr proxy_protocol_port proxy_protocol_server_addr proxy_protocol_server_port",
+    ),
+    (
+        "every-upstream",
+        "\
+proxy_host proxy_port proxy_add_x_forwarded_for proxy_internal_body_length upstream_addr upstream_status \
+upstream_response_time upstream_response_length upstream_connect_time upstream_header_time \
+upstream_bytes_received upstream_bytes_sent upstream_cache_status upstream_http_x upstream_trailer_x \
+upstream_cookie_x",
+    ),
+    (
+        "every-ssl",
+        "\
+ssl_protocol ssl_cipher ssl_ciphers ssl_curve ssl_curves ssl_server_name ssl_session_id \
+ssl_session_reused ssl_early_data ssl_alpn_protocol ssl_client_verify ssl_client_cert ssl_client_raw_cert \
+ssl_client_escaped_cert ssl_client_fingerprint ssl_client_s_dn ssl_client_i_dn ssl_client_s_dn_legacy \
+ssl_client_i_dn_legacy ssl_client_serial ssl_client_v_start ssl_client_v_end ssl_client_v_remain",
+    ),
+    (
+        "every-modules",
+        "\
+gzip_ratio invalid_referer secure_link secure_link_expires slice_range uid_got uid_set uid_reset \
+realip_remote_addr limit_req_status limit_conn_status http2",
+    ),
+    (
+        "every-browser",
+        "\
+modern_browser ancient_browser msie",
+    ),
 ];
 
 /// Differ from run to run: their form is compared.
@@ -38,12 +66,10 @@ const FORMS: &[(&str, &str)] = &[
     ("tcpinfo_rcv_space", "[0-9]+"),
 ];
 
-/// What nginx does not have as a variable of http where nothing asks for it.
-const LACKING: &[&str] = &["memcached_key", "connections_active", "http2", "ssl_alpn_protocol", "upstream_cookie_x"];
-
 pub fn entries() -> Vec<Entry> {
-    vec![
-        all(),
+    let mut entries: Vec<Entry> = NAMES.iter().map(|(name, names)| all(name, names)).collect();
+    entries.extend([
+        logged(),
         forms(),
         entry("date-gmt")
             .server("location / { return 200 \"[$date_gmt][$date_local]\"; }")
@@ -106,7 +132,7 @@ pub fn entries() -> Vec<Entry> {
                  location /expires { expires $arg_x; return 200 x; }
                  location /charset { charset $arg_x; default_type text/html; return 200 x; }
                  location /index/ { alias {ROOT}/html/dir/; index $arg_x.html; }
-                 location /log { access_log logs/{NAME}_$arg_x.log; return 204; }
+                 location /log { access_log logs/{NAME}_$arg_x.log against; return 204; }
                  location /rewrite { rewrite ^/rewrite/(.*)$ /shown/$1$mapped last; }
                  location /if { if ($mapped = mapped-a) { return 200 yes; } return 200 no; }",
             )
@@ -118,37 +144,50 @@ pub fn entries() -> Vec<Entry> {
             .http("server { listen {ADDR}:{PORT2}; return 200 \"[$http_x_body][$content_length][$content_type]\"; }")
             .server("location / { proxy_pass http://{ADDR}:{PORT2}; proxy_set_header X-Body $request_body; } location /direct { return 200 \"[$request_body]\"; }")
             .asks(["POST /\n\nbody", "POST /\nContent-Type: a/b\n\nx=y", "/", "POST /direct\n\nbody"]),
-    ]
+    ]);
+    entries
 }
 
-fn all() -> Entry {
-    let mut server = String::from("server_name localhost; root {ROOT}/html; location /dir/ { root {ROOT}/html/linkdir; }\n");
-    let mut entry = entry("every-variable");
-    for name in NAMES.iter().filter(|name| !LACKING.contains(name)) {
-        server.push_str(&format!("location = /v/{name} {{ add_header X sent; return 200 \"[${name}]\"; }}\n"));
-        entry = entry.ask(format!(
-            "/v/{name}?a=1&b=x%20y&a_b=3\nUser-Agent: agent\nReferer: http://a/b\nVia: 1.1 via\nX-Forwarded-For: 1.2.3.4\nCookie: a=1; b=2\nX-Odd-Name: odd\nAccept: */*\nAuthorization: Basic dXNlcjpwYXNz"
-        ));
+/// A request that gives the variables something to show.
+const RICH: &str = "?a=1&b=x%20y&a_b=3\nUser-Agent: agent\nReferer: http://a/b\nVia: 1.1 via\nX-Forwarded-For: 1.2.3.4\n\
+                    Cookie: a=1; b=2\nX-Odd-Name: odd\nAccept: */*\nAuthorization: Basic dXNlcjpwYXNz";
+
+fn all(name: &'static str, names: &str) -> Entry {
+    let mut entry = entry(name).server("server_name localhost; root {ROOT}/html;");
+    for name in names.split_whitespace() {
+        entry = entry
+            .server(format!("location = /v/{name} {{ add_header X sent; return 200 \"[${name}]\"; }}"))
+            .ask(format!("/v/{name}{RICH}"));
     }
-    let log = "log_format every \"$status $body_bytes_sent $request_completion $sent_http_content_type $sent_http_content_length $sent_http_last_modified $sent_http_x $sent_http_location $sent_http_connection $sent_http_keep_alive $sent_http_transfer_encoding $sent_http_cache_control $uri $args $request_filename $pipe $connection_requests $request_length\";";
     entry
-        .http(log)
-        .server(server)
-        .server("access_log logs/{NAME}.log every; location /file/ { alias {ROOT}/html/; add_header X y; add_header Cache-Control a; add_header Cache-Control b; }")
-        .ask("POST /v/content_length\nContent-Type: x/y\n\nbody")
-        .ask("POST /v/content_type\nContent-Type: x/y\n\nbody")
-        .ask("POST /v/request_length\n\nbody")
+}
+
+/// What is known only when a response has been sent.
+fn logged() -> Entry {
+    let names = "status body_bytes_sent request_completion sent_http_content_type sent_http_content_length \
+                 sent_http_last_modified sent_http_x sent_http_location sent_http_connection sent_http_keep_alive \
+                 sent_http_transfer_encoding sent_http_cache_control uri args request_filename pipe \
+                 connection_requests request_length";
+    let format: String = names.split_whitespace().map(|name| format!("[${name}] ")).collect();
+    entry("logged")
+        .http(format!("log_format every '{format}';"))
+        .server(
+            "server_name localhost; root {ROOT}/html; access_log logs/{NAME}_every.log every; keepalive_timeout 75s 60s;
+             location /file/ { alias {ROOT}/html/; add_header X y; add_header Cache-Control a; add_header Cache-Control b; }
+             location /v { return 200 \"[$content_length][$content_type][$request_length][$connection_requests][$pipe][$server_protocol][$request][$host][$http_host]\"; }",
+        )
+        .mask("\\[[0-9]+\\] \\[OK\\] \\[text/html\\] \\[[0-9]+\\]", "ERROR PAGE")
+        .ask("POST /v\nContent-Type: x/y\n\nbody")
         .ask("/file/a.txt")
         .ask("/file/dir")
         .ask("/file/none")
         .ask("HEAD /file/a.txt")
-        .keep(["/file/a.txt", "/v/connection_requests", "/v/pipe"])
-        .pipeline(["/v/connection_requests", "/v/pipe", "/v/request_length"])
-        .raw("GET /v/server_protocol HTTP/1.0\r\n\r\n")
-        .raw("GET /v/server_protocol\r\n")
-        .raw("GET /v/request HTTP/1.0\r\n\r\n")
-        .raw("GET /v/host HTTP/1.0\r\n\r\n")
-        .raw("GET /v/http_host HTTP/1.0\r\n\r\n")
+        .ask("/file/a.txt\nIf-None-Match: *")
+        .keep(["/file/a.txt", "/v", "/v"])
+        .pipeline(["/v", "/v", "/file/none", "/v"])
+        .raw("GET /v HTTP/1.0\r\n\r\n")
+        .raw("GET /v HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+        .raw("GET /v\r\n")
 }
 
 fn forms() -> Entry {

@@ -1,0 +1,7 @@
+//! Client addresses that trusted proxies report.
+
+mod check;
+pub mod conf;
+pub mod settings;
+
+pub use check::{RealIpCheck, RealIpVariables};

@@ -1,0 +1,7 @@
+//! Signed links.
+
+pub mod conf;
+pub mod link;
+mod variables;
+
+pub use variables::SecureLinkVariables;

@@ -1,0 +1,488 @@
+//! Connections: keep-alive, request bodies, limits of heads and bodies, timeouts, the PROXY protocol.
+
+use crate::entry::{Entry, Listener, Step, entry, request};
+
+/// A server that tells what it got, behind the entry's own.
+const ORIGIN: &str = "server { listen {ADDR}:{PORT2}; client_max_body_size 0; location / { return 200 \"[$request_method][$http_content_length][$http_transfer_encoding][$http_x_body][$http_expect]\"; } }";
+
+/// Makes the entry's server read the body.
+const READS: &str = "proxy_pass http://{ADDR}:{PORT2}; proxy_http_version 1.1; proxy_set_header X-Body \"$request_body\"; proxy_set_header Connection ''; proxy_ignore_client_abort on;";
+
+pub fn entries() -> Vec<Entry> {
+    vec![
+        entry("keep-alive")
+            .server("location / { root {ROOT}/html; } location /return { return 200 x; } location /204 { return 204; } location /chunked/ { alias {ROOT}/html/; add_trailer X y; } location /err/ { error_page 404 /a.txt; return 404; }")
+            .keep(["/a.txt", "/b.txt", "/none", "/dir", "/empty.txt", "/return", "/204", "HEAD /a.txt", "/chunked/a.txt", "/err/x", "/a.txt\nIf-None-Match: *", "/a.txt\nRange: bytes=0-1", "/a.txt\nRange: bytes=99-", "OPTIONS /a.txt", "/big.txt"])
+            .keep(["POST /a.txt\n\nbody", "/a.txt"])
+            .keep(["POST /return\n\nbody", "/a.txt"])
+            .keep(["GET /a.txt\n\nbody", "/b.txt"])
+            .keep(["/a.txt\nConnection: close", "/b.txt"])
+            .keep(["/a.txt\nConnection: Close", "/b.txt"])
+            .keep(["/a.txt\nConnection: x, close", "/b.txt"])
+            .keep(["/a.txt\nConnection: closed", "/b.txt"])
+            .keep(["/a.txt\nConnection: keep-alive", "/b.txt"])
+            .keep(["/a.txt\nConnection: keep-alive, close", "/b.txt"])
+            .keep(["/a.txt\nConnection: upgrade", "/b.txt"])
+            .keep(["/a.txt\nConnection: keep-alive\nConnection: close", "/b.txt"])
+            .keep(["/a.txt\nKeep-Alive: 300", "/b.txt"])
+            .keep(["/a.txt HTTP/1.0", "/b.txt"])
+            .keep(["/a.txt HTTP/1.0\nConnection: keep-alive", "/b.txt HTTP/1.0\nConnection: Keep-Alive", "/b.txt HTTP/1.0"])
+            .keep(["/none HTTP/1.0\nConnection: keep-alive", "/chunked/a.txt HTTP/1.0\nConnection: keep-alive"])
+            .pipeline(["/a.txt", "/b.txt", "/none", "HEAD /a.txt", "/return", "/204", "/dir"])
+            .pipeline(["/a.txt", "/b.txt\nConnection: close", "/none"])
+            .pipeline(["POST /return\n\nbody", "/a.txt", "POST /a.txt\n\nGET / HTTP/1.1", "/b.txt"])
+            .pipeline(["GET /a.txt\n\nGET /b.txt HTTP/1.1", "/b.txt"])
+            .pipeline(["/big.txt", "/big.txt", "/a.txt"])
+            .pipeline(vec!["/return"; 40])
+            .raw("GET /a.txt HTTP/1.1\r\nHost: x\r\n\r\nGET /b.txt HTTP/1.1\r\nHost: x\r\n\r\nBAD\r\n\r\n")
+            .raw("GET /a.txt HTTP/1.1\r\nHost: x\r\n\r\n\r\n\r\nGET /b.txt HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            .raw("\r\n\r\nGET /a.txt HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            .raw("\n\nGET /a.txt HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"),
+        entry("keep-alive-limits")
+            .server(
+                "location / { alias {ROOT}/html/; keepalive_requests 3; } location /one/ { alias {ROOT}/html/; keepalive_requests 1; } location /zero/ { alias {ROOT}/html/; keepalive_requests 0; } location /off/ { alias {ROOT}/html/; keepalive_timeout 0; }
+                 location /header/ { alias {ROOT}/html/; keepalive_timeout 75s 60s; } location /header0/ { alias {ROOT}/html/; keepalive_timeout 0 60s; } location /header1/ { alias {ROOT}/html/; keepalive_timeout 60s 0; }
+                 location /msie/ { alias {ROOT}/html/; keepalive_disable msie6; } location /safari/ { alias {ROOT}/html/; keepalive_disable safari; } location /none/ { alias {ROOT}/html/; keepalive_disable none; } location /both/ { alias {ROOT}/html/; keepalive_disable msie6 safari; }",
+            )
+            .keep(["/a.txt", "/a.txt", "/a.txt", "/a.txt"])
+            .keep(["/one/a.txt", "/a.txt"])
+            .keep(["/zero/a.txt", "/a.txt"])
+            .keep(["/off/a.txt", "/a.txt"])
+            .keep(["/header/a.txt", "/header/none", "/header/dir"])
+            .keep(["/header0/a.txt", "/a.txt"])
+            .keep(["/header1/a.txt", "/a.txt"])
+            .keep(["/header/a.txt HTTP/1.0\nConnection: keep-alive"])
+            .pipeline(["/a.txt", "/a.txt", "/a.txt", "/a.txt"])
+            .keep(["POST /msie/a.txt\nUser-Agent: Mozilla/4.0 (compatible; MSIE 6.0)\n\nx"])
+            .keep(["POST /both/none\nUser-Agent: Mozilla/4.0 (compatible; MSIE 6.0)\n\nx"])
+            .keep(["POST /none/a.txt\nUser-Agent: Mozilla/4.0 (compatible; MSIE 6.0)\n\nx"])
+            .keep(["/msie/a.txt\nUser-Agent: Mozilla/4.0 (compatible; MSIE 6.0)", "/a.txt"])
+            .keep(["/safari/a.txt\nUser-Agent: Mozilla/5.0 (Macintosh; Mac OS X) AppleWebKit/1 Safari/1", "/a.txt"])
+            .keep(["/both/a.txt\nUser-Agent: Mozilla/5.0 (Macintosh; Mac OS X) AppleWebKit/1 Safari/1", "/a.txt"])
+            .keep(["/safari/a.txt\nUser-Agent: Mozilla/5.0 (Macintosh; Mac OS X) Chrome/1 Safari/1", "/a.txt"]),
+        entry("timeouts")
+            .http(ORIGIN)
+            .server(format!("client_header_timeout 300ms; location / {{ root {{ROOT}}/html; keepalive_timeout 300ms; lingering_timeout 300ms; }} location /body {{ client_body_timeout 300ms; {READS} }} location /discard {{ client_body_timeout 300ms; lingering_timeout 300ms; root {{ROOT}}/html; }}"))
+            .steps([Step::Send(b"GET / HTTP/1.1\r\nHost".to_vec()), Step::Read(1)])
+            .steps([Step::Send(b"GET / HT".to_vec()), Step::Read(1)])
+            .steps([Step::Read(1)])
+            .steps([Step::Send(request("/a.txt", false)), Step::Read(1), Step::Read(1)])
+            .steps([Step::Send(request("/a.txt", false)), Step::Read(1), Step::Send(b"GET /".to_vec()), Step::Read(1)])
+            .steps([Step::Send(b"POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc".to_vec()), Step::Read(1), Step::Read(1)])
+            .steps([Step::Send(b"POST /body HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab".to_vec()), Step::Read(1), Step::Read(1)])
+            .steps([Step::Send(b"POST /discard HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc".to_vec()), Step::Read(1), Step::Read(1)])
+            .steps([Step::Send(b"GET /a.txt HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc".to_vec()), Step::Read(1), Step::Read(1)]),
+        bodies(),
+        chunked(),
+        entry("expect")
+            .http(ORIGIN)
+            .server(format!("client_max_body_size 20; location / {{ {READS} }} location /return {{ return 200 x; }} location /file/ {{ alias {{ROOT}}/html/; }} location /deny/ {{ deny all; }} location /auth/ {{ auth_basic x; auth_basic_user_file none; }}"))
+            .steps([Step::Send(b"POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n".to_vec()), Step::Interim, Step::Send(b"body".to_vec()), Step::Read(1)])
+            .steps([Step::Send(b"POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-Continue\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec()), Step::Interim, Step::Send(b"4\r\nbody\r\n0\r\n\r\n".to_vec()), Step::Read(1)])
+            .steps([Step::Send(b"POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\nbody".to_vec()), Step::Read(1)])
+            .steps([Step::Send(b"POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 21\r\n\r\n".to_vec()), Step::Read(1)])
+            .steps([Step::Send(b"POST / HTTP/1.0\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\nbody".to_vec()), Step::Read(1)])
+            .steps([Step::Send(b"POST / HTTP/1.1\r\nHost: x\r\nExpect: other\r\nContent-Length: 4\r\n\r\nbody".to_vec()), Step::Read(1)])
+            .steps([Step::Send(b"POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue, x\r\nContent-Length: 4\r\n\r\nbody".to_vec()), Step::Read(1)])
+            .steps([Step::Send(b"GET / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n\r\n".to_vec()), Step::Read(1)])
+            .steps([Step::Send(b"POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 0\r\n\r\n".to_vec()), Step::Read(1)])
+            .steps(
+                ["return", "file/a.txt", "deny/", "auth/", "file/none"]
+                    .iter()
+                    .take(1)
+                    .flat_map(|path| [Step::Send(format!("POST /{path} HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n").into_bytes()), Step::Read(1), Step::Send(b"body".to_vec())])
+                    .collect::<Vec<_>>(),
+            )
+            .asks(["return", "file/a.txt", "deny/", "auth/", "file/none"].map(|path| format!("POST /{path}\nExpect: 100-continue\n\nbody")))
+            .asks(["GET /file/a.txt\nExpect: 100-continue\n\nbody", "HEAD /file/a.txt\nExpect: 100-continue"]),
+        entry("lingering")
+            .server("client_max_body_size 10; location / { root {ROOT}/html; } location /off/ { alias {ROOT}/html/; lingering_close off; } location /always/ { alias {ROOT}/html/; lingering_close always; lingering_timeout 200ms; } location /return { return 200 x; } location /off-return { lingering_close off; return 200 x; }")
+            .asks([
+                format!("POST /a.txt\n\n{}", "x".repeat(11)), format!("POST /a.txt\n\n{}", "x".repeat(100_000)), format!("POST /return\n\n{}", "x".repeat(11)), format!("POST /always/a.txt\n\n{}", "x".repeat(11)), "/always/a.txt".to_owned(), "/off/a.txt".to_owned(),
+                format!("GET /a.txt\n\n{}", "x".repeat(9)), format!("GET /always/a.txt\n\n{}", "x".repeat(9)), format!("POST /off-return\n\n{}", "x".repeat(9)),
+            ])
+            .keep(["/always/a.txt", "/always/b.txt\nConnection: close"]),
+        header_limits(),
+        split_sends(),
+        proxy_protocol(),
+        tlvs(),
+        entry("body-files")
+            .http(ORIGIN)
+            .server(format!("client_body_buffer_size 16; location / {{ {READS} }} location /file {{ client_body_in_file_only clean; {READS} proxy_set_header X-File $request_body_file; }} location /single {{ client_body_in_single_buffer on; {READS} }} location /big {{ client_body_buffer_size 1m; {READS} }}"))
+            .mask("/temp/client_body/[0-9]+", "/temp/client_body/N")
+            .asks(
+                ["/", "/file", "/single", "/big"]
+                    .iter()
+                    .flat_map(|path| [0, 1, 15, 16, 17, 100, 3000].map(|length| format!("POST {path}\n\n{}", "b".repeat(length))))
+                    .collect::<Vec<_>>(),
+            ),
+        entry("other-methods")
+            .http(ORIGIN)
+            .server(format!("location / {{ {READS} }} location /file/ {{ alias {{ROOT}}/html/; }} location /return {{ return 200 \"[$request_method]\"; }}"))
+            .asks(
+                ["GET", "HEAD", "POST", "PUT", "DELETE", "MKCOL", "COPY", "MOVE", "OPTIONS", "PROPFIND", "PROPPATCH", "LOCK", "UNLOCK", "PATCH", "TRACE", "CONNECT", "PRI", "QUERY", "FOO", "A", "M-SEARCH", "_", "GET_", "VERYLONGMETHODNAMETHATNOBODYUSES"]
+                    .iter()
+                    .flat_map(|method| ["/", "/file/a.txt", "/return"].map(|path| format!("{method} {path}")))
+                    .collect::<Vec<_>>(),
+            ),
+    ]
+}
+
+fn bodies() -> Entry {
+    let mut entry = entry("bodies").http(ORIGIN).server(format!(
+        "client_max_body_size 100; location / {{ {READS} }} location /none/ {{ client_max_body_size 0; {READS} }} location /ten/ {{ client_max_body_size 10; {READS} }} location /file/ {{ alias {{ROOT}}/html/; client_max_body_size 10; }} location /return {{ client_max_body_size 10; return 200 x; }}
+         location /err/ {{ client_max_body_size 10; error_page 413 /a.txt; {READS} }} location /a.txt {{ root {{ROOT}}/html; }} location /err2/ {{ client_max_body_size 10; error_page 413 =200 @big; {READS} }} location @big {{ return 200 big; }} location /unbuffered/ {{ proxy_request_buffering off; {READS} }}"
+    ));
+    for place in ["", "none/", "ten/", "file/", "return", "err/", "err2/", "unbuffered/"] {
+        for length in [0, 1, 10, 11, 100, 101] {
+            entry = entry.ask(format!("POST /{place}\n\n{}", "b".repeat(length)));
+        }
+        entry = entry.keep([
+            format!("POST /{place}\n\n{}", "b".repeat(5)),
+            format!("POST /{place}\n\n{}", "b".repeat(11)),
+            "/a.txt".to_owned(),
+        ]);
+    }
+    for length in [
+        "",
+        "0",
+        "00",
+        "5",
+        "05",
+        "+5",
+        "-5",
+        "5 ",
+        " 5",
+        "5,5",
+        "5, 5",
+        "0x5",
+        "5.0",
+        "five",
+        "99999999999999999999",
+        "9223372036854775807",
+        "9223372036854775808",
+        "18446744073709551616",
+        "5;",
+        "5\t",
+    ] {
+        entry = entry.cut(format!(
+            "POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}\r\n\r\nbody5"
+        ));
+        entry = entry.cut(format!(
+            "GET /a.txt HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}\r\n\r\nbody5"
+        ));
+    }
+    entry
+        .cut("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nbo")
+        .cut("POST /file/a.txt HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nbo")
+        .raw("POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        .raw("POST / HTTP/1.0\r\n\r\n")
+        .raw("PUT / HTTP/1.1\r\nHost: x\r\n\r\n")
+        .raw("POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 4\r\n\r\nbody and more")
+        .raw("GET /a.txt HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 4\r\n\r\nbody and more")
+        .parts([
+            "POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 10\r\n\r\n",
+            "01234",
+            "56789",
+        ])
+        .parts([
+            "POST /none/ HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\na",
+            "b",
+            "cGET /a.txt HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+        ])
+}
+
+fn chunked() -> Entry {
+    let head = |path: &str| {
+        format!("POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n")
+    };
+    let mut entry = entry("chunked-bodies").http(ORIGIN).server(format!("client_max_body_size 100; location / {{ {READS} }} location /return {{ return 200 x; }} location /file/ {{ alias {{ROOT}}/html/; }} location /unbuffered {{ proxy_request_buffering off; {READS} }}"));
+    for body in [
+        "0\r\n\r\n",
+        "4\r\nbody\r\n0\r\n\r\n",
+        "4\r\nbody\r\n5\r\nbody5\r\n0\r\n\r\n",
+        "04\r\nbody\r\n0\r\n\r\n",
+        "0000000000000000004\r\nbody\r\n0\r\n\r\n",
+        "a\r\n0123456789\r\n0\r\n\r\n",
+        "A\r\n0123456789\r\n0\r\n\r\n",
+        "4;ext\r\nbody\r\n0\r\n\r\n",
+        "4;ext=val\r\nbody\r\n0;x\r\n\r\n",
+        "4;ext=\"q;\r\n\"\r\nbody\r\n0\r\n\r\n",
+        "4 \r\nbody\r\n0\r\n\r\n",
+        "4\t\r\nbody\r\n0\r\n\r\n",
+        " 4\r\nbody\r\n0\r\n\r\n",
+        "4 ;x\r\nbody\r\n0\r\n\r\n",
+        "4\nbody\n0\n\n",
+        "4\nbody\r\n0\r\n\r\n",
+        "4\r\nbody\n0\r\n\r\n",
+        "4\r\nbody\r\n0\n\r\n",
+        "4\r\nbody\r\n0\r\n\n",
+        "4\r\nbodyX\r\n0\r\n\r\n",
+        "4\r\nbo\r\n0\r\n\r\n",
+        "5\r\nbody\r\n0\r\n\r\n",
+        "x\r\nbody\r\n0\r\n\r\n",
+        "0x4\r\nbody\r\n0\r\n\r\n",
+        "-4\r\nbody\r\n0\r\n\r\n",
+        "+4\r\nbody\r\n0\r\n\r\n",
+        "4,\r\nbody\r\n0\r\n\r\n",
+        "\r\n4\r\nbody\r\n0\r\n\r\n",
+        "ffffffffffffffff\r\nbody",
+        "fffffffffffffffff\r\nbody",
+        "7fffffffffffffff\r\nbody",
+        "8000000000000000\r\nbody",
+        "65\r\nbody",
+        "4\r\nbody\r\n0\r\nX-Trailer: a\r\n\r\n",
+        "4\r\nbody\r\n0\r\nX-Trailer: a\r\nX-Other: b\r\n\r\n",
+        "4\r\nbody\r\n0\r\nContent-Length: 5\r\n\r\n",
+        "4\r\nbody\r\n0\r\nno colon\r\n\r\n",
+        "4\r\nbody\r\n0\r\n: x\r\n\r\n",
+        "4\r\nbody\r\n0\r\nX: a\n\n",
+        "4\r\nbody\r\n0\r\n\rX",
+        "4\r\nbody\r\n",
+        "4\r\nbody",
+        "4\r\n",
+        "4",
+        "",
+        "0\r\n",
+        "4;\r\nbody\r\n0\r\n\r\n",
+        "4\r\nbody\r\r\n0\r\n\r\n",
+        "4\r\r\nbody\r\n0\r\n\r\n",
+        "g\r\n",
+        "4\0\r\nbody\r\n0\r\n\r\n",
+        "4;a\nb\r\nbody\r\n0\r\n\r\n",
+        "4;a\rb\r\nbody\r\n0\r\n\r\n",
+    ] {
+        entry = entry.cut(head("/") + body).cut(head("/return") + body);
+    }
+    for body in ["0\r\n\r\n", "4\r\nbody\r\n0\r\n\r\n", "x\r\n", "4\r\nbody\r\n0\r\nT: x\r\n\r\n"] {
+        entry =
+            entry.raw(head("/file/a.txt") + body).raw(head("/unbuffered") + body).raw(head("/return") + body);
+    }
+    for values in [
+        "chunked",
+        "Chunked",
+        "CHUNKED",
+        "chunked ",
+        "identity",
+        "gzip",
+        "gzip, chunked",
+        "chunked, gzip",
+        "chunked, chunked",
+        "",
+        "x",
+        "chunked;q=1",
+        "\"chunked\"",
+        "chunked\t",
+        ",chunked",
+        "chunke",
+        "chunkedx",
+    ] {
+        entry = entry.cut(format!("POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: {values}\r\n\r\n4\r\nbody\r\n0\r\n\r\n"));
+        entry = entry.cut(format!("GET /file/a.txt HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: {values}\r\n\r\n4\r\nbody\r\n0\r\n\r\n"));
+    }
+    let long = format!("{:x}\r\n{}\r\n0\r\n\r\n", 101, "b".repeat(101));
+    let just = format!("{:x}\r\n{}\r\n0\r\n\r\n", 100, "b".repeat(100));
+    let twice = format!("{0:x}\r\n{1}\r\n{0:x}\r\n{1}\r\n0\r\n\r\n", 60, "b".repeat(60));
+    entry
+        .raws([head("/") + &long, head("/") + &just, head("/") + &twice, head("/unbuffered") + &just])
+        .raw("POST / HTTP/1.0\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n")
+        .raw("GET /file/a.txt HTTP/1.0\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n")
+        .slowly(head("/") + "4;x=y\r\nbody\r\n2\r\nab\r\n0\r\nT: x\r\n\r\n")
+        .parts([head("/"), "4\r\nbo".to_owned(), "dy\r\n0\r".to_owned(), "\n\r\n".to_owned()])
+        .steps([
+            Step::Send(b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\nGET /file/a.txt HTTP/1.1\r\nHost: x\r\n\r\nPOST /return HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\nX: y\r\n\r\nGET /file/b.txt HTTP/1.1\r\nHost: x\r\n\r\n".to_vec()),
+            Step::Read(4),
+        ])
+}
+
+fn header_limits() -> Entry {
+    let mut entry = entry("header-limits").server("client_header_buffer_size 256; large_client_header_buffers 2 512; location / { return 200 \"[$http_x][$request_length]\"; }");
+    for length in [
+        50, 100, 150, 180, 200, 210, 220, 230, 240, 250, 256, 300, 400, 450, 480, 490, 495, 500, 505, 510,
+        512, 513, 520, 600, 900, 1000, 1024, 1100, 2000, 10_000,
+    ] {
+        entry = entry
+            .ask(format!("/\nX: {}", "x".repeat(length)))
+            .ask(format!("/{}", "x".repeat(length)))
+            .ask(format!("/?{}", "x".repeat(length)))
+            .ask(format!("/\n{}: x", "X".repeat(length)));
+    }
+    for (count, length) in [
+        (2, 200),
+        (3, 200),
+        (4, 200),
+        (5, 200),
+        (6, 200),
+        (2, 400),
+        (3, 400),
+        (2, 490),
+        (10, 50),
+        (30, 20),
+        (100, 5),
+        (20, 100),
+    ] {
+        let lines: String =
+            (0..count).map(|number| format!("\nX-{number}: {}", "y".repeat(length))).collect();
+        entry = entry.ask(format!("/{lines}"));
+    }
+    entry
+        .ask(format!("/{}\nX: {}", "x".repeat(400), "x".repeat(400)))
+        .ask(format!("/{}\nX: {}\nY: {}", "x".repeat(400), "x".repeat(400), "x".repeat(400)))
+        .raw(format!("{} / HTTP/1.1\r\nHost: x\r\n\r\n", "M".repeat(300)))
+        .raw(format!("GET /{}", "x".repeat(600)))
+        .raw(format!("GET / HTTP/1.1\r\nHost: {}\r\n\r\n", "h".repeat(600)))
+        .keep([
+            format!("/{}", "x".repeat(300)),
+            "/".to_owned(),
+            format!("/\nX: {}", "x".repeat(400)),
+            "/".to_owned(),
+        ])
+        .pipeline([
+            format!("/{}", "x".repeat(150)),
+            format!("/{}", "x".repeat(150)),
+            format!("/{}", "x".repeat(400)),
+            "/".to_owned(),
+        ])
+        .slowly(format!(
+            "GET /{} HTTP/1.1\r\nHost: x\r\nX: {}\r\nConnection: close\r\n\r\n",
+            "x".repeat(60),
+            "y".repeat(300)
+        ))
+}
+
+/// The same requests, cut at every place.
+fn split_sends() -> Entry {
+    let mut entry =
+        entry("split-sends").server("location / { return 200 \"[$request][$http_x][$request_length]\"; }");
+    let text = "GET /a%20b?c=d HTTP/1.1\r\nHost: localhost\r\nX: some value\r\nConnection: close\r\n\r\n";
+    for at in 1..text.len() {
+        entry = entry.parts([&text[..at], &text[at..]]);
+    }
+    entry
+        .slowly(text)
+        .slowly("\r\n\r\nGET http://host:80/a HTTP/1.0\n\n")
+        .slowly("GET /\r\n")
+        .slowly("BAD /\r\n")
+        .slowly("GET / HTTP/1.1\r\nHost: a\r\nX : y\r\nConnection: close\r\n\r\n")
+        .slowly("GET / HTTP/1.1\r\nHost: a b\r\n\r\n")
+        .parts([
+            "GET / HTTP/1.1\r\nHost: x\r\n\r\nGET /se",
+            "cond HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+        ])
+}
+
+fn proxy_protocol() -> Entry {
+    let v2 = |command: u8, family: u8, address: &[u8]| -> Vec<u8> {
+        let length = u16::try_from(address.len()).unwrap().to_be_bytes();
+        [b"\r\n\r\n\0\r\nQUIT\n", &[0x20 | command, family][..], &length, address].concat()
+    };
+    let get = request("/", true);
+    let with = |start: &[u8]| [start, &get[..]].concat();
+    let four = [1, 2, 3, 4, 5, 6, 7, 8, 0x12, 0x34, 0, 80];
+    let six = [[0x20; 32].as_slice(), &[0x12, 0x34, 0, 80]].concat();
+    let starts: Vec<Vec<u8>> = vec![
+        b"PROXY TCP4 1.2.3.4 5.6.7.8 1111 80\r\n".to_vec(),
+        b"PROXY TCP6 2001:db8::1 2001:db8::2 1111 80\r\n".to_vec(),
+        b"PROXY UNKNOWN\r\n".to_vec(),
+        b"PROXY UNKNOWN 1.2.3.4 5.6.7.8 1 2\r\n".to_vec(),
+        b"PROXY TCP4 1.2.3.4\r\n".to_vec(),
+        b"PROXY TCP4 junk junk 1 2\r\n".to_vec(),
+        b"PROXY TCP4 1.2.3.4 5.6.7.8 junk 80\r\n".to_vec(),
+        b"PROXY TCP4 1.2.3.4 5.6.7.8 99999 80\r\n".to_vec(),
+        b"PROXY TCP5 1.2.3.4 5.6.7.8 1 80\r\n".to_vec(),
+        b"PROXY\r\n".to_vec(),
+        b"PROXY \r\n".to_vec(),
+        b"proxy TCP4 1.2.3.4 5.6.7.8 1 80\r\n".to_vec(),
+        b"PROXY TCP4 1.2.3.4 5.6.7.8 1 80\n".to_vec(),
+        b"PROXY TCP4  1.2.3.4 5.6.7.8 1 80\r\n".to_vec(),
+        b"PROXY TCP6 1.2.3.4 5.6.7.8 1 80\r\n".to_vec(),
+        b"PROXY TCP4 256.2.3.4 5.6.7.8 1 80\r\n".to_vec(),
+        [b"PROXY UNKNOWN ".as_slice(), &[b'x'; 91], b"\r\n"].concat(),
+        [b"PROXY UNKNOWN ".as_slice(), &[b'x'; 93], b"\r\n"].concat(),
+        b"PROXY TCP4 1.2.3.4 5.6.7.8 1 80 more\r\n".to_vec(),
+        b"".to_vec(),
+        b"PROXY TCP4 1.2.3.4 5.6.7.8 0 0\r\n".to_vec(),
+        v2(1, 0x11, &four),
+        v2(1, 0x21, &six),
+        v2(0, 0x11, &four),
+        v2(0, 0, &[]),
+        v2(1, 0x00, &[]),
+        v2(1, 0x11, &four[..8]),
+        v2(1, 0x11, &[&four[..], &[4, 0, 1, 0, 3, 0, 4, 1, 2, 3, 4]].concat()),
+        v2(1, 0x31, &[b'/'; 216]),
+        v2(2, 0x11, &four),
+        v2(1, 0x12, &four),
+        v2(1, 0x21, &four),
+        [b"\r\n\r\n\0\r\nQUIT\n".as_slice(), &[0x31, 0x11, 0, 12], &four].concat(),
+        v2(1, 0x51, &four),
+        v2(1, 0x11, &[0; 600]),
+    ];
+    let mut entry = entry("proxy-protocol").server(
+        "listen {ADDR}:{PORT2} proxy_protocol; location / { return 200 \"[$proxy_protocol_addr][$proxy_protocol_port][$proxy_protocol_server_addr][$proxy_protocol_server_port][$remote_addr]\"; }
+         location /real { set_real_ip_from 127.0.0.0/8; real_ip_header proxy_protocol; root {ROOT}/none; error_page 404 = @real; } location @real { return 200 \"[$remote_addr][$remote_port][$realip_remote_addr]\"; } location /port { return 200 \"[$server_addr][$server_port]\"; }",
+    );
+    for start in starts {
+        entry = entry.cut(with(&start)).on(Listener::Port(1));
+    }
+    entry
+        .raw(with(b"PROXY TCP4 1.2.3.4 5.6.7.8 1111 80\r\n"))
+        .on(Listener::Port(0))
+        .raw(
+            [
+                b"PROXY TCP4 1.2.3.4 5.6.7.8 1111 80\r\n".to_vec(),
+                request("/", false),
+                request("/real", false),
+                request("/port", true),
+            ]
+            .concat(),
+        )
+        .on(Listener::Port(1))
+        .parts([b"PROXY TCP4 1.2.3.4 5.6.7.8 1111 80\r\n".to_vec(), get.clone()])
+        .on(Listener::Port(1))
+        .parts([b"PROXY TCP4 1.2.3.4 5.6.".to_vec(), [b"7.8 1111 80\r\n".to_vec(), get.clone()].concat()])
+        .on(Listener::Port(1))
+        .parts([v2(1, 0x11, &four), get.clone()])
+        .on(Listener::Port(1))
+        .cut("PROXY TC")
+        .on(Listener::Port(1))
+}
+
+/// What stands after the addresses of the PROXY protocol's second version.
+fn tlvs() -> Entry {
+    let tlv = |kind: u8, value: &[u8]| [&[kind, 0, u8::try_from(value.len()).unwrap()], value].concat();
+    let ssl = [&[1, 0, 0, 0, 0][..], &tlv(0x21, b"TLSv1.2"), &tlv(0x22, b"example.com")].concat();
+    let body = [
+        &[1, 2, 3, 4, 5, 6, 7, 8, 0x12, 0x34, 0, 80][..],
+        &tlv(1, b"h2"),
+        &tlv(2, b"host.example"),
+        &tlv(5, b"id"),
+        &tlv(0xea, b"own"),
+        &tlv(0x20, &ssl),
+    ]
+    .concat();
+    let start =
+        [b"\r\n\r\n\0\r\nQUIT\n\x21\x11", &u16::try_from(body.len()).unwrap().to_be_bytes()[..], &body]
+            .concat();
+    entry("proxy-protocol-tlv")
+        .newer("nginx has the variables since 1.23.2")
+        .server(
+            "listen {ADDR}:{PORT2} proxy_protocol;
+             return 200 \"[$proxy_protocol_tlv_alpn][$proxy_protocol_tlv_authority][$proxy_protocol_tlv_unique_id][$proxy_protocol_tlv_0xea][$proxy_protocol_tlv_0x02][$proxy_protocol_tlv_netns][$proxy_protocol_tlv_ssl_version][$proxy_protocol_tlv_ssl_cn][$proxy_protocol_tlv_ssl_verify]\";",
+        )
+        .raw([&start[..], &request("/", true)].concat())
+        .on(Listener::Port(1))
+        .own(
+            "nginx has the variables since 1.23.2",
+            "\
+HTTP/1.1 200 OK
+Connection: close
+Content-Length: 68
+Content-Type: text/plain
+Date: DATE
+Server: PRODUCT
+
+[h2][host.example][id][own][host.example][][TLSv1.2][example.com][0](no line end)
+=== closed
+",
+        )
+}
