@@ -11,6 +11,8 @@ use crate::directive::evaluate::{Block, Evaluated};
 use crate::directive::evaluation::DetachedEvaluation;
 use crate::directive::registry::Registry;
 use crate::directive::{BaseDirectories, Values};
+use crate::log::level::OwnLevel;
+use crate::log::sink::spec::NotedSinks;
 use crate::syntax::Problem;
 
 /// Builds the model of an evaluated configuration.
@@ -26,6 +28,8 @@ pub(super) fn build(
     // Incomplete blocks would cause misleading errors about missing parts.
     let parts = (!builder.reports().has_errors()).then(|| builder.parts(&main));
 
+    let log_sinks = builder.detached.notes.take::<NotedSinks>().into_specs();
+    let own_log_level = builder.detached.notes.take::<OwnLevel>().0;
     let reports = builder.detached.reports;
     let has_errors = reports.has_errors();
     let (more_errors, _) = reports.left_out();
@@ -33,7 +37,18 @@ pub(super) fn build(
     match parts {
         Some(parts) if !has_errors => {
             let ModelParts { values, events, rtmp, http } = parts;
-            Ok(Config { values, events, rtmp, http, sources, tree, paths, warnings: diagnostics })
+            Ok(Config {
+                values,
+                events,
+                rtmp,
+                http,
+                sources,
+                tree,
+                paths,
+                warnings: diagnostics,
+                log_sinks,
+                own_log_level,
+            })
         }
         _ => Err(Report { diagnostics, sources, more_errors }),
     }

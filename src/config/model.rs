@@ -9,6 +9,8 @@ use super::applications::Applications;
 use super::names::NameTable;
 use crate::directive::context::{APPLICATION, EVENTS, HTTP, HTTP_SERVER, MAIN, RTMP, RTMP_SERVER};
 use crate::directive::{ListenAddr, ListenOptions, ServerName, Values};
+use crate::log::level::LogLevel;
+use crate::log::sink::SinkSpec;
 use crate::syntax::tree::Tree;
 use crate::syntax::{Diagnostic, Pos, Sources};
 
@@ -31,6 +33,10 @@ pub struct Config {
     pub paths: Paths,
     /// Warnings.
     pub warnings: Vec<Diagnostic>,
+    /// Destinations of log lines that any block names.
+    pub log_sinks: Vec<SinkSpec>,
+    /// Least severe level of the error logs that servers and locations have of their own.
+    pub own_log_level: Option<LogLevel>,
 }
 
 /// Directories of relative paths.

@@ -76,14 +76,19 @@ impl HeadSettings {
     }
 }
 
+/// nginx's status of a request whose client has closed the connection before the response.
+const CLIENT_CLOSED_REQUEST: u16 = 499;
+
 /// Serves an accepted connection until its end.
 pub async fn serve(service: Arc<HttpService>, worker: Worker, listen: ListenAddr, socket: Socket) {
     let Ok(peer) = socket.peer() else { return };
     // Servers for this specific address may share the wildcard's socket.
     let listen = socket.local(listen);
     let scheme = if socket.is_tls() { "https" } else { "http" };
+    let id = service.sessions.next_id();
     let mut connection = HttpConnection {
-        id: service.sessions.next_id(),
+        id,
+        error_log: Mutex::new(service.error_log.connection(id)),
         service,
         worker,
         listen,
@@ -284,6 +289,7 @@ impl HttpConnection {
         if let Some(found) = named {
             exchange.assigned.matched(found);
         }
+        exchange.adopt_error_log();
         exchange.is_target_invalid = is_target_invalid;
         exchange.keeps_alive = wants_keepalive(request);
         let answers = match refused {
@@ -294,22 +300,25 @@ impl HttpConnection {
             None => {
                 self.input.lock().begin_body(request.body());
                 exchange.adopt_keepalive();
-                let processed = exchange.process();
-                let mut processed = pin!(processed);
-                // Most requests are answered without waiting for anything.
-                match poll_fn(|cx| Poll::Ready(processed.as_mut().poll(cx))).await {
-                    Poll::Ready(answers) => answers,
-                    Poll::Pending => {
-                        let answers = tokio::select! {
+                let answers = {
+                    let mut processed = pin!(exchange.process());
+                    // Most requests are answered without waiting for anything.
+                    match poll_fn(|cx| Poll::Ready(processed.as_mut().poll(cx))).await {
+                        Poll::Ready(answers) => Some(answers),
+                        Poll::Pending => tokio::select! {
                             biased;
                             answers = processed.as_mut() => Some(answers),
                             () = self.client_left() => None,
                             () = self.service.lifetime.shutdown.cancelled() => None,
-                        };
-                        match answers {
-                            Some(answers) => answers,
-                            None => return (After::Gone, AfterTimes::NONE),
-                        }
+                        },
+                    }
+                };
+                match answers {
+                    Some(answers) => answers,
+                    None => {
+                        exchange.sent.status = CLIENT_CLOSED_REQUEST;
+                        exchange.log();
+                        return (After::Gone, AfterTimes::NONE);
                     }
                 }
             }
@@ -337,7 +346,11 @@ impl HttpConnection {
             return After::Gone;
         }
         if let Body::Live(player) = std::mem::take(&mut exchange.response.body) {
+            let session = player.session().clone();
             player.run(&self.worker, self.socket.clone(), &self.service.lifetime.shutdown).await;
+            let sent = session.traffic().sent;
+            exchange.sent.bytes += sent;
+            exchange.sent.body_bytes += sent;
             return After::Gone;
         }
         let is_body_done = is_body_done || self.discard_rest(exchange).await;
@@ -456,7 +469,8 @@ impl Exchange<'_> {
         }
     }
 
-    fn log(&self) {
+    /// Writes the access log.
+    pub(super) fn log(&self) {
         self.service().logs.iter().for_each(|log| log.log(self));
     }
 }

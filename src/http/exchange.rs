@@ -25,6 +25,7 @@ use crate::config::model::HttpServer;
 use crate::config::store::Store;
 use crate::directive::{ListenAddr, Slot, Undecided};
 use crate::limits;
+use crate::log::{ConnectionLog, ErrorLog};
 use crate::media::session::Sessions;
 use crate::media::trails::Trails;
 use crate::media::workers::Worker;
@@ -57,6 +58,8 @@ pub struct HttpService {
     pub counters: Arc<HttpCounters>,
     /// Logs of requests.
     pub logs: Vec<Box<dyn RequestLog>>,
+    /// The error log, which servers and locations may replace.
+    pub error_log: ErrorLog,
 }
 
 /// nginx's phases in which modules take part, in their order.
@@ -213,6 +216,8 @@ pub(super) struct HttpConnection {
     pub(super) input: Mutex<Input>,
     /// Requests so far, with the present one.
     pub(super) requests: u64,
+    /// The error log of the location selected last.
+    pub(super) error_log: Mutex<ConnectionLog>,
 }
 
 /// What was sent of a response.
@@ -343,6 +348,11 @@ impl<'a> Exchange<'a> {
             received: SystemTime::now(),
             sent: Sent::default(),
         }
+    }
+
+    /// Lets the lines about the connection go to the `error_log` of the location.
+    pub(super) fn adopt_error_log(&self) {
+        self.connection.error_log.lock().select(&self.core().error_log);
     }
 
     pub(super) fn service(&self) -> &'a HttpService {

@@ -134,6 +134,7 @@ impl Exchange<'_> {
                     }
                 }
             }
+            self.adopt_error_log();
             if self.limit_methods() {
                 let decision = self.rewrite(|checks| &checks.rewrite).await;
                 if !matches!(decision, Decision::Next) {

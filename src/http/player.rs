@@ -38,6 +38,11 @@ pub struct HttpPlayer {
 }
 
 impl HttpPlayer {
+    /// The session.
+    pub(super) fn session(&self) -> &Arc<Session> {
+        self.entered.session()
+    }
+
     /// Runs until one side ends the response. As in PingOS, that closes the connection: a chunked body gets no last
     /// chunk, so that a player can distinguish an interrupted stream from a complete file.
     pub(super) async fn run(

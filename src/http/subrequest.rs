@@ -40,6 +40,9 @@ impl<'a> Exchange<'a> {
             }
             // One that closes has no response; see `Exchange::closed_with`.
             inner.process().await;
+            if inner.core().log_subrequest {
+                inner.log();
+            }
             inner
         })
     }

@@ -30,6 +30,15 @@ pub fn open_log(path: &Path) -> io::Result<File> {
     rights::or_helped(open(path, disk::no_links()), path, Purpose::Append)
 }
 
+/// As [`open_log`], with the rights of the server's user only.
+///
+/// # Errors
+///
+/// As for [`open_log`].
+pub(super) fn open_own_log(path: &Path) -> io::Result<File> {
+    open(path, disk::no_links())
+}
+
 fn open(path: &Path, no_links: i32) -> io::Result<File> {
     let mut path = path.to_owned();
     for _ in 0..=limits::LOG_LINKS {

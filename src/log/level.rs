@@ -1,9 +1,8 @@
 //! Destinations and levels of the error log.
 
-use std::path::PathBuf;
-
-use bstr::BString;
-
+use super::sink::spec::{NotedSinks, SinkSpec, SinkTarget};
+use super::sink::syslog::Syslog;
+use crate::directive::context::MAIN;
 use crate::directive::{Args, Arity, Evaluation, Value, number};
 use crate::syntax::{Problem, Word, sentence, suggest};
 
@@ -28,24 +27,15 @@ pub enum LogLevel {
     Debug,
 }
 
-/// Destination of log lines.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LogTarget {
-    /// File with an absolute path.
-    File(PathBuf),
-    /// Ring buffer of this size in bytes.
-    Memory(u64),
-    /// Standard error.
-    Stderr,
-    /// Syslog, with the parameters after `syslog:`.
-    Syslog(BString),
-}
+/// Least severe level of the logs that servers and locations have of their own.
+#[derive(Debug, Default)]
+pub struct OwnLevel(pub Option<LogLevel>);
 
 /// One `error_log` line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ErrorLogLine {
     /// Destination.
-    pub target: LogTarget,
+    pub target: SinkTarget,
     /// Least severe level to be written.
     pub level: LogLevel,
 }
@@ -75,16 +65,6 @@ impl Value for ErrorLogLine {
 
     fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<ErrorLogLine, Problem> {
         let target = target(args, evaluation)?;
-        if matches!(target, LogTarget::Memory(_) | LogTarget::Syslog(_)) {
-            let text = sentence(&[
-                b"\"",
-                &args.name.bytes,
-                b"\" to \"",
-                &args.first().bytes,
-                b"\" has no effect yet",
-            ]);
-            evaluation.report(Problem::warning(text).at(args.first().span));
-        }
         let level = match args.words.get(1..) {
             None | Some([]) => LogLevel::Error,
             Some([only]) => level(only)?,
@@ -104,7 +84,13 @@ impl Value for ErrorLogLine {
                 found
             }
         };
-        Ok(ErrorLogLine { target, level })
+        let line = ErrorLogLine { target, level };
+        evaluation.notes.of::<NotedSinks>().note(&SinkSpec::of(line.target.clone()));
+        if evaluation.context != MAIN {
+            let own = evaluation.notes.of::<OwnLevel>();
+            own.0 = own.0.max(Some(line.level));
+        }
+        Ok(line)
     }
 }
 
@@ -143,18 +129,18 @@ fn invalid(word: &Word) -> Problem {
     Problem::new(sentence(&[b"invalid log level \"", &word.bytes, b"\""])).at(word.span)
 }
 
-fn target(args: &Args<'_>, evaluation: &Evaluation<'_>) -> Result<LogTarget, Problem> {
+fn target(args: &Args<'_>, evaluation: &Evaluation<'_>) -> Result<SinkTarget, Problem> {
     let word = args.first();
     if &word.bytes[..] == b"stderr" {
-        return Ok(LogTarget::Stderr);
+        return Ok(SinkTarget::Stderr);
     }
     if let Some(rest) = word.bytes.strip_prefix(b"syslog:") {
-        return Ok(LogTarget::Syslog(rest.into()));
+        return Syslog::parse(rest, word, evaluation).map(SinkTarget::Syslog);
     }
     if let Some(rest) = word.bytes.strip_prefix(b"memory:") {
         let size = number::size(rest).filter(|s| *s > 0);
         let text = || sentence(&[b"invalid buffer size \"", rest, b"\""]);
-        return size.map(LogTarget::Memory).ok_or_else(|| Problem::new(text()).at(word.span));
+        return size.map(SinkTarget::Memory).ok_or_else(|| Problem::new(text()).at(word.span));
     }
-    Ok(LogTarget::File(evaluation.under_prefix(&word.bytes)))
+    Ok(SinkTarget::File(evaluation.under_prefix(&word.bytes)))
 }

@@ -75,6 +75,13 @@ pub(super) struct LineVisitor {
     fields: String,
 }
 
+impl LineVisitor {
+    /// Number of the connection that the event is about.
+    pub(super) fn conn(&self) -> Option<u64> {
+        self.conn
+    }
+}
+
 impl Visit for LineVisitor {
     fn record_u64(&mut self, field: &Field, value: u64) {
         if field.name() == "conn" {

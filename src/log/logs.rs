@@ -1,68 +1,61 @@
-//! Open logs.
+//! The logs that error lines go to: those of the main context, or those of a connection's server or location.
 
-use std::fs::File;
-use std::io::{self, Write as _};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::file::open_log;
-use super::file_error::FileError;
+use parking_lot::RwLock;
+
 use super::level::LogLevel;
+use super::sink::{LogSink, Sinks};
 use super::spec::LogSpec;
 
-/// Number of lines that a log could not accept, for example because the disk was full or a FIFO had no reader.
-static LINES_LOST: AtomicU64 = AtomicU64::new(0);
-
-/// Number of lines lost since the start.
-pub fn lines_lost_total() -> u64 {
-    LINES_LOST.load(Ordering::Relaxed)
-}
-
-pub(super) fn count_lost() {
-    LINES_LOST.fetch_add(1, Ordering::Relaxed);
-}
-
-/// Open logs; reopen and reload replace them as a whole.
-#[derive(Debug)]
-pub struct Logs {
-    targets: Vec<(LogSpec, Option<File>)>,
-}
+/// Destinations of error lines.
+#[derive(Debug, Default)]
+pub(super) struct Logs(Vec<(LogLevel, LogSink)>);
 
 impl Logs {
-    /// Opens all logs; the first failure is the error.
-    ///
-    /// # Errors
-    ///
-    /// The error of the first log that cannot be opened.
-    pub fn open(specs: &[LogSpec]) -> Result<Self, FileError> {
-        let open = |spec: &LogSpec| match &spec.path {
-            Some(path) => {
-                let file = open_log(path).map_err(FileError::of("open", path))?;
-                Ok((spec.clone(), Some(file)))
-            }
-            None => Ok((spec.clone(), None)),
-        };
-        Ok(Logs { targets: specs.iter().map(open).collect::<Result<_, _>>()? })
+    pub(super) fn new(sinks: &Sinks, specs: &[LogSpec]) -> Logs {
+        Logs(specs.iter().map(|spec| (spec.level, sinks.get(&spec.sink))).collect())
     }
 
-    pub(super) fn specs(&self) -> Vec<LogSpec> {
-        self.targets.iter().map(|(spec, _)| spec.clone()).collect()
+    /// Least severe level that any of them takes.
+    pub(super) fn level(&self) -> Option<LogLevel> {
+        self.0.iter().map(|(level, _)| *level).max()
     }
 
-    /// Whether any of them takes lines of that level.
-    pub(super) fn takes(&self, severity: LogLevel) -> bool {
-        self.targets.iter().any(|(spec, _)| severity <= spec.level)
-    }
-
-    pub(super) fn write(&self, severity: LogLevel, line: &[u8]) {
-        for (_, file) in self.targets.iter().filter(|(spec, _)| severity <= spec.level) {
-            // A failing log must not stop the server; `pingosd status` shows lost lines.
-            let written = match file {
-                Some(file) => (&*file).write_all(line),
-                None => io::stderr().write_all(line),
-            };
-            if written.is_err() {
-                count_lost();
-            }
+    /// Queues a line for each of them that takes its level.
+    pub(super) fn write(&self, level: LogLevel, line: &str) {
+        for (_, sink) in self.0.iter().filter(|(least, _)| level <= *least) {
+            sink.error_line(level, line.to_owned());
         }
+    }
+}
+
+/// Connections whose server or location has an `error_log` of its own, which replaces those of the main context.
+#[derive(Debug, Default)]
+pub(super) struct ConnectionLogs {
+    logs: RwLock<HashMap<u64, Arc<Logs>>>,
+    /// Their number, so that most lines need no lock.
+    count: AtomicUsize,
+}
+
+impl ConnectionLogs {
+    /// The logs of a connection, if it has its own.
+    pub(super) fn of(&self, conn: Option<u64>) -> Option<Arc<Logs>> {
+        if self.count.load(Ordering::Acquire) == 0 {
+            return None;
+        }
+        self.logs.read().get(&conn?).cloned()
+    }
+
+    /// Gives a connection logs of its own, or takes them away.
+    pub(super) fn set(&self, conn: u64, own: Option<Logs>) {
+        let mut logs = self.logs.write();
+        match own {
+            Some(own) => drop(logs.insert(conn, Arc::new(own))),
+            None => drop(logs.remove(&conn)),
+        }
+        self.count.store(logs.len(), Ordering::Release);
     }
 }

@@ -3,7 +3,7 @@
 //! `YYYY/MM/DD hh:mm:ss [level] pid#tid: *conn message, field: value`. nginx's eight levels are mapped to tracing's
 //! five: an event whose target is `emerg`, `alert`, `crit` or `notice` has that level, any other has its tracing level.
 //! Control bytes and bytes from 0x80 on are escaped here, so that peers cannot forge lines, and long lines are
-//! truncated. A separate thread writes the lines (`writer`).
+//! truncated. Separate threads write the lines ([`sink`]).
 
 pub mod arguments;
 mod file;
@@ -13,8 +13,8 @@ mod line;
 mod logs;
 pub mod os_text;
 pub mod shown;
+pub mod sink;
 pub mod spec;
-mod writer;
 
 use std::io;
 use std::sync::Arc;
@@ -26,12 +26,14 @@ use tracing_subscriber::registry::LookupSpan;
 
 pub use self::file::open_log;
 pub use self::file_error::{FileError, RenameError, rename};
-use self::level::LogLevel;
+use self::level::{ErrorLogLine, LogLevel};
 pub use self::line::line;
 use self::line::{LineVisitor, format_line};
-pub use self::logs::{Logs, lines_lost_total};
+use self::logs::{ConnectionLogs, Logs};
 pub use self::os_text::os_text;
-use self::writer::LogWriter;
+use self::sink::Sinks;
+pub use self::sink::lines_lost_total;
+use self::spec::LogSpec;
 use crate::limits;
 
 /// The level of an event.
@@ -50,55 +52,105 @@ fn severity_of(metadata: &tracing::Metadata<'_>) -> LogLevel {
     }
 }
 
-/// Handle to the error log, for reopen and reload.
+/// Handle to the error log, for reopen and reload, and to the destinations of all logs.
 #[derive(Clone, Debug)]
 pub struct ErrorLog {
-    logs: Arc<ArcSwap<Logs>>,
-    writer: LogWriter,
+    inner: Arc<ErrorLogInner>,
+    sinks: Sinks,
+}
+
+#[derive(Debug)]
+struct ErrorLogInner {
+    main: ArcSwap<Logs>,
+    connections: ConnectionLogs,
+    /// Least severe level that any log takes.
+    level: ArcSwap<Option<LogLevel>>,
 }
 
 impl ErrorLog {
-    /// Makes `logs` the log of the process. Called once.
-    pub fn install(logs: Logs) -> Self {
-        let log = ErrorLog { logs: Arc::new(ArcSwap::from_pointee(logs)), writer: LogWriter::default() };
+    /// Makes logs the log of the process. Called once. `own` is the least severe level of logs that servers and
+    /// locations have of their own.
+    pub fn install(sinks: Sinks, specs: &[LogSpec], own: Option<LogLevel>) -> Self {
+        let inner = ErrorLogInner {
+            main: ArcSwap::default(),
+            connections: ConnectionLogs::default(),
+            level: ArcSwap::default(),
+        };
+        let log = ErrorLog { inner: Arc::new(inner), sinks };
+        log.replace(specs, own);
         let subscriber = tracing_subscriber::registry().with(NginxLayer(log.clone()));
         // A second call, in tests, keeps the first subscriber.
         let _ = tracing::subscriber::set_global_default(subscriber);
         log
     }
 
-    /// Replaces the logs (reload).
-    pub fn replace(&self, logs: Logs) {
-        self.logs.store(Arc::new(logs));
+    /// Replaces the logs (reload), after their destinations were put in force.
+    pub fn replace(&self, specs: &[LogSpec], own: Option<LogLevel>) {
+        let logs = Logs::new(&self.sinks, specs);
+        self.inner.level.store(Arc::new(logs.level().max(own)));
+        self.inner.main.store(Arc::new(logs));
         // Call sites cache whether they are enabled; a new level may enable others.
         tracing::callsite::rebuild_interest_cache();
     }
 
-    /// Starts a separate thread that writes the lines. The process must not fork afterwards.
+    /// The destinations of all logs.
+    pub fn sinks(&self) -> &Sinks {
+        &self.sinks
+    }
+
+    /// Logs of a connection, which has those of the main context at first.
+    pub fn connection(&self, conn: u64) -> ConnectionLog {
+        ConnectionLog { log: self.clone(), conn, specs: Vec::new() }
+    }
+
+    /// Starts the threads that write the lines. The process must not fork afterwards.
     ///
     /// # Errors
     ///
-    /// The thread cannot be started.
+    /// A thread cannot be started.
     pub fn start(&self) -> io::Result<()> {
-        self.writer.start()
+        self.sinks.start()
     }
 
-    /// Waits, at most [`limits::LOG_FLUSH`], until all lines are written.
+    /// Waits, at most [`limits::LOG_FLUSH`], until all lines of all logs are written.
     pub fn flush(&self) {
-        self.writer.flush(limits::LOG_FLUSH);
+        self.sinks.flush(limits::LOG_FLUSH);
     }
 
-    /// Opens the same files again (log rotation) and then calls `done`. After a failure the old files stay. Lines
+    /// Opens the files of all logs again (log rotation) and then calls `done`. After a failure the old file stays. Lines
     /// queued before are still written to the old files.
     pub fn reopen(&self, done: impl FnOnce(Result<(), FileError>) + Send + 'static) {
-        let log = self.clone();
-        self.writer.run(move || {
-            let before = log.logs.load_full();
-            done(Logs::open(&before.specs()).map(|logs| {
-                // A reload in the meantime has already opened its own logs.
-                log.logs.compare_and_swap(&before, Arc::new(logs));
-            }));
-        });
+        self.sinks.reopen(done);
+    }
+
+    fn takes(&self, level: LogLevel) -> bool {
+        self.inner.level.load().is_some_and(|least| level <= least)
+    }
+}
+
+/// The logs to which a connection's lines go, until it is dropped.
+#[derive(Debug)]
+pub struct ConnectionLog {
+    log: ErrorLog,
+    conn: u64,
+    specs: Vec<LogSpec>,
+}
+
+impl ConnectionLog {
+    /// Selects the `error_log` lines of a server or location; without any, the lines go to the logs of the main context.
+    pub fn select(&mut self, lines: &[ErrorLogLine]) {
+        if self.specs.len() == lines.len() && self.specs.iter().zip(lines).all(|(spec, line)| spec.is(line)) {
+            return;
+        }
+        self.specs = lines.iter().map(LogSpec::from).collect();
+        let own = (!lines.is_empty()).then(|| Logs::new(&self.log.sinks, &self.specs));
+        self.log.inner.connections.set(self.conn, own);
+    }
+}
+
+impl Drop for ConnectionLog {
+    fn drop(&mut self) {
+        self.select(&[]);
     }
 }
 
@@ -119,7 +171,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for NginxLayer {
         // Libraries log with their module paths; only their warnings matter to operators.
         let target = metadata.target();
         let ours = target.starts_with("pingosd") || !target.contains("::");
-        (ours || *metadata.level() <= Level::WARN) && self.0.logs.load().takes(severity_of(metadata))
+        (ours || *metadata.level() <= Level::WARN) && self.0.takes(severity_of(metadata))
     }
 
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
@@ -127,6 +179,9 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for NginxLayer {
         let mut visitor = LineVisitor::default();
         event.record(&mut visitor);
         let line = format_line(severity, &visitor);
-        self.0.writer.write(&self.0.logs.load_full(), severity, line);
+        match self.0.inner.connections.of(visitor.conn()) {
+            Some(own) => own.write(severity, &line),
+            None => self.0.inner.main.load().write(severity, &line),
+        }
     }
 }

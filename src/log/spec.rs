@@ -1,14 +1,26 @@
-//! Destinations of log lines, as the server opens them.
+//! One destination of the error log, as the server opens it.
 
-use std::path::PathBuf;
-
-use super::level::LogLevel;
+use super::level::{ErrorLogLine, LogLevel};
+use super::sink::SinkSpec;
 
 /// One destination of the error log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogSpec {
-    /// Path; `None` for standard error.
-    pub path: Option<PathBuf>,
+    /// The destination.
+    pub sink: SinkSpec,
     /// Least severe level to be written.
     pub level: LogLevel,
+}
+
+impl From<&ErrorLogLine> for LogSpec {
+    fn from(line: &ErrorLogLine) -> LogSpec {
+        LogSpec { sink: SinkSpec::of(line.target.clone()), level: line.level }
+    }
+}
+
+impl LogSpec {
+    /// Whether the line says the same.
+    pub(super) fn is(&self, line: &ErrorLogLine) -> bool {
+        self.level == line.level && self.sink.target == line.target && self.sink.buffering.is_none()
+    }
 }

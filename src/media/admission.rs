@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use super::access::rule::AccessAction;
 use super::counterpart::{Counterpart, StreamClaim};
-use super::extension::{Demand, OnStream, PublishObserver, Running, SessionObserver, Source};
+use super::extension::{Demand, EndedClient, OnStream, PublishObserver, Running, SessionObserver, Source};
 use super::session::{Identity, ListedSession, Reason, Role, Session, Sessions};
 use super::stream_events::{StreamEvents, StreamPresence};
 use super::trails::Trails;
@@ -54,6 +54,11 @@ impl Admission {
         &self.trails
     }
 
+    /// Informs the observers that an RTMP connection has ended.
+    pub fn disconnected(&self, client: EndedClient<'_>) {
+        self.observers.iter().for_each(|observer| observer.disconnected(client));
+    }
+
     /// Whether a session's own trail shows that it would feed its stream with itself through relays.
     pub fn is_loop(&self, identity: &Identity, role: Role) -> bool {
         let way = |stream| self.sources.first().map(|source| source.way(stream)).unwrap_or_default();
@@ -73,6 +78,8 @@ pub struct AdmittedSession {
     demands: Vec<Box<dyn Demand>>,
     /// Observers of the player.
     observed: Vec<Running>,
+    /// Observers of the session; dropped after its events were sent.
+    _entered: Vec<Running>,
     /// The publisher's claim of its stream.
     claim: Option<StreamClaim>,
     _listed: ListedSession,
@@ -100,6 +107,8 @@ impl AdmittedSession {
             Role::Player => EventKind::Play,
         };
         let event = SessionEvent::begin(&admission.callbacks, view, slot, session, order);
+        let on = OnStream { view, session, stream: presence.stream() };
+        let entered = admission.observers.iter().filter_map(|observer| observer.entered(on)).collect();
         Box::new(AdmittedSession {
             admission: admission.clone(),
             view: view.clone(),
@@ -108,6 +117,7 @@ impl AdmittedSession {
             event,
             demands: Vec::new(),
             observed: Vec::new(),
+            _entered: entered,
             claim: None,
             _listed: admission.sessions.list(session.clone()),
         })

@@ -4,14 +4,17 @@ use std::any::Any;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use tokio::sync::watch;
 
-use super::session::Session;
+use super::listing::Traffic;
+use super::session::{Identity, Session};
 use super::view::AppView;
 use crate::hub::stream::Stream;
 use crate::hub::stream_key::StreamKey;
+use crate::net::socket::Peer;
 
 /// A session together with its stream.
 #[derive(Clone, Copy)]
@@ -48,8 +51,33 @@ pub trait Output: Send + Sync {
     }
 }
 
+/// An RTMP connection that has ended, after it had connected to an application.
+#[derive(Clone, Copy)]
+pub struct EndedClient<'a> {
+    /// Its number.
+    pub id: u64,
+    /// Both ends' addresses.
+    pub peer: &'a Peer,
+    /// Its application.
+    pub view: &'a AppView,
+    /// What its `connect` has sent.
+    pub identity: &'a Identity,
+    /// Its start.
+    pub started: Instant,
+    /// Bytes of the connection without those that were sent to it as a player.
+    pub traffic: Traffic,
+}
+
 /// Observer of sessions.
 pub trait SessionObserver: Send + Sync {
+    /// Called when a client asks for a stream, before it is admitted. The result is dropped when the session ends.
+    fn entered(&self, _: OnStream<'_>) -> Option<Running> {
+        None
+    }
+
+    /// Called when an RTMP connection has ended that had connected to an application.
+    fn disconnected(&self, _: EndedClient<'_>) {}
+
     /// Called when a player was admitted. The result is dropped when the player leaves.
     fn playing(&self, _: OnStream<'_>) -> Option<Running> {
         None

@@ -57,7 +57,8 @@ use crate::config::store::Store;
 use crate::directive::{ListenAddr, ListenOptions};
 use crate::hub::pace::Grid;
 use crate::limits;
-use crate::log::{self as error_log, ErrorLog, FlushAtEnd, Logs};
+use crate::log::sink::{OpenedSinks, SinkSpec, Sinks};
+use crate::log::{self as error_log, ErrorLog, FlushAtEnd};
 use crate::media::relay_conf;
 use crate::media::trails::Secrets;
 use crate::media::workers::Workers;
@@ -76,7 +77,7 @@ pub struct Prepared {
     config: Config,
     load: LoadOptions,
     bound: Sockets,
-    logs: Logs,
+    logs: OpenedSinks,
     log_files: Vec<PathBuf>,
     dns: Dns,
     transport: Transport,
@@ -94,8 +95,8 @@ pub struct Prepared {
 ///
 /// Something that the configuration needs is not available.
 pub fn prepare(config: Config, load: LoadOptions) -> Result<Prepared, StartError> {
-    let specs = config.log_specs();
-    let logs = Logs::open(&specs)?;
+    let specs = config.sink_specs();
+    let logs = OpenedSinks::open(&specs)?;
     let dns = Dns::new(&config);
     let transport = Transport::load(&config, &dns, None)?;
     let mut inherited = Inherited::from_env();
@@ -115,7 +116,7 @@ pub fn prepare(config: Config, load: LoadOptions) -> Result<Prepared, StartError
         Wanted { key, options, count }
     });
     let bound = bind_all(wanted, &mut inherited)?;
-    let log_files = specs.into_iter().filter_map(|spec| spec.path).collect();
+    let log_files = specs.iter().filter_map(SinkSpec::path).map(ToOwned::to_owned).collect();
     Ok(Prepared {
         config,
         load,
@@ -153,7 +154,7 @@ pub fn check(config: &Config) -> Result<(), StartError> {
             _ => {}
         }
     }
-    Logs::open(&config.log_specs())?;
+    OpenedSinks::open(&config.sink_specs())?;
     Transport::load(config, &Dns::new(config), None)?;
     Tls::load(config, relay_conf::trust(config), None)?;
     Secrets::load(config)?;
@@ -261,7 +262,9 @@ impl Prepared {
             tls,
             secrets,
         } = self;
-        let log = ErrorLog::install(logs);
+        let sinks = Sinks::default();
+        sinks.apply(logs);
+        let log = ErrorLog::install(sinks, &config.log_specs(), config.own_log_level);
         error_log::arguments::show(config.get::<core::conf::Current>().log_args);
         crate::task::supervise::log_panics();
         let _flush = FlushAtEnd(log.clone());
@@ -306,6 +309,7 @@ impl Prepared {
                 secrets,
                 workers,
                 grid,
+                log: log.clone(),
             })?;
             let service = Service::from_env();
             let watchdog = Watchdog::from_env(&service);

@@ -17,6 +17,7 @@ use crate::http::counters::HttpCounters;
 use crate::http::exchange::{Handler, PhaseChecks};
 use crate::hub::pace::Grid;
 use crate::hub::registry::StreamRegistry;
+use crate::log::ErrorLog;
 use crate::media::admission::Admission;
 use crate::media::counterpart::Counterpart;
 use crate::media::extension::{Output, SessionObserver, Source};
@@ -42,6 +43,7 @@ use crate::module::headers::HeadersFilter;
 use crate::module::hls::HlsFiles;
 use crate::module::hls2::{Hls2Handler, HlsMemory, Viewers};
 use crate::module::http_auth::AuthBasicCheck;
+use crate::module::http_log::line::HttpAccess;
 use crate::module::http_static::{EmptyGifHandler, IndexCheck, TryFilesCheck};
 use crate::module::limit::{LimitConnCheck, LimitReqCheck, LimitVariables, ZoneKeeper};
 use crate::module::live_record::task::TsRecording;
@@ -54,6 +56,7 @@ use crate::module::referer::InvalidReferer;
 use crate::module::relay::relays::Relays;
 use crate::module::rewrite::{RewritePhase, ServerRewritePhase};
 use crate::module::rtmp::connection::RtmpService;
+use crate::module::rtmp_log::sessions::RtmpAccess;
 use crate::module::secure_link::SecureLinkVariables;
 use crate::module::slice::{SliceCheck, SliceFilter, SliceRange};
 use crate::module::stat::StatHandler;
@@ -132,6 +135,7 @@ pub(super) struct Foundation {
     pub(super) secrets: Secrets,
     pub(super) workers: Workers,
     pub(super) grid: Grid,
+    pub(super) log: ErrorLog,
 }
 
 impl Parts {
@@ -141,7 +145,7 @@ impl Parts {
     ///
     /// The system provides no randomness.
     pub(super) fn build(foundation: Foundation) -> Result<(Arc<Parts>, Listeners), StartError> {
-        let Foundation { store, load, loader, history, carried, transport, dns, tls, secrets, workers, grid } =
+        let Foundation { store, load, loader, history, carried, transport, dns, tls, secrets, workers, grid, log } =
             foundation;
         let lifetime = Lifetime::default();
         let registry: Arc<StreamRegistry> = Arc::default();
@@ -197,7 +201,10 @@ impl Parts {
             intake: intake.clone(),
             lifetime: lifetime.clone(),
         });
-        let observers: Vec<Arc<dyn SessionObserver>> = vec![execs.clone(), relays.clone()];
+        let access = RtmpAccess::new(store.clone(), log.sinks().clone());
+        access.start().map_err(StartError::runtime("rtmp log thread"))?;
+        let access = Arc::new(access);
+        let observers: Vec<Arc<dyn SessionObserver>> = vec![execs.clone(), relays.clone(), access];
         let sources: Vec<Arc<dyn Source>> = vec![relays.clone()];
         let admission = Arc::new(Admission::new(
             sessions.clone(),
@@ -293,7 +300,8 @@ impl Parts {
                 Box::new(SliceRange),
             ],
             counters,
-            logs: Vec::new(),
+            logs: vec![Box::new(HttpAccess::new(log.sinks().clone()))],
+            error_log: log,
         });
         let listeners = Listeners::new(Arc::new(Acceptor {
             store: store.clone(),

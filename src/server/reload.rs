@@ -16,7 +16,7 @@ use crate::config::model::Config;
 use crate::config::watch::Fingerprint;
 use crate::config::{LoadOptions, ReadableTexts, load};
 use crate::limits;
-use crate::log::Logs;
+use crate::log::sink::OpenedSinks;
 use crate::media::relay_conf;
 use crate::media::session::{Protocol, Session};
 use crate::media::trails::Secrets;
@@ -49,7 +49,7 @@ struct LoadedConfig {
 
 /// Objects created from the files that a configuration names.
 struct OpenedFiles {
-    logs: Logs,
+    logs: OpenedSinks,
     transport: Transport,
     tls: Tls,
     /// Secrets of relays.
@@ -244,7 +244,8 @@ impl Reloader {
         self.parts.trails.set_secrets(secrets);
         tls.server.log_closed();
         self.parts.tls.store(Arc::new(tls));
-        self.log.replace(logs);
+        self.log.sinks().apply(logs);
+        self.log.replace(&config.log_specs(), config.own_log_level);
         crate::log::arguments::show(config.get::<core::conf::Current>().log_args);
         let mut tree = Tree::default();
         let generation = if unchanged {
@@ -394,7 +395,7 @@ fn read(
 fn open(config: &Config, before: &PartsInForce) -> Result<OpenedFiles, StartError> {
     let tls = Tls::load(config, relay_conf::trust(config), Some(&before.tls))?;
     fault::stall_at("reload_stalls");
-    let logs = Logs::open(&config.log_specs())?;
+    let logs = OpenedSinks::open(&config.sink_specs())?;
     let transport = Transport::load(config, &before.dns, Some(&before.transport))?;
     Ok(OpenedFiles { logs, transport, tls, secrets: Secrets::load(config)? })
 }

@@ -97,9 +97,10 @@ impl Server {
         let followed = relays.clone();
         keep("looking after pulls", move || relay::pull::follow_changes(followed.clone()));
         let (store, relays, lifetime) = (store.clone(), relays.clone(), lifetime.clone());
+        let sinks = self.log.sinks().clone();
         keep("dynamic_conf", move || {
             let (mut standing, relays) = (StaticPulls::default(), relays.clone());
-            dynamic::task::run(store.clone(), move |pulls| standing.apply(&relays, pulls), lifetime.clone())
+            dynamic::task::run(store.clone(), sinks.clone(), move |pulls| standing.apply(&relays, pulls), lifetime.clone())
         });
         keep("conf_watch", watching);
         self.life.answer(&self.parts, &self.log, ordering);

@@ -6,7 +6,9 @@ use super::core::process::WorkerProcesses;
 use super::{core, events};
 use crate::config::Config;
 use crate::limits;
-use crate::log::level::{LogLevel, LogTarget};
+use crate::log::level::LogLevel;
+use crate::log::sink::SinkSpec;
+use crate::log::sink::spec::NotedSinks;
 use crate::log::spec::LogSpec;
 
 impl Config {
@@ -18,23 +20,22 @@ impl Config {
         }
     }
 
-    /// Destinations of log lines: the `error_log` lines of the main context, otherwise the default log. Syslog and
-    /// memory targets have no effect (`-t` warns of that).
+    /// Destinations of the error log: the `error_log` lines of the main context, otherwise the default log.
     pub fn log_specs(&self) -> Vec<LogSpec> {
-        let configured = self.get::<core::conf::Current>().error_log.iter().filter_map(|line| {
-            let path = match &line.target {
-                LogTarget::File(path) => Some(path.clone()),
-                LogTarget::Stderr => None,
-                LogTarget::Memory(_) | LogTarget::Syslog(_) => return None,
-            };
-            Some(LogSpec { path, level: line.level })
-        });
-        let configured: Vec<LogSpec> = configured.collect();
+        let configured = &self.get::<core::conf::Current>().error_log;
         if configured.is_empty() {
-            vec![LogSpec { path: Some(self.paths.error_log.clone()), level: LogLevel::Error }]
-        } else {
-            configured
+            let sink = SinkSpec::file(self.paths.error_log.clone());
+            return vec![LogSpec { sink, level: LogLevel::Error }];
         }
+        configured.iter().map(LogSpec::from).collect()
+    }
+
+    /// Destinations of all logs, each once.
+    pub fn sink_specs(&self) -> Vec<SinkSpec> {
+        let mut noted = NotedSinks::default();
+        self.log_specs().iter().for_each(|spec| noted.note(&spec.sink));
+        self.log_sinks.iter().for_each(|spec| noted.note(spec));
+        noted.into_specs()
     }
 
     /// Path of the pid file; `None` for the embedded configuration, which has no prefix.

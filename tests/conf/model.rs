@@ -9,7 +9,8 @@ use pingosd::http;
 use pingosd::http::conf::Files;
 use pingosd::http::directory::Directory;
 use pingosd::http::routes::Location;
-use pingosd::log::level::{LogLevel, LogTarget};
+use pingosd::log::level::LogLevel;
+use pingosd::log::sink::spec::SinkTarget;
 use pingosd::media::access::rule::AccessAction;
 use pingosd::media::server_conf::ServerConf;
 use pingosd::media::{self, access, gop, live};
@@ -37,7 +38,7 @@ fn the_embedded_configuration_serves_live_without_privileges() {
     let config = Config::embedded_default(&LANGUAGE);
     assert!(config.warnings.is_empty());
     assert!(!config.get::<core::conf::Conf>().daemon && config.get::<core::conf::Conf>().user.is_none());
-    assert_eq!(config.get::<core::conf::Current>().error_log[0].target, LogTarget::Stderr);
+    assert_eq!(config.get::<core::conf::Current>().error_log[0].target, SinkTarget::Stderr);
     let rtmp = config.rtmp.unwrap();
     assert_eq!(rtmp.listeners[0].addr.to_string(), "0.0.0.0:1935");
     let app = rtmp.listeners[0].servers.find(b"any").unwrap().application(b"live").unwrap();
@@ -325,7 +326,7 @@ fn paths_start_at_the_prefix() {
     let config = prefix.load().unwrap();
     assert_eq!(config.get::<core::conf::Conf>().pid.0, prefix.path().join("run/p"));
     let log = &config.get::<core::conf::Current>().error_log[0];
-    assert_eq!(log.target, LogTarget::File(prefix.path().join("logs/e.log")));
+    assert_eq!(log.target, SinkTarget::File(prefix.path().join("logs/e.log")));
     assert_eq!(log.level, LogLevel::Debug);
     assert_eq!(config.paths.error_log, prefix.path().join("logs/error.log"));
 }

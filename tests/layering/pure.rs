@@ -106,6 +106,7 @@ const WAITING: &[&str] = &[
     "module::rtmp::connection::play",
     "module::rtmp::connection::streams",
     "module::rtmp::connection::waiting",
+    "module::rtmp_log::sessions",
     "module::slice::slices",
     "module::stat::handler",
     "notify::answer",

@@ -84,7 +84,7 @@ pub fn manual() -> String {
     names.extend(plain(&NOTIFY_PREFIXES));
     section(&NOTIFY, &names, &mut out);
 
-    let mut names = plain(&rtmp_log::format::MEANINGS);
+    let mut names = plain(rtmp_log::format::MEANINGS);
     names.push(("parg_NAME".into(), "One argument of the query string, as it is.".into()));
     section(&LOG, &names, &mut out);
 

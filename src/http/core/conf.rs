@@ -116,6 +116,9 @@ directives! {
         "error_page" => error_page: Vec<ErrorPage>, in HTTP_ALL | LOCATION_IF;
         /// Size of the first buffer for a request head; a line that does not fit gets a larger buffer.
         "client_header_buffer_size" => client_header_buffer_size: Size = "1k", in HTTP | HTTP_SERVER;
+        /// As in the main context, for lines about requests of a server or location; they then do not go to the logs of
+        /// outer levels. May be repeated.
+        "error_log" => error_log: Vec<ErrorLogLine>, in HTTP_ALL;
         /// Lengthens error pages for MSIE and Chrome, which otherwise show their own.
         "msie_padding" => msie_padding: Flag = "on", in HTTP_ALL;
     }
@@ -124,8 +127,6 @@ directives! {
         "client_body_in_file_only" => OneOf<ClientBodyInFileOnly> = "off", in HTTP_ALL;
         /// Subrequest after the completion of a request.
         "post_action" => Text, in HTTP_ALL | LOCATION_IF;
-        /// As in the main context.
-        "error_log" => Vec<ErrorLogLine>, in HTTP_ALL;
         /// DNS servers for variables in proxy_pass.
         "resolver" => Resolver, in HTTP_ALL;
         /// DNS timeout.

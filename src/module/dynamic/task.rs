@@ -1,6 +1,5 @@
 //! Task of `dynamic_conf`: checks a file at intervals, and applies changed contents.
 
-use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,8 +13,9 @@ use super::file::DynamicConf;
 use crate::config::dynamic::Dynamic;
 use crate::config::model::Config;
 use crate::config::store::Store;
-use crate::log::level::{LogLevel, LogTarget};
-use crate::log::{line, open_log};
+use crate::log::level::LogLevel;
+use crate::log::line;
+use crate::log::sink::{SinkSpec, Sinks};
 use crate::media::static_pull::StaticPull;
 use crate::module::dynamic::log;
 use crate::syntax::texts::read_file;
@@ -34,7 +34,12 @@ enum DynamicError {
 
 /// Runs until the process ends. `pull` is called with the streams to be pulled from now on, and returns complaints about those
 /// that cannot be pulled.
-pub async fn run(store: Arc<Store>, mut pull: impl FnMut(&[StaticPull]) -> Vec<String>, lifetime: Lifetime) {
+pub async fn run(
+    store: Arc<Store>,
+    sinks: Sinks,
+    mut pull: impl FnMut(&[StaticPull]) -> Vec<String>,
+    lifetime: Lifetime,
+) {
     let mut generation = store.watch();
     let mut static_pulls = Vec::new();
     let mut complaints = Vec::new();
@@ -53,7 +58,7 @@ pub async fn run(store: Arc<Store>, mut pull: impl FnMut(&[StaticPull]) -> Vec<S
                 let now = (conf.clone(), hash);
                 if seen.as_ref() != Some(&now) {
                     seen = Some(now);
-                    if let Some(pulls) = take(&store, &config, conf, read) {
+                    if let Some(pulls) = take(&store, &sinks, &config, conf, read) {
                         static_pulls = pulls;
                     }
                 }
@@ -66,7 +71,7 @@ pub async fn run(store: Arc<Store>, mut pull: impl FnMut(&[StaticPull]) -> Vec<S
         }
         let now = pull(&static_pulls);
         if now != complaints {
-            now.iter().for_each(|complaint| tell(&config, LogLevel::Error, complaint));
+            now.iter().for_each(|complaint| tell(&config, &sinks, LogLevel::Error, complaint));
             complaints = now;
         }
         // Zero would poll without pause.
@@ -86,6 +91,7 @@ pub async fn run(store: Arc<Store>, mut pull: impl FnMut(&[StaticPull]) -> Vec<S
 /// be pulled.
 fn take(
     store: &Store,
+    sinks: &Sinks,
     config: &Config,
     conf: &DynamicConf,
     read: Result<Bytes, DynamicError>,
@@ -95,36 +101,25 @@ fn take(
         Ok(Contents { dynamic, static_pulls }) => {
             let pulls = static_pulls.len();
             store.set_dynamic(dynamic);
-            tell(config, LogLevel::Notice, &format!("dynamic conf {name} loaded, {pulls} static pulls"));
+            tell(config, sinks, LogLevel::Notice, &format!("dynamic conf {name} loaded, {pulls} static pulls"));
             Some(static_pulls)
         }
         Err(lines) => {
             for line in lines {
-                tell(config, LogLevel::Error, &line);
+                tell(config, sinks, LogLevel::Error, &line);
             }
-            tell(config, LogLevel::Error, &format!("dynamic conf {name} refused, what it said before stays"));
+            tell(config, sinks, LogLevel::Error, &format!("dynamic conf {name} refused, what it said before stays"));
             None
         }
     }
 }
 
-/// Writes to the files of `dynamic_log`, or to the error log. Such lines are rare, so each one opens its file, which is
-/// therefore the right one after a log rotation.
-fn tell(config: &Config, level: LogLevel, message: &str) {
+/// Writes to the logs of `dynamic_log`, or to the error log.
+fn tell(config: &Config, sinks: &Sinks, level: LogLevel, message: &str) {
     if config.get::<Current>().dynamic_log.is_empty() {
         return log::used(level, message);
     }
     for log in config.get::<Current>().dynamic_log.iter().filter(|log| level <= log.level) {
-        let written = match &log.target {
-            LogTarget::File(path) => {
-                open_log(path).and_then(|mut file| file.write_all(line(level, message).as_bytes()))
-            }
-            LogTarget::Stderr | LogTarget::Memory(_) | LogTarget::Syslog(_) => {
-                std::io::stderr().write_all(line(level, message).as_bytes())
-            }
-        };
-        if let Err(error) = written {
-            log::used(LogLevel::Error, &format!("dynamic_log: {error}; {message}"));
-        }
+        sinks.get(&SinkSpec::of(log.target.clone())).error_line(level, line(level, message));
     }
 }

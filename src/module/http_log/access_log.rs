@@ -1,27 +1,59 @@
 //! The `access_log` directive of http.
 
+use std::path::PathBuf;
+use std::sync::Arc;
+
 use bstr::{BString, ByteSlice};
 
-use super::format::Formats;
-use crate::directive::{Args, Arity, Evaluation, Value, number};
+use super::conf::{Current, Scope};
+use super::format::{Formats, LogFormat};
+use super::open_file_cache::OpenLogFileCache;
+use crate::directive::context::{Contexts, LOCATION};
+use crate::directive::evaluate::Block;
+use crate::directive::{Args, Arity, BlockLevel, Evaluation, Slot, Value, number};
 use crate::http::variable::Template;
+use crate::log::sink::SinkSpec;
+use crate::log::sink::spec::{Buffering, NotedSinks, SinkTarget, VariablePath};
+use crate::log::sink::syslog::Syslog;
 use crate::syntax::{Problem, Word, sentence};
 
-/// One log of requests.
+/// One line of the directive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HttpAccessLog {
     /// `off`
     Off,
     /// Destination of lines.
-    To {
-        /// A path relative to the prefix, or `syslog:...`.
-        path: Template,
-        /// Name of the format; the default is `combined`.
-        format: BString,
-        /// A line is written only if this is neither empty nor `0`.
-        condition: Option<Template>,
-    },
+    To(HttpLog),
 }
+
+/// One log of requests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpLog {
+    /// Where lines go.
+    pub sink: SinkSpec,
+    /// The path of each line's file, if the path has variables.
+    pub path: Option<LogPath>,
+    /// Format of the lines.
+    pub format: Arc<LogFormat>,
+    /// A line is written only if this is neither empty nor `0`.
+    pub condition: Option<Template>,
+}
+
+/// A path with variables.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogPath {
+    /// Directory to which it is relative; `None` for an absolute path.
+    pub base: Option<PathBuf>,
+    /// The path.
+    pub template: Template,
+}
+
+/// The logs of a location.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HttpLogs(pub Vec<HttpLog>);
+
+/// Size of the buffer of a compressed log without `buffer=`.
+const GZIP_BUFFER: usize = 64 * 1024;
 
 impl Value for HttpAccessLog {
     const ARITY: Arity = Arity::SOME;
@@ -41,37 +73,83 @@ impl Value for HttpAccessLog {
                 }
             };
         }
-        let variable = path.bytes.contains(&b'$');
-        let parameter = |name: &[u8]| args.words.iter().skip(2).find(|word| word.bytes.starts_with(name));
-        let buffered = parameter(b"buffer=").or(parameter(b"gzip"));
-        let path = if path.bytes.starts_with(b"syslog:") {
-            Template::default()
-        } else {
-            Template::compile(path, &path.bytes, evaluation)?
-        };
-        let mut format: BString = "combined".into();
-        let mut condition = None;
+        let parameters = Parameters::parse(args, evaluation)?;
+        let (target, log_path) = target(path, evaluation)?;
+        let buffering = parameters.buffering(&target, args)?;
+        let sink = SinkSpec { target, buffering };
+        if log_path.is_none() {
+            let noted = evaluation.notes.of::<NotedSinks>();
+            let before = noted.buffering_of(&sink.target);
+            if let Some(buffering) = &sink.buffering
+                && before.is_some_and(|before| before != buffering)
+            {
+                let text = b"\" already defined with conflicting parameters";
+                return Err(Problem::new(sentence(&[b"access_log \"", &path.bytes, text])).at(args.span()));
+            }
+            noted.note(&sink);
+        }
+        let Parameters { format, condition, .. } = parameters;
+        Ok(HttpAccessLog::To(HttpLog { sink, path: log_path, format, condition }))
+    }
+}
+
+/// Where the lines of a path go.
+fn target(
+    word: &Word,
+    evaluation: &mut Evaluation<'_>,
+) -> Result<(SinkTarget, Option<LogPath>), Problem> {
+    if let Some(parameters) = word.bytes.strip_prefix(b"syslog:") {
+        return Ok((SinkTarget::Syslog(Syslog::parse(parameters, word, evaluation)?), None));
+    }
+    let full = evaluation.under_prefix(&word.bytes);
+    let template = Template::compile(word, &word.bytes, evaluation)?;
+    if template.variables().next().is_none() {
+        return Ok((SinkTarget::File(full), None));
+    }
+    let base = (!word.bytes.starts_with(b"/")).then(|| evaluation.bases.prefix.clone());
+    let text: BString = full.into_os_string().into_encoded_bytes().into();
+    Ok((SinkTarget::Paths(VariablePath { text, cache: None }), Some(LogPath { base, template })))
+}
+
+/// What follows the path.
+struct Parameters<'a> {
+    format: Arc<LogFormat>,
+    condition: Option<Template>,
+    buffer: Option<(usize, &'a Word)>,
+    flush: Option<(std::time::Duration, &'a Word)>,
+    gzip: Option<(u32, &'a Word)>,
+}
+
+impl<'a> Parameters<'a> {
+    fn parse(args: &Args<'a>, evaluation: &mut Evaluation<'_>) -> Result<Parameters<'a>, Problem> {
+        let (mut format, mut condition) = (None, None);
+        let (mut buffer, mut flush, mut gzip) = (None, None, None);
         for (index, word) in args.words.iter().enumerate().skip(1) {
             match word.bytes.split_once_str("=").filter(|_| index > 1) {
-                Some((b"buffer", size)) => {
-                    check(number::size(size).is_some_and(|n| n > 0), "buffer size", size, word)?;
+                Some((b"buffer", text)) => {
+                    let size = number::size(text).filter(|n| *n > 0).and_then(|n| usize::try_from(n).ok());
+                    buffer = Some((size.ok_or_else(|| invalid("buffer size", text, word))?, word));
                 }
-                Some((b"flush", time)) => {
-                    check(number::msec(time).is_some_and(|n| n > 0), "flush time", time, word)?;
+                Some((b"flush", text)) => {
+                    let time = number::msec(text).filter(|n| *n > 0).map(std::time::Duration::from_millis);
+                    flush = Some((time.ok_or_else(|| invalid("flush time", text, word))?, word));
                 }
-                Some((b"gzip", level)) => {
-                    let known = number::digits(level).is_some_and(|n| (1..=9).contains(&n));
-                    check(known, "compression level", level, word)?;
+                Some((b"gzip", text)) => {
+                    let level = number::digits(text).filter(|n| (1..=9).contains(n));
+                    let level = level.and_then(|level| u32::try_from(level).ok());
+                    gzip = Some((level.ok_or_else(|| invalid("compression level", text, word))?, word));
                 }
                 Some((b"if", text)) => condition = Some(Template::compile(word, text, evaluation)?),
-                None if &word.bytes[..] == b"gzip" => {}
-                _ if index == 1 && evaluation.notes.of::<Formats>().has(&word.bytes) => {
-                    format = word.text().to_owned();
-                }
+                None if &word.bytes[..] == b"gzip" && index > 1 => gzip = Some((1, word)),
                 _ if index == 1 => {
-                    let text = sentence(&[b"unknown log format \"", &word.bytes, b"\""]);
-                    let help = "formats are defined by `log_format` in http, before they are used";
-                    return Err(Problem::new(text).at(word.span).help(help));
+                    let formats = evaluation.notes.of::<Formats>();
+                    format = formats.find(&word.bytes);
+                    // `combined`, or one with an error, which is enough of a complaint.
+                    if !formats.has(&word.bytes) {
+                        let text = sentence(&[b"unknown log format \"", &word.bytes, b"\""]);
+                        let help = "formats are defined by `log_format` in http, before they are used";
+                        return Err(Problem::new(text).at(word.span).help(help));
+                    }
                 }
                 _ => {
                     let text = sentence(&[b"invalid parameter \"", &word.bytes, b"\""]);
@@ -81,21 +159,80 @@ impl Value for HttpAccessLog {
                 }
             }
         }
-        if let Some(word) = buffered.filter(|_| variable) {
-            return Err(Problem::new("buffered logs cannot have variables in name").at(word.span));
+        let format = match format {
+            Some(format) => format,
+            None => LogFormat::combined(evaluation)?,
+        };
+        Ok(Parameters { format, condition, buffer, flush, gzip })
+    }
+
+    fn buffering(&self, target: &SinkTarget, args: &Args<'_>) -> Result<Option<Buffering>, Problem> {
+        let size = match (self.buffer, self.gzip) {
+            (Some((size, word)), _) => Some((size, word)),
+            (None, Some((_, word))) => Some((GZIP_BUFFER, word)),
+            (None, None) => None,
+        };
+        match (size, target) {
+            (Some((_, word)), SinkTarget::Paths(_)) => {
+                Err(Problem::new("buffered logs cannot have variables in name").at(word.span))
+            }
+            (Some((_, word)), SinkTarget::Syslog(_)) => {
+                Err(Problem::new("logs to syslog cannot be buffered").at(word.span))
+            }
+            (Some((size, _)), _) => {
+                let (flush, gzip) = (self.flush.map(|(time, _)| time), self.gzip.map(|(level, _)| level));
+                Ok(Some(Buffering { size, flush, gzip }))
+            }
+            (None, _) => match self.flush {
+                None => Ok(None),
+                Some((_, word)) => {
+                    let name = &args.first().bytes;
+                    let text = sentence(&[b"no buffer is defined for access_log \"", name, b"\""]);
+                    Err(Problem::new(text).at(word.span).help("`buffer=` comes with `flush=`"))
+                }
+            },
         }
-        if let Some(word) = parameter(b"flush=").filter(|_| buffered.is_none()) {
-            let name = &args.first().bytes;
-            let text = sentence(&[b"no buffer is defined for access_log \"", name, b"\""]);
-            return Err(Problem::new(text).at(word.span).help("`buffer=` comes with `flush=`"));
-        }
-        Ok(HttpAccessLog::To { path, format, condition })
     }
 }
 
-fn check(valid: bool, what: &str, value: &[u8], word: &Word) -> Result<(), Problem> {
-    if valid {
-        return Ok(());
+fn invalid(what: &str, value: &[u8], word: &Word) -> Problem {
+    Problem::new(sentence(&[b"invalid ", what.as_bytes(), b" \"", value, b"\""])).at(word.span)
+}
+
+impl Slot for HttpLogs {
+    const HOLDERS: Contexts = LOCATION;
+    const INHERITED: bool = true;
+
+    fn is_set_by(block: &Block) -> bool {
+        block.scope::<Scope>().is_some()
     }
-    Err(Problem::new(sentence(&[b"invalid ", what.as_bytes(), b" \"", value, b"\""])).at(word.span))
+
+    fn make(level: &BlockLevel<'_>, evaluation: &mut Evaluation<'_>) -> HttpLogs {
+        let Current { access_log: lines, open_log_file_cache: OpenLogFileCache(cache), .. } =
+            level.resolve(evaluation);
+        if lines.is_empty() {
+            let sink = SinkSpec::file(evaluation.under_prefix(b"logs/access.log"));
+            evaluation.notes.of::<NotedSinks>().note(&sink);
+            let format = LogFormat::combined(evaluation).expect("its variables are known");
+            return HttpLogs(vec![HttpLog { sink, path: None, format, condition: None }]);
+        }
+        let logs = lines.into_iter().map(|line| match line {
+            HttpAccessLog::Off => None,
+            HttpAccessLog::To(log) => Some(log),
+        });
+        // One `off` disables all logs of its block.
+        let Some(mut logs) = logs.collect::<Option<Vec<_>>>() else { return HttpLogs::default() };
+        let noted = evaluation.notes.of::<NotedSinks>();
+        for log in &mut logs {
+            match &mut log.sink.target {
+                SinkTarget::Paths(paths) => {
+                    paths.cache = cache.clone();
+                    noted.note(&log.sink);
+                }
+                // As in nginx, a buffer belongs to the file and holds for all lines that name it.
+                target => log.sink.buffering = noted.buffering_of(target).cloned(),
+            }
+        }
+        HttpLogs(logs)
+    }
 }

@@ -1,12 +1,14 @@
 //! The `log_format` directive of http.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use bstr::{BString, ByteSlice};
+use bytes::Bytes;
 
 use crate::directive::{Args, Arity, Evaluation, Value};
 use crate::http::variable::Template;
-use crate::syntax::{Problem, Span, sentence};
+use crate::syntax::{Problem, Span, Word, sentence};
 
 /// Escaping of values in a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,9 +32,13 @@ pub struct LogFormat {
     pub parts: Vec<Template>,
 }
 
-/// The formats defined so far.
+/// The formats defined so far; `None` for one with an error.
 #[derive(Default)]
-pub struct Formats(HashMap<BString, Span>);
+pub struct Formats(HashMap<BString, (Span, Option<Arc<LogFormat>>)>);
+
+/// The built-in format.
+const COMBINED: &str = "$remote_addr - $remote_user [$time_local] \"$request\" $status $body_bytes_sent \
+                        \"$http_referer\" \"$http_user_agent\"";
 
 impl Formats {
     /// Whether a format with this name exists.
@@ -42,7 +48,25 @@ impl Formats {
 
     /// Position of its definition in the configuration.
     fn first(&self, name: &[u8]) -> Option<Span> {
-        self.0.get(name.as_bstr()).copied()
+        self.0.get(name.as_bstr()).map(|(span, _)| *span)
+    }
+
+    /// The format with this name, if the configuration defines one.
+    pub fn find(&self, name: &[u8]) -> Option<Arc<LogFormat>> {
+        self.0.get(name.as_bstr()).and_then(|(_, format)| format.clone())
+    }
+}
+
+impl LogFormat {
+    /// The built-in format `combined`.
+    ///
+    /// # Errors
+    ///
+    /// None, since its variables are known.
+    pub fn combined(evaluation: &mut Evaluation<'_>) -> Result<Arc<LogFormat>, Problem> {
+        let word = Word { bytes: Bytes::from_static(COMBINED.as_bytes()), span: Span::default() };
+        let parts = vec![Template::compile(&word, &word.bytes, evaluation)?];
+        Ok(Arc::new(LogFormat { name: "combined".into(), escape: LogEscape::Default, parts }))
     }
 }
 
@@ -64,7 +88,7 @@ impl Value for LogFormat {
                 None => problem.help("`combined` is built in"),
             });
         }
-        formats.0.insert(name.text().to_owned(), args.span());
+        formats.0.insert(name.text().to_owned(), (args.span(), None));
         let mut words = args.words.get(1..).unwrap_or_default();
         let mut escape = LogEscape::Default;
         if let Some((first, rest)) = words.split_first()
@@ -83,6 +107,9 @@ impl Value for LogFormat {
         }
         let parts =
             words.iter().map(|w| Template::compile(w, &w.bytes, evaluation)).collect::<Result<_, _>>()?;
-        Ok(LogFormat { name: name.text().to_owned(), escape, parts })
+        let format = LogFormat { name: name.text().to_owned(), escape, parts };
+        let known = (args.span(), Some(Arc::new(format.clone())));
+        evaluation.notes.of::<Formats>().0.insert(format.name.clone(), known);
+        Ok(format)
     }
 }

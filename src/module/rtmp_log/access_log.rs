@@ -1,11 +1,14 @@
 //! The `access_log` directive of rtmp.
 
-use std::path::PathBuf;
+use std::sync::Arc;
 
-use bstr::BString;
-
-use super::format::Formats;
-use crate::directive::{Args, Arity, Evaluation, Msec, Value, number};
+use super::conf::{Current, Scope};
+use super::format::{Formats, RtmpFormat};
+use crate::directive::context::{APPLICATION, Contexts};
+use crate::directive::evaluate::Block;
+use crate::directive::{Args, Arity, BlockLevel, Evaluation, Msec, Slot, Value, number};
+use crate::log::sink::SinkSpec;
+use crate::log::sink::spec::NotedSinks;
 use crate::syntax::{Problem, sentence};
 
 /// One log of RTMP sessions.
@@ -14,15 +17,23 @@ pub enum RtmpAccessLog {
     /// `off`
     Off,
     /// Lines are written to a file.
-    File {
-        /// The file.
-        path: PathBuf,
-        /// Name of the format; the default is `combined`.
-        format: BString,
-        /// Interval of additional lines during a session.
-        trunc: Option<Msec>,
-    },
+    File(RtmpLog),
 }
+
+/// A file of lines about RTMP sessions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RtmpLog {
+    /// The file.
+    pub sink: SinkSpec,
+    /// Format of the lines.
+    pub format: Arc<RtmpFormat>,
+    /// Interval of additional lines during a session.
+    pub trunc: Option<Msec>,
+}
+
+/// The logs of an application.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RtmpLogs(pub Vec<RtmpLog>);
 
 impl Value for RtmpAccessLog {
     const ARITY: Arity = Arity::between(1, 3);
@@ -36,8 +47,7 @@ impl Value for RtmpAccessLog {
         if &file.bytes[..] == b"off" {
             return Ok(RtmpAccessLog::Off);
         }
-        let mut format: Option<BString> = None;
-        let mut trunc = None;
+        let (mut format, mut trunc) = (None, None);
         for word in args.words.get(1..).unwrap_or_default() {
             if let Some(time) = word.bytes.strip_prefix(b"trunc=") {
                 let time = number::msec(time).filter(|t| *t > 0).map(Msec);
@@ -45,15 +55,49 @@ impl Value for RtmpAccessLog {
                 trunc = Some(time.ok_or_else(|| Problem::new(text()).at(word.span))?);
             } else if format.is_some() {
                 return Err(Problem::new("format name has been configured").at(word.span));
-            } else if evaluation.notes.of::<Formats>().has(&word.bytes) {
-                format = Some(word.text().to_owned());
+            } else if let Some(known) = evaluation.notes.of::<Formats>().find(&word.bytes) {
+                format = Some(known);
             } else {
                 let text = sentence(&[b"unknown log format \"", &word.bytes, b"\""]);
                 let help = "formats are defined by `log_format` in rtmp, before they are used";
                 return Err(Problem::new(text).at(word.span).help(help));
             }
         }
-        let path = evaluation.under_prefix(&file.bytes);
-        Ok(RtmpAccessLog::File { path, format: format.unwrap_or_else(|| "combined".into()), trunc })
+        Ok(RtmpAccessLog::File(RtmpLog::to(&file.bytes, format, trunc, evaluation)))
+    }
+}
+
+impl RtmpLog {
+    fn to(
+        path: &[u8],
+        format: Option<Arc<RtmpFormat>>,
+        trunc: Option<Msec>,
+        evaluation: &mut Evaluation<'_>,
+    ) -> RtmpLog {
+        let sink = SinkSpec::file(evaluation.under_prefix(path));
+        evaluation.notes.of::<NotedSinks>().note(&sink);
+        RtmpLog { sink, format: format.unwrap_or_default(), trunc }
+    }
+}
+
+impl Slot for RtmpLogs {
+    const HOLDERS: Contexts = APPLICATION;
+    const INHERITED: bool = true;
+
+    fn is_set_by(block: &Block) -> bool {
+        block.scope::<Scope>().is_some()
+    }
+
+    fn make(level: &BlockLevel<'_>, evaluation: &mut Evaluation<'_>) -> RtmpLogs {
+        let lines = level.resolve::<Current>(evaluation).access_log;
+        if lines.is_empty() {
+            return RtmpLogs(vec![RtmpLog::to(b"logs/access.log", None, None, evaluation)]);
+        }
+        let files = lines.into_iter().map(|line| match line {
+            RtmpAccessLog::Off => None,
+            RtmpAccessLog::File(log) => Some(log),
+        });
+        // One `off` disables all logs of its block.
+        RtmpLogs(files.collect::<Option<_>>().unwrap_or_default())
     }
 }

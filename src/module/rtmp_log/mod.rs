@@ -3,3 +3,5 @@
 pub mod access_log;
 pub mod conf;
 pub mod format;
+mod line;
+pub mod sessions;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
 use crate::directive::{ListenAddr, ListenOptions};
+use crate::log::sink::SinkSpec;
 use crate::media::relay_conf;
 use crate::media::trails::Secrets;
 use crate::net::tls::Tls;
@@ -53,8 +54,10 @@ enum Address {
 impl Listed {
     /// What `config` names.
     pub(super) fn of(config: &Config) -> Listed {
-        let logs = config.log_specs().into_iter().filter_map(|spec| spec.path);
-        let logs = logs.map(|path| ListedFile { purpose: Purpose::Append, path: path.into_os_string() });
+        let sinks = config.sink_specs();
+        let logs = sinks.iter().filter_map(SinkSpec::path);
+        let logs =
+            logs.map(|path| ListedFile { purpose: Purpose::Append, path: path.as_os_str().to_owned() });
         let secrets = Secrets::files(config).iter().chain(Transport::files(config)).map(|path| &*path.0);
         let read = Tls::files(config, relay_conf::trust(config)).chain(secrets);
         let read = read.map(|path| ListedFile { purpose: Purpose::Read, path: path.as_os_str().to_owned() });

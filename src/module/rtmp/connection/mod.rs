@@ -68,6 +68,7 @@ pub async fn serve(rtmp: Arc<RtmpService>, worker: Worker, listen: ListenAddr, s
         part: StreamPart::None,
         leaving: false,
         farewell: false,
+        sent: 0,
     });
     let reason = match connection.run().await {
         Ok(never) => match never {},
@@ -239,6 +240,7 @@ impl RtmpConnection {
     }
 
     async fn write(&mut self, bytes: &[u8]) -> Result<(), ConnectionEnd> {
+        self.sent += bytes.len() as u64;
         match self.socket.try_write(bytes) {
             Ok(n) if n == bytes.len() => Ok(()),
             Ok(n) => self.write_rest(&bytes[n..]).await,

@@ -17,7 +17,9 @@ use crate::hub::headers::{HeaderKey, HeaderList};
 use crate::media::admission::{Admission, AdmissionRefusal, AdmittedSession};
 use crate::media::codec::track;
 use crate::media::conf::Conf;
+use crate::media::extension::EndedClient;
 use crate::media::ingest::Intake;
+use crate::media::listing::Traffic;
 use crate::media::server_conf::ServerConf;
 use crate::media::session::{Identity, Reason, Session, SessionMoments, Sessions};
 use crate::media::trail::{self, Claim};
@@ -92,6 +94,8 @@ pub(super) struct RtmpConnection {
     pub(super) leaving: bool,
     /// Whether the peer was informed that the server drains.
     pub(super) farewell: bool,
+    /// Bytes sent, without a player's media.
+    pub(super) sent: u64,
 }
 
 /// Result of `connect`.
@@ -189,6 +193,15 @@ impl Drop for RtmpConnection {
         if let StreamPart::Playing(playing) = &self.part {
             playing.leave(&self.worker.delivery);
         }
+        let Some(connected) = &self.connected else { return };
+        self.rtmp.admission.disconnected(EndedClient {
+            id: self.id,
+            peer: &self.peer,
+            view: &connected.view,
+            identity: &connected.identity,
+            started: self.started,
+            traffic: Traffic { received: self.core.bytes_received(), sent: self.sent },
+        });
     }
 }
 

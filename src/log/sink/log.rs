@@ -1,0 +1,14 @@
+//! Log lines about logs.
+
+use tracing::error;
+
+/// Lines of a log were lost.
+pub(super) fn lines_lost(why: &str, lines: u64) {
+    let what = if lines == 1 { "line was" } else { "lines were" };
+    error!(target: "alert", "{why}, {lines} log {what} lost");
+}
+
+/// A log has no writer.
+pub(super) fn no_thread(name: &str, error: &str) {
+    error!(target: "alert", "no thread for the log \"{name}\" ({error}), its lines are lost");
+}

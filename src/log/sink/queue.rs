@@ -1,0 +1,491 @@
+//! Queue and thread of one log.
+//!
+//! Lines are written by a separate thread for each log, so that a log that blocks, such as a FIFO without a reader or a
+//! file on a stalled disk, blocks neither media nor other logs. The queue is bounded; further lines are dropped and
+//! counted. Lost lines of the error log are reported in their place as soon as the log accepts lines again, those of
+//! other logs in the error log, once in [`limits::LOG_LOSS_REPORT`]. Until the thread starts, when the process is still
+//! attached to its terminal, each line is written immediately.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::fs::File;
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
+
+use super::log;
+use super::lost::count_lost;
+use super::spec::SinkSpec;
+use super::writer::{QueuedLine, WriteLoss, Writer};
+use crate::limits;
+use crate::log::file_error::FileError;
+use crate::log::level::LogLevel;
+use crate::log::line::line;
+
+/// Called when a log was opened again.
+pub(super) type Reopened = Box<dyn FnOnce(Result<(), FileError>) + Send>;
+
+/// The queue of a log.
+pub(super) struct Queue {
+    name: String,
+    state: Mutex<State>,
+    /// Signalled when there is work.
+    filled: Condvar,
+    /// Signalled when all work is done.
+    drained: Condvar,
+}
+
+struct State {
+    mode: Mode,
+    work: VecDeque<Work>,
+    /// Bytes of the lines not written yet.
+    bytes: usize,
+    /// Whether the thread is processing an item.
+    busy: bool,
+    /// Whether no more lines can come.
+    ended: bool,
+    lost_errors: Option<LostErrors>,
+    unreported: Unreported,
+}
+
+enum Mode {
+    /// Each line is written by the thread that brings it.
+    Direct(Writer),
+    /// The log's own thread writes.
+    Threaded,
+    /// There is no thread.
+    Dead,
+}
+
+enum Work {
+    Line(QueuedLine),
+    Flush,
+    Reopen(Option<File>, Reopened),
+}
+
+/// What the thread does next.
+enum Turn {
+    Lines,
+    Flush,
+    Reopen(Option<File>, Reopened),
+    Tick,
+    End,
+}
+
+/// Lines of the error log that were dropped.
+struct LostErrors {
+    /// Level of the most severe one.
+    level: LogLevel,
+    lines: u64,
+}
+
+/// Lines of other logs that were lost and not reported yet.
+#[derive(Default)]
+struct Unreported {
+    lines: u64,
+    why: String,
+    /// Time of the next report; `None` before the first one.
+    due: Option<Instant>,
+}
+
+/// A report of lost lines.
+struct LossReport {
+    why: String,
+    lines: u64,
+}
+
+impl fmt::Debug for Queue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Queue").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl Queue {
+    pub(super) fn new(spec: &SinkSpec, file: Option<File>) -> Queue {
+        Queue {
+            name: spec.name(),
+            state: Mutex::new(State {
+                mode: Mode::Direct(Writer::new(spec, file)),
+                work: VecDeque::new(),
+                bytes: 0,
+                busy: false,
+                ended: false,
+                lost_errors: None,
+                unreported: Unreported::default(),
+            }),
+            filled: Condvar::new(),
+            drained: Condvar::new(),
+        }
+    }
+
+    /// Starts the thread. The process must not fork afterwards.
+    ///
+    /// # Errors
+    ///
+    /// The thread cannot be started; lines are then counted as lost.
+    pub(super) fn start(self: &Arc<Self>) -> io::Result<()> {
+        let mut state = self.state.lock();
+        let writer = match std::mem::replace(&mut state.mode, Mode::Threaded) {
+            Mode::Direct(writer) => writer,
+            mode => {
+                state.mode = mode;
+                return Ok(());
+            }
+        };
+        drop(state);
+        let queue = self.clone();
+        let thread = std::thread::Builder::new().name("log".into()).stack_size(limits::LOG_STACK);
+        let started = thread.spawn(move || queue.run(writer));
+        started.map(drop).inspect_err(|error| {
+            self.state.lock().mode = Mode::Dead;
+            log::no_thread(&self.name, &error.to_string());
+        })
+    }
+
+    /// Queues a line, or writes it if there is no thread yet.
+    pub(super) fn push(&self, line: QueuedLine) {
+        let mut state = self.state.lock();
+        match &mut state.mode {
+            Mode::Direct(writer) => return count_lost(writer.write(&[line]).lines),
+            Mode::Dead => return count_lost(1),
+            Mode::Threaded => {}
+        }
+        if !state.has_room(&line) {
+            count_lost(1);
+            let report = state.drop_line(&line, &self.name);
+            drop(state);
+            return report.into_iter().for_each(LossReport::tell);
+        }
+        state.tell_lost_errors();
+        state.add(line);
+        self.filled.notify_one();
+    }
+
+    /// Opens the files again, after the lines queued so far; `file` is the new file if it is open already.
+    pub(super) fn reopen(&self, file: Option<File>, done: Reopened) {
+        let mut state = self.state.lock();
+        match &mut state.mode {
+            Mode::Direct(writer) => {
+                let (lost, opened) = writer.reopen(file);
+                count_lost(lost.lines);
+                drop(state);
+                done(opened);
+            }
+            Mode::Dead => {
+                drop(state);
+                done(Ok(()));
+            }
+            Mode::Threaded => {
+                state.work.push_back(Work::Reopen(file, done));
+                self.filled.notify_one();
+            }
+        }
+    }
+
+    /// Has all lines queued so far written, and what is in buffers.
+    pub(super) fn begin_flush(&self) {
+        let mut state = self.state.lock();
+        match &mut state.mode {
+            Mode::Direct(writer) => count_lost(writer.flush().lines),
+            Mode::Dead => {}
+            Mode::Threaded => {
+                state.work.push_back(Work::Flush);
+                self.filled.notify_one();
+            }
+        }
+    }
+
+    /// Waits until everything queued so far is written, at most until `limit`. Returns whether it is.
+    pub(super) fn wait_idle(&self, limit: Duration) -> bool {
+        let mut state = self.state.lock();
+        self.drained.wait_while_for(&mut state, |state| !state.is_idle(), limit);
+        state.is_idle()
+    }
+
+    /// No more lines come: the thread ends once all are written.
+    pub(super) fn end(&self) {
+        let mut state = self.state.lock();
+        state.ended = true;
+        if let Mode::Direct(writer) = &mut state.mode {
+            count_lost(writer.flush().lines);
+        }
+        self.filled.notify_one();
+    }
+
+    fn run(&self, mut writer: Writer) {
+        let mut lines = Vec::new();
+        loop {
+            let lost = match self.next(&mut lines, writer.due()) {
+                Turn::Lines => writer.write(&lines),
+                Turn::Flush => writer.flush(),
+                Turn::Tick => writer.tick(),
+                Turn::Reopen(file, done) => {
+                    let (lost, opened) = writer.reopen(file);
+                    done(opened);
+                    lost
+                }
+                Turn::End => {
+                    count_lost(writer.flush().lines);
+                    return;
+                }
+            };
+            self.done(&mut lines, lost);
+        }
+    }
+
+    /// Waits for the next item, at most until `due`; the preceding one counts as done. Lines are put into `lines`.
+    fn next(&self, lines: &mut Vec<QueuedLine>, due: Option<Instant>) -> Turn {
+        let mut state = self.state.lock();
+        state.busy = false;
+        loop {
+            if state.work.is_empty() {
+                state.tell_lost_errors();
+            }
+            if let Some(work) = state.work.pop_front() {
+                state.busy = true;
+                let first = match work {
+                    Work::Line(line) => line,
+                    Work::Flush => return Turn::Flush,
+                    Work::Reopen(file, done) => return Turn::Reopen(file, done),
+                };
+                let mut bytes = first.bytes.len();
+                lines.push(first);
+                while let Some(Work::Line(line)) = state.work.front()
+                    && bytes + line.bytes.len() <= limits::LOG_WRITE
+                    && let Some(Work::Line(line)) = state.work.pop_front()
+                {
+                    bytes += line.bytes.len();
+                    lines.push(line);
+                }
+                return Turn::Lines;
+            }
+            if state.ended {
+                self.drained.notify_all();
+                return Turn::End;
+            }
+            // Release the memory that a flood took.
+            state.work.shrink_to(0);
+            self.drained.notify_all();
+            let report = state.unreported.due.filter(|_| state.unreported.lines > 0);
+            let now = Instant::now();
+            match due.into_iter().chain(report).min() {
+                Some(until) if until <= now => {
+                    state.busy = true;
+                    return Turn::Tick;
+                }
+                Some(until) => drop(self.filled.wait_until(&mut state, until)),
+                None => self.filled.wait(&mut state),
+            }
+        }
+    }
+
+    /// Accounts for lines that were written or lost.
+    fn done(&self, lines: &mut Vec<QueuedLine>, lost: WriteLoss) {
+        let mut state = self.state.lock();
+        state.bytes -= lines.iter().map(|line| line.bytes.len()).sum::<usize>();
+        count_lost(lost.lines);
+        // A failing error log cannot report its own failure.
+        let is_reported = lines.iter().all(|line| line.level.is_none());
+        let report = match is_reported {
+            true => state.unreported.add(lost.lines, lost.why),
+            false => None,
+        };
+        lines.clear();
+        drop(state);
+        report.into_iter().for_each(LossReport::tell);
+    }
+}
+
+impl State {
+    fn is_idle(&self) -> bool {
+        self.work.is_empty() && !self.busy && self.lost_errors.is_none()
+    }
+
+    /// Whether a line fits into the queue. Severe lines have extra room, so that a flood of minor lines does not
+    /// displace them.
+    fn has_room(&self, line: &QueuedLine) -> bool {
+        let is_severe = line.level.is_some_and(|level| level <= LogLevel::Crit);
+        let most = if is_severe { 2 * limits::LOG_QUEUE_BYTES } else { limits::LOG_QUEUE_BYTES };
+        self.bytes + line.bytes.len() <= most
+    }
+
+    fn add(&mut self, line: QueuedLine) {
+        self.bytes += line.bytes.len();
+        self.work.push_back(Work::Line(line));
+    }
+
+    /// Accounts for a line that found no room.
+    fn drop_line(&mut self, line: &QueuedLine, name: &str) -> Option<LossReport> {
+        let Some(level) = line.level else {
+            return self.unreported.add(1, Some(format!("the log \"{name}\" took no lines in time")));
+        };
+        let lost = self.lost_errors.get_or_insert(LostErrors { level, lines: 0 });
+        lost.level = lost.level.min(level);
+        lost.lines += 1;
+        None
+    }
+
+    /// Queues a line with the number of lines that were dropped in its place.
+    fn tell_lost_errors(&mut self) {
+        let Some(LostErrors { level, lines }) = self.lost_errors.take() else { return };
+        let what = if lines == 1 { "line was" } else { "lines were" };
+        let text = line(level, &format!("{lines} log {what} lost, the log took none in time"));
+        self.add(QueuedLine { level: Some(level), file: None, bytes: text.into_bytes() });
+    }
+}
+
+impl Unreported {
+    /// Adds lost lines. Returns a report if one is due.
+    fn add(&mut self, lines: u64, why: Option<String>) -> Option<LossReport> {
+        self.lines += lines;
+        if let Some(why) = why {
+            self.why = why;
+        }
+        let now = Instant::now();
+        if self.lines == 0 || self.due.is_some_and(|due| now < due) {
+            return None;
+        }
+        self.due = now.checked_add(limits::LOG_LOSS_REPORT);
+        Some(LossReport { why: self.why.clone(), lines: std::mem::take(&mut self.lines) })
+    }
+}
+
+impl LossReport {
+    fn tell(self) {
+        log::lines_lost(&self.why, self.lines);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::OpenOptions;
+    use std::io::{BufRead, BufReader};
+    use std::os::unix::fs::OpenOptionsExt;
+    use std::path::Path;
+
+    use nix::libc::O_NONBLOCK;
+    use nix::sys::stat::Mode as FileMode;
+
+    use super::*;
+
+    /// Longer than any test runs.
+    const LONG: Duration = Duration::from_secs(600);
+
+    fn queue(path: &Path) -> Arc<Queue> {
+        Arc::new(Queue::new(&SinkSpec::file(path.to_owned()), None))
+    }
+
+    fn started(path: &Path) -> Arc<Queue> {
+        let queue = queue(path);
+        queue.start().unwrap();
+        queue
+    }
+
+    fn push(queue: &Queue, level: Option<LogLevel>, text: impl Into<String>) {
+        queue.push(QueuedLine { level, file: None, bytes: text.into().into_bytes() });
+    }
+
+    fn fifo(path: &Path) -> File {
+        nix::unistd::mkfifo(path, FileMode::S_IRWXU).unwrap();
+        // Both ends are open, so that opening the log does not block.
+        OpenOptions::new().read(true).write(true).custom_flags(O_NONBLOCK).open(path).unwrap()
+    }
+
+    #[test]
+    fn before_the_thread_lines_are_written_at_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        push(&queue(&path), Some(LogLevel::Info), "line\n");
+        assert_eq!(std::fs::read_to_string(path).unwrap(), "line\n");
+    }
+
+    #[test]
+    fn lines_keep_their_order_and_go_where_they_were_meant_to() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, before) = (dir.path().join("log"), dir.path().join("before"));
+        let queue = started(&path);
+        for n in 0..1000 {
+            push(&queue, None, format!("{n}\n"));
+            if n == 499 {
+                queue.begin_flush();
+                assert!(queue.wait_idle(LONG));
+                std::fs::rename(&path, &before).unwrap();
+                queue.reopen(None, Box::new(|opened| opened.unwrap()));
+            }
+        }
+        queue.begin_flush();
+        assert!(queue.wait_idle(LONG));
+        let numbers = |range: std::ops::Range<i32>| range.map(|n| format!("{n}\n")).collect::<String>();
+        assert_eq!(std::fs::read_to_string(before).unwrap(), numbers(0..500));
+        assert_eq!(std::fs::read_to_string(path).unwrap(), numbers(500..1000));
+    }
+
+    #[test]
+    fn a_log_that_is_not_read_costs_lines_and_says_how_many() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("fifo");
+        let kept = fifo(&path);
+        let queue = started(&path);
+        let lines = 3 * limits::LOG_QUEUE_BYTES / 1000;
+        for n in 0..lines {
+            push(&queue, Some(LogLevel::Info), format!("{n:0999}\n"));
+        }
+        push(&queue, Some(LogLevel::Crit), "crit\n");
+        assert!(!queue.wait_idle(Duration::ZERO));
+        assert!(queue.state.lock().bytes <= limits::LOG_QUEUE_BYTES + limits::LOG_LINE);
+
+        let reader = BufReader::new(File::open(&path).unwrap());
+        let (mut came, mut lost) = (0, None);
+        for text in reader.lines().map(Result::unwrap) {
+            if text == "crit" {
+                break;
+            }
+            match text.parse::<usize>() {
+                Ok(n) => {
+                    assert_eq!((n, lost.as_ref()), (came, None));
+                    came += 1;
+                }
+                Err(_) => lost = Some(text),
+            }
+        }
+        let lost = lost.unwrap();
+        let told = format!("[info] {}#", std::process::id());
+        assert!(
+            lost.contains(&told) && lost.contains(&format!(" {} log lines were lost", lines - came)),
+            "{lost}"
+        );
+        assert!(queue.wait_idle(LONG));
+        drop(kept);
+    }
+
+    #[test]
+    fn lost_lines_are_reported_at_once_and_then_once_in_a_while() {
+        let mut unreported = Unreported::default();
+        assert!(unreported.add(0, None).is_none());
+        let first = unreported.add(1, Some("full".into())).unwrap();
+        assert_eq!((first.lines, first.why.as_str()), (1, "full"));
+        assert!(unreported.add(2, None).is_none() && unreported.add(3, None).is_none());
+        unreported.due = Some(Instant::now());
+        let next = unreported.add(0, None).unwrap();
+        assert_eq!((next.lines, next.why.as_str()), (5, "full"));
+    }
+
+    #[test]
+    fn a_log_that_is_dropped_writes_its_buffer() {
+        use crate::log::sink::spec::{Buffering, SinkTarget};
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        let buffering = Some(Buffering { size: 1000, flush: None, gzip: None });
+        let queue = Arc::new(Queue::new(&SinkSpec { target: SinkTarget::File(path.clone()), buffering }, None));
+        queue.start().unwrap();
+        push(&queue, None, "line\n");
+        queue.end();
+        let end = Instant::now() + LONG;
+        while std::fs::read_to_string(&path).unwrap_or_default().is_empty() && Instant::now() < end {
+            std::thread::yield_now();
+        }
+        assert_eq!(std::fs::read_to_string(path).unwrap(), "line\n");
+    }
+}

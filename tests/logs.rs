@@ -1,0 +1,284 @@
+//! Logs: files that are rotated, full or hang, syslog, memory, and RTMP access logs.
+
+mod support;
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::net::UnixDatagram;
+use std::process::Command;
+use std::time::Duration;
+
+use nix::libc::O_NONBLOCK;
+use nix::sys::stat::Mode;
+use support::server::{Prefix, Signal};
+use support::wait::until_true;
+use support::{Conf, Player, Publisher, RtmpClient, Server};
+
+/// An application `live` with these lines about logs.
+fn conf(lines: &str) -> Conf {
+    Conf::live("").rtmp(lines).http("access_log off;").with_flv()
+}
+
+/// Publishes a stream and leaves.
+fn publish(server: &Server, name: &str) {
+    let mut publisher = Publisher::start(server.rtmp, name);
+    publisher.send(3);
+    publisher.leave();
+}
+
+/// Connects to the application and leaves without asking for a stream.
+fn connect(server: &Server) {
+    const HANDSHAKE: usize = 1 + 2 * 1536;
+    let mut client = RtmpClient::play(server.rtmp, "live", "s");
+    let mut handshake = [0; HANDSHAKE];
+    client.socket.set_read_timeout(Some(support::wait::PATIENCE)).unwrap();
+    client.socket.read_exact(&mut handshake).unwrap();
+    // This sends `connect`; its answer is left unread, so that nothing follows.
+    client.take(&handshake);
+    assert!(client.socket.peek(&mut [0]).unwrap() > 0);
+}
+
+#[track_caller]
+fn wait_line(server: &Server, log: &str, text: &str) {
+    until_true(&format!("`{text}` in {log}"), || server.prefix().read(log).contains(text));
+}
+
+fn lines(server: &Server, log: &str, text: &str) -> usize {
+    server.prefix().read(log).lines().filter(|line| line.contains(text)).count()
+}
+
+#[test]
+fn an_rtmp_client_has_one_line_at_its_end() {
+    let server = Server::start(&conf(
+        "log_format own '$command $app $name <$args> $parg_k $domain $stream $be_video$be_audio' ' $flashver';
+         access_log logs/own.log own; access_log logs/default.log;",
+    ));
+    let feed = Publisher::start(server.rtmp, "s?k=v&w=\"x\\").keep_sending();
+    let player = Player::http(server.http, "/flv/s?k=2");
+    player.wait_key();
+    drop(player);
+    feed.stop().leave();
+    // It connects and asks for no stream.
+    connect(&server);
+    wait_line(&server, "logs/default.log", " NONE \"live\" \"\" \"\" - ");
+    wait_line(&server, "logs/default.log", " PLAY \"live\" \"s\" \"k=2\" - ");
+    wait_line(&server, "logs/default.log", " PUBLISH \"live\" \"s\" \"k=v&w=\\x22x\\x5C\" - ");
+    wait_line(&server, "logs/own.log", "PUBLISH live s <k=v&w=\\x22x\\x5C> v 127.0.0.1 ");
+    wait_line(&server, "logs/own.log", "/live/s 11 ");
+    assert_eq!(server.prefix().read("logs/default.log").lines().count(), 3);
+    assert!(!server.prefix().path().join("logs/access.log").exists(), "the default is replaced");
+}
+
+#[test]
+fn periodic_lines_come_during_a_session_and_bits_count_once() {
+    let server = Server::start(&conf(
+        "log_format bits '$command $bitrate $bytes_received'; access_log logs/bits.log bits trunc=100ms;",
+    ));
+    let feed = Publisher::start(server.rtmp, "s").keep_sending();
+    until_true("several lines", || lines(&server, "logs/bits.log", "PUBLISH ") >= 4);
+    feed.stop().leave();
+    let file = || server.prefix().read("logs/bits.log");
+    // A publisher's count of bytes includes the last line, which comes at the end of the connection.
+    let sums = |text: &str| {
+        let number = |line: &str, n: usize| line.split(' ').nth(n).unwrap().parse::<u64>().unwrap();
+        let bits: u64 = text.lines().map(|line| number(line, 1)).sum();
+        (bits, text.lines().last().map(|line| 8 * number(line, 2)).unwrap_or_default())
+    };
+    let mut before = String::new();
+    until_true("no more lines", || {
+        let (now, pause) = (file(), Duration::from_millis(300));
+        std::thread::sleep(pause);
+        std::mem::replace(&mut before, now) == file()
+    });
+    let (bits, bytes) = sums(&file());
+    assert_eq!(bits, bytes, "{}", file());
+}
+
+#[test]
+fn usr1_opens_all_logs_again() {
+    let server = Server::start(&conf("access_log logs/a.log; access_log logs/b.log;"));
+    publish(&server, "before");
+    wait_line(&server, "logs/b.log", "before");
+    wait_line(&server, "logs/a.log", "before");
+    for name in ["a.log", "b.log", "error.log"] {
+        let path = server.prefix().path().join("logs").join(name);
+        fs::rename(&path, path.with_extension("1")).unwrap();
+    }
+    server.signal(Signal::SIGUSR1);
+    server.wait_log("reopening logs");
+    publish(&server, "after");
+    for name in ["a", "b"] {
+        wait_line(&server, &format!("logs/{name}.log"), "after");
+        assert_eq!(lines(&server, &format!("logs/{name}.log"), "before"), 0);
+        assert_eq!(lines(&server, &format!("logs/{name}.1"), "after"), 0);
+    }
+}
+
+#[test]
+fn a_reload_changes_the_logs_of_running_sessions_and_loses_no_line() {
+    let server = Server::start(&conf("access_log logs/a.log;"));
+    let mut running = Publisher::start(server.rtmp, "running");
+    running.send(3);
+    publish(&server, "first");
+    server.reload(&conf("log_format f 'new $name'; access_log logs/b.log f;"));
+    publish(&server, "second");
+    running.leave();
+    wait_line(&server, "logs/b.log", "new running\n");
+    wait_line(&server, "logs/b.log", "new second\n");
+    wait_line(&server, "logs/a.log", "\"first\"");
+    assert_eq!(lines(&server, "logs/a.log", "\"running\""), 0);
+    server.reload(&conf("access_log off;"));
+    publish(&server, "third");
+    server.reload(&conf("access_log logs/c.log;"));
+    publish(&server, "fourth");
+    wait_line(&server, "logs/c.log", "\"fourth\"");
+    let texts = ["a", "b", "c"].map(|name| server.prefix().read(&format!("logs/{name}.log"))).concat();
+    assert!(!texts.contains("third"));
+}
+
+#[test]
+fn many_lines_over_reloads_are_all_there_once() {
+    let server = Server::start(&conf("access_log logs/a.log;"));
+    std::thread::scope(|scope| {
+        let publishers = scope.spawn(|| (0..60).for_each(|n| publish(&server, &format!("s{n}."))));
+        for n in 0..4 {
+            server.reload(&conf(&format!("access_log logs/a.log; # {n}")));
+        }
+        publishers.join().unwrap();
+    });
+    for n in 0..60 {
+        wait_line(&server, "logs/a.log", &format!("\"s{n}.\""));
+        assert_eq!(lines(&server, "logs/a.log", &format!("\"s{n}.\"")), 1);
+    }
+}
+
+#[test]
+fn a_full_disk_costs_lines_which_are_counted_and_reported() {
+    let server = Server::start(&conf("access_log /dev/full; access_log logs/a.log;"));
+    publish(&server, "s");
+    wait_line(&server, "logs/a.log", "\"s\"");
+    server.wait_log("[alert]");
+    let report = server.log_lines("write() to \"/dev/full\" failed (28: No space left on device)");
+    assert!(report.len() == 1 && report[0].contains(", 1 log line was lost"), "{report:?}");
+    (0..3).for_each(|n| publish(&server, &format!("t{n}")));
+    until_true("the lines are counted", || server.status()["queues"]["log_lines_lost_total"] == 4);
+    assert_eq!(server.log_lines("/dev/full").len(), 1, "not once for each line");
+}
+
+#[test]
+fn a_log_that_hangs_delays_nothing_else() {
+    let prefix = Prefix::new();
+    let fifo = prefix.path().join("logs/fifo");
+    nix::unistd::mkfifo(&fifo, Mode::S_IRWXU).unwrap();
+    // It is open for reading, and nothing is read.
+    let mut reader = OpenOptions::new().read(true).custom_flags(O_NONBLOCK).open(&fifo).unwrap();
+    let long = "x".repeat(900);
+    let mut server = Server::start_in(
+        prefix,
+        &conf(&format!("log_format l '$name {long}'; access_log logs/fifo l; access_log logs/a.log;")),
+    );
+    // A FIFO takes 64 KiB.
+    for n in 0..100 {
+        publish(&server, &format!("s{n}."));
+    }
+    wait_line(&server, "logs/a.log", "\"s99.\"");
+    server.signal(Signal::SIGUSR1);
+    publish(&server, "later");
+    wait_line(&server, "logs/a.log", "\"later\"");
+    let mut text = Vec::new();
+    let _ = reader.read_to_end(&mut text);
+    assert!(text.starts_with(b"s0. x"));
+    // The end waits for it within bounds.
+    assert!(server.stop().success());
+}
+
+#[test]
+fn a_log_that_cannot_be_opened_refuses_the_start_and_a_reload() {
+    let server = Server::start(&conf("access_log logs/a.log;"));
+    server.rewrite(&conf("access_log none/a.log;"));
+    server.signal(Signal::SIGHUP);
+    server.wait_log("reload refused");
+    let why = server.log_lines("none/a.log\" failed (2: No such file or directory)");
+    assert!(why.iter().any(|line| line.contains("[emerg]")), "{why:?}");
+    publish(&server, "s");
+    wait_line(&server, "logs/a.log", "\"s\"");
+    let test = server.run(&["-t"]);
+    let text = String::from_utf8_lossy(&test.stderr);
+    assert!(!test.status.success() && text.contains("none/a.log\" failed (2: "), "{text}");
+}
+
+#[test]
+fn the_error_log_goes_to_several_places_each_with_its_level() {
+    let prefix = Prefix::new();
+    let socket = UnixDatagram::bind(prefix.path().join("syslog")).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let main = "error_log logs/notice.log notice; error_log memory:1k debug; error_log stderr crit;
+                error_log syslog:server=unix:{dir}/syslog,facility=daemon,tag=media,nohostname notice;";
+    let server = Server::start_in(prefix, &conf("").main(main));
+    publish(&server, "s");
+    server.wait_log("publishing 's'");
+    assert_eq!(lines(&server, "logs/notice.log", "publishing"), 0);
+    assert_eq!(lines(&server, "logs/notice.log", " [notice] "), server.log_lines(" [notice] ").len());
+    assert!(server.prefix().read("stderr").is_empty());
+    let mut message = vec![0; 4096];
+    let length = socket.recv(&mut message).unwrap();
+    let text = String::from_utf8_lossy(&message[..length]).into_owned();
+    // Facility daemon (3) and severity notice (5).
+    let (head, line) = text.split_once(" media: ").unwrap();
+    assert!(head.starts_with("<29>") && head.len() == "<29>Nov 28 13:02:48".len(), "{text}");
+    assert!(line.contains(" [notice] ") && line.ends_with(" started, 2 workers"), "{text}");
+}
+
+#[test]
+fn a_syslog_server_that_is_missing_costs_lines_and_one_that_comes_back_gets_the_next() {
+    let prefix = Prefix::new();
+    let path = prefix.path().join("syslog");
+    let main = "error_log syslog:server=unix:{dir}/syslog info;";
+    let server = Server::start_in(prefix, &conf("").main(main));
+    publish(&server, "lost");
+    until_true("lines are counted", || server.status()["queues"]["log_lines_lost_total"].as_u64() > Some(0));
+    let socket = UnixDatagram::bind(path).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    publish(&server, "there");
+    let mut message = vec![0; 4096];
+    until_true("a line arrives", || {
+        let length = socket.recv(&mut message).unwrap();
+        let text = String::from_utf8_lossy(&message[..length]).into_owned();
+        // Facility local7 (23) and severity info (6), with the machine's name.
+        text.starts_with("<190>") && text.contains(" nginx: ") && text.contains("publishing 'there'")
+    });
+}
+
+#[test]
+fn lines_of_the_last_moment_are_written_before_the_end() {
+    let mut server = Server::start(&conf("access_log logs/a.log;"));
+    let mut publisher = Publisher::start(server.rtmp, "s");
+    publisher.send(3);
+    assert!(server.stop().success());
+    assert_eq!(lines(&server, "logs/a.log", "PUBLISH \"live\" \"s\""), 1);
+    drop(publisher);
+}
+
+#[test]
+fn a_log_may_be_another_program_s_pipe() {
+    let prefix = Prefix::new();
+    let fifo = prefix.path().join("logs/fifo");
+    nix::unistd::mkfifo(&fifo, Mode::S_IRWXU).unwrap();
+    let out = File::create(prefix.path().join("out")).unwrap();
+    let mut cat = Command::new("cat").arg(&fifo).stdout(out).spawn().unwrap();
+    // `cat` opens it for reading; until then it cannot be opened for writing.
+    until_true("the reader is there", || {
+        OpenOptions::new().write(true).custom_flags(O_NONBLOCK).open(&fifo).is_ok_and(|kept| {
+            // Kept open, so that the reader sees no end before the server has opened it.
+            std::mem::forget(kept);
+            true
+        })
+    });
+    let mut server = Server::start_in(prefix, &conf("access_log logs/fifo;"));
+    publish(&server, "s");
+    wait_line(&server, "out", "PUBLISH \"live\" \"s\"");
+    assert!(server.stop().success());
+    cat.kill().unwrap();
+    cat.wait().unwrap();
+}
