@@ -49,6 +49,8 @@ pub struct Response {
     pub varies: bool,
     /// The body.
     pub body: Body,
+    /// `Content-Encoding` of the handler; `add_header` adds one that filters do not see, as in nginx.
+    pub encoding: Option<BString>,
     /// Whether `Expires` was set by `expires` or by another server, so that `gzip_proxied` looks at it.
     pub has_expiry: bool,
     /// Whether the connection is closed after the response.
@@ -132,6 +134,7 @@ impl Response {
             ignores_preconditions: false,
             varies: false,
             body: body.into(),
+            encoding: None,
             has_expiry: false,
             closes: false,
         }

@@ -11,7 +11,7 @@ use http::StatusCode;
 use parking_lot::Mutex;
 
 use super::log;
-use super::range::{ContentRange, content_range};
+use super::range::{ContentRange, WrongSlice, content_range};
 use crate::http::exchange::{Continuation, Exchange};
 use crate::http::response::{Body, BodySource, Piece, Response};
 
@@ -45,21 +45,6 @@ enum Step {
     Wanting,
     /// A slice could not be fetched.
     Failed,
-}
-
-/// The wrong answer to a request for a slice.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum WrongSlice {
-    /// Another status than 206.
-    Status(StatusCode),
-    /// Another version.
-    Tag,
-    /// No valid `Content-Range`.
-    NoRange,
-    /// A range without the length of the whole.
-    NoLength,
-    /// Another range.
-    Range(Range<u64>),
 }
 
 impl Slices {
@@ -113,8 +98,12 @@ impl Slices {
         response.headers.remove(b"Content-Range");
         response.headers.remove(b"Accept-Ranges");
         response.has_ranges = true;
-        response.body =
-            Body::Source(Box::new(SlicedBody { slices: self.clone(), offset: part.start, whole, is_cut: false }));
+        response.body = Body::Source(Box::new(SlicedBody {
+            slices: self.clone(),
+            offset: part.start,
+            whole,
+            is_cut: false,
+        }));
         Ok(())
     }
 }
@@ -124,7 +113,10 @@ impl Continuation for Slices {
         self.progress.lock().step == Step::Wanting
     }
 
-    fn advance<'a>(self: Arc<Self>, exchange: &'a mut Exchange<'_>) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
+    fn advance<'a>(
+        self: Arc<Self>,
+        exchange: &'a mut Exchange<'_>,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
         Box::pin(async move {
             let slices = self.clone();
             let mut inner = exchange.repeat(move |kept| drop(kept.insert(slices))).await;
