@@ -50,7 +50,9 @@ impl Exchange<'_> {
                     return false;
                 }
                 // As in nginx, this status closes the connection.
-                Decision::Done(response) if response.is_page && response.status == StatusCode::REQUEST_TIMEOUT => {
+                Decision::Done(response)
+                    if response.is_page && response.status == StatusCode::REQUEST_TIMEOUT =>
+                {
                     Decision::Close(408)
                 }
                 Decision::Done(response) => {

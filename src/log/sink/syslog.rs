@@ -53,7 +53,8 @@ impl Syslog {
     pub fn parse(text: &[u8], word: &Word, evaluation: &Evaluation<'_>) -> Result<Syslog, Problem> {
         let refuse = |parts: &[&[u8]]| Problem::new(sentence(parts)).at(word.span);
         let duplicate = |name: &str| refuse(&[b"duplicate syslog \"", name.as_bytes(), b"\""]);
-        let (mut server, mut facility, mut severity, mut tag, mut nohostname) = (None, None, None, None, false);
+        let (mut server, mut facility, mut severity, mut tag, mut nohostname) =
+            (None, None, None, None, false);
         for part in text.split_str(",") {
             match part.split_once_str("=") {
                 Some((b"server", _)) if server.is_some() => return Err(duplicate("server")),
@@ -64,9 +65,8 @@ impl Syslog {
                             .or_else(|why| if why == "host not found" { Ok(nowhere()) } else { Err(why) })
                             .map(|addr| vec![addr]),
                     };
-                    let found = found.map_err(|why| {
-                        refuse(&[why.as_bytes(), b" in syslog server \"", url, b"\""])
-                    })?;
+                    let found = found
+                        .map_err(|why| refuse(&[why.as_bytes(), b" in syslog server \"", url, b"\""]))?;
                     server = found.into_iter().next();
                 }
                 Some((b"facility", _)) if facility.is_some() => return Err(duplicate("facility")),

@@ -329,10 +329,7 @@ mod tests {
         let mut writer = Writer::new(&SinkSpec::file("/dev/full".into()), None);
         let lost = writer.write(&[line("a\n"), line("b\n")]);
         assert_eq!(lost.lines, 2);
-        assert_eq!(
-            lost.why.unwrap(),
-            "write() to \"/dev/full\" failed (28: No space left on device)"
-        );
+        assert_eq!(lost.why.unwrap(), "write() to \"/dev/full\" failed (28: No space left on device)");
         let lost = writer.write(&[line("c\n")]);
         assert!(lost.lines == 1 && lost.why.is_none(), "{lost:?}");
     }

@@ -38,7 +38,8 @@ impl Value for Expires {
             && word.bytes.contains(&b'$')
         {
             let modified = args.words.len() > 1;
-            return Template::compile(word, &word.bytes, evaluation).map(|text| Expires::Variable(text, modified));
+            return Template::compile(word, &word.bytes, evaluation)
+                .map(|text| Expires::Variable(text, modified));
         }
         let words: Vec<&[u8]> = args.words.iter().map(|word| &word.bytes[..]).collect();
         let daily = words.last().and_then(|word| word.strip_prefix(b"@")).and_then(seconds);

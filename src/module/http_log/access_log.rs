@@ -94,10 +94,7 @@ impl Value for HttpAccessLog {
 }
 
 /// Where the lines of a path go.
-fn target(
-    word: &Word,
-    evaluation: &mut Evaluation<'_>,
-) -> Result<(SinkTarget, Option<LogPath>), Problem> {
+fn target(word: &Word, evaluation: &mut Evaluation<'_>) -> Result<(SinkTarget, Option<LogPath>), Problem> {
     if let Some(parameters) = word.bytes.strip_prefix(b"syslog:") {
         return Ok((SinkTarget::Syslog(Syslog::parse(parameters, word, evaluation)?), None));
     }
