@@ -30,7 +30,7 @@ impl LoggedRequest for Exchange<'_> {
 
 impl RequestLog for HttpAccess {
     fn log(&self, exchange: &Exchange<'_>) {
-        self.write(exchange.chosen_by::<HttpLogs>(), exchange);
+        self.write(exchange.location.get::<HttpLogs>(), exchange);
     }
 }
 
