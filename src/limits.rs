@@ -171,6 +171,17 @@ pub const DEFAULT_SEND_TIMEOUT: Duration = Duration::from_secs(60);
 /// Default accept queue length of a listening socket, as in nginx.
 pub const LISTEN_BACKLOG: i32 = 511;
 
+/// Maximum length of a header of the PROXY protocol's version 1, in bytes: the longest line that the specification
+/// allows, with its line end.
+pub const PROXY_HEADER_V1: usize = 107;
+
+/// Maximum length of a header of the PROXY protocol's version 2, in bytes, as in nginx. With the longest addresses, those
+/// of Unix sockets, it has 232; the rest is for additional data, such as a client certificate's name.
+pub const PROXY_HEADER_V2: usize = 4096;
+
+/// Maximum time for a PROXY header where the configuration sets none (`client_header_timeout 0`, `timeout 0`).
+pub const PROXY_HEADER_WAIT: Duration = Duration::from_secs(60);
+
 /// Maximum length in bytes of a `Location` that a relay follows.
 pub const RELAY_ADDRESS_BYTES: usize = 4096;
 
@@ -257,6 +268,12 @@ pub const HTTP_CHUNK_BYTES: u64 = 1 << 40;
 
 /// Bytes of a file that are sent by one system call, and brought into memory before.
 pub const HTTP_SENDFILE_BYTES: u64 = 512 * 1024;
+
+/// Bytes of a response that a filter changes at once.
+pub const HTTP_FILTER_BYTES: usize = 32 * 1024;
+
+/// Bytes of a response that a filter reads and writes before the other tasks of its worker run.
+pub const HTTP_FILTER_TURN: usize = 128 * 1024;
 
 /// Longest time in milliseconds after which the rate of a response is looked at again.
 pub const HTTP_RATE_WAIT: u64 = 60_000;

@@ -58,10 +58,15 @@ pub static MODULES: &[&Module] = &[
     &crate::module::mirror::conf::MODULE,
     &crate::module::auth_request::conf::MODULE,
     &crate::module::addition::conf::MODULE,
+    &crate::module::stub_status::conf::MODULE,
     &crate::module::realip::conf::MODULE,
     &crate::module::secure_link::conf::MODULE,
+    &crate::module::slice::conf::MODULE,
+    &crate::module::sub::conf::MODULE,
     &crate::module::charset::conf::MODULE,
     &crate::module::referer::conf::MODULE,
+    &crate::module::mp4::conf::MODULE,
+    &crate::module::userid::conf::MODULE,
     &crate::module::trace::conf::MODULE,
 ];
 

@@ -6,7 +6,7 @@ use super::model::{Application, Config, Http, HttpServer, Listener, Rtmp, RtmpSe
 use super::names::NameTable;
 use super::report::render_all;
 use super::socket::covers;
-use crate::directive::ListenAddr;
+use crate::directive::{ListenAddr, ListenOptions};
 use crate::syntax::Severity;
 use crate::syntax::render::Style;
 
@@ -19,9 +19,13 @@ impl Rtmp {
 
     /// Addresses in `listen` lines, including those for which a wildcard's socket accepts.
     pub fn addresses(&self) -> impl Iterator<Item = &ListenAddr> {
-        self.listeners
-            .iter()
-            .flat_map(|l| std::iter::once(&l.addr).chain(l.specific.iter().map(|(addr, _)| addr)))
+        self.listeners.iter().flat_map(Listener::addresses).map(|(addr, ..)| addr)
+    }
+
+    /// The `listen` address that applies to connections to an address, chosen as by [`Rtmp::servers_at`], with its
+    /// options.
+    pub fn address_at(&self, addr: &ListenAddr) -> Option<(&ListenAddr, &ListenOptions)> {
+        address_at(&self.listeners, addr)
     }
 
     /// As [`Rtmp::servers_at`], but only if a `listen` line names this exact address.
@@ -35,6 +39,11 @@ impl Http {
     pub fn servers_at(&self, addr: &ListenAddr) -> Option<&NameTable<HttpServer>> {
         servers_at(&self.listeners, addr)
     }
+
+    /// As [`Rtmp::address_at`].
+    pub fn address_at(&self, addr: &ListenAddr) -> Option<(&ListenAddr, &ListenOptions)> {
+        address_at(&self.listeners, addr)
+    }
 }
 
 fn servers_at<'a, S>(listeners: &'a [Listener<S>], addr: &ListenAddr) -> Option<&'a NameTable<S>> {
@@ -43,12 +52,18 @@ fn servers_at<'a, S>(listeners: &'a [Listener<S>], addr: &ListenAddr) -> Option<
 }
 
 fn servers_on<'a, S>(listeners: &'a [Listener<S>], addr: &ListenAddr) -> Option<&'a NameTable<S>> {
-    listeners.iter().find_map(|listener| {
-        if listener.addr == *addr {
-            return Some(&listener.servers);
-        }
-        listener.specific.iter().find(|(specific, _)| specific == addr).map(|(_, servers)| servers)
-    })
+    let mut addresses = listeners.iter().flat_map(Listener::addresses);
+    addresses.find(|(own, ..)| *own == addr).map(|(.., servers)| servers)
+}
+
+fn address_at<'a, S>(
+    listeners: &'a [Listener<S>],
+    addr: &ListenAddr,
+) -> Option<(&'a ListenAddr, &'a ListenOptions)> {
+    let mut addresses = listeners.iter().flat_map(Listener::addresses);
+    let exact = addresses.find(|(own, ..)| *own == addr).map(|(own, options, _)| (own, options));
+    let covering = || listeners.iter().find(|wildcard| covers(&wildcard.addr, addr));
+    exact.or_else(|| covering().map(|wildcard| (&wildcard.addr, &wildcard.options)))
 }
 
 impl Config {

@@ -73,7 +73,26 @@ pub struct Listener<S> {
     /// The servers that share the socket.
     pub servers: NameTable<S>,
     /// Servers for specific addresses whose connections a wildcard socket accepts.
-    pub specific: Vec<(ListenAddr, NameTable<S>)>,
+    pub specific: Vec<SharedAddress<S>>,
+}
+
+impl<S> Listener<S> {
+    /// Its addresses: its own, and those for which it accepts.
+    pub fn addresses(&self) -> impl Iterator<Item = (&ListenAddr, &ListenOptions, &NameTable<S>)> {
+        let shared = self.specific.iter().map(|shared| (&shared.addr, &shared.options, &shared.servers));
+        std::iter::once((&self.addr, &self.options, &self.servers)).chain(shared)
+    }
+}
+
+/// An address whose connections a wildcard's socket accepts.
+#[derive(Debug)]
+pub struct SharedAddress<S> {
+    /// Address.
+    pub addr: ListenAddr,
+    /// Options of the address; those of the socket are the wildcard's.
+    pub options: ListenOptions,
+    /// The servers of the address.
+    pub servers: NameTable<S>,
 }
 
 /// A virtual RTMP server.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::builder::Builder;
-use super::model::{HttpServer, Listener, RtmpServer};
+use super::model::{HttpServer, Listener, RtmpServer, SharedAddress};
 use super::names::NameTable;
 use crate::directive::context::{HTTP_SERVER, RTMP_SERVER};
 use crate::directive::evaluate::Block;
@@ -69,7 +69,7 @@ pub(super) fn sockets<T: Server>(
 ) -> Vec<Listener<T>> {
     let addresses = gather(builder, candidates);
     let mut sockets: Vec<Listener<T>> = Vec::new();
-    let mut shared: Vec<(ListenAddr, NameTable<T>)> = Vec::new();
+    let mut shared: Vec<SharedAddress<T>> = Vec::new();
     let wildcards: Vec<ListenAddr> =
         addresses.iter().filter(|a| a.addr.is_wildcard()).map(|a| a.addr.clone()).collect();
     for address in addresses {
@@ -84,14 +84,14 @@ pub(super) fn sockets<T: Server>(
         }
         let covered = !options.bind && wildcards.iter().any(|w| *w != addr && covers(w, &addr));
         if covered {
-            shared.push((addr, table));
+            shared.push(SharedAddress { addr, options, servers: table });
         } else {
             sockets.push(Listener { addr, options, pos, servers: table, specific: Vec::new() });
         }
     }
-    for (addr, table) in shared {
-        if let Some(socket) = sockets.iter_mut().find(|s| covers(&s.addr, &addr)) {
-            socket.specific.push((addr, table));
+    for address in shared {
+        if let Some(socket) = sockets.iter_mut().find(|s| covers(&s.addr, &address.addr)) {
+            socket.specific.push(address);
         }
     }
     sockets
@@ -150,13 +150,6 @@ fn gather<T: Server>(
                     }
                     address.default = Some((Arc::clone(&candidate.server), listen.span));
                 }
-                if options.proxy_protocol {
-                    let text = format!(
-                        "\"listen\" with \"proxy_protocol\" has no effect yet, nothing listens on {addr}"
-                    );
-                    let problem = Problem::warning(text).at(listen.span).place(listen.place);
-                    builder.reports().add(candidate.block.order, problem);
-                }
                 merge(&mut address.options, options);
             }
         }
@@ -171,6 +164,8 @@ fn merge(all: &mut ListenOptions, one: &ListenOptions) {
     all.rcvbuf = all.rcvbuf.or(one.rcvbuf);
     all.sndbuf = all.sndbuf.or(one.sndbuf);
     all.reuseport |= one.reuseport;
+    all.deferred |= one.deferred;
+    all.fastopen = all.fastopen.or(one.fastopen);
     all.ipv6only = all.ipv6only.or(one.ipv6only);
     all.keepalive = all.keepalive.or(one.keepalive);
     all.proxy_protocol |= one.proxy_protocol;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use super::number;
@@ -34,28 +35,34 @@ pub enum Network {
 
 /// Host part of an address: a literal address, or a name that must be resolved.
 enum Host<'t> {
-    Addr(ListenAddr),
-    Name(&'t str, u16),
+    Unix(PathBuf),
+    Ip(IpAddr, RangeInclusive<u16>),
+    Name(&'t str, RangeInclusive<u16>),
 }
 
 /// Parses an address to listen on; the error is nginx's short text, such as `invalid port`.
 ///
-/// Accepted forms: `PORT`, `HOST`, `HOST:PORT`, `*:PORT`, `[V6]`, `[V6]:PORT` and `unix:PATH`. A host name is resolved
-/// and may yield several addresses.
+/// Accepted forms: `PORT`, `HOST`, `HOST:PORT`, `*:PORT`, `[V6]`, `[V6]:PORT` and `unix:PATH`. In place of a port, a range
+/// `FIRST-LAST` yields an address per port. A host name is resolved and may yield several addresses.
 ///
 /// # Errors
 ///
 /// The reason, in nginx's words.
 pub fn listen_addrs(text: &[u8], default_port: u16) -> Result<Vec<ListenAddr>, &'static str> {
-    match read(text, default_port)? {
-        Host::Addr(addr) => Ok(vec![addr]),
-        Host::Name(name, port) => {
-            let found = (name, port).to_socket_addrs().map_err(|_| "host not found")?;
-            let mut addrs: Vec<ListenAddr> = found.map(ListenAddr::Tcp).collect();
-            addrs.dedup();
-            if addrs.is_empty() { Err("host not found") } else { Ok(addrs) }
+    let (ips, ports) = match read(text, default_port)? {
+        Host::Unix(path) => return Ok(vec![ListenAddr::Unix(path)]),
+        Host::Ip(ip, ports) => (vec![ip], ports),
+        Host::Name(name, ports) => {
+            let found = (name, *ports.start()).to_socket_addrs().map_err(|_| "host not found")?;
+            let mut ips: Vec<IpAddr> = found.map(|addr| addr.ip()).collect();
+            ips.dedup();
+            if ips.is_empty() {
+                return Err("host not found");
+            }
+            (ips, ports)
         }
-    }
+    };
+    Ok(ips.into_iter().flat_map(|ip| with_ports(ip, &ports)).collect())
 }
 
 /// Resolves a host name without a port.
@@ -76,38 +83,56 @@ pub fn host_addrs(name: &[u8]) -> Result<Vec<IpAddr>, &'static str> {
 /// # Errors
 ///
 /// The reason, in nginx's words.
-pub fn literal_addr(text: &[u8], default_port: u16) -> Result<ListenAddr, &'static str> {
+pub fn literal_addrs(text: &[u8], default_port: u16) -> Result<Vec<ListenAddr>, &'static str> {
     match read(text, default_port)? {
-        Host::Addr(addr) => Ok(addr),
+        Host::Unix(path) => Ok(vec![ListenAddr::Unix(path)]),
+        Host::Ip(ip, ports) => Ok(with_ports(ip, &ports).collect()),
         Host::Name(..) => Err("host not found"),
     }
 }
 
+/// As [`literal_addrs`], for one address: a range of ports is an error.
+///
+/// # Errors
+///
+/// The reason, in nginx's words.
+pub fn literal_addr(text: &[u8], default_port: u16) -> Result<ListenAddr, &'static str> {
+    let mut addrs = literal_addrs(text, default_port)?.into_iter();
+    match (addrs.next(), addrs.next()) {
+        (Some(addr), None) => Ok(addr),
+        _ => Err("invalid port"),
+    }
+}
+
+fn with_ports(ip: IpAddr, ports: &RangeInclusive<u16>) -> impl Iterator<Item = ListenAddr> + use<> {
+    ports.clone().map(move |port| ListenAddr::Tcp((ip, port).into()))
+}
+
 fn read(text: &[u8], default_port: u16) -> Result<Host<'_>, &'static str> {
     if let Some(path) = strip_unix(text) {
-        return unix(path).map(Host::Addr);
+        return unix(path).map(Host::Unix);
     }
     if text.first() == Some(&b'[') {
-        return v6(text, default_port).map(Host::Addr);
+        return v6(text, default_port);
     }
     if text.iter().any(|b| matches!(b, b'/' | b'?')) {
         return Err("invalid host");
     }
-    let (host, port) = match text.iter().position(|b| *b == b':') {
-        Some(colon) => (&text[..colon], port(&text[colon + 1..])?),
-        None if !text.is_empty() && text.iter().all(u8::is_ascii_digit) => (&b"*"[..], port(text)?),
-        None => (text, default_port),
+    let (host, ports) = match text.iter().position(|b| *b == b':') {
+        Some(colon) => (&text[..colon], ports(&text[colon + 1..])?),
+        None if is_ports(text) => (&b"*"[..], ports(text)?),
+        None => (text, default_port..=default_port),
     };
     if host.is_empty() {
         return Err("no host");
     }
     if host == b"*" {
-        return Ok(Host::Addr(ListenAddr::Tcp((Ipv4Addr::UNSPECIFIED, port).into())));
+        return Ok(Host::Ip(Ipv4Addr::UNSPECIFIED.into(), ports));
     }
     let host = std::str::from_utf8(host).map_err(|_| "invalid host")?;
     match host.parse::<Ipv4Addr>() {
-        Ok(ip) => Ok(Host::Addr(ListenAddr::Tcp((ip, port).into()))),
-        Err(_) => Ok(Host::Name(host, port)),
+        Ok(ip) => Ok(Host::Ip(ip.into(), ports)),
+        Err(_) => Ok(Host::Name(host, ports)),
     }
 }
 
@@ -117,26 +142,45 @@ pub fn strip_unix(text: &[u8]) -> Option<&[u8]> {
     scheme.eq_ignore_ascii_case(b"unix:").then_some(path)
 }
 
-fn unix(path: &[u8]) -> Result<ListenAddr, &'static str> {
+fn unix(path: &[u8]) -> Result<PathBuf, &'static str> {
     if path.is_empty() {
         return Err("no path in the unix domain socket");
     }
     if path.len() > MAX_UNIX_PATH {
         return Err("too long path in the unix domain socket");
     }
-    Ok(ListenAddr::Unix(to_path(path)))
+    Ok(to_path(path))
 }
 
-fn v6(text: &[u8], default_port: u16) -> Result<ListenAddr, &'static str> {
+fn v6(text: &[u8], default_port: u16) -> Result<Host<'_>, &'static str> {
     let close = text.iter().position(|b| *b == b']').ok_or("invalid host")?;
     let ip = std::str::from_utf8(&text[1..close]).ok().and_then(|t| t.parse::<Ipv6Addr>().ok());
     let ip = ip.ok_or("invalid IPv6 address")?;
-    let port = match &text[close + 1..] {
-        [] => default_port,
-        [b':', rest @ ..] => port(rest)?,
+    let ports = match &text[close + 1..] {
+        [] => default_port..=default_port,
+        [b':', rest @ ..] => ports(rest)?,
         _ => return Err("invalid host"),
     };
-    Ok(ListenAddr::Tcp((ip, port).into()))
+    Ok(Host::Ip(ip.into(), ports))
+}
+
+/// Whether a text without a colon is a port or a range of ports rather than a host.
+fn is_ports(text: &[u8]) -> bool {
+    let is_number = |text: &[u8]| !text.is_empty() && text.iter().all(u8::is_ascii_digit);
+    match text.iter().position(|b| *b == b'-') {
+        Some(dash) => is_number(&text[..dash]) && is_number(&text[dash + 1..]),
+        None => is_number(text),
+    }
+}
+
+/// A port, or a range `FIRST-LAST`.
+fn ports(text: &[u8]) -> Result<RangeInclusive<u16>, &'static str> {
+    let Some(dash) = text.iter().position(|b| *b == b'-') else {
+        let port = port(text)?;
+        return Ok(port..=port);
+    };
+    let (last, first) = (port(&text[dash + 1..])?, port(&text[..dash])?);
+    if first > last { Err("invalid port range") } else { Ok(first..=last) }
 }
 
 fn port(text: &[u8]) -> Result<u16, &'static str> {
@@ -246,7 +290,22 @@ mod tests {
         assert_eq!(one("99999"), Err("invalid port"));
         assert_eq!(one("127.0.0.1:0"), Err("invalid port"));
         assert_eq!(one(":80"), Err("no host"));
+        assert_eq!(one("18082-18080"), Err("invalid port range"));
+        assert_eq!(one("*:1-0"), Err("invalid port"));
+        assert_eq!(one("[::1]:1-65536"), Err("invalid port"));
+        assert_eq!(one("[fe80::1%lo]:80"), Err("invalid IPv6 address"));
         assert_eq!(one("unix:"), Err("no path in the unix domain socket"));
+    }
+
+    #[test]
+    fn a_range_of_ports_yields_an_address_per_port() {
+        let all = |text: &str| {
+            let addrs = listen_addrs(text.as_bytes(), 1935).unwrap();
+            addrs.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(all("18080-18082"), "0.0.0.0:18080 0.0.0.0:18081 0.0.0.0:18082");
+        assert_eq!(all("127.0.0.1:5-6"), "127.0.0.1:5 127.0.0.1:6");
+        assert_eq!(all("[::1]:65535-65535"), "[::1]:65535");
     }
 
     #[test]

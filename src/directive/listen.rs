@@ -1,6 +1,6 @@
 //! Parameters that the `listen` directives of rtmp and http share.
 
-use super::address::{ListenAddr, listen_addrs, literal_addr};
+use super::address::{ListenAddr, listen_addrs, literal_addrs};
 use super::args::Args;
 use super::context::Contexts;
 use super::evaluate::Block;
@@ -39,9 +39,13 @@ pub struct ListenOptions {
     pub rcvbuf: Option<u64>,
     /// Send buffer size in bytes.
     pub sndbuf: Option<u64>,
-    /// Whether to open one socket per worker.
+    /// Whether to open one socket per worker (SO_REUSEPORT).
     pub reuseport: bool,
-    /// Whether an IPv6 wildcard socket refuses IPv4.
+    /// Whether a connection is accepted only once data has arrived (TCP_DEFER_ACCEPT).
+    pub deferred: bool,
+    /// Length of the queue of TCP Fast Open.
+    pub fastopen: Option<u64>,
+    /// Whether an IPv6 wildcard socket refuses IPv4; by default it does.
     pub ipv6only: Option<bool>,
     /// Keep-alive of accepted connections.
     pub keepalive: Option<Keepalive>,
@@ -128,7 +132,7 @@ impl Listen {
         let word = args.first();
         let found = match evaluation.bases.host_names {
             HostNames::Resolved => listen_addrs(&word.bytes, default_port),
-            HostNames::Ignored => Ok(literal_addr(&word.bytes, default_port).into_iter().collect()),
+            HostNames::Ignored => Ok(literal_addrs(&word.bytes, default_port).unwrap_or_default()),
         };
         let addrs = found.map_err(|reason| {
             let text = sentence(&[
@@ -164,22 +168,45 @@ impl Listen {
             None => (text, None),
         };
         let options = &mut self.options;
+        let is_socket_option = !matches!(
+            name,
+            b"default_server" | b"default" | b"proxy_protocol" | b"ssl" | b"http2" | b"accept_filter"
+        );
         // In rtmp, PingOS allows socket options on several lines of an address.
-        options.makes_socket |= family == Family::Http
-            && !matches!(name, b"default_server" | b"default" | b"proxy_protocol" | b"ssl" | b"http2");
+        options.makes_socket |= family == Family::Http && is_socket_option;
+        // An address with socket options needs a socket of its own, as in nginx.
+        options.bind |= is_socket_option;
         match (name, value) {
             (b"default_server" | b"default", None) => options.default_server = true,
-            (b"bind", None) => options.bind = true,
+            (b"bind", None) => {}
             (b"reuseport", None) => options.reuseport = true,
             (b"proxy_protocol", None) => options.proxy_protocol = true,
             (b"ssl", None) => options.ssl = true,
             (b"http2", None) if family == Family::Http => options.http2 = true,
-            (b"deferred", None) if family == Family::Http => {}
-            (b"setfib" | b"fastopen" | b"accept_filter", Some(_)) if family == Family::Http => {}
-            (b"backlog", Some(value)) => options.backlog = Some(positive(value, word, "backlog")?),
+            (b"deferred", None) => options.deferred = true,
+            (b"fastopen", Some(value)) => {
+                options.fastopen = Some(number::digits(value).ok_or_else(|| invalid(word, "fastopen"))?);
+            }
+            // FreeBSD's; nginx accepts it elsewhere with this message.
+            (b"accept_filter", Some(_)) if family == Family::Http => {
+                let shown: &[u8] = &word.bytes;
+                let text = sentence(&[
+                    b"accept filters \"",
+                    shown,
+                    b"\" are not supported on this platform, ignored",
+                ]);
+                evaluation.report(Problem::warning(text).at(word.span));
+            }
+            (b"backlog", Some(value)) => {
+                let backlog = number::digits(value).filter(|n| *n > 0);
+                options.backlog = Some(backlog.ok_or_else(|| invalid(word, "backlog"))?);
+            }
             (b"rcvbuf", Some(value)) => options.rcvbuf = Some(size(value, word, "rcvbuf")?),
             (b"sndbuf", Some(value)) => options.sndbuf = Some(size(value, word, "sndbuf")?),
-            (b"ipv6only", Some(value)) => self.ipv6only(value, word, evaluation)?,
+            // nginx compares the first letter of the value before it takes the word for this parameter.
+            (b"ipv6only", Some(value)) if family == Family::Rtmp || value.starts_with(b"o") => {
+                self.ipv6only(value, word, family, evaluation)?;
+            }
             (b"so_keepalive", Some(value)) => options.keepalive = Some(keepalive(value, word)?),
             _ => return Err(unknown(word, family)),
         }
@@ -190,23 +217,27 @@ impl Listen {
         &mut self,
         value: &[u8],
         word: &Word,
+        family: Family,
         evaluation: &mut Evaluation<'_>,
     ) -> Result<(), Problem> {
-        let v6 = self.addrs.iter().any(|a| matches!(a, ListenAddr::Tcp(addr) if addr.is_ipv6()));
+        let v6 = family == Family::Http
+            || self.addrs.iter().any(|a| matches!(a, ListenAddr::Tcp(addr) if addr.is_ipv6()));
         if !v6 {
             let addr = self.addrs.first().map(ToString::to_string).unwrap_or_default();
             let text = format!("ipv6only is not supported on addr \"{addr}\", ignored");
             evaluation.report(Problem::warning(text).at(word.span));
             return Ok(());
         }
-        self.options.ipv6only = match value {
-            b"on" => Some(true),
-            b"off" => Some(false),
+        let value = match value {
+            b"on" => true,
+            b"off" => false,
             _ => {
                 let text = sentence(&[b"invalid ipv6only flags \"", value, b"\""]);
                 return Err(Problem::new(text).at(word.span).help("accepted: on, off"));
             }
         };
+        // On an IPv4 address of http it counts as a socket option without effect, as in nginx.
+        self.options.ipv6only = Some(value);
         Ok(())
     }
 }
@@ -216,10 +247,11 @@ impl Family {
         match self {
             Family::Http => {
                 "default_server, ssl, proxy_protocol, bind, reuseport, backlog=, rcvbuf=, sndbuf=, ipv6only=, \
-                 so_keepalive=, deferred, fastopen=, setfib=, accept_filter="
+                 so_keepalive=, deferred, fastopen="
             }
             Family::Rtmp => {
-                "default_server, ssl, bind, reuseport, proxy_protocol, backlog=, rcvbuf=, sndbuf=, ipv6only=, so_keepalive="
+                "default_server, ssl, proxy_protocol, bind, reuseport, backlog=, rcvbuf=, sndbuf=, \
+                 ipv6only=, so_keepalive=, deferred, fastopen="
             }
         }
     }
@@ -243,20 +275,18 @@ fn unknown(word: &Word, family: Family) -> Problem {
     }
 }
 
-fn positive(value: &[u8], word: &Word, name: &str) -> Result<u64, Problem> {
-    number::digits(value).filter(|n| *n > 0).ok_or_else(|| invalid(value, word, name))
-}
-
 fn size(value: &[u8], word: &Word, name: &str) -> Result<u64, Problem> {
-    number::size(value).ok_or_else(|| invalid(value, word, name))
+    number::size(value).ok_or_else(|| invalid(word, name))
 }
 
-fn invalid(value: &[u8], word: &Word, name: &str) -> Problem {
-    let text = sentence(&[b"invalid ", name.as_bytes(), b" \"", value, b"\""]);
+/// nginx shows the whole word.
+fn invalid(word: &Word, name: &str) -> Problem {
+    let text = sentence(&[b"invalid ", name.as_bytes(), b" \"", &word.bytes, b"\""]);
     Problem::new(text).at(word.span)
 }
 
-/// Parses `on`, `off` or `[IDLE]:[INTERVAL]:[PROBES]`, of which at least one must be given.
+/// Parses `on`, `off` or `[IDLE]:[INTERVAL]:[PROBES]`, of which at least one must be given and not be 0. Final colons may
+/// be left out, as in nginx.
 fn keepalive(value: &[u8], word: &Word) -> Result<Keepalive, Problem> {
     let bad = || {
         let text = sentence(&[b"invalid so_keepalive value: \"", value, b"\""]);
@@ -267,19 +297,15 @@ fn keepalive(value: &[u8], word: &Word) -> Result<Keepalive, Problem> {
         b"off" => return Ok(Keepalive::default()),
         _ => {}
     }
-    let parts: Vec<&[u8]> = value.split(|b| *b == b':').collect();
-    let [idle, interval, probes] = parts[..] else { return Err(bad()) };
-    if idle.is_empty() && interval.is_empty() && probes.is_empty() {
+    let mut parts = value.splitn(3, |b| *b == b':');
+    let mut next = |read: fn(&[u8]) -> Option<u64>| match parts.next() {
+        None | Some([]) => Ok(None),
+        Some(text) => read(text).map(|n| Some(n).filter(|n| *n > 0)).ok_or_else(bad),
+    };
+    let (idle_seconds, interval_seconds) = (next(number::sec)?, next(number::sec)?);
+    let probes = next(number::digits)?;
+    if (idle_seconds, interval_seconds, probes) == (None, None, None) {
         return Err(bad());
     }
-    let optional = |text: &[u8], read: fn(&[u8]) -> Option<u64>| match text {
-        [] => Ok(None),
-        text => read(text).map(Some).ok_or_else(bad),
-    };
-    Ok(Keepalive {
-        on: true,
-        idle_seconds: optional(idle, number::sec)?,
-        interval_seconds: optional(interval, number::sec)?,
-        probes: optional(probes, number::digits)?,
-    })
+    Ok(Keepalive { on: true, idle_seconds, interval_seconds, probes })
 }

@@ -16,6 +16,7 @@ use tokio_util::sync::WaitForCancellationFuture;
 
 use super::conf::Conf;
 use super::core::conf::{Current as Core, KeepaliveDisable, LingeringClose};
+use super::counters::Doing;
 use super::exchange::{Exchange, HttpConnection, HttpService};
 use super::input::{Input, read_some};
 use super::log;
@@ -105,10 +106,17 @@ pub async fn serve(service: Arc<HttpService>, worker: Worker, listen: ListenAddr
     let (timer, shutdown) = (pin!(tokio::time::sleep(limits::HTTP_FIRST_WAIT)), pin!(shutdown.cancelled()));
     let draining = pin!(draining.cancelled());
     let mut waits = Waits { timer, shutdown, draining };
+    let counters = connection.service.counters.clone();
+    let mut counted = counters.connection();
     let mut idle = None;
     loop {
+        counted.does(if idle.is_some() { Doing::Waiting } else { Doing::Reading });
         // Requests are boxed: while the connection is idle, it needs no room for one.
         let head = connection.read_head(idle, &mut waits).await;
+        if matches!(head, Head::None) {
+            return;
+        }
+        counted.request();
         let answered = match head {
             Head::None => return,
             Head::Complete(request) => {

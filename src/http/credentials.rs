@@ -1,18 +1,8 @@
 //! User and password of a request.
 
-use base64::Engine;
-use base64::alphabet::STANDARD;
-use base64::engine::DecodePaddingMode;
-use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use bstr::{BString, ByteSlice};
 
-/// Base64 as nginx reads it: the text ends at the first `=`, and leftover bits are ignored.
-const LENIENT: GeneralPurpose = GeneralPurpose::new(
-    &STANDARD,
-    GeneralPurposeConfig::new()
-        .with_decode_allow_trailing_bits(true)
-        .with_decode_padding_mode(DecodePaddingMode::RequireNone),
-);
+use super::base64::decode;
 
 /// User and password of an `Authorization: Basic` header.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,12 +28,6 @@ impl Credentials {
         let credentials = Credentials { user, password };
         (!credentials.user.is_empty()).then_some(credentials)
     }
-}
-
-/// Decodes base64 as nginx does.
-pub fn decode(encoded: &[u8]) -> Option<Vec<u8>> {
-    let end = encoded.find_byte(b'=').unwrap_or(encoded.len());
-    LENIENT.decode(&encoded[..end]).ok()
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /// Seconds since 1970 of a date. The day of the week is not looked at, nor what follows the time.
-pub(super) fn seconds(text: &[u8]) -> Option<i64> {
+pub fn seconds(text: &[u8]) -> Option<i64> {
     let text = text.to_str().ok().filter(|text| text.is_ascii())?;
     let (day, month, year, time) = match text.split_once(',') {
         Some((_, date)) => {

@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use super::assigned::AssignedValues;
 use super::conf::Conf;
 use super::core::conf::Current as Core;
+use super::counters::HttpCounters;
 use super::header::AddHeader;
 use super::headers::Headers;
 use super::input::Input;
@@ -45,10 +46,16 @@ pub struct HttpService {
     pub phases: PhaseChecks,
     /// Handlers; the first that takes a location answers.
     pub handlers: Vec<Box<dyn Handler>>,
+    /// Filters that run before preconditions are checked.
+    pub adapters: Vec<Box<dyn ResponseFilter>>,
     /// Response filters, in this order.
     pub filters: Vec<Box<dyn ResponseFilter>>,
+    /// Filters of the whole body, with the responses of subrequests that were put around it.
+    pub encodings: Vec<Box<dyn ResponseFilter>>,
     /// Variables of modules.
     pub variables: Vec<Box<dyn RequestVariables>>,
+    /// Numbers of connections and requests.
+    pub counters: Arc<HttpCounters>,
     /// Logs of requests.
     pub logs: Vec<Box<dyn RequestLog>>,
     /// The error log, which servers and locations may replace.
@@ -149,6 +156,18 @@ pub trait ResponseFilter: Send + Sync {
     fn filter(&self, exchange: &mut Exchange<'_>);
 }
 
+/// Continues a body while it is sent, by subrequests for example.
+pub trait Continuation: Send + Sync {
+    /// Whether the body waits for it.
+    fn is_wanted(&self) -> bool;
+
+    /// Makes the next part of the body; afterwards the body no longer waits for it.
+    fn advance<'a>(
+        self: Arc<Self>,
+        exchange: &'a mut Exchange<'_>,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+}
+
 /// Variables with values of a module.
 pub trait RequestVariables: Send + Sync {
     /// Appends the value of a variable, whose name is in lower case. `None` if it is not the module's.
@@ -247,6 +266,10 @@ pub struct Exchange<'a> {
     pub(super) random_id: OnceLock<String>,
     /// Whether the request was received together with the one before it.
     pub(super) is_pipelined: bool,
+    /// What continues the body while it is sent.
+    pub continuation: Option<Arc<dyn Continuation>>,
+    /// Charset of the response that this subrequest's response becomes a part of.
+    pub outer_charset: Option<BString>,
     /// What is put around the body of the response.
     pub surroundings: Vec<Surrounding>,
     /// Method that replaces the request's (`error_page`, subrequests).
@@ -305,6 +328,8 @@ impl<'a> Exchange<'a> {
             is_undecided: AtomicBool::new(false),
             random_id: OnceLock::new(),
             is_pipelined: false,
+            continuation: None,
+            outer_charset: None,
             surroundings: Vec::new(),
             method: None,
             is_internal: false,

@@ -15,8 +15,8 @@ impl Value for ListenHttp {
     const ARITY: Arity = Arity::SOME;
 
     fn syntax() -> String {
-        "port | host[:port] | [v6]:port | unix:path [default_server] [ssl] [proxy_protocol] [bind] \
-         [reuseport] [backlog=number] [rcvbuf=size] [sndbuf=size] [ipv6only=on|off] \
+        "port | host[:port] | [v6]:port | unix:path [default_server] [ssl] [proxy_protocol] [bind] [reuseport] [deferred] \
+         [fastopen=number] [backlog=number] [rcvbuf=size] [sndbuf=size] [ipv6only=on|off] \
          [so_keepalive=on|off|idle:interval:probes]"
             .into()
     }

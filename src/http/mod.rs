@@ -5,13 +5,16 @@
 
 mod arrival;
 pub mod assigned;
+pub mod base64;
+pub mod body_reader;
 pub mod conf;
 mod connection;
 pub mod content_types;
 pub mod core;
 pub mod cors;
+pub mod counters;
 pub mod credentials;
-mod date;
+pub mod date;
 pub mod directory;
 pub mod exchange;
 pub mod files;

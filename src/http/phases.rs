@@ -42,7 +42,7 @@ impl Exchange<'_> {
     }
 
     /// Follows internal redirects from a decision on.
-    async fn conclude(&mut self, mut decision: Decision) -> bool {
+    pub(super) async fn conclude(&mut self, mut decision: Decision) -> bool {
         loop {
             decision = match decision {
                 Decision::Close(status) => {
@@ -66,13 +66,8 @@ impl Exchange<'_> {
                             }
                         },
                     };
-                    match self.finish(*response) {
-                        None => {
-                            if !self.surroundings.is_empty() {
-                                self.surround().await;
-                            }
-                            return true;
-                        }
+                    match self.finish(*response).await {
+                        None => return true,
                         Some(page) => Decision::Done(Box::new(page)),
                     }
                 }
@@ -285,7 +280,7 @@ impl Exchange<'_> {
         }
     }
 
-    async fn content(&mut self) -> Decision {
+    pub(super) async fn content(&mut self) -> Decision {
         if self.location.refusal.is_some() {
             return Decision::page(StatusCode::SERVICE_UNAVAILABLE);
         }
@@ -305,7 +300,7 @@ impl Exchange<'_> {
     }
 
     /// Makes a response the one that is sent, after all filters. Returns a page that replaces it.
-    fn finish(&mut self, response: Response) -> Option<Response> {
+    async fn finish(&mut self, response: Response) -> Option<Response> {
         self.response = response;
         (self.has_status, self.is_answered) = (true, true);
         // As in nginx, headers such as WWW-Authenticate stay when `error_page` replaces the response.
@@ -318,11 +313,16 @@ impl Exchange<'_> {
         if let Some(status) = self.error_status {
             self.response.status = status;
         }
+        let service = self.service();
+        service.adapters.iter().for_each(|filter| filter.filter(self));
         if let Some(page) = precondition::filter(self) {
             return Some(page);
         }
-        let service = self.service();
         service.filters.iter().for_each(|filter| filter.filter(self));
+        if !self.surroundings.is_empty() {
+            self.surround().await;
+        }
+        service.encodings.iter().for_each(|filter| filter.filter(self));
         range_filter::filter(self)
     }
 }

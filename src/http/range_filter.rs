@@ -1,13 +1,16 @@
 //! Ranges of bodies (RFC 9110 §14), as in nginx: parts of what is in memory or in files.
 
 use std::collections::VecDeque;
+use std::io;
+use std::ops::Range;
+use std::task::{Context, Poll, ready};
 
 use bstr::BString;
 use http::StatusCode;
 
 use super::exchange::Exchange;
 use super::range::{self, Ranges};
-use super::response::{Body, FilePart, Piece, Response};
+use super::response::{Body, BodySource, FilePart, Piece, Response};
 
 /// Replaces a response by the ranges that the request asks for. Returns a page where there are none of them.
 pub(super) fn filter(exchange: &mut Exchange<'_>) -> Option<Response> {
@@ -15,7 +18,6 @@ pub(super) fn filter(exchange: &mut Exchange<'_>) -> Option<Response> {
     if response.status != StatusCode::OK || !response.has_ranges || exchange.is_subrequest() {
         return None;
     }
-    let Body::Pieces(pieces) = &response.body else { return None };
     let length = response.body.length()?;
     let most = exchange.core().max_ranges.unwrap_or(u64::MAX);
     if most == 0 {
@@ -27,6 +29,12 @@ pub(super) fn filter(exchange: &mut Exchange<'_>) -> Option<Response> {
     } else {
         range::parse(asked, length, usize::try_from(most).unwrap_or(usize::MAX))
     };
+    let ranges = match ranges {
+        // A body that is produced while it is sent is produced once.
+        Ranges::Parts(parts) if parts.len() > 1 && matches!(response.body, Body::Source(_)) => Ranges::Whole,
+        Ranges::Parts(_) if matches!(response.body, Body::Live(_)) => Ranges::Whole,
+        ranges => ranges,
+    };
     match ranges {
         Ranges::Whole => exchange.response.headers.append("Accept-Ranges", "bytes"),
         Ranges::Unsatisfiable => {
@@ -35,16 +43,27 @@ pub(super) fn filter(exchange: &mut Exchange<'_>) -> Option<Response> {
             return Some(page);
         }
         Ranges::Parts(parts) => {
-            let pieces: Vec<Piece> = pieces.iter().cloned().collect();
             let response = &mut exchange.response;
             response.status = StatusCode::PARTIAL_CONTENT;
+            let body = std::mem::take(&mut response.body);
             if let [part] = &parts[..] {
                 response
                     .headers
                     .append("Content-Range", format!("bytes {}-{}/{length}", part.start, part.end - 1));
-                response.body = Body::Pieces(cut(&pieces, part.start, part.end));
+                response.body = match body {
+                    Body::Pieces(pieces) => Body::Pieces(cut(&Vec::from(pieces), part.start, part.end)),
+                    mut body => {
+                        let at = match &mut body {
+                            Body::Source(source) => source.cut(part),
+                            _ => 0,
+                        };
+                        Body::Source(Box::new(PartOfBody { body, at, part: part.clone() }))
+                    }
+                };
                 return None;
             }
+            let Body::Pieces(pieces) = body else { return None };
+            let pieces = Vec::from(pieces);
             let content_type = response.content_type.take().unwrap_or_default();
             let charset = response.charset.take();
             let boundary = range::boundary();
@@ -66,6 +85,37 @@ pub(super) fn filter(exchange: &mut Exchange<'_>) -> Option<Response> {
         }
     }
     None
+}
+
+/// Part of a body that is produced while it is sent.
+struct PartOfBody {
+    body: Body,
+    /// Bytes of the body that were produced.
+    at: u64,
+    part: Range<u64>,
+}
+
+impl BodySource for PartOfBody {
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Piece>>> {
+        while self.at < self.part.end {
+            let piece = match ready!(self.body.poll_piece(cx)) {
+                Some(Ok(piece)) => piece,
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                None => return Poll::Ready(Some(Err(io::ErrorKind::UnexpectedEof.into()))),
+            };
+            let (start, length) = (self.at, piece.length());
+            self.at += length;
+            let found = cut(&[piece], self.part.start.saturating_sub(start), self.part.end - start);
+            if let Some(piece) = found.into_iter().next() {
+                return Poll::Ready(Some(Ok(piece)));
+            }
+        }
+        Poll::Ready(None)
+    }
+
+    fn length(&self) -> Option<u64> {
+        Some(self.part.end - self.part.start)
+    }
 }
 
 /// Whether `If-Range`, if it is given, names the present version.
@@ -100,4 +150,26 @@ fn cut(pieces: &[Piece], start: u64, end: u64) -> VecDeque<Piece> {
         at += piece.length();
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_part_of_a_produced_body() {
+        let text: Vec<u8> = (0..100).collect();
+        for (start, end) in [(0, 100), (0, 1), (99, 100), (9, 21), (10, 20), (35, 36)] {
+            let pieces = text.chunks(10).map(|piece| Piece::Memory(piece.to_vec().into())).collect();
+            let mut part = PartOfBody { body: Body::Pieces(pieces), at: 0, part: start..end };
+            let mut found = Vec::new();
+            while let Some(piece) = std::future::poll_fn(|cx| part.poll_piece(cx)).await {
+                let Piece::Memory(bytes) = piece.unwrap() else { panic!("it is in memory") };
+                found.extend_from_slice(&bytes);
+            }
+            let index = |n: u64| usize::try_from(n).unwrap();
+            assert_eq!(found, text[index(start)..index(end)]);
+            assert_eq!(part.length(), Some(end - start));
+        }
+    }
 }

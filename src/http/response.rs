@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -46,6 +47,8 @@ pub struct Response {
     pub varies: bool,
     /// The body.
     pub body: Body,
+    /// Whether `Expires` was set by `expires` or by another server, so that `gzip_proxied` looks at it.
+    pub has_expiry: bool,
     /// Whether the connection is closed after the response.
     pub closes: bool,
 }
@@ -91,6 +94,12 @@ pub trait BodySource: Send + Sync {
 
     /// Length of the whole body in bytes, if it is known.
     fn length(&self) -> Option<u64>;
+
+    /// Tells that only a part of the whole is needed. Returns the offset from which the body is produced then.
+    fn cut(&mut self, part: &Range<u64>) -> u64 {
+        let _ = part;
+        0
+    }
 }
 
 /// What is put around the body of a response.
@@ -120,6 +129,7 @@ impl Response {
             ignores_preconditions: false,
             varies: false,
             body: body.into(),
+            has_expiry: false,
             closes: false,
         }
     }
@@ -142,9 +152,15 @@ impl Response {
     /// Drops what a change of the body makes wrong: ranges, and the strength of its tag.
     pub fn body_changes(&mut self) {
         self.has_ranges = false;
-        if let Some(tag) = self.headers.get(b"ETag").filter(|tag| !tag.starts_with(b"W/")) {
-            let weak = [&b"W/"[..], tag].concat();
-            self.headers.set("ETag", weak);
+        match self.headers.get(b"ETag") {
+            None => {}
+            Some(tag) if tag.starts_with(b"W/") => {}
+            Some(tag) if tag.starts_with(b"\"") => {
+                let weak = [&b"W/"[..], tag].concat();
+                self.headers.set("ETag", weak);
+            }
+            // As in nginx, what is no tag is removed.
+            Some(_) => self.headers.remove(b"ETag"),
         }
     }
 }

@@ -102,32 +102,26 @@ impl Exchange<'_> {
     fn write_head(&self, out: &mut Vec<u8>, framing: Framing) {
         let response = &self.response;
         let status = shown(response.status);
-        let line = |out: &mut Vec<u8>, name: &str, value: &[u8]| {
-            out.extend_from_slice(name.as_bytes());
-            out.extend_from_slice(b": ");
-            out.extend_from_slice(value);
-            out.extend_from_slice(b"\r\n");
-        };
         out.extend_from_slice(b"HTTP/1.1 ");
         // Writing to memory cannot fail.
         let _ = write!(out, "{:03} ", status.as_u16());
         out.extend_from_slice(reason(status).as_bytes());
         out.extend_from_slice(b"\r\n");
-        line(out, "Server", self.server_token().as_bytes());
+        write_field(out, b"Server", self.server_token().as_bytes());
         out.extend_from_slice(b"Date: ");
         with_date(|date| out.extend_from_slice(date));
         out.extend_from_slice(b"\r\n");
         if let Some(content_type) = self.sent_content_type() {
-            line(out, "Content-Type", &content_type);
+            write_field(out, b"Content-Type", &content_type);
         }
         if let Some(length) = self.sent_length(framing) {
             let _ = write!(out, "Content-Length: {length}\r\n");
         }
         if let Some(date) = self.sent_last_modified() {
-            line(out, "Last-Modified", date.as_bytes());
+            write_field(out, b"Last-Modified", date.as_bytes());
         }
         if let Some(location) = &response.location {
-            line(out, "Location", &one_line(&self.absolute(location)));
+            write_field(out, b"Location", &self.absolute(location));
         }
         if framing == Framing::Chunked {
             out.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
@@ -146,10 +140,7 @@ impl Exchange<'_> {
             out.extend_from_slice(b"Vary: Accept-Encoding\r\n");
         }
         for (name, value) in response.headers.iter() {
-            out.extend_from_slice(&one_line(name));
-            out.extend_from_slice(b": ");
-            out.extend_from_slice(&one_line(value));
-            out.extend_from_slice(b"\r\n");
+            write_field(out, name, value);
         }
         out.extend_from_slice(b"\r\n");
     }
@@ -171,7 +162,7 @@ impl Exchange<'_> {
             text.extend_from_slice(b"; charset=");
             text.extend_from_slice(charset);
         }
-        Some(one_line(&text))
+        Some(text)
     }
 
     /// Date of the last modification, for the statuses that have one.
@@ -206,7 +197,11 @@ impl Exchange<'_> {
         let is_chunked = framing == Framing::Chunked;
         let mut rate = self.rate();
         loop {
+            let continuation = self.continuation.as_ref();
             let piece = match poll_fn(|cx| match body.poll_piece(cx) {
+                std::task::Poll::Pending if continuation.is_some_and(|more| more.is_wanted()) => {
+                    std::task::Poll::Ready(None)
+                }
                 std::task::Poll::Pending if !output.is_empty() => std::task::Poll::Ready(None),
                 std::task::Poll::Pending => std::task::Poll::Pending,
                 std::task::Poll::Ready(piece) => std::task::Poll::Ready(Some(piece)),
@@ -215,8 +210,13 @@ impl Exchange<'_> {
             {
                 // What is there is sent while the next piece is made.
                 None => {
-                    self.write(output, &mut rate).await?;
-                    output.clear();
+                    if !output.is_empty() {
+                        self.write(output, &mut rate).await?;
+                        output.clear();
+                    }
+                    if let Some(more) = self.continuation.clone().filter(|more| more.is_wanted()) {
+                        more.advance(self).await;
+                    }
                     continue;
                 }
                 Some(None) => break,
@@ -249,9 +249,7 @@ impl Exchange<'_> {
         if is_chunked {
             output.extend_from_slice(b"0\r\n");
             for (name, value) in self.response.trailers.iter() {
-                for part in [&one_line(name)[..], b": ", &one_line(value)[..], b"\r\n"] {
-                    output.extend_from_slice(part);
-                }
+                write_field(output, name, value);
             }
             output.extend_from_slice(b"\r\n");
         }
@@ -429,14 +427,7 @@ async fn append(output: &mut Vec<u8>, part: &FilePart, want: usize) -> io::Resul
     let read = match crate::net::file::read_present(&part.file, &mut output[before..], part.start) {
         Some(read) => read?,
         None => {
-            let (file, start) = (part.file.clone(), part.start);
-            let read = disk::spawn(DiskWork::Served, move || {
-                let mut bytes = vec![0; want];
-                let length = std::os::unix::fs::FileExt::read_at(&*file, &mut bytes, start)?;
-                bytes.truncate(length);
-                Ok::<_, io::Error>(bytes)
-            });
-            let bytes = read.await.map_err(io::Error::other)??;
+            let bytes = super::body_reader::read_later(part, want).await.map_err(io::Error::other)??;
             output[before..before + bytes.len()].copy_from_slice(&bytes);
             bytes.len()
         }
@@ -480,10 +471,14 @@ pub fn http_date(seconds: i64) -> String {
     httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(seconds))
 }
 
-/// Text without the bytes that would end a header line.
-fn one_line(text: &[u8]) -> Vec<u8> {
-    if text.find_byteset(b"\r\n\0").is_none() {
-        return text.to_vec();
-    }
-    text.iter().copied().filter(|b| !matches!(b, b'\r' | b'\n' | 0)).collect()
+/// Writes a header field, without the bytes that would end its line.
+fn write_field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+    let write = |out: &mut Vec<u8>, text: &[u8]| match text.find_byteset(b"\r\n\0") {
+        None => out.extend_from_slice(text),
+        Some(_) => out.extend(text.iter().copied().filter(|b| !matches!(b, b'\r' | b'\n' | 0))),
+    };
+    write(out, name);
+    out.extend_from_slice(b": ");
+    write(out, value);
+    out.extend_from_slice(b"\r\n");
 }

@@ -32,6 +32,14 @@ directives! {
         session {
             /// Address on which HTTP connections are accepted. A server without `listen` uses port 80, or 8000 unless
             /// started as root.
+            /// A range of ports (`8000-8003`) is a socket per port. Unix sockets have mode 0666. With
+            /// `proxy_protocol`, connections begin with a PROXY header, version 1 or 2, before TLS; without a valid
+            /// one within `client_header_timeout` they are closed. `$remote_addr` stays the load balancer's, as in
+            /// nginx. `reuseport` opens a socket per worker, among which the system distributes the connections.
+            /// `deferred` accepts connections once they have sent data. `fastopen` is the length of the queue of
+            /// TCP Fast Open, `backlog` that of the accept queue (511 by default). An IPv6 wildcard leaves IPv4 to
+            /// other sockets unless `ipv6only=off`. A reload changes these parameters of open sockets, except
+            /// `ipv6only`, without closing them; what `reuseport` has opened stays open.
             "listen" => listen: Vec<ListenHttp>, in HTTP_SERVER;
             /// Names that select this server among the servers of an address.
             "server_name" => server_name: Vec<ServerNames>, in HTTP_SERVER;

@@ -28,6 +28,10 @@ impl<'a> Exchange<'a> {
         inner.method = method.or_else(|| self.method.clone());
         inner.assigned = std::mem::take(&mut self.assigned);
         inner.depth = self.depth + 1;
+        inner.outer_charset = match self.is_subrequest() {
+            true => self.outer_charset.clone(),
+            false => self.response.charset.clone(),
+        };
         (inner.is_internal, inner.is_continued) = (true, true);
         Box::pin(async move {
             if inner.depth > limits::HTTP_SUBREQUESTS {
@@ -38,6 +42,31 @@ impl<'a> Exchange<'a> {
             inner.process().await;
             if inner.core().log_subrequest {
                 inner.log();
+            }
+            inner
+        })
+    }
+
+    /// Produces the content of the same path in the same location once more and returns the subrequest with its response.
+    /// `keep` puts in what modules keep for it. Give its variables back with [`Exchange::take_values`].
+    pub fn repeat(
+        &mut self,
+        keep: impl FnOnce(&mut http::Extensions),
+    ) -> Pin<Box<dyn Future<Output = Exchange<'a>> + Send + '_>> {
+        let path = self.path.clone();
+        let mut inner = Exchange::new(self.connection, self.request, self.server.clone(), path, self.started);
+        inner.query = self.query.clone();
+        inner.client = self.client.clone();
+        inner.method = self.method.clone();
+        inner.location = self.location.clone();
+        inner.assigned = std::mem::take(&mut self.assigned);
+        inner.depth = self.depth + 1;
+        (inner.is_internal, inner.is_continued) = (true, true);
+        keep(&mut inner.kept);
+        Box::pin(async move {
+            let decision = inner.content().await;
+            if !inner.conclude(decision).await {
+                inner.response = Response::new(StatusCode::NO_CONTENT, Body::default());
             }
             inner
         })

@@ -89,6 +89,14 @@ variables! {
     "pipe" => Pipe,
     /// `X-Forwarded-For` of the request with the client's address at its end.
     "proxy_add_x_forwarded_for" => ProxyAddXForwardedFor,
+    /// Client's address in the header of the PROXY protocol.
+    "proxy_protocol_addr" => ProxyProtocolAddr,
+    /// Client's port in the header of the PROXY protocol.
+    "proxy_protocol_port" => ProxyProtocolPort,
+    /// Server's address in the header of the PROXY protocol.
+    "proxy_protocol_server_addr" => ProxyProtocolServerAddr,
+    /// Server's port in the header of the PROXY protocol.
+    "proxy_protocol_server_port" => ProxyProtocolServerPort,
     /// Real path of `root` or `alias`.
     "realpath_root" => RealpathRoot,
     /// Peer address.
@@ -134,7 +142,12 @@ variables! {
 }
 
 /// Variables with values of modules, with their meaning.
-pub const OF_MODULES: [(&str, &str); 7] = [
+pub const OF_MODULES: &[(&str, &str)] = &[
+    ("connections_active", "Open HTTP connections."),
+    ("connections_reading", "Connections whose request is being received."),
+    ("connections_waiting", "Connections that wait for a request."),
+    ("connections_writing", "Connections whose request is being answered."),
+    ("gzip_ratio", "Length of the response divided by its compressed length, once it was sent."),
     ("invalid_referer", "`1` for a referer that is not among `valid_referers`."),
     ("limit_conn_status", "What `limit_conn` decided: PASSED, REJECTED, REJECTED_DRY_RUN."),
     (
@@ -148,12 +161,15 @@ pub const OF_MODULES: [(&str, &str); 7] = [
         "`1` for a valid link, `0` for an expired one; with `secure_link_secret` the link itself.",
     ),
     ("secure_link_expires", "Time in seconds at which a link expires."),
+    ("slice_range", "Range of the slice that is fetched, as `Range` has it."),
+    ("uid_got", "Name and identifier of the `userid` cookie that the client sent."),
+    ("uid_reset", "Set by `set`: neither empty nor `0` replaces a client's identifier."),
+    ("uid_set", "Name and identifier of the `userid` cookie that the response sets."),
 ];
 
 /// Known names without a value yet.
-pub const OTHERS: [&str; 55] = [
+pub const OTHERS: &[&str] = &[
     "ancient_browser",
-    "gzip_ratio",
     "modern_browser",
     "msie",
     "ntm_currentid",
@@ -163,15 +179,10 @@ pub const OTHERS: [&str; 55] = [
     "ntm_traceid",
     "proxy_host",
     "proxy_port",
-    "proxy_protocol_addr",
-    "proxy_protocol_port",
-    "proxy_protocol_server_addr",
-    "proxy_protocol_server_port",
     "proxy_internal_body_length",
     "proxy_internal_chunked",
     "request_body",
     "request_body_file",
-    "slice_range",
     "ssl_cipher",
     "ssl_ciphers",
     "ssl_client_cert",
@@ -195,9 +206,6 @@ pub const OTHERS: [&str; 55] = [
     "tcpinfo_rtt",
     "tcpinfo_rttvar",
     "tcpinfo_snd_cwnd",
-    "uid_got",
-    "uid_reset",
-    "uid_set",
     "upstream_addr",
     "upstream_bytes_received",
     "upstream_bytes_sent",
@@ -247,7 +255,8 @@ const HEADERS: [&str; 15] = [
 ];
 
 /// Prefixes of known names.
-pub const OTHER_PREFIXES: [&str; 3] = ["upstream_http_", "upstream_cookie_", "upstream_trailer_"];
+pub const OTHER_PREFIXES: [&str; 4] =
+    ["proxy_protocol_tlv_", "upstream_http_", "upstream_cookie_", "upstream_trailer_"];
 
 /// Notation of variables in `http { }`.
 const NOTATION: Notation = Notation { captures: true, ..Notation::WORDS };
@@ -486,7 +495,7 @@ impl Variable {
 /// All names that the server knows, apart from those with prefixes.
 fn known_names<'n>() -> impl Iterator<Item = &'n str> {
     let fixed = FIXED.iter().map(|(fixed, _)| *fixed);
-    fixed.chain(OF_MODULES.iter().map(|(name, _)| *name)).chain(OTHERS)
+    fixed.chain(OF_MODULES.iter().map(|(name, _)| *name)).chain(OTHERS.iter().copied())
 }
 
 /// Names of the variables in a text, as written. A dollar sign without a name ends the iteration.

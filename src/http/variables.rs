@@ -89,6 +89,18 @@ impl Variables for RequestValues<'_, '_> {
                 }
                 out.extend_from_slice(peer.addr.as_bytes());
             }
+            Variable::ProxyProtocolAddr
+            | Variable::ProxyProtocolPort
+            | Variable::ProxyProtocolServerAddr
+            | Variable::ProxyProtocolServerPort => {
+                let Some(declared) = &exchange.connected_peer().declared else { return false };
+                match variable {
+                    Variable::ProxyProtocolAddr => text(declared.source.as_bytes()),
+                    Variable::ProxyProtocolPort => text(declared.source_port.to_string().as_bytes()),
+                    Variable::ProxyProtocolServerAddr => text(declared.destination.as_bytes()),
+                    _ => text(declared.destination_port.to_string().as_bytes()),
+                }
+            }
             Variable::Pipe => text(if exchange.is_pipelined { b"p" } else { b"." }),
             Variable::RealpathRoot => match std::fs::canonicalize(exchange.document_root()) {
                 Ok(path) => text(path.as_os_str().as_bytes()),
@@ -144,6 +156,13 @@ impl Variables for RequestValues<'_, '_> {
                 Some(value) => text(value),
                 None => return false,
             },
+            Variable::Other(name) if name.starts_with(b"proxy_protocol_tlv_") => {
+                let declared = exchange.connected_peer().declared.as_ref();
+                match declared.and_then(|declared| declared.tlv(&name[b"proxy_protocol_tlv_".len()..])) {
+                    Some(value) => text(&value),
+                    None => return false,
+                }
+            }
             Variable::User(name) | Variable::Other(name) => return of_module(exchange, name.as_bstr(), out),
         }
         true

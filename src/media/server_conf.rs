@@ -38,6 +38,14 @@ directives! {
         session {
             /// Address on which RTMP connections are accepted; the default port is 1935. A server without `listen` uses
             /// port 1935 of all addresses.
+            /// A range of ports (`8000-8003`) is a socket per port. Unix sockets have mode 0666. With
+            /// `proxy_protocol`, connections begin with a PROXY header, version 1 or 2, before TLS; without a valid
+            /// one within `timeout` they are closed. The client's address in it is the session's: in access rules,
+            /// callbacks and logs. `reuseport` opens a socket per worker, among which the system distributes the
+            /// connections. `deferred` accepts connections once they have sent data. `fastopen` is the length of
+            /// the queue of TCP Fast Open, `backlog` that of the accept queue (511 by default). An IPv6 wildcard
+            /// leaves IPv4 to other sockets unless `ipv6only=off`. A reload changes these parameters of open
+            /// sockets, except `ipv6only`, without closing them; what `reuseport` has opened stays open.
             "listen" => listen: Vec<ListenRtmp>, in RTMP_SERVER;
             /// Names that select this server among the servers of an address; they are compared with the host in the
             /// client's tcUrl.

@@ -281,6 +281,7 @@ impl PassedEvent {
             port: self.port,
             local_addr: self.local_addr.clone(),
             local_port: self.local_port,
+            declared: None,
         };
         let role = if self.publishes { Role::Publisher } else { Role::Player };
         let moments = SessionMoments::default();

@@ -84,7 +84,12 @@ impl Workers {
 
     /// The next worker in turn; dead ones are skipped.
     pub fn next(&self) -> Worker {
-        let (turn, count) = (self.next.fetch_add(1, Ordering::Relaxed), self.places.len());
+        self.at(self.next.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// The worker with a number, counted round; if it is dead, the next one.
+    pub fn at(&self, turn: usize) -> Worker {
+        let count = self.places.len();
         let mut turns = (0..count).map(|n| self.places[turn.wrapping_add(n) % count].load());
         let living = turns.find(|worker| !worker.is_dead.load(Ordering::Acquire));
         Worker::clone(&living.unwrap_or_else(|| self.places[turn % count].load()))

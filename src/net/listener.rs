@@ -1,14 +1,19 @@
 //! Listening sockets: bound during preparation, accepted on the control thread, served by workers.
 
 use std::collections::HashMap;
+use std::fs::Permissions;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
+use nix::sys::socket::SetSockOpt;
 use nix::unistd::AccessFlags;
+use nix::{libc, setsockopt_impl, sockopt_impl};
 use parking_lot::Mutex;
 use socket2::{Domain, SockAddr, SockRef, TcpKeepalive, Type};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
@@ -28,6 +33,27 @@ use crate::task::questions::{OpenQuestions, Question, Questions, answering};
 use crate::task::rights;
 use crate::task::supervise;
 
+/// Mode of Unix sockets, as in nginx: every user may connect.
+const UNIX_MODE: u32 = 0o666;
+
+sockopt_impl!(
+    /// Whether a connection is accepted only once data has arrived.
+    DeferAccept,
+    SetOnly,
+    libc::IPPROTO_TCP,
+    libc::TCP_DEFER_ACCEPT,
+    libc::c_int
+);
+
+sockopt_impl!(
+    /// Length of the queue of TCP Fast Open.
+    FastOpen,
+    SetOnly,
+    libc::IPPROTO_TCP,
+    libc::TCP_FASTOPEN,
+    libc::c_int
+);
+
 /// A bound socket that does not accept yet.
 #[derive(Debug)]
 pub enum Bound {
@@ -37,15 +63,21 @@ pub enum Bound {
     Unix(std::os::unix::net::UnixListener),
 }
 
-/// Addresses on which a configuration listens. Sockets with the PROXY protocol are omitted, because treating its header
-/// as something else would be worse than not listening; `-t` warns about them. Sockets whose certificate does not exist
-/// are omitted too.
+/// Addresses on which a configuration listens. Sockets whose certificate does not exist are omitted.
 pub fn wanted(config: &Config, tls: &ServerTls) -> HashMap<(ListenProtocol, ListenAddr), ListenOptions> {
     let rtmp = config.rtmp.iter().flat_map(|r| &r.listeners);
     let rtmp = rtmp.map(|l| ((ListenProtocol::Rtmp, l.addr.clone()), l.options.clone()));
     let http = config.http.iter().flat_map(|h| &h.listeners);
     let http = http.map(|l| ((ListenProtocol::Http, l.addr.clone()), l.options.clone()));
-    rtmp.chain(http).filter(|(key, options)| !options.proxy_protocol && !tls.is_closed(key)).collect()
+    rtmp.chain(http).filter(|(key, _)| !tls.is_closed(key)).collect()
+}
+
+/// Number of sockets for an address: one, or with `reuseport` one per worker.
+pub fn sockets_of(addr: &ListenAddr, options: &ListenOptions, workers: usize) -> usize {
+    match addr {
+        ListenAddr::Tcp(_) if options.reuseport => workers.max(1),
+        _ => 1,
+    }
 }
 
 /// Checks that an address belongs to this machine, without using the port, which a running server may have bound.
@@ -91,19 +123,36 @@ pub fn bind_unaided(addr: &ListenAddr, options: &ListenOptions) -> io::Result<Bo
     match addr {
         ListenAddr::Tcp(addr) => {
             let socket = bind_tcp(*addr, options)?;
-            socket.listen(
-                options.backlog.map_or(limits::LISTEN_BACKLOG, |n| i32::try_from(n).unwrap_or(i32::MAX)),
-            )?;
+            socket.listen(backlog(options))?;
             socket.set_nonblocking(true)?;
             Ok(Bound::Tcp(socket.into()))
         }
         ListenAddr::Unix(path) => {
             remove_stale(path)?;
-            let listener = std::os::unix::net::UnixListener::bind(path)?;
-            listener.set_nonblocking(true)?;
-            Ok(Bound::Unix(listener))
+            let socket = socket2::Socket::new(Domain::UNIX, Type::STREAM, None)?;
+            set_buffers(&socket, options)?;
+            socket.bind(&SockAddr::unix(path)?)?;
+            let listening = std::fs::set_permissions(path, Permissions::from_mode(UNIX_MODE))
+                .and_then(|()| socket.listen(backlog(options)));
+            if let Err(error) = listening {
+                let _ = std::fs::remove_file(path);
+                return Err(error);
+            }
+            socket.set_nonblocking(true)?;
+            Ok(Bound::Unix(socket.into()))
         }
     }
+}
+
+/// Length of the accept queue.
+fn backlog(options: &ListenOptions) -> i32 {
+    options.backlog.map_or(limits::LISTEN_BACKLOG, |n| i32::try_from(n).unwrap_or(i32::MAX))
+}
+
+fn set_buffers(socket: &socket2::Socket, options: &ListenOptions) -> io::Result<()> {
+    let bytes = |size| usize::try_from(size).unwrap_or(usize::MAX);
+    options.rcvbuf.map_or(Ok(()), |size| socket.set_recv_buffer_size(bytes(size)))?;
+    options.sndbuf.map_or(Ok(()), |size| socket.set_send_buffer_size(bytes(size)))
 }
 
 /// Removes a stale socket file, which a killed server leaves behind.
@@ -150,12 +199,7 @@ fn bind_tcp(addr: SocketAddr, options: &ListenOptions) -> io::Result<socket2::So
     if addr.is_ipv6() {
         socket.set_only_v6(options.ipv6only.unwrap_or(true))?;
     }
-    if let Some(size) = options.rcvbuf {
-        socket.set_recv_buffer_size(usize::try_from(size).unwrap_or(usize::MAX))?;
-    }
-    if let Some(size) = options.sndbuf {
-        socket.set_send_buffer_size(usize::try_from(size).unwrap_or(usize::MAX))?;
-    }
+    set_buffers(&socket, options)?;
     socket.bind(&SockAddr::from(addr))?;
     Ok(socket)
 }
@@ -170,6 +214,49 @@ impl AsFd for Bound {
 }
 
 impl Bound {
+    /// Sets the options that an open socket can change, as nginx does for sockets that it has inherited or kept over a
+    /// reload: failures are logged and ignored.
+    fn configure(&self, addr: &ListenAddr, options: &ListenOptions) {
+        let socket = SockRef::from(self);
+        let report = |option: &str, outcome: io::Result<()>| {
+            if let Err(error) = outcome {
+                log::option_failed(option, addr, &error);
+            }
+        };
+        let bytes = |size| usize::try_from(size).unwrap_or(usize::MAX);
+        if let Some(size) = options.rcvbuf {
+            report("SO_RCVBUF", socket.set_recv_buffer_size(bytes(size)));
+        }
+        if let Some(size) = options.sndbuf {
+            report("SO_SNDBUF", socket.set_send_buffer_size(bytes(size)));
+        }
+        if let Bound::Tcp(_) = self {
+            if let Some(length) = options.fastopen {
+                let length = libc::c_int::try_from(length).unwrap_or(libc::c_int::MAX);
+                report("TCP_FASTOPEN", FastOpen.set(self, &length).map_err(Into::into));
+            }
+            let deferred = libc::c_int::from(options.deferred);
+            report("TCP_DEFER_ACCEPT", DeferAccept.set(self, &deferred).map_err(Into::into));
+        }
+    }
+
+    /// Changes the length of the accept queue; connections in it stay.
+    fn listen_again(&self, addr: &ListenAddr, options: &ListenOptions) {
+        let backlog = backlog(options);
+        if let Err(error) = SockRef::from(self).listen(backlog) {
+            log::backlog_failed(addr, backlog, &error);
+        }
+    }
+
+    /// Lets further sockets bind the same address.
+    ///
+    /// # Errors
+    ///
+    /// The system call failed.
+    pub fn share(&self) -> io::Result<()> {
+        SockRef::from(self).set_reuse_port(true)
+    }
+
     fn try_clone(&self) -> io::Result<Bound> {
         Ok(match self {
             Bound::Tcp(listener) => Bound::Tcp(listener.try_clone()?),
@@ -189,8 +276,9 @@ impl From<Bound> for OwnedFd {
 
 /// Receiver of accepted connections.
 pub trait Accept: Send + Sync {
-    /// Handles a connection to a listening address.
-    fn accepted(&self, speaks: ListenProtocol, addr: &ListenAddr, socket: Accepted);
+    /// Handles a connection to a listening address. With `reuseport`, `worker` is the number of the worker to whose
+    /// socket the client connected.
+    fn accepted(&self, speaks: ListenProtocol, addr: &ListenAddr, worker: Option<usize>, socket: Accepted);
 }
 
 /// Registers an accepted connection with the reactor of the calling thread.
@@ -203,10 +291,17 @@ pub struct Listeners {
     accepting: Arc<Mutex<HashMap<(ListenProtocol, ListenAddr), Accepting>>>,
 }
 
-/// A socket, which can be passed to another process, and its accepting task.
+/// The sockets of an address.
 struct Accepting {
+    /// Several with `reuseport`.
+    sockets: Vec<AcceptingSocket>,
+    /// Read at each connection.
+    options: Arc<ArcSwap<ListenOptions>>,
+}
+
+/// A socket, which can be passed to another process, and its accepting task.
+struct AcceptingSocket {
     socket: Bound,
-    options: ListenOptions,
     task: Option<RunningListener>,
 }
 
@@ -225,32 +320,79 @@ impl Listeners {
     /// Sends liveness probes to all accepting tasks.
     pub fn ask(&self, asked: &mut OpenQuestions) {
         for ((speaks, addr), accepting) in &*self.accepting.lock() {
-            let Some(task) = &accepting.task else { continue };
-            // There is room: no probe is sent before the last one was answered.
-            let _ = task.questions.try_send(asked.question(format!("accepting {speaks} on {addr}")));
+            for task in accepting.sockets.iter().filter_map(|socket| socket.task.as_ref()) {
+                // There is room: no probe is sent before the last one was answered.
+                let _ = task.questions.try_send(asked.question(format!("accepting {speaks} on {addr}")));
+            }
         }
     }
 
-    /// Whether a socket accepts on this address.
-    pub fn has(&self, key: &(ListenProtocol, ListenAddr)) -> bool {
-        self.accepting.lock().contains_key(key)
+    /// Number of open sockets of an address.
+    pub fn count(&self, key: &(ListenProtocol, ListenAddr)) -> usize {
+        self.accepting.lock().get(key).map_or(0, |accepting| accepting.sockets.len())
     }
 
-    /// Starts accepting. Must be called within the control runtime.
+    /// Lets further sockets bind an address that is open already.
     ///
     /// # Errors
     ///
-    /// `listen` failed.
+    /// A system call failed.
+    pub fn share(&self, key: &(ListenProtocol, ListenAddr)) -> io::Result<()> {
+        let accepting = self.accepting.lock();
+        accepting.get(key).into_iter().flat_map(|all| &all.sockets).try_for_each(|one| one.socket.share())
+    }
+
+    /// Starts accepting on sockets of an address, beside those that are open already. Must be called within the control
+    /// runtime.
+    ///
+    /// # Errors
+    ///
+    /// No file descriptors are left.
     pub fn add(
         &self,
         key: (ListenProtocol, ListenAddr),
-        bound: Bound,
+        bound: Vec<Bound>,
         options: &ListenOptions,
     ) -> io::Result<()> {
-        let socket = bound.try_clone()?;
-        let task = Some(accept(&self.accept, &key, bound, options)?);
-        self.accepting.lock().insert(key, Accepting { socket, options: options.clone(), task });
+        let mut all = self.accepting.lock();
+        let accepting = all.entry(key.clone()).or_insert_with(|| Accepting {
+            sockets: Vec::new(),
+            options: Arc::new(ArcSwap::from_pointee(options.clone())),
+        });
+        for bound in bound {
+            bound.configure(&key.1, options);
+            if options.backlog.is_some() {
+                // An inherited socket has another one.
+                bound.listen_again(&key.1, options);
+            }
+            let (socket, number) = (bound.try_clone()?, accepting.sockets.len());
+            let task = Some(accept(&self.accept, &key, number, bound, &accepting.options)?);
+            accepting.sockets.push(AcceptingSocket { socket, task });
+        }
         Ok(())
+    }
+
+    /// Applies the options of a new configuration to open sockets. Sockets that `reuseport` no longer requires go on
+    /// accepting, because connections in their queues would be lost.
+    pub fn update(&self, wanted: &HashMap<(ListenProtocol, ListenAddr), ListenOptions>) {
+        for (key, accepting) in &*self.accepting.lock() {
+            let Some(options) = wanted.get(key) else { continue };
+            let before = accepting.options.load_full();
+            if *before == *options {
+                continue;
+            }
+            for AcceptingSocket { socket, .. } in &accepting.sockets {
+                socket.configure(&key.1, options);
+                if backlog(&before) != backlog(options) {
+                    socket.listen_again(&key.1, options);
+                }
+            }
+            let is_v6 = matches!(&key.1, ListenAddr::Tcp(addr) if addr.is_ipv6());
+            if is_v6 && before.ipv6only.unwrap_or(true) != options.ipv6only.unwrap_or(true) {
+                log::ipv6only_kept(&key.1);
+            }
+            accepting.options.store(Arc::new(options.clone()));
+        }
     }
 
     /// Duplicates all sockets, for another process.
@@ -262,20 +404,20 @@ impl Listeners {
         self.accepting
             .lock()
             .values()
+            .flat_map(|accepting| &accepting.sockets)
             .map(|accepting| accepting.socket.try_clone().map(OwnedFd::from))
             .collect()
     }
 
     /// Stops accepting; the sockets stay open for another process that shares them.
     pub fn pause(&self) {
-        for task in self.accepting.lock().values_mut().filter_map(|accepting| accepting.task.take()) {
-            task.handle.abort();
-        }
+        self.accepting.lock().values_mut().for_each(Accepting::stop);
     }
 
     /// Whether sockets are open that do not accept.
     pub fn is_paused(&self) -> bool {
-        self.accepting.lock().values().any(|accepting| accepting.task.is_none())
+        let accepting = self.accepting.lock();
+        accepting.values().flat_map(|accepting| &accepting.sockets).any(|socket| socket.task.is_none())
     }
 
     /// Accepts again after [`Listeners::pause`].
@@ -285,9 +427,11 @@ impl Listeners {
     /// No file descriptors are left.
     pub fn resume(&self) -> io::Result<()> {
         for (key, accepting) in &mut *self.accepting.lock() {
-            if accepting.task.is_none() {
-                accepting.task =
-                    Some(accept(&self.accept, key, accepting.socket.try_clone()?, &accepting.options)?);
+            for (number, one) in accepting.sockets.iter_mut().enumerate() {
+                if one.task.is_none() {
+                    let socket = one.socket.try_clone()?;
+                    one.task = Some(accept(&self.accept, key, number, socket, &accepting.options)?);
+                }
             }
         }
         Ok(())
@@ -307,7 +451,7 @@ impl Listeners {
         self.accepting.lock().retain(|key, accepting| {
             let keep = wanted(key);
             if !keep {
-                accepting.task.take().inspect(|task| task.handle.abort());
+                accepting.stop();
                 if let ListenAddr::Unix(path) = &key.1 {
                     // A remaining file would look like a socket in use at the next start.
                     match (std::fs::remove_file(path), rights::helper()) {
@@ -323,23 +467,33 @@ impl Listeners {
     }
 }
 
-/// Accepts on a socket until the task is aborted.
+impl Accepting {
+    fn stop(&mut self) {
+        for task in self.sockets.iter_mut().filter_map(|socket| socket.task.take()) {
+            task.handle.abort();
+        }
+    }
+}
+
+/// Accepts on a socket until the task is aborted. `number` counts the sockets of the address.
 fn accept(
     accept: &Arc<dyn Accept>,
     key: &(ListenProtocol, ListenAddr),
+    number: usize,
     bound: Bound,
-    options: &ListenOptions,
+    options: &Arc<ArcSwap<ListenOptions>>,
 ) -> io::Result<RunningListener> {
     let (accept, (speaks, addr), options) = (accept.clone(), key.clone(), options.clone());
     let (questions, asked) = mpsc::channel(1);
     let name = format!("accepting {speaks} on {addr}");
-    let acceptor = AcceptTask { accept, speaks, addr, asked: tokio::sync::Mutex::new(asked) };
+    let asked = tokio::sync::Mutex::new(asked);
+    let acceptor = AcceptTask { accept, speaks, addr, number, options, asked };
     let handle = match bound {
         Bound::Tcp(listener) => {
-            let shared = Arc::new((acceptor, TcpListener::from_std(listener)?, options));
+            let shared = Arc::new((acceptor, TcpListener::from_std(listener)?));
             supervise::keep(name, move || {
                 let shared = shared.clone();
-                async move { accept_tcp(&shared.0, &shared.1, &shared.2).await }
+                async move { accept_tcp(&shared.0, &shared.1).await }
             })
         }
         Bound::Unix(listener) => {
@@ -358,18 +512,25 @@ struct AcceptTask {
     accept: Arc<dyn Accept>,
     speaks: ListenProtocol,
     addr: ListenAddr,
+    /// Number among the sockets of the address.
+    number: usize,
+    options: Arc<ArcSwap<ListenOptions>>,
     /// Locked only by the task.
     asked: tokio::sync::Mutex<Questions>,
 }
 
-async fn accept_tcp(acceptor: &AcceptTask, listener: &TcpListener, options: &ListenOptions) {
+async fn accept_tcp(acceptor: &AcceptTask, listener: &TcpListener) {
     let mut asked = acceptor.asked.lock().await;
     loop {
         match answering(&mut asked, listener.accept()).await {
             Ok((stream, _)) => {
-                if let Some(keepalive) = options.keepalive.filter(|keepalive| keepalive.on) {
+                if let Some(keepalive) = acceptor.options.load().keepalive {
+                    let socket = SockRef::from(&stream);
                     // This fails if the peer is already gone, which reading will show.
-                    let _ = SockRef::from(&stream).set_tcp_keepalive(&keepalive_of(keepalive));
+                    let _ = match keepalive.on {
+                        true => socket.set_tcp_keepalive(&keepalive_of(keepalive)),
+                        false => socket.set_keepalive(false),
+                    };
                 }
                 let Ok(stream) = stream.into_std() else { continue };
                 dispatch(acceptor, move || TcpStream::from_std(stream).map(Socket::from));
@@ -395,7 +556,8 @@ async fn accept_unix(acceptor: &AcceptTask, listener: &UnixListener) {
 /// Passes a connection on.
 fn dispatch(acceptor: &AcceptTask, socket: impl FnOnce() -> io::Result<Socket> + Send + 'static) {
     fault::panic_at("accept");
-    acceptor.accept.accepted(acceptor.speaks, &acceptor.addr, Box::new(socket));
+    let worker = acceptor.options.load().reuseport.then_some(acceptor.number);
+    acceptor.accept.accepted(acceptor.speaks, &acceptor.addr, worker, Box::new(socket));
 }
 
 fn keepalive_of(keepalive: Keepalive) -> TcpKeepalive {

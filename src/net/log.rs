@@ -5,11 +5,37 @@ use std::io;
 
 use tracing::{error, info, warn};
 
+use super::plain::Peer;
+use super::proxy_protocol::ProxyHeaderError;
 use crate::directive::ListenAddr;
 
 /// A TLS handshake failed.
 pub fn tls_failed(listen: &ListenAddr, error: &dyn Display) {
     info!("TLS handshake failed: {error}, server: {listen}");
+}
+
+/// A connection was closed because of its PROXY header.
+pub fn proxy_header_failed(peer: &Peer, listen: &ListenAddr, error: &ProxyHeaderError) {
+    let (doing, client) = ("while reading PROXY protocol", &peer.addr);
+    match error.is_violation() {
+        true => error!("{error} {doing}, client: {client}, server: {listen}"),
+        false => info!("{error} {doing}, client: {client}, server: {listen}"),
+    }
+}
+
+/// An option of a listening socket could not be set.
+pub fn option_failed(option: &str, listen: &ListenAddr, error: &io::Error) {
+    error!(target: "alert", "setsockopt({option}) {listen} failed ({error}), ignored");
+}
+
+/// The accept queue of a listening socket could not be resized.
+pub fn backlog_failed(listen: &ListenAddr, backlog: i32, error: &io::Error) {
+    error!(target: "alert", "listen() to {listen}, backlog {backlog} failed ({error}), ignored");
+}
+
+/// `ipv6only` of an open socket was changed in the configuration.
+pub fn ipv6only_kept(listen: &ListenAddr) {
+    warn!("\"ipv6only\" of an open socket cannot be changed, it takes effect on {listen} after a restart");
 }
 
 /// A TLS socket cannot be opened yet.

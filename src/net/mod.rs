@@ -9,6 +9,7 @@ pub mod log;
 pub mod memory;
 pub mod moderation;
 mod plain;
+pub mod proxy_protocol;
 pub mod read_pause;
 pub mod resolver;
 pub mod secret;

@@ -3,23 +3,41 @@
 use std::fs::File;
 use std::io::{self, IoSlice};
 use std::net::{IpAddr, Shutdown, SocketAddr};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use nix::sys::socket::{MsgFlags, recv};
 use rustix::net::SendFlags;
 use socket2::SockRef;
 use tokio::io::Interest;
 use tokio::net::{TcpStream, UnixStream};
 
+use crate::wire::proxy_protocol::ProxyHeader;
+
 /// TCP or Unix socket. All calls are non-blocking and take `&self`. Those that [`Socket`](super::socket::Socket) has too
 /// are described there.
 #[derive(Debug)]
-pub enum PlainSocket {
+pub struct PlainSocket {
+    pub(super) stream: PlainStream,
+    /// Addresses that the PROXY header declared.
+    pub(super) declared: Option<Arc<ProxyHeader>>,
+}
+
+/// The connection of a socket.
+#[derive(Debug)]
+pub(super) enum PlainStream {
     /// TCP.
     Tcp(TcpStream),
     /// Unix.
     Unix(UnixStream),
+}
+
+impl From<PlainStream> for PlainSocket {
+    fn from(stream: PlainStream) -> PlainSocket {
+        PlainSocket { stream, declared: None }
+    }
 }
 
 /// Addresses of a connection, as in logs and callbacks.
@@ -35,12 +53,31 @@ pub struct Peer {
     pub local_addr: String,
     /// Local port; 0 for a Unix socket.
     pub local_port: u16,
+    /// Addresses that a load balancer declared in a PROXY header; the other fields are those of the socket.
+    pub declared: Option<Arc<ProxyHeader>>,
+}
+
+impl Peer {
+    /// The peer with the declared client address in place of the load balancer's, for protocols in which the session's
+    /// address is the declared one. Without a declared address the peer is unchanged.
+    #[must_use]
+    pub fn as_declared(mut self) -> Peer {
+        let source =
+            self.declared.as_ref().and_then(|declared| Some((declared.source_ip()?, declared.source_port)));
+        if let Some((ip, port)) = source {
+            self.addr = ip.to_string();
+            self.ip = Some(ip);
+            self.port = port;
+        }
+        self
+    }
 }
 
 impl PlainSocket {
     pub(super) fn peer(&self) -> io::Result<Peer> {
-        match self {
-            PlainSocket::Tcp(s) => {
+        let declared = self.declared.clone();
+        match &self.stream {
+            PlainStream::Tcp(s) => {
                 let (peer, local) = (s.peer_addr()?, s.local_addr()?);
                 let ip = peer.ip().to_canonical();
                 Ok(Peer {
@@ -49,76 +86,88 @@ impl PlainSocket {
                     port: peer.port(),
                     local_addr: local.ip().to_canonical().to_string(),
                     local_port: local.port(),
+                    declared,
                 })
             }
-            PlainSocket::Unix(_) => Ok(Peer {
+            PlainStream::Unix(_) => Ok(Peer {
                 addr: "unix:".into(),
                 ip: None,
                 port: 0,
                 local_addr: "unix:".into(),
                 local_port: 0,
+                declared,
             }),
         }
     }
 
     /// The local address of a TCP socket.
     pub(super) fn local_addr(&self) -> Option<SocketAddr> {
-        match self {
-            PlainSocket::Tcp(s) => s.local_addr().ok(),
-            PlainSocket::Unix(_) => None,
+        match &self.stream {
+            PlainStream::Tcp(s) => s.local_addr().ok(),
+            PlainStream::Unix(_) => None,
         }
     }
 
     pub(super) fn set_nodelay(&self, on: bool) {
-        match self {
+        match &self.stream {
             // This fails if the peer is already gone, which reading will show.
-            PlainSocket::Tcp(s) => drop(s.set_nodelay(on)),
-            PlainSocket::Unix(_) => {}
+            PlainStream::Tcp(s) => drop(s.set_nodelay(on)),
+            PlainStream::Unix(_) => {}
         }
     }
 
     pub(super) fn abort_on_close(&self) {
-        match self {
-            PlainSocket::Tcp(s) => drop(SockRef::from(s).set_linger(Some(Duration::ZERO))),
-            PlainSocket::Unix(_) => {}
+        match &self.stream {
+            PlainStream::Tcp(s) => drop(SockRef::from(s).set_linger(Some(Duration::ZERO))),
+            PlainStream::Unix(_) => {}
         }
     }
 
     pub(super) async fn readable(&self) -> io::Result<()> {
-        match self {
-            PlainSocket::Tcp(s) => s.readable().await,
-            PlainSocket::Unix(s) => s.readable().await,
+        match &self.stream {
+            PlainStream::Tcp(s) => s.readable().await,
+            PlainStream::Unix(s) => s.readable().await,
         }
     }
 
     pub(super) async fn writable(&self) -> io::Result<()> {
-        match self {
-            PlainSocket::Tcp(s) => s.writable().await,
-            PlainSocket::Unix(s) => s.writable().await,
+        match &self.stream {
+            PlainStream::Tcp(s) => s.writable().await,
+            PlainStream::Unix(s) => s.writable().await,
         }
     }
 
     pub(super) fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
         let mut got = 0;
-        let outcome = match self {
-            PlainSocket::Tcp(s) => s.try_io(Interest::READABLE, || read_dry(s, buf, &mut got)),
-            PlainSocket::Unix(s) => s.try_io(Interest::READABLE, || read_dry(s, buf, &mut got)),
+        let outcome = match &self.stream {
+            PlainStream::Tcp(s) => s.try_io(Interest::READABLE, || read_dry(s, buf, &mut got)),
+            PlainStream::Unix(s) => s.try_io(Interest::READABLE, || read_dry(s, buf, &mut got)),
         };
         // The result includes the bytes that were read before the socket ran dry.
         if got > 0 { Ok(got) } else { outcome }
     }
 
+    /// Reads without consuming.
+    pub(super) fn try_peek(&self, buf: &mut [u8]) -> io::Result<usize> {
+        let flags = MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT;
+        let peek = |fd: BorrowedFd<'_>, buf: &mut [u8]| Ok(recv(fd.as_raw_fd(), buf, flags)?);
+        match &self.stream {
+            PlainStream::Tcp(s) => s.try_io(Interest::READABLE, || peek(s.as_fd(), buf)),
+            PlainStream::Unix(s) => s.try_io(Interest::READABLE, || peek(s.as_fd(), buf)),
+        }
+    }
+
     pub(super) fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
-        match self {
-            PlainSocket::Tcp(s) => s.try_write(buf),
-            PlainSocket::Unix(s) => s.try_write(buf),
+        match &self.stream {
+            PlainStream::Tcp(s) => s.try_write(buf),
+            PlainStream::Unix(s) => s.try_write(buf),
         }
     }
 
     pub(super) fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        match self {
-            PlainSocket::Tcp(s) => s.try_write_vectored(bufs),
-            PlainSocket::Unix(s) => s.try_write_vectored(bufs),
+        match &self.stream {
+            PlainStream::Tcp(s) => s.try_write_vectored(bufs),
+            PlainStream::Unix(s) => s.try_write_vectored(bufs),
         }
     }
 
@@ -132,23 +181,23 @@ impl PlainSocket {
     }
 
     fn when_writable(&self, write: impl FnOnce() -> io::Result<usize>) -> io::Result<usize> {
-        match self {
-            PlainSocket::Tcp(s) => s.try_io(Interest::WRITABLE, write),
-            PlainSocket::Unix(s) => s.try_io(Interest::WRITABLE, write),
+        match &self.stream {
+            PlainStream::Tcp(s) => s.try_io(Interest::WRITABLE, write),
+            PlainStream::Unix(s) => s.try_io(Interest::WRITABLE, write),
         }
     }
 
     pub(super) fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self {
-            PlainSocket::Tcp(s) => s.poll_read_ready(cx),
-            PlainSocket::Unix(s) => s.poll_read_ready(cx),
+        match &self.stream {
+            PlainStream::Tcp(s) => s.poll_read_ready(cx),
+            PlainStream::Unix(s) => s.poll_read_ready(cx),
         }
     }
 
     pub(super) fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self {
-            PlainSocket::Tcp(s) => s.poll_write_ready(cx),
-            PlainSocket::Unix(s) => s.poll_write_ready(cx),
+        match &self.stream {
+            PlainStream::Tcp(s) => s.poll_write_ready(cx),
+            PlainStream::Unix(s) => s.poll_write_ready(cx),
         }
     }
 
@@ -160,9 +209,9 @@ impl PlainSocket {
 
 impl AsFd for PlainSocket {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        match self {
-            PlainSocket::Tcp(s) => s.as_fd(),
-            PlainSocket::Unix(s) => s.as_fd(),
+        match &self.stream {
+            PlainStream::Tcp(s) => s.as_fd(),
+            PlainStream::Unix(s) => s.as_fd(),
         }
     }
 }

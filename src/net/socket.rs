@@ -10,9 +10,11 @@ use nix::sys::socket::SetSockOpt;
 use nix::{libc, setsockopt_impl, sockopt_impl};
 use tokio::net::{TcpStream, UnixStream};
 
+use super::plain::PlainStream;
 pub use super::plain::{Peer, PlainSocket};
 use super::tls::TlsStream;
 use crate::directive::ListenAddr;
+use crate::wire::proxy_protocol::ProxyHeader;
 
 /// TCP or Unix socket, plain or with TLS. All calls are non-blocking and take `&self`.
 #[derive(Debug)]
@@ -25,13 +27,13 @@ pub enum Socket {
 
 impl From<TcpStream> for Socket {
     fn from(tcp: TcpStream) -> Socket {
-        Socket::Plain(PlainSocket::Tcp(tcp))
+        Socket::Plain(PlainStream::Tcp(tcp).into())
     }
 }
 
 impl From<UnixStream> for Socket {
     fn from(unix: UnixStream) -> Socket {
-        Socket::Plain(PlainSocket::Unix(unix))
+        Socket::Plain(PlainStream::Unix(unix).into())
     }
 }
 
@@ -61,6 +63,11 @@ impl Socket {
             Socket::Plain(s) => s,
             Socket::Tls(s) => s.socket(),
         }
+    }
+
+    /// Addresses that the PROXY header declared; `None` without such a header, and if it declared none.
+    pub fn declared(&self) -> Option<&ProxyHeader> {
+        self.without_tls().declared.as_deref()
     }
 
     /// Whether the connection uses TLS.

@@ -1,48 +1,62 @@
 //! Passes accepted connections to workers.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
+use crate::config::model::Config;
 use crate::config::store::Store;
 use crate::directive::ListenAddr;
+use crate::http::server_conf::ServerConf as HttpServerConf;
 use crate::http::{self, HttpService};
+use crate::media::server_conf::ServerConf as RtmpServerConf;
 use crate::media::workers::Workers;
 use crate::module::rtmp::connection::{self, RtmpService};
 use crate::net::connections::Connections;
 use crate::net::listener::{Accept, Accepted};
+use crate::net::proxy_protocol::{self, SourceAddress};
+use crate::net::socket::Socket;
 use crate::net::speaks::ListenProtocol;
 use crate::net::tls::{self, Tls};
 use crate::net::{log, moderation};
+use crate::task::lifetime::Lifetime;
 
-/// Distributes connections over the workers in turn.
+/// Distributes connections over the workers: in turn, or with `reuseport` as the clients were distributed over the
+/// sockets.
 pub(super) struct Acceptor {
     pub(super) store: Arc<Store>,
     pub(super) workers: Arc<Workers>,
     pub(super) connections: Arc<Connections>,
     pub(super) tls: Arc<ArcSwap<Tls>>,
+    pub(super) lifetime: Lifetime,
     pub(super) rtmp: Arc<RtmpService>,
     pub(super) http: Arc<HttpService>,
 }
 
+/// What is done with a connection before its protocol begins.
+struct Beginning {
+    /// The `listen` address, whose servers may share a wildcard's socket.
+    listen: ListenAddr,
+    /// How a PROXY header is read, and how long it is waited for.
+    proxy_header: Option<(SourceAddress, Option<Duration>)>,
+}
+
 impl Accept for Acceptor {
-    fn accepted(&self, speaks: ListenProtocol, addr: &ListenAddr, socket: Accepted) {
+    fn accepted(&self, speaks: ListenProtocol, addr: &ListenAddr, worker: Option<usize>, socket: Accepted) {
         let config = self.store.load();
         let Some(counted) = self.connections.open(config.connection_limit()) else { return };
-        let worker = self.workers.next();
+        let worker = worker.map_or_else(|| self.workers.next(), |number| self.workers.at(number));
         let (addr, runtime, waker) = (addr.clone(), worker.runtime.clone(), worker.waker.clone());
         let (tls, rtmp, http) = (self.tls.clone(), self.rtmp.clone(), self.http.clone());
+        let (store, lifetime) = (self.store.clone(), self.lifetime.clone());
         runtime.spawn(async move {
             let _counted = counted;
-            let Ok(mut socket) = socket() else { return };
+            let Ok(socket) = socket() else { return };
             moderation::is_prompt(socket.descriptor());
-            let config = tls.load().server.of(&(speaks, addr.clone()));
-            if let Some(config) = config {
-                match tls::server::accept(socket, config).await {
-                    Ok(encrypted) => socket = encrypted,
-                    Err(error) => return log::tls_failed(&addr, &error),
-                }
-            }
+            let begin = begin(&store, &tls, &lifetime, (speaks, &addr), socket);
+            // The connection does not reserve memory for what precedes it.
+            let Some(socket) = Box::pin(begin).await else { return };
             match speaks {
                 ListenProtocol::Rtmp => connection::serve(rtmp, worker, addr, socket).await,
                 ListenProtocol::Http => http::serve(http, worker, addr, socket).await,
@@ -50,4 +64,63 @@ impl Accept for Acceptor {
         });
         waker.ring();
     }
+}
+
+/// Reads the PROXY header and performs the TLS handshake, in this order. `None` ends the connection.
+async fn begin(
+    store: &Store,
+    tls: &ArcSwap<Tls>,
+    lifetime: &Lifetime,
+    (speaks, addr): (ListenProtocol, &ListenAddr),
+    mut socket: Socket,
+) -> Option<Socket> {
+    let Beginning { listen, proxy_header } = beginning(&store.load(), speaks, addr, &socket)?;
+    if let Some((source, timeout)) = proxy_header {
+        let peer = socket.peer().ok()?;
+        // As in nginx, a connection without its header counts as idle.
+        let read = tokio::select! {
+            read = proxy_protocol::accept(socket, source, timeout) => read,
+            () = lifetime.draining.cancelled() => return None,
+            () = lifetime.shutdown.cancelled() => return None,
+        };
+        socket = read.inspect_err(|error| log::proxy_header_failed(&peer, addr, error)).ok()?;
+    }
+    let settings = {
+        let (tls, key) = (tls.load(), (speaks, listen));
+        // Without its certificate nothing is served at an address, although a wildcard's socket accepts.
+        if tls.server.is_closed(&key) {
+            return None;
+        }
+        tls.server.of(&key)
+    };
+    match settings {
+        None => Some(socket),
+        Some(settings) => {
+            let accepted = tls::server::accept(socket, settings).await;
+            accepted.inspect_err(|error| log::tls_failed(addr, error)).ok()
+        }
+    }
+}
+
+fn beginning(
+    config: &Config,
+    speaks: ListenProtocol,
+    addr: &ListenAddr,
+    socket: &Socket,
+) -> Option<Beginning> {
+    let local = socket.local(addr.clone());
+    let ((listen, options), source, timeout) = match speaks {
+        ListenProtocol::Rtmp => {
+            let rtmp = config.rtmp.as_ref()?;
+            let conf = rtmp.servers_at(&local)?.default_server().get::<RtmpServerConf>();
+            (rtmp.address_at(&local)?, SourceAddress::Address, conf.timeout.nonzero())
+        }
+        ListenProtocol::Http => {
+            let http = config.http.as_ref()?;
+            let conf = http.servers_at(&local)?.default_server().get::<HttpServerConf>();
+            (http.address_at(&local)?, SourceAddress::Text, conf.client_header_timeout.nonzero())
+        }
+    };
+    let proxy_header = options.proxy_protocol.then_some((source, timeout));
+    Some(Beginning { listen: listen.clone(), proxy_header })
 }

@@ -60,10 +60,12 @@ impl Inherited {
         self.sockets.iter().any(|socket| serves(socket, addr))
     }
 
-    /// The socket for an address, if inherited.
-    pub(super) fn take(&mut self, addr: &ListenAddr) -> Option<Bound> {
-        let at = self.sockets.iter().position(|socket| serves(socket, addr))?;
-        Some(self.sockets.swap_remove(at))
+    /// The inherited sockets for an address: several if the process being replaced used `reuseport`.
+    pub(super) fn take(&mut self, addr: &ListenAddr) -> Vec<Bound> {
+        let Some(first) = self.sockets.iter().find(|socket| serves(socket, addr)).map(name) else {
+            return Vec::new();
+        };
+        self.sockets.extract_if(.., |socket| name(socket) == first).collect()
     }
 
     /// Closes unused sockets, on which connections would wait forever. The log must be open.

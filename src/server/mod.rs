@@ -110,7 +110,12 @@ pub fn prepare(config: Config, load: LoadOptions) -> Result<Prepared, StartError
     let control = control::open(&config)?;
     let launch = Launch::current(inherited.replaces()).map_err(StartError::WorkingDirectory)?;
     let secrets = Secrets::load(&config)?;
-    let bound = bind_all(listener::wanted(&config, &tls.server).into_iter(), &mut inherited)?;
+    let workers = config.workers();
+    let wanted = listener::wanted(&config, &tls.server).into_iter().map(|(key, options)| {
+        let count = listener::sockets_of(&key.1, &options, workers);
+        Wanted { key, options, count }
+    });
+    let bound = bind_all(wanted, &mut inherited)?;
     let log_files = specs.iter().filter_map(SinkSpec::path).map(ToOwned::to_owned).collect();
     Ok(Prepared {
         config,
@@ -160,7 +165,14 @@ pub fn check(config: &Config) -> Result<(), StartError> {
 }
 
 /// Sockets that are bound but do not accept yet.
-type Sockets = Vec<((ListenProtocol, ListenAddr), ListenOptions, Bound)>;
+type Sockets = Vec<((ListenProtocol, ListenAddr), ListenOptions, Vec<Bound>)>;
+
+/// Sockets to be bound: their address and their number.
+struct Wanted {
+    key: (ListenProtocol, ListenAddr),
+    options: ListenOptions,
+    count: usize,
+}
 
 /// Starts the privileged helper of a process that becomes another user.
 fn start_helper(
@@ -182,23 +194,11 @@ fn start_helper(
 }
 
 /// Binds all sockets or none: after a failure no socket file is left behind.
-fn bind_all(
-    wanted: impl Iterator<Item = ((ListenProtocol, ListenAddr), ListenOptions)>,
-    inherited: &mut Inherited,
-) -> Result<Sockets, StartError> {
+fn bind_all(wanted: impl Iterator<Item = Wanted>, inherited: &mut Inherited) -> Result<Sockets, StartError> {
     let (mut bound, mut made) = (Sockets::new(), Vec::new());
-    for (key, options) in wanted {
-        if let Some(given) = inherited.take(&key.1) {
-            bound.push((key, options, given));
-            continue;
-        }
-        match listener::bind(&key.1, &options) {
-            Ok(socket) => {
-                if let ListenAddr::Unix(path) = &key.1 {
-                    made.push(path.clone());
-                }
-                bound.push((key, options, socket));
-            }
+    for Wanted { key, options, count } in wanted {
+        match bind_address(&key.1, &options, count, inherited, &mut made) {
+            Ok(sockets) => bound.push((key, options, sockets)),
             Err(source) => {
                 made.iter().for_each(|path| drop(std::fs::remove_file(path)));
                 return Err(StartError::Bind { address: key.1, source });
@@ -206,6 +206,28 @@ fn bind_all(
         }
     }
     Ok(bound)
+}
+
+/// Takes the inherited sockets of an address and binds those that are missing to `count`. Paths of new socket files are
+/// added to `made`.
+fn bind_address(
+    addr: &ListenAddr,
+    options: &ListenOptions,
+    count: usize,
+    inherited: &mut Inherited,
+    made: &mut Vec<PathBuf>,
+) -> io::Result<Vec<Bound>> {
+    let mut sockets = inherited.take(addr);
+    if sockets.len() < count && options.reuseport {
+        sockets.iter().try_for_each(Bound::share)?;
+    }
+    while sockets.len() < count {
+        sockets.push(listener::bind(addr, options)?);
+        if let ListenAddr::Unix(path) = addr {
+            made.push(path.clone());
+        }
+    }
+    Ok(sockets)
 }
 
 impl Prepared {

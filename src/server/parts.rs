@@ -13,6 +13,7 @@ use crate::config::history::{History, SharedHistory};
 use crate::config::on_disk::ConfFiles;
 use crate::config::store::Store;
 use crate::http::HttpService;
+use crate::http::counters::HttpCounters;
 use crate::http::exchange::{Handler, PhaseChecks};
 use crate::hub::pace::Grid;
 use crate::hub::registry::StreamRegistry;
@@ -32,10 +33,12 @@ use crate::media::trails::{Secrets, Trails};
 use crate::media::workers::Workers;
 use crate::module::addition::AdditionFilter;
 use crate::module::auth_request::AuthRequestCheck;
+use crate::module::charset::CharsetFilter;
 use crate::module::control::conf::ControlParts;
 use crate::module::control::{ControlHandler, ControlSections};
 use crate::module::exec::execs::Execs;
 use crate::module::flv::FlvHandler;
+use crate::module::gzip::{GunzipFilter, GzipFilter, GzipRatio, GzipStaticCheck};
 use crate::module::headers::HeadersFilter;
 use crate::module::hls::HlsFiles;
 use crate::module::hls2::{Hls2Handler, HlsMemory, Viewers};
@@ -55,9 +58,13 @@ use crate::module::rewrite::{RewritePhase, ServerRewritePhase};
 use crate::module::rtmp::connection::RtmpService;
 use crate::module::rtmp_log::sessions::RtmpAccess;
 use crate::module::secure_link::SecureLinkVariables;
+use crate::module::slice::{SliceCheck, SliceFilter, SliceRange};
 use crate::module::stat::StatHandler;
 use crate::module::stat::statistics::StatisticsSource;
+use crate::module::stub_status::{StubStatusHandler, StubStatusVariables};
+use crate::module::sub::SubFilter;
 use crate::module::ts::TsHandler;
+use crate::module::userid::{UserIdFilter, UserIdVariables};
 use crate::net::connections::Connections;
 use crate::net::dns::Dns;
 use crate::net::listener::Listeners;
@@ -238,6 +245,7 @@ impl Parts {
         let control =
             Arc::new(ControlSections::new(sessions.clone(), [(ControlParts::RECORD, recordings as _)]));
         let viewers = Arc::new(Viewers::new(secret()?, admission.clone(), feeds.clone(), lifetime.clone()));
+        let counters: Arc<HttpCounters> = Arc::default();
         // The first handler that takes a location answers.
         let handlers: Vec<Box<dyn Handler>> = vec![
             Box::new(FlvHandler { admission: admission.clone() }),
@@ -259,6 +267,7 @@ impl Parts {
             }),
             Box::new(ControlHandler { sections: control.clone(), counterpart: counterpart.clone() }),
             Box::new(EmptyGifHandler),
+            Box::new(StubStatusHandler(counters.clone())),
         ];
         let zones: Arc<ZoneKeeper> = Arc::default();
         let http = Arc::new(HttpService {
@@ -269,7 +278,7 @@ impl Parts {
             phases: PhaseChecks {
                 post_read: vec![Box::new(RealIpCheck)],
                 server_rewrite: vec![Box::new(ServerRewritePhase)],
-                rewrite: vec![Box::new(RewritePhase)],
+                rewrite: vec![Box::new(SliceCheck), Box::new(RewritePhase)],
                 pre_access: vec![
                     Box::new(RealIpCheck),
                     Box::new(LimitReqCheck(zones.clone())),
@@ -277,18 +286,32 @@ impl Parts {
                 ],
                 access: vec![Box::new(AuthBasicCheck), Box::new(AuthRequestCheck)],
                 pre_content: vec![Box::new(TryFilesCheck), Box::new(MirrorCheck)],
-                content: vec![Box::new(IndexCheck)],
+                content: vec![Box::new(IndexCheck), Box::new(GzipStaticCheck)],
                 ..PhaseChecks::default()
             },
             handlers,
-            filters: vec![Box::new(HeadersFilter), Box::new(AdditionFilter)],
+            adapters: vec![Box::new(SliceFilter)],
+            filters: vec![
+                Box::new(HeadersFilter),
+                Box::<UserIdFilter>::default(),
+                Box::new(GunzipFilter),
+                Box::new(AdditionFilter),
+                Box::new(SubFilter),
+                Box::new(CharsetFilter),
+            ],
+            encodings: vec![Box::new(GzipFilter)],
             variables: vec![
                 Box::new(MapVariables),
                 Box::new(InvalidReferer),
                 Box::new(LimitVariables),
                 Box::new(RealIpVariables),
                 Box::new(SecureLinkVariables),
+                Box::new(UserIdVariables),
+                Box::new(StubStatusVariables(counters.clone())),
+                Box::new(GzipRatio),
+                Box::new(SliceRange),
             ],
+            counters,
             logs: vec![Box::new(HttpAccess::new(log.sinks().clone()))],
             error_log: log,
         });
@@ -297,6 +320,7 @@ impl Parts {
             workers: workers.clone(),
             connections: connections.clone(),
             tls: tls.clone(),
+            lifetime: lifetime.clone(),
             rtmp,
             http,
         }));

@@ -9,13 +9,12 @@ use super::control::{Order, refused};
 use super::inherited::Inherited;
 use super::log;
 use super::reloads::Reloader;
-use super::{Sockets, StartError, accept, bind_all, life, orphans};
+use super::{Sockets, StartError, Wanted, accept, bind_all, life, orphans};
 use crate::config::diff::{self, Change, ChangeEffect, RunningSession};
 use crate::config::history::Generation;
 use crate::config::model::Config;
 use crate::config::watch::Fingerprint;
 use crate::config::{LoadOptions, ReadableTexts, load};
-use crate::directive::{ListenAddr, ListenOptions};
 use crate::limits;
 use crate::log::sink::OpenedSinks;
 use crate::media::relay_conf;
@@ -23,7 +22,6 @@ use crate::media::session::{Protocol, Session};
 use crate::media::trails::Secrets;
 use crate::net::dns::Dns;
 use crate::net::listener;
-use crate::net::speaks::ListenProtocol;
 use crate::net::tls::Tls;
 use crate::notify::transport::Transport;
 use crate::server::core;
@@ -160,8 +158,11 @@ impl Reloader {
     /// Determines what a reload would do.
     async fn plan(&mut self, style: Style) -> Result<ReloadOutcome, ReloadRefusal> {
         let read = self.read(&ConfigOrigin::Disk, style).await?;
-        for (key, options) in self.missing(&read) {
-            // Only checked: clients could connect to a bound socket.
+        for Wanted { key, options, .. } in self.missing(&read) {
+            // Only checked: clients could connect to a bound socket. Further sockets of an address bind as the first did.
+            if self.listeners.count(&key) > 0 {
+                continue;
+            }
             if let Err(source) = listener::check(&key.1, &options) {
                 let error = StartError::Bind { address: key.1, source };
                 return Err(ReloadRefusal::simply(Some(read.fingerprint), &error));
@@ -180,7 +181,15 @@ impl Reloader {
 
     async fn prepare(&self, from: &ConfigOrigin, style: Style) -> Result<PreparedReload, ReloadRefusal> {
         let read = self.read(from, style).await?;
-        let missing = self.missing(&read);
+        let mut missing = self.missing(&read);
+        // Last, since clients connect to further sockets of an open address at once.
+        missing.sort_by_key(|wanted| self.listeners.count(&wanted.key) > 0);
+        for Wanted { key, .. } in &missing {
+            if let Err(source) = self.listeners.share(key) {
+                let error = StartError::Bind { address: key.1.clone(), source };
+                return Err(ReloadRefusal::simply(Some(read.fingerprint), &error));
+            }
+        }
         // The privileged helper may have to bind some of them.
         let binding = self.parts.loader.run(move || bind_all(missing.into_iter(), &mut Inherited::default()));
         match binding.await {
@@ -191,9 +200,14 @@ impl Reloader {
     }
 
     /// Sockets that the configuration requires and that are not open.
-    fn missing(&self, read: &LoadedConfig) -> Vec<((ListenProtocol, ListenAddr), ListenOptions)> {
-        let wanted = listener::wanted(&read.config, &read.opened.tls.server);
-        wanted.into_iter().filter(|(key, _)| !self.listeners.has(key)).collect()
+    fn missing(&self, read: &LoadedConfig) -> Vec<Wanted> {
+        let wanted = listener::wanted(&read.config, &read.opened.tls.server).into_iter();
+        let wanted = wanted.map(|(key, options)| {
+            let required = listener::sockets_of(&key.1, &options, self.parts.workers.count());
+            let count = required.saturating_sub(self.listeners.count(&key));
+            Wanted { key, options, count }
+        });
+        wanted.filter(|wanted| wanted.count > 0).collect()
     }
 
     async fn read(&self, from: &ConfigOrigin, style: Style) -> Result<LoadedConfig, ReloadRefusal> {
@@ -246,6 +260,7 @@ impl Reloader {
             helper.in_force(Fingerprint::of_files(&self.parts.store.load().sources));
         }
         self.listeners.retain(|key| wanted.contains_key(key));
+        self.listeners.update(&wanted);
         // The sockets are bound and the runtime is running, so registration can only fail for lack of memory, which is
         // logged.
         if let Err(error) = accept(&self.listeners, bound) {

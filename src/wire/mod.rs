@@ -9,12 +9,14 @@
 //! - [`codec`]: configurations of AVC, HEVC and AAC.
 //! - [`mpegts`]: MPEG transport streams made from FLV frames.
 //! - [`hls`]: HLS playlists.
+//! - [`proxy_protocol`]: headers of the PROXY protocol.
 
 pub mod amf0;
 pub mod codec;
 pub mod flv;
 pub mod hls;
 pub mod mpegts;
+pub mod proxy_protocol;
 pub mod rtmp;
 
 /// Kind of a media message or tag.

@@ -199,7 +199,8 @@ impl Entry {
         self
     }
 
-    /// The last exchange has a result that is not nginx 1.22's, as [`crate::render`] writes it.
+    /// The last exchange has a result that is not nginx 1.22's, as [`crate::render`] writes it. The access log of the entry is then
+    /// not compared.
     pub fn own(mut self, reason: &'static str, result: &'static str) -> Self {
         self.own.push((self.exchanges.len() - 1, reason, result));
         self

@@ -1,15 +1,16 @@
 //! The document root that all entries share, `{ROOT}/html`, and how files are written: always with the same times.
 
-use std::fs::{self, File};
+use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+
+use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, utimensat};
 
 /// Debian's list of types, which is nginx's.
 pub const MIME_TYPES: &str = "/etc/nginx/mime.types";
 
 /// The modification time of every file: Wed, 03 Mar 2021 04:05:06 GMT.
-pub const MTIME: u64 = 1_614_744_306;
+pub const MTIME: i64 = 1_614_744_306;
 
 /// Writes a file, with the directories above it.
 pub fn file(path: &Path, contents: &[u8]) {
@@ -17,22 +18,24 @@ pub fn file(path: &Path, contents: &[u8]) {
     fs::write(path, contents).unwrap();
 }
 
-/// Gives all files and directories below one the same time. Links are left alone.
+/// Gives all files, directories and links below one the same time.
 pub fn settle(directory: &Path) {
     for entry in fs::read_dir(directory).unwrap().flatten() {
         let kind = entry.file_type().unwrap();
         if kind.is_dir() {
             settle(&entry.path());
-        } else if kind.is_file() {
+        } else {
             touch(&entry.path());
         }
     }
     touch(directory);
 }
 
+/// The time of a link is its own: a listing shows it when the target is missing.
 fn touch(path: &Path) {
-    let time = SystemTime::UNIX_EPOCH + Duration::from_secs(MTIME);
-    File::open(path).unwrap().set_modified(time).unwrap();
+    let time = Timespec { tv_sec: MTIME, tv_nsec: 0 };
+    let times = Timestamps { last_access: time, last_modification: time };
+    utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW).unwrap();
 }
 
 /// Digits of a known order: every range of them tells where it begins.

@@ -85,7 +85,7 @@ macro_rules! files {
 }
 
 files! {
-    access connection files filters headers heads limits locations log maps ranges rewriting selection variables
+    access connection files filters generated headers heads limits locations log maps ranges rewriting selection variables
 }
 
 #[test]

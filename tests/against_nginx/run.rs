@@ -12,8 +12,11 @@ use pcre2::bytes::Regex;
 use crate::entry::{Entry, Exchange, Step};
 use crate::open;
 use crate::render::Renderer;
-use crate::side::{NGINX, Ports, Side, Which, has_v6, nginx_build};
+use crate::side::{NGINX, Ports, Side, Which, has_v6, nginx_build, nginx_version};
 use crate::talk::{Talk, Target, talk};
+
+/// What the entries and their exceptions were written against.
+const VERSION: &str = "nginx/1.22.";
 
 /// Entries that are carried out at the same time.
 const AT_ONCE: usize = 6;
@@ -149,13 +152,22 @@ struct Settings {
 impl Settings {
     /// `None`: nginx is missing, and that was said to be fine.
     fn read() -> Option<Settings> {
+        let may_miss = std::env::var_os("PINGOSD_DIFF_WITHOUT_NGINX").is_some();
         if !Path::new(NGINX).exists() {
-            let may_miss = std::env::var_os("PINGOSD_DIFF_WITHOUT_NGINX").is_some();
             assert!(
                 may_miss,
                 "{NGINX} is missing: install Debian's package nginx, or set PINGOSD_DIFF_WITHOUT_NGINX=1 to compare with nothing"
             );
             eprintln!("not tried: this needs Debian's nginx");
+            return None;
+        }
+        let version = nginx_version();
+        if !version.starts_with(VERSION) {
+            assert!(
+                may_miss,
+                "the entries were written against {VERSION}, and {NGINX} is {version}; PINGOSD_DIFF_WITHOUT_NGINX=1 compares with nothing"
+            );
+            eprintln!("not tried: {NGINX} is {version}");
             return None;
         }
         let only = std::env::var("PINGOSD_DIFF").ok().filter(|name| !name.is_empty());
@@ -209,9 +221,10 @@ impl Group {
             }
             panic!("{message}");
         }
-        let asked = self.members.iter().find(|member| member.entry.newer.is_none());
-        if let Some(member) = asked {
-            self.nginx.start(&conf, address(&self.nginx, member));
+        let asked: Vec<&Member> = self.members.iter().filter(|member| member.entry.newer.is_none()).collect();
+        if !asked.is_empty() {
+            let addresses = asked.iter().map(|member| address(&self.nginx, member)).collect();
+            self.nginx.start(&conf, addresses);
         }
 
         let conf = self.ours.conf(&parts(&self.members, |_| true));
@@ -225,8 +238,10 @@ impl Group {
                 self.ours.conf(&parts(&self.members, |member| member.refusal.is_none()))
             }
         };
-        if let Some(member) = self.members.iter().find(|member| member.refusal.is_none()) {
-            self.ours.start(&conf, address(&self.ours, member));
+        let taken: Vec<&Member> = self.members.iter().filter(|member| member.refusal.is_none()).collect();
+        if !taken.is_empty() {
+            let addresses = taken.iter().map(|member| address(&self.ours, member)).collect();
+            self.ours.start(&conf, addresses);
         }
 
         let next = AtomicUsize::new(0);
@@ -298,6 +313,9 @@ impl Group {
                 }],
             };
         };
+        if settings.only.is_some() {
+            println!("======== {}", member.name);
+        }
         for (number, exchange) in entry.exchanges.iter().enumerate() {
             let what = summary(exchange);
             let mut differs = |text| differences.push(Difference { part: format!("#{}", number + 1), text });
@@ -320,7 +338,6 @@ impl Group {
             if settings.only.is_some() {
                 print_exchange(exchange, expected, our);
             }
-            let evened = theirs.as_ref().and_then(|deed| deed.evened.get(number));
             let is_even = own.is_none()
                 && theirs.as_ref().is_some_and(|theirs| {
                     let pairs = theirs.evened.iter().zip(&ours.evened);

@@ -90,7 +90,7 @@ impl Side {
 
     /// Its address: the ports of both servers have the same numbers.
     pub fn address(&self) -> &'static str {
-        if self.which == Which::Nginx { "127.0.0.11" } else { "127.0.0.12" }
+        if self.which == Which::Nginx { "127.99.77.11" } else { "127.99.77.12" }
     }
 
     fn number(&self) -> usize {
@@ -184,7 +184,7 @@ impl Side {
         let path = self.root.join("conf/nginx.conf");
         fs::File::create(&path).unwrap().write_all(conf.as_bytes()).unwrap();
         let mut command = Command::new(self.program);
-        command.arg("-p").arg(&self.root).arg("-c").arg(path).stdin(Stdio::null());
+        command.arg("-p").arg(&self.root).arg("-c").arg(path).env("TZ", "UTC").stdin(Stdio::null());
         command
     }
 
@@ -197,7 +197,7 @@ impl Side {
     }
 
     /// Starts the program and waits until it listens.
-    pub fn start(&mut self, conf: &str, first: SocketAddr) {
+    pub fn start(&mut self, conf: &str, addresses: Vec<SocketAddr>) {
         let stderr = fs::File::create(self.root.join("stderr")).unwrap();
         let child = self.command(conf).stdout(Stdio::null()).stderr(stderr).spawn().unwrap();
         self.child = Some(child);
@@ -210,7 +210,7 @@ impl Side {
                     self.read("stderr") + &self.read("logs/error.log")
                 );
             }
-            TcpStream::connect(first).is_ok()
+            addresses.iter().all(|address| TcpStream::connect(address).is_ok())
         });
     }
 

@@ -22,13 +22,15 @@ struct Line {
 }
 
 /// Names of other servers that files in use have, so that they are known here.
-const ADOPTED: [&str; 6] = [
+const ADOPTED: [&str; 8] = [
     "auth_request",
+    "gzip_static",
     "pull_reconnect",
     "push_reconnect",
     "rtmp_auto_push",
     "rtmp_auto_push_reconnect",
     "rtmp_socket_dir",
+    "sub_filter",
 ];
 
 /// Where more or fewer words are taken than by the original.

@@ -338,11 +338,16 @@ pub const CASES: &[Case] = &[
 
 /// Asks for a file of the case's location.
 fn ask(walk: &Walk<'_>, connection: &mut Connection, file: &str) -> Response {
+    ask_with(walk, connection, file, "")
+}
+
+/// As [`ask`], with headers.
+fn ask_with(walk: &Walk<'_>, connection: &mut Connection, file: &str, headers: &str) -> Response {
     let target = match file {
         "/" => "/".to_owned(),
         file => format!("/{}/{file}", walk.own_app),
     };
-    connection.send(format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes());
+    connection.send(format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n").as_bytes());
     connection.response(false)
 }
 
@@ -360,11 +365,22 @@ fn changes<'w>(
     is_old: impl Fn(&Response) -> bool,
     is_new: impl Fn(&Response) -> bool + 'w,
 ) -> After<'w> {
+    changes_with(walk, file, "", is_old, is_new)
+}
+
+/// As [`changes`], with headers of the requests.
+pub fn changes_with<'w>(
+    walk: &'w Walk<'w>,
+    file: &'static str,
+    headers: &'static str,
+    is_old: impl Fn(&Response) -> bool,
+    is_new: impl Fn(&Response) -> bool + 'w,
+) -> After<'w> {
     let mut connection = Connection::open(walk.web);
-    let response = ask(walk, &mut connection, file);
+    let response = ask_with(walk, &mut connection, file, headers);
     assert!(is_old(&response), "{response:?}");
     Box::new(move || {
-        let response = ask(walk, &mut connection, file);
+        let response = ask_with(walk, &mut connection, file, headers);
         assert!(is_new(&response), "{response:?}");
     })
 }

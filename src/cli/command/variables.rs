@@ -99,7 +99,7 @@ pub fn manual() -> String {
     names.push(("cookie_NAME".into(), "A cookie of the request.".into()));
     names.push(("sent_http_NAME".into(), "A response header, its `-` written as `_`.".into()));
     names.push(("sent_trailer_NAME".into(), "A trailer of the response, its `-` written as `_`.".into()));
-    names.extend(plain(&http::variable::OF_MODULES));
+    names.extend(plain(http::variable::OF_MODULES));
     section(&HTTP, &names, &mut out);
     let others: Vec<String> = http::variable::OTHERS
         .iter()

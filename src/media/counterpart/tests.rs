@@ -16,7 +16,14 @@ fn publisher(id: u64, addr: &str) -> (AppView, Arc<Session>) {
     let app = bytes::Bytes::copy_from_slice(&rtmp.servers[0].applications[0].name);
     let view = AppView::choose(&Arc::new(Store::new(config)), &listen, &bytes::Bytes::new(), &app).unwrap();
     let identity = Identity { app, name: "s".into(), scheme: "rtmp", ..Identity::default() };
-    let peer = Peer { addr: addr.into(), ip: None, port: 0, local_addr: String::new(), local_port: 0 };
+    let peer = Peer {
+        addr: addr.into(),
+        ip: None,
+        port: 0,
+        local_addr: String::new(),
+        local_port: 0,
+        declared: None,
+    };
     let (protocol, role, moments) = (Protocol::Rtmp, Role::Publisher, SessionMoments::default());
     let session = Session::new(id, peer, protocol, role, identity, Instant::now(), moments);
     (view, Arc::new(session))

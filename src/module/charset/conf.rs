@@ -1,17 +1,97 @@
 //! Directives of the charset module.
 
-use crate::directive::Words;
-use crate::directive::context::{HTTP_ALL, LOCATION_IF};
+use bstr::{BString, ByteSlice};
+
+use super::map::CharsetMap;
+use crate::directive::context::{HTTP, HTTP_ALL, LOCATION, LOCATION_IF};
+use crate::directive::slot::ValueLookup;
 use crate::directive::table::directives;
+use crate::directive::{Args, Evaluation, Flag, Value};
+use crate::http::content_types::TypeList;
 use crate::http::variable::Template;
+use crate::syntax::{Problem, sentence};
 
 directives! {
     /// Character sets of responses.
     module "charset";
-    later {
-        /// Charset in Content-Type.
-        "charset" => Template = "off", in HTTP_ALL | LOCATION_IF;
-        /// MIME types to which the charset is added.
-        "charset_types" => Words, in HTTP_ALL;
+    live as Current {
+        /// Charset in Content-Type; a response whose `source_charset` is another one is recoded by a `charset_map`.
+        "charset" => charset: Charset = "off", in HTTP_ALL | LOCATION_IF;
+        /// Charset of the files and of what else is sent. Not part of PingOS; as in nginx.
+        "source_charset" => source: Option<SourceCharset>, in HTTP_ALL | LOCATION_IF;
+        /// Replaces a charset that another server has set. Not part of PingOS; as in nginx.
+        "override_charset" => overrides: Flag = "off", in HTTP_ALL | LOCATION_IF;
+        /// MIME types to which the charset is added, besides text/html; `*` stands for all.
+        "charset_types" => types: TypeList =
+            "text/xml text/plain text/vnd.wap.wml application/javascript application/rss+xml", in HTTP_ALL;
+        /// Table from a charset to another and back: pairs of hexadecimal codes, UTF-8 as up to three bytes. UTF-8
+        /// stands second. Not part of PingOS; as in nginx.
+        "charset_map" => maps: Vec<CharsetMap>, in HTTP;
     }
+    checks { has_map, in LOCATION; }
+}
+
+/// A charset.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Charset {
+    /// None.
+    Off,
+    /// Its name.
+    Name(BString),
+    /// A variable that has its name.
+    Variable(Template),
+}
+
+/// A charset of `source_charset`, where `off` is a name.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SourceCharset(pub Charset);
+
+impl Charset {
+    fn named(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<Charset, Problem> {
+        let word = args.first();
+        match word.bytes.first() {
+            Some(b'$') => Template::compile(word, &word.bytes, evaluation).map(Charset::Variable),
+            _ => Ok(Charset::Name(word.text().to_owned())),
+        }
+    }
+}
+
+impl Value for Charset {
+    fn syntax() -> String {
+        "charset | $variable | off".into()
+    }
+
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<Charset, Problem> {
+        match &args.first().bytes[..] {
+            b"off" => Ok(Charset::Off),
+            _ => Charset::named(args, evaluation),
+        }
+    }
+}
+
+impl Value for SourceCharset {
+    fn syntax() -> String {
+        "charset | $variable".into()
+    }
+
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<SourceCharset, Problem> {
+        Charset::named(args, evaluation).map(SourceCharset)
+    }
+}
+
+/// Reports charsets between which there is no table.
+fn has_map(values: &dyn ValueLookup) -> Option<Problem> {
+    let current = values.find::<Current>()?;
+    let (Charset::Name(to), Some(SourceCharset(Charset::Name(from)))) = (&current.charset, &current.source)
+    else {
+        return None;
+    };
+    let is_known = from.eq_ignore_ascii_case(to)
+        || current.maps.iter().any(|map| map.recoding(from.as_bstr(), to.as_bstr()).is_some());
+    (!is_known).then(|| Problem::new(sentence(&no_map(from, to))))
+}
+
+/// nginx's text about a table that does not exist.
+fn no_map<'n>(from: &'n [u8], to: &'n [u8]) -> [&'n [u8]; 5] {
+    [b"no \"charset_map\" between the charsets \"", from, b"\" and \"", to, b"\""]
 }

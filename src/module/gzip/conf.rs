@@ -1,43 +1,90 @@
 //! Directives of the gzip module.
 
+use super::disable::GzipDisable;
 use crate::directive::context::{HTTP_ALL, LOCATION_IF};
 use crate::directive::table::directives;
-use crate::directive::word::word_lists;
-use crate::directive::{AnyOf, Flag, NumBetween, OneOf, Size, Summed, Words};
+use crate::directive::word::{any_of, one_of};
+use crate::directive::{Flag, NumBetween, Size, Summed};
+use crate::http::content_types::TypeList;
 use crate::http::core::buffers::BufferCount;
 
-word_lists! {
-    /// Values of `gzip_http_version`.
-    pub GzipHttpVersion: "1.0" | "1.1";
-    /// Values of `gzip_proxied`.
-    pub GzipProxied:
-        "off" | "expired" | "no-cache" | "no-store" | "private" | "no_last_modified" | "no_etag" | "auth" |
-        "any";
+one_of! {
+    /// Lowest version of requests whose responses are compressed.
+    pub enum GzipHttpVersion {
+        /// HTTP/1.0.
+        "1.0" => Http10,
+        /// HTTP/1.1.
+        "1.1" => Http11,
+    }
+}
+
+any_of! {
+    /// Responses to requests of proxies that are compressed.
+    pub struct GzipProxied {
+        /// None.
+        "off" => OFF = 0x001,
+        /// Those with an `Expires` that forbids caching.
+        "expired" => EXPIRED = 0x002,
+        /// Those with `Cache-Control: no-cache`.
+        "no-cache" => NO_CACHE = 0x004,
+        /// Those with `Cache-Control: no-store`.
+        "no-store" => NO_STORE = 0x008,
+        /// Those with `Cache-Control: private`.
+        "private" => PRIVATE = 0x010,
+        /// Those without `Last-Modified`.
+        "no_last_modified" => NO_LAST_MODIFIED = 0x020,
+        /// Those without `ETag`.
+        "no_etag" => NO_ETAG = 0x040,
+        /// Those to requests with `Authorization`.
+        "auth" => AUTH = 0x080,
+        /// All.
+        "any" => ANY = 0x100,
+    }
+}
+
+one_of! {
+    /// Use of compressed files.
+    pub enum GzipStatic {
+        /// None.
+        "off" => Off,
+        /// For clients that accept gzip.
+        "on" => On,
+        /// For all clients.
+        "always" => Always,
+    }
 }
 
 directives! {
     /// Compression of responses.
     module "gzip";
-    later {
-        /// Compresses responses.
-        "gzip" => Flag = "off", in HTTP_ALL | LOCATION_IF;
-        /// MIME types to compress ("*" = all).
-        "gzip_types" => Words = "text/html", in HTTP_ALL;
+    live as Current {
+        /// Compresses responses. Live streams are never compressed.
+        "gzip" => gzip: Flag = "off", in HTTP_ALL | LOCATION_IF;
+        /// MIME types to compress, besides text/html; `*` stands for all.
+        "gzip_types" => types: TypeList = "text/html", in HTTP_ALL;
         /// Compression level, 1-9.
-        "gzip_comp_level" => NumBetween<1, 9> = "1", in HTTP_ALL;
-        /// Minimum length of a response to be compressed.
-        "gzip_min_length" => Size = "20", in HTTP_ALL;
-        /// Adds Vary: Accept-Encoding.
-        "gzip_vary" => Flag = "off", in HTTP_ALL;
+        "gzip_comp_level" => level: NumBetween<1, 9> = "1", in HTTP_ALL;
+        /// Minimum length of a response to be compressed; one whose length is unknown is always long enough.
+        "gzip_min_length" => min_length: Size = "20", in HTTP_ALL;
+        /// Adds Vary: Accept-Encoding to responses that are compressed for some clients.
+        "gzip_vary" => vary: Flag = "off", in HTTP_ALL;
         /// Minimum HTTP version of a request for compression.
-        "gzip_http_version" => OneOf<GzipHttpVersion> = "1.1", in HTTP_ALL;
-        /// Compression of responses to proxied requests.
-        "gzip_proxied" => Summed<AnyOf<GzipProxied>> = "off", in HTTP_ALL;
+        "gzip_http_version" => http_version: GzipHttpVersion = "1.1", in HTTP_ALL;
+        /// Compression of responses to requests with the header `Via`, which proxies send.
+        "gzip_proxied" => proxied: Summed<GzipProxied> = "off", in HTTP_ALL;
         /// User agents whose responses are not compressed (regex or msie6).
-        "gzip_disable" => Words, in HTTP_ALL;
+        "gzip_disable" => disabled: Vec<GzipDisable>, in HTTP_ALL;
+        /// Decompresses responses with `Content-Encoding: gzip` for clients that do not accept it. Not part of PingOS; as
+        /// in nginx.
+        "gunzip" => gunzip: Flag = "off", in HTTP_ALL;
+        /// Sends the file with `.gz` behind its name, if there is one: to clients that accept gzip, or to all. Not part
+        /// of PingOS; as in nginx.
+        "gzip_static" => static_files: GzipStatic = "off", in HTTP_ALL;
     }
     needless {
         /// Number and size of buffers.
         "gzip_buffers" => BufferCount = "32 4k", in HTTP_ALL;
+        /// Number and size of buffers of `gunzip`.
+        "gunzip_buffers" => BufferCount = "32 4k", in HTTP_ALL;
     }
 }

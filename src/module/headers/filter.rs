@@ -59,6 +59,7 @@ fn expire(exchange: &mut Exchange<'_>) {
     };
     let age = if age < 0 { "no-cache".to_owned() } else { format!("max-age={age}") };
     response.headers.set("Expires", http_date(date));
+    response.has_expiry = true;
     response.headers.set("Cache-Control", age);
 }
 

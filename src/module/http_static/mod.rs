@@ -1,5 +1,6 @@
 //! Static files: indexes, fallbacks, and the empty GIF.
 
+pub mod autoindex;
 pub mod conf;
 mod empty_gif;
 mod index;

@@ -27,7 +27,9 @@ impl PhaseCheck for RealIpCheck {
             None => Vec::new(),
         };
         let peer = exchange.connected_peer();
-        if let Some(address) = real.address(peer.ip, &lines, None) {
+        let declared = peer.declared.as_ref();
+        let declared = declared.and_then(|header| Some((header.source_ip()?, header.source_port).into()));
+        if let Some(address) = real.address(peer.ip, &lines, declared) {
             let mut client = peer.clone();
             client.addr = address.ip().to_string();
             client.ip = Some(address.ip());

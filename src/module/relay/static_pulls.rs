@@ -91,8 +91,14 @@ fn hold(relays: &Arc<Relays>, view: &AppView, listen: ListenAddr, line: &StaticP
         scheme: "rtmp",
         ..Identity::default()
     };
-    let nobody =
-        Peer { addr: "static_pull".into(), ip: None, port: 0, local_addr: String::new(), local_port: 0 };
+    let nobody = Peer {
+        addr: "static_pull".into(),
+        ip: None,
+        port: 0,
+        local_addr: String::new(),
+        local_port: 0,
+        declared: None,
+    };
     let session = Arc::new(Session::new(
         relays.sessions.next_session_id(),
         nobody,

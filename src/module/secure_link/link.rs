@@ -1,23 +1,13 @@
 //! Verification of signed links, as nginx does it.
 
-use base64::Engine;
-use base64::alphabet::URL_SAFE;
-use base64::engine::DecodePaddingMode;
-use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use bstr::{BStr, ByteSlice};
 use md5::{Digest, Md5};
 
 use crate::directive::number;
+use crate::http::base64::decode_url;
 
 /// Maximum length of a hash in base64.
 const LONGEST_HASH: usize = 24;
-/// Base64url as nginx reads it: the text ends at the first `=`, and leftover bits are ignored.
-const LENIENT: GeneralPurpose = GeneralPurpose::new(
-    &URL_SAFE,
-    GeneralPurposeConfig::new()
-        .with_decode_allow_trailing_bits(true)
-        .with_decode_padding_mode(DecodePaddingMode::RequireNone),
-);
 
 /// The parts of the text of `secure_link`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,8 +30,7 @@ impl<'t> Link<'t> {
             Some(expires) => number::digits(expires).filter(|until| *until > 0)?,
             None => 0,
         };
-        let end = hash.find_byte(b'=').unwrap_or(hash.len());
-        let hash = if hash.len() > LONGEST_HASH { None } else { LENIENT.decode(&hash[..end]).ok() };
+        let hash = if hash.len() > LONGEST_HASH { None } else { decode_url(hash) };
         Some(Link {
             expires: expires.map(BStr::new),
             hash: hash.and_then(|hash| hash.try_into().ok()),
@@ -121,9 +110,6 @@ mod tests {
 
     #[test]
     fn a_secret_signs_what_follows_the_hash() {
-        // echo -n 'linksecret' | openssl md5 -hex
-        let target = "/p/PATH/link".replace("PATH", "46e6e5ac4d5a0e2b9d0ff0f3b2a9b5c0");
-        assert_eq!(with_secret(target.as_bytes(), b"secret"), None);
         let hash: String = Md5::digest(b"link?a=1secret").iter().map(|byte| format!("{byte:02X}")).collect();
         let target = format!("/p/{hash}/link?a=1");
         assert_eq!(with_secret(target.as_bytes(), b"secret"), Some("link?a=1".into()));

@@ -18,7 +18,7 @@ use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
 use rustls::{ServerConfig, SupportedCipherSuite};
 
-use crate::config::model::{Config, HttpServer, RtmpServer};
+use crate::config::model::{Config, HttpServer, Listener, RtmpServer};
 use crate::config::names::NameTable;
 use crate::directive::{ConfPath, ListenAddr};
 use crate::limits;
@@ -69,17 +69,19 @@ impl ServerTls {
     pub fn load(config: &Config, before: Option<&ServerTls>) -> Result<Self, TlsError> {
         let mut keys = LoadedKeys::default();
         let mut loaded = ServerTls::default();
-        for listener in config.rtmp.iter().flat_map(|rtmp| &rtmp.listeners).filter(|l| l.options.ssl) {
-            let verifies = listener.servers.servers().iter().any(|server| server.verifies_clients);
+        let rtmp = config.rtmp.iter().flat_map(|rtmp| &rtmp.listeners).flat_map(Listener::addresses);
+        for (addr, _, servers) in rtmp.filter(|(_, options, _)| options.ssl) {
+            let verifies = servers.servers().iter().any(|server| server.verifies_clients);
             let settings = match verifies {
                 true => Err(TlsError::ClientVerification),
-                false => settings(&mut keys, &listener.servers, |server: &RtmpServer| server.get::<Conf>()),
+                false => settings(&mut keys, servers, |server: &RtmpServer| server.get::<Conf>()),
             };
-            loaded.add((ListenProtocol::Rtmp, listener.addr.clone()), settings, before)?;
+            loaded.add((ListenProtocol::Rtmp, addr.clone()), settings, before)?;
         }
-        for listener in config.http.iter().flat_map(|http| &http.listeners).filter(|l| l.options.ssl) {
-            let settings = settings(&mut keys, &listener.servers, |server: &HttpServer| server.get::<Conf>());
-            loaded.add((ListenProtocol::Http, listener.addr.clone()), settings, before)?;
+        let http = config.http.iter().flat_map(|http| &http.listeners).flat_map(Listener::addresses);
+        for (addr, _, servers) in http.filter(|(_, options, _)| options.ssl) {
+            let settings = settings(&mut keys, servers, |server: &HttpServer| server.get::<Conf>());
+            loaded.add((ListenProtocol::Http, addr.clone()), settings, before)?;
         }
         Ok(loaded)
     }

@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use crate::limits;
-use crate::net::plain::PlainSocket;
+use crate::net::plain::{PlainSocket, PlainStream};
 
 /// A connection after its handshake.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ impl TlsStream {
         name: ServerName<'static>,
     ) -> io::Result<Self> {
         let (tcp, connection) = TlsConnector::from(config).connect(name, tcp).await?.into_inner();
-        Ok(TlsStream::new(PlainSocket::Tcp(tcp), connection.into()))
+        Ok(TlsStream::new(PlainStream::Tcp(tcp).into(), connection.into()))
     }
 
     /// Performs the server's handshake. Bound it with a timeout.
@@ -51,16 +51,18 @@ impl TlsStream {
     /// The handshake failed.
     pub async fn accept(socket: PlainSocket, config: Arc<ServerConfig>) -> io::Result<Self> {
         let acceptor = TlsAcceptor::from(config);
-        match socket {
-            PlainSocket::Tcp(tcp) => {
+        let PlainSocket { stream, declared } = socket;
+        let (stream, connection) = match stream {
+            PlainStream::Tcp(tcp) => {
                 let (tcp, connection) = acceptor.accept::<TcpStream>(tcp).await?.into_inner();
-                Ok(TlsStream::new(PlainSocket::Tcp(tcp), connection.into()))
+                (PlainStream::Tcp(tcp), connection)
             }
-            PlainSocket::Unix(unix) => {
+            PlainStream::Unix(unix) => {
                 let (unix, connection) = acceptor.accept::<UnixStream>(unix).await?.into_inner();
-                Ok(TlsStream::new(PlainSocket::Unix(unix), connection.into()))
+                (PlainStream::Unix(unix), connection)
             }
-        }
+        };
+        Ok(TlsStream::new(PlainSocket { stream, declared }, connection.into()))
     }
 
     fn new(socket: PlainSocket, mut connection: Connection) -> Self {

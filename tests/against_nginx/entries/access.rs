@@ -120,7 +120,7 @@ pub fn entries() -> Vec<Entry> {
         entry("secure-link")
             .server(
                 "location /s/ { secure_link $arg_md5; secure_link_md5 \"$uri secret\"; return 200 \"[$secure_link][$secure_link_expires]\"; }
-                 location /e/ { rewrite ^/e/(.*) /s/$1 break; secure_link $arg_md5,$arg_e; secure_link_md5 \"$secure_link_expires$uri secret\"; return 200 \"[$secure_link][$secure_link_expires]\"; }
+                 location /e/ { set $path $uri; if ($uri ~ ^/e/(.*)) { set $path /s/$1; } secure_link $arg_md5,$arg_e; secure_link_md5 \"$secure_link_expires$path secret\"; return 200 \"[$secure_link][$secure_link_expires]\"; }
                  location /i { if ($arg_md5 = '') { return 403 none; } secure_link $arg_md5; secure_link_md5 \"/s/file secret\"; if ($secure_link = '') { return 403 bad; } if ($secure_link = '0') { return 410 gone; } return 200 good; }
                  location /p/ { secure_link_secret secretword; if ($secure_link = '') { return 403 bad; } rewrite ^ /files/$secure_link last; }
                  location /files/ { internal; alias {ROOT}/html/; }

@@ -6,7 +6,7 @@ use crate::entry::{Entry, Listener, Step, entry, request};
 const ORIGIN: &str = "server { listen {ADDR}:{PORT2}; client_max_body_size 0; location / { return 200 \"[$request_method][$http_content_length][$http_transfer_encoding][$http_x_body][$http_expect]\"; } }";
 
 /// Makes the entry's server read the body.
-const READS: &str = "proxy_pass http://{ADDR}:{PORT2}; proxy_http_version 1.1; proxy_set_header X-Body \"$request_body\"; proxy_set_header Connection '';";
+const READS: &str = "proxy_pass http://{ADDR}:{PORT2}; proxy_http_version 1.1; proxy_set_header X-Body \"$request_body\"; proxy_set_header Connection ''; proxy_ignore_client_abort on;";
 
 pub fn entries() -> Vec<Entry> {
     vec![

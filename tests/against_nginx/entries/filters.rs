@@ -126,6 +126,16 @@ pub fn entries() -> Vec<Entry> {
             .raw("GET /both/a.html HTTP/1.0\r\n\r\n")
             .raw("GET /both/a.html\r\n")
             .keep(["/both/a.html", "/big/a.html", "/none/a.html"]),
+        entry("chunked-transfer-encoding-off")
+            .server(
+                "chunked_transfer_encoding off; location /sub/ { alias {ROOT}/html/; sub_filter a b; sub_filter_types *; } location /gzip/ { alias {ROOT}/html/; gzip on; gzip_types *; gzip_min_length 1; } location /add/ { alias {ROOT}/html/; add_after_body /a.txt; addition_types *; }
+                 location /list/ { alias {ROOT}/html/noindex/; autoindex on; } location / { root {ROOT}/html; }",
+            )
+            .keep(["/a.txt", "/sub/a.txt"])
+            .keep(["/gzip/long.html\nAccept-Encoding: gzip", "/a.txt"])
+            .keep(["/add/a.html", "/a.txt"])
+            .keep(["/list/", "/a.txt"])
+            .asks(["/sub/a.html", "/add/b.txt", "HEAD /sub/a.txt"]),
         entry("slice")
             .http("server { listen {ADDR}:{PORT2}; location / { add_header X-Range \"$http_range\"; alias {ROOT}/html/; } location /noetag/ { etag off; alias {ROOT}/html/; } location /norange/ { max_ranges 0; alias {ROOT}/html/; } }")
             .server("location / { slice 300; proxy_set_header Range $slice_range; proxy_http_version 1.1; proxy_pass http://{ADDR}:{PORT2}; } location /static/ { slice 100; alias {ROOT}/html/; } location /off/ { slice 0; alias {ROOT}/html/; }")

@@ -466,7 +466,7 @@ fn targets(show: &str) -> Entry {
 fn smuggling() -> Entry {
     let mut entry = entry("smuggling")
         .http("server { listen {ADDR}:{PORT2}; location / { return 200 \"[$request_method][$uri][$http_x_body]\"; } }")
-        .server("location / { proxy_pass http://{ADDR}:{PORT2}; proxy_set_header X-Body $request_body; } location /file/ { alias {ROOT}/html/; } location /return { return 200 \"[$uri]\"; }");
+        .server("location / { proxy_pass http://{ADDR}:{PORT2}; proxy_set_header X-Body $request_body; proxy_ignore_client_abort on; } location /file/ { alias {ROOT}/html/; } location /return { return 200 \"[$uri]\"; }");
     let second = "GET /return/smuggled HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
     let shapes = [
         "Content-Length: 5\r\nTransfer-Encoding: chunked",

@@ -75,7 +75,7 @@ pub fn entries() -> Vec<Entry> {
         entry("limit-inheritance")
             .http("limit_req_zone $arg_k zone=li1:1m rate=1r/m; limit_req_zone $arg_k zone=li2:1m rate=1r/m;")
             .server(
-                "limit_req zone=li1; root {ROOT}/html; rewrite ^/(in|own)/(.*)/(.*) /$1/$2/$3 break;
+                "limit_req zone=li1; root {ROOT}/html;
                  location /in/ { alias {ROOT}/html/; }
                  location /own/ { alias {ROOT}/html/; limit_req zone=li2 burst=1 nodelay; }
                  location /err/ { alias {ROOT}/html/; error_page 503 /a.txt; }

@@ -4,6 +4,7 @@ pub mod access;
 pub mod connection;
 pub mod files;
 pub mod filters;
+pub mod generated;
 pub mod headers;
 pub mod heads;
 pub mod limits;

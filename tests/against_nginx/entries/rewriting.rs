@@ -166,7 +166,7 @@ pub fn entries() -> Vec<Entry> {
             )
             .asks(["/\nUser-Agent: Mozilla/4.0 (compatible; MSIE 6.0)\nConnection: keep-alive", "HEAD /\nUser-Agent: Mozilla/4.0 (compatible; MSIE 6.0)"]),
         entry("post-action")
-            .server("location / { post_action /post; return 200 x; } location /file/ { alias {ROOT}/html/; post_action @post; } location /post { internal; access_log logs/{NAME}_post.log; return 200 y; } location @post { return 204; }")
+            .server("location / { post_action /post; return 200 x; } location /file/ { alias {ROOT}/html/; post_action @post; } location /post { internal; access_log logs/{NAME}_post.log against; return 200 y; } location @post { return 204; }")
             .asks(["/", "/file/a.txt", "/file/none"]),
     ]
 }

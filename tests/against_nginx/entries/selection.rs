@@ -220,6 +220,18 @@ pub fn entries() -> Vec<Entry> {
                  location = /mirror2 { internal; log_subrequest on; return 500; }",
             )
             .asks(["/", "/file/a.txt", "/two", "/off", "/mirror", "POST /file/a.txt\n\nbody"]),
+        entry("mirrored-bodies")
+            .http(
+                "log_format mirrored '$request_method $request_uri $http_content_length $http_x_body $http_x_original';
+                 server { listen {ADDR}:{PORT2}; access_log logs/{NAME}_origin.log mirrored; return 200 \"origin [$http_x_body]\"; }",
+            )
+            .server(
+                "proxy_ignore_client_abort on; proxy_set_header X-Body $request_body; proxy_set_header X-Original $request_uri;
+                 location /on { mirror /copy; mirror_request_body on; proxy_pass http://{ADDR}:{PORT2}; }
+                 location /off { mirror /copy; mirror_request_body off; proxy_pass http://{ADDR}:{PORT2}; }
+                 location = /copy { internal; proxy_pass http://{ADDR}:{PORT2}/copied; }",
+            )
+            .asks(["/on", "POST /on\n\nbody", "/off", "POST /off\n\nbody", "POST /on\nTransfer-Encoding: chunked\n\n4\r\nbody\r\n0\r\n\r\n"]),
         entry("subrequests-in-log")
             .server(
                 "log_subrequest on;

@@ -132,7 +132,7 @@ pub fn entries() -> Vec<Entry> {
                  location /expires { expires $arg_x; return 200 x; }
                  location /charset { charset $arg_x; default_type text/html; return 200 x; }
                  location /index/ { alias {ROOT}/html/dir/; index $arg_x.html; }
-                 location /log { access_log logs/{NAME}_$arg_x.log; return 204; }
+                 location /log { access_log logs/{NAME}_$arg_x.log against; return 204; }
                  location /rewrite { rewrite ^/rewrite/(.*)$ /shown/$1$mapped last; }
                  location /if { if ($mapped = mapped-a) { return 200 yes; } return 200 no; }",
             )

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bstr::{BStr, ByteSlice};
 
+use crate::config::model::SharedAddress;
 use crate::config::names::NameTable;
 use crate::directive::ListenAddr;
 
@@ -39,7 +40,7 @@ impl<'t> ClientAddress<'t> {
 pub(super) struct ExplainedSocket<'c, S> {
     pub(super) addr: &'c ListenAddr,
     pub(super) names: &'c NameTable<S>,
-    pub(super) specific: &'c [(ListenAddr, NameTable<S>)],
+    pub(super) specific: &'c [SharedAddress<S>],
 }
 
 /// The server that a client reaches, and the reason.
@@ -51,7 +52,7 @@ pub(super) fn meet<'c, S>(
     let port = |addr: &ListenAddr| matches!(addr, ListenAddr::Tcp(addr) if target.port.is_none_or(|p| p == addr.port()));
     let is_usual = |addr: &ListenAddr| matches!(addr, ListenAddr::Tcp(addr) if addr.port() == usual);
     let tables = sockets.iter().flat_map(|socket| {
-        let specific = socket.specific.iter().map(|(addr, names)| (addr, names));
+        let specific = socket.specific.iter().map(|shared| (&shared.addr, &shared.servers));
         specific.chain([(socket.addr, socket.names)])
     });
     let ip = target.host.to_str().ok().and_then(|h| h.parse::<std::net::IpAddr>().ok());

@@ -28,14 +28,15 @@ use crate::media::session::{Reason, Role, SessionMoments, StatusMessage, mark};
 use crate::media::workers::Worker;
 use crate::module::rtmp::log;
 use crate::net::read_pause::ReadMethod;
-use crate::net::socket::Socket;
+use crate::net::socket::{Peer, Socket};
 use crate::task::fault;
 use crate::wire::rtmp::server_session::{ServerEvent, ServerSession};
 
 /// Serves an accepted connection until its end.
 pub async fn serve(rtmp: Arc<RtmpService>, worker: Worker, listen: ListenAddr, socket: Socket) {
     let id = rtmp.sessions.next_id();
-    let Ok(peer) = socket.peer() else { return };
+    // As in the original, the address in the PROXY header is the session's: in access rules, callbacks and logs.
+    let Ok(peer) = socket.peer().map(Peer::as_declared) else { return };
     let config = rtmp.store.load();
     log::connected(id, &peer, &listen);
     // Servers for this specific address may share the wildcard's socket.

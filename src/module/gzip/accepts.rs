@@ -1,0 +1,206 @@
+//! Whether a response is compressed for a client, decided as nginx decides.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use bstr::{BStr, ByteSlice};
+use http::Version;
+
+use super::conf::{Current, GzipHttpVersion, GzipProxied};
+use crate::http::date;
+use crate::http::exchange::Exchange;
+use crate::http::response::Response;
+
+/// The decision, which is made once per request.
+#[derive(Clone, Copy)]
+struct Accepts(bool);
+
+/// Whether the client gets a compressed response.
+pub(super) fn accepts(exchange: &mut Exchange<'_>) -> bool {
+    if let Some(Accepts(decided)) = exchange.kept.get() {
+        return *decided;
+    }
+    let accepts = decide(exchange);
+    exchange.kept.insert(Accepts(accepts));
+    accepts
+}
+
+fn decide(exchange: &Exchange<'_>) -> bool {
+    let request = exchange.request;
+    if exchange.is_subrequest() || !names_gzip(exchange.header("accept-encoding")) {
+        return false;
+    }
+    let conf = exchange.location.get::<Current>();
+    let lowest = match conf.http_version {
+        GzipHttpVersion::Http10 => Version::HTTP_10,
+        GzipHttpVersion::Http11 => Version::HTTP_11,
+    };
+    if request.version() < lowest {
+        return false;
+    }
+    let has_authorization = request.header("authorization").is_some();
+    let proxied = conf.proxied.0.unwrap_or(GzipProxied::OFF);
+    if request.header("via").is_some() && !allows(proxied, &exchange.response, has_authorization) {
+        return false;
+    }
+    let Some(agent) = request.header("user-agent") else { return true };
+    // An expression that exceeds its bounds disables compression.
+    !conf.disabled.iter().any(|line| line.names(agent).unwrap_or(true))
+}
+
+/// Whether `gzip_proxied` allows to compress a response to a proxy.
+fn allows(proxied: GzipProxied, response: &Response, has_authorization: bool) -> bool {
+    if proxied.contains(GzipProxied::OFF) {
+        return false;
+    }
+    if proxied.contains(GzipProxied::ANY) || has_authorization && proxied.contains(GzipProxied::AUTH) {
+        return true;
+    }
+    if let Some(expires) = response.headers.get(b"Expires").filter(|_| response.has_expiry) {
+        if !proxied.contains(GzipProxied::EXPIRED) {
+            return false;
+        }
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        return date::seconds(expires).is_some_and(|date| date < i64::try_from(now).unwrap_or(i64::MAX));
+    }
+    if response.headers.get(b"Cache-Control").is_some() {
+        let words = [
+            (GzipProxied::NO_CACHE, "no-cache"),
+            (GzipProxied::NO_STORE, "no-store"),
+            (GzipProxied::PRIVATE, "private"),
+        ];
+        return words.iter().any(|(bit, word)| {
+            proxied.contains(*bit)
+                && response.headers.all(b"Cache-Control").any(|value| has_word(value, word.as_bytes()))
+        });
+    }
+    let has_date = response.last_modified.is_some();
+    let has_tag = response.headers.get(b"ETag").is_some();
+    !(has_date && proxied.contains(GzipProxied::NO_LAST_MODIFIED)
+        || has_tag && proxied.contains(GzipProxied::NO_ETAG))
+}
+
+/// Whether a header is a list that has this word.
+fn has_word(value: &BStr, word: &[u8]) -> bool {
+    let parts = value.split(|b| matches!(b, b',' | b';')).zip(ends(value));
+    parts.into_iter().any(|(part, end)| {
+        let part = part.trim_start_with(|c| c == ' ').trim_end_with(|c| c == ' ');
+        end != Some(b';') && part.eq_ignore_ascii_case(word)
+    })
+}
+
+/// The separators behind the parts of a list.
+fn ends(value: &BStr) -> impl Iterator<Item = Option<u8>> {
+    value.iter().copied().filter(|b| matches!(b, b',' | b';')).map(Some).chain([None])
+}
+
+/// Whether `Accept-Encoding` names gzip, with a quality above 0.
+pub(super) fn names_gzip(accepted: &[u8]) -> bool {
+    let mut from = 0;
+    let rest = loop {
+        let found = accepted[from..].windows(4).position(|text| text.eq_ignore_ascii_case(b"gzip"));
+        let Some(at) = found.map(|at| at + from) else { return false };
+        if at == 0 || matches!(accepted[at - 1], b',' | b' ') {
+            break &accepted[at + 4..];
+        }
+        from = at + 4;
+    };
+    let mut rest = rest.trim_start_with(|c| c == ' ');
+    match rest {
+        [] | [b',', ..] => return true,
+        [b';', behind @ ..] => rest = behind.trim_start_with(|c| c == ' '),
+        _ => return false,
+    }
+    match rest {
+        [] => true,
+        [b'q' | b'Q', b'=', quality @ ..] => is_positive(quality),
+        _ => false,
+    }
+}
+
+/// Whether a quality is above 0 and valid: up to 1, with up to three decimals.
+fn is_positive(quality: &[u8]) -> bool {
+    let quality = quality.split(|b| matches!(b, b',' | b' ')).next().unwrap_or_default();
+    let (whole, decimals) = match quality {
+        [whole @ (b'0' | b'1')] => (*whole, &b""[..]),
+        [whole @ (b'0' | b'1'), b'.', decimals @ ..] => (*whole, decimals),
+        _ => return false,
+    };
+    if decimals.len() > 3 || !decimals.iter().all(u8::is_ascii_digit) {
+        return false;
+    }
+    let has_part = decimals.iter().any(|digit| *digit != b'0');
+    (whole == b'1') != has_part
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accepted_encodings() {
+        let yes = [
+            "gzip",
+            "GZIP",
+            "gzip, deflate",
+            "deflate, gzip",
+            "gzip;q=0.001",
+            "gzip;q=1",
+            "gzip;q=1.0",
+            "gzip; q=0.5",
+            "gzip ;q=0.5",
+            "gzip;q=0.5, x",
+            "gzipped, gzip",
+            "br, gzip;q=0.1",
+            "gzip,",
+            ",gzip",
+            "xgzip, gzip",
+            "gzip;",
+            "gzip;q=1,x",
+            "gzip;q=1. x",
+            "gzip;q=0.1 ;",
+        ];
+        for accepted in yes {
+            assert!(names_gzip(accepted.as_bytes()), "{accepted}");
+        }
+        let no = [
+            "",
+            "deflate",
+            "gzip;q=0",
+            "gzip;q=0.0",
+            "gzip;q=0.000",
+            "gzip;q=1.001",
+            "gzip;q=",
+            "gzip;q=x",
+            "x-gzip",
+            "gzipx",
+            "*",
+            "identity",
+            "gzip;x=y",
+            "gzip;q=2",
+            "gzi",
+            "gzip;q",
+            "gzip;q=0.1234",
+            "gzip;q=1;",
+            "gzip;q =1",
+        ];
+        for accepted in no {
+            assert!(!names_gzip(accepted.as_bytes()), "{accepted}");
+        }
+    }
+
+    #[test]
+    fn words_of_cache_control() {
+        for (value, has) in [
+            ("no-cache", true),
+            ("max-age=1, No-Cache", true),
+            ("no-cache ,x", true),
+            ("no-cache=x", false),
+            ("no-caches", false),
+            ("x;no-cache", true),
+            ("no-cache;x", false),
+            ("", false),
+        ] {
+            assert_eq!(has_word(value.into(), b"no-cache"), has, "{value}");
+        }
+    }
+}

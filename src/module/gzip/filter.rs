@@ -1,0 +1,99 @@
+//! `gzip` and `gunzip`, and the variable `$gzip_ratio`.
+
+use std::sync::Arc;
+
+use bstr::BStr;
+
+use super::accepts::accepts;
+use super::codec::{Gunzip, Gzip, Ratio};
+use super::conf::Current;
+use crate::directive::Undecided;
+use crate::http::body_reader::Transformed;
+use crate::http::exchange::{Exchange, Lookup, RequestVariables, ResponseFilter};
+use crate::http::response::Body;
+
+/// The response depends on `Accept-Encoding`.
+#[derive(Clone, Copy)]
+pub(super) struct Varies;
+
+/// Compresses bodies.
+pub struct GzipFilter;
+
+/// Decompresses bodies.
+pub struct GunzipFilter;
+
+/// The variable `$gzip_ratio`.
+pub struct GzipRatio;
+
+impl ResponseFilter for GzipFilter {
+    fn filter(&self, exchange: &mut Exchange<'_>) {
+        let location = exchange.location.clone();
+        let conf = location.get::<Current>();
+        if is_compressible(exchange, conf) {
+            exchange.kept.insert(Varies);
+            if accepts(exchange) {
+                compress(exchange, conf);
+            }
+        }
+        if conf.vary && exchange.kept.get::<Varies>().is_some() {
+            exchange.response.varies = true;
+        }
+    }
+}
+
+fn is_compressible(exchange: &Exchange<'_>, conf: &Current) -> bool {
+    let response = &exchange.response;
+    conf.gzip
+        && matches!(response.status.as_u16(), 200 | 403 | 404)
+        && response.headers.get(b"Content-Encoding").is_none_or(|encoding| encoding.is_empty())
+        && !matches!(response.body, Body::Live(_))
+        && response.body.length().is_none_or(|length| length >= conf.min_length.0)
+        && conf.types.has(response.content_type.as_ref())
+}
+
+fn compress(exchange: &mut Exchange<'_>, conf: &Current) {
+    let ratio = Arc::<Ratio>::default();
+    exchange.kept.insert(ratio.clone());
+    let response = &mut exchange.response;
+    response.headers.append("Content-Encoding", "gzip");
+    response.body_changes();
+    let level = u32::try_from(conf.level.0).unwrap_or(1);
+    Transformed::replace(&mut response.body, Gzip::new(level, ratio), None);
+}
+
+impl ResponseFilter for GunzipFilter {
+    fn filter(&self, exchange: &mut Exchange<'_>) {
+        let encoding = exchange.response.headers.get(b"Content-Encoding");
+        let is_gzip = encoding.is_some_and(|encoding| encoding.eq_ignore_ascii_case(b"gzip"));
+        if !is_gzip || !exchange.location.get::<Current>().gunzip {
+            return;
+        }
+        exchange.kept.insert(Varies);
+        if accepts(exchange) || matches!(exchange.response.body, Body::Live(_)) {
+            return;
+        }
+        let decompression = Gunzip::new(exchange.id());
+        let response = &mut exchange.response;
+        response.headers.remove(b"Content-Encoding");
+        response.body_changes();
+        Transformed::replace(&mut response.body, decompression, None);
+    }
+}
+
+impl RequestVariables for GzipRatio {
+    fn value(
+        &self,
+        exchange: &Exchange<'_>,
+        name: &BStr,
+        out: &mut Vec<u8>,
+    ) -> Result<Option<Lookup>, Undecided> {
+        if name != "gzip_ratio" {
+            return Ok(None);
+        }
+        let Some(text) = exchange.kept.get::<Arc<Ratio>>().and_then(|ratio| ratio.text()) else {
+            return Ok(Some(Lookup::Missing));
+        };
+        out.extend_from_slice(text.as_bytes());
+        Ok(Some(Lookup::Found))
+    }
+}

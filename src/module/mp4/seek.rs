@@ -1,0 +1,403 @@
+//! The part of an MP4 file between two times: a new description, and a range of the file.
+//!
+//! As in nginx, the description (`moov`) is read into memory, its tables are cut, and it is sent before the data (`mdat`),
+//! wherever it stands in the file.
+
+use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Range;
+
+use bstr::BString;
+
+use super::atom::{self, HEADER, LONG_HEADER, atoms, put, put_header, u32_at, versioned, with_duration};
+use super::track::{Track, scaled};
+use crate::syntax::sentence;
+
+/// Maximum length of the data of an `ftyp` atom.
+const LONGEST_FTYP: u64 = 1024;
+
+/// The part that a request asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Its first time in milliseconds.
+    pub start: u64,
+    /// Its length in milliseconds; `None` up to the end.
+    pub length: Option<u64>,
+    /// Whether it begins with the key frame before the first time (`mp4_start_key_frame`).
+    pub from_key_frame: bool,
+}
+
+/// What is sent instead of the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mp4Part {
+    /// First bytes.
+    pub head: Vec<u8>,
+    /// Positions in the file of the bytes that follow.
+    pub data: Range<u64>,
+}
+
+/// Why a file cannot be cut; nginx answers 500.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mp4Error {
+    /// The file cannot be read.
+    Read(io::ErrorKind),
+    /// The text is followed by the name of the file.
+    In(&'static str),
+    /// The name of the file is followed by the text and, after a colon, a size.
+    Of(&'static str, Option<u64>),
+    /// The description is larger than `mp4_max_buffer_size`.
+    TooLarge(u64),
+}
+
+impl Part {
+    /// From the arguments `start` and `end` of a request; `None` if the whole file is sent without being read.
+    pub fn parse(start: Option<&[u8]>, end: Option<&[u8]>, from_key_frame: bool) -> Option<Part> {
+        let mut start = start.and_then(milliseconds);
+        let mut length = None;
+        if let Some(end) = end.and_then(milliseconds).filter(|end| *end > 0) {
+            let from = *start.get_or_insert(0);
+            length = (end > from).then(|| end - from);
+        }
+        start.map(|start| Part { start, length, from_key_frame })
+    }
+
+    /// What is left of a duration; `None` if it ends at or before the start.
+    pub(super) fn left(&self, duration: u64, timescale: u64) -> Option<u64> {
+        let start = scaled(self.start, timescale);
+        let left = duration.checked_sub(start).filter(|left| *left > 0)?;
+        Some(self.length.map_or(left, |length| left.min(scaled(length, timescale))))
+    }
+}
+
+impl Mp4Part {
+    /// Length of the response.
+    pub fn length(&self) -> u64 {
+        self.head.len() as u64 + (self.data.end - self.data.start)
+    }
+
+    /// Cuts a file of a size; `None` if it is sent as it is. `most` is the maximum size of the description in bytes.
+    ///
+    /// # Errors
+    ///
+    /// The file is not an MP4 file, or the part is not in it.
+    pub fn cut<F: Read + Seek>(
+        file: &mut F,
+        size: u64,
+        part: &Part,
+        most: u64,
+    ) -> Result<Option<Mp4Part>, Mp4Error> {
+        let Some(mut movie) = Movie::read(file, size, part, most)? else { return Ok(None) };
+        if movie.tracks.is_empty() {
+            return Err(Mp4Error::In("no mp4 trak atoms were found in"));
+        }
+        let mdat = movie.mdat.clone().ok_or(Mp4Error::In("no mp4 mdat atom was found in"))?;
+        let (mut start, mut end) = (size, 0);
+        for track in &mut movie.tracks {
+            if let Some((from, to)) = track.cut(part, mdat.end)? {
+                (start, end) = (start.min(from), end.max(to));
+            }
+        }
+        if end <= start {
+            return Err(Mp4Error::In("no data between start time and end time in"));
+        }
+        if start > mdat.end {
+            return Err(Mp4Error::In("start time is out mp4 mdat atom in"));
+        }
+        let length = end - start;
+        let header = if length > u64::from(u32::MAX) - HEADER as u64 { LONG_HEADER } else { HEADER };
+        let moved = (movie.put().len() + header) as u64;
+        let distance = i64::try_from(moved).ok().zip(i64::try_from(start).ok()).map(|(to, from)| to - from);
+        let distance = distance.ok_or(Mp4Error::In("too large chunk offset in"))?;
+        movie.tracks.iter_mut().for_each(|track| track.shift(distance));
+        let mut head = movie.put();
+        if header == HEADER {
+            put_header(&mut head, b"mdat", length as usize);
+        } else {
+            head.extend_from_slice(&1_u32.to_be_bytes());
+            head.extend_from_slice(b"mdat");
+            head.extend_from_slice(&(length + LONG_HEADER as u64).to_be_bytes());
+        }
+        Ok(Some(Mp4Part { head, data: start..end }))
+    }
+}
+
+impl Mp4Error {
+    /// The text for the error log.
+    pub fn text(&self, path: &[u8]) -> BString {
+        let number = |number: Option<u64>| number.map(|number| format!(":{number}")).unwrap_or_default();
+        match self {
+            Mp4Error::Read(kind) => {
+                sentence(&[b"read \"", path, b"\" failed (", kind.to_string().as_bytes(), b")"])
+            }
+            Mp4Error::In(text) => sentence(&[text.as_bytes(), b" \"", path, b"\""]),
+            Mp4Error::Of(text, size) => {
+                sentence(&[b"\"", path, b"\" ", text.as_bytes(), number(*size).as_bytes()])
+            }
+            Mp4Error::TooLarge(size) => {
+                let size = format!("{size}, you may want to increase mp4_max_buffer_size");
+                sentence(&[b"\"", path, b"\" mp4 moov atom is too large:", size.as_bytes()])
+            }
+        }
+    }
+}
+
+/// What a file says about itself.
+#[derive(Debug, Default)]
+struct Movie {
+    ftyp: Option<Vec<u8>>,
+    mvhd: Option<Vec<u8>>,
+    timescale: u64,
+    tracks: Vec<Track>,
+    /// Positions of the data.
+    mdat: Option<Range<u64>>,
+}
+
+impl Movie {
+    fn read<F: Read + Seek>(
+        file: &mut F,
+        size: u64,
+        part: &Part,
+        most: u64,
+    ) -> Result<Option<Movie>, Mp4Error> {
+        let mut movie = Movie::default();
+        let mut has_moov = false;
+        let mut at = 0;
+        while at < size {
+            let mut bytes = [0; LONG_HEADER];
+            let count = (size - at).min(bytes.len() as u64) as usize;
+            read_at(file, at, &mut bytes[..count])?;
+            let Some(header) = atom::header(&bytes[..count], size - at)? else { break };
+            let data = at + header.header..at + header.size;
+            let length = data.end - data.start;
+            match &header.name {
+                b"ftyp" if length > LONGEST_FTYP => {
+                    return Err(Mp4Error::Of("mp4 ftyp atom is too large", Some(header.size)));
+                }
+                b"ftyp" => {
+                    if movie.ftyp.replace(read_all(file, data.start, length)?).is_some() {
+                        return Err(Mp4Error::In("duplicate mp4 ftyp atom in"));
+                    }
+                }
+                b"moov" => {
+                    if movie.mdat.is_none() && part.start == 0 && part.length.is_none() {
+                        return Ok(None);
+                    }
+                    if std::mem::replace(&mut has_moov, true) {
+                        return Err(Mp4Error::In("duplicate mp4 moov atom in"));
+                    }
+                    if length > most {
+                        return Err(Mp4Error::TooLarge(length));
+                    }
+                    movie.read_moov(&read_all(file, data.start, length)?, part)?;
+                }
+                b"mdat" => {
+                    if movie.mdat.replace(data).is_some() {
+                        return Err(Mp4Error::In("duplicate mp4 mdat atom in"));
+                    }
+                    // What follows data behind its description is left out.
+                    if !movie.tracks.is_empty() {
+                        break;
+                    }
+                }
+                _ => {}
+            }
+            at += header.size;
+        }
+        Ok(Some(movie))
+    }
+
+    fn read_moov(&mut self, data: &[u8], part: &Part) -> Result<(), Mp4Error> {
+        for atom in atoms(data) {
+            let atom = atom?;
+            match &atom.name {
+                b"mvhd" => self.read_mvhd(atom.data, part)?,
+                b"trak" => self.tracks.extend(Track::parse(atom.data, part, self.timescale)?),
+                b"cmov" => {
+                    return Err(Mp4Error::Of("mp4 compressed moov atom (cmov) is not supported", None));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn read_mvhd(&mut self, data: &[u8], part: &Part) -> Result<(), Mp4Error> {
+        let small = Mp4Error::Of("mp4 mvhd atom too small", None);
+        let (least, timescale_at) = if data.first() == Some(&0) { (100, 12) } else { (112, 20) };
+        if self.mvhd.is_some() {
+            return Err(Mp4Error::In("duplicate mp4 mvhd atom in"));
+        }
+        if data.len() < least {
+            return Err(small);
+        }
+        self.timescale = u32_at(data, timescale_at).ok_or(small)?.into();
+        let duration = versioned(data, [16, 24]).ok_or(small)?;
+        if duration < scaled(part.start, self.timescale) {
+            return Err(Mp4Error::Of("mp4 start time exceeds file duration", None));
+        }
+        let left = part.left(duration, self.timescale).unwrap_or(0);
+        self.mvhd = Some(with_duration(data, [16, 24], left));
+        Ok(())
+    }
+
+    /// `ftyp` and `moov`.
+    fn put(&self) -> Vec<u8> {
+        let mut moov = Vec::new();
+        if let Some(mvhd) = &self.mvhd {
+            put(&mut moov, b"mvhd", mvhd);
+        }
+        self.tracks.iter().for_each(|track| track.put(&mut moov));
+        let mut out = Vec::with_capacity(moov.len() + 2048);
+        if let Some(ftyp) = &self.ftyp {
+            put(&mut out, b"ftyp", ftyp);
+        }
+        put(&mut out, b"moov", &moov);
+        out
+    }
+}
+
+fn read_all<F: Read + Seek>(file: &mut F, at: u64, length: u64) -> Result<Vec<u8>, Mp4Error> {
+    // The caller has bounded the length.
+    let mut bytes = vec![0; length as usize];
+    read_at(file, at, &mut bytes)?;
+    Ok(bytes)
+}
+
+fn read_at<F: Read + Seek>(file: &mut F, at: u64, bytes: &mut [u8]) -> Result<(), Mp4Error> {
+    let read = file.seek(SeekFrom::Start(at)).and_then(|_| file.read_exact(bytes));
+    read.map_err(|error| match error.kind() {
+        io::ErrorKind::UnexpectedEof => Mp4Error::Of("mp4 file truncated", None),
+        kind => Mp4Error::Read(kind),
+    })
+}
+
+/// Parses seconds with decimals into milliseconds; further decimals are ignored.
+fn milliseconds(text: &[u8]) -> Option<u64> {
+    let (mut value, mut decimals) = (0_u64, None);
+    for byte in text {
+        match byte {
+            b'.' if decimals.is_none() => decimals = Some(0),
+            b'0'..=b'9' if decimals == Some(3) => {}
+            b'0'..=b'9' => {
+                value = value.checked_mul(10)?.checked_add(u64::from(byte - b'0'))?;
+                decimals = decimals.map(|count| count + 1);
+            }
+            _ => return None,
+        }
+    }
+    if text.is_empty() {
+        return None;
+    }
+    let value = value.checked_mul(10_u64.pow(3 - decimals.unwrap_or(0)))?;
+    i64::try_from(value).is_ok().then_some(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use md5::{Digest, Md5};
+
+    use super::*;
+
+    const MOST: u64 = 10 * 1024 * 1024;
+
+    fn cut(file: &[u8], start: &str, end: &str, key: bool) -> Result<Option<Mp4Part>, Mp4Error> {
+        let argument = |text: &str| if text == "-" { None } else { Some(text.as_bytes().to_vec()) };
+        let (start, end) = (argument(start), argument(end));
+        let part = Part::parse(start.as_deref(), end.as_deref(), key);
+        part.map_or(Ok(None), |part| Mp4Part::cut(&mut Cursor::new(file), file.len() as u64, &part, MOST))
+    }
+
+    /// Lengths and MD5 sums of the answers of nginx 1.22 are compared, `500` for an error.
+    #[test]
+    fn parts_are_those_of_nginx() {
+        let files: [(&str, &[u8]); 3] = [
+            ("front.mp4", include_bytes!("testdata/front.mp4")),
+            ("back.mp4", include_bytes!("testdata/back.mp4")),
+            ("audio.mp4", include_bytes!("testdata/audio.mp4")),
+        ];
+        let mut seen = 0;
+        let mut wrong = Vec::new();
+        for line in include_str!("testdata/answers.txt").lines() {
+            let fields: Vec<&str> = line.split(' ').collect();
+            let [name, key, start, end, length, sum] = fields[..] else { panic!("{line}") };
+            let file = files.iter().find(|(known, _)| *known == name).unwrap().1;
+            let answer = match cut(file, start, end, key == "key") {
+                Err(_) => ("500".to_owned(), "-".to_owned()),
+                Ok(part) => {
+                    let (head, data) = part.map_or((Vec::new(), 0..file.len()), |part| {
+                        (part.head, part.data.start as usize..part.data.end as usize)
+                    });
+                    let body = [&head, &file[data]].concat();
+                    let sum: String = Md5::digest(&body).iter().map(|byte| format!("{byte:02x}")).collect();
+                    (body.len().to_string(), sum)
+                }
+            };
+            if answer != (length.to_owned(), sum.to_owned()) {
+                wrong.push(format!("{line}: {answer:?}"));
+            }
+            seen += 1;
+        }
+        assert!(seen > 50, "{seen}");
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+
+    #[test]
+    fn arguments_are_read_as_nginx_does() {
+        let part = |start: Option<&str>, end: Option<&str>| {
+            let part = Part::parse(start.map(str::as_bytes), end.map(str::as_bytes), false);
+            part.map(|part| (part.start, part.length))
+        };
+        assert_eq!(part(Some("1.5"), None), Some((1500, None)));
+        assert_eq!(part(Some("1.23456"), Some("2")), Some((1234, Some(766))));
+        assert_eq!(part(None, Some("2")), Some((0, Some(2000))));
+        assert_eq!(part(Some("3"), Some("2")), Some((3000, None)));
+        assert_eq!(part(Some("x"), Some("2")), Some((0, Some(2000))));
+        assert_eq!(part(Some("3"), Some("0")), Some((3000, None)));
+        assert_eq!(part(Some("."), None), Some((0, None)));
+        for wrong in ["", "1.2.3", "-1", "99999999999999999999", "9223372036854775.808"] {
+            assert_eq!(part(Some(wrong), None), None, "{wrong}");
+        }
+        assert_eq!(part(None, None), None);
+    }
+
+    #[test]
+    fn damaged_files_are_refused() {
+        let whole = include_bytes!("testdata/front.mp4");
+        for length in (0..whole.len()).step_by(37) {
+            let _ = cut(&whole[..length], "1", "2", true);
+        }
+        // Numbers of the description, as the smallest and the largest ones.
+        let description = 4096;
+        for at in (0..description).step_by(3) {
+            for value in [0, 0xff] {
+                let mut damaged = whole.to_vec();
+                damaged[at] = value;
+                let _ = cut(&damaged, "0.5", "1.1", at % 2 == 0);
+            }
+        }
+        assert_eq!(cut(b"", "1", "-", false), Err(Mp4Error::In("no mp4 trak atoms were found in")));
+        assert_eq!(
+            cut(b"no mp4 file", "1", "-", false).unwrap_err().text(b"f"),
+            "\"f\" mp4 atom too large:1852776557"
+        );
+        assert_eq!(
+            cut(&[0, 0, 0, 2, 1, 1, 1, 1], "1", "-", false),
+            Err(Mp4Error::Of("mp4 atom is too small", Some(2)))
+        );
+        assert_eq!(Mp4Error::In("duplicate mp4 moov atom in").text(b"f"), "duplicate mp4 moov atom in \"f\"");
+    }
+
+    #[test]
+    fn a_description_above_the_bound_is_not_read() {
+        let mut file = Vec::new();
+        put(&mut file, b"mdat", &[0; 8]);
+        put(&mut file, b"moov", &[0; 4096]);
+        let part = Part { start: 1000, length: None, from_key_frame: false };
+        let found = Mp4Part::cut(&mut Cursor::new(&file), file.len() as u64, &part, 4095);
+        assert_eq!(
+            found.unwrap_err().text(b"f"),
+            "\"f\" mp4 moov atom is too large:4096, you may want to increase mp4_max_buffer_size"
+        );
+    }
+}

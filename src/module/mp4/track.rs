@@ -1,0 +1,648 @@
+//! One track: its atoms, and their tables cut to the samples between two times.
+//!
+//! Samples, chunks and bytes follow from one another: `stts` gives the first and last sample, `stsc` their chunks, `stsz`
+//! the bytes before them in those chunks, and `stco` or `co64` the position in the file.
+
+use super::atom::{Atom, VERSION, atoms, put, put_header, u32_at, versioned, with_duration};
+use super::seek::{Mp4Error, Part};
+use super::table::Table;
+
+/// The parts of a track that are kept; everything else is left out, as in nginx.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Track {
+    /// Time of the part in the time scale of the file.
+    movie_duration: u64,
+    tkhd: Option<Vec<u8>>,
+    has_mdia: bool,
+    mdhd: Option<Vec<u8>>,
+    hdlr: Option<Vec<u8>>,
+    has_minf: bool,
+    vmhd: Option<Vec<u8>>,
+    smhd: Option<Vec<u8>>,
+    dinf: Option<Vec<u8>>,
+    has_stbl: bool,
+    stsd: Option<Vec<u8>>,
+    stts: Option<Table<2>>,
+    stss: Option<Table<1>>,
+    ctts: Option<Table<2>>,
+    stsc: Option<Table<3>>,
+    /// Sizes of the samples.
+    stsz: Option<Table<1>>,
+    /// The atom, if all samples have one size.
+    uniform: Option<Vec<u8>>,
+    offsets: Option<Offsets>,
+    timescale: u64,
+    /// Time of the part in the track's time scale.
+    duration: u64,
+    /// Time between the key frame at the beginning and the time asked for.
+    prefix: u64,
+    samples: Span,
+    chunks: Span,
+    /// Samples of the first chunk before the part, and of the last one up to its end.
+    start_chunk_samples: u64,
+    end_chunk_samples: u64,
+    /// Bytes of those samples.
+    start_chunk_size: u64,
+    end_chunk_size: u64,
+}
+
+/// First number, and the number behind the last one.
+#[derive(Clone, Copy, Debug, Default)]
+struct Span {
+    start: u64,
+    end: u64,
+}
+
+/// Positions of chunks.
+#[derive(Clone, Debug)]
+enum Offsets {
+    Short(Table<1>),
+    /// Upper and lower halves.
+    Long(Table<2>),
+}
+
+/// End of a part that tables are cut to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    Start,
+    Finish,
+}
+
+impl Track {
+    /// Reads a `trak` atom; `None` if the track ends before the part. `timescale` is that of the file.
+    pub(super) fn parse(data: &[u8], part: &Part, timescale: u64) -> Result<Option<Track>, Mp4Error> {
+        let mut track = Track::default();
+        Ok(track.read(data, part, timescale, b"trak")?.then_some(track))
+    }
+
+    /// Reads the atoms inside one; whether the track reaches into the part.
+    fn read(&mut self, data: &[u8], part: &Part, timescale: u64, parent: &[u8; 4]) -> Result<bool, Mp4Error> {
+        for atom in atoms(data) {
+            let atom = atom?;
+            let reaches = match (parent, &atom.name) {
+                (b"trak", b"tkhd") => self.read_tkhd(atom, part, timescale)?,
+                (b"trak", b"mdia") => {
+                    once(&mut self.has_mdia, "duplicate mp4 mdia atom in")?;
+                    self.read(atom.data, part, timescale, b"mdia")?
+                }
+                (b"mdia", b"mdhd") => self.read_mdhd(atom, part)?,
+                (b"mdia", b"hdlr") => {
+                    copy(&mut self.hdlr, atom, "duplicate mp4 hdlr atom in")?;
+                    true
+                }
+                (b"mdia", b"minf") => {
+                    once(&mut self.has_minf, "duplicate mp4 minf atom in")?;
+                    self.read(atom.data, part, timescale, b"minf")?
+                }
+                (b"minf", b"vmhd") => {
+                    copy(&mut self.vmhd, atom, "duplicate mp4 vmhd/smhd atom in")?;
+                    true
+                }
+                (b"minf", b"smhd") => {
+                    copy(&mut self.smhd, atom, "duplicate mp4 vmhd/smhd atom in")?;
+                    true
+                }
+                (b"minf", b"dinf") => {
+                    copy(&mut self.dinf, atom, "duplicate mp4 dinf atom in")?;
+                    true
+                }
+                (b"minf", b"stbl") => {
+                    once(&mut self.has_stbl, "duplicate mp4 stbl atom in")?;
+                    self.read(atom.data, part, timescale, b"stbl")?
+                }
+                (b"stbl", _) => {
+                    self.read_sample_table(atom)?;
+                    true
+                }
+                _ => true,
+            };
+            if !reaches {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn read_tkhd(&mut self, atom: Atom<'_>, part: &Part, timescale: u64) -> Result<bool, Mp4Error> {
+        let small = Mp4Error::Of("mp4 tkhd atom too small", None);
+        at_least(atom.data, [84, 96], small)?;
+        let duration = versioned(atom.data, [20, 28]).ok_or(small)?;
+        let Some(duration) = part.left(duration, timescale) else { return Ok(false) };
+        self.movie_duration = duration;
+        let copied = with_duration(atom.data, [20, 28], duration);
+        set(&mut self.tkhd, copied, "duplicate mp4 tkhd atom in")?;
+        Ok(true)
+    }
+
+    fn read_mdhd(&mut self, atom: Atom<'_>, part: &Part) -> Result<bool, Mp4Error> {
+        let small = Mp4Error::Of("mp4 mdhd atom too small", None);
+        at_least(atom.data, [24, 36], small)?;
+        let timescale_at = if atom.data[0] == 0 { 12 } else { 20 };
+        self.timescale = u32_at(atom.data, timescale_at).ok_or(small)?.into();
+        let duration = versioned(atom.data, [16, 24]).ok_or(small)?;
+        let Some(duration) = part.left(duration, self.timescale) else { return Ok(false) };
+        self.duration = duration;
+        set(&mut self.mdhd, atom.data.to_vec(), "duplicate mp4 mdhd atom in")?;
+        Ok(true)
+    }
+
+    fn read_sample_table(&mut self, atom: Atom<'_>) -> Result<(), Mp4Error> {
+        let data = atom.data;
+        match &atom.name {
+            b"stsd" if data.len() < 16 => Err(Mp4Error::Of("mp4 stsd atom too small", None)),
+            b"stsd" => copy(&mut self.stsd, atom, "duplicate mp4 stsd atom in"),
+            b"stts" => {
+                let table = Table::parse(data, "mp4 stts atom too small")?;
+                set(&mut self.stts, table, "duplicate mp4 stts atom in")
+            }
+            b"stss" => {
+                let table = Table::parse(data, "mp4 stss atom too small")?;
+                set(&mut self.stss, table, "duplicate mp4 stss atom in")
+            }
+            b"ctts" => {
+                let table = Table::parse(data, "mp4 ctts atom too small")?;
+                set(&mut self.ctts, table, "duplicate mp4 ctts atom in")
+            }
+            b"stsc" => {
+                let table = Table::parse(data, "mp4 stsc atom too small")?;
+                set(&mut self.stsc, table, "duplicate mp4 stsc atom in")
+            }
+            b"stsz" => {
+                let small = "mp4 stsz atom too small";
+                let size =
+                    u32_at(data, VERSION).filter(|_| data.len() >= 12).ok_or(Mp4Error::Of(small, None))?;
+                let duplicate = "duplicate mp4 stsz atom in";
+                if self.stsz.is_some() || self.uniform.is_some() {
+                    return Err(Mp4Error::In(duplicate));
+                }
+                if size > 0 {
+                    return copy(&mut self.uniform, atom, duplicate);
+                }
+                set(&mut self.stsz, Table::parse_at(data, 2 * VERSION, small)?, duplicate)
+            }
+            b"stco" => {
+                let table = Offsets::Short(Table::parse(data, "mp4 stco atom too small")?);
+                set(&mut self.offsets, table, "duplicate mp4 stco/co64 atom in")
+            }
+            b"co64" => {
+                let table = Offsets::Long(Table::parse(data, "mp4 co64 atom too small")?);
+                set(&mut self.offsets, table, "duplicate mp4 stco/co64 atom in")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Cuts the tables to the part, and returns its first position in the file and the one behind its last byte; `None` if
+    /// the track has no chunk in it. `mdat_end` is the end of the data.
+    pub(super) fn cut(&mut self, part: &Part, mdat_end: u64) -> Result<Option<(u64, u64)>, Mp4Error> {
+        for end in [End::Start, End::Finish] {
+            self.cut_stts(part, end)?;
+        }
+        self.cut_stss(part);
+        if let Some(mut ctts) = self.ctts.take() {
+            self.cut_ctts(&mut ctts, part);
+            // An empty table is left out.
+            self.ctts = Some(ctts).filter(|ctts| !ctts.entries.is_empty());
+        }
+        let mut stsc = self.stsc.take().ok_or(Mp4Error::In("no mp4 stsc atoms were found in"))?;
+        self.cut_stsc(&mut stsc, part)?;
+        self.stsc = Some(stsc);
+        self.cut_stsz(part)?;
+        self.cut_offsets(part, mdat_end)
+    }
+
+    fn cut_stts(&mut self, part: &Part, end: End) -> Result<(), Mp4Error> {
+        let table = self.stts.as_mut().ok_or(Mp4Error::In("no mp4 stts atoms were found in"))?;
+        let msec = match (end, part.length) {
+            (End::Start, _) => part.start,
+            (End::Finish, Some(length)) => length,
+            (End::Finish, None) => return Ok(()),
+        };
+        let mut time = scaled(msec, self.timescale).saturating_add(self.prefix);
+        let mut sample: u64 = 0;
+        let mut found = None;
+        for (at, [count, duration]) in table.entries.iter().enumerate() {
+            let (count, duration) = (u64::from(*count), u64::from(*duration));
+            if time < count * duration {
+                sample += time / duration;
+                found = Some((at, time / duration));
+                break;
+            }
+            sample += count;
+            time -= count * duration;
+        }
+        let Some((mut at, mut rest)) = found else {
+            if end == End::Start {
+                return Err(Mp4Error::In("start time is out mp4 stts samples in"));
+            }
+            self.samples.end = self.samples.start + sample;
+            return Ok(());
+        };
+        if end == End::Finish {
+            table.entries[at][0] = rest as u32;
+            table.entries.truncate(at + 1);
+            self.samples.end = self.samples.start + sample;
+            return Ok(());
+        }
+        let mut back = if part.from_key_frame { samples_to_key_frame(self.stss.as_ref(), sample) } else { 0 };
+        sample -= back.min(sample);
+        while rest < back && at > 0 {
+            self.prefix += rest * u64::from(table.entries[at][1]);
+            back -= rest;
+            at -= 1;
+            rest = table.entries[at][0].into();
+        }
+        let back = back.min(rest);
+        self.prefix += back * u64::from(table.entries[at][1]);
+        self.duration += self.prefix;
+        rest -= back;
+        table.entries[at][0] -= rest as u32;
+        table.entries.drain(..at);
+        self.samples.start = sample;
+        Ok(())
+    }
+
+    fn cut_stss(&mut self, part: &Part) {
+        let Some(table) = &mut self.stss else { return };
+        // Samples are counted from 1.
+        let position = |table: &Table<1>, sample: u64| {
+            table.entries.iter().take_while(|[key]| u64::from(*key) <= sample).count()
+        };
+        let start = position(table, self.samples.start);
+        table.entries.drain(..start);
+        if part.length.is_some() {
+            let end = position(table, self.samples.end);
+            table.entries.truncate(end);
+        }
+        for entry in &mut table.entries {
+            entry[0] = entry[0].wrapping_sub(self.samples.start as u32);
+        }
+    }
+
+    fn cut_ctts(&self, table: &mut Table<2>, part: &Part) {
+        for end in [End::Start, End::Finish] {
+            // Samples are counted from 1.
+            let mut sample = match (end, part.length) {
+                (End::Start, _) => self.samples.start + 1,
+                (End::Finish, Some(_)) => self.samples.end - self.samples.start + 1,
+                (End::Finish, None) => continue,
+            };
+            let found = table.entries.iter().position(|[count, _]| {
+                let is_here = sample <= u64::from(*count);
+                sample -= if is_here { 0 } else { u64::from(*count) };
+                is_here
+            });
+            match (found, end) {
+                (None, End::Start) => table.entries.clear(),
+                (None, End::Finish) => {}
+                (Some(at), End::Start) => {
+                    table.entries[at][0] -= (sample - 1) as u32;
+                    table.entries.drain(..at);
+                }
+                (Some(at), End::Finish) => {
+                    table.entries[at][0] = (sample - 1) as u32;
+                    table.entries.truncate(at + 1);
+                }
+            }
+        }
+    }
+
+    /// Number of chunks.
+    fn chunk_count(&self) -> u64 {
+        match &self.offsets {
+            Some(Offsets::Short(table)) => table.entries.len() as u64,
+            Some(Offsets::Long(table)) => table.entries.len() as u64,
+            None => 0,
+        }
+    }
+
+    fn cut_stsc(&mut self, table: &mut Table<3>, part: &Part) -> Result<(), Mp4Error> {
+        if table.entries.is_empty() {
+            return Err(Mp4Error::In("zero number of entries in stsc atom in"));
+        }
+        let chunks = self.chunk_count();
+        let found =
+            locate(&table.entries, self.samples.start, chunks, "start time is out mp4 stsc chunks in")?;
+        let [_, samples, id] = table.entries[found.at];
+        let next = found.next;
+        self.chunks.start = found.chunk;
+        self.start_chunk_samples = found.rest;
+        table.entries.drain(..found.at);
+        table.entries[0][0] = found.chunk as u32 + 1;
+        // The first chunk loses the samples before the part, and so its own entry if others follow in its run.
+        let mut first = None;
+        if found.rest > 0 {
+            let kept = samples - found.rest as u32;
+            if next - found.chunk == 2 {
+                table.entries[0][1] = kept;
+            } else {
+                first = Some([1, kept, id]);
+                table.entries[0][0] = found.chunk as u32 + 2;
+            }
+        }
+        let mut last = None;
+        if part.length.is_some() {
+            last = self.cut_stsc_end(table, &mut first, chunks)?;
+        }
+        for entry in &mut table.entries {
+            entry[0] = entry[0].wrapping_sub(self.chunks.start as u32);
+        }
+        table.entries.splice(..0, first);
+        table.entries.extend(last);
+        Ok(())
+    }
+
+    /// Cuts the end; returns an additional entry for a last chunk that loses samples.
+    fn cut_stsc_end(
+        &mut self,
+        table: &mut Table<3>,
+        first: &mut Option<[u32; 3]>,
+        chunks: u64,
+    ) -> Result<Option<[u32; 3]>, Mp4Error> {
+        let mut sample = self.samples.end - self.samples.start;
+        if let Some(first) = first {
+            let samples = u64::from(first[1]).min(sample);
+            first[1] = samples as u32;
+            sample -= samples;
+        }
+        let found = locate(&table.entries, sample, chunks, "end time is out mp4 stsc chunks in")?;
+        let [chunk, samples, id] = table.entries[found.at];
+        if found.before > 0 {
+            table.entries.truncate(found.at + 1);
+            self.end_chunk_samples = samples.into();
+        } else {
+            table.entries.truncate(found.at);
+            self.end_chunk_samples = found.previous.into();
+        }
+        self.chunks.end = found.chunk;
+        if found.rest == 0 {
+            return Ok(None);
+        }
+        self.chunks.end += 1;
+        self.end_chunk_samples = found.rest;
+        let kept = found.rest as u32;
+        if u64::from(chunk) + 1 - found.chunk == 2 {
+            table.entries[found.at][1] = kept;
+            return Ok(None);
+        }
+        Ok(Some([(self.chunks.end - self.chunks.start) as u32, kept, id]))
+    }
+
+    fn cut_stsz(&mut self, part: &Part) -> Result<(), Mp4Error> {
+        let Some(table) = &mut self.stsz else { return Ok(()) };
+        let sum = |sizes: &[[u32; 1]]| sizes.iter().map(|[size]| u64::from(*size)).sum();
+        let entries = &mut table.entries;
+        let start = usize::try_from(self.samples.start).unwrap_or(usize::MAX);
+        let out = Mp4Error::In("start time is out mp4 stsz samples in");
+        let from = start.checked_sub(self.start_chunk_samples as usize).ok_or(out)?;
+        self.start_chunk_size = sum(entries.get(from..start).ok_or(out)?);
+        entries.drain(..start);
+        if part.length.is_some() {
+            let out = Mp4Error::In("end time is out mp4 stsz samples in");
+            let count = (self.samples.end - self.samples.start) as usize;
+            if count > entries.len() {
+                return Err(out);
+            }
+            entries.truncate(count);
+            // The last chunk may have begun before the part.
+            let from = count.saturating_sub(self.end_chunk_samples as usize);
+            self.end_chunk_size = sum(&entries[from..]);
+        }
+        Ok(())
+    }
+
+    fn cut_offsets(&mut self, part: &Part, mdat_end: u64) -> Result<Option<(u64, u64)>, Mp4Error> {
+        let chunks = self.chunk_count();
+        let (is_long, start_out, end_out) = match &self.offsets {
+            None => return Err(Mp4Error::In("no mp4 stco atoms were found in")),
+            Some(Offsets::Short(_)) => {
+                (false, "start time is out mp4 stco chunks in", "end time is out mp4 stco chunks in")
+            }
+            Some(Offsets::Long(_)) => {
+                (true, "start time is out mp4 co64 chunks in", "end time is out mp4 co64 chunks in")
+            }
+        };
+        let Span { start, mut end } = self.chunks;
+        if start > chunks {
+            return Err(Mp4Error::In(start_out));
+        }
+        if part.length.is_none() {
+            end = chunks;
+        } else if end > chunks || end < start {
+            return Err(Mp4Error::In(end_out));
+        }
+        let offsets = self.offsets.as_mut().expect("the number of chunks was counted");
+        offsets.keep(start as usize, end as usize);
+        let most = if is_long { u64::MAX } else { u32::MAX.into() };
+        let behind = |offset: u64, size: u64| {
+            offset
+                .checked_add(size)
+                .filter(|sum| *sum <= most)
+                .ok_or(Mp4Error::In("too large chunk offset in"))
+        };
+        let Some(first) = offsets.get(0) else { return Ok(None) };
+        let start_offset = behind(first, self.start_chunk_size)?;
+        let last = offsets.get((end - start - 1) as usize).unwrap_or(first);
+        let end_offset = match part.length {
+            // The last offset is read after the first one has been moved.
+            Some(_) if end - start == 1 => behind(start_offset, self.end_chunk_size)?,
+            Some(_) => behind(last, self.end_chunk_size)?,
+            None => mdat_end,
+        };
+        offsets.set(0, start_offset);
+        Ok(Some((start_offset, end_offset)))
+    }
+
+    /// Moves all positions by a distance.
+    pub(super) fn shift(&mut self, distance: i64) {
+        let Some(offsets) = &mut self.offsets else { return };
+        for at in 0..offsets.len() {
+            if let Some(offset) = offsets.get(at) {
+                offsets.set(at, offset.wrapping_add_signed(distance));
+            }
+        }
+    }
+
+    /// Appends the track as a `trak` atom.
+    pub(super) fn put(&self, out: &mut Vec<u8>) {
+        let copied = |out: &mut Vec<u8>, name: &[u8; 4], data: &Option<Vec<u8>>| {
+            if let Some(data) = data {
+                put(out, name, data);
+            }
+        };
+        let mut stbl = Vec::new();
+        copied(&mut stbl, b"stsd", &self.stsd);
+        for (name, table) in [(b"stts", &self.stts), (b"ctts", &self.ctts)] {
+            if let Some(table) = table {
+                table.put(&mut stbl, name, &[]);
+            }
+            if name == b"stts"
+                && let Some(stss) = &self.stss
+            {
+                stss.put(&mut stbl, b"stss", &[]);
+            }
+        }
+        if let Some(stsc) = &self.stsc {
+            stsc.put(&mut stbl, b"stsc", &[]);
+        }
+        copied(&mut stbl, b"stsz", &self.uniform);
+        if let Some(stsz) = &self.stsz {
+            stsz.put(&mut stbl, b"stsz", &[0; 4]);
+        }
+        match &self.offsets {
+            Some(Offsets::Short(table)) => table.put(&mut stbl, b"stco", &[]),
+            Some(Offsets::Long(table)) => table.put(&mut stbl, b"co64", &[]),
+            None => {}
+        }
+        let mut minf = Vec::new();
+        copied(&mut minf, b"vmhd", &self.vmhd);
+        copied(&mut minf, b"smhd", &self.smhd);
+        copied(&mut minf, b"dinf", &self.dinf);
+        put(&mut minf, b"stbl", &stbl);
+        let mut mdia = Vec::new();
+        if let Some(mdhd) = &self.mdhd {
+            put(&mut mdia, b"mdhd", &with_duration(mdhd, [16, 24], self.duration));
+        }
+        copied(&mut mdia, b"hdlr", &self.hdlr);
+        put(&mut mdia, b"minf", &minf);
+        let mut trak = Vec::new();
+        copied(&mut trak, b"tkhd", &self.tkhd);
+        if self.prefix > 0 {
+            self.put_edit_list(&mut trak);
+        }
+        put(&mut trak, b"mdia", &mdia);
+        put(out, b"trak", &trak);
+    }
+
+    /// Appends the edit list with which a player skips what precedes the time asked for.
+    fn put_edit_list(&self, out: &mut Vec<u8>) {
+        let mut elst = vec![1, 0, 0, 0, 0, 0, 0, 1];
+        elst.extend_from_slice(&self.movie_duration.to_be_bytes());
+        elst.extend_from_slice(&self.prefix.to_be_bytes());
+        // Media rate 1.0.
+        elst.extend_from_slice(&[0, 1, 0, 0]);
+        put_header(out, b"edts", elst.len() + super::atom::HEADER);
+        put(out, b"elst", &elst);
+    }
+}
+
+/// Where a sample is.
+struct Located {
+    /// Index of the entry of its chunk.
+    at: usize,
+    /// Its chunk, counted from zero.
+    chunk: u64,
+    /// Samples before it in that chunk.
+    rest: u64,
+    /// Samples before it in the run of the entry.
+    before: u64,
+    /// First chunk behind the run, counted from 1.
+    next: u64,
+    /// Samples per chunk of the run before.
+    previous: u32,
+}
+
+/// Finds the chunk of a sample, where samples and entries begin together.
+fn locate(entries: &[[u32; 3]], sample: u64, chunks: u64, out: &'static str) -> Result<Located, Mp4Error> {
+    let mut before = sample;
+    let mut previous = 0;
+    for (at, [chunk, samples, _]) in entries.iter().copied().enumerate() {
+        let next = entries.get(at + 1).map_or(chunks + 1, |next| next[0].into());
+        let run = next
+            .checked_sub(chunk.into())
+            .ok_or(Mp4Error::In("unordered mp4 stsc chunks in"))?
+            .saturating_mul(samples.into());
+        let is_last = at + 1 == entries.len();
+        if before < run || is_last {
+            if before > run {
+                return Err(Mp4Error::In(out));
+            }
+            if samples == 0 {
+                return Err(Mp4Error::In("zero number of samples in"));
+            }
+            let first =
+                u64::from(chunk).checked_sub(1).ok_or(Mp4Error::In("unordered mp4 stsc chunks in"))?;
+            let each = u64::from(samples);
+            return Ok(Located {
+                at,
+                chunk: first + before / each,
+                rest: before % each,
+                before,
+                next,
+                previous,
+            });
+        }
+        before -= run;
+        previous = samples;
+    }
+    Err(Mp4Error::In(out))
+}
+
+impl Offsets {
+    fn len(&self) -> usize {
+        match self {
+            Offsets::Short(table) => table.entries.len(),
+            Offsets::Long(table) => table.entries.len(),
+        }
+    }
+
+    fn get(&self, at: usize) -> Option<u64> {
+        match self {
+            Offsets::Short(table) => table.entries.get(at).map(|[offset]| u64::from(*offset)),
+            Offsets::Long(table) => {
+                table.entries.get(at).map(|[high, low]| u64::from(*high) << 32 | u64::from(*low))
+            }
+        }
+    }
+
+    fn set(&mut self, at: usize, offset: u64) {
+        match self {
+            Offsets::Short(table) => table.entries[at] = [offset as u32],
+            Offsets::Long(table) => table.entries[at] = [(offset >> 32) as u32, offset as u32],
+        }
+    }
+
+    /// Keeps the chunks between two numbers.
+    fn keep(&mut self, start: usize, end: usize) {
+        match self {
+            Offsets::Short(table) => {
+                table.entries.truncate(end);
+                table.entries.drain(..start.min(end));
+            }
+            Offsets::Long(table) => {
+                table.entries.truncate(end);
+                table.entries.drain(..start.min(end));
+            }
+        }
+    }
+}
+
+/// Samples between the last key frame up to a sample and that sample.
+fn samples_to_key_frame(stss: Option<&Table<1>>, sample: u64) -> u64 {
+    let Some(table) = stss else { return 0 };
+    // Samples are counted from 1.
+    let keys = table.entries.iter().map(|[key]| u64::from(*key)).take_while(|key| *key <= sample + 1);
+    keys.last().map_or(0, |key| sample + 1 - key)
+}
+
+/// A time in milliseconds in another time scale.
+pub(super) fn scaled(msec: u64, timescale: u64) -> u64 {
+    u64::try_from(u128::from(msec) * u128::from(timescale) / 1000).unwrap_or(u64::MAX)
+}
+
+fn at_least(data: &[u8], lengths: [usize; 2], small: Mp4Error) -> Result<(), Mp4Error> {
+    let is_long = data.first().is_some_and(|version| *version != 0);
+    if data.len() < lengths[usize::from(is_long)] { Err(small) } else { Ok(()) }
+}
+
+fn once(seen: &mut bool, duplicate: &'static str) -> Result<(), Mp4Error> {
+    if std::mem::replace(seen, true) { Err(Mp4Error::In(duplicate)) } else { Ok(()) }
+}
+
+fn set<T>(place: &mut Option<T>, value: T, duplicate: &'static str) -> Result<(), Mp4Error> {
+    if place.replace(value).is_some() { Err(Mp4Error::In(duplicate)) } else { Ok(()) }
+}
+
+fn copy(place: &mut Option<Vec<u8>>, atom: Atom<'_>, duplicate: &'static str) -> Result<(), Mp4Error> {
+    set(place, atom.data.to_vec(), duplicate)
+}

@@ -1,0 +1,101 @@
+//! `slice`, and the variable `$slice_range`.
+
+use std::io;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bstr::BStr;
+use http::StatusCode;
+
+use super::conf::Current;
+use super::log;
+use super::range::asked_start;
+use super::slices::Slices;
+use crate::directive::Undecided;
+use crate::http::exchange::{
+    Check, Decision, Exchange, Lookup, PhaseCheck, RequestVariables, ResponseFilter,
+};
+use crate::http::response::{Body, BodySource, Piece};
+
+/// Prepares slices where a location has them.
+pub struct SliceCheck;
+
+/// Continues the response with the first slice.
+pub struct SliceFilter;
+
+/// The variable `$slice_range`.
+pub struct SliceRange;
+
+impl PhaseCheck for SliceCheck {
+    fn check<'a, 'r>(&'a self, exchange: &'a mut Exchange<'r>) -> Check<'a>
+    where
+        'r: 'a,
+    {
+        let size = exchange.location.get::<Current>().size.0;
+        if exchange.is_subrequest() {
+            return Check::Now(Decision::Next);
+        }
+        if size == 0 {
+            exchange.kept.remove::<Arc<Slices>>();
+        } else {
+            exchange.kept.insert(Arc::new(Slices::new(size)));
+        }
+        Check::Now(Decision::Next)
+    }
+}
+
+impl RequestVariables for SliceRange {
+    fn value(
+        &self,
+        exchange: &Exchange<'_>,
+        name: &BStr,
+        out: &mut Vec<u8>,
+    ) -> Result<Option<Lookup>, Undecided> {
+        if name != "slice_range" {
+            return Ok(None);
+        }
+        let Some(slices) = exchange.kept.get::<Arc<Slices>>() else { return Ok(Some(Lookup::Missing)) };
+        let start = || match exchange.request.header("if-range") {
+            Some(_) => 0,
+            None => asked_start(exchange.header("range")),
+        };
+        out.extend_from_slice(slices.range(start).as_bytes());
+        Ok(Some(Lookup::Changing))
+    }
+}
+
+impl ResponseFilter for SliceFilter {
+    fn filter(&self, exchange: &mut Exchange<'_>) {
+        if exchange.is_subrequest() {
+            return;
+        }
+        let Some(slices) = exchange.kept.get::<Arc<Slices>>().filter(|slices| slices.is_used()).cloned() else {
+            return;
+        };
+        if exchange.response.status != StatusCode::PARTIAL_CONTENT {
+            exchange.kept.remove::<Arc<Slices>>();
+            return;
+        }
+        match slices.begin(&mut exchange.response) {
+            Ok(()) => exchange.continuation = Some(slices),
+            Err(wrong) => {
+                // As in nginx, the connection is closed without a response.
+                log::wrong_slice(exchange, &wrong);
+                exchange.response.body = Body::Source(Box::new(Nothing));
+            }
+        }
+    }
+}
+
+/// A body that cannot be sent.
+struct Nothing;
+
+impl BodySource for Nothing {
+    fn poll_piece(&mut self, _: &mut Context<'_>) -> Poll<Option<io::Result<Piece>>> {
+        Poll::Ready(Some(Err(io::ErrorKind::InvalidData.into())))
+    }
+
+    fn length(&self) -> Option<u64> {
+        None
+    }
+}

@@ -1,0 +1,56 @@
+//! `stub_status`, as nginx writes it.
+
+use std::future;
+use std::sync::Arc;
+
+use bstr::{BStr, ByteSlice};
+
+use super::conf::Current;
+use crate::directive::Undecided;
+use crate::http::counters::{Doing, HttpCounters};
+use crate::http::exchange::{Answer, Exchange, Handler, Lookup, Methods, RequestVariables};
+use crate::http::response::Response;
+
+/// Handler of `stub_status`.
+pub struct StubStatusHandler(pub Arc<HttpCounters>);
+
+impl Handler for StubStatusHandler {
+    fn methods(&self) -> Methods {
+        Methods::Document
+    }
+
+    fn answer<'a>(&'a self, exchange: &'a Exchange<'a>) -> Option<Answer<'a>> {
+        exchange.chosen_by::<Current>().stub_status.0.as_ref()?;
+        Some(Box::pin(future::ready(Response::ok("text/plain", page(&self.0)))))
+    }
+}
+
+fn page(counters: &HttpCounters) -> String {
+    let accepted = counters.accepted();
+    format!(
+        "Active connections: {} \nserver accepts handled requests\n {accepted} {accepted} {} \n\
+         Reading: {} Writing: {} Waiting: {} \n",
+        counters.active(),
+        counters.requests(),
+        counters.doing(Doing::Reading),
+        counters.doing(Doing::Writing),
+        counters.doing(Doing::Waiting),
+    )
+}
+
+/// `$connections_active` and its kin.
+pub struct StubStatusVariables(pub Arc<HttpCounters>);
+
+impl RequestVariables for StubStatusVariables {
+    fn value(&self, _: &Exchange<'_>, name: &BStr, out: &mut Vec<u8>) -> Result<Option<Lookup>, Undecided> {
+        let count = match name.as_bytes() {
+            b"connections_active" => self.0.active(),
+            b"connections_reading" => self.0.doing(Doing::Reading),
+            b"connections_writing" => self.0.doing(Doing::Writing),
+            b"connections_waiting" => self.0.doing(Doing::Waiting),
+            _ => return Ok(None),
+        };
+        out.extend_from_slice(count.to_string().as_bytes());
+        Ok(Some(Lookup::Changing))
+    }
+}

@@ -1,0 +1,35 @@
+//! `sub_filter`.
+
+use super::conf::Current;
+use super::replace::Replace;
+use crate::http::body_reader::Transformed;
+use crate::http::exchange::{Exchange, ResponseFilter};
+use crate::http::response::Body;
+
+/// Replaces texts in bodies.
+pub struct SubFilter;
+
+impl ResponseFilter for SubFilter {
+    fn filter(&self, exchange: &mut Exchange<'_>) {
+        let location = exchange.location.clone();
+        let conf = location.get::<Current>();
+        let response = &exchange.response;
+        if conf.pairs.is_empty()
+            || matches!(response.body, Body::Live(_))
+            || response.body.length() == Some(0)
+            || !conf.types.has(response.content_type.as_ref())
+        {
+            return;
+        }
+        let pairs = conf.pairs.iter();
+        let pairs = pairs.map(|pair| (exchange.expand(&pair.pattern), exchange.expand(&pair.replacement)));
+        let Some(replace) = Replace::new(pairs.collect::<Vec<_>>(), conf.once) else { return };
+        let response = &mut exchange.response;
+        response.body_changes();
+        if !conf.keeps_date {
+            response.last_modified = None;
+            response.headers.remove(b"ETag");
+        }
+        Transformed::replace(&mut response.body, replace, None);
+    }
+}

@@ -1,0 +1,93 @@
+//! `userid`: the cookie of responses, and `$uid_got` and `$uid_set`.
+
+use std::net::IpAddr;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use bstr::{BStr, ByteSlice};
+
+use super::conf::Current;
+use super::id::{Id, UserIdGot, UserIdSettings, UserIdSource, text};
+use super::settings::{UserIdFlags, UserIdMode};
+use crate::directive::Undecided;
+use crate::http::exchange::{Exchange, Lookup, RequestVariables, ResponseFilter};
+use crate::http::log;
+use crate::http::variable::Variable;
+
+/// Sets the cookie.
+pub struct UserIdFilter(UserIdSource);
+
+/// The identifier that the response sets.
+#[derive(Clone, Copy)]
+struct SetId(Id);
+
+impl Default for UserIdFilter {
+    fn default() -> Self {
+        let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        UserIdFilter(UserIdSource::new(std::process::id(), started.subsec_micros()))
+    }
+}
+
+impl ResponseFilter for UserIdFilter {
+    fn filter(&self, exchange: &mut Exchange<'_>) {
+        let location = exchange.location.clone();
+        let conf = location.get::<Current>();
+        if exchange.is_subrequest() || matches!(conf.mode, UserIdMode::Off | UserIdMode::Log) {
+            return;
+        }
+        let settings = settings(conf);
+        let cookie = exchange.cookie(&conf.name.0);
+        let (got, error) = UserIdGot::parse(cookie.as_ref().map(|cookie| cookie.as_bytes()));
+        if let Some(error) = error {
+            log::about(exchange, &error.text(&cookie.unwrap_or_default()));
+        }
+        let reset = exchange.value(&Variable::Other("uid_reset".into()));
+        let local: Option<IpAddr> = exchange.connected_peer().local_addr.parse().ok();
+        let now = exchange.received_seconds();
+        let Some(set) = self.0.decide(&settings, &got, &reset, local, now) else { return };
+        let cookie = set.cookie(&settings, &got, now);
+        exchange.response.headers.append("Set-Cookie", cookie.to_vec());
+        if conf.p3p.0 != "none" {
+            exchange.response.headers.append("P3P", conf.p3p.0.to_vec());
+        }
+        exchange.kept.insert(SetId(set.id));
+    }
+}
+
+fn settings(conf: &Current) -> UserIdSettings<'_> {
+    UserIdSettings {
+        mode: conf.mode,
+        name: conf.name.0.as_bstr(),
+        domain: conf.domain.0.as_bstr(),
+        path: conf.path.0.as_bstr(),
+        expires: conf.expires,
+        flags: conf.flags.0.unwrap_or(UserIdFlags::OFF),
+        mark: conf.mark.0,
+        service: conf.service,
+    }
+}
+
+/// `$uid_got` and `$uid_set`.
+pub struct UserIdVariables;
+
+impl RequestVariables for UserIdVariables {
+    fn value(
+        &self,
+        exchange: &Exchange<'_>,
+        name: &BStr,
+        out: &mut Vec<u8>,
+    ) -> Result<Option<Lookup>, Undecided> {
+        let conf = exchange.location.get::<Current>();
+        let id = match name.as_bytes() {
+            b"uid_got" if conf.mode == UserIdMode::Off => None,
+            b"uid_got" => {
+                let cookie = exchange.cookie(&conf.name.0);
+                UserIdGot::parse(cookie.as_ref().map(|cookie| cookie.as_bytes())).0.id
+            }
+            b"uid_set" => exchange.kept.get::<SetId>().map(|set| set.0),
+            _ => return Ok(None),
+        };
+        let Some(id) = id else { return Ok(Some(Lookup::Absent)) };
+        out.extend_from_slice(&text(&conf.name.0, &id));
+        Ok(Some(Lookup::Changing))
+    }
+}

@@ -1,0 +1,8 @@
+//! Cookies that tell clients apart.
+
+pub mod conf;
+mod filter;
+pub mod id;
+pub mod settings;
+
+pub use filter::{UserIdFilter, UserIdVariables};
