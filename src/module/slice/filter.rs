@@ -69,7 +69,8 @@ impl ResponseFilter for SliceFilter {
         if exchange.is_subrequest() {
             return;
         }
-        let Some(slices) = exchange.kept.get::<Arc<Slices>>().filter(|slices| slices.is_used()).cloned() else {
+        let Some(slices) = exchange.kept.get::<Arc<Slices>>().filter(|slices| slices.is_used()).cloned()
+        else {
             return;
         };
         if exchange.response.status != StatusCode::PARTIAL_CONTENT {

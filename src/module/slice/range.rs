@@ -21,7 +21,8 @@ pub(super) fn asked_start(range: &[u8]) -> u64 {
     }
     let rest = range[6..].trim_start_with(|c| c == ' ');
     let mut digits = rest.iter().take_while(|b| b.is_ascii_digit());
-    let start = digits.try_fold(0u64, |start, digit| start.checked_mul(10)?.checked_add(u64::from(digit - b'0')));
+    let start =
+        digits.try_fold(0u64, |start, digit| start.checked_mul(10)?.checked_add(u64::from(digit - b'0')));
     start.filter(|start| i64::try_from(*start).is_ok()).unwrap_or(0)
 }
 
@@ -79,7 +80,16 @@ mod tests {
         let range = |part, whole| Some(ContentRange { part, whole });
         assert_eq!(content_range(b"bytes 0-299/1000"), range(0..300, Some(1000)));
         assert_eq!(content_range(b"bytes  5 - 5 / *  "), range(5..6, None));
-        for text in ["", "bytes", "bytes */5", "bytes 5-4/9", "bytes 1-2", "bytes 1-2/", "bytes 1-2/3x", "bytes a-b/c"] {
+        for text in [
+            "",
+            "bytes",
+            "bytes */5",
+            "bytes 5-4/9",
+            "bytes 1-2",
+            "bytes 1-2/",
+            "bytes 1-2/3x",
+            "bytes a-b/c",
+        ] {
             assert_eq!(content_range(text.as_bytes()), None, "{text}");
         }
         assert_eq!(content_range(b"bytes 0-18446744073709551615/5"), None);

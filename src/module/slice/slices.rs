@@ -113,8 +113,12 @@ impl Slices {
         response.headers.remove(b"Content-Range");
         response.headers.remove(b"Accept-Ranges");
         response.has_ranges = true;
-        response.body =
-            Body::Source(Box::new(SlicedBody { slices: self.clone(), offset: part.start, whole, is_cut: false }));
+        response.body = Body::Source(Box::new(SlicedBody {
+            slices: self.clone(),
+            offset: part.start,
+            whole,
+            is_cut: false,
+        }));
         Ok(())
     }
 }
@@ -124,7 +128,10 @@ impl Continuation for Slices {
         self.progress.lock().step == Step::Wanting
     }
 
-    fn advance<'a>(self: Arc<Self>, exchange: &'a mut Exchange<'_>) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
+    fn advance<'a>(
+        self: Arc<Self>,
+        exchange: &'a mut Exchange<'_>,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
         Box::pin(async move {
             let slices = self.clone();
             let mut inner = exchange.repeat(move |kept| drop(kept.insert(slices))).await;
