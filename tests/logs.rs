@@ -282,3 +282,83 @@ fn a_log_may_be_another_program_s_pipe() {
     cat.kill().unwrap();
     cat.wait().unwrap();
 }
+
+/// HTTP requests are logged with these lines in `http`; `/flv` serves the streams.
+fn http_conf(lines: &str) -> Conf {
+    Conf::live("cache_time 1s;").rtmp("access_log off;").http(lines).with_flv()
+}
+
+#[test]
+fn http_requests_are_logged_in_every_way() {
+    let prefix = Prefix::new();
+    let socket = UnixDatagram::bind(prefix.path().join("syslog")).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let server = Server::start_in(
+        prefix,
+        &http_conf(
+            "log_format own '$request_method $uri $arg_x';
+             access_log logs/if.log own if=$arg_x;
+             access_log logs/flushed.log own buffer=64k flush=200ms;
+             access_log logs/kept.log.gz own gzip;
+             access_log logs/$arg_x.log own;
+             access_log syslog:server=unix:{dir}/syslog,severity=warn,tag=web own;",
+        ),
+    );
+    let get = |target: &str| assert_eq!(support::http::get(server.http, target).status(), 404);
+    get("/none?x=1");
+    get("/none?x=0");
+    get("/none?x=../conf/x");
+    wait_line(&server, "logs/if.log", "GET /none ../conf/x\n");
+    assert_eq!(server.prefix().read("logs/if.log").lines().count(), 2);
+    // The time of `flush=` passes without further lines.
+    wait_line(&server, "logs/flushed.log", "GET /none ../conf/x\n");
+    assert_eq!(server.prefix().read("logs/flushed.log").lines().count(), 3);
+    wait_line(&server, "logs/1.log", "GET /none 1\n");
+    server.wait_log("leads out of the directories of");
+    assert!(!server.prefix().path().join("conf/x.log").exists());
+    let mut message = vec![0; 4096];
+    let length = socket.recv(&mut message).unwrap();
+    let text = String::from_utf8_lossy(&message[..length]).into_owned();
+    // Facility local7 (23) and severity warn (4).
+    assert!(text.starts_with("<188>") && text.ends_with(" web: GET /none 1"), "{text}");
+    // A compressed buffer is written at the end at the latest, or when logs are reopened.
+    assert!(server.prefix().read("logs/kept.log.gz").is_empty());
+    server.signal(Signal::SIGUSR1);
+    let gz = server.prefix().path().join("logs/kept.log.gz");
+    until_true("the buffer is written", || fs::metadata(&gz).is_ok_and(|found| found.len() > 0));
+    let unpacked = Command::new("gunzip").arg("-c").arg(&gz).output().unwrap();
+    let lines = "GET /none 1\nGET /none 0\nGET /none ../conf/x\n";
+    assert_eq!(String::from_utf8_lossy(&unpacked.stdout), lines);
+}
+
+#[test]
+fn a_buffered_log_is_complete_after_quit() {
+    let mut server = Server::start(&http_conf("log_format own '$uri'; access_log logs/a.log own buffer=1m;"));
+    for n in 0..50 {
+        support::http::get(server.http, &format!("/{n}"));
+    }
+    assert!(server.prefix().read("logs/a.log").is_empty());
+    server.signal(Signal::SIGQUIT);
+    assert!(server.wait_exit().success());
+    let text = server.prefix().read("logs/a.log");
+    let mut numbers: Vec<u32> = text.lines().map(|line| line[1..].parse().unwrap()).collect();
+    // Two workers serve the connections.
+    numbers.sort_unstable();
+    assert_eq!(numbers, (0..50).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_live_response_is_logged_at_its_end_with_its_bytes() {
+    let server = Server::start(&http_conf(
+        "log_format own '$uri $status $body_bytes_sent'; access_log logs/a.log own;",
+    ));
+    let feed = Publisher::start(server.rtmp, "s").keep_sending();
+    let player = Player::http(server.http, "/flv/s");
+    player.wait_frame(30);
+    assert!(server.prefix().read("logs/a.log").is_empty());
+    drop(player);
+    wait_line(&server, "logs/a.log", "/flv/s 200 ");
+    let bytes: u64 = server.prefix().read("logs/a.log").trim().rsplit(' ').next().unwrap().parse().unwrap();
+    assert!(bytes > 1000, "{bytes}");
+    feed.stop();
+}

@@ -50,14 +50,22 @@ struct Figure {
 fn main() -> ExitCode {
     let words: Vec<String> = env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
     for tool in ["wrk", "nginx"] {
-        if Command::new("which").arg(tool).stdout(Stdio::null()).status().is_ok_and(|status| !status.success()) {
+        if Command::new("which")
+            .arg(tool)
+            .stdout(Stdio::null())
+            .status()
+            .is_ok_and(|status| !status.success())
+        {
             eprintln!("{tool} is needed");
             return ExitCode::FAILURE;
         }
     }
     let dir = env::temp_dir().join(format!("pingosd-bench-http-{}", std::process::id()));
     prepare(&dir);
-    let servers = [start("nginx", "nginx", &dir, 18_581), start("pingosd", env!("CARGO_BIN_EXE_pingosd"), &dir, 18_580)];
+    let servers = [
+        start("nginx", "nginx", &dir, 18_581),
+        start("pingosd", env!("CARGO_BIN_EXE_pingosd"), &dir, 18_580),
+    ];
     println!("| case | connections | nginx | pingosd | ratio | p99 nginx | p99 pingosd |");
     println!("| --- | --- | --- | --- | --- | --- | --- |");
     for (case, path) in [("small", "/1k"), ("return", "/return"), ("large", "/1m")] {

@@ -46,6 +46,8 @@ enum Head {
     Complete(Box<Request>),
     /// It is refused.
     Refused(Box<Request>, HeadError),
+    /// The client has closed before it was complete.
+    Left(Box<Request>),
     /// There is none: the client has closed, was silent for too long, or the server stops.
     None,
 }
@@ -98,6 +100,7 @@ pub async fn serve(service: Arc<HttpService>, worker: Worker, listen: ListenAddr
         socket: Arc::new(socket),
         input: Mutex::new(Input::default()),
         requests: 0,
+        is_pipelined: false,
     };
     let (shutdown, draining) = {
         let lifetime = &connection.service.lifetime;
@@ -111,6 +114,7 @@ pub async fn serve(service: Arc<HttpService>, worker: Worker, listen: ListenAddr
     let mut idle = None;
     loop {
         counted.does(if idle.is_some() { Doing::Waiting } else { Doing::Reading });
+        connection.is_pipelined = idle.is_some() && !connection.input.lock().buffer.is_empty();
         // Requests are boxed: while the connection is idle, it needs no room for one.
         let head = connection.read_head(idle, &mut waits).await;
         if matches!(head, Head::None) {
@@ -119,6 +123,10 @@ pub async fn serve(service: Arc<HttpService>, worker: Worker, listen: ListenAddr
         counted.request();
         let answered = match head {
             Head::None => return,
+            Head::Left(request) => {
+                connection.requests += 1;
+                return connection.log_left(&request);
+            }
             Head::Complete(request) => {
                 connection.requests += 1;
                 Box::pin(connection.answer(&request, None)).await
@@ -229,10 +237,12 @@ impl HttpConnection {
                 Err(error) => return Head::Refused(Box::new(parser.take(&mut received)), error),
             };
             match read_some(&self.socket, &mut received, room) {
-                Ok(0) => return Head::None,
+                Ok(0) if received.is_empty() => return Head::None,
+                Ok(0) => return Head::Left(Box::new(parser.take(&mut received))),
                 Ok(_) => continue,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(_) => return Head::None,
+                Err(_) if received.is_empty() => return Head::None,
+                Err(_) => return Head::Left(Box::new(parser.take(&mut received))),
             }
             let is_idle = parser.is_empty(&received) && idle.is_some();
             if is_idle {
@@ -253,6 +263,21 @@ impl HttpConnection {
                 Waited::TimedOut | Waited::Ended => return Head::None,
             }
         }
+    }
+
+    /// Logs a request whose client has closed the connection before its head was complete, as nginx does.
+    fn log_left(&self, request: &Request) {
+        let config = self.service.store.load();
+        let Some(servers) = config.http.as_ref().and_then(|http| http.servers_at(&self.listen)) else {
+            return;
+        };
+        let server = servers.default_server().clone();
+        let mut exchange = Exchange::new(self, request, server, BString::default(), Instant::now());
+        exchange.adopt_error_log();
+        log::left_early(self.id, &self.peer);
+        exchange.is_target_invalid = true;
+        exchange.sent.status = StatusCode::BAD_REQUEST.as_u16();
+        exchange.log();
     }
 
     /// Answers a request, or refuses it.
@@ -291,6 +316,9 @@ impl HttpConnection {
         }
         exchange.adopt_error_log();
         exchange.is_target_invalid = is_target_invalid;
+        if is_target_invalid {
+            exchange.query.clear();
+        }
         exchange.keeps_alive = wants_keepalive(request);
         let answers = match refused {
             Some((status, why)) => {

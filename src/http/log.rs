@@ -15,6 +15,14 @@ pub fn refused(conn: u64, status: u16, why: &str, peer: &Peer) {
     info!(target: "notice", conn, "request refused with {status}: {why}, client: {}", peer.addr);
 }
 
+/// The client has closed the connection in the middle of a request head.
+pub fn left_early(conn: u64, peer: &Peer) {
+    info!(
+        conn,
+        "client prematurely closed connection while reading client request line, client: {}", peer.addr
+    );
+}
+
 /// Header lines with invalid names were left out.
 pub fn invalid_header(conn: u64, peer: &Peer) {
     info!(conn, "client sent invalid header line, client: {}", peer.addr);

@@ -209,8 +209,14 @@ impl Request {
         format!("HTTP/{major}.{minor}")
     }
 
-    /// The request line as received; empty if it was not understood.
+    /// The request line as received; what of it was received, if it is incomplete or was not understood.
     pub fn text(&self) -> &BStr {
+        if self.line.end == 0 {
+            let is_end = |byte: &u8| matches!(byte, b'\r' | b'\n');
+            let start = self.head.iter().take_while(|byte| is_end(byte)).count();
+            let length = self.head[start..].iter().take_while(|byte| !is_end(byte)).count();
+            return self.part(&(start..start + length));
+        }
         self.part(&(self.line.start..self.line.end))
     }
 

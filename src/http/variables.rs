@@ -5,6 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::sync::atomic::Ordering;
 use std::time::UNIX_EPOCH;
 
+use http::Version;
 use bstr::{BStr, BString, ByteSlice};
 
 use super::credentials::Credentials;
@@ -47,6 +48,7 @@ impl Variables for RequestValues<'_, '_> {
         let mut text = |text: &[u8]| out.extend_from_slice(text);
         let process = |variable: ProcessVariable, out: &mut Vec<u8>| ProcessVariables.value(&variable, out);
         match variable {
+            Variable::Args if exchange.query.is_empty() => return false,
             Variable::Args => text(&exchange.query),
             Variable::BinaryRemoteAddr => match peer.ip {
                 Some(std::net::IpAddr::V4(ip)) => text(&ip.octets()),
@@ -124,12 +126,15 @@ impl Variables for RequestValues<'_, '_> {
             Variable::RequestLength => text(exchange.request_length().to_string().as_bytes()),
             Variable::RequestMethod => text(exchange.method().as_str().as_bytes()),
             Variable::RequestTime => text(seconds(exchange.started.elapsed()).as_bytes()),
-            Variable::RequestUri if exchange.is_target_invalid => return true,
+            Variable::RequestUri if exchange.is_target_invalid || request.target().is_empty() => {
+                return false;
+            }
             Variable::RequestUri => text(request.target()),
             Variable::Scheme => text(exchange.connection.scheme.as_bytes()),
             Variable::ServerAddr => text(peer.local_addr.as_bytes()),
             Variable::ServerName => text(&exchange.server_name()),
             Variable::ServerPort => text(peer.local_port.to_string().as_bytes()),
+            Variable::ServerProtocol if request.version() == Version::HTTP_09 => return false,
             Variable::ServerProtocol => text(request.protocol().as_bytes()),
             Variable::Status => match exchange.status() {
                 9 => text(b"009"),
@@ -137,6 +142,7 @@ impl Variables for RequestValues<'_, '_> {
             },
             Variable::TimeIso8601 => process(ProcessVariable::TimeIso8601, out),
             Variable::TimeLocal => process(ProcessVariable::TimeLocal, out),
+            Variable::Uri if exchange.path.is_empty() && request.target().is_empty() => return false,
             Variable::Uri => text(&exchange.path),
             Variable::Arg(name) => match query_argument_present(&exchange.query, name) {
                 Some(value) => text(value),

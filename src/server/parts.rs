@@ -149,8 +149,20 @@ impl Parts {
     ///
     /// The system provides no randomness.
     pub(super) fn build(foundation: Foundation) -> Result<(Arc<Parts>, Listeners), StartError> {
-        let Foundation { store, load, loader, history, carried, transport, dns, tls, secrets, workers, grid, log } =
-            foundation;
+        let Foundation {
+            store,
+            load,
+            loader,
+            history,
+            carried,
+            transport,
+            dns,
+            tls,
+            secrets,
+            workers,
+            grid,
+            log,
+        } = foundation;
         let lifetime = Lifetime::default();
         let registry: Arc<StreamRegistry> = Arc::default();
         let sessions = Arc::new(Sessions::beginning(carried));

@@ -100,7 +100,12 @@ impl Server {
         let sinks = self.log.sinks().clone();
         keep("dynamic_conf", move || {
             let (mut standing, relays) = (StaticPulls::default(), relays.clone());
-            dynamic::task::run(store.clone(), sinks.clone(), move |pulls| standing.apply(&relays, pulls), lifetime.clone())
+            dynamic::task::run(
+                store.clone(),
+                sinks.clone(),
+                move |pulls| standing.apply(&relays, pulls),
+                lifetime.clone(),
+            )
         });
         keep("conf_watch", watching);
         self.life.answer(&self.parts, &self.log, ordering);

@@ -14,6 +14,7 @@ mod gop;
 mod hls;
 mod http;
 mod live;
+mod logs;
 #[path = "../ts_hls/media.rs"]
 mod media;
 mod memory;

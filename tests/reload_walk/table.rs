@@ -22,6 +22,7 @@ const FAMILIES: &[&[Case]] = &[
     crate::hls::CASES,
     crate::http::CASES,
     crate::live::CASES,
+    crate::logs::CASES,
     crate::memory::CASES,
     crate::mpegts::CASES,
     crate::notify::CASES,

@@ -162,8 +162,7 @@ impl Sinks {
     /// Waits, at most for `limit`, until all lines are written, including those in buffers.
     pub fn flush(&self, limit: Duration) {
         let end = Instant::now() + limit;
-        let mut queues: Vec<Arc<Queue>> =
-            self.0.open.read().values().map(|sink| sink.0.0.clone()).collect();
+        let mut queues: Vec<Arc<Queue>> = self.0.open.read().values().map(|sink| sink.0.0.clone()).collect();
         queues.extend(self.0.retired.lock().iter().filter_map(Weak::upgrade));
         queues.iter().for_each(|queue| queue.begin_flush());
         for queue in queues {

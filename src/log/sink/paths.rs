@@ -194,7 +194,8 @@ mod tests {
     fn without_its_root_directory_nothing_is_written() {
         let dir = tempfile::tempdir().unwrap();
         let mut paths = paths(dir.path(), None);
-        let with_root = |root: &str| LineFile { root: Some(dir.path().join(root)), ..to(dir.path(), "a.log") };
+        let with_root =
+            |root: &str| LineFile { root: Some(dir.path().join(root)), ..to(dir.path(), "a.log") };
         assert!(matches!(paths.write(&with_root("none"), b"a\n"), Err(PathFailure::Root(..))));
         assert!(!dir.path().join("a.log").exists());
         fs::write(dir.path().join("file"), "").unwrap();

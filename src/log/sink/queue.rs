@@ -478,7 +478,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("log");
         let buffering = Some(Buffering { size: 1000, flush: None, gzip: None });
-        let queue = Arc::new(Queue::new(&SinkSpec { target: SinkTarget::File(path.clone()), buffering }, None));
+        let queue =
+            Arc::new(Queue::new(&SinkSpec { target: SinkTarget::File(path.clone()), buffering }, None));
         queue.start().unwrap();
         push(&queue, None, "line\n");
         queue.end();

@@ -10,7 +10,6 @@ use crate::directive::ListenAddr;
 use crate::directive::address::{listen_addrs, literal_addr};
 use crate::directive::evaluation::{Evaluation, HostNames};
 use crate::limits;
-use crate::log::level::LogLevel;
 use crate::syntax::{Problem, Word, sentence};
 
 /// A syslog server and the head of messages to it.
@@ -53,7 +52,8 @@ impl Syslog {
     pub fn parse(text: &[u8], word: &Word, evaluation: &Evaluation<'_>) -> Result<Syslog, Problem> {
         let refuse = |parts: &[&[u8]]| Problem::new(sentence(parts)).at(word.span);
         let duplicate = |name: &str| refuse(&[b"duplicate syslog \"", name.as_bytes(), b"\""]);
-        let (mut server, mut facility, mut severity, mut tag, mut nohostname) = (None, None, None, None, false);
+        let (mut server, mut facility, mut severity, mut tag, mut nohostname) =
+            (None, None, None, None, false);
         for part in text.split_str(",") {
             match part.split_once_str("=") {
                 Some((b"server", _)) if server.is_some() => return Err(duplicate("server")),
@@ -64,9 +64,8 @@ impl Syslog {
                             .or_else(|why| if why == "host not found" { Ok(nowhere()) } else { Err(why) })
                             .map(|addr| vec![addr]),
                     };
-                    let found = found.map_err(|why| {
-                        refuse(&[why.as_bytes(), b" in syslog server \"", url, b"\""])
-                    })?;
+                    let found = found
+                        .map_err(|why| refuse(&[why.as_bytes(), b" in syslog server \"", url, b"\""]))?;
                     server = found.into_iter().next();
                 }
                 Some((b"facility", _)) if facility.is_some() => return Err(duplicate("facility")),
@@ -139,13 +138,13 @@ impl SyslogSocket {
         SyslogSocket { syslog, hostname, socket: None, clock: (i64::MIN, String::new()), message: Vec::new() }
     }
 
-    /// Sends a line; `level` is its level in the error log.
+    /// Sends a line; `severity` is that of a line of the error log.
     ///
     /// # Errors
     ///
     /// Errors of the system; [`io::ErrorKind::WouldBlock`] if the server takes nothing.
-    pub(super) fn send(&mut self, level: Option<LogLevel>, line: &[u8]) -> io::Result<()> {
-        let severity = level.map_or(self.syslog.severity, |level| level as u8);
+    pub(super) fn send(&mut self, severity: Option<u8>, line: &[u8]) -> io::Result<()> {
+        let severity = severity.unwrap_or(self.syslog.severity);
         let priority = u16::from(self.syslog.facility) * 8 + u16::from(severity);
         let now = jiff::Timestamp::now();
         if self.clock.0 != now.as_second() {

@@ -144,7 +144,7 @@ impl Writer {
         match &mut self.out {
             Destination::Syslog(socket) => {
                 for line in lines {
-                    if let Err(error) = socket.send(line.level, &line.bytes) {
+                    if let Err(error) = socket.send(line.level.map(|level| level as u8), &line.bytes) {
                         let why = format!("send() to \"{}\" failed ({})", self.name, os_text(&error));
                         lost.add(WriteLoss::of(1, why));
                     }
@@ -329,10 +329,7 @@ mod tests {
         let mut writer = Writer::new(&SinkSpec::file("/dev/full".into()), None);
         let lost = writer.write(&[line("a\n"), line("b\n")]);
         assert_eq!(lost.lines, 2);
-        assert_eq!(
-            lost.why.unwrap(),
-            "write() to \"/dev/full\" failed (28: No space left on device)"
-        );
+        assert_eq!(lost.why.unwrap(), "write() to \"/dev/full\" failed (28: No space left on device)");
         let lost = writer.write(&[line("c\n")]);
         assert!(lost.lines == 1 && lost.why.is_none(), "{lost:?}");
     }

@@ -101,14 +101,24 @@ fn take(
         Ok(Contents { dynamic, static_pulls }) => {
             let pulls = static_pulls.len();
             store.set_dynamic(dynamic);
-            tell(config, sinks, LogLevel::Notice, &format!("dynamic conf {name} loaded, {pulls} static pulls"));
+            tell(
+                config,
+                sinks,
+                LogLevel::Notice,
+                &format!("dynamic conf {name} loaded, {pulls} static pulls"),
+            );
             Some(static_pulls)
         }
         Err(lines) => {
             for line in lines {
                 tell(config, sinks, LogLevel::Error, &line);
             }
-            tell(config, sinks, LogLevel::Error, &format!("dynamic conf {name} refused, what it said before stays"));
+            tell(
+                config,
+                sinks,
+                LogLevel::Error,
+                &format!("dynamic conf {name} refused, what it said before stays"),
+            );
             None
         }
     }

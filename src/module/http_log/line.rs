@@ -30,7 +30,7 @@ impl LoggedRequest for Exchange<'_> {
 
 impl RequestLog for HttpAccess {
     fn log(&self, exchange: &Exchange<'_>) {
-        self.write(exchange.chosen_by::<HttpLogs>(), exchange);
+        self.write(exchange.location.get::<HttpLogs>(), exchange);
     }
 }
 
@@ -132,9 +132,10 @@ mod tests {
     fn write(dir: &Path, http: &str, given: &[&'static str]) {
         let text = format!("events {{ }} http {{ {http} server {{ listen unix:{}/s; }} }}", dir.display());
         let options = LoadOptions::choose(&LANGUAGE, Some(dir.into()), None, Vec::new(), None);
-        let config = load_text(Path::new("test.conf"), Bytes::from(text), &options).unwrap_or_else(|report| {
-            panic!("{}", String::from_utf8_lossy(&report.render(crate::syntax::render::Style::default())))
-        });
+        let config =
+            load_text(Path::new("test.conf"), Bytes::from(text), &options).unwrap_or_else(|report| {
+                panic!("{}", String::from_utf8_lossy(&report.render(crate::syntax::render::Style::default())))
+            });
         let server = &config.http.as_ref().unwrap().servers[0];
         let logs: &HttpLogs = server.routes().fallback.get();
         let sinks = Sinks::default();
@@ -179,7 +180,10 @@ mod tests {
             let dir = tempfile::tempdir().unwrap();
             let http = format!("log_format a $arg_given; access_log $arg_given.log a; {cache}");
             write(dir.path(), &http, &["x", "y", "x", "../z"]);
-            assert_eq!((read(dir.path(), "x.log"), read(dir.path(), "y.log")), ("x\nx\n".into(), "y\n".into()));
+            assert_eq!(
+                (read(dir.path(), "x.log"), read(dir.path(), "y.log")),
+                ("x\nx\n".into(), "y\n".into())
+            );
             assert!(!dir.path().parent().unwrap().join("z.log").exists());
         }
     }

@@ -101,7 +101,9 @@ impl Formats {
 /// `combined`
 impl Default for RtmpFormat {
     fn default() -> RtmpFormat {
-        let known = |found: Result<(&[u8], usize), Malformed<'_>>| Ok::<_, ()>(found.ok().and_then(|(name, _)| find(name)));
+        let known = |found: Result<(&[u8], usize), Malformed<'_>>| {
+            Ok::<_, ()>(found.ok().and_then(|(name, _)| find(name)))
+        };
         RtmpFormat(Notation::WORDS.template(COMBINED.as_bytes(), known).into_iter().collect())
     }
 }
