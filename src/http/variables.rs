@@ -5,8 +5,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::sync::atomic::Ordering;
 use std::time::UNIX_EPOCH;
 
-use http::Version;
 use bstr::{BStr, BString, ByteSlice};
+use http::Version;
 
 use super::credentials::Credentials;
 use super::exchange::{Exchange, Lookup};

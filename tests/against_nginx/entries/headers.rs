@@ -13,10 +13,22 @@ const NO_ROOM: &str = "nginx makes a buffer of no bytes for it, and closes the c
 
 /// Files of one byte that is recoded to two.
 const RECODED_TO_MORE: [(&str, &str); 4] = [
-    ("/recode/a.txt", "HTTP/1.1 200 OK\nConnection: close\nContent-Type: text/plain; charset=utf-8\nDate: DATE\nETag: \"603f0af2-1\"\nLast-Modified: Wed, 03 Mar 2021 04:05:06 GMT\nServer: PRODUCT\nTransfer-Encoding: chunked\n\n\u{410}(no line end)\n=== closed\n"),
-    ("/recode/a.xml", "HTTP/1.1 200 OK\nConnection: close\nContent-Type: text/xml; charset=utf-8\nDate: DATE\nETag: \"603f0af2-1\"\nLast-Modified: Wed, 03 Mar 2021 04:05:06 GMT\nServer: PRODUCT\nTransfer-Encoding: chunked\n\n\u{410}(no line end)\n=== closed\n"),
-    ("/var/a.txt", "HTTP/1.1 200 OK\nConnection: close\nContent-Type: text/plain; charset=utf-8\nDate: DATE\nETag: \"603f0af2-1\"\nLast-Modified: Wed, 03 Mar 2021 04:05:06 GMT\nServer: PRODUCT\nTransfer-Encoding: chunked\n\n\u{410}(no line end)\n=== closed\n"),
-    ("/var/a.xml", "HTTP/1.1 200 OK\nConnection: close\nContent-Type: text/xml; charset=utf-8\nDate: DATE\nETag: \"603f0af2-1\"\nLast-Modified: Wed, 03 Mar 2021 04:05:06 GMT\nServer: PRODUCT\nTransfer-Encoding: chunked\n\n\u{410}(no line end)\n=== closed\n"),
+    (
+        "/recode/a.txt",
+        "HTTP/1.1 200 OK\nConnection: close\nContent-Type: text/plain; charset=utf-8\nDate: DATE\nETag: \"603f0af2-1\"\nLast-Modified: Wed, 03 Mar 2021 04:05:06 GMT\nServer: PRODUCT\nTransfer-Encoding: chunked\n\n\u{410}(no line end)\n=== closed\n",
+    ),
+    (
+        "/recode/a.xml",
+        "HTTP/1.1 200 OK\nConnection: close\nContent-Type: text/xml; charset=utf-8\nDate: DATE\nETag: \"603f0af2-1\"\nLast-Modified: Wed, 03 Mar 2021 04:05:06 GMT\nServer: PRODUCT\nTransfer-Encoding: chunked\n\n\u{410}(no line end)\n=== closed\n",
+    ),
+    (
+        "/var/a.txt",
+        "HTTP/1.1 200 OK\nConnection: close\nContent-Type: text/plain; charset=utf-8\nDate: DATE\nETag: \"603f0af2-1\"\nLast-Modified: Wed, 03 Mar 2021 04:05:06 GMT\nServer: PRODUCT\nTransfer-Encoding: chunked\n\n\u{410}(no line end)\n=== closed\n",
+    ),
+    (
+        "/var/a.xml",
+        "HTTP/1.1 200 OK\nConnection: close\nContent-Type: text/xml; charset=utf-8\nDate: DATE\nETag: \"603f0af2-1\"\nLast-Modified: Wed, 03 Mar 2021 04:05:06 GMT\nServer: PRODUCT\nTransfer-Encoding: chunked\n\n\u{410}(no line end)\n=== closed\n",
+    ),
 ];
 
 pub fn entries() -> Vec<Entry> {
