@@ -22,7 +22,7 @@ struct Line {
 }
 
 /// Names of other servers that files in use have, so that they are known here.
-const ADOPTED: [&str; 8] = [
+const ADOPTED: &[&str] = &[
     "auth_request",
     "gzip_static",
     "flv",
