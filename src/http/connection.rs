@@ -100,6 +100,7 @@ pub async fn serve(service: Arc<HttpService>, worker: Worker, listen: ListenAddr
         socket: Arc::new(socket),
         input: Mutex::new(Input::default()),
         requests: 0,
+        is_pipelined: false,
     };
     let (shutdown, draining) = {
         let lifetime = &connection.service.lifetime;
@@ -113,6 +114,7 @@ pub async fn serve(service: Arc<HttpService>, worker: Worker, listen: ListenAddr
     let mut idle = None;
     loop {
         counted.does(if idle.is_some() { Doing::Waiting } else { Doing::Reading });
+        connection.is_pipelined = idle.is_some() && !connection.input.lock().buffer.is_empty();
         // Requests are boxed: while the connection is idle, it needs no room for one.
         let head = connection.read_head(idle, &mut waits).await;
         if matches!(head, Head::None) {
@@ -314,6 +316,9 @@ impl HttpConnection {
         }
         exchange.adopt_error_log();
         exchange.is_target_invalid = is_target_invalid;
+        if is_target_invalid {
+            exchange.query.clear();
+        }
         exchange.keeps_alive = wants_keepalive(request);
         let answers = match refused {
             Some((status, why)) => {

@@ -216,6 +216,8 @@ pub(super) struct HttpConnection {
     pub(super) input: Mutex<Input>,
     /// Requests so far, with the present one.
     pub(super) requests: u64,
+    /// Whether the current request came together with the one before.
+    pub(super) is_pipelined: bool,
     /// The error log of the location selected last.
     pub(super) error_log: Mutex<ConnectionLog>,
 }
@@ -327,7 +329,7 @@ impl<'a> Exchange<'a> {
             response: Response::new(StatusCode::OK, Body::default()),
             is_undecided: AtomicBool::new(false),
             random_id: OnceLock::new(),
-            is_pipelined: false,
+            is_pipelined: connection.is_pipelined,
             continuation: None,
             outer_charset: None,
             surroundings: Vec::new(),

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::UNIX_EPOCH;
 
 use bstr::{BStr, BString, ByteSlice};
+use http::Version;
 
 use super::credentials::Credentials;
 use super::exchange::{Exchange, Lookup};
@@ -133,6 +134,7 @@ impl Variables for RequestValues<'_, '_> {
             Variable::ServerAddr => text(peer.local_addr.as_bytes()),
             Variable::ServerName => text(&exchange.server_name()),
             Variable::ServerPort => text(peer.local_port.to_string().as_bytes()),
+            Variable::ServerProtocol if request.version() == Version::HTTP_09 => return false,
             Variable::ServerProtocol => text(request.protocol().as_bytes()),
             Variable::Status => match exchange.status() {
                 9 => text(b"009"),

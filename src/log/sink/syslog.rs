@@ -10,7 +10,6 @@ use crate::directive::ListenAddr;
 use crate::directive::address::{listen_addrs, literal_addr};
 use crate::directive::evaluation::{Evaluation, HostNames};
 use crate::limits;
-use crate::log::level::LogLevel;
 use crate::syntax::{Problem, Word, sentence};
 
 /// A syslog server and the head of messages to it.
@@ -139,13 +138,13 @@ impl SyslogSocket {
         SyslogSocket { syslog, hostname, socket: None, clock: (i64::MIN, String::new()), message: Vec::new() }
     }
 
-    /// Sends a line; `level` is its level in the error log.
+    /// Sends a line; `severity` is that of a line of the error log.
     ///
     /// # Errors
     ///
     /// Errors of the system; [`io::ErrorKind::WouldBlock`] if the server takes nothing.
-    pub(super) fn send(&mut self, level: Option<LogLevel>, line: &[u8]) -> io::Result<()> {
-        let severity = level.map_or(self.syslog.severity, |level| level as u8);
+    pub(super) fn send(&mut self, severity: Option<u8>, line: &[u8]) -> io::Result<()> {
+        let severity = severity.unwrap_or(self.syslog.severity);
         let priority = u16::from(self.syslog.facility) * 8 + u16::from(severity);
         let now = jiff::Timestamp::now();
         if self.clock.0 != now.as_second() {

@@ -144,7 +144,7 @@ impl Writer {
         match &mut self.out {
             Destination::Syslog(socket) => {
                 for line in lines {
-                    if let Err(error) = socket.send(line.level, &line.bytes) {
+                    if let Err(error) = socket.send(line.level.map(|level| level as u8), &line.bytes) {
                         let why = format!("send() to \"{}\" failed ({})", self.name, os_text(&error));
                         lost.add(WriteLoss::of(1, why));
                     }

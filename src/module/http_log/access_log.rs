@@ -5,12 +5,8 @@ use std::sync::Arc;
 
 use bstr::{BString, ByteSlice};
 
-use super::conf::{Current, Scope};
 use super::format::{Formats, LogFormat};
-use super::open_file_cache::OpenLogFileCache;
-use crate::directive::context::{Contexts, LOCATION};
-use crate::directive::evaluate::Block;
-use crate::directive::{Args, Arity, BlockLevel, Evaluation, Slot, Value, number};
+use crate::directive::{Args, Arity, Evaluation, Value, number};
 use crate::http::variable::Template;
 use crate::log::sink::SinkSpec;
 use crate::log::sink::spec::{Buffering, NotedSinks, SinkTarget, VariablePath};
@@ -90,6 +86,16 @@ impl Value for HttpAccessLog {
         }
         let Parameters { format, condition, .. } = parameters;
         Ok(HttpAccessLog::To(HttpLog { sink, path: log_path, format, condition }))
+    }
+}
+
+impl HttpLog {
+    /// The log of locations for which the configuration names none.
+    pub(super) fn default_log(evaluation: &mut Evaluation<'_>) -> HttpLog {
+        let sink = SinkSpec::file(evaluation.under_prefix(b"logs/access.log"));
+        evaluation.notes.of::<NotedSinks>().note(&sink);
+        let format = LogFormat::combined(evaluation).expect("its variables are known");
+        HttpLog { sink, path: None, format, condition: None }
     }
 }
 
@@ -194,42 +200,4 @@ impl<'a> Parameters<'a> {
 
 fn invalid(what: &str, value: &[u8], word: &Word) -> Problem {
     Problem::new(sentence(&[b"invalid ", what.as_bytes(), b" \"", value, b"\""])).at(word.span)
-}
-
-impl Slot for HttpLogs {
-    const HOLDERS: Contexts = LOCATION;
-    const INHERITED: bool = true;
-
-    fn is_set_by(block: &Block) -> bool {
-        block.scope::<Scope>().is_some()
-    }
-
-    fn make(level: &BlockLevel<'_>, evaluation: &mut Evaluation<'_>) -> HttpLogs {
-        let Current { access_log: lines, open_log_file_cache: OpenLogFileCache(cache), .. } =
-            level.resolve(evaluation);
-        if lines.is_empty() {
-            let sink = SinkSpec::file(evaluation.under_prefix(b"logs/access.log"));
-            evaluation.notes.of::<NotedSinks>().note(&sink);
-            let format = LogFormat::combined(evaluation).expect("its variables are known");
-            return HttpLogs(vec![HttpLog { sink, path: None, format, condition: None }]);
-        }
-        let logs = lines.into_iter().map(|line| match line {
-            HttpAccessLog::Off => None,
-            HttpAccessLog::To(log) => Some(log),
-        });
-        // One `off` disables all logs of its block.
-        let Some(mut logs) = logs.collect::<Option<Vec<_>>>() else { return HttpLogs::default() };
-        let noted = evaluation.notes.of::<NotedSinks>();
-        for log in &mut logs {
-            match &mut log.sink.target {
-                SinkTarget::Paths(paths) => {
-                    paths.cache = cache.clone();
-                    noted.note(&log.sink);
-                }
-                // As in nginx, a buffer belongs to the file and holds for all lines that name it.
-                target => log.sink.buffering = noted.buffering_of(target).cloned(),
-            }
-        }
-        HttpLogs(logs)
-    }
 }

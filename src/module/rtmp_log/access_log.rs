@@ -2,11 +2,8 @@
 
 use std::sync::Arc;
 
-use super::conf::{Current, Scope};
 use super::format::{Formats, RtmpFormat};
-use crate::directive::context::{APPLICATION, Contexts};
-use crate::directive::evaluate::Block;
-use crate::directive::{Args, Arity, BlockLevel, Evaluation, Msec, Slot, Value, number};
+use crate::directive::{Args, Arity, Evaluation, Msec, Value, number};
 use crate::log::sink::SinkSpec;
 use crate::log::sink::spec::NotedSinks;
 use crate::syntax::{Problem, sentence};
@@ -68,6 +65,11 @@ impl Value for RtmpAccessLog {
 }
 
 impl RtmpLog {
+    /// The log of applications for which the configuration names none.
+    pub(super) fn default_log(evaluation: &mut Evaluation<'_>) -> RtmpLog {
+        RtmpLog::to(b"logs/access.log", None, None, evaluation)
+    }
+
     fn to(
         path: &[u8],
         format: Option<Arc<RtmpFormat>>,
@@ -77,27 +79,5 @@ impl RtmpLog {
         let sink = SinkSpec::file(evaluation.under_prefix(path));
         evaluation.notes.of::<NotedSinks>().note(&sink);
         RtmpLog { sink, format: format.unwrap_or_default(), trunc }
-    }
-}
-
-impl Slot for RtmpLogs {
-    const HOLDERS: Contexts = APPLICATION;
-    const INHERITED: bool = true;
-
-    fn is_set_by(block: &Block) -> bool {
-        block.scope::<Scope>().is_some()
-    }
-
-    fn make(level: &BlockLevel<'_>, evaluation: &mut Evaluation<'_>) -> RtmpLogs {
-        let lines = level.resolve::<Current>(evaluation).access_log;
-        if lines.is_empty() {
-            return RtmpLogs(vec![RtmpLog::to(b"logs/access.log", None, None, evaluation)]);
-        }
-        let files = lines.into_iter().map(|line| match line {
-            RtmpAccessLog::Off => None,
-            RtmpAccessLog::File(log) => Some(log),
-        });
-        // One `off` disables all logs of its block.
-        RtmpLogs(files.collect::<Option<_>>().unwrap_or_default())
     }
 }

@@ -1,9 +1,11 @@
 //! Directives of the rtmp log module.
 
-use super::access_log::{RtmpAccessLog, RtmpLogs};
+use super::access_log::{RtmpAccessLog, RtmpLog, RtmpLogs};
 use super::format::LogFormat;
-use crate::directive::context::RTMP_ALL;
+use crate::directive::context::{APPLICATION, Contexts, RTMP_ALL};
+use crate::directive::evaluate::Block;
 use crate::directive::table::directives;
+use crate::directive::{BlockLevel, Evaluation, Slot};
 
 directives! {
     /// Logs of RTMP sessions.
@@ -23,5 +25,27 @@ directives! {
     }
     made {
         RtmpLogs;
+    }
+}
+
+impl Slot for RtmpLogs {
+    const HOLDERS: Contexts = APPLICATION;
+    const INHERITED: bool = true;
+
+    fn is_set_by(block: &Block) -> bool {
+        block.scope::<Scope>().is_some()
+    }
+
+    fn make(level: &BlockLevel<'_>, evaluation: &mut Evaluation<'_>) -> RtmpLogs {
+        let lines = level.resolve::<Current>(evaluation).access_log;
+        if lines.is_empty() {
+            return RtmpLogs(vec![RtmpLog::default_log(evaluation)]);
+        }
+        let files = lines.into_iter().map(|line| match line {
+            RtmpAccessLog::Off => None,
+            RtmpAccessLog::File(log) => Some(log),
+        });
+        // One `off` disables all logs of its block.
+        RtmpLogs(files.collect::<Option<_>>().unwrap_or_default())
     }
 }
