@@ -27,6 +27,14 @@ fn publish(server: &Server, name: &str) {
     publisher.leave();
 }
 
+/// As [`publish`], and waits until the server has seen the end.
+fn publish_to_the_end(server: &Server, name: &str) {
+    let ended = || server.log_lines(" client disconnected ").len();
+    let before = ended();
+    publish(server, name);
+    until_true("the end of the connection", || ended() > before);
+}
+
 /// Connects to the application and leaves without asking for a stream.
 fn connect(server: &Server) {
     const HANDSHAKE: usize = 1 + 2 * 1536;
@@ -120,7 +128,7 @@ fn a_reload_changes_the_logs_of_running_sessions_and_loses_no_line() {
     let server = Server::start(&conf("access_log logs/a.log;"));
     let mut running = Publisher::start(server.rtmp, "running");
     running.send(3);
-    publish(&server, "first");
+    publish_to_the_end(&server, "first");
     server.reload(&conf("log_format f 'new $name'; access_log logs/b.log f;"));
     publish(&server, "second");
     running.leave();
@@ -129,7 +137,7 @@ fn a_reload_changes_the_logs_of_running_sessions_and_loses_no_line() {
     wait_line(&server, "logs/a.log", "\"first\"");
     assert_eq!(lines(&server, "logs/a.log", "\"running\""), 0);
     server.reload(&conf("access_log off;"));
-    publish(&server, "third");
+    publish_to_the_end(&server, "third");
     server.reload(&conf("access_log logs/c.log;"));
     publish(&server, "fourth");
     wait_line(&server, "logs/c.log", "\"fourth\"");
