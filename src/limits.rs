@@ -275,6 +275,25 @@ pub const HTTP_FILTER_BYTES: usize = 32 * 1024;
 /// Bytes of a response that a filter reads and writes before the other tasks of its worker run.
 pub const HTTP_FILTER_TURN: usize = 128 * 1024;
 
+/// Maximum number of files that `open_file_cache` keeps open, whatever `max=` is: descriptors must remain for connections.
+pub const HTTP_CACHED_FILES: usize = 16_384;
+
+/// Maximum length in bytes of a path in `open_file_cache`; the system opens no longer one.
+pub const HTTP_CACHED_PATH: usize = 4096;
+
+/// Maximum number of files in a directory that `autoindex` lists, and of those that `random_index` chooses from; beyond,
+/// the request is refused with 500. nginx lists any number, and needs as much memory.
+pub const HTTP_LISTED_FILES: usize = 100_000;
+
+/// Number of files in a directory after which a listing is made and sent in parts.
+pub const HTTP_LISTED_AT_ONCE: usize = 256;
+
+/// Maximum number of log lines about files of a directory that could not be looked at.
+pub const HTTP_LISTING_COMPLAINTS: usize = 10;
+
+/// Maximum number of atoms of an MP4 file outside of its `moov` that are looked at; files have a dozen.
+pub const MP4_ATOMS: usize = 10_000;
+
 /// Longest time in milliseconds after which the rate of a response is looked at again.
 pub const HTTP_RATE_WAIT: u64 = 60_000;
 

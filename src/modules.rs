@@ -66,6 +66,7 @@ pub static MODULES: &[&Module] = &[
     &crate::module::charset::conf::MODULE,
     &crate::module::referer::conf::MODULE,
     &crate::module::mp4::conf::MODULE,
+    &crate::module::flv_file::conf::MODULE,
     &crate::module::userid::conf::MODULE,
     &crate::module::trace::conf::MODULE,
 ];

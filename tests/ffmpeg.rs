@@ -191,3 +191,41 @@ fn ffmpeg_may_be_killed_and_start_again() {
         .collect();
     assert!(times.is_sorted(), "{times:?}");
 }
+
+#[test]
+fn ffmpeg_decodes_parts_of_files_it_has_made() {
+    let server = start("", "root html; location /mp4/ { mp4; } location /flv/ { flv; }");
+    let clip = support::tool::clip().to_str().unwrap();
+    let at = |name: &str| server.prefix().write(name, "").to_str().unwrap().to_owned();
+    // The description before the data, and behind it.
+    for (name, flags) in [("front", "+faststart"), ("back", "+bitexact")] {
+        let file = at(&format!("html/mp4/{name}.mp4"));
+        let made = run("ffmpeg", &["-v", "error", "-y", "-i", clip, "-c", "copy", "-movflags", flags, &file]);
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        // The clip has a key frame each second.
+        for (query, seconds) in [("start=1", None), ("start=1&end=3", Some(2.0)), ("end=2", Some(2.0))] {
+            let part = at("part.mp4");
+            let response = support::http::get(server.http, &format!("/mp4/{name}.mp4?{query}"));
+            assert_eq!(response.status(), 200);
+            fs::write(&part, &response.body).unwrap();
+            assert_eq!(codecs(&part), ["aac", "h264"]);
+            let decoded = run("ffmpeg", &["-v", "error", "-i", &part, "-f", "null", "-"]);
+            assert_eq!(String::from_utf8_lossy(&decoded.stderr), "", "{name} {query}");
+            let shown =
+                run("ffprobe", &["-v", "error", "-show_entries", "format=duration", "-of", "csv=p=0", &part]);
+            let found: f64 = String::from_utf8_lossy(&shown.stdout).trim().parse().unwrap();
+            assert!(
+                seconds.is_none_or(|seconds: f64| (found - seconds).abs() < 0.2),
+                "{name} {query}: {found}"
+            );
+        }
+    }
+    // The offset of a tag, as players know it from the metadata.
+    let file = fs::read(clip).unwrap();
+    fs::write(at("html/flv/clip.flv"), &file).unwrap();
+    let first = 13 + 15 + u32::from_be_bytes([0, file[14], file[15], file[16]]) as usize;
+    let response = support::http::get(server.http, &format!("/flv/clip.flv?start={first}"));
+    assert_eq!(response.body[13..], file[first..]);
+    let tags = tags(&response.body);
+    assert!(tags.len() > 20 && tags.iter().all(|tag| tag.kind != MediaKind::Data));
+}

@@ -15,11 +15,12 @@ pub struct TypeList {
 }
 
 impl TypeList {
-    /// Whether the list has a type, given without charset.
+    /// Whether the list has a type, given without charset. As in nginx, a type with parameters is another one, and `*`
+    /// also stands for no type.
     pub fn has(&self, content_type: Option<&BString>) -> bool {
-        let Some(content_type) = content_type else { return false };
-        let bare = content_type.split(|b| *b == b';').next().unwrap_or_default().trim_ascii();
-        self.has_all || self.types.iter().any(|known| known.eq_ignore_ascii_case(bare))
+        let is_listed =
+            |content_type: &BString| self.types.iter().any(|known| known.eq_ignore_ascii_case(content_type));
+        self.has_all || content_type.is_some_and(is_listed)
     }
 
     /// A list of these types, and `text/html`.

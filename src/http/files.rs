@@ -1,10 +1,11 @@
 //! Files of locations: the path that `root` or `alias` gives, and nginx's static handler.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bstr::{BString, ByteSlice};
 use http::{Method, StatusCode};
@@ -13,17 +14,18 @@ use nix::libc;
 use super::conf::Files;
 use super::directory::Directory;
 use super::exchange::{Decision, Exchange};
+use super::file_cache::CacheUse;
 use super::log;
 use super::response::{Body, FilePart, Piece, Response};
 use super::uri::{Escape, escape};
-use crate::net::file;
+use crate::net::links::{self, Access, LinkPolicy, Links};
 use crate::task::disk::{self, DiskWork};
 
-/// An open file.
+/// A file that was found.
 #[derive(Clone, Debug)]
 pub struct OpenFile {
-    /// The descriptor.
-    pub file: Arc<File>,
+    /// The descriptor, unless it is a directory that a cache knows.
+    pub file: Option<Arc<File>>,
     /// Size in bytes.
     pub size: u64,
     /// Seconds since 1970 of the last modification.
@@ -32,23 +34,41 @@ pub struct OpenFile {
     pub is_dir: bool,
     /// Whether it is a regular file.
     pub is_file: bool,
+    /// Whether its owner may execute it.
+    pub is_executable: bool,
+    /// Device and number.
+    pub id: (u64, u64),
 }
 
 impl OpenFile {
-    fn of(file: File) -> io::Result<Self> {
+    /// An open file with what the system tells of it.
+    ///
+    /// # Errors
+    ///
+    /// Errors of the system.
+    pub fn of(file: File) -> io::Result<Self> {
+        const OWNER_EXECUTES: u32 = 0o100;
         let found = file.metadata()?;
         Ok(OpenFile {
             size: found.len(),
             modified: found.mtime(),
             is_dir: found.is_dir(),
             is_file: found.is_file(),
-            file: Arc::new(file),
+            is_executable: found.mode() & OWNER_EXECUTES != 0,
+            id: (found.dev(), found.ino()),
+            file: Some(Arc::new(file)),
         })
     }
 
     /// The whole file as a body.
     pub fn body(&self) -> Body {
-        Body::from(Piece::File(FilePart { file: self.file.clone(), start: 0, length: self.size }))
+        self.part(0, self.size).map_or_else(Body::default, Body::from)
+    }
+
+    /// A part of the file; `None` of a directory.
+    pub fn part(&self, start: u64, length: u64) -> Option<Piece> {
+        let file = self.file.clone()?;
+        Some(Piece::File(FilePart { file, start, length }))
     }
 
     /// Tag of this version.
@@ -57,24 +77,64 @@ impl OpenFile {
     }
 }
 
-/// Opens a file for reading; on another thread if the disk has to be waited for.
-///
-/// # Errors
-///
-/// Errors of the system.
-pub async fn open(path: &Path) -> io::Result<OpenFile> {
-    if let Some(opened) = file::open_present(path) {
+/// Opens a file; on another thread if the disk has to be waited for.
+async fn open(path: &Path, policy: LinkPolicy, access: Access) -> io::Result<OpenFile> {
+    if let Some(opened) = links::open_present(path, policy, access) {
         return opened.and_then(OpenFile::of);
     }
     let path = path.to_owned();
-    let opened = disk::spawn(DiskWork::Served, move || {
-        let opened = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path);
-        opened.and_then(OpenFile::of)
-    });
+    let opened =
+        disk::spawn(DiskWork::Served, move || links::open(&path, policy, access).and_then(OpenFile::of));
     opened.await.map_err(io::Error::other)?
 }
 
 impl Exchange<'_> {
+    /// Opens a file of the location for reading, as `disable_symlinks` and `open_file_cache` say.
+    ///
+    /// # Errors
+    ///
+    /// Errors of the system.
+    pub async fn open(&self, path: &Path) -> io::Result<OpenFile> {
+        self.opened(path, Access::Read).await
+    }
+
+    /// Finds out what a path leads to, as `disable_symlinks` and `open_file_cache` say. It need not be readable, and
+    /// cannot be read. As in nginx, a cache knows only of what can be opened for reading.
+    ///
+    /// # Errors
+    ///
+    /// Errors of the system.
+    pub async fn test(&self, path: &Path) -> io::Result<OpenFile> {
+        self.opened(path, Access::Test).await
+    }
+
+    async fn opened(&self, path: &Path, access: Access) -> io::Result<OpenFile> {
+        let policy = self.link_policy(path);
+        let core = self.core();
+        let Some(cache) = &core.open_file_cache.0 else { return open(path, policy, access).await };
+        let how = CacheUse {
+            valid: Duration::from_secs(core.open_file_cache_valid.0),
+            min_uses: core.open_file_cache_min_uses,
+            errors: core.open_file_cache_errors,
+        };
+        if let Some(known) = cache.find(path, policy, how) {
+            return known;
+        }
+        let opened = open(path, policy, Access::Read).await;
+        cache.keep(path, policy, &opened, how);
+        opened
+    }
+
+    /// Policy for symbolic links in a path (`disable_symlinks`).
+    pub fn link_policy(&self, path: &Path) -> LinkPolicy {
+        let rule = &self.core().disable_symlinks;
+        let untrusted = LinkPolicy { links: rule.links, trusted: 0 };
+        let Some(from) = rule.from.as_ref().filter(|_| rule.links != Links::Followed) else {
+            return untrusted;
+        };
+        trusting(untrusted, path.as_os_str().as_encoded_bytes(), &self.expand(from))
+    }
+
     /// File of a path in this location: `root` with the path, or `alias` in place of the location's prefix. `None` if
     /// the path would leave the directory.
     pub fn file_of(&self, path: &[u8]) -> Option<PathBuf> {
@@ -157,6 +217,18 @@ impl Exchange<'_> {
     }
 }
 
+/// Trusts the beginning of a path, if it is one: links in it are followed.
+fn trusting(policy: LinkPolicy, path: &[u8], beginning: &[u8]) -> LinkPolicy {
+    let Some(rest) = path.strip_prefix(beginning).filter(|_| !beginning.is_empty()) else { return policy };
+    let trusted = match (rest, beginning) {
+        ([], _) => return LinkPolicy::default(),
+        ([b'/', ..], _) => beginning.len(),
+        (_, [.., b'/']) => beginning.len() - 1,
+        _ => 0,
+    };
+    LinkPolicy { trusted, ..policy }
+}
+
 /// Joins path and base by concatenation, as nginx does: `alias /data` in `location /i` makes `/datax` of `/ix`.
 ///
 /// For `/name../x` below `location /name` the rest is `../x`, which must not leave the base; nginx serves it.
@@ -177,7 +249,7 @@ pub(super) async fn content(exchange: &Exchange<'_>) -> Decision {
         return no_handler(exchange);
     }
     let Some(path) = exchange.file_of(&exchange.path) else { return Decision::page(StatusCode::NOT_FOUND) };
-    let file = match open(&path).await {
+    let file = match exchange.open(&path).await {
         Ok(file) => file,
         Err(error) => return exchange.open_failed(&path, &error),
     };
@@ -216,6 +288,24 @@ fn to_directory(exchange: &Exchange<'_>) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn links_are_trusted_up_to_a_slash() {
+        let policy = LinkPolicy { links: Links::Refused, trusted: 0 };
+        let trusted = |beginning: &str| trusting(policy, b"/srv/a/b", beginning.as_bytes());
+        let up_to = |trusted| LinkPolicy { trusted, ..policy };
+        for (beginning, want) in [
+            ("/srv", up_to(4)),
+            ("/srv/", up_to(4)),
+            ("/sr", policy),
+            ("", policy),
+            ("/x", policy),
+            ("/", policy),
+        ] {
+            assert_eq!(trusted(beginning), want, "{beginning}");
+        }
+        assert_eq!(trusted("/srv/a/b"), LinkPolicy::default());
+    }
 
     #[test]
     fn what_is_left_of_a_location_cannot_climb_out() {

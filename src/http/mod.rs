@@ -17,6 +17,7 @@ pub mod credentials;
 pub mod date;
 pub mod directory;
 pub mod exchange;
+pub mod file_cache;
 pub mod files;
 pub mod forwarded;
 pub mod header;

@@ -302,6 +302,9 @@ impl Exchange<'_> {
     /// Makes a response the one that is sent, after all filters. Returns a page that replaces it.
     async fn finish(&mut self, response: Response) -> Option<Response> {
         self.response = response;
+        let encoding = self.response.headers.get(b"Content-Encoding");
+        self.response.encoding =
+            encoding.filter(|encoding| !encoding.is_empty()).map(|encoding| encoding.to_owned());
         (self.has_status, self.is_answered) = (true, true);
         // As in nginx, headers such as WWW-Authenticate stay when `error_page` replaces the response.
         if let Some((headers, location)) = self.carried.take() {

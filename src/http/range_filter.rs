@@ -23,6 +23,7 @@ pub(super) fn filter(exchange: &mut Exchange<'_>) -> Option<Response> {
     if most == 0 {
         return None;
     }
+    let most = if response.has_single_range { 1 } else { most };
     let asked = exchange.header("range");
     let ranges = if asked.is_empty() || !is_current(exchange) {
         Ranges::Whole

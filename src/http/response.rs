@@ -37,6 +37,8 @@ pub struct Response {
     pub trailers: Headers,
     /// Whether ranges of the body may be requested.
     pub has_ranges: bool,
+    /// Whether only one range of it may be.
+    pub has_single_range: bool,
     /// Whether the length of a body that is not sent is left out (304 after a precondition).
     pub hides_length: bool,
     /// Whether trailers are expected, so that the body is sent in chunks.
@@ -47,6 +49,8 @@ pub struct Response {
     pub varies: bool,
     /// The body.
     pub body: Body,
+    /// `Content-Encoding` of the handler; `add_header` adds one that filters do not see, as in nginx.
+    pub encoding: Option<BString>,
     /// Whether `Expires` was set by `expires` or by another server, so that `gzip_proxied` looks at it.
     pub has_expiry: bool,
     /// Whether the connection is closed after the response.
@@ -124,11 +128,13 @@ impl Response {
             headers: Headers::default(),
             trailers: Headers::default(),
             has_ranges: false,
+            has_single_range: false,
             hides_length: false,
             expects_trailers: false,
             ignores_preconditions: false,
             varies: false,
             body: body.into(),
+            encoding: None,
             has_expiry: false,
             closes: false,
         }

@@ -10,6 +10,7 @@ pub mod earlier;
 pub mod elsewhere;
 pub mod exec;
 pub mod flv;
+pub mod flv_file;
 pub mod gzip;
 pub mod headers;
 pub mod hls;

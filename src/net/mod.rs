@@ -4,6 +4,7 @@ pub mod client;
 pub mod connections;
 pub mod dns;
 pub mod file;
+pub mod links;
 pub mod listener;
 pub mod log;
 pub mod memory;

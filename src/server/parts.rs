@@ -38,17 +38,21 @@ use crate::module::control::conf::ControlParts;
 use crate::module::control::{ControlHandler, ControlSections};
 use crate::module::exec::execs::Execs;
 use crate::module::flv::FlvHandler;
+use crate::module::flv_file::FlvFileCheck;
 use crate::module::gzip::{GunzipFilter, GzipFilter, GzipRatio, GzipStaticCheck};
 use crate::module::headers::HeadersFilter;
 use crate::module::hls::HlsFiles;
 use crate::module::hls2::{Hls2Handler, HlsMemory, Viewers};
 use crate::module::http_auth::AuthBasicCheck;
 use crate::module::http_log::line::HttpAccess;
-use crate::module::http_static::{EmptyGifHandler, IndexCheck, TryFilesCheck};
+use crate::module::http_static::{
+    AutoindexCheck, AutoindexFilter, EmptyGifHandler, IndexCheck, RandomIndexCheck, TryFilesCheck,
+};
 use crate::module::limit::{LimitConnCheck, LimitReqCheck, LimitVariables, ZoneKeeper};
 use crate::module::live_record::task::TsRecording;
 use crate::module::map::MapVariables;
 use crate::module::mirror::MirrorCheck;
+use crate::module::mp4::Mp4Check;
 use crate::module::realip::{RealIpCheck, RealIpVariables};
 use crate::module::record::RecorderSettings;
 use crate::module::record::recordings::{FlvRecording, RecordDone, Recordings};
@@ -286,7 +290,15 @@ impl Parts {
                 ],
                 access: vec![Box::new(AuthBasicCheck), Box::new(AuthRequestCheck)],
                 pre_content: vec![Box::new(TryFilesCheck), Box::new(MirrorCheck)],
-                content: vec![Box::new(IndexCheck), Box::new(GzipStaticCheck)],
+                content: vec![
+                    // Those that a location chooses come first.
+                    Box::new(FlvFileCheck),
+                    Box::new(Mp4Check),
+                    Box::new(RandomIndexCheck),
+                    Box::new(IndexCheck),
+                    Box::new(AutoindexCheck),
+                    Box::new(GzipStaticCheck),
+                ],
                 ..PhaseChecks::default()
             },
             handlers,
@@ -298,6 +310,8 @@ impl Parts {
                 Box::new(AdditionFilter),
                 Box::new(SubFilter),
                 Box::new(CharsetFilter),
+                // Behind the charset filter, whose charset it reads.
+                Box::new(AutoindexFilter),
             ],
             encodings: vec![Box::new(GzipFilter)],
             variables: vec![

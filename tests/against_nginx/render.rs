@@ -64,7 +64,10 @@ impl Renderer<'_> {
 
     fn answer(&mut self, answer: &Answer, out: &mut String) {
         let mut body = answer.body.clone();
-        if answer.header("content-encoding") == Some(b"gzip") && !body.is_empty() {
+        // One with another encoding that `add_header` adds is compressed, too.
+        let mut encodings =
+            answer.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case(b"content-encoding"));
+        if encodings.any(|(_, value)| value == b"gzip") && !body.is_empty() {
             body = gunzip(&body);
             self.bodies.push((answer.status(), answer.body.len(), format!("gz{}", body.len())));
             self.bodies.push((answer.status(), answer.wire.1, format!("gz{}", body.len())));

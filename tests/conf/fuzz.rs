@@ -2,6 +2,8 @@
 
 #[path = "../../fuzz/fuzz_targets/check.rs"]
 mod check;
+#[path = "../../fuzz/fuzz_targets/check_mp4.rs"]
+mod check_mp4;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,6 +25,25 @@ fn the_corpus_holds() {
     for path in corpus {
         println!("{}", path.display());
         check::whole_path(&fs::read(path).unwrap());
+    }
+}
+
+#[test]
+fn the_corpus_of_mp4_files_holds_also_when_it_is_damaged() {
+    let corpus = files("fuzz/corpus/mp4");
+    assert!(corpus.len() >= 9, "{} files", corpus.len());
+    for path in corpus {
+        println!("{}", path.display());
+        let whole = fs::read(path).unwrap();
+        check_mp4::part(&whole);
+        for at in (0..whole.len()).step_by(61) {
+            check_mp4::part(&whole[..at]);
+            for value in [0, 1, 0x7f, 0xff] {
+                let mut damaged = whole.clone();
+                damaged[at] = value;
+                check_mp4::part(&damaged);
+            }
+        }
     }
 }
 

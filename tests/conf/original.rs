@@ -25,6 +25,8 @@ struct Line {
 const ADOPTED: [&str; 8] = [
     "auth_request",
     "gzip_static",
+    "flv",
+    "mp4",
     "pull_reconnect",
     "push_reconnect",
     "rtmp_auto_push",

@@ -41,6 +41,7 @@ const FAMILIES: &[&[Case]] = &[
 /// Rows whose effect shows nowhere outside of the process, and why.
 const UNSEEN: &[(&str, &str)] = &[
     ("charset/override_charset", "a response has a charset of its own only from another server"),
+    ("http static/autoindex_localtime", "the time zone of the tests may be UTC"),
     ("http/tcp_nodelay", "an option of the socket inside the kernel: it shows in packet timing alone"),
     ("live record/live_record_buffer", "how much is written at once; the file is the same"),
     ("rtmp/merge_frame", "how much is written at once; what arrives is the same"),

@@ -121,6 +121,16 @@ directives! {
         "error_log" => error_log: Vec<ErrorLogLine>, in HTTP_ALL;
         /// Lengthens error pages for MSIE and Chrome, which otherwise show their own.
         "msie_padding" => msie_padding: Flag = "on", in HTTP_ALL;
+        /// Cache of open files. At most 16384 files are kept open.
+        "open_file_cache" => open_file_cache: OpenFileCache = "off", in HTTP_ALL;
+        /// Time after which cached files are checked again (in whole seconds).
+        "open_file_cache_valid" => open_file_cache_valid: Sec = "60", in HTTP_ALL;
+        /// Minimum number of uses for a file to stay open in the cache.
+        "open_file_cache_min_uses" => open_file_cache_min_uses: Num = "1", in HTTP_ALL;
+        /// Caches errors of file lookups.
+        "open_file_cache_errors" => open_file_cache_errors: Flag = "off", in HTTP_ALL;
+        /// Refuses symbolic links in paths of files, or those to files of other owners, except in the beginning of a path that `from=` names.
+        "disable_symlinks" => disable_symlinks: DisableSymlinks = "off", in HTTP_ALL, restricts requests;
     }
     later {
         /// Keeps request bodies in files.
@@ -131,8 +141,6 @@ directives! {
         "resolver" => Resolver, in HTTP_ALL;
         /// DNS timeout.
         "resolver_timeout" => Msec = "30s", in HTTP_ALL;
-        /// Policy for symbolic links.
-        "disable_symlinks" => DisableSymlinks = "off", in HTTP_ALL, restricts requests;
     }
     needless {
         /// Size of a hash table.
@@ -173,14 +181,6 @@ directives! {
         "aio" => Aio = "off", in HTTP_ALL;
         /// Uses O_DIRECT for files above this size.
         "directio" => SizeOrOff = "off", in HTTP_ALL;
-        /// Cache of open files.
-        "open_file_cache" => OpenFileCache = "off", in HTTP_ALL;
-        /// Time after which cached files are checked again (in whole seconds).
-        "open_file_cache_valid" => Sec = "60", in HTTP_ALL;
-        /// Minimum number of uses for a file to stay in the cache.
-        "open_file_cache_min_uses" => Num = "1", in HTTP_ALL;
-        /// Caches errors of file lookups.
-        "open_file_cache_errors" => Flag = "off", in HTTP_ALL;
         /// Number and size of buffers for reading a response from disk.
         "output_buffers" => BufferCount = "2 32k", in HTTP_ALL;
     }

@@ -1,21 +1,35 @@
-//! Directives about opening and reading files; only validated.
+//! Directives about opening and reading files.
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use bstr::ByteSlice;
 
 use crate::directive::{Args, Arity, Evaluation, Value, number};
+use crate::http::file_cache::FileCache;
+use crate::http::variable::Template;
+use crate::net::links::Links;
 use crate::syntax::{Problem, Word, sentence};
 
-/// `aio`
+/// `aio`; files are read without blocking in any case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Aio;
 
 /// `disable_symlinks`
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DisableSymlinks;
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DisableSymlinks {
+    /// Which links are followed.
+    pub links: Links,
+    /// Beginning of paths in which all links are followed.
+    pub from: Option<Template>,
+}
 
-/// `open_file_cache`
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OpenFileCache;
+/// `open_file_cache`: a cache for all locations that inherit the line; `None` if off.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenFileCache(pub Option<Arc<FileCache>>);
+
+/// Value of `inactive=` in seconds, where it is not given.
+const INACTIVE: u64 = 60;
 
 impl Value for Aio {
     fn syntax() -> String {
@@ -39,12 +53,14 @@ impl Value for DisableSymlinks {
     }
 
     fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<DisableSymlinks, Problem> {
-        let mut switched = false;
+        let (mut links, mut from) = (None, None);
         for word in args.words {
             match &word.bytes[..] {
-                b"off" | b"on" | b"if_not_owner" => switched = true,
-                from if from.starts_with(b"from=") && from.len() > 5 => {
-                    crate::http::variable::Template::compile(word, &from[5..], evaluation)?;
+                b"off" => links = Some(Links::Followed),
+                b"on" => links = Some(Links::Refused),
+                b"if_not_owner" => links = Some(Links::OfOwner),
+                value if value.starts_with(b"from=") && value.len() > 5 => {
+                    from = Some(Template::compile(word, &value[5..], evaluation)?);
                 }
                 _ => {
                     return Err(
@@ -53,8 +69,8 @@ impl Value for DisableSymlinks {
                 }
             }
         }
-        if switched {
-            return Ok(DisableSymlinks);
+        if let Some(links) = links {
+            return Ok(DisableSymlinks { links, from });
         }
         let rest = b"\" must have \"off\", \"on\" or \"if_not_owner\" parameter";
         Err(Problem::new(sentence(&[b"\"", &args.name.bytes, rest])).at(args.span()))
@@ -69,14 +85,17 @@ impl Value for OpenFileCache {
     }
 
     fn parse(args: &Args<'_>, _: &mut Evaluation<'_>) -> Result<OpenFileCache, Problem> {
-        let (mut most, mut off) = (false, false);
+        let (mut most, mut off, mut inactive) = (None, false, INACTIVE);
         for word in args.words {
             let valid = match word.bytes.split_once_str("=") {
                 Some((b"max", value)) => {
-                    most = true;
-                    number::digits(value).is_some_and(|n| n > 0)
+                    most = number::digits(value).filter(|n| *n > 0);
+                    most.is_some()
                 }
-                Some((b"inactive", value)) => number::sec(value).is_some(),
+                Some((b"inactive", value)) => number::sec(value).is_some_and(|seconds| {
+                    inactive = seconds;
+                    true
+                }),
                 None if &word.bytes[..] == b"off" => {
                     off = true;
                     true
@@ -87,8 +106,11 @@ impl Value for OpenFileCache {
                 return Err(invalid("invalid \"open_file_cache\" parameter", word));
             }
         }
-        if most || off {
-            return Ok(OpenFileCache);
+        if off {
+            return Ok(OpenFileCache(None));
+        }
+        if let Some(most) = most {
+            return Ok(OpenFileCache(Some(Arc::new(FileCache::new(most, Duration::from_secs(inactive))))));
         }
         let text = sentence(&[b"\"", &args.name.bytes, b"\" must have the \"max\" parameter"]);
         Err(Problem::new(text).at(args.span()))

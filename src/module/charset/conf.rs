@@ -21,9 +21,9 @@ directives! {
         "source_charset" => source: Option<SourceCharset>, in HTTP_ALL | LOCATION_IF;
         /// Replaces a charset that another server has set. Not part of PingOS; as in nginx.
         "override_charset" => overrides: Flag = "off", in HTTP_ALL | LOCATION_IF;
-        /// MIME types to which the charset is added, besides text/html; `*` stands for all.
-        "charset_types" => types: TypeList =
-            "text/xml text/plain text/vnd.wap.wml application/javascript application/rss+xml", in HTTP_ALL;
+        /// MIME types to which the charset is added, besides text/html; `*` stands for all. Without it, they are text/xml,
+        /// text/plain, text/vnd.wap.wml, application/javascript and application/rss+xml.
+        "charset_types" => types: Option<TypeList>, in HTTP_ALL;
         /// Table from a charset to another and back: pairs of hexadecimal codes, UTF-8 as up to three bytes. UTF-8
         /// stands second. Not part of PingOS; as in nginx.
         "charset_map" => maps: Vec<CharsetMap>, in HTTP;

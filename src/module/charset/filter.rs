@@ -1,13 +1,27 @@
 //! `charset`: the charset of a response, and its recoding.
 
+use std::sync::LazyLock;
+
 use bstr::{BString, ByteSlice};
 
 use super::conf::{Charset, Current, SourceCharset};
 use super::log;
 use super::recode::Recode;
 use crate::http::body_reader::Transformed;
+use crate::http::content_types::TypeList;
 use crate::http::exchange::{Exchange, ResponseFilter};
 use crate::http::response::Body;
+
+/// Types to which a charset is added without `charset_types`.
+static USUAL: LazyLock<TypeList> = LazyLock::new(|| {
+    TypeList::new(&[
+        "text/xml",
+        "text/plain",
+        "text/vnd.wap.wml",
+        "application/javascript",
+        "application/rss+xml",
+    ])
+});
 
 /// Sets the charset, and recodes bodies.
 pub struct CharsetFilter;
@@ -25,8 +39,7 @@ impl ResponseFilter for CharsetFilter {
         let Some(source) = source.filter(|source| !source.eq_ignore_ascii_case(&wanted)) else {
             return set(exchange, wanted);
         };
-        let response = &exchange.response;
-        if response.headers.get(b"Content-Encoding").is_some_and(|encoding| !encoding.is_empty()) {
+        if exchange.response.encoding.is_some() {
             return;
         }
         let recoding = conf.maps.iter().find_map(|map| map.recoding(source.as_bstr(), wanted.as_bstr()));
@@ -38,9 +51,7 @@ impl ResponseFilter for CharsetFilter {
         }
         let length = response.body.length().filter(|_| recoding.keeps_length());
         response.has_ranges &= length.is_some();
-        if response.body.length() != Some(0) {
-            Transformed::replace(&mut response.body, Recode::new(recoding.clone()), length);
-        }
+        Transformed::replace(&mut response.body, Recode::new(recoding.clone()), length);
     }
 }
 
@@ -53,7 +64,7 @@ fn wanted(exchange: &Exchange<'_>, conf: &Current) -> Option<BString> {
     response.content_type.as_ref()?;
     let applies = match &response.charset {
         Some(_) => conf.overrides,
-        None => conf.types.has(response.content_type.as_ref()),
+        None => conf.types.as_ref().unwrap_or(&USUAL).has(response.content_type.as_ref()),
     };
     if applies { name(exchange, &conf.charset) } else { None }
 }

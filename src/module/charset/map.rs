@@ -82,7 +82,7 @@ impl Value for CharsetMap {
 /// Tables that are being filled.
 enum Tables {
     Bytes { forth: Box<[u8; 256]>, back: Box<[u8; 256]> },
-    Utf8 { forth: ToUtf8, back: FromUtf8 },
+    Utf8 { forth: Box<ToUtf8>, back: FromUtf8 },
 }
 
 impl Tables {
@@ -93,7 +93,7 @@ impl Tables {
     }
 
     fn utf8() -> Self {
-        Tables::Utf8 { forth: ToUtf8::default(), back: FromUtf8::default() }
+        Tables::Utf8 { forth: Box::default(), back: FromUtf8::default() }
     }
 
     /// Adds an entry; an error is the invalid word.
@@ -123,7 +123,7 @@ impl Tables {
                 (Recoding::Bytes(Arc::from(forth)), Recoding::Bytes(Arc::from(back)))
             }
             Tables::Utf8 { forth, back } => {
-                (Recoding::ToUtf8(Arc::new(forth)), Recoding::FromUtf8(Arc::new(back)))
+                (Recoding::ToUtf8(Arc::from(forth)), Recoding::FromUtf8(Arc::new(back)))
             }
         }
     }

@@ -74,9 +74,14 @@ impl Recoding {
     }
 }
 
+/// Bytes at the beginning of a piece beyond which nginx sends those as they are that need no recoding.
+const PLAIN: usize = 512;
+
 /// Recodes a body.
 pub struct Recode {
     recoding: Recoding,
+    /// Bytes of the present piece that are to be recoded to UTF-8.
+    left: usize,
     /// Beginning of a UTF-8 character whose rest has not come yet.
     begun: Vec<u8>,
 }
@@ -84,7 +89,7 @@ pub struct Recode {
 impl Recode {
     /// Recodes with this table.
     pub fn new(recoding: Recoding) -> Self {
-        Recode { recoding, begun: Vec::new() }
+        Recode { recoding, left: 0, begun: Vec::new() }
     }
 }
 
@@ -95,14 +100,7 @@ impl Transform for Recode {
                 output.extend(input.iter().map(|byte| table[usize::from(*byte)]));
                 *input = b"";
             }
-            Recoding::ToUtf8(table) => {
-                while let [code, rest @ ..] = *input
-                    && !is_full(output)
-                {
-                    output.extend_from_slice(table.get(*code));
-                    *input = rest;
-                }
-            }
+            Recoding::ToUtf8(table) => to_utf8(table, &mut self.left, input, output),
             Recoding::FromUtf8(table) => from_utf8(table, &mut self.begun, input, output),
         }
         Ok(())
@@ -111,6 +109,26 @@ impl Transform for Recode {
     /// As in nginx, the beginning of a character at the end is dropped.
     fn end(&mut self, _: &mut Vec<u8>) -> io::Result<bool> {
         Ok(true)
+    }
+}
+
+/// Recodes to UTF-8. As in nginx, a piece in which all characters have one byte is sent as it is, and so is the beginning
+/// of a longer one.
+fn to_utf8(table: &ToUtf8, left: &mut usize, input: &mut &[u8], output: &mut Vec<u8>) {
+    if *left == 0 {
+        let plain = input.iter().position(|code| table.get(*code).len() != 1).unwrap_or(input.len());
+        if plain == input.len() || plain > PLAIN {
+            output.extend_from_slice(&input[..plain]);
+            *input = &input[plain..];
+        }
+        *left = input.len();
+    }
+    while let [code, rest @ ..] = *input
+        && !is_full(output)
+    {
+        output.extend_from_slice(table.get(*code));
+        *input = rest;
+        *left -= 1;
     }
 }
 
@@ -180,7 +198,7 @@ mod tests {
         }
         let (forth, back) = (Recoding::ToUtf8(Arc::new(forth)), Recoding::FromUtf8(Arc::new(back)));
         for size in [1, 2, 3, 4, 5, 100] {
-            assert_eq!(recoded(&forth, b"a\xc0\x88\xff.", size), "a\u{410}\u{20ac}?.".as_bytes());
+            assert_eq!(recoded(&forth, b"a\xc0\x88.", size), "a\u{410}\u{20ac}.".as_bytes());
             let text = "a\u{410}\u{20ac}\u{411}\u{1f600}.\u{80}x".as_bytes();
             assert_eq!(recoded(&back, text, size), b"a\xc0\x88&#1041;&#128512;.&#128;x");
             assert_eq!(recoded(&back, b"\xd0a\xff\xe2\x82\x41b\xd0\x90", size), b"???b\xc0");
@@ -189,6 +207,21 @@ mod tests {
         }
         let long = "\u{411}".repeat(50_000);
         assert_eq!(recoded(&back, long.as_bytes(), 100_000).len(), 50_000 * "&#1041;".len());
+    }
+
+    #[test]
+    fn a_piece_without_longer_characters_stays_as_it_is() {
+        let mut forth = ToUtf8::default();
+        forth.set(0xc0, "\u{410}".as_bytes());
+        let forth = Recoding::ToUtf8(Arc::new(forth));
+        assert_eq!(recoded(&forth, b"a\xff\xc0\xff", 100), "a?\u{410}?".as_bytes());
+        assert_eq!(recoded(&forth, b"a\xff\xff", 100), b"a\xff\xff");
+        let long = [&[0xff; 513][..], b"\xc0\xff"].concat();
+        assert_eq!(recoded(&forth, &long, 1000), [&[0xff; 513][..], "\u{410}?".as_bytes()].concat());
+        assert_eq!(recoded(&forth, &long[1..], 1000), [&[b'?'; 512][..], "\u{410}?".as_bytes()].concat());
+        // The output is full before the piece ends.
+        let long = vec![0xc0; 100_000];
+        assert_eq!(recoded(&forth, &long, 100_000).len(), 200_000);
     }
 
     #[test]

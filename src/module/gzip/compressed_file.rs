@@ -8,7 +8,6 @@ use super::conf::{Current, GzipStatic};
 use super::filter::Varies;
 use super::log;
 use crate::http::exchange::{Check, Decision, Exchange, PhaseCheck};
-use crate::http::files;
 
 /// Answers with the file `NAME.gz` instead of `NAME`.
 pub struct GzipStaticCheck;
@@ -37,7 +36,7 @@ async fn find(exchange: &mut Exchange<'_>, how: GzipStatic, is_wanted: bool) -> 
     let mut name = path.into_os_string();
     name.push(".gz");
     let path = std::path::PathBuf::from(name);
-    let file = match files::open(&path).await {
+    let file = match exchange.open(&path).await {
         Ok(file) => file,
         Err(error) => {
             let is_missing =

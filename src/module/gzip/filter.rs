@@ -45,7 +45,7 @@ fn is_compressible(exchange: &Exchange<'_>, conf: &Current) -> bool {
     let response = &exchange.response;
     conf.gzip
         && matches!(response.status.as_u16(), 200 | 403 | 404)
-        && response.headers.get(b"Content-Encoding").is_none_or(|encoding| encoding.is_empty())
+        && response.encoding.is_none()
         && !matches!(response.body, Body::Live(_))
         && response.body.length().is_none_or(|length| length >= conf.min_length.0)
         && conf.types.has(response.content_type.as_ref())
@@ -63,7 +63,7 @@ fn compress(exchange: &mut Exchange<'_>, conf: &Current) {
 
 impl ResponseFilter for GunzipFilter {
     fn filter(&self, exchange: &mut Exchange<'_>) {
-        let encoding = exchange.response.headers.get(b"Content-Encoding");
+        let encoding = exchange.response.encoding.as_ref();
         let is_gzip = encoding.is_some_and(|encoding| encoding.eq_ignore_ascii_case(b"gzip"));
         if !is_gzip || !exchange.location.get::<Current>().gunzip {
             return;
@@ -75,6 +75,7 @@ impl ResponseFilter for GunzipFilter {
         let decompression = Gunzip::new(exchange.id());
         let response = &mut exchange.response;
         response.headers.remove(b"Content-Encoding");
+        response.encoding = None;
         response.body_changes();
         Transformed::replace(&mut response.body, decompression, None);
     }

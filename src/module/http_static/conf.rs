@@ -2,13 +2,22 @@
 
 use crate::directive::context::{HTTP_ALL, HTTP_SERVER, LOCATION};
 use crate::directive::table::directives;
-use crate::directive::word::word_lists;
-use crate::directive::{Arity, Flag, OneOf, Own, Present};
+use crate::directive::word::one_of;
+use crate::directive::{Arity, Flag, Own, Present};
 use crate::http::variable::Templates;
 
-word_lists! {
-    /// Values of `autoindex_format`.
-    pub AutoindexFormat: "html" | "json" | "jsonp" | "xml";
+one_of! {
+    /// Format of listings.
+    pub enum AutoindexFormat {
+        /// A page.
+        "html" => Html,
+        /// An array of objects.
+        "json" => Json,
+        /// A call of the function that `?callback=` names; JSON without it.
+        "jsonp" => Jsonp,
+        /// Elements for directories and files.
+        "xml" => Xml,
+    }
 }
 
 directives! {
@@ -22,15 +31,15 @@ directives! {
         /// Candidate files, then a URI, @name or =CODE: the first file that exists answers, otherwise the last argument
         /// does.
         "try_files" => try_files: Own<Templates>, in HTTP_SERVER | LOCATION, args Arity::from(2), restricts answers;
-    }
-    later {
-        /// Directory listings.
-        "autoindex" => Flag = "off", in HTTP_ALL;
-        /// Format of directory listings.
-        "autoindex_format" => OneOf<AutoindexFormat> = "html", in HTTP_ALL;
-        /// Exact file sizes in listings.
-        "autoindex_exact_size" => Flag = "on", in HTTP_ALL;
-        /// Local times in listings.
-        "autoindex_localtime" => Flag = "off", in HTTP_ALL;
+        /// Answers for directories without an index file with a listing. Names that begin with a dot are left out; a directory of more than 100000 files is refused with 500.
+        "autoindex" => autoindex: Flag = "off", in HTTP_ALL;
+        /// Format of listings. With jsonp, the query argument `callback` names a function.
+        "autoindex_format" => autoindex_format: AutoindexFormat = "html", in HTTP_ALL;
+        /// Shows sizes in HTML listings in bytes, instead of rounded.
+        "autoindex_exact_size" => autoindex_exact_size: Flag = "on", in HTTP_ALL;
+        /// Shows times in HTML listings in the local time zone, instead of UTC.
+        "autoindex_localtime" => autoindex_localtime: Flag = "off", in HTTP_ALL;
+        /// Answers for directories with one of their files, chosen at random, before `index` is looked at.
+        "random_index" => random_index: Flag = "off", in LOCATION;
     }
 }

@@ -9,8 +9,8 @@ use nix::libc;
 
 use super::conf::Current;
 use super::log;
+use crate::http::core::conf::Current as Core;
 use crate::http::exchange::{Check, Decision, Exchange, PhaseCheck};
-use crate::http::files;
 
 /// Redirects from a directory to its index file.
 pub struct IndexCheck;
@@ -42,19 +42,28 @@ async fn find(exchange: &Exchange<'_>) -> Decision {
             return Decision::Redirect { path: name.into(), query };
         }
         let Ok(path) = name.to_path().map(|name| join(&directory, name)) else { continue };
-        let error = match files::open(&path).await {
+        let error = match exchange.test(&path).await {
             // As in nginx, a directory of this name is taken for an index, too.
             Ok(_) => return Decision::Redirect { path: [&exchange.path[..], name].concat().into(), query },
             Err(error) => error,
         };
+        if matches!(error.raw_os_error(), Some(libc::ELOOP | libc::EMLINK)) {
+            return Decision::page(StatusCode::FORBIDDEN);
+        }
         if matches!(error.raw_os_error(), Some(libc::ENOTDIR | libc::ENAMETOOLONG | libc::EACCES)) {
             return failed(exchange, &path, &error);
         }
         if !is_tested {
-            match files::open(&directory).await {
+            match exchange.test(&directory).await {
                 Ok(file) if file.is_dir => {}
                 Ok(_) => return Decision::page(StatusCode::INTERNAL_SERVER_ERROR),
-                Err(error) => return failed(exchange, &directory, &error),
+                Err(error) => match error.raw_os_error() {
+                    Some(libc::ELOOP | libc::EMLINK) => return Decision::page(StatusCode::FORBIDDEN),
+                    Some(libc::ENOENT) => return failed(exchange, &directory, &error),
+                    // The index file was searched for in it, so it may be searched.
+                    Some(libc::EACCES) => {}
+                    _ => return exchange.open_failed(&directory, &error),
+                },
             }
             is_tested = true;
         }
@@ -73,6 +82,8 @@ fn join(directory: &Path, name: &Path) -> std::path::PathBuf {
 /// The page for an index whose path cannot be opened.
 fn failed(exchange: &Exchange<'_>, path: &Path, error: &io::Error) -> Decision {
     let is_forbidden = error.raw_os_error() == Some(libc::EACCES);
-    log::index_failed(exchange, path, error, if is_forbidden { "forbidden" } else { "not found" });
+    if is_forbidden || exchange.location.get::<Core>().log_not_found {
+        log::index_failed(exchange, path, error, if is_forbidden { "forbidden" } else { "not found" });
+    }
     Decision::page(if is_forbidden { StatusCode::FORBIDDEN } else { StatusCode::NOT_FOUND })
 }

@@ -1,12 +1,18 @@
-//! Static files: indexes, fallbacks, and the empty GIF.
+//! Static files: indexes, listings, fallbacks, and the empty GIF.
 
-pub mod autoindex;
+mod autoindex;
 pub mod conf;
+mod directory;
 mod empty_gif;
 mod index;
+mod listing;
 mod log;
+mod random_index;
 mod try_files;
+mod utf8;
 
+pub use autoindex::{AutoindexCheck, AutoindexFilter};
 pub use empty_gif::EmptyGifHandler;
 pub use index::IndexCheck;
+pub use random_index::RandomIndexCheck;
 pub use try_files::TryFilesCheck;

@@ -6,7 +6,6 @@ use http::StatusCode;
 use super::conf::Current;
 use crate::directive::number;
 use crate::http::exchange::{Check, Decision, Exchange, PhaseCheck};
-use crate::http::files;
 use crate::http::variable::Template;
 
 /// Looks for the files of `try_files`.
@@ -34,7 +33,7 @@ async fn look(exchange: &mut Exchange<'_>) -> Decision {
         let wants_directory = template.ends_with(b'/');
         let name = if wants_directory { &name[..name.len() - 1] } else { &name[..] };
         let Some((file, path)) = exchange.tried_file(name) else { continue };
-        let Ok(found) = files::open(&file).await else { continue };
+        let Ok(found) = exchange.test(&file).await else { continue };
         if found.is_dir == wants_directory {
             exchange.path = path;
             return Decision::Next;

@@ -7,14 +7,14 @@ use crate::directive::{Flag, Own, Present, Size};
 directives! {
     /// Seeking in MP4 files.
     module "mp4";
-    later {
+    live as Current {
         /// Answers requests for MP4 files with the arguments `start` and `end` (seconds) with that part of the file.
-        "mp4" => Own<Present>, in LOCATION;
-        /// Initial size of the buffer for the description of a file.
-        "mp4_buffer_size" => Size = "512k", in HTTP_ALL;
-        /// Maximum size of that buffer: files with a longer description are answered with 500.
-        "mp4_max_buffer_size" => Size = "10m", in HTTP_ALL;
+        "mp4" => mp4: Own<Present>, in LOCATION;
+        /// Size up to which the description of a file is accepted even if `mp4_max_buffer_size` is less.
+        "mp4_buffer_size" => mp4_buffer_size: Size = "512k", in HTTP_ALL;
+        /// Maximum size of the description of a file (its `moov` atom), which is read into memory: a part of a file with a longer one is answered with 500.
+        "mp4_max_buffer_size" => mp4_max_buffer_size: Size = "10m", in HTTP_ALL;
         /// Whether the part begins with the key frame before `start`; players that know edit lists skip to `start`.
-        "mp4_start_key_frame" => Flag = "off", in HTTP_ALL;
+        "mp4_start_key_frame" => mp4_start_key_frame: Flag = "off", in HTTP_ALL;
     }
 }

@@ -10,6 +10,7 @@ use bstr::BString;
 
 use super::atom::{self, HEADER, LONG_HEADER, atoms, put, put_header, u32_at, versioned, with_duration};
 use super::track::{Track, scaled};
+use crate::limits;
 use crate::syntax::sentence;
 
 /// Maximum length of the data of an `ftyp` atom.
@@ -99,6 +100,9 @@ impl Mp4Part {
         if end <= start {
             return Err(Mp4Error::In("no data between start time and end time in"));
         }
+        if end > size {
+            return Err(Mp4Error::In("end time is out mp4 mdat atom in"));
+        }
         if start > mdat.end {
             return Err(Mp4Error::In("start time is out mp4 mdat atom in"));
         }
@@ -160,8 +164,12 @@ impl Movie {
     ) -> Result<Option<Movie>, Mp4Error> {
         let mut movie = Movie::default();
         let mut has_moov = false;
-        let mut at = 0;
+        let (mut at, mut count_of_atoms) = (0, 0);
         while at < size {
+            count_of_atoms += 1;
+            if count_of_atoms > limits::MP4_ATOMS {
+                return Err(Mp4Error::Of("mp4 file has too many atoms", None));
+            }
             let mut bytes = [0; LONG_HEADER];
             let count = (size - at).min(bytes.len() as u64) as usize;
             read_at(file, at, &mut bytes[..count])?;
@@ -386,6 +394,17 @@ mod tests {
             Err(Mp4Error::Of("mp4 atom is too small", Some(2)))
         );
         assert_eq!(Mp4Error::In("duplicate mp4 moov atom in").text(b"f"), "duplicate mp4 moov atom in \"f\"");
+    }
+
+    #[test]
+    fn a_file_of_small_atoms_is_not_read_to_its_end() {
+        let mut file = Vec::new();
+        for _ in 0..limits::MP4_ATOMS {
+            put(&mut file, b"free", &[]);
+        }
+        assert_eq!(cut(&file, "1", "-", false), Err(Mp4Error::In("no mp4 trak atoms were found in")));
+        put(&mut file, b"free", &[]);
+        assert_eq!(cut(&file, "1", "-", false), Err(Mp4Error::Of("mp4 file has too many atoms", None)));
     }
 
     #[test]

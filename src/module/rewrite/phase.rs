@@ -1,7 +1,6 @@
 //! Execution of the rewrite module's statements for a request: `if`, `set`, `return`, `break`, `rewrite`.
 
 use std::future::Future;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -14,12 +13,12 @@ use super::conf::{Current, Statement, Statements};
 use super::rewrite_rule::{Rewrite, RewriteFlag};
 use crate::directive::Undecided;
 use crate::http::exchange::{Check, Decision, Exchange, PhaseCheck};
+use crate::http::files::OpenFile;
 use crate::http::log;
 use crate::http::response::Response;
 use crate::http::routes::Location;
 use crate::http::uri::{Escape, escape};
 use crate::http::variable::{Template, Variable};
-use crate::task::disk::{self, DiskWork};
 
 /// Statuses of `return` that close the connection without a response.
 const CLOSE: [u16; 2] = [444, 499];
@@ -209,9 +208,12 @@ impl Execution<'_, '_> {
                 Ok(is_match != *negated)
             }
             Condition::File(kind, path, negated) => {
-                let (kind, path) = (*kind, self.text(path)?);
-                let tested = disk::spawn(DiskWork::Served, move || is_file(kind, &path)).await;
-                Ok(tested.unwrap_or(false) != *negated)
+                let path = self.text(path)?;
+                let found = match path.to_path() {
+                    Ok(path) => self.exchange.test(path).await.ok(),
+                    Err(_) => None,
+                };
+                Ok(found.is_some_and(|found| is_file(*kind, &found)) != *negated)
             }
         }
     }
@@ -253,17 +255,13 @@ impl Execution<'_, '_> {
     }
 }
 
-/// Whether a path is what a test of `if` asks for; on a blocking thread.
-fn is_file(kind: u8, path: &[u8]) -> bool {
-    let Ok(found) = path.to_path().map_err(drop).and_then(|path| std::fs::metadata(path).map_err(drop))
-    else {
-        return false;
-    };
+/// Whether a path leads to what a test of `if` asks for.
+fn is_file(kind: u8, found: &OpenFile) -> bool {
     match kind {
-        b'f' => found.is_file(),
-        b'd' => found.is_dir(),
-        b'x' => found.permissions().mode() & 0o100 != 0,
-        _ => found.mode() != 0,
+        b'f' => found.is_file,
+        b'd' => found.is_dir,
+        b'x' => found.is_executable,
+        _ => true,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Log lines of the slice module, with nginx's texts.
 
-use super::slices::WrongSlice;
+use super::range::WrongSlice;
 use crate::http::exchange::Exchange;
 use crate::http::log;
 

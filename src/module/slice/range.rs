@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use bstr::ByteSlice;
+use http::StatusCode;
 
 /// A part of a whole, as `Content-Range` gives it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,6 +12,21 @@ pub(super) struct ContentRange {
     pub(super) part: Range<u64>,
     /// Length of the whole; `None` for `*`.
     pub(super) whole: Option<u64>,
+}
+
+/// The wrong answer to a request for a slice.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum WrongSlice {
+    /// Another status than 206.
+    Status(StatusCode),
+    /// Another version.
+    Tag,
+    /// No valid `Content-Range`.
+    NoRange,
+    /// A range without the length of the whole.
+    NoLength,
+    /// Another range.
+    Range(Range<u64>),
 }
 
 /// First byte that `Range` asks for; 0 if that is not clear.

@@ -11,7 +11,7 @@ use http::StatusCode;
 use parking_lot::Mutex;
 
 use super::log;
-use super::range::{ContentRange, content_range};
+use super::range::{ContentRange, WrongSlice, content_range};
 use crate::http::exchange::{Continuation, Exchange};
 use crate::http::response::{Body, BodySource, Piece, Response};
 
@@ -45,21 +45,6 @@ enum Step {
     Wanting,
     /// A slice could not be fetched.
     Failed,
-}
-
-/// The wrong answer to a request for a slice.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum WrongSlice {
-    /// Another status than 206.
-    Status(StatusCode),
-    /// Another version.
-    Tag,
-    /// No valid `Content-Range`.
-    NoRange,
-    /// A range without the length of the whole.
-    NoLength,
-    /// Another range.
-    Range(Range<u64>),
 }
 
 impl Slices {

@@ -1,5 +1,7 @@
 //! `sub_filter`.
 
+use http::StatusCode;
+
 use super::conf::Current;
 use super::replace::Replace;
 use crate::http::body_reader::Transformed;
@@ -16,7 +18,7 @@ impl ResponseFilter for SubFilter {
         let response = &exchange.response;
         if conf.pairs.is_empty()
             || matches!(response.body, Body::Live(_))
-            || response.body.length() == Some(0)
+            || response.body.length() == Some(0) && response.status != StatusCode::NOT_MODIFIED
             || !conf.types.has(response.content_type.as_ref())
         {
             return;

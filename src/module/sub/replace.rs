@@ -174,9 +174,12 @@ mod tests {
         all
     }
 
+    /// Texts with what replaces them, whether once, the body, and what becomes of it.
+    type Case = (&'static [(&'static str, &'static str)], bool, &'static str, &'static str);
+
     #[test]
     fn the_pieces_of_the_body_make_no_difference() {
-        let cases: [(&[(&str, &str)], bool, &str, &str); 12] = [
+        let cases: [Case; 12] = [
             (&[("one", "1")], true, "one two one ONE One\n", "1 two one ONE One\n"),
             (&[("one", "1")], false, "one two one ONE One\n", "1 two 1 1 1\n"),
             (&[("ONE", "1")], false, "xone", "x1"),

@@ -8,6 +8,29 @@ const STATUSES: [u16; 42] = [
     404, 405, 406, 408, 409, 410, 411, 412, 413, 414, 415, 416, 418, 421, 429, 494, 495, 497, 500, 503, 507,
 ];
 
+/// Why nginx does not send a file of one byte that becomes two.
+const NO_ROOM: &str = "nginx makes a buffer of no bytes for it, and closes the connection";
+
+/// Files of one byte that is recoded to two.
+const RECODED_TO_MORE: [(&str, &str); 4] = [
+    (
+        "/recode/a.txt",
+        "HTTP/1.1 200 OK\nConnection: close\nContent-Type: text/plain; charset=utf-8\nDate: DATE\nETag: \"603f0af2-1\"\nLast-Modified: Wed, 03 Mar 2021 04:05:06 GMT\nServer: PRODUCT\nTransfer-Encoding: chunked\n\n\u{410}(no line end)\n=== closed\n",
+    ),
+    (
+        "/recode/a.xml",
+        "HTTP/1.1 200 OK\nConnection: close\nContent-Type: text/xml; charset=utf-8\nDate: DATE\nETag: \"603f0af2-1\"\nLast-Modified: Wed, 03 Mar 2021 04:05:06 GMT\nServer: PRODUCT\nTransfer-Encoding: chunked\n\n\u{410}(no line end)\n=== closed\n",
+    ),
+    (
+        "/var/a.txt",
+        "HTTP/1.1 200 OK\nConnection: close\nContent-Type: text/plain; charset=utf-8\nDate: DATE\nETag: \"603f0af2-1\"\nLast-Modified: Wed, 03 Mar 2021 04:05:06 GMT\nServer: PRODUCT\nTransfer-Encoding: chunked\n\n\u{410}(no line end)\n=== closed\n",
+    ),
+    (
+        "/var/a.xml",
+        "HTTP/1.1 200 OK\nConnection: close\nContent-Type: text/xml; charset=utf-8\nDate: DATE\nETag: \"603f0af2-1\"\nLast-Modified: Wed, 03 Mar 2021 04:05:06 GMT\nServer: PRODUCT\nTransfer-Encoding: chunked\n\n\u{410}(no line end)\n=== closed\n",
+    ),
+];
+
 pub fn entries() -> Vec<Entry> {
     let mut always = entry("add-header-statuses").server("add_header X-Plain p; add_header X-Always a always; add_trailer X-T t; add_trailer X-TA ta always; expires 1h;");
     for status in STATUSES {
@@ -162,8 +185,17 @@ pub fn entries() -> Vec<Entry> {
                 ["utf8", "off", "types", "all", "recode", "back", "koi", "same", "nosource", "var"]
                     .iter()
                     .flat_map(|start| ["a.html", "u.html", "k.html", "a.txt", "a.css", "a.json", "a.xml", "empty.html", "none"].map(|name| format!("/{start}/{name}")))
+                    .filter(|path| !RECODED_TO_MORE.iter().any(|(own, _)| path == own))
                     .collect::<Vec<_>>(),
             )
+            .ask(RECODED_TO_MORE[0].0)
+            .own(NO_ROOM, RECODED_TO_MORE[0].1)
+            .ask(RECODED_TO_MORE[1].0)
+            .own(NO_ROOM, RECODED_TO_MORE[1].1)
+            .ask(RECODED_TO_MORE[2].0)
+            .own(NO_ROOM, RECODED_TO_MORE[2].1)
+            .ask(RECODED_TO_MORE[3].0)
+            .own(NO_ROOM, RECODED_TO_MORE[3].1)
             .asks([
                 "/return", "/return-own", "/override", "/html", "/empty-type", "/error", "/redirect", "/list/", "/add", "/var/a.html?c=none", "/var/a.html?c=off", "/var/a.html?c=koi", "/var/a.html?c=win",
                 "HEAD /recode/a.html", "/recode/a.html\nRange: bytes=0-1", "/recode/a.html\nIf-None-Match: *",

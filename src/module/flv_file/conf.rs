@@ -1,0 +1,15 @@
+//! Directives of FLV files.
+
+use crate::directive::context::LOCATION;
+use crate::directive::table::directives;
+use crate::directive::{Own, Present};
+
+directives! {
+    /// Parts of FLV files.
+    module "flv file";
+    live as Current {
+        /// Serves FLV files from the byte that the query argument `start` names, behind a header of their own. Players
+        /// know such positions from the file's metadata.
+        "flv" => flv: Own<Present>, in LOCATION;
+    }
+}
