@@ -27,6 +27,14 @@ fn publish(server: &Server, name: &str) {
     publisher.leave();
 }
 
+/// As [`publish`], and waits until the server has seen the end.
+fn publish_to_the_end(server: &Server, name: &str) {
+    let ended = || server.log_lines(" client disconnected ").len();
+    let before = ended();
+    publish(server, name);
+    until_true("the end of the connection", || ended() > before);
+}
+
 /// Connects to the application and leaves without asking for a stream.
 fn connect(server: &Server) {
     const HANDSHAKE: usize = 1 + 2 * 1536;
@@ -120,7 +128,7 @@ fn a_reload_changes_the_logs_of_running_sessions_and_loses_no_line() {
     let server = Server::start(&conf("access_log logs/a.log;"));
     let mut running = Publisher::start(server.rtmp, "running");
     running.send(3);
-    publish(&server, "first");
+    publish_to_the_end(&server, "first");
     server.reload(&conf("log_format f 'new $name'; access_log logs/b.log f;"));
     publish(&server, "second");
     running.leave();
@@ -129,7 +137,7 @@ fn a_reload_changes_the_logs_of_running_sessions_and_loses_no_line() {
     wait_line(&server, "logs/a.log", "\"first\"");
     assert_eq!(lines(&server, "logs/a.log", "\"running\""), 0);
     server.reload(&conf("access_log off;"));
-    publish(&server, "third");
+    publish_to_the_end(&server, "third");
     server.reload(&conf("access_log logs/c.log;"));
     publish(&server, "fourth");
     wait_line(&server, "logs/c.log", "\"fourth\"");
@@ -304,10 +312,18 @@ fn http_requests_are_logged_in_every_way() {
              access_log syslog:server=unix:{dir}/syslog,severity=warn,tag=web own;",
         ),
     );
-    let get = |target: &str| assert_eq!(support::http::get(server.http, target).status(), 404);
-    get("/none?x=1");
-    get("/none?x=0");
-    get("/none?x=../conf/x");
+    let get = |target: &str, line: &str| {
+        assert_eq!(support::http::get(server.http, target).status(), 404);
+        let mut message = vec![0; 4096];
+        // The next request is sent after this one is logged.
+        let length = socket.recv(&mut message).unwrap();
+        let text = String::from_utf8_lossy(&message[..length]).into_owned();
+        // Facility local7 (23) and severity warn (4).
+        assert!(text.starts_with("<188>") && text.ends_with(&format!(" web: {line}")), "{text}");
+    };
+    get("/none?x=1", "GET /none 1");
+    get("/none?x=0", "GET /none 0");
+    get("/none?x=../conf/x", "GET /none ../conf/x");
     wait_line(&server, "logs/if.log", "GET /none ../conf/x\n");
     assert_eq!(server.prefix().read("logs/if.log").lines().count(), 2);
     // The time of `flush=` passes without further lines.
@@ -316,11 +332,6 @@ fn http_requests_are_logged_in_every_way() {
     wait_line(&server, "logs/1.log", "GET /none 1\n");
     server.wait_log("leads out of the directories of");
     assert!(!server.prefix().path().join("conf/x.log").exists());
-    let mut message = vec![0; 4096];
-    let length = socket.recv(&mut message).unwrap();
-    let text = String::from_utf8_lossy(&message[..length]).into_owned();
-    // Facility local7 (23) and severity warn (4).
-    assert!(text.starts_with("<188>") && text.ends_with(" web: GET /none 1"), "{text}");
     // A compressed buffer is written at the end at the latest, or when logs are reopened.
     assert!(server.prefix().read("logs/kept.log.gz").is_empty());
     server.signal(Signal::SIGUSR1);

@@ -52,7 +52,7 @@ struct State {
 
 enum Mode {
     /// Each line is written by the thread that brings it.
-    Direct(Writer),
+    Direct(Box<Writer>),
     /// The log's own thread writes.
     Threaded,
     /// There is no thread.
@@ -107,7 +107,7 @@ impl Queue {
         Queue {
             name: spec.name(),
             state: Mutex::new(State {
-                mode: Mode::Direct(Writer::new(spec, file)),
+                mode: Mode::Direct(Box::new(Writer::new(spec, file))),
                 work: VecDeque::new(),
                 bytes: 0,
                 busy: false,
@@ -137,7 +137,7 @@ impl Queue {
         drop(state);
         let queue = self.clone();
         let thread = std::thread::Builder::new().name("log".into()).stack_size(limits::LOG_STACK);
-        let started = thread.spawn(move || queue.run(writer));
+        let started = thread.spawn(move || queue.run(*writer));
         started.map(drop).inspect_err(|error| {
             self.state.lock().mode = Mode::Dead;
             log::no_thread(&self.name, &error.to_string());

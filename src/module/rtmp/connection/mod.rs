@@ -74,7 +74,10 @@ pub async fn serve(rtmp: Arc<RtmpService>, worker: Worker, listen: ListenAddr, s
         Ok(never) => match never {},
         Err(end) => connection.end(end).await,
     };
-    log::disconnected(connection.id, &connection.peer, reason, connection.core.bytes_received());
+    let (peer, received) = (connection.peer.clone(), connection.core.bytes_received());
+    // This writes the access log.
+    drop(connection);
+    log::disconnected(id, &peer, reason, received);
 }
 
 enum Never {}
