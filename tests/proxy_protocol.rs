@@ -1,7 +1,10 @@
 //! The PROXY protocol: connections through a load balancer that declares the client's address.
 
+#[path = "../fuzz/fuzz_targets/check_proxy.rs"]
+mod check_proxy;
 mod support;
 
+use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
@@ -274,6 +277,17 @@ fn broken_headers_are_refused_and_logged() {
     let odd = b"PROXY TCP4 1.2.3.4.5 1.2.3.4 1 1\r\n";
     assert_eq!(ask(open(behind.http, odd)), "127.0.0.1 http");
     Raw(open(behind.rtmp, odd)).wait_closed();
+}
+
+#[test]
+fn the_corpus_holds() {
+    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/corpus/proxy_protocol");
+    let mut count = 0;
+    for entry in fs::read_dir(corpus).unwrap() {
+        check_proxy::beginning(&fs::read(entry.unwrap().path()).unwrap());
+        count += 1;
+    }
+    assert!(count >= 15, "{count} files");
 }
 
 #[test]
