@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{Ipv6Addr, SocketAddr, TcpListener, TcpStream};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
@@ -47,7 +47,7 @@ fn sockets(pid: i32, port: u16, listening: bool) -> Vec<Socket> {
         }
         let number = entry.file_name().to_str().unwrap().parse().unwrap();
         let Ok(socket) = pidfd_getfd(&process, number, PidfdGetfdFlags::empty()) else { continue };
-        let socket = Socket::from(OwnedFd::from(socket));
+        let socket = Socket::from(socket);
         let local = socket.local_addr().ok().and_then(|addr| addr.as_socket());
         let accepts = sockopt::AcceptConn.get(&socket).unwrap_or(false);
         if local.is_some_and(|local| local.port() == port) && accepts == listening {
