@@ -146,6 +146,27 @@ fn what_only_root_may_bind_is_bound_at_reloads() {
 }
 
 #[test]
+fn reuseport_is_added_to_a_socket_that_root_has_opened() {
+    let Some(prefix) = prefix() else { return };
+    let port = free_port();
+    let with = |options: &str| {
+        conf().http(&format!(
+            "server {{ listen 127.0.0.1:{port} {options}; location / {{ return 200 own; }} }}"
+        ))
+    };
+    let server = Server::start_in(prefix, &with(""));
+    // Each socket that listens has a line.
+    let count = || {
+        let all = fs::read_to_string("/proc/net/tcp").unwrap();
+        all.matches(&format!("0100007F:{port:04X} 00000000:0000 0A")).count()
+    };
+    assert_eq!(count(), 1);
+    server.reload(&with("reuseport"));
+    assert_eq!(count(), 2);
+    assert_eq!(http::get(port, "/").text(), "own");
+}
+
+#[test]
 fn logs_that_only_root_may_write_are_reopened_and_added() {
     let Some(prefix) = prefix() else { return };
     let server = Server::start_in(prefix, &conf());

@@ -102,7 +102,14 @@ impl Bench {
     fn session(&self, role: Role) -> Arc<Session> {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let address = || "127.0.0.1".to_owned();
-        let peer = Peer { addr: address(), ip: None, port: 40_000, local_addr: address(), local_port: 1935 };
+        let peer = Peer {
+            addr: address(),
+            ip: None,
+            port: 40_000,
+            local_addr: address(),
+            local_port: 1935,
+            declared: None,
+        };
         let identity = Identity {
             domain: Bytes::from_static(b"live.example"),
             app: Bytes::from_static(b"live"),

@@ -96,14 +96,18 @@ pub fn check_address(addr: &ListenAddr) -> io::Result<()> {
     }
 }
 
-/// Binds one address. If only root may bind it, the process's helper does.
+/// Binds one address. If only root may bind it, the process's helper does: a low port, or with `reuseport` a port of
+/// which root has opened the first socket.
 ///
 /// # Errors
 ///
 /// Errors of the system.
 pub fn bind(addr: &ListenAddr, options: &ListenOptions) -> io::Result<Bound> {
     match (bind_unaided(addr, options), rights::helper()) {
-        (Err(error), Some(helper)) if error.kind() == io::ErrorKind::PermissionDenied => {
+        (Err(error), Some(helper))
+            if error.kind() == io::ErrorKind::PermissionDenied
+                || options.reuseport && error.kind() == io::ErrorKind::AddrInUse =>
+        {
             let socket = helper.bind(addr).or(Err(error))?;
             Ok(match addr {
                 ListenAddr::Tcp(_) => Bound::Tcp(socket.into()),
@@ -556,7 +560,8 @@ async fn accept_unix(acceptor: &AcceptTask, listener: &UnixListener) {
 /// Passes a connection on.
 fn dispatch(acceptor: &AcceptTask, socket: impl FnOnce() -> io::Result<Socket> + Send + 'static) {
     fault::panic_at("accept");
-    let worker = acceptor.options.load().reuseport.then_some(acceptor.number);
+    let by_system = matches!(acceptor.addr, ListenAddr::Tcp(_)) && acceptor.options.load().reuseport;
+    let worker = by_system.then_some(acceptor.number);
     acceptor.accept.accepted(acceptor.speaks, &acceptor.addr, worker, Box::new(socket));
 }
 

@@ -129,7 +129,7 @@ impl<'a> Text<'a> {
         self.expect(V1)?;
         if self.next()? == b'U' {
             self.expect(b"NKNOWN")?;
-            self.to_line_end()?;
+            self.skip_line()?;
             return Ok(None);
         }
         self.at -= 1;
@@ -145,7 +145,7 @@ impl<'a> Text<'a> {
         Ok(Some(Box::new(ProxyHeader { source, source_port, destination, destination_port, tlvs })))
     }
 
-    fn to_line_end(&mut self) -> Result<(), Stop> {
+    fn skip_line(&mut self) -> Result<(), Stop> {
         let mut before = 0;
         loop {
             match self.next()? {

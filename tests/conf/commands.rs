@@ -62,7 +62,7 @@ fn the_manual_is_printed_by_name() {
     let (all, _) = print(None);
     let (listen, _) = print(Some("listen"));
     assert!(listen.contains("in: rtmp server\n") && listen.contains("in: http server\n"));
-    assert!(all.len() > 50 * listen.len());
+    assert!(all.len() > 20 * listen.len());
     let (out, err) = print(Some("lisetn"));
     assert!(out.is_empty() && err.contains("did you mean `listen`?"), "{err}");
 }

@@ -5,6 +5,7 @@ mod commands;
 mod diagnostics;
 mod fuzz;
 mod hostile;
+mod listen;
 mod model;
 mod original;
 mod support;

@@ -66,6 +66,16 @@ pub fn connect(
     versions: &[&'static SupportedProtocolVersion],
     suites: &[SupportedCipherSuite],
 ) -> io::Result<Client> {
+    over(TcpStream::connect(("127.0.0.1", port))?, trusted, versions, suites)
+}
+
+/// As [`connect`], over a socket that was prepared.
+pub fn over(
+    socket: TcpStream,
+    trusted: &str,
+    versions: &[&'static SupportedProtocolVersion],
+    suites: &[SupportedCipherSuite],
+) -> io::Result<Client> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(file(&format!("{trusted}.crt"))).unwrap()).unwrap();
     let usual = ring::default_provider();
@@ -78,7 +88,7 @@ pub fn connect(
             .with_no_client_auth();
     let name = ServerName::try_from("localhost").unwrap();
     let session = ClientConnection::new(Arc::new(config), name).unwrap();
-    let mut stream = StreamOwned::new(session, TcpStream::connect(("127.0.0.1", port))?);
+    let mut stream = StreamOwned::new(session, socket);
     stream.sock.set_read_timeout(Some(super::wait::PATIENCE))?;
     while stream.conn.is_handshaking() {
         stream.conn.complete_io(&mut stream.sock)?;

@@ -2,7 +2,7 @@
 
 use super::finding::{Finding, LintContext};
 use crate::directive::ListenAddr;
-use crate::directive::address::{Network, literal_addr};
+use crate::directive::address::{Network, literal_addrs};
 use crate::directive::context::{HTTP_SERVER, LOCATION, RTMP_ALL};
 use crate::directive::outline::OutlineStatement;
 use crate::http::listen::DEFAULT_PORT;
@@ -129,10 +129,7 @@ fn is_local(scope: &LintContext<'_>, section: usize) -> bool {
 
 /// Whether an address to listen on is a wildcard.
 fn is_wildcard(address: &[u8]) -> bool {
-    match literal_addr(address, DEFAULT_PORT) {
-        Ok(ListenAddr::Tcp(addr)) => addr.ip().is_unspecified(),
-        _ => false,
-    }
+    literal_addrs(address, DEFAULT_PORT).is_ok_and(|addrs| addrs.iter().any(ListenAddr::is_wildcard))
 }
 
 /// Whether a location refuses any client.
@@ -157,8 +154,10 @@ fn public_listener(scope: &LintContext<'_>, section: usize) -> Option<String> {
     }
     listens.find_map(|statement| {
         let word = statement.words().first()?;
-        match literal_addr(&word.bytes, DEFAULT_PORT) {
-            Ok(ListenAddr::Tcp(addr)) if !addr.ip().to_canonical().is_loopback() => Some(addr.to_string()),
+        match literal_addrs(&word.bytes, DEFAULT_PORT).as_deref() {
+            Ok([ListenAddr::Tcp(addr), ..]) if !addr.ip().to_canonical().is_loopback() => {
+                Some(addr.to_string())
+            }
             Err(_) if !word.bytes.starts_with(b"localhost") => Some(word.text().to_string()),
             _ => None,
         }

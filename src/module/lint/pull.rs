@@ -6,7 +6,7 @@ use bstr::ByteSlice;
 
 use super::finding::{Finding, LintContext};
 use crate::directive::ListenAddr;
-use crate::directive::address::literal_addr;
+use crate::directive::address::literal_addrs;
 use crate::directive::context::{APPLICATION, RTMP_SERVER};
 use crate::directive::outline::OutlineStatement;
 use crate::directive::server_name::host_name;
@@ -119,7 +119,8 @@ fn server(
     let here = |section: &&usize| {
         let mut listens = outline.own(**section, "listen").peekable();
         let default = listens.peek().is_none() && port == DEFAULT_PORT;
-        let mut listens = listens.filter_map(|s| literal_addr(&s.words().first()?.bytes, DEFAULT_PORT).ok());
+        let mut listens =
+            listens.filter_map(|s| literal_addrs(&s.words().first()?.bytes, DEFAULT_PORT).ok()).flatten();
         let named = || names(scope, **section).any(|name| name.eq_ignore_ascii_case(host));
         let this_machine = ip.is_some_and(|ip| ip.is_loopback()) || own_name;
         let reached = |addr: ListenAddr| match addr {
