@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use nix::libc;
 use parking_lot::Mutex;
 
-use super::files::OpenFile;
+use super::open_file::OpenFile;
 use crate::limits;
 use crate::net::links::LinkPolicy;
 

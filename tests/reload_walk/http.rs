@@ -298,7 +298,7 @@ pub const CASES: &[Case] = &[
         })
     }),
     location!("http/keepalive_requests", "keepalive_requests 100;", "keepalive_requests 2;", |walk| {
-        has_header(walk, "f.txt", "connection", None, Some("close"))
+        has_header(walk, "f.txt", "connection", Some("keep-alive"), Some("close"))
     }),
     location!("http/server_tokens", "server_tokens off;", "server_tokens on;", |walk| {
         changes(
