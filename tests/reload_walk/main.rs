@@ -9,6 +9,7 @@ mod core;
 mod dns;
 mod dynamic;
 mod exec;
+mod files;
 mod gop;
 mod hls;
 mod http;

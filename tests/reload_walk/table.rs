@@ -17,6 +17,7 @@ const FAMILIES: &[&[Case]] = &[
     crate::dynamic::CASES,
     crate::dynamic::PORT,
     crate::exec::CASES,
+    crate::files::CASES,
     crate::gop::CASES,
     crate::hls::CASES,
     crate::http::CASES,
