@@ -24,7 +24,8 @@ use super::request::{HeadBuffers, HeadError, HeadParser, HeaderNames, Request};
 use super::response::Body;
 use super::server_conf::ServerConf;
 use super::uri;
-use crate::config::model::HttpServer;
+use crate::config::model::{Config, HttpServer};
+use crate::config::names::NameTable;
 use crate::directive::ListenAddr;
 use crate::limits;
 use crate::media::workers::Worker;
@@ -201,13 +202,21 @@ struct AfterTimes {
 }
 
 impl HttpConnection {
+    /// The servers of the connection's address, and whether there are any: after a reload that ends them, others stand in
+    /// for the last answer on an open connection.
+    fn servers<'c>(&self, config: &'c Config) -> Option<(&'c NameTable<HttpServer>, bool)> {
+        let http = config.http.as_ref()?;
+        match http.servers_at(&self.listen) {
+            Some(servers) => Some((servers, true)),
+            None => Some((&http.listeners.first()?.servers, false)),
+        }
+    }
+
     /// Waits for a request head. `idle` is set after the first request.
     async fn read_head(&self, idle: Option<AfterTimes>, waits: &mut Waits<'_, '_>) -> Head {
         let settings = {
             let config = self.service.store.load();
-            let Some(servers) = config.http.as_ref().and_then(|http| http.servers_at(&self.listen)) else {
-                return Head::None;
-            };
+            let Some((servers, _)) = self.servers(&config) else { return Head::None };
             // Until a request has selected its server, the default server's settings apply, as in nginx.
             HeadSettings::of(servers.default_server())
         };
@@ -268,9 +277,7 @@ impl HttpConnection {
     /// Logs a request whose client has closed the connection before its head was complete, as nginx does.
     fn log_left(&self, request: &Request) {
         let config = self.service.store.load();
-        let Some(servers) = config.http.as_ref().and_then(|http| http.servers_at(&self.listen)) else {
-            return;
-        };
+        let Some((servers, _)) = self.servers(&config) else { return };
         let server = servers.default_server().clone();
         let mut exchange = Exchange::new(self, request, server, BString::default(), Instant::now());
         exchange.adopt_error_log();
@@ -281,13 +288,16 @@ impl HttpConnection {
     }
 
     /// Answers a request, or refuses it.
-    async fn answer(&self, request: &Request, refused: Option<HeadError>) -> (After, AfterTimes) {
+    async fn answer(&self, request: &Request, mut refused: Option<HeadError>) -> (After, AfterTimes) {
         let started = Instant::now();
         let (server, named) = {
             let config = self.service.store.load();
-            let Some(servers) = config.http.as_ref().and_then(|http| http.servers_at(&self.listen)) else {
+            let Some((servers, is_present)) = self.servers(&config) else {
                 return (After::Close { lingers: false }, AfterTimes::NONE);
             };
+            if !is_present {
+                refused = refused.or(Some((StatusCode::NOT_FOUND, "no server listens here any more")));
+            }
             let host = if refused.is_some() { bytes::Bytes::new() } else { request.host() };
             match servers.search(&host) {
                 Ok((server, named)) => (server.clone(), named),

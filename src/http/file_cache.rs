@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use nix::libc;
 use parking_lot::Mutex;
 
-use super::files::OpenFile;
+use super::open_file::OpenFile;
 use crate::limits;
 use crate::net::links::LinkPolicy;
 
@@ -184,7 +184,7 @@ impl State {
     fn expire(&mut self, inactive: Duration, now: Instant, dropped: &mut Vec<Entry>) {
         for _ in 0..2 {
             let oldest = self.order.first_key_value().and_then(|(_, path)| self.entries.get(path));
-            if !oldest.is_some_and(|entry| now.duration_since(entry.used) > inactive) {
+            if oldest.is_none_or(|entry| now.duration_since(entry.used) <= inactive) {
                 return;
             }
             dropped.extend(self.drop_oldest());

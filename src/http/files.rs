@@ -1,10 +1,7 @@
 //! Files of locations: the path that `root` or `alias` gives, and nginx's static handler.
 
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use bstr::{BString, ByteSlice};
@@ -16,50 +13,13 @@ use super::directory::Directory;
 use super::exchange::{Decision, Exchange};
 use super::file_cache::CacheUse;
 use super::log;
+pub use super::open_file::OpenFile;
 use super::response::{Body, FilePart, Piece, Response};
 use super::uri::{Escape, escape};
 use crate::net::links::{self, Access, LinkPolicy, Links};
 use crate::task::disk::{self, DiskWork};
 
-/// A file that was found.
-#[derive(Clone, Debug)]
-pub struct OpenFile {
-    /// The descriptor, unless it is a directory that a cache knows.
-    pub file: Option<Arc<File>>,
-    /// Size in bytes.
-    pub size: u64,
-    /// Seconds since 1970 of the last modification.
-    pub modified: i64,
-    /// Whether it is a directory.
-    pub is_dir: bool,
-    /// Whether it is a regular file.
-    pub is_file: bool,
-    /// Whether its owner may execute it.
-    pub is_executable: bool,
-    /// Device and number.
-    pub id: (u64, u64),
-}
-
 impl OpenFile {
-    /// An open file with what the system tells of it.
-    ///
-    /// # Errors
-    ///
-    /// Errors of the system.
-    pub fn of(file: File) -> io::Result<Self> {
-        const OWNER_EXECUTES: u32 = 0o100;
-        let found = file.metadata()?;
-        Ok(OpenFile {
-            size: found.len(),
-            modified: found.mtime(),
-            is_dir: found.is_dir(),
-            is_file: found.is_file(),
-            is_executable: found.mode() & OWNER_EXECUTES != 0,
-            id: (found.dev(), found.ino()),
-            file: Some(Arc::new(file)),
-        })
-    }
-
     /// The whole file as a body.
     pub fn body(&self) -> Body {
         self.part(0, self.size).map_or_else(Body::default, Body::from)
@@ -69,11 +29,6 @@ impl OpenFile {
     pub fn part(&self, start: u64, length: u64) -> Option<Piece> {
         let file = self.file.clone()?;
         Some(Piece::File(FilePart { file, start, length }))
-    }
-
-    /// Tag of this version.
-    pub fn etag(&self) -> String {
-        format!("\"{:x}-{:x}\"", self.modified, self.size)
     }
 }
 

@@ -32,6 +32,7 @@ pub mod location;
 pub mod locations;
 pub mod log;
 mod method;
+pub mod open_file;
 pub mod origin;
 mod phases;
 pub mod player;

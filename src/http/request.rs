@@ -257,6 +257,11 @@ impl Request {
         found.map(|(_, value)| self.part(value))
     }
 
+    /// Value of the first header whose name is this one, with every `-` written as `_`.
+    pub fn header_like(&self, name: &[u8]) -> Option<&BStr> {
+        self.headers().find(|(known, _)| is_like(known, name)).map(|(_, value)| value)
+    }
+
     /// Values of all headers with this name.
     pub fn headers_named(&self, name: &[u8]) -> impl Iterator<Item = &BStr> {
         self.headers().filter(move |(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value)
@@ -367,6 +372,12 @@ const UNIQUE: [&str; 9] = [
     "if-unmodified-since",
     "transfer-encoding",
 ];
+
+/// Whether a header's name is this one, in any case and with `-` written as `_`.
+pub(super) fn is_like(known: &[u8], name: &[u8]) -> bool {
+    let plain = |byte: &u8| if *byte == b'-' { b'_' } else { byte.to_ascii_lowercase() };
+    known.len() == name.len() && known.iter().map(plain).eq(name.iter().map(plain))
+}
 
 /// A decimal number without sign.
 fn number(text: &[u8]) -> Option<u64> {

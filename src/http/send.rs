@@ -441,7 +441,7 @@ async fn append(output: &mut Vec<u8>, part: &FilePart, want: usize) -> io::Resul
 async fn make_present(part: &FilePart) -> io::Result<()> {
     let length = part.length.min(limits::HTTP_SENDFILE_BYTES);
     let mut byte = [0];
-    let mut is_present = |at| !matches!(crate::net::file::read_present(&part.file, &mut byte, at), None);
+    let mut is_present = |at| crate::net::file::read_present(&part.file, &mut byte, at).is_some();
     if is_present(part.start) && is_present(part.start + length - 1) {
         return Ok(());
     }

@@ -27,7 +27,8 @@ pub fn normalize(path: &[u8], merge: bool) -> Result<Vec<u8>, InvalidPath> {
             0 => return Err(InvalidPath),
             b'/' => {
                 let is_resolved = resolve(&mut out)?;
-                if !is_resolved && !(merge && out.last() == Some(&b'/')) {
+                let is_merged = merge && out.last() == Some(&b'/');
+                if !is_resolved && !is_merged {
                     out.push(b'/');
                 }
             }

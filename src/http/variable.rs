@@ -447,7 +447,7 @@ impl Variable {
         if let Some(arg) = name.strip_prefix(b"arg_") {
             return Variable::Arg(arg.into());
         }
-        let prefixed: [(&[u8], fn(BString) -> Variable); 4] = [
+        let prefixed: [(&[u8], NamedVariable); 4] = [
             (b"http_", Variable::Header),
             (b"cookie_", Variable::Cookie),
             (b"sent_http_", Variable::SentHeader),
@@ -491,6 +491,9 @@ impl Variable {
         !is_known || name.starts_with(b"ssl_") || CHANGEABLE.iter().any(|free| name == free.as_bytes())
     }
 }
+
+/// Makes a variable from the part of its name behind the prefix.
+type NamedVariable = fn(BString) -> Variable;
 
 /// All names that the server knows, apart from those with prefixes.
 fn known_names<'n>() -> impl Iterator<Item = &'n str> {

@@ -10,6 +10,7 @@ use http::Version;
 
 use super::credentials::Credentials;
 use super::exchange::{Exchange, Lookup};
+use super::request::is_like;
 use super::send;
 use super::status::shown;
 use super::variable::{Template, Variable, Variables};
@@ -152,7 +153,7 @@ impl Variables for RequestValues<'_, '_> {
                 Some(group) => text(group),
                 None => return false,
             },
-            Variable::Header(name) => return header(exchange, &name.replace("_", "-"), out),
+            Variable::Header(name) => return header(exchange, name, out),
             Variable::Cookie(name) => match exchange.cookie(name) {
                 Some(value) => text(&value),
                 None => return false,
@@ -306,8 +307,8 @@ fn of_module(exchange: &Exchange<'_>, name: &BStr, out: &mut Vec<u8>) -> bool {
 fn header(exchange: &Exchange<'_>, name: &[u8], out: &mut Vec<u8>) -> bool {
     let between: &[u8] = match name {
         b"cookie" => b"; ",
-        b"x-forwarded-for" => b", ",
-        _ => match exchange.request.header(name) {
+        b"x_forwarded_for" | b"x-forwarded-for" => b", ",
+        _ => match exchange.request.header_like(name) {
             Some(value) => {
                 out.extend_from_slice(value);
                 return true;
@@ -316,7 +317,7 @@ fn header(exchange: &Exchange<'_>, name: &[u8], out: &mut Vec<u8>) -> bool {
         },
     };
     let mut is_found = false;
-    for value in exchange.request.headers_named(name) {
+    for (_, value) in exchange.request.headers().filter(|(known, _)| is_like(known, name)) {
         out.extend_from_slice(if is_found { between } else { b"" });
         out.extend_from_slice(value);
         is_found = true;

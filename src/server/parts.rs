@@ -299,7 +299,6 @@ impl Parts {
                     Box::new(AutoindexCheck),
                     Box::new(GzipStaticCheck),
                 ],
-                ..PhaseChecks::default()
             },
             handlers,
             adapters: vec![Box::new(SliceFilter)],

@@ -24,6 +24,11 @@ struct Line {
 /// Names of other servers that files in use have, so that they are known here.
 const ADOPTED: &[&str] = &[
     "auth_request",
+    "real_ip_header",
+    "secure_link",
+    "secure_link_md5",
+    "set_real_ip_from",
+    "stub_status",
     "gzip_static",
     "flv",
     "mp4",

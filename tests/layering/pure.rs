@@ -86,6 +86,8 @@ const WAITING: &[&str] = &[
     "module::relay::connect",
     "module::relay::error",
     "module::auth_request::check",
+    "module::http_auth::check",
+    "module::limit::check",
     "module::gzip::compressed_file",
     "module::flv_file::check",
     "module::http_static::autoindex",

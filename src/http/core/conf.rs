@@ -78,8 +78,6 @@ directives! {
         "merge_slashes" => merge_slashes: Flag = "on", in HTTP | HTTP_SERVER;
         /// Allows _ in header names.
         "underscores_in_headers" => underscores_in_headers: Flag = "off", in HTTP | HTTP_SERVER;
-        /// Maximum time between two reads of a request body.
-        "client_body_timeout" => client_body_timeout: Msec = "60s", in HTTP_ALL;
         /// Comparison of If-Modified-Since.
         "if_modified_since" => if_modified_since: IfModifiedSince = "exact", in HTTP_ALL;
         /// Maximum number of byte ranges.
@@ -133,6 +131,8 @@ directives! {
         "disable_symlinks" => disable_symlinks: DisableSymlinks = "off", in HTTP_ALL, restricts requests;
     }
     later {
+        /// Maximum time between two reads of a request body.
+        "client_body_timeout" => Msec = "60s", in HTTP_ALL;
         /// Keeps request bodies in files.
         "client_body_in_file_only" => OneOf<ClientBodyInFileOnly> = "off", in HTTP_ALL;
         /// Subrequest after the completion of a request.

@@ -148,7 +148,7 @@ fn read_waiting(path: &Path, policy: LinkPolicy, wanted: Wanted) -> Result<Conte
             name: name.into(),
             is_dir: kind == FileType::Directory,
             is_file: kind == FileType::RegularFile,
-            modified: found.st_mtime.try_into().unwrap_or(0),
+            modified: found.st_mtime,
             size: u64::try_from(found.st_size).unwrap_or(0),
         });
     }

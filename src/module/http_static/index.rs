@@ -42,10 +42,9 @@ async fn find(exchange: &Exchange<'_>) -> Decision {
             return Decision::Redirect { path: name.into(), query };
         }
         let Ok(path) = name.to_path().map(|name| join(&directory, name)) else { continue };
-        let error = match exchange.test(&path).await {
+        let Err(error) = exchange.test(&path).await else {
             // As in nginx, a directory of this name is taken for an index, too.
-            Ok(_) => return Decision::Redirect { path: [&exchange.path[..], name].concat().into(), query },
-            Err(error) => error,
+            return Decision::Redirect { path: [&exchange.path[..], name].concat().into(), query };
         };
         if matches!(error.raw_os_error(), Some(libc::ELOOP | libc::EMLINK)) {
             return Decision::page(StatusCode::FORBIDDEN);

@@ -7,39 +7,13 @@ use bstr::{BStr, ByteSlice};
 use http::StatusCode;
 use parking_lot::Mutex;
 
-use super::conf::Current;
+use super::conf::{Current, DefinedZones, Zones};
 use super::conn::{self, ConnGuard, ConnLimit, ConnVerdict};
 use super::log;
 use super::req::{self, ReqLimit, ReqVerdict};
-use super::zone::Zone;
 use super::zones::{Definition, KeptZones};
-use crate::directive::context::{Contexts, HTTP, HTTP_SERVER};
-use crate::directive::{BlockLevel, Evaluation, Slot, Undecided};
+use crate::directive::Undecided;
 use crate::http::exchange::{Check, Decision, Exchange, Lookup, PhaseCheck, RequestVariables};
-
-/// The zones that `http` defines.
-#[derive(Debug)]
-struct Zones {
-    conn: Vec<Zone<2>>,
-    req: Vec<Zone<3>>,
-}
-
-/// The zones, as servers hold them.
-#[derive(Debug)]
-pub(super) struct DefinedZones(Arc<Zones>);
-
-/// Servers share the zones of `http`.
-impl Slot for DefinedZones {
-    const HOLDERS: Contexts = HTTP | HTTP_SERVER;
-
-    fn make(level: &BlockLevel<'_>, evaluation: &mut Evaluation<'_>) -> DefinedZones {
-        if let Some(outer) = level.outer::<DefinedZones>() {
-            return DefinedZones(outer.0.clone());
-        }
-        let Current { conn_zones, req_zones, .. } = level.resolve(evaluation);
-        DefinedZones(Arc::new(Zones { conn: conn_zones, req: req_zones }))
-    }
-}
 
 /// The states of all zones, kept over reloads.
 pub struct ZoneKeeper {

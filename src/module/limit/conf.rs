@@ -1,12 +1,13 @@
 //! Directives of the limit module.
 
-use super::check::DefinedZones;
+use std::sync::Arc;
+
 use super::status::LimitStatus;
 use super::zone::{LimitConn, LimitReq, Zone, are_defined};
-use crate::directive::context::{HTTP, HTTP_ALL};
+use crate::directive::context::{Contexts, HTTP, HTTP_ALL, HTTP_SERVER};
 use crate::directive::table::directives;
 use crate::directive::word::word_lists;
-use crate::directive::{Flag, OneOf};
+use crate::directive::{BlockLevel, Evaluation, Flag, OneOf, Slot};
 
 word_lists! {
     /// Values of `limit_conn_log_level`.
@@ -46,5 +47,31 @@ directives! {
     }
     concludes {
         are_defined;
+    }
+}
+
+/// The zones that `http` defines.
+#[derive(Debug)]
+pub struct Zones {
+    /// Zones of `limit_conn_zone`.
+    pub conn: Vec<Zone<2>>,
+    /// Zones of `limit_req_zone`.
+    pub req: Vec<Zone<3>>,
+}
+
+/// The zones, as servers hold them.
+#[derive(Debug)]
+pub struct DefinedZones(pub Arc<Zones>);
+
+/// Servers share the zones of `http`.
+impl Slot for DefinedZones {
+    const HOLDERS: Contexts = HTTP | HTTP_SERVER;
+
+    fn make(level: &BlockLevel<'_>, evaluation: &mut Evaluation<'_>) -> DefinedZones {
+        if let Some(outer) = level.outer::<DefinedZones>() {
+            return DefinedZones(outer.0.clone());
+        }
+        let Current { conn_zones, req_zones, .. } = level.resolve(evaluation);
+        DefinedZones(Arc::new(Zones { conn: conn_zones, req: req_zones }))
     }
 }

@@ -208,10 +208,10 @@ impl Value for LimitReq {
             match word.bytes.split_once_str("=") {
                 Some((b"zone", value)) => (limit.zone, span) = (value.into(), word.span_of(value)),
                 Some((b"burst", value)) => {
-                    limit.burst = positive(value, "invalid burst value")?.saturating_mul(1000)
+                    limit.burst = positive(value, "invalid burst value")?.saturating_mul(1000);
                 }
                 Some((b"delay", value)) => {
-                    limit.delay = positive(value, "invalid delay value")?.saturating_mul(1000)
+                    limit.delay = positive(value, "invalid delay value")?.saturating_mul(1000);
                 }
                 None if &word.bytes[..] == b"nodelay" => limit.delay = u64::MAX,
                 _ => {

@@ -1,12 +1,16 @@
 //! Directives of the map module.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bstr::BString;
+
 use super::geo::Geo;
 use super::split::SplitClients;
 use super::table::Map;
-use super::variables::Definitions;
-use crate::directive::Num;
-use crate::directive::context::HTTP;
+use crate::directive::context::{Contexts, HTTP, HTTP_SERVER};
 use crate::directive::table::directives;
+use crate::directive::{BlockLevel, Evaluation, Num, Slot};
 
 directives! {
     /// Variables derived from others.
@@ -27,5 +31,36 @@ directives! {
     }
     made {
         Definitions;
+    }
+}
+
+/// Variables by name. As in nginx, the last of several definitions counts.
+#[derive(Debug)]
+pub struct Definitions(pub Arc<HashMap<BString, Definition>>);
+
+/// A definition of a variable.
+#[derive(Debug)]
+pub enum Definition {
+    /// `map`
+    Map(Map),
+    /// `geo`
+    Geo(Geo),
+    /// `split_clients`
+    Split(SplitClients),
+}
+
+/// Servers share the definitions of `http`.
+impl Slot for Definitions {
+    const HOLDERS: Contexts = HTTP | HTTP_SERVER;
+
+    fn make(level: &BlockLevel<'_>, evaluation: &mut Evaluation<'_>) -> Definitions {
+        if let Some(outer) = level.outer::<Definitions>() {
+            return Definitions(outer.0.clone());
+        }
+        let Current { maps, geos, splits } = level.resolve(evaluation);
+        let maps = maps.into_iter().map(|map| (map.name.clone(), Definition::Map(map)));
+        let geos = geos.into_iter().map(|geo| (geo.name.clone(), Definition::Geo(geo)));
+        let splits = splits.into_iter().map(|split| (split.name.clone(), Definition::Split(split)));
+        Definitions(Arc::new(maps.chain(geos).chain(splits).collect()))
     }
 }

@@ -312,7 +312,10 @@ fn range_of(text: &[u8]) -> Option<(u32, u32)> {
 }
 
 /// First and last address of a network.
-fn bounds(network: &Network) -> (Option<(u32, u32)>, Option<(u128, u128)>) {
+type Bounds<T> = (T, T);
+
+/// First and last address of a network.
+fn bounds(network: &Network) -> (Option<Bounds<u32>>, Option<Bounds<u128>>) {
     match *network {
         Network::V4(ip, bits) => {
             let start = u32::from(ip);

@@ -1,44 +1,10 @@
 //! The variables that `map`, `geo` and `split_clients` define.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use bstr::BStr;
 
-use bstr::{BStr, BString};
-
-use super::conf::Current;
-use super::geo::Geo;
-use super::split::SplitClients;
-use super::table::Map;
-use crate::directive::context::{Contexts, HTTP, HTTP_SERVER};
-use crate::directive::{BlockLevel, Evaluation, Slot, Undecided};
+use super::conf::{Definition, Definitions};
+use crate::directive::Undecided;
 use crate::http::exchange::{Exchange, Lookup, RequestVariables};
-
-/// Variables by name. As in nginx, the last of several definitions counts.
-#[derive(Debug)]
-pub(super) struct Definitions(Arc<HashMap<BString, Definition>>);
-
-#[derive(Debug)]
-enum Definition {
-    Map(Map),
-    Geo(Geo),
-    Split(SplitClients),
-}
-
-/// Servers share the definitions of `http`.
-impl Slot for Definitions {
-    const HOLDERS: Contexts = HTTP | HTTP_SERVER;
-
-    fn make(level: &BlockLevel<'_>, evaluation: &mut Evaluation<'_>) -> Definitions {
-        if let Some(outer) = level.outer::<Definitions>() {
-            return Definitions(outer.0.clone());
-        }
-        let Current { maps, geos, splits } = level.resolve(evaluation);
-        let maps = maps.into_iter().map(|map| (map.name.clone(), Definition::Map(map)));
-        let geos = geos.into_iter().map(|geo| (geo.name.clone(), Definition::Geo(geo)));
-        let splits = splits.into_iter().map(|split| (split.name.clone(), Definition::Split(split)));
-        Definitions(Arc::new(maps.chain(geos).chain(splits).collect()))
-    }
-}
 
 /// Values of the variables.
 pub struct MapVariables;

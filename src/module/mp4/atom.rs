@@ -1,6 +1,6 @@
 //! Atoms of MP4 files (ISO/IEC 14496-12 calls them boxes).
 
-use super::seek::Mp4Error;
+use super::error::Mp4Error;
 
 /// Length of an atom's header: size and name.
 pub(super) const HEADER: usize = 8;

@@ -3,7 +3,9 @@
 mod atom;
 mod check;
 pub mod conf;
+mod error;
 mod log;
+mod part;
 pub mod seek;
 mod table;
 mod track;

@@ -6,26 +6,15 @@
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 
-use bstr::BString;
-
 use super::atom::{self, HEADER, LONG_HEADER, atoms, put, put_header, u32_at, versioned, with_duration};
-use super::track::{Track, scaled};
+pub use super::error::Mp4Error;
+pub use super::part::Part;
+use super::part::scaled;
+use super::track::Track;
 use crate::limits;
-use crate::syntax::sentence;
 
 /// Maximum length of the data of an `ftyp` atom.
 const LONGEST_FTYP: u64 = 1024;
-
-/// The part that a request asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Part {
-    /// Its first time in milliseconds.
-    pub start: u64,
-    /// Its length in milliseconds; `None` up to the end.
-    pub length: Option<u64>,
-    /// Whether it begins with the key frame before the first time (`mp4_start_key_frame`).
-    pub from_key_frame: bool,
-}
 
 /// What is sent instead of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,39 +23,6 @@ pub struct Mp4Part {
     pub head: Vec<u8>,
     /// Positions in the file of the bytes that follow.
     pub data: Range<u64>,
-}
-
-/// Why a file cannot be cut; nginx answers 500.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mp4Error {
-    /// The file cannot be read.
-    Read(io::ErrorKind),
-    /// The text is followed by the name of the file.
-    In(&'static str),
-    /// The name of the file is followed by the text and, after a colon, a size.
-    Of(&'static str, Option<u64>),
-    /// The description is larger than `mp4_max_buffer_size`.
-    TooLarge(u64),
-}
-
-impl Part {
-    /// From the arguments `start` and `end` of a request; `None` if the whole file is sent without being read.
-    pub fn parse(start: Option<&[u8]>, end: Option<&[u8]>, from_key_frame: bool) -> Option<Part> {
-        let mut start = start.and_then(milliseconds);
-        let mut length = None;
-        if let Some(end) = end.and_then(milliseconds).filter(|end| *end > 0) {
-            let from = *start.get_or_insert(0);
-            length = (end > from).then(|| end - from);
-        }
-        start.map(|start| Part { start, length, from_key_frame })
-    }
-
-    /// What is left of a duration; `None` if it ends at or before the start.
-    pub(super) fn left(&self, duration: u64, timescale: u64) -> Option<u64> {
-        let start = scaled(self.start, timescale);
-        let left = duration.checked_sub(start).filter(|left| *left > 0)?;
-        Some(self.length.map_or(left, |length| left.min(scaled(length, timescale))))
-    }
 }
 
 impl Mp4Part {
@@ -124,26 +80,6 @@ impl Mp4Part {
     }
 }
 
-impl Mp4Error {
-    /// The text for the error log.
-    pub fn text(&self, path: &[u8]) -> BString {
-        let number = |number: Option<u64>| number.map(|number| format!(":{number}")).unwrap_or_default();
-        match self {
-            Mp4Error::Read(kind) => {
-                sentence(&[b"read \"", path, b"\" failed (", kind.to_string().as_bytes(), b")"])
-            }
-            Mp4Error::In(text) => sentence(&[text.as_bytes(), b" \"", path, b"\""]),
-            Mp4Error::Of(text, size) => {
-                sentence(&[b"\"", path, b"\" ", text.as_bytes(), number(*size).as_bytes()])
-            }
-            Mp4Error::TooLarge(size) => {
-                let size = format!("{size}, you may want to increase mp4_max_buffer_size");
-                sentence(&[b"\"", path, b"\" mp4 moov atom is too large:", size.as_bytes()])
-            }
-        }
-    }
-}
-
 /// What a file says about itself.
 #[derive(Debug, Default)]
 struct Movie {
@@ -181,7 +117,8 @@ impl Movie {
                     return Err(Mp4Error::Of("mp4 ftyp atom is too large", Some(header.size)));
                 }
                 b"ftyp" => {
-                    if movie.ftyp.replace(read_all(file, data.start, length)?).is_some() {
+                    let before = movie.ftyp.replace(read_all(file, data.start, length)?);
+                    if before.is_some() {
                         return Err(Mp4Error::In("duplicate mp4 ftyp atom in"));
                     }
                 }
@@ -276,27 +213,6 @@ fn read_at<F: Read + Seek>(file: &mut F, at: u64, bytes: &mut [u8]) -> Result<()
         io::ErrorKind::UnexpectedEof => Mp4Error::Of("mp4 file truncated", None),
         kind => Mp4Error::Read(kind),
     })
-}
-
-/// Parses seconds with decimals into milliseconds; further decimals are ignored.
-fn milliseconds(text: &[u8]) -> Option<u64> {
-    let (mut value, mut decimals) = (0_u64, None);
-    for byte in text {
-        match byte {
-            b'.' if decimals.is_none() => decimals = Some(0),
-            b'0'..=b'9' if decimals == Some(3) => {}
-            b'0'..=b'9' => {
-                value = value.checked_mul(10)?.checked_add(u64::from(byte - b'0'))?;
-                decimals = decimals.map(|count| count + 1);
-            }
-            _ => return None,
-        }
-    }
-    if text.is_empty() {
-        return None;
-    }
-    let value = value.checked_mul(10_u64.pow(3 - decimals.unwrap_or(0)))?;
-    i64::try_from(value).is_ok().then_some(value)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Tables of samples: entries of a fixed number of 32-bit fields, cut to the samples that are sent.
 
 use super::atom::{VERSION, put_header, u32_at};
-use super::seek::Mp4Error;
+use super::error::Mp4Error;
 
 /// A table of entries of `N` numbers.
 #[derive(Clone, Debug, Default)]

@@ -4,7 +4,8 @@
 //! the bytes before them in those chunks, and `stco` or `co64` the position in the file.
 
 use super::atom::{Atom, VERSION, atoms, put, put_header, u32_at, versioned, with_duration};
-use super::seek::{Mp4Error, Part};
+use super::error::Mp4Error;
+use super::part::{Part, scaled};
 use super::table::Table;
 
 /// The parts of a track that are kept; everything else is left out, as in nginx.
@@ -623,11 +624,6 @@ fn samples_to_key_frame(stss: Option<&Table<1>>, sample: u64) -> u64 {
     // Samples are counted from 1.
     let keys = table.entries.iter().map(|[key]| u64::from(*key)).take_while(|key| *key <= sample + 1);
     keys.last().map_or(0, |key| sample + 1 - key)
-}
-
-/// A time in milliseconds in another time scale.
-pub(super) fn scaled(msec: u64, timescale: u64) -> u64 {
-    u64::try_from(u128::from(msec) * u128::from(timescale) / 1000).unwrap_or(u64::MAX)
 }
 
 fn at_least(data: &[u8], lengths: [usize; 2], small: Mp4Error) -> Result<(), Mp4Error> {
