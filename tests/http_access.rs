@@ -48,25 +48,34 @@ fn conditions_are_met_at_both_levels() {
 }
 
 #[test]
-fn what_cannot_be_told_refuses() {
+fn what_restricts_refuses() {
     let server = start(
-        "map $uri $mapped { default 0; } limit_req_zone $binary_remote_addr zone=z:1m rate=1r/s;",
+        "map $uri $mapped { default 1; } limit_req_zone $binary_remote_addr zone=z:1m rate=1r/m;",
         r#"root html;
            location /mapped { if ($mapped) { return 403; } return 200 in; }
            location /kept { set $kept $mapped; if ($kept) { return 403; } return 200 in; }
-           location /file { if (-f $uri) { return 403; } return 200 in; }
+           location /file { if (!-f $document_root/none) { return 403; } return 200 in; }
            location /limit { limit_req zone=z; alias html; }
            location /links { disable_symlinks on; alias html; }
            location /plain { disable_symlinks off; alias html; }
            location /moved { rewrite ^/moved/a /f.txt last; alias html; }
-           location /password { auth_basic realm; alias html; }"#,
+           location /password { auth_basic realm; auth_basic_user_file html/f.txt; alias html; }"#,
     );
-    for target in ["/mapped", "/kept", "/file", "/limit/f.txt", "/links/f.txt", "/moved/a", "/password/f.txt"]
-    {
-        assert_eq!(get(server.http, target).status(), 503, "{target}");
+    let link = server.prefix().path().join("html/link");
+    std::os::unix::fs::symlink(server.prefix().path().join("html/f.txt"), link).unwrap();
+    assert_eq!(get(server.http, "/limit/f.txt").status(), 200);
+    for (target, status) in [
+        ("/mapped", 403),
+        ("/kept", 403),
+        ("/file", 403),
+        ("/limit/f.txt", 503),
+        ("/links/link", 403),
+        ("/password/f.txt", 401),
+        ("/plain/link", 200),
+        ("/moved/a", 200),
+    ] {
+        assert_eq!(get(server.http, target).status(), status, "{target}");
     }
-    assert_eq!(get(server.http, "/plain/f.txt").status(), 200);
-    assert_eq!(get(server.http, "/moved/f.txt").status(), 200);
 }
 
 #[test]

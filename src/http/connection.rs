@@ -377,7 +377,8 @@ impl HttpConnection {
             exchange.keeps_alive = false;
         }
         let is_body_done = was_refused || self.discard(exchange).await;
-        if exchange.send().await.is_err() {
+        if let Err(error) = exchange.send().await {
+            log::send_failed(exchange, &error);
             if exchange.core().reset_timedout_connection {
                 self.socket.abort_on_close();
             }

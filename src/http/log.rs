@@ -60,6 +60,15 @@ pub(super) fn open_failed(exchange: &Exchange<'_>, path: &std::path::Path, failu
     about(exchange, &format_args!("open() \"{path}\" failed ({})", os_text(failure)));
 }
 
+/// A response that could not be sent completely.
+pub(super) fn send_failed(exchange: &Exchange<'_>, failure: &std::io::Error) {
+    let text = match failure.kind() {
+        std::io::ErrorKind::TimedOut => "client timed out (110: Connection timed out)".to_owned(),
+        _ => format!("send() failed ({})", os_text(failure)),
+    };
+    about_at(LogLevel::Info, exchange, &format_args!("{text} while sending response to client"));
+}
+
 /// A directory without an index file.
 pub(super) fn index_forbidden(exchange: &Exchange<'_>, path: &[u8]) {
     about(exchange, &format_args!("directory index of \"{}\" is forbidden", Shown::new(path)));

@@ -20,14 +20,37 @@ macro_rules! own_server {
     };
 }
 
-/// A row of `http`, with a server of its own.
+/// A row of `http` or of a server, with a server of its own.
 macro_rules! own_http {
     ($row:literal, $before:literal, $after:literal, $server:literal, $look:expr) => {
+        own_http!($row, $before, "", $after, "", $server, $look)
+    };
+    (
+        $row:literal,
+        $before:literal,
+        $before_there:literal,
+        $after:literal,
+        $after_there:literal,
+        $server:literal,
+        $look:expr
+    ) => {
         Case {
             row: $row,
             place: Place::Http,
-            before: concat!($before, " server { listen 127.0.0.1:{web}; root {dir}/html; ", $server, " }"),
-            after: concat!($after, " server { listen 127.0.0.1:{web}; root {dir}/html; ", $server, " }"),
+            before: concat!(
+                $before,
+                " server { listen 127.0.0.1:{web}; root {dir}/html; ",
+                $before_there,
+                $server,
+                " }"
+            ),
+            after: concat!(
+                $after,
+                " server { listen 127.0.0.1:{web}; root {dir}/html; ",
+                $after_there,
+                $server,
+                " }"
+            ),
             look: $look,
         }
     };
@@ -163,7 +186,7 @@ pub const CASES: &[Case] = &[
             http::get(walk.web, "/f");
             Box::new(move || {
                 http::get(walk.web, "/f");
-                let path = walk.server.prefix().path(&format!("logs/{}.log", walk.own_app));
+                let path = walk.server.prefix().path().join(format!("logs/{}.log", walk.own_app));
                 until_true("the subrequest is logged", || {
                     std::fs::read_to_string(&path).unwrap_or_default().contains(" 404 ")
                 });
@@ -236,35 +259,45 @@ pub const CASES: &[Case] = &[
     own_http!(
         "limit/limit_conn",
         "limit_conn_zone $server_port zone={app}:32k;",
-        "limit_conn_zone $server_port zone={app}:32k; limit_conn {app} 1;",
+        "",
+        "limit_conn_zone $server_port zone={app}:32k;",
+        "limit_conn {app} 1;",
         "add_header X $limit_conn_status;",
         |walk| own_headers(walk, "/f", None, Some("PASSED"))
     ),
     own_http!(
         "limit/limit_conn_zone",
-        "limit_conn_zone $arg_none zone={app}:32k; limit_conn {app} 1;",
-        "limit_conn_zone $server_port zone={app}:32k; limit_conn {app} 1;",
+        "limit_conn_zone $arg_none zone={app}:32k;",
+        "limit_conn {app} 1;",
+        "limit_conn_zone $server_port zone={app}:32k;",
+        "limit_conn {app} 1;",
         "add_header X $limit_conn_status;",
         |walk| own_headers(walk, "/f", None, Some("PASSED"))
     ),
     own_http!(
         "limit/limit_conn_status",
-        "limit_conn_zone $server_port zone={app}:32k; limit_conn_status 503; limit_conn {app} 1;",
-        "limit_conn_zone $server_port zone={app}:32k; limit_conn_status 429; limit_conn {app} 1;",
+        "limit_conn_zone $server_port zone={app}:32k;",
+        "limit_conn_status 503; limit_conn {app} 1;",
+        "limit_conn_zone $server_port zone={app}:32k;",
+        "limit_conn_status 429; limit_conn {app} 1;",
         "location = /slow { limit_rate 1; alias {dir}/html/f; }",
         |walk| beside_a_slow_one(walk, 503, 429)
     ),
     own_http!(
         "limit/limit_conn_dry_run",
-        "limit_conn_zone $server_port zone={app}:32k; limit_conn_dry_run off; limit_conn {app} 1;",
-        "limit_conn_zone $server_port zone={app}:32k; limit_conn_dry_run on; limit_conn {app} 1;",
+        "limit_conn_zone $server_port zone={app}:32k;",
+        "limit_conn_dry_run off; limit_conn {app} 1;",
+        "limit_conn_zone $server_port zone={app}:32k;",
+        "limit_conn_dry_run on; limit_conn {app} 1;",
         "location = /slow { limit_rate 1; alias {dir}/html/f; }",
         |walk| beside_a_slow_one(walk, 503, 200)
     ),
     own_http!(
         "limit/limit_conn_log_level",
-        "limit_conn_zone $server_port zone={app}:32k; limit_conn_log_level error; limit_conn {app} 1;",
-        "limit_conn_zone $server_port zone={app}:32k; limit_conn_log_level warn; limit_conn {app} 1;",
+        "limit_conn_zone $server_port zone={app}:32k;",
+        "limit_conn_log_level error; limit_conn {app} 1;",
+        "limit_conn_zone $server_port zone={app}:32k;",
+        "limit_conn_log_level warn; limit_conn {app} 1;",
         "location = /slow { limit_rate 1; alias {dir}/html/f; }",
         |walk| {
             let after = beside_a_slow_one(walk, 503, 503);
@@ -281,35 +314,45 @@ pub const CASES: &[Case] = &[
     own_http!(
         "limit/limit_req",
         "limit_req_zone $server_port zone={app}:32k rate=1000r/s;",
-        "limit_req_zone $server_port zone={app}:32k rate=1000r/s; limit_req zone={app} burst=100 nodelay;",
+        "",
+        "limit_req_zone $server_port zone={app}:32k rate=1000r/s;",
+        "limit_req zone={app} burst=100 nodelay;",
         "add_header X $limit_req_status;",
         |walk| own_headers(walk, "/f", None, Some("PASSED"))
     ),
     own_http!(
         "limit/limit_req_zone",
-        "limit_req_zone $arg_none zone={app}:32k rate=1000r/s; limit_req zone={app} burst=100 nodelay;",
-        "limit_req_zone $server_port zone={app}:32k rate=1000r/s; limit_req zone={app} burst=100 nodelay;",
+        "limit_req_zone $arg_none zone={app}:32k rate=1000r/s;",
+        "limit_req zone={app} burst=100 nodelay;",
+        "limit_req_zone $server_port zone={app}:32k rate=1000r/s;",
+        "limit_req zone={app} burst=100 nodelay;",
         "add_header X $limit_req_status;",
         |walk| own_headers(walk, "/f", None, Some("PASSED"))
     ),
     own_http!(
         "limit/limit_req_status",
-        "limit_req_zone $server_port zone={app}:32k rate=1r/m; limit_req_status 503; limit_req zone={app};",
-        "limit_req_zone $server_port zone={app}:32k rate=1r/m; limit_req_status 429; limit_req zone={app};",
+        "limit_req_zone $server_port zone={app}:32k rate=1r/m;",
+        "limit_req_status 503; limit_req zone={app};",
+        "limit_req_zone $server_port zone={app}:32k rate=1r/m;",
+        "limit_req_status 429; limit_req zone={app};",
         "",
         |walk| after_another(walk, 503, 429)
     ),
     own_http!(
         "limit/limit_req_dry_run",
-        "limit_req_zone $server_port zone={app}:32k rate=1r/m; limit_req_dry_run off; limit_req zone={app};",
-        "limit_req_zone $server_port zone={app}:32k rate=1r/m; limit_req_dry_run on; limit_req zone={app};",
+        "limit_req_zone $server_port zone={app}:32k rate=1r/m;",
+        "limit_req_dry_run off; limit_req zone={app};",
+        "limit_req_zone $server_port zone={app}:32k rate=1r/m;",
+        "limit_req_dry_run on; limit_req zone={app};",
         "",
         |walk| after_another(walk, 503, 200)
     ),
     own_http!(
         "limit/limit_req_log_level",
-        "limit_req_zone $server_port zone={app}:32k rate=1r/m; limit_req_log_level error; limit_req zone={app};",
-        "limit_req_zone $server_port zone={app}:32k rate=1r/m; limit_req_log_level warn; limit_req zone={app};",
+        "limit_req_zone $server_port zone={app}:32k rate=1r/m;",
+        "limit_req_log_level error; limit_req zone={app};",
+        "limit_req_zone $server_port zone={app}:32k rate=1r/m;",
+        "limit_req_log_level warn; limit_req zone={app};",
         "",
         |walk| {
             let after = after_another(walk, 503, 503);
