@@ -430,7 +430,7 @@ fn migrate_check_judges_every_directive() {
 fn what_restricts_without_working_yet_is_said_to_be_refused() {
     let prefix = Prefix::new(
         "events { }\nhttp {\n upstream back {\n  server 127.0.0.1:9;\n }\n server {\n  listen 127.0.0.1:8000;\n  \
-         auth_basic realm;\n  location /a {\n   auth_basic off;\n   proxy_pass http://back;\n  }\n }\n}\n\
+         root html;\n  location /a {\n   index x;\n   proxy_pass http://back;\n  }\n }\n}\n\
          rtmp {\n ssl_verify_client on;\n server {\n  ssl_verify_client optional;\n }\n}\n",
         &[],
     );
@@ -442,7 +442,6 @@ fn what_restricts_without_working_yet_is_said_to_be_refused() {
     let text = told(&String::from_utf8_lossy(&test.stderr));
     for line in [
         "[warn] \"upstream\" directive has no effect yet in FILE:3\n",
-        "[warn] \"auth_basic\" directive does not work yet, what it guards is refused in FILE:8\n",
         "[warn] \"proxy_pass\" directive does not work yet, what it would answer is refused in FILE:11\n",
         "[warn] \"ssl_verify_client\" directive does not work yet, what it guards is refused in FILE:16\n",
         "[warn] \"ssl_verify_client\" directive has no effect yet in FILE:18\n",
@@ -450,23 +449,22 @@ fn what_restricts_without_working_yet_is_said_to_be_refused() {
         assert!(text.contains(line), "lacks {line} in\n{text}");
     }
     assert!(test.status.success() && !text.contains("FILE:10"), "{text}");
-    let explained = run(&prefix, &["explain", "nginx.conf:8"], b"");
+    let explained = run(&prefix, &["explain", "nginx.conf:11"], b"");
     let explained = explained.text();
-    assert!(explained.contains("auth_basic realm; [refused until it works]"), "{explained}");
+    assert!(explained.contains("proxy_pass http://back; [refused until it works]"), "{explained}");
     let judged = run(&prefix, &["migrate-check"], b"");
     let text = told(judged.text());
     for line in [
         "FILE:3: no effect yet: upstream: missing so far: ",
-        "FILE:8: refused until it works: auth_basic: missing so far: ",
         "FILE:11: refused until it works: proxy_pass: ",
         "FILE:16: refused until it works: ssl_verify_client: ",
         "FILE:18: no effect yet: ssl_verify_client: ",
-        ", 3 without effect yet, 3 refused, ",
+        ", 3 without effect yet, 2 refused, ",
     ] {
         assert!(text.contains(line), "lacks {line} in\n{text}");
     }
     assert!(!judged.ok);
-    let only = Prefix::new("events { }\nhttp { server { auth_basic realm; } }\n", &[]);
+    let only = Prefix::new("events { }\nhttp { server { location / { proxy_pass http://127.0.0.1:9; } } }\n", &[]);
     assert!(!run(&only, &["migrate-check"], b"").ok);
 }
 

@@ -303,6 +303,8 @@ impl HttpConnection {
                 Ok((server, named)) => (server.clone(), named),
                 Err(_) => {
                     log::undecided(self.id, "the host", &self.peer);
+                    let why = "the host cannot be decided";
+                    refused = refused.or(Some((StatusCode::INTERNAL_SERVER_ERROR, why)));
                     (servers.default_server().clone(), None)
                 }
             }

@@ -495,6 +495,11 @@ impl Variable {
 /// Makes a variable from the part of its name behind the prefix.
 type NamedVariable = fn(BString) -> Variable;
 
+/// Whether a known variable has a value of a module, or of the PROXY protocol.
+pub fn is_of_module(name: &[u8]) -> bool {
+    OF_MODULES.iter().any(|(known, _)| name == known.as_bytes()) || name.starts_with(b"proxy_protocol_tlv_")
+}
+
 /// All names that the server knows, apart from those with prefixes.
 fn known_names<'n>() -> impl Iterator<Item = &'n str> {
     let fixed = FIXED.iter().map(|(fixed, _)| *fixed);

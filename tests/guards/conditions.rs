@@ -257,11 +257,10 @@ fn the_index_of_a_directory_meets_what_guards_the_file() {
     assert_eq!((status("/in/"), status("/in/index.html"), status("/none/")), (200, 404, 404));
 }
 
-/// What has no value here refuses where it is asked for, at each of its places.
 #[test]
-fn a_variable_without_a_value_refuses_only_where_it_has_none() {
+fn conditions_see_values_of_maps_cookies_and_networks() {
     let prefix = Prefix::new();
-    let conf = Conf::live("").http("map $uri $mapped { default 0; } geo $near { default 0; }").http_server(
+    let conf = Conf::live("").http("map $uri $mapped { default 1; } geo $near { default 1; }").http_server(
         r#"location /mapped { if ($mapped) { return 403; } return 200 in; }
            location /near { if ($near = 1) { return 403; } return 200 in; }
            location /part { if ($arg_a = x$mapped) { return 403; } return 200 in; }
@@ -271,9 +270,14 @@ fn a_variable_without_a_value_refuses_only_where_it_has_none() {
            location /cookie { if ($cookie_k = bad) { return 403; } return 200 in; }"#,
     );
     let server = Server::start_in(prefix, &conf);
-    for target in ["/mapped", "/near", "/part", "/kept", "/cookie"] {
-        assert_eq!(get(server.http, target).status(), 503, "{target}");
+    for target in ["/mapped", "/near", "/part?a=x1", "/kept"] {
+        assert_eq!(get(server.http, target).status(), 403, "{target}");
     }
+    assert_eq!(
+        (get(server.http, "/part?a=x").text(), get(server.http, "/cookie").text()),
+        ("in".into(), "in".into())
+    );
+    assert_eq!(get_with(server.http, "/cookie", "Cookie: a=b; k=bad\r\n").status(), 403);
     assert_eq!(get(server.http, "/own").text(), "own");
     assert_eq!(
         (get(server.http, "/group/a").text(), get(server.http, "/group/bad").status()),

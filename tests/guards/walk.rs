@@ -30,28 +30,15 @@ const WEB: &[Web] = &[
     web("http/client_max_body_size", "client_max_body_size 1;", 413),
     web("http/internal", "internal;", 404),
     web("rewrite/return", "return 403;", 403),
-    web("http auth/auth_basic", "auth_basic OFF;", 503),
-    web("http core/disable_symlinks", "disable_symlinks if_not_owner;", 503),
+    web("http auth/auth_basic", "auth_basic OFF; auth_basic_user_file users;", 401),
+    web("auth request/auth_request", "auth_request /none;", 500),
     web("http core/limit_except in location", "limit_except GET { deny all; }", 403),
-    web("http static/try_files", "try_files /none.txt =404;", 503),
-    Web {
-        row: "limit/limit_conn",
-        line: "limit_conn z 1;",
-        around: "limit_conn_zone $remote_addr zone=z:1m;",
-        status: 503,
-    },
-    Web {
-        row: "limit/limit_req",
-        line: "limit_req zone=z;",
-        around: "limit_req_zone $remote_addr zone=z:1m rate=1r/s;",
-        status: 503,
-    },
+    web("http static/try_files", "try_files /none.txt =404;", 404),
     web("multiport/broadcast", "broadcast /a 127.0.0.1:1;", 503),
     web("proxy/proxy_pass", "proxy_pass http://127.0.0.1:1;", 503),
     web("referer/valid_referers", "valid_referers a.test; if ($invalid_referer) { return 403; }", 403),
     web("rewrite/if in http server", "if ($request_method = POST) { return 403; }", 403),
     web("rewrite/if in location", "if ($remote_addr ~ ^127) { return 403; }", 403),
-    web("rewrite/rewrite", "rewrite ^/f /g.txt last;", 503),
     web("stat/sys_stat", "sys_stat;", 503),
 ];
 
@@ -104,6 +91,9 @@ const SESSIONS: &[(&str, fn())] = &[
 
 /// Rows whose refusals other tests show: the file and the test.
 const ELSEWHERE: &[(&str, &str, &str)] = &[
+    ("http core/disable_symlinks", include_str!("../http_access.rs"), "fn what_restricts_refuses()"),
+    ("limit/limit_conn", include_str!("../reload_walk/requests.rs"), "\"limit/limit_conn_status\""),
+    ("limit/limit_req", include_str!("../http_access.rs"), "fn what_restricts_refuses()"),
     (
         "hls2/hls2_session_bind",
         include_str!("../ts_hls/memory.rs"),

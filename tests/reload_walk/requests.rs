@@ -280,7 +280,7 @@ pub const CASES: &[Case] = &[
         "limit_conn_status 503; limit_conn {app} 1;",
         "limit_conn_zone $server_port zone={app}:32k;",
         "limit_conn_status 429; limit_conn {app} 1;",
-        "location = /slow { limit_rate 1; alias {dir}/html/f; }",
+        "location = /slow { limit_rate 1; limit_rate_after 1k; alias {dir}/html/slow; }",
         |walk| beside_a_slow_one(walk, 503, 429)
     ),
     own_http!(
@@ -289,7 +289,7 @@ pub const CASES: &[Case] = &[
         "limit_conn_dry_run off; limit_conn {app} 1;",
         "limit_conn_zone $server_port zone={app}:32k;",
         "limit_conn_dry_run on; limit_conn {app} 1;",
-        "location = /slow { limit_rate 1; alias {dir}/html/f; }",
+        "location = /slow { limit_rate 1; limit_rate_after 1k; alias {dir}/html/slow; }",
         |walk| beside_a_slow_one(walk, 503, 200)
     ),
     own_http!(
@@ -298,7 +298,7 @@ pub const CASES: &[Case] = &[
         "limit_conn_log_level error; limit_conn {app} 1;",
         "limit_conn_zone $server_port zone={app}:32k;",
         "limit_conn_log_level warn; limit_conn {app} 1;",
-        "location = /slow { limit_rate 1; alias {dir}/html/f; }",
+        "location = /slow { limit_rate 1; limit_rate_after 1k; alias {dir}/html/slow; }",
         |walk| {
             let after = beside_a_slow_one(walk, 503, 503);
             Box::new(move || {
@@ -608,6 +608,7 @@ fn own_headers<'w>(
 fn beside_a_slow_one<'w>(walk: &'w Walk<'w>, old: u16, new: u16) -> After<'w> {
     let mut slow = Connection::open(walk.own_web);
     slow.send(b"GET /slow HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert_eq!(slow.head().status, 200);
     until_true("the slow response counts", || http::get(walk.own_web, "/f").status() == old);
     Box::new(move || {
         assert_eq!(http::get(walk.own_web, "/f").status(), new);
@@ -629,5 +630,6 @@ fn requests() {
             prefix.write(&format!("html/{name}"), "text");
         }
         prefix.write("html/users", "u:{PLAIN}p\n");
+        prefix.write("html/slow", vec![b's'; 10_000]);
     });
 }

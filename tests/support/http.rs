@@ -215,12 +215,20 @@ impl Dechunker {
             let length = std::str::from_utf8(&self.held[..line]).unwrap();
             let length =
                 usize::from_str_radix(length, 16).unwrap_or_else(|_| panic!("no chunk length: {length:?}"));
+            if length == 0 {
+                // Trailers may follow, each with its line end.
+                let Some(end) = self.held[line..].windows(4).position(|window| window == b"\r\n\r\n") else {
+                    break;
+                };
+                self.held.drain(..line + end + 4);
+                self.complete = true;
+                continue;
+            }
             let end = line + 2 + length;
             let Some(after) = self.held.get(end..end + 2) else { break };
             assert_eq!(after, b"\r\n", "a chunk ends with a line end");
             body.extend_from_slice(&self.held[line + 2..end]);
             self.held.drain(..end + 2);
-            self.complete = length == 0;
         }
         (body, self.complete)
     }

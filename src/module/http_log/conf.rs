@@ -40,8 +40,8 @@ impl Slot for HttpLogs {
     }
 
     fn make(level: &BlockLevel<'_>, evaluation: &mut Evaluation<'_>) -> HttpLogs {
-        let Current { access_log: lines, open_log_file_cache: OpenLogFileCache(cache), .. } =
-            level.resolve(evaluation);
+        let current: Current = level.resolve(evaluation);
+        let (lines, cache) = (current.access_log, current.open_log_file_cache.0);
         if lines.is_empty() {
             return HttpLogs(vec![HttpLog::default_log(evaluation)]);
         }

@@ -37,23 +37,12 @@ impl ZoneKeeper {
         if known.as_ref().is_some_and(|known| Arc::ptr_eq(known, &defined)) {
             return kept.clone();
         }
-        let definitions = || {
-            let conn = defined
-                .conn
-                .iter()
-                .map(|zone| definition(zone.name.as_bstr(), zone.size, zone.key_text.as_bstr()));
-            let req = defined
-                .req
-                .iter()
-                .map(|zone| definition(zone.name.as_bstr(), zone.size, zone.key_text.as_bstr()));
-            (req, conn)
-        };
-        let (req, conn) = definitions();
-        let next = kept.next(req, conn).unwrap_or_else(|sentence| {
-            log::zone_begins_anew(sentence.as_bstr());
-            let (req, conn) = definitions();
-            KeptZones::default().next(req, conn).unwrap_or_default()
-        });
+        let conn = defined.conn.iter();
+        let conn = conn.map(|zone| definition(zone.name.as_bstr(), zone.size, zone.key_text.as_bstr()));
+        let req = defined.req.iter();
+        let req = req.map(|zone| definition(zone.name.as_bstr(), zone.size, zone.key_text.as_bstr()));
+        let (next, complaints) = kept.next(req, conn);
+        complaints.iter().for_each(|sentence| log::zone_begins_anew(sentence.as_bstr()));
         (*kept, *known) = (Arc::new(next), Some(defined));
         kept.clone()
     }

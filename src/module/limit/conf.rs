@@ -71,7 +71,7 @@ impl Slot for DefinedZones {
         if let Some(outer) = level.outer::<DefinedZones>() {
             return DefinedZones(outer.0.clone());
         }
-        let Current { conn_zones, req_zones, .. } = level.resolve(evaluation);
-        DefinedZones(Arc::new(Zones { conn: conn_zones, req: req_zones }))
+        let defined: Current = level.resolve(evaluation);
+        DefinedZones(Arc::new(Zones { conn: defined.conn_zones, req: defined.req_zones }))
     }
 }

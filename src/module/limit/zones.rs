@@ -30,37 +30,37 @@ pub struct Definition<'z> {
 }
 
 impl KeptZones {
-    /// The zones of a new configuration. A zone whose name and size stay the same keeps its states; one whose size
-    /// changes starts without any.
-    ///
-    /// # Errors
-    ///
-    /// A zone of the same name and size has another key; nginx's sentence.
+    /// The zones of a new configuration, and nginx's sentences about those that begin anew because their key is another
+    /// one; nginx refuses such a reload. A zone whose name, size and key stay the same keeps its states.
     pub fn next<'z>(
         &self,
         req: impl IntoIterator<Item = Definition<'z>>,
         conn: impl IntoIterator<Item = Definition<'z>>,
-    ) -> Result<KeptZones, BString> {
-        let mut next = KeptZones::default();
+    ) -> (KeptZones, Vec<BString>) {
+        let (mut next, mut complaints) = (KeptZones::default(), Vec::new());
         for zone in req {
             let old = self.req.get(zone.name).filter(|old| old.size() == zone.size);
-            let states = match old {
-                Some(old) if old.key() == zone.key => old.clone(),
-                Some(old) => return Err(other_key("limit_req", zone, old.key())),
+            if let Some(old) = old.filter(|old| old.key() != zone.key) {
+                complaints.push(other_key("limit_req", zone, old.key()));
+            }
+            let states = match old.filter(|old| old.key() == zone.key) {
+                Some(old) => old.clone(),
                 None => Arc::new(ReqStates::new(zone.name, zone.size, zone.key)),
             };
             next.req.insert(zone.name.to_owned(), states);
         }
         for zone in conn {
             let old = self.conn.get(zone.name).filter(|old| old.size() == zone.size);
-            let states = match old {
-                Some(old) if old.key() == zone.key => old.clone(),
-                Some(old) => return Err(other_key("limit_conn_zone", zone, old.key())),
+            if let Some(old) = old.filter(|old| old.key() != zone.key) {
+                complaints.push(other_key("limit_conn_zone", zone, old.key()));
+            }
+            let states = match old.filter(|old| old.key() == zone.key) {
+                Some(old) => old.clone(),
                 None => Arc::new(ConnStates::new(zone.name, zone.size, zone.key)),
             };
             next.conn.insert(zone.name.to_owned(), states);
         }
-        Ok(next)
+        (next, complaints)
     }
 
     /// The states of a zone of `limit_req_zone`.
@@ -96,21 +96,23 @@ mod tests {
     }
 
     #[test]
-    fn a_zone_keeps_its_states_while_name_and_size_stay() {
-        let first = KeptZones::default().next([zone(32768, "$a")], [zone(32768, "$a")]).unwrap();
-        let same = first.next([zone(32768, "$a")], [zone(32768, "$a")]).unwrap();
+    fn a_zone_keeps_its_states_while_name_size_and_key_stay() {
+        let first = KeptZones::default().next([zone(32768, "$a")], [zone(32768, "$a")]).0;
+        let same = first.next([zone(32768, "$a")], [zone(32768, "$a")]).0;
         assert!(Arc::ptr_eq(first.req(b"z").unwrap(), same.req(b"z").unwrap()));
         assert!(Arc::ptr_eq(first.conn(b"z").unwrap(), same.conn(b"z").unwrap()));
-        let larger = first.next([zone(65536, "$b")], []).unwrap();
+        let larger = first.next([zone(65536, "$b")], []).0;
         assert!(!Arc::ptr_eq(first.req(b"z").unwrap(), larger.req(b"z").unwrap()));
         assert!(larger.conn(b"z").is_none());
     }
 
     #[test]
-    fn another_key_is_refused_in_the_words_of_nginx() {
-        let first = KeptZones::default().next([zone(32768, "$a")], [zone(32768, "$a")]).unwrap();
+    fn another_key_begins_anew_and_is_told_in_the_words_of_nginx() {
+        let first = KeptZones::default().next([zone(32768, "$a")], [zone(32768, "$a")]).0;
         let rest = "\"z\" uses the \"$b\" key while previously it used the \"$a\" key";
-        assert_eq!(first.next([zone(32768, "$b")], []).unwrap_err(), format!("limit_req {rest}"));
-        assert_eq!(first.next([], [zone(32768, "$b")]).unwrap_err(), format!("limit_conn_zone {rest}"));
+        let (next, complaints) = first.next([zone(32768, "$b")], [zone(32768, "$b")]);
+        assert_eq!(complaints, [format!("limit_req {rest}"), format!("limit_conn_zone {rest}")]);
+        assert!(!Arc::ptr_eq(first.req(b"z").unwrap(), next.req(b"z").unwrap()));
+        assert!(!Arc::ptr_eq(first.conn(b"z").unwrap(), next.conn(b"z").unwrap()));
     }
 }

@@ -19,7 +19,7 @@ pub(super) fn empty_variable(scope: &LintContext<'_>, findings: &mut Vec<Finding
             for name in variable::names(&word.bytes) {
                 let spelled = name.to_str_lossy();
                 let caption = match Variable::find(&name.to_ascii_lowercase().into()) {
-                    Variable::Other(_) => "it has no value yet",
+                    Variable::Other(name) if !variable::is_of_module(&name) => "it has no value yet",
                     Variable::Capture(group) if !is_captured(scope, statement, group) => {
                         "no regular expression around it has that many groups"
                     }

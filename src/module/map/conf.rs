@@ -57,10 +57,10 @@ impl Slot for Definitions {
         if let Some(outer) = level.outer::<Definitions>() {
             return Definitions(outer.0.clone());
         }
-        let Current { maps, geos, splits } = level.resolve(evaluation);
-        let maps = maps.into_iter().map(|map| (map.name.clone(), Definition::Map(map)));
-        let geos = geos.into_iter().map(|geo| (geo.name.clone(), Definition::Geo(geo)));
-        let splits = splits.into_iter().map(|split| (split.name.clone(), Definition::Split(split)));
+        let defined: Current = level.resolve(evaluation);
+        let maps = defined.maps.into_iter().map(|map| (map.name.clone(), Definition::Map(map)));
+        let geos = defined.geos.into_iter().map(|geo| (geo.name.clone(), Definition::Geo(geo)));
+        let splits = defined.splits.into_iter().map(|split| (split.name.clone(), Definition::Split(split)));
         Definitions(Arc::new(maps.chain(geos).chain(splits).collect()))
     }
 }
