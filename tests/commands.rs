@@ -464,7 +464,8 @@ fn what_restricts_without_working_yet_is_said_to_be_refused() {
         assert!(text.contains(line), "lacks {line} in\n{text}");
     }
     assert!(!judged.ok);
-    let only = Prefix::new("events { }\nhttp { server { location / { proxy_pass http://127.0.0.1:9; } } }\n", &[]);
+    let only =
+        Prefix::new("events { }\nhttp { server { location / { proxy_pass http://127.0.0.1:9; } } }\n", &[]);
     assert!(!run(&only, &["migrate-check"], b"").ok);
 }
 

@@ -1,18 +1,22 @@
 //! Log lines of the rewrite module, with nginx's texts.
 
-use tracing::{info, warn};
-
 use crate::http::exchange::Exchange;
+use crate::http::log;
+use crate::log::level::LogLevel;
 use crate::log::shown::Shown;
 
 /// A rewrite, for `rewrite_log`.
 pub(super) fn rewritten(exchange: &Exchange<'_>, what: &str, text: &[u8]) {
-    let (conn, text, args) = (exchange.id(), Shown::new(text), Shown::new(&exchange.query));
-    info!(target: "notice", conn, "rewritten {what}: \"{text}\", args: \"{args}\"");
+    let (text, args) = (Shown::new(text), Shown::new(&exchange.query));
+    log::about_at(
+        LogLevel::Notice,
+        exchange,
+        &format_args!("rewritten {what}: \"{text}\", args: \"{args}\""),
+    );
 }
 
 /// A variable without a value was used.
 pub(super) fn uninitialized(exchange: &Exchange<'_>, name: &[u8]) {
-    let (conn, name) = (exchange.id(), Shown::new(name));
-    warn!(conn, "using uninitialized \"{name}\" variable");
+    let name = Shown::new(name);
+    log::about_at(LogLevel::Warn, exchange, &format_args!("using uninitialized \"{name}\" variable"));
 }
