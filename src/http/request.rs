@@ -286,7 +286,7 @@ impl Request {
         Bytes::from(host::name(authority).to_ascii_lowercase())
     }
 
-    /// How the body is framed. Valid after [`Request::check`].
+    /// How the body is framed, given that the head was accepted.
     pub fn body(&self) -> BodyFraming {
         if self.header("transfer-encoding").is_some() {
             return BodyFraming::Chunked;
