@@ -404,10 +404,19 @@ impl HttpConnection {
             LingeringClose::On => {
                 let status = exchange.response.status;
                 let trusted = !(was_refused && status == StatusCode::BAD_REQUEST);
-                (trusted && exchange.has_body()) || !self.input.lock().buffer.is_empty()
+                (trusted && exchange.has_body()) || self.has_input()
             }
         };
         After::Close { lingers }
+    }
+
+    /// Whether the client has sent what was not processed: closing at once would then reset the connection, and the client
+    /// could lose the response.
+    fn has_input(&self) -> bool {
+        let mut input = self.input.lock();
+        !input.buffer.is_empty()
+            || read_some(&self.socket, &mut input.buffer, limits::HTTP_READ_BYTES)
+                .is_ok_and(|length| length > 0)
     }
 
     /// Drops what has been received of the request's body, after asking for it if the client waits to be asked.
