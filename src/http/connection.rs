@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -102,6 +103,7 @@ pub async fn serve(service: Arc<HttpService>, worker: Worker, listen: ListenAddr
         input: Mutex::new(Input::default()),
         requests: 0,
         is_pipelined: false,
+        nodelay: AtomicBool::new(false),
     };
     let (shutdown, draining) = {
         let lifetime = &connection.service.lifetime;
@@ -379,6 +381,7 @@ impl HttpConnection {
             exchange.keeps_alive = false;
         }
         let is_body_done = was_refused || self.discard(exchange).await;
+        self.adopt_nodelay(exchange.conf().tcp_nodelay);
         if let Err(error) = exchange.send().await {
             log::send_failed(exchange, &error);
             if exchange.core().reset_timedout_connection {
@@ -408,6 +411,13 @@ impl HttpConnection {
             }
         };
         After::Close { lingers }
+    }
+
+    /// Applies `tcp_nodelay`.
+    fn adopt_nodelay(&self, nodelay: bool) {
+        if self.nodelay.swap(nodelay, Ordering::Relaxed) != nodelay {
+            self.socket.set_nodelay(nodelay);
+        }
     }
 
     /// Whether the client has sent what was not processed: closing at once would then reset the connection, and the client
@@ -482,7 +492,7 @@ impl AfterTimes {
 }
 
 impl Exchange<'_> {
-    /// Applies the location's limits of kept connections, and `tcp_nodelay`.
+    /// Applies the location's limits of kept connections.
     pub(super) fn adopt_keepalive(&mut self) {
         if !self.keeps_alive {
             return;

@@ -218,6 +218,8 @@ pub(super) struct HttpConnection {
     pub(super) requests: u64,
     /// Whether the current request came together with the one before.
     pub(super) is_pipelined: bool,
+    /// Whether small packets are sent without delay, as the location of the latest response says.
+    pub(super) nodelay: AtomicBool,
     /// The error log of the location selected last.
     pub(super) error_log: Mutex<ConnectionLog>,
 }
