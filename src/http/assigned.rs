@@ -11,8 +11,8 @@ use crate::directive::Match;
 /// Values that statements and regular expressions have assigned to a request's variables.
 #[derive(Default)]
 pub struct AssignedValues {
-    /// Values of `set` and of named groups; `None` if the value is unknown.
-    values: HashMap<BString, Option<BString>>,
+    /// Values of `set` and of named groups.
+    values: HashMap<BString, BString>,
     /// Groups of the latest match of a regular expression, the whole match first.
     groups: Vec<BString>,
     /// Values of modules' variables at their first use. As in nginx they stay, even if another location follows.
@@ -20,15 +20,15 @@ pub struct AssignedValues {
 }
 
 impl AssignedValues {
-    /// Assigns a value to a variable, whose name is in lower case; `None` if the value is unknown.
-    pub fn set(&mut self, name: &BString, value: Option<BString>) {
+    /// Assigns a value to a variable, whose name is in lower case.
+    pub fn set(&mut self, name: &BString, value: BString) {
         self.values.insert(name.clone(), value);
     }
 
     /// Records a match: its groups replace all former ones, its named groups replace the values of their variables.
     pub fn matched(&mut self, found: Match) {
         self.groups = found.groups;
-        self.values.extend(found.named.into_iter().map(|(name, text)| (name, Some(text))));
+        self.values.extend(found.named);
     }
 
     /// Clears the groups after a regular expression did not match.
@@ -51,23 +51,18 @@ impl AssignedValues {
         if self.values.is_empty() {
             return None;
         }
-        self.values.get(&variable.definable()?)?.as_ref()
+        self.values.get(&variable.definable()?)
     }
 
     /// Value that statements have assigned to the variable of this name.
     pub(super) fn given_named(&self, name: &[u8]) -> Option<&BString> {
-        self.values.get(name.as_bstr())?.as_ref()
+        self.values.get(name.as_bstr())
     }
 
     /// Group of the latest match of a regular expression: of a condition, a location or the server's name. A condition
     /// that does not match clears the groups.
     pub(super) fn group(&self, number: u8) -> Option<&BString> {
         self.groups.get(usize::from(number))
-    }
-
-    /// What statements have assigned to a variable with this name: a value, or an unknown one.
-    pub(super) fn assigned(&self, name: &BString) -> Option<Option<&BString>> {
-        self.values.get(name).map(Option::as_ref)
     }
 
     /// Keeps the first value of a module's variable.

@@ -15,6 +15,7 @@ use parking_lot::Mutex;
 use tokio::time::Sleep;
 use tokio_util::sync::WaitForCancellationFuture;
 
+use super::browser;
 use super::conf::Conf;
 use super::core::conf::{Current as Core, KeepaliveDisable, LingeringClose};
 use super::counters::Doing;
@@ -124,21 +125,14 @@ pub async fn serve(service: Arc<HttpService>, worker: Worker, listen: ListenAddr
             return;
         }
         counted.request();
-        let answered = match head {
+        connection.requests += 1;
+        let (request, refused) = match head {
+            Head::Complete(request) => (request, None),
+            Head::Refused(request, error) => (request, Some(error)),
+            Head::Left(request) => return connection.log_left(&request),
             Head::None => return,
-            Head::Left(request) => {
-                connection.requests += 1;
-                return connection.log_left(&request);
-            }
-            Head::Complete(request) => {
-                connection.requests += 1;
-                Box::pin(connection.answer(&request, None)).await
-            }
-            Head::Refused(request, error) => {
-                connection.requests += 1;
-                Box::pin(connection.answer(&request, Some(error))).await
-            }
         };
+        let answered = Box::pin(connection.answer(&request, refused)).await;
         match answered {
             (After::Next, keepalive) => idle = Some(keepalive),
             (After::Close { lingers: false }, _) => return connection.socket.shutdown_write(),
@@ -452,7 +446,7 @@ impl HttpConnection {
                 Err(_) => return false,
             }
             let left = deadline.saturating_duration_since(Instant::now());
-            match self.receive(Some(core.lingering_timeout.duration().min(left))).await {
+            match self.receive(core.lingering_timeout.duration().min(left)).await {
                 Ok(length) if length > 0 => {}
                 _ => return false,
             }
@@ -466,7 +460,7 @@ impl HttpConnection {
         loop {
             self.input.lock().buffer.clear();
             let left = deadline.saturating_duration_since(Instant::now());
-            match self.receive(Some(times.lingering_timeout.min(left))).await {
+            match self.receive(times.lingering_timeout.min(left)).await {
                 Ok(length) if length > 0 => {}
                 _ => return,
             }
@@ -502,7 +496,7 @@ impl Exchange<'_> {
         let agent = self.header("user-agent");
         let is_old_msie = disabled.contains(KeepaliveDisable::MSIE6)
             && *self.request.method() == Method::POST
-            && is_msie_up_to_6(agent);
+            && browser::is_msie6(agent);
         let is_safari = disabled.contains(KeepaliveDisable::SAFARI)
             && agent.contains_str("Safari/")
             && !agent.contains_str("Chrome")
@@ -542,10 +536,4 @@ fn wants_keepalive(request: &Request) -> bool {
         return false;
     }
     connection.contains_str("keep-alive") || request.version() >= Version::HTTP_11
-}
-
-/// Whether the client is MSIE 6 or older.
-fn is_msie_up_to_6(agent: &[u8]) -> bool {
-    let Some(at) = agent.find(b"MSIE ") else { return false };
-    agent.find(b"Opera").is_none() && matches!(agent.get(at + 5..at + 7), Some([b'1'..=b'6', b'.']))
 }

@@ -145,9 +145,7 @@ pub enum Check<'a> {
 /// Takes part in a phase.
 pub trait PhaseCheck: Send + Sync {
     /// Decides about a request.
-    fn check<'a, 'r>(&'a self, exchange: &'a mut Exchange<'r>) -> Check<'a>
-    where
-        'r: 'a;
+    fn check<'a, 'r>(&'a self, exchange: &'a mut Exchange<'r>) -> Check<'a>;
 }
 
 /// Changes the head or the body of responses.
@@ -175,15 +173,13 @@ pub trait RequestVariables: Send + Sync {
     /// # Errors
     ///
     /// [`Undecided`], if a regular expression is.
-    fn value(
-        &self,
-        exchange: &Exchange<'_>,
-        name: &BStr,
-        out: &mut Vec<u8>,
-    ) -> Result<Option<Lookup>, Undecided>;
+    fn value(&self, exchange: &Exchange<'_>, name: &BStr, out: &mut Vec<u8>) -> VariableLookup;
 }
 
-/// Result of looking up a variable.
+/// Result of looking up a variable of a module; `None` if it is not the module's.
+pub type VariableLookup = Result<Option<Lookup>, Undecided>;
+
+/// What was found of a variable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lookup {
     /// It has no value.
@@ -268,8 +264,6 @@ pub struct Exchange<'a> {
     pub(super) is_undecided: AtomicBool,
     /// `$request_id`
     pub(super) random_id: OnceLock<String>,
-    /// Whether the request was received together with the one before it.
-    pub(super) is_pipelined: bool,
     /// What continues the body while it is sent.
     pub continuation: Option<Arc<dyn Continuation>>,
     /// Charset of the response that this subrequest's response becomes a part of.
@@ -331,7 +325,6 @@ impl<'a> Exchange<'a> {
             response: Response::new(StatusCode::OK, Body::default()),
             is_undecided: AtomicBool::new(false),
             random_id: OnceLock::new(),
-            is_pipelined: connection.is_pipelined,
             continuation: None,
             outer_charset: None,
             surroundings: Vec::new(),

@@ -144,6 +144,30 @@ impl Exchange<'_> {
         }
     }
 
+    /// Decision about a request for a part of a file (`flv`, `mp4`) before the file is looked for; `None` if it is to be
+    /// opened.
+    pub fn part_request(&self) -> Option<Decision> {
+        if !matches!(*self.method(), Method::GET | Method::HEAD) {
+            return Some(Decision::page(StatusCode::METHOD_NOT_ALLOWED));
+        }
+        self.path.ends_with(b"/").then_some(Decision::Next)
+    }
+
+    /// The regular file that is requested, with its path.
+    ///
+    /// # Errors
+    ///
+    /// The decision where there is none: a page, or the next check for what is no regular file.
+    pub async fn requested_file(&self) -> Result<(PathBuf, OpenFile), Decision> {
+        let page = || Decision::page(StatusCode::INTERNAL_SERVER_ERROR);
+        let path = self.file_of(&self.path).ok_or_else(page)?;
+        match self.open(&path).await {
+            Ok(file) if file.is_file => Ok((path, file)),
+            Ok(_) => Err(Decision::Next),
+            Err(error) => Err(self.open_failed(&path, &error)),
+        }
+    }
+
     /// A response with an open file: its length, time, tag and type.
     pub fn file_response(&self, file: &OpenFile) -> Response {
         let mut response = Response::new(StatusCode::OK, file.body());

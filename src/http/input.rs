@@ -15,8 +15,6 @@ pub(super) struct Input {
     body: BodyState,
     /// Bytes of the body that were taken.
     pub(super) body_bytes: u64,
-    /// Whether the client has closed its sending direction.
-    pub(super) is_closed: bool,
 }
 
 /// The rest of a request's body.

@@ -7,6 +7,7 @@ mod arrival;
 pub mod assigned;
 pub mod base64;
 pub mod body_reader;
+pub mod browser;
 pub mod conf;
 mod connection;
 pub mod content_types;

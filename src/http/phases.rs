@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use bstr::ByteSlice;
 use http::StatusCode;
-use http::header::CONTENT_LENGTH;
 
 use super::core::conf::Satisfy;
 use super::exchange::{Check, Decision, Exchange, PhaseCheck, PhaseChecks};
+use super::request::BodyFraming;
 use super::response::Response;
 use super::routes::{Location, Refusal};
 use super::{files, log, method, precondition, range_filter};
@@ -169,15 +168,20 @@ impl Exchange<'_> {
     /// Runs the checks of a phase until one decides.
     async fn phase(&mut self, phase: Phase) -> Decision {
         for check in phase(&self.service().phases) {
-            let decision = match check.check(self) {
-                Check::Now(decision) => decision,
-                Check::Later(decision) => decision.await,
-            };
+            let decision = self.ask(&**check).await;
             if !matches!(decision, Decision::Next | Decision::Allow) {
                 return decision;
             }
         }
         Decision::Next
+    }
+
+    /// The decision of a check.
+    async fn ask(&mut self, check: &dyn PhaseCheck) -> Decision {
+        match check.check(self) {
+            Check::Now(decision) => decision,
+            Check::Later(decision) => decision.await,
+        }
     }
 
     /// Runs the checks of a rewrite phase.
@@ -203,13 +207,13 @@ impl Exchange<'_> {
             return Some(Decision::page(StatusCode::NOT_FOUND));
         }
         let limit = conf.client_max_body_size.0;
-        let length = self.header(CONTENT_LENGTH).to_str().ok().and_then(|text| text.parse::<u64>().ok());
-        if !self.is_subrequest()
+        if let BodyFraming::Length(length) = self.request.body()
+            && !self.is_subrequest()
             && !self.is_body_refused
             && limit > 0
-            && length.is_some_and(|length| length > limit)
+            && length > limit
         {
-            log::body_too_large(self, length.unwrap_or(0));
+            log::body_too_large(self, length);
             (self.is_continued, self.is_body_refused) = (true, true);
             return Some(Decision::page(StatusCode::PAYLOAD_TOO_LARGE));
         }
@@ -237,20 +241,9 @@ impl Exchange<'_> {
     async fn access(&mut self) -> Option<Decision> {
         let any = self.core().satisfy == Satisfy::Any;
         let mut refusal: Option<Decision> = None;
-        let mut number = 0;
+        let mut checks = self.service().phases.access.iter();
+        let mut decision = self.check_addresses();
         loop {
-            let decision = if number == 0 {
-                self.check_addresses()
-            } else {
-                match self.service().phases.access.get(number - 1) {
-                    None => return refusal,
-                    Some(check) => match check.check(self) {
-                        Check::Now(decision) => decision,
-                        Check::Later(decision) => decision.await,
-                    },
-                }
-            };
-            number += 1;
             match decision {
                 Decision::Next => {}
                 Decision::Allow if any => return None,
@@ -264,6 +257,10 @@ impl Exchange<'_> {
                 }
                 refused => return Some(refused),
             }
+            decision = match checks.next() {
+                None => return refusal,
+                Some(check) => self.ask(&**check).await,
+            };
         }
     }
 

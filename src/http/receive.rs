@@ -15,29 +15,18 @@ impl HttpConnection {
     /// # Errors
     ///
     /// Errors of the system; [`io::ErrorKind::TimedOut`] if nothing came in time.
-    pub(super) async fn receive(&self, patience: Option<Duration>) -> io::Result<usize> {
+    pub(super) async fn receive(&self, patience: Duration) -> io::Result<usize> {
         loop {
             let read = {
                 let mut input = self.input.lock();
                 read_some(&self.socket, &mut input.buffer, limits::HTTP_READ_BYTES)
             };
             match read {
-                Ok(0) => {
-                    self.input.lock().is_closed = true;
-                    return Ok(0);
-                }
                 Ok(length) => return Ok(length),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Err(error),
             }
-            match patience {
-                None => self.socket.readable().await?,
-                Some(patience) => {
-                    timeout(patience, self.socket.readable())
-                        .await
-                        .map_err(|_| io::ErrorKind::TimedOut)??;
-                }
-            }
+            timeout(patience, self.socket.readable()).await.map_err(|_| io::ErrorKind::TimedOut)??;
         }
     }
 
@@ -53,10 +42,7 @@ impl HttpConnection {
             }
             let mut input = self.input.lock();
             match read_some(&self.socket, &mut input.buffer, limits::HTTP_READ_BYTES) {
-                Ok(0) => {
-                    input.is_closed = true;
-                    return;
-                }
+                Ok(0) => return,
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(_) => return,

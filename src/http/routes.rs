@@ -1,6 +1,6 @@
 //! Locations of a server, built from its block.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use bstr::{BString, ByteSlice};
@@ -10,7 +10,6 @@ use super::location::LocationName;
 use super::locations::Locations;
 pub use super::locations::{Location, Refusal};
 use super::server_conf::addresses;
-use super::variable::VariableNames;
 use crate::config::model::HttpServer;
 use crate::directive::context::{Contexts, HTTP_SERVER, LIMIT_EXCEPT, LOCATION, LOCATION_IF};
 use crate::directive::evaluate::Block;
@@ -24,8 +23,6 @@ pub struct Routes {
     pub locations: Locations,
     /// The server's own settings, for paths without a location.
     pub fallback: Arc<Location>,
-    /// Variables that are defined but have no value yet.
-    pub without_value: HashSet<BString>,
 }
 
 impl Routes {
@@ -68,8 +65,7 @@ impl Slot for Routes {
         let name = LocationName::Prefix { prefix: BString::default(), stops_regex: false };
         let fallback = Arc::new(chain.bare(name, evaluation));
         let locations = chain.locations(None, evaluation);
-        let without_value = evaluation.notes.of::<VariableNames>().without_value();
-        Routes { locations, fallback, without_value }
+        Routes { locations, fallback }
     }
 }
 

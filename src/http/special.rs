@@ -3,6 +3,7 @@
 use bstr::{BString, ByteSlice};
 use http::{Method, StatusCode};
 
+use super::browser;
 use super::exchange::{Decision, Exchange};
 use super::response::{Body, Response};
 use super::status;
@@ -67,8 +68,8 @@ impl Exchange<'_> {
     /// Whether the client is MSIE or Chrome, which replace short pages.
     fn is_browser_with_own_pages(&self) -> bool {
         let agent = self.header("user-agent");
-        let is_msie = agent.find(b"MSIE ").is_some() && agent.find(b"Opera").is_none();
-        (is_msie || agent.find(b"Chrome/").is_some()) && self.request.version() >= http::Version::HTTP_10
+        (browser::is_msie(agent) || agent.find(b"Chrome/").is_some())
+            && self.request.version() >= http::Version::HTTP_10
     }
 }
 

@@ -279,7 +279,6 @@ pub trait Variables {
 pub struct VariableNames {
     used: Vec<(BString, Span)>,
     defined: HashSet<BString>,
-    without_value: HashSet<BString>,
 }
 
 impl Template {
@@ -379,25 +378,6 @@ impl VariableNames {
         let text = sentence(&[b"the duplicate \"", name, b"\" variable"]);
         let problem = || Problem::new(text).help("it is a built-in variable; choose another name");
         (!Variable::may_be_defined(&name.to_ascii_lowercase())).then(problem)
-    }
-
-    /// Like [`VariableNames::definition`], for a variable that has no value because its directive is not implemented.
-    ///
-    /// # Errors
-    ///
-    /// The same.
-    pub fn definition_without_value(
-        word: &Word,
-        evaluation: &mut Evaluation<'_>,
-    ) -> Result<BString, Problem> {
-        let name = Self::definition(word, evaluation)?;
-        evaluation.notes.of::<VariableNames>().without_value.insert(name.clone());
-        Ok(name)
-    }
-
-    /// Variables without a value.
-    pub fn without_value(&self) -> HashSet<BString> {
-        self.without_value.clone()
     }
 
     /// Records a name that the configuration defines.

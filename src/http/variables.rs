@@ -15,7 +15,7 @@ use super::send;
 use super::status::shown;
 use super::variable::{Template, Variable, Variables};
 use crate::directive::Match;
-use crate::media::variables::query_argument;
+use crate::media::variables::find_query_argument;
 use crate::notify::ProcessVariables;
 use crate::notify::variable::{Variable as ProcessVariable, Variables as _};
 
@@ -104,7 +104,7 @@ impl Variables for RequestValues<'_, '_> {
                     _ => text(declared.destination_port.to_string().as_bytes()),
                 }
             }
-            Variable::Pipe => text(if exchange.is_pipelined { b"p" } else { b"." }),
+            Variable::Pipe => text(if exchange.connection.is_pipelined { b"p" } else { b"." }),
             Variable::RealpathRoot => match std::fs::canonicalize(exchange.document_root()) {
                 Ok(path) => text(path.as_os_str().as_bytes()),
                 Err(_) => return false,
@@ -145,7 +145,8 @@ impl Variables for RequestValues<'_, '_> {
             Variable::TimeLocal => process(ProcessVariable::TimeLocal, out),
             Variable::Uri if exchange.path.is_empty() && request.target().is_empty() => return false,
             Variable::Uri => text(&exchange.path),
-            Variable::Arg(name) => match query_argument_present(&exchange.query, name) {
+            Variable::Arg(name) if name.is_empty() => return false,
+            Variable::Arg(name) => match find_query_argument(&exchange.query, name) {
                 Some(value) => text(value),
                 None => return false,
             },
@@ -198,15 +199,6 @@ impl Exchange<'_> {
     /// Value of a variable for this request; empty if it has none.
     pub fn value(&self, variable: &Variable) -> Vec<u8> {
         self.find_value(variable).unwrap_or_default()
-    }
-
-    /// Whether a variable has a value, and not an unknown one.
-    pub fn can_tell(&self, variable: &Variable) -> bool {
-        let Some(name) = variable.definable() else { return true };
-        match self.assigned.assigned(&name) {
-            Some(value) => value.is_some(),
-            None => !self.server.routes().without_value.contains(&name),
-        }
     }
 
     /// Whether a regular expression exceeded its bounds since the last call.
@@ -346,16 +338,6 @@ fn sent_header(exchange: &Exchange<'_>, name: &[u8], out: &mut Vec<u8>) -> bool 
     };
     out.extend_from_slice(value.as_deref().unwrap_or_default());
     value.is_some()
-}
-
-/// The value of an argument; `None` if the query has none of this name.
-fn query_argument_present<'q>(query: &'q [u8], name: &[u8]) -> Option<&'q [u8]> {
-    let value = query_argument(query, name);
-    if !value.is_empty() || name.is_empty() {
-        return Some(value).filter(|_| !name.is_empty());
-    }
-    let mut pairs = query.split(|b| *b == b'&').filter_map(|pair| pair.split_once_str("="));
-    pairs.any(|(known, _)| known.eq_ignore_ascii_case(name)).then_some(b"")
 }
 
 /// Seconds with three decimals.

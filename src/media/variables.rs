@@ -118,14 +118,13 @@ fn stage(session: &Session) -> &'static [u8] {
 
 /// Value of a query argument, by case-insensitive name; the first one counts, undecoded.
 pub fn query_argument<'a>(query: &'a [u8], name: &[u8]) -> &'a [u8] {
-    for pair in query.split_str("&") {
-        if let Some((key, value)) = pair.split_once_str("=")
-            && key.eq_ignore_ascii_case(name)
-        {
-            return value;
-        }
-    }
-    b""
+    find_query_argument(query, name).unwrap_or_default()
+}
+
+/// Like [`query_argument`]; `None` if the query string has no such argument.
+pub fn find_query_argument<'a>(query: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    let mut pairs = query.split_str("&").filter_map(|pair| pair.split_once_str("="));
+    pairs.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ use crate::talk::Target;
 /// Debian's nginx.
 pub const NGINX: &str = "/usr/sbin/nginx";
 
-/// Who owns what is foreign: nobody.
+/// Owner of what belongs to neither server.
 const FOREIGN: u32 = 65_534;
 
 /// Which of the two.

@@ -15,14 +15,12 @@ struct Web {
     /// Module and name of its row; those of a block with its first place.
     row: &'static str,
     line: &'static str,
-    /// What it needs in `http`.
-    around: &'static str,
     /// How it refuses.
     status: u16,
 }
 
 const fn web(row: &'static str, line: &'static str, status: u16) -> Web {
-    Web { row, line, around: "", status }
+    Web { row, line, status }
 }
 
 const WEB: &[Web] = &[
@@ -174,11 +172,11 @@ fn players_over_http_meet_the_rules_of_their_application() {
 
 #[test]
 fn requests_are_refused_wherever_the_line_may_stand() {
-    for Web { row: name, line, around, status } in WEB {
+    for Web { row: name, line, status } in WEB {
         let row = row(name);
         let places = [HTTP, HTTP_SERVER, SERVER_IF, LOCATION, LOCATION_IF, LIMIT_EXCEPT];
         for place in places.into_iter().filter(|place| row.contexts & place != 0) {
-            assert_refuses(name, &conf(place, line, around, false), *status);
+            assert_refuses(name, &conf(place, line, false), *status);
             // What is inherited also restricts the blocks inside.
             if matches!(place, HTTP | HTTP_SERVER | LOCATION)
                 && row.inherit == Inherit::Nearest
@@ -186,7 +184,7 @@ fn requests_are_refused_wherever_the_line_may_stand() {
                 && row.class != pingosd::directive::ReloadClass::Block
                 || place == SERVER_IF
             {
-                assert_refuses(name, &conf(place, line, around, true), *status);
+                assert_refuses(name, &conf(place, line, true), *status);
             }
         }
     }
@@ -208,9 +206,9 @@ fn assert_refuses(row: &str, conf: &Conf, status: u16) {
 }
 
 /// A configuration with a line at that place; `inner`: what is asked for is in a location further inside.
-fn conf(place: Contexts, line: &str, around: &str, inner: bool) -> Conf {
+fn conf(place: Contexts, line: &str, inner: bool) -> Conf {
     let location = if inner { "location /f { location /f.t { root html; } }" } else { "" };
-    let (mut http, mut server) = (around.to_owned(), format!("root html; {location}"));
+    let (mut http, mut server) = (String::new(), format!("root html; {location}"));
     match place {
         HTTP => http += line,
         HTTP_SERVER => server += line,

@@ -11,10 +11,7 @@ use crate::http::response::Response;
 pub struct AuthRequestCheck;
 
 impl PhaseCheck for AuthRequestCheck {
-    fn check<'a, 'r>(&'a self, exchange: &'a mut Exchange<'r>) -> Check<'a>
-    where
-        'r: 'a,
-    {
+    fn check<'a, 'r>(&'a self, exchange: &'a mut Exchange<'r>) -> Check<'a> {
         if exchange.location.get::<Current>().uri.0.is_none() {
             return Check::Now(Decision::Next);
         }
@@ -29,7 +26,7 @@ async fn ask(exchange: &mut Exchange<'_>) -> Decision {
     let mut inner = exchange.subrequest(uri.clone(), exchange.query.clone(), Some(Method::GET)).await;
     for set in &conf.sets {
         let value = inner.expand(&set.value);
-        inner.assigned.set(&set.name, Some(value.into()));
+        inner.assigned.set(&set.name, value.into());
     }
     exchange.take_values(&mut inner);
     if let Some(status) = inner.closed_with() {

@@ -1,7 +1,6 @@
 //! Answers requests for FLV files.
 
 use bytes::Bytes;
-use http::{Method, StatusCode};
 
 use super::conf::Current;
 use crate::directive::number;
@@ -16,34 +15,22 @@ const HEADER: &[u8; 13] = b"FLV\x01\x05\0\0\0\x09\0\0\0\0";
 pub struct FlvFileCheck;
 
 impl PhaseCheck for FlvFileCheck {
-    fn check<'a, 'r>(&'a self, exchange: &'a mut Exchange<'r>) -> Check<'a>
-    where
-        'r: 'a,
-    {
+    fn check<'a, 'r>(&'a self, exchange: &'a mut Exchange<'r>) -> Check<'a> {
         if exchange.chosen_by::<Current>().flv.0.is_none() {
             return Check::Now(Decision::Next);
         }
-        if !matches!(*exchange.method(), Method::GET | Method::HEAD) {
-            return Check::Now(Decision::page(StatusCode::METHOD_NOT_ALLOWED));
+        match exchange.part_request() {
+            Some(decision) => Check::Now(decision),
+            None => Check::Later(Box::pin(serve(exchange))),
         }
-        if exchange.path.ends_with(b"/") {
-            return Check::Now(Decision::Next);
-        }
-        Check::Later(Box::pin(serve(exchange)))
     }
 }
 
 async fn serve(exchange: &Exchange<'_>) -> Decision {
-    let Some(path) = exchange.file_of(&exchange.path) else {
-        return Decision::page(StatusCode::INTERNAL_SERVER_ERROR);
+    let (_, file) = match exchange.requested_file().await {
+        Ok(found) => found,
+        Err(decision) => return decision,
     };
-    let file = match exchange.open(&path).await {
-        Ok(file) => file,
-        Err(error) => return exchange.open_failed(&path, &error),
-    };
-    if !file.is_file {
-        return Decision::Next;
-    }
     let mut response = exchange.file_response(&file);
     if let Some(start) = start(query_argument(exchange.query(), b"start"), file.size) {
         let header = Piece::Memory(Bytes::from_static(HEADER));

@@ -13,10 +13,7 @@ use crate::http::exchange::{Check, Decision, Exchange, PhaseCheck};
 pub struct GzipStaticCheck;
 
 impl PhaseCheck for GzipStaticCheck {
-    fn check<'a, 'r>(&'a self, exchange: &'a mut Exchange<'r>) -> Check<'a>
-    where
-        'r: 'a,
-    {
+    fn check<'a, 'r>(&'a self, exchange: &'a mut Exchange<'r>) -> Check<'a> {
         let conf = exchange.location.get::<Current>();
         let (how, varies) = (conf.static_files, conf.vary);
         let is_document = matches!(*exchange.method(), Method::GET | Method::HEAD);

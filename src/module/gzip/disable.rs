@@ -1,8 +1,7 @@
 //! `gzip_disable`: user agents whose responses are not compressed.
 
-use bstr::ByteSlice;
-
 use crate::directive::{Args, Arity, Evaluation, Pattern, Undecided, Value};
+use crate::http::browser::is_msie6;
 use crate::syntax::Problem;
 
 /// One `gzip_disable` line.
@@ -32,16 +31,6 @@ impl GzipDisable {
     }
 }
 
-/// Whether a user agent is MSIE 4 to 6, but not its version of Windows XP SP2, which can decompress.
-fn is_msie6(agent: &[u8]) -> bool {
-    let Some(at) = agent.find("MSIE ") else { return false };
-    match &agent[at + 5..] {
-        [b'4' | b'5', b'.', _, ..] => true,
-        [b'6', b'.', _, rest @ ..] => !rest.contains_str("SV1"),
-        _ => false,
-    }
-}
-
 impl Value for GzipDisable {
     const ARITY: Arity = Arity::SOME;
 
@@ -58,19 +47,5 @@ impl Value for GzipDisable {
             }
         }
         Ok(line)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn old_versions_of_msie() {
-        assert!(is_msie6(b"Mozilla/4.0 (compatible; MSIE 6.0; Windows NT)"));
-        assert!(is_msie6(b"Mozilla/4.0 (compatible; MSIE 5.5)"));
-        assert!(!is_msie6(b"Mozilla/4.0 (compatible; MSIE 6.0; Windows NT 5.1; SV1)"));
-        assert!(!is_msie6(b"Mozilla/4.0 (compatible; MSIE 7.0)"));
-        assert!(!is_msie6(b"MSIE 6.") && !is_msie6(b"MSIE ") && !is_msie6(b""));
     }
 }

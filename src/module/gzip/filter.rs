@@ -7,9 +7,8 @@ use bstr::BStr;
 use super::accepts::accepts;
 use super::codec::{Gunzip, Gzip, Ratio};
 use super::conf::Current;
-use crate::directive::Undecided;
 use crate::http::body_reader::Transformed;
-use crate::http::exchange::{Exchange, Lookup, RequestVariables, ResponseFilter};
+use crate::http::exchange::{Exchange, Lookup, RequestVariables, ResponseFilter, VariableLookup};
 use crate::http::response::Body;
 
 /// The response depends on `Accept-Encoding`.
@@ -82,12 +81,7 @@ impl ResponseFilter for GunzipFilter {
 }
 
 impl RequestVariables for GzipRatio {
-    fn value(
-        &self,
-        exchange: &Exchange<'_>,
-        name: &BStr,
-        out: &mut Vec<u8>,
-    ) -> Result<Option<Lookup>, Undecided> {
+    fn value(&self, exchange: &Exchange<'_>, name: &BStr, out: &mut Vec<u8>) -> VariableLookup {
         if name != "gzip_ratio" {
             return Ok(None);
         }

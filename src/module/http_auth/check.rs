@@ -18,10 +18,7 @@ use crate::task::disk::{self, DiskWork};
 pub struct AuthBasicCheck;
 
 impl PhaseCheck for AuthBasicCheck {
-    fn check<'a, 'r>(&'a self, exchange: &'a mut Exchange<'r>) -> Check<'a>
-    where
-        'r: 'a,
-    {
+    fn check<'a, 'r>(&'a self, exchange: &'a mut Exchange<'r>) -> Check<'a> {
         let conf = exchange.location.get::<Current>();
         let Some(file) = &conf.user_file else { return Check::Now(Decision::Next) };
         if conf.realm.is_off() {

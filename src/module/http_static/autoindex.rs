@@ -25,10 +25,7 @@ pub struct AutoindexFilter;
 struct ListingCharset(Arc<AtomicBool>);
 
 impl PhaseCheck for AutoindexCheck {
-    fn check<'a, 'r>(&'a self, exchange: &'a mut Exchange<'r>) -> Check<'a>
-    where
-        'r: 'a,
-    {
+    fn check<'a, 'r>(&'a self, exchange: &'a mut Exchange<'r>) -> Check<'a> {
         let is_listed = exchange.path.ends_with(b"/")
             && matches!(*exchange.method(), Method::GET | Method::HEAD)
             && exchange.location.get::<Current>().autoindex;

@@ -16,10 +16,7 @@ use crate::http::exchange::{Check, Decision, Exchange, PhaseCheck};
 pub struct IndexCheck;
 
 impl PhaseCheck for IndexCheck {
-    fn check<'a, 'r>(&'a self, exchange: &'a mut Exchange<'r>) -> Check<'a>
-    where
-        'r: 'a,
-    {
+    fn check<'a, 'r>(&'a self, exchange: &'a mut Exchange<'r>) -> Check<'a> {
         let is_document = matches!(*exchange.method(), Method::GET | Method::HEAD | Method::POST);
         if !is_document || !exchange.path.ends_with(b"/") {
             return Check::Now(Decision::Next);

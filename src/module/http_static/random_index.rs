@@ -10,10 +10,7 @@ use crate::http::exchange::{Check, Decision, Exchange, PhaseCheck};
 pub struct RandomIndexCheck;
 
 impl PhaseCheck for RandomIndexCheck {
-    fn check<'a, 'r>(&'a self, exchange: &'a mut Exchange<'r>) -> Check<'a>
-    where
-        'r: 'a,
-    {
+    fn check<'a, 'r>(&'a self, exchange: &'a mut Exchange<'r>) -> Check<'a> {
         let is_document = matches!(*exchange.method(), Method::GET | Method::HEAD | Method::POST);
         if !is_document || !exchange.path.ends_with(b"/") || !exchange.location.get::<Current>().random_index
         {

@@ -12,10 +12,7 @@ use crate::http::variable::Template;
 pub struct TryFilesCheck;
 
 impl PhaseCheck for TryFilesCheck {
-    fn check<'a, 'r>(&'a self, exchange: &'a mut Exchange<'r>) -> Check<'a>
-    where
-        'r: 'a,
-    {
+    fn check<'a, 'r>(&'a self, exchange: &'a mut Exchange<'r>) -> Check<'a> {
         if exchange.location.get::<Current>().try_files.0.is_none() {
             return Check::Now(Decision::Next);
         }

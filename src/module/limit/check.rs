@@ -11,45 +11,43 @@ use super::conf::{Current, DefinedZones, Zones};
 use super::conn::{self, ConnGuard, ConnLimit, ConnVerdict};
 use super::log;
 use super::req::{self, ReqLimit, ReqVerdict};
-use super::zones::{Definition, KeptZones};
-use crate::directive::Undecided;
-use crate::http::exchange::{Check, Decision, Exchange, Lookup, PhaseCheck, RequestVariables};
+use super::zone::Zone;
+use super::zones::KeptZones;
+use crate::http::exchange::{
+    Check, Decision, Exchange, Lookup, PhaseCheck, RequestVariables, VariableLookup,
+};
 
 /// The states of all zones, kept over reloads.
 pub struct ZoneKeeper {
-    /// The definitions that `kept` belongs to.
-    defined: Mutex<Option<Arc<Zones>>>,
-    kept: Mutex<Arc<KeptZones>>,
+    latest: Mutex<LatestZones>,
     began: Instant,
+}
+
+/// The zones of the configuration that was asked for last.
+#[derive(Default)]
+struct LatestZones {
+    defined: Option<Arc<Zones>>,
+    kept: Arc<KeptZones>,
 }
 
 impl Default for ZoneKeeper {
     fn default() -> Self {
-        ZoneKeeper { defined: Mutex::default(), kept: Mutex::default(), began: Instant::now() }
+        ZoneKeeper { latest: Mutex::default(), began: Instant::now() }
     }
 }
 
 impl ZoneKeeper {
     /// The zones for these definitions.
-    fn zones(&self, defined: Arc<Zones>) -> Arc<KeptZones> {
-        let mut known = self.defined.lock();
-        let mut kept = self.kept.lock();
-        if known.as_ref().is_some_and(|known| Arc::ptr_eq(known, &defined)) {
-            return kept.clone();
+    fn zones(&self, defined: &Arc<Zones>) -> Arc<KeptZones> {
+        let mut latest = self.latest.lock();
+        if !latest.defined.as_ref().is_some_and(|known| Arc::ptr_eq(known, defined)) {
+            let conn = defined.conn.iter().map(Zone::identity);
+            let (next, complaints) = latest.kept.next(defined.req.iter().map(Zone::identity), conn);
+            complaints.iter().for_each(|sentence| log::zone_begins_anew(sentence.as_bstr()));
+            *latest = LatestZones { defined: Some(defined.clone()), kept: Arc::new(next) };
         }
-        let conn = defined.conn.iter();
-        let conn = conn.map(|zone| definition(zone.name.as_bstr(), zone.size, zone.key_text.as_bstr()));
-        let req = defined.req.iter();
-        let req = req.map(|zone| definition(zone.name.as_bstr(), zone.size, zone.key_text.as_bstr()));
-        let (next, complaints) = kept.next(req, conn);
-        complaints.iter().for_each(|sentence| log::zone_begins_anew(sentence.as_bstr()));
-        (*kept, *known) = (Arc::new(next), Some(defined));
-        kept.clone()
+        latest.kept.clone()
     }
-}
-
-fn definition<'z>(name: &'z BStr, size: u64, key: &'z BStr) -> Definition<'z> {
-    Definition { name, size, key }
 }
 
 /// Value of `$limit_req_status`, kept for the request.
@@ -68,18 +66,15 @@ struct Counted(#[allow(dead_code, reason = "it counts until it is dropped")] Arc
 pub struct LimitReqCheck(pub Arc<ZoneKeeper>);
 
 impl PhaseCheck for LimitReqCheck {
-    fn check<'a, 'r>(&'a self, exchange: &'a mut Exchange<'r>) -> Check<'a>
-    where
-        'r: 'a,
-    {
-        let location = exchange.location.clone();
-        let conf = location.get::<Current>();
-        if conf.limit_req.is_empty() || exchange.is_subrequest() || exchange.kept.get::<ReqStatus>().is_some()
-        {
+    fn check<'a, 'r>(&'a self, exchange: &'a mut Exchange<'r>) -> Check<'a> {
+        let is_unlimited = exchange.location.get::<Current>().limit_req.is_empty();
+        if is_unlimited || exchange.is_subrequest() || exchange.kept.get::<ReqStatus>().is_some() {
             return Check::Now(Decision::Next);
         }
+        let location = exchange.location.clone();
+        let conf = location.get::<Current>();
         let defined = exchange.server.get::<DefinedZones>().0.clone();
-        let zones = self.0.zones(defined.clone());
+        let zones = self.0.zones(&defined);
         let limits: Vec<(ReqLimit, Vec<u8>)> = conf
             .limit_req
             .iter()
@@ -100,14 +95,14 @@ impl PhaseCheck for LimitReqCheck {
         match verdict {
             ReqVerdict::Unlimited | ReqVerdict::Pass => Check::Now(Decision::Next),
             ReqVerdict::Reject { excess, by } => {
-                log::limited(exchange, conf, excess, limits[by].0.states.name());
+                log::limited(exchange, conf, excess, limits[by].0.states.zone.name.as_bstr());
                 if conf.limit_req_dry_run {
                     return Check::Now(Decision::Next);
                 }
                 Check::Now(Decision::page(status(conf.limit_req_status.0)))
             }
             ReqVerdict::Delay { msec, excess, by } => {
-                log::delayed(exchange, conf, excess, limits[by].0.states.name());
+                log::delayed(exchange, conf, excess, limits[by].0.states.zone.name.as_bstr());
                 if conf.limit_req_dry_run {
                     return Check::Now(Decision::Next);
                 }
@@ -124,20 +119,15 @@ impl PhaseCheck for LimitReqCheck {
 pub struct LimitConnCheck(pub Arc<ZoneKeeper>);
 
 impl PhaseCheck for LimitConnCheck {
-    fn check<'a, 'r>(&'a self, exchange: &'a mut Exchange<'r>) -> Check<'a>
-    where
-        'r: 'a,
-    {
-        let location = exchange.location.clone();
-        let conf = location.get::<Current>();
-        if conf.limit_conn.is_empty()
-            || exchange.is_subrequest()
-            || exchange.kept.get::<ConnStatus>().is_some()
-        {
+    fn check<'a, 'r>(&'a self, exchange: &'a mut Exchange<'r>) -> Check<'a> {
+        let is_unlimited = exchange.location.get::<Current>().limit_conn.is_empty();
+        if is_unlimited || exchange.is_subrequest() || exchange.kept.get::<ConnStatus>().is_some() {
             return Check::Now(Decision::Next);
         }
+        let location = exchange.location.clone();
+        let conf = location.get::<Current>();
         let defined = exchange.server.get::<DefinedZones>().0.clone();
-        let zones = self.0.zones(defined.clone());
+        let zones = self.0.zones(&defined);
         let limits: Vec<(ConnLimit, Vec<u8>)> = conf
             .limit_conn
             .iter()
@@ -158,7 +148,7 @@ impl PhaseCheck for LimitConnCheck {
                 Decision::Next
             }
             ConnVerdict::Reject { by, .. } => {
-                log::crowded(exchange, conf, limits[by].0.states.name());
+                log::crowded(exchange, conf, limits[by].0.states.zone.name.as_bstr());
                 if conf.limit_conn_dry_run {
                     Decision::Next
                 } else {
@@ -177,12 +167,7 @@ fn status(code: u16) -> StatusCode {
 pub struct LimitVariables;
 
 impl RequestVariables for LimitVariables {
-    fn value(
-        &self,
-        exchange: &Exchange<'_>,
-        name: &BStr,
-        out: &mut Vec<u8>,
-    ) -> Result<Option<Lookup>, Undecided> {
+    fn value(&self, exchange: &Exchange<'_>, name: &BStr, out: &mut Vec<u8>) -> VariableLookup {
         let status = match name.as_bytes() {
             b"limit_req_status" => exchange.kept.get::<ReqStatus>().map(|status| status.0),
             b"limit_conn_status" => exchange.kept.get::<ConnStatus>().map(|status| status.0),

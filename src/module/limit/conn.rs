@@ -6,10 +6,9 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use bstr::{BStr, BString, ByteSlice};
 use parking_lot::Mutex;
 
-use super::share;
+use super::share::{self, ZoneIdentity};
 
 /// Maximum length of a key in bytes; nginx ignores a limit for a longer one, with an error in the log.
 pub const KEY_LENGTH: usize = 255;
@@ -20,10 +19,8 @@ const STATE: usize = 36;
 /// The counters of a zone, shared by all workers and kept over reloads.
 #[derive(Debug)]
 pub struct ConnStates {
-    name: BString,
-    size: u64,
-    /// The key as written.
-    key: BString,
+    /// The zone.
+    pub zone: ZoneIdentity,
     hasher: RandomState,
     shares: Vec<Mutex<HashMap<Box<[u8]>, u32>>>,
     /// Bytes in use, by nginx's count.
@@ -88,31 +85,14 @@ impl ConnVerdict {
 }
 
 impl ConnStates {
-    /// A zone without counters. `key` is the key as written, which a reload compares.
-    pub fn new(name: &BStr, size: u64, key: &BStr) -> ConnStates {
+    /// A zone without counters.
+    pub fn new(zone: ZoneIdentity) -> ConnStates {
         ConnStates {
-            name: name.to_owned(),
-            size,
-            key: key.to_owned(),
             hasher: RandomState::new(),
-            shares: (0..share::shares(size)).map(|_| Mutex::default()).collect(),
+            shares: (0..share::shares(zone.size)).map(|_| Mutex::default()).collect(),
+            zone,
             used: AtomicU64::new(0),
         }
-    }
-
-    /// The zone's name.
-    pub fn name(&self) -> &BStr {
-        self.name.as_bstr()
-    }
-
-    /// Size in bytes as configured.
-    pub fn size(&self) -> u64 {
-        self.size
-    }
-
-    /// The key as written.
-    pub fn key(&self) -> &BStr {
-        self.key.as_bstr()
     }
 
     fn share(&self, key: &[u8]) -> &Mutex<HashMap<Box<[u8]>, u32>> {
@@ -134,7 +114,7 @@ impl ConnLimit {
             Entry::Vacant(vacant) => {
                 let cost = share::cost(STATE + key.len());
                 let before = states.used.fetch_add(cost, Ordering::Relaxed);
-                if before + cost > share::capacity(states.size) {
+                if before + cost > share::capacity(states.zone.size) {
                     states.used.fetch_sub(cost, Ordering::Relaxed);
                     return Err(true);
                 }
@@ -162,7 +142,14 @@ mod tests {
     use super::*;
 
     fn limit(most: u64) -> ConnLimit {
-        ConnLimit { states: Arc::new(ConnStates::new("a".into(), 32 * 1024, "$http_x".into())), most }
+        ConnLimit {
+            states: Arc::new(ConnStates::new(ZoneIdentity {
+                name: "a".into(),
+                size: 32 * 1024,
+                key: "$http_x".into(),
+            })),
+            most,
+        }
     }
 
     #[test]

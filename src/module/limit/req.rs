@@ -6,11 +6,10 @@
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
-use bstr::{BStr, BString, ByteSlice};
 use lru::LruCache;
 use parking_lot::Mutex;
 
-use super::share;
+use super::share::{self, ZoneIdentity};
 
 /// Maximum length of a key in bytes; nginx ignores a limit for a longer one, with an error in the log.
 pub const KEY_LENGTH: usize = 65_535;
@@ -25,10 +24,8 @@ const ONE: i64 = 1000;
 /// The states of a zone, shared by all workers and kept over reloads.
 #[derive(Debug)]
 pub struct ReqStates {
-    name: BString,
-    size: u64,
-    /// The key as written.
-    key: BString,
+    /// The zone.
+    pub zone: ZoneIdentity,
     hasher: RandomState,
     shares: Vec<Mutex<Share>>,
 }
@@ -164,36 +161,15 @@ impl ReqVerdict {
 }
 
 impl ReqStates {
-    /// A zone without states. `key` is the key as written, which a reload compares.
-    pub fn new(name: &BStr, size: u64, key: &BStr) -> ReqStates {
-        let shares = share::shares(size);
-        let capacity = share::capacity(size) / shares as u64;
+    /// A zone without states.
+    pub fn new(zone: ZoneIdentity) -> ReqStates {
+        let shares = share::shares(zone.size);
+        let capacity = share::capacity(zone.size) / shares as u64;
         let share = || {
             let states = LruCache::unbounded_with_hasher(RandomState::new());
             Mutex::new(Share { states, used: 0, capacity })
         };
-        ReqStates {
-            name: name.to_owned(),
-            size,
-            key: key.to_owned(),
-            hasher: RandomState::new(),
-            shares: (0..shares).map(|_| share()).collect(),
-        }
-    }
-
-    /// The zone's name.
-    pub fn name(&self) -> &BStr {
-        self.name.as_bstr()
-    }
-
-    /// Size in bytes as configured.
-    pub fn size(&self) -> u64 {
-        self.size
-    }
-
-    /// The key as written.
-    pub fn key(&self) -> &BStr {
-        self.key.as_bstr()
+        ReqStates { zone, hasher: RandomState::new(), shares: (0..shares).map(|_| share()).collect() }
     }
 
     /// Number of states.
@@ -313,7 +289,8 @@ mod tests {
     use super::*;
 
     fn limit(rate: u64, burst: u64, delay: u64) -> ReqLimit {
-        let states = ReqStates::new("a".into(), 32 * 1024, "$http_x".into());
+        let states =
+            ReqStates::new(ZoneIdentity { name: "a".into(), size: 32 * 1024, key: "$http_x".into() });
         ReqLimit { states: Arc::new(states), rate, burst: burst * 1000, delay: delay * 1000 }
     }
 

@@ -1,5 +1,18 @@
 //! Memory of a zone by nginx's count, so that a zone of a size holds as many states as there.
 
+use bstr::BString;
+
+/// What a zone is known by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ZoneIdentity {
+    /// Its name.
+    pub name: BString,
+    /// Its size in bytes as configured.
+    pub size: u64,
+    /// Its key as written, which a reload compares.
+    pub key: BString,
+}
+
 /// Size in bytes of a page.
 const PAGE: u64 = 4096;
 /// Size in bytes of what nginx keeps about each page.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use bstr::{BString, ByteSlice};
 
+use super::share::ZoneIdentity;
 use crate::directive::conclusion::Whole;
 use crate::directive::{Args, Arity, Evaluation, Value, number};
 use crate::http::variable::Template;
@@ -142,6 +143,13 @@ impl Zones {
 
 fn other_use(name: &[u8]) -> BString {
     sentence(&[b"the shared memory zone \"", name, b"\" is already declared for a different use"])
+}
+
+impl<const WORDS: usize> Zone<WORDS> {
+    /// What the zone is known by.
+    pub fn identity(&self) -> ZoneIdentity {
+        ZoneIdentity { name: self.name.clone(), size: self.size, key: self.key_text.clone() }
+    }
 }
 
 impl<const WORDS: usize> Value for Zone<WORDS> {

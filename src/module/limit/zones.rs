@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use bstr::{BStr, BString, ByteSlice};
+use bstr::{BString, ByteSlice};
 
 use super::conn::ConnStates;
 use super::req::ReqStates;
+use super::share::ZoneIdentity;
 use crate::syntax::sentence;
 
 /// The zones of one configuration by name.
@@ -18,49 +19,54 @@ pub struct KeptZones {
     conn: HashMap<BString, Arc<ConnStates>>,
 }
 
-/// A zone that a configuration defines.
-#[derive(Clone, Copy, Debug)]
-pub struct Definition<'z> {
-    /// Its name.
-    pub name: &'z BStr,
-    /// Its size in bytes.
-    pub size: u64,
-    /// Its key as written.
-    pub key: &'z BStr,
+/// States of a zone.
+trait ZoneStates {
+    /// What nginx calls zones of this kind in its sentence about another key.
+    const KIND: &'static [u8];
+
+    /// A zone without states.
+    fn begin(zone: ZoneIdentity) -> Self;
+
+    /// The zone.
+    fn zone(&self) -> &ZoneIdentity;
+}
+
+impl ZoneStates for ReqStates {
+    const KIND: &'static [u8] = b"limit_req";
+
+    fn begin(zone: ZoneIdentity) -> Self {
+        ReqStates::new(zone)
+    }
+
+    fn zone(&self) -> &ZoneIdentity {
+        &self.zone
+    }
+}
+
+impl ZoneStates for ConnStates {
+    const KIND: &'static [u8] = b"limit_conn_zone";
+
+    fn begin(zone: ZoneIdentity) -> Self {
+        ConnStates::new(zone)
+    }
+
+    fn zone(&self) -> &ZoneIdentity {
+        &self.zone
+    }
 }
 
 impl KeptZones {
     /// The zones of a new configuration, and nginx's sentences about those that begin anew because their key is another
     /// one; nginx refuses such a reload. A zone whose name, size and key stay the same keeps its states.
-    pub fn next<'z>(
+    pub fn next(
         &self,
-        req: impl IntoIterator<Item = Definition<'z>>,
-        conn: impl IntoIterator<Item = Definition<'z>>,
+        req: impl IntoIterator<Item = ZoneIdentity>,
+        conn: impl IntoIterator<Item = ZoneIdentity>,
     ) -> (KeptZones, Vec<BString>) {
-        let (mut next, mut complaints) = (KeptZones::default(), Vec::new());
-        for zone in req {
-            let old = self.req.get(zone.name).filter(|old| old.size() == zone.size);
-            if let Some(old) = old.filter(|old| old.key() != zone.key) {
-                complaints.push(other_key("limit_req", zone, old.key()));
-            }
-            let states = match old.filter(|old| old.key() == zone.key) {
-                Some(old) => old.clone(),
-                None => Arc::new(ReqStates::new(zone.name, zone.size, zone.key)),
-            };
-            next.req.insert(zone.name.to_owned(), states);
-        }
-        for zone in conn {
-            let old = self.conn.get(zone.name).filter(|old| old.size() == zone.size);
-            if let Some(old) = old.filter(|old| old.key() != zone.key) {
-                complaints.push(other_key("limit_conn_zone", zone, old.key()));
-            }
-            let states = match old.filter(|old| old.key() == zone.key) {
-                Some(old) => old.clone(),
-                None => Arc::new(ConnStates::new(zone.name, zone.size, zone.key)),
-            };
-            next.conn.insert(zone.name.to_owned(), states);
-        }
-        (next, complaints)
+        let mut complaints = Vec::new();
+        let req = next(&self.req, req, &mut complaints);
+        let conn = next(&self.conn, conn, &mut complaints);
+        (KeptZones { req, conn }, complaints)
     }
 
     /// The states of a zone of `limit_req_zone`.
@@ -74,13 +80,34 @@ impl KeptZones {
     }
 }
 
-fn other_key(what: &str, zone: Definition<'_>, old: &[u8]) -> BString {
+/// The zones of one kind; see [`KeptZones::next`].
+fn next<S: ZoneStates>(
+    before: &HashMap<BString, Arc<S>>,
+    zones: impl IntoIterator<Item = ZoneIdentity>,
+    complaints: &mut Vec<BString>,
+) -> HashMap<BString, Arc<S>> {
+    let kept = |zone: ZoneIdentity| {
+        let name = zone.name.clone();
+        match before.get(&name) {
+            Some(old) if *old.zone() == zone => (name, old.clone()),
+            old => {
+                if let Some(old) = old.filter(|old| old.zone().size == zone.size) {
+                    complaints.push(other_key(S::KIND, &zone, &old.zone().key));
+                }
+                (name, Arc::new(S::begin(zone)))
+            }
+        }
+    };
+    zones.into_iter().map(kept).collect()
+}
+
+fn other_key(kind: &[u8], zone: &ZoneIdentity, old: &[u8]) -> BString {
     sentence(&[
-        what.as_bytes(),
+        kind,
         b" \"",
-        zone.name,
+        &zone.name,
         b"\" uses the \"",
-        zone.key,
+        &zone.key,
         b"\" key while previously it used the \"",
         old,
         b"\" key",
@@ -91,8 +118,8 @@ fn other_key(what: &str, zone: Definition<'_>, old: &[u8]) -> BString {
 mod tests {
     use super::*;
 
-    fn zone(size: u64, key: &'static str) -> Definition<'static> {
-        Definition { name: "z".into(), size, key: key.into() }
+    fn zone(size: u64, key: &str) -> ZoneIdentity {
+        ZoneIdentity { name: "z".into(), size, key: key.into() }
     }
 
     #[test]

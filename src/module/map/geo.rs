@@ -62,7 +62,7 @@ impl Value for Geo {
             [source, name] => (Some(source_of(source, evaluation)?), name),
             _ => (None, args.first()),
         };
-        let name = VariableNames::definition_without_value(name, evaluation)?;
+        let name = VariableNames::definition(name, evaluation)?;
         let mut entries = Entries { values: vec![BString::default()], ..Entries::default() };
         for entry in args.body.into_iter().flatten() {
             let Some(words) = evaluation.free_entry(entry) else { continue };

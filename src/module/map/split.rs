@@ -32,7 +32,7 @@ impl Value for SplitClients {
         let [source, name] = args.words else { return Err(args.refuse("is incomplete")) };
         let mut split = SplitClients {
             source: Template::compile(source, &source.bytes, evaluation)?,
-            name: VariableNames::definition_without_value(name, evaluation)?,
+            name: VariableNames::definition(name, evaluation)?,
             parts: Vec::new(),
         };
         let (mut total, mut last) = (0_u64, 0_u64);

@@ -67,7 +67,7 @@ impl Value for Map {
         let [source, name] = args.words else { return Err(args.refuse("is incomplete")) };
         let mut map = Map {
             source: Template::compile(source, &source.bytes, evaluation)?,
-            name: VariableNames::definition_without_value(name, evaluation)?,
+            name: VariableNames::definition(name, evaluation)?,
             is_volatile: false,
             values: Vec::new(),
             default: None,

@@ -3,19 +3,13 @@
 use bstr::BStr;
 
 use super::conf::{Definition, Definitions};
-use crate::directive::Undecided;
-use crate::http::exchange::{Exchange, Lookup, RequestVariables};
+use crate::http::exchange::{Exchange, Lookup, RequestVariables, VariableLookup};
 
 /// Values of the variables.
 pub struct MapVariables;
 
 impl RequestVariables for MapVariables {
-    fn value(
-        &self,
-        exchange: &Exchange<'_>,
-        name: &BStr,
-        out: &mut Vec<u8>,
-    ) -> Result<Option<Lookup>, Undecided> {
+    fn value(&self, exchange: &Exchange<'_>, name: &BStr, out: &mut Vec<u8>) -> VariableLookup {
         let Some(definition) = exchange.server.get::<Definitions>().0.get(name) else { return Ok(None) };
         match definition {
             Definition::Map(map) => {

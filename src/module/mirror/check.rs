@@ -7,10 +7,7 @@ use crate::http::exchange::{Check, Decision, Exchange, PhaseCheck};
 pub struct MirrorCheck;
 
 impl PhaseCheck for MirrorCheck {
-    fn check<'a, 'r>(&'a self, exchange: &'a mut Exchange<'r>) -> Check<'a>
-    where
-        'r: 'a,
-    {
+    fn check<'a, 'r>(&'a self, exchange: &'a mut Exchange<'r>) -> Check<'a> {
         let mirrors = &exchange.location.get::<Current>().mirrors;
         if exchange.is_subrequest() || mirrors.iter().all(|mirror| mirror.0.is_none()) {
             return Check::Now(Decision::Next);

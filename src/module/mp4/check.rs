@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
 
-use http::{Method, StatusCode};
+use http::StatusCode;
 
 use super::conf::Current;
 use super::log;
@@ -19,34 +19,22 @@ use crate::task::disk::{self, DiskWork};
 pub struct Mp4Check;
 
 impl PhaseCheck for Mp4Check {
-    fn check<'a, 'r>(&'a self, exchange: &'a mut Exchange<'r>) -> Check<'a>
-    where
-        'r: 'a,
-    {
+    fn check<'a, 'r>(&'a self, exchange: &'a mut Exchange<'r>) -> Check<'a> {
         if exchange.chosen_by::<Current>().mp4.0.is_none() {
             return Check::Now(Decision::Next);
         }
-        if !matches!(*exchange.method(), Method::GET | Method::HEAD) {
-            return Check::Now(Decision::page(StatusCode::METHOD_NOT_ALLOWED));
+        match exchange.part_request() {
+            Some(decision) => Check::Now(decision),
+            None => Check::Later(Box::pin(serve(exchange))),
         }
-        if exchange.path.ends_with(b"/") {
-            return Check::Now(Decision::Next);
-        }
-        Check::Later(Box::pin(serve(exchange)))
     }
 }
 
 async fn serve(exchange: &Exchange<'_>) -> Decision {
-    let Some(path) = exchange.file_of(&exchange.path) else {
-        return Decision::page(StatusCode::INTERNAL_SERVER_ERROR);
+    let (path, file) = match exchange.requested_file().await {
+        Ok(found) => found,
+        Err(decision) => return decision,
     };
-    let file = match exchange.open(&path).await {
-        Ok(file) => file,
-        Err(error) => return exchange.open_failed(&path, &error),
-    };
-    if !file.is_file {
-        return Decision::Next;
-    }
     let mut response = exchange.file_response(&file);
     let conf = exchange.location.get::<Current>();
     let argument = |name: &[u8]| Some(query_argument(exchange.query(), name)).filter(|text| !text.is_empty());

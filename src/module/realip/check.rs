@@ -4,22 +4,22 @@ use bstr::{BStr, ByteSlice};
 
 use super::conf::Current;
 use super::settings::RealIp;
-use crate::directive::{Network, Undecided};
-use crate::http::exchange::{Check, Decision, Exchange, Lookup, PhaseCheck, RequestVariables};
+use crate::directive::Network;
+use crate::http::exchange::{
+    Check, Decision, Exchange, Lookup, PhaseCheck, RequestVariables, VariableLookup,
+};
 
 /// Takes the client's address from a header. It runs in two phases: settings of locations are known in the second.
 pub struct RealIpCheck;
 
 impl PhaseCheck for RealIpCheck {
-    fn check<'a, 'r>(&'a self, exchange: &'a mut Exchange<'r>) -> Check<'a>
-    where
-        'r: 'a,
-    {
-        let location = exchange.location.clone();
-        let conf = location.get::<Current>();
+    fn check<'a, 'r>(&'a self, exchange: &'a mut Exchange<'r>) -> Check<'a> {
+        let conf = exchange.location.get::<Current>();
         if conf.from.is_empty() || exchange.client.is_some() || exchange.is_subrequest() {
             return Check::Now(Decision::Next);
         }
+        let location = exchange.location.clone();
+        let conf = location.get::<Current>();
         let from: Vec<Network> = conf.from.iter().flat_map(|line| line.0.iter().copied()).collect();
         let real = RealIp { from: &from, header: &conf.header, recursive: conf.recursive };
         let lines: Vec<&[u8]> = match real.field() {
@@ -44,12 +44,7 @@ impl PhaseCheck for RealIpCheck {
 pub struct RealIpVariables;
 
 impl RequestVariables for RealIpVariables {
-    fn value(
-        &self,
-        exchange: &Exchange<'_>,
-        name: &BStr,
-        out: &mut Vec<u8>,
-    ) -> Result<Option<Lookup>, Undecided> {
+    fn value(&self, exchange: &Exchange<'_>, name: &BStr, out: &mut Vec<u8>) -> VariableLookup {
         let peer = exchange.connected_peer();
         match name.as_bytes() {
             b"realip_remote_addr" => out.extend_from_slice(peer.addr.as_bytes()),

@@ -6,8 +6,8 @@ use super::conf::Scope;
 use super::valid::{Referers, ValidReferers};
 use crate::directive::context::{Contexts, LOCATION};
 use crate::directive::evaluate::Block;
-use crate::directive::{BlockLevel, Evaluation, Slot, Undecided};
-use crate::http::exchange::{Exchange, Lookup, RequestVariables};
+use crate::directive::{BlockLevel, Evaluation, Slot};
+use crate::http::exchange::{Exchange, Lookup, RequestVariables, VariableLookup};
 use crate::http::server_conf::server_names;
 use crate::syntax::Spanned;
 
@@ -15,12 +15,7 @@ use crate::syntax::Spanned;
 pub struct InvalidReferer;
 
 impl RequestVariables for InvalidReferer {
-    fn value(
-        &self,
-        exchange: &Exchange<'_>,
-        name: &BStr,
-        out: &mut Vec<u8>,
-    ) -> Result<Option<Lookup>, Undecided> {
+    fn value(&self, exchange: &Exchange<'_>, name: &BStr, out: &mut Vec<u8>) -> VariableLookup {
         if name != "invalid_referer" {
             return Ok(None);
         }

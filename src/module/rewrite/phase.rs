@@ -30,30 +30,21 @@ pub struct ServerRewritePhase;
 pub struct RewritePhase;
 
 impl PhaseCheck for ServerRewritePhase {
-    fn check<'a, 'r>(&'a self, exchange: &'a mut Exchange<'r>) -> Check<'a>
-    where
-        'r: 'a,
-    {
+    fn check<'a, 'r>(&'a self, exchange: &'a mut Exchange<'r>) -> Check<'a> {
         let location = exchange.server.routes().fallback.clone();
         execute(exchange, location)
     }
 }
 
 impl PhaseCheck for RewritePhase {
-    fn check<'a, 'r>(&'a self, exchange: &'a mut Exchange<'r>) -> Check<'a>
-    where
-        'r: 'a,
-    {
+    fn check<'a, 'r>(&'a self, exchange: &'a mut Exchange<'r>) -> Check<'a> {
         let location = exchange.location.clone();
         execute(exchange, location)
     }
 }
 
 /// Executes the statements of a location, or those of a server with its own values.
-fn execute<'a, 'r>(exchange: &'a mut Exchange<'r>, location: Arc<Location>) -> Check<'a>
-where
-    'r: 'a,
-{
+fn execute<'a, 'r>(exchange: &'a mut Exchange<'r>, location: Arc<Location>) -> Check<'a> {
     if location.get::<Statements>().0.is_empty() {
         return Check::Now(Decision::Next);
     }
@@ -102,7 +93,7 @@ impl Execution<'_, '_> {
                         if set.name == "args" {
                             self.exchange.query = value;
                         } else {
-                            self.exchange.assigned.set(&set.name, Some(value));
+                            self.exchange.assigned.set(&set.name, value);
                         }
                         Flow::Continue
                     }

@@ -4,19 +4,13 @@ use bstr::{BStr, ByteSlice};
 
 use super::conf::Current;
 use super::link::{Link, with_secret};
-use crate::directive::Undecided;
-use crate::http::exchange::{Exchange, Lookup, RequestVariables};
+use crate::http::exchange::{Exchange, Lookup, RequestVariables, VariableLookup};
 
 /// Values of the variables.
 pub struct SecureLinkVariables;
 
 impl RequestVariables for SecureLinkVariables {
-    fn value(
-        &self,
-        exchange: &Exchange<'_>,
-        name: &BStr,
-        out: &mut Vec<u8>,
-    ) -> Result<Option<Lookup>, Undecided> {
+    fn value(&self, exchange: &Exchange<'_>, name: &BStr, out: &mut Vec<u8>) -> VariableLookup {
         let conf = exchange.location.get::<Current>();
         let text = conf.link.as_ref().map(|link| exchange.expand(link));
         let link = text.as_ref().and_then(|text| Link::parse(text));

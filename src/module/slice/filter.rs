@@ -11,9 +11,8 @@ use super::conf::Current;
 use super::log;
 use super::range::asked_start;
 use super::slices::Slices;
-use crate::directive::Undecided;
 use crate::http::exchange::{
-    Check, Decision, Exchange, Lookup, PhaseCheck, RequestVariables, ResponseFilter,
+    Check, Decision, Exchange, Lookup, PhaseCheck, RequestVariables, ResponseFilter, VariableLookup,
 };
 use crate::http::response::{Body, BodySource, Piece};
 
@@ -27,10 +26,7 @@ pub struct SliceFilter;
 pub struct SliceRange;
 
 impl PhaseCheck for SliceCheck {
-    fn check<'a, 'r>(&'a self, exchange: &'a mut Exchange<'r>) -> Check<'a>
-    where
-        'r: 'a,
-    {
+    fn check<'a, 'r>(&'a self, exchange: &'a mut Exchange<'r>) -> Check<'a> {
         let size = exchange.location.get::<Current>().size.0;
         if exchange.is_subrequest() {
             return Check::Now(Decision::Next);
@@ -45,12 +41,7 @@ impl PhaseCheck for SliceCheck {
 }
 
 impl RequestVariables for SliceRange {
-    fn value(
-        &self,
-        exchange: &Exchange<'_>,
-        name: &BStr,
-        out: &mut Vec<u8>,
-    ) -> Result<Option<Lookup>, Undecided> {
+    fn value(&self, exchange: &Exchange<'_>, name: &BStr, out: &mut Vec<u8>) -> VariableLookup {
         if name != "slice_range" {
             return Ok(None);
         }

@@ -6,9 +6,8 @@ use std::sync::Arc;
 use bstr::{BStr, ByteSlice};
 
 use super::conf::Current;
-use crate::directive::Undecided;
 use crate::http::counters::{Doing, HttpCounters};
-use crate::http::exchange::{Answer, Exchange, Handler, Lookup, Methods, RequestVariables};
+use crate::http::exchange::{Answer, Exchange, Handler, Lookup, Methods, RequestVariables, VariableLookup};
 use crate::http::response::Response;
 
 /// Handler of `stub_status`.
@@ -42,7 +41,7 @@ fn page(counters: &HttpCounters) -> String {
 pub struct StubStatusVariables(pub Arc<HttpCounters>);
 
 impl RequestVariables for StubStatusVariables {
-    fn value(&self, _: &Exchange<'_>, name: &BStr, out: &mut Vec<u8>) -> Result<Option<Lookup>, Undecided> {
+    fn value(&self, _: &Exchange<'_>, name: &BStr, out: &mut Vec<u8>) -> VariableLookup {
         let count = match name.as_bytes() {
             b"connections_active" => self.0.active(),
             b"connections_reading" => self.0.doing(Doing::Reading),

@@ -8,8 +8,7 @@ use bstr::{BStr, ByteSlice};
 use super::conf::Current;
 use super::id::{Id, UserIdGot, UserIdSettings, UserIdSource, text};
 use super::settings::{UserIdFlags, UserIdMode};
-use crate::directive::Undecided;
-use crate::http::exchange::{Exchange, Lookup, RequestVariables, ResponseFilter};
+use crate::http::exchange::{Exchange, Lookup, RequestVariables, ResponseFilter, VariableLookup};
 use crate::http::log;
 use crate::http::variable::Variable;
 
@@ -70,12 +69,7 @@ fn settings(conf: &Current) -> UserIdSettings<'_> {
 pub struct UserIdVariables;
 
 impl RequestVariables for UserIdVariables {
-    fn value(
-        &self,
-        exchange: &Exchange<'_>,
-        name: &BStr,
-        out: &mut Vec<u8>,
-    ) -> Result<Option<Lookup>, Undecided> {
+    fn value(&self, exchange: &Exchange<'_>, name: &BStr, out: &mut Vec<u8>) -> VariableLookup {
         let conf = exchange.location.get::<Current>();
         let id = match name.as_bytes() {
             b"uid_got" if conf.mode == UserIdMode::Off => None,
