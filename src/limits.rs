@@ -257,14 +257,20 @@ pub const CALLBACK_ORDER_GRACE: Duration = Duration::from_millis(20);
 /// Time that a stop waits for `done` callbacks in progress.
 pub const STOP_CALLBACK_GRACE: Duration = Duration::from_secs(3);
 
+/// Bytes of a discarded request body that are received before the response is sent. The rest is received afterwards.
+pub const HTTP_DISCARD_BYTES: usize = 1024 * 1024;
+
+/// Attempts to find a free name for a temporary file, and to create its directories.
+pub const HTTP_TEMP_NAMES: u32 = 1000;
+
 /// Bytes that are read from an HTTP client at once, and kept unprocessed while a response is made.
 pub const HTTP_READ_BYTES: usize = 16 * 1024;
 
 /// First time after which an HTTP connection looks at its timeouts, which are shorter or set anew then.
 pub const HTTP_FIRST_WAIT: Duration = Duration::from_secs(75);
 
-/// Largest chunk of a request body; nginx accepts larger ones.
-pub const HTTP_CHUNK_BYTES: u64 = 1 << 40;
+/// Largest chunk of a request body in bytes, as in nginx.
+pub const HTTP_CHUNK_BYTES: u64 = i64::MAX as u64 / 16;
 
 /// Bytes of a file that are sent by one system call, and brought into memory before.
 pub const HTTP_SENDFILE_BYTES: u64 = 512 * 1024;
@@ -309,6 +315,9 @@ pub const HTTP_SUBREQUESTS: u32 = 50;
 /// Number of internal redirects and rewrites after which a request is refused with 500, as in nginx (10 are followed).
 pub const HTTP_PATH_CHANGES: u32 = 11;
 
+/// Path changes that `post_action` may begin with where a request has used all of its own, as in nginx.
+pub const HTTP_PATH_CHANGES_AGAIN: u32 = 15;
+
 /// Maximum number of steps of one match attempt of a regular expression, as PCRE2 counts them (`match_limit`). nginx
 /// leaves the library's default of ten million, which takes about a second.
 pub const PATTERN_STEPS: u32 = 1_000_000;
@@ -331,7 +340,7 @@ pub const HLS_PLACE_WAIT: Duration = Duration::from_secs(10);
 /// Maximum size in bytes of a playlist that is continued; the playlist of a one-day event is smaller.
 pub const HLS_PLAYLIST_BYTES: u64 = 16 * 1024 * 1024;
 
-/// Maximum number of threads blocked on a disk, for each of five kinds of work. A worker's thread pool has 512.
+/// Maximum number of threads blocked on a disk, for each of six kinds of work. A worker's thread pool has 512.
 pub const DISK_WORK: usize = 80;
 
 /// Maximum number of files visited in one pass over a directory of HLS files.

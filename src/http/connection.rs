@@ -19,13 +19,12 @@ use super::browser;
 use super::conf::Conf;
 use super::core::conf::{Current as Core, KeepaliveDisable, LingeringClose};
 use super::counters::Doing;
-use super::exchange::{Exchange, HttpConnection, HttpService};
-use super::input::{Input, read_some};
+use super::exchange::{Decision, Exchange, HttpConnection, HttpService};
+use super::input::{BadBody, Input, read_some};
 use super::log;
 use super::request::{HeadBuffers, HeadError, HeadParser, HeaderNames, Request};
 use super::response::Body;
 use super::server_conf::ServerConf;
-use super::uri;
 use crate::config::model::{Config, HttpServer};
 use crate::config::names::NameTable;
 use crate::directive::ListenAddr;
@@ -75,6 +74,7 @@ impl HeadSettings {
             names: HeaderNames {
                 underscores: core.underscores_in_headers,
                 ignores_invalid: core.ignore_invalid_headers,
+                merges_slashes: core.merge_slashes,
             },
             timeout: server.get::<ServerConf>().client_header_timeout.nonzero(),
         }
@@ -83,6 +83,11 @@ impl HeadSettings {
 
 /// nginx's status of a request whose client has closed the connection before the response.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
+
+/// Status of requests whose connection is closed without a response, as the configuration says.
+const CLOSED_WITHOUT_RESPONSE: u16 = 444;
+
+const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 /// Serves an accepted connection until its end.
 pub async fn serve(service: Arc<HttpService>, worker: Worker, listen: ListenAddr, socket: Socket) {
@@ -227,14 +232,18 @@ impl HttpConnection {
                         if parser.has_invalid {
                             log::invalid_header(self.id, &self.peer);
                         }
-                        let request = parser.take(&mut received);
+                        let mut request = parser.take(&mut received);
                         self.input.lock().buffer = received;
                         return match request.check() {
                             Ok(()) => Head::Complete(Box::new(request)),
                             Err(error) => Head::Refused(Box::new(request), error),
                         };
                     }
-                    Err(error) => return Head::Refused(Box::new(parser.take(&mut received)), error),
+                    Err(error) => {
+                        let request = parser.take(&mut received);
+                        self.input.lock().buffer = received;
+                        return Head::Refused(Box::new(request), error);
+                    }
                 }
             }
             let room = match parser.room(received.len(), &settings.buffers) {
@@ -305,26 +314,14 @@ impl HttpConnection {
                 }
             }
         };
-        let core: &Core = server.routes().fallback.get();
-        let path = if request.has_complex_path() {
-            uri::normalize(request.raw_path(), core.merge_slashes)
-        } else {
-            Ok(request.raw_path().to_vec())
-        };
-        let refused = match (&path, refused) {
-            (_, Some(error)) => Some(error),
-            (Err(_), None) => Some((StatusCode::BAD_REQUEST, "client sent invalid request")),
-            (Ok(_), None) => None,
-        };
-        let is_target_invalid = path.is_err();
-        let path: BString = path.unwrap_or_default().into();
+        let path: BString = request.path().into();
         let mut exchange = Exchange::new(self, request, server, path, started);
         if let Some(found) = named {
             exchange.assigned.matched(found);
         }
         exchange.adopt_error_log();
-        exchange.is_target_invalid = is_target_invalid;
-        if is_target_invalid {
+        exchange.is_target_invalid = request.is_path_invalid();
+        if exchange.is_target_invalid {
             exchange.query.clear();
         }
         exchange.keeps_alive = wants_keepalive(request);
@@ -353,6 +350,7 @@ impl HttpConnection {
                     Some(answers) => answers,
                     None => {
                         exchange.sent.status = CLIENT_CLOSED_REQUEST;
+                        self.follow_up(&mut exchange, true).await;
                         exchange.log();
                         return (After::Gone, AfterTimes::NONE);
                     }
@@ -361,12 +359,32 @@ impl HttpConnection {
         };
         let times = AfterTimes::of(&exchange);
         if !answers {
+            let acts = refused.is_none() && exchange.sent.status != CLOSED_WITHOUT_RESPONSE;
+            self.follow_up(&mut exchange, acts).await;
             exchange.log();
             return (After::Close { lingers: false }, times);
         }
-        let after = self.finish(&mut exchange, refused.is_some()).await;
+        let mut after = self.finish(&mut exchange, refused.is_some()).await;
+        if exchange.has_follow_up() {
+            let kept = exchange.keeps_alive;
+            self.follow_up(&mut exchange, true).await;
+            if kept && !exchange.keeps_alive && matches!(after, After::Next) {
+                after = After::Close { lingers: false };
+            }
+        }
         exchange.log();
         (after, times)
+    }
+
+    /// Does what follows the response, until the server stops.
+    async fn follow_up(&self, exchange: &mut Exchange<'_>, acts: bool) {
+        if !exchange.has_follow_up() {
+            return;
+        }
+        tokio::select! {
+            () = Box::pin(exchange.follow_up(acts)) => {}
+            () = self.service.lifetime.shutdown.cancelled() => {}
+        }
     }
 
     /// Sends the response, and decides what follows.
@@ -374,7 +392,20 @@ impl HttpConnection {
         if self.service.lifetime.draining.is_cancelled() {
             exchange.keeps_alive = false;
         }
-        let is_body_done = was_refused || self.discard(exchange).await;
+        let is_body_done = was_refused
+            || match self.discard(exchange).await {
+                Ok(is_done) => is_done,
+                Err(_) => {
+                    exchange.keeps_alive = false;
+                    // As in nginx, a malformed body is told, unless the response is an error already.
+                    if exchange.error_status.is_none()
+                        && !exchange.conclude(Decision::page(StatusCode::BAD_REQUEST)).await
+                    {
+                        return After::Gone;
+                    }
+                    true
+                }
+            };
         self.adopt_nodelay(exchange.conf().tcp_nodelay);
         if let Err(error) = exchange.send().await {
             log::send_failed(exchange, &error);
@@ -385,6 +416,7 @@ impl HttpConnection {
         }
         if let Body::Live(player) = std::mem::take(&mut exchange.response.body) {
             let session = player.session().clone();
+            exchange.run_background().await;
             player.run(&self.worker, self.socket.clone(), &self.service.lifetime.shutdown).await;
             let sent = session.traffic().sent;
             exchange.sent.bytes += sent;
@@ -400,7 +432,7 @@ impl HttpConnection {
             LingeringClose::Always => true,
             LingeringClose::On => {
                 let status = exchange.response.status;
-                let trusted = !(was_refused && status == StatusCode::BAD_REQUEST);
+                let trusted = !(was_refused && status == StatusCode::BAD_REQUEST) && !exchange.is_untrusted;
                 (trusted && exchange.has_body()) || self.has_input()
             }
         };
@@ -423,30 +455,41 @@ impl HttpConnection {
                 .is_ok_and(|length| length > 0)
     }
 
-    /// Drops what has been received of the request's body, after asking for it if the client waits to be asked.
-    async fn discard(&self, exchange: &mut Exchange<'_>) -> bool {
+    /// Drops what has come of the request's body, unless it was read, after asking for it if the client waits to be asked. Returns
+    /// whether it is complete.
+    async fn discard(&self, exchange: &mut Exchange<'_>) -> Result<bool, BadBody> {
+        if exchange.body.is_some() {
+            let is_done = self.input.lock().is_body_done();
+            exchange.keeps_alive &= is_done;
+            return Ok(is_done || !exchange.keeps_alive);
+        }
         exchange.ask_for_body().await;
-        match self.input.lock().discard_body() {
-            Ok(is_done) => is_done,
-            Err(_) => {
-                exchange.keeps_alive = false;
-                true
+        let mut received = 0;
+        loop {
+            if exchange.drop_body(received > 0)? {
+                return Ok(true);
+            }
+            let mut input = self.input.lock();
+            match read_some(&self.socket, &mut input.buffer, limits::HTTP_READ_BYTES) {
+                Ok(length) if length > 0 && received < limits::HTTP_DISCARD_BYTES => received += length,
+                _ => return Ok(false),
             }
         }
     }
 
     /// Receives and drops the rest of the request's body. Returns whether it is complete.
-    async fn discard_rest(&self, exchange: &Exchange<'_>) -> bool {
+    async fn discard_rest(&self, exchange: &mut Exchange<'_>) -> bool {
         let core = exchange.core();
+        let patience = core.lingering_timeout.duration();
         let deadline = Instant::now() + core.lingering_time.duration();
         loop {
-            match self.input.lock().discard_body() {
+            match exchange.drop_body(true) {
                 Ok(true) => return true,
                 Ok(false) => {}
                 Err(_) => return false,
             }
             let left = deadline.saturating_duration_since(Instant::now());
-            match self.receive(core.lingering_timeout.duration().min(left)).await {
+            match self.receive(patience.min(left)).await {
                 Ok(length) if length > 0 => {}
                 _ => return false,
             }
@@ -519,8 +562,28 @@ impl Exchange<'_> {
             && self.header("expect").eq_ignore_ascii_case(b"100-continue");
         if waits {
             // A failure shows when the response is written.
-            let _ = self.connection.socket.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await;
+            let _ = self.connection.socket.write_all(CONTINUE).await;
+            // nginx counts these bytes, as of a body.
+            self.sent.bytes += CONTINUE.len() as u64;
+            self.sent.body_bytes = self.sent.bytes;
         }
+    }
+
+    /// Drops what was received of the request's body; `again` if more than what came with the head was. Returns whether the body is
+    /// complete.
+    fn drop_body(&mut self, again: bool) -> Result<bool, BadBody> {
+        let mut input = self.connection.input.lock();
+        let is_chunked = input.is_chunked();
+        let is_done = input.discard_body()?;
+        if is_chunked {
+            let next = self.core().large_client_header_buffers.size.0;
+            self.chunked_length = Some(if is_done { 0 } else { next.max(input.next_chunk_bytes()) });
+            if is_done && again {
+                // As in nginx, what belongs to the next request is subtracted, though it was not added.
+                self.body_length -= i64::try_from(input.buffer.len()).unwrap_or(0);
+            }
+        }
+        Ok(is_done)
     }
 
     /// Writes the access log.

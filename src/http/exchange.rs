@@ -18,6 +18,7 @@ use super::header::AddHeader;
 use super::headers::Headers;
 use super::input::Input;
 use super::request::{BodyFraming, Request};
+use super::request_body::RequestBody;
 use super::response::{Body, Response, Surrounding};
 use super::routes::Location;
 use super::types::ContentTypes;
@@ -240,7 +241,7 @@ pub(super) struct Sent {
 /// A request being processed.
 pub struct Exchange<'a> {
     pub(super) connection: &'a HttpConnection,
-    /// The request; its body is not read yet.
+    /// The request.
     pub request: &'a Request,
     /// The virtual server.
     pub server: Arc<HttpServer>,
@@ -256,6 +257,8 @@ pub struct Exchange<'a> {
     pub is_path_changed: bool,
     /// The client, where `realip` has replaced it.
     pub client: Option<Peer>,
+    /// The body, once [`Exchange::read_body`] was called: as far as it could be read.
+    pub body: Option<Arc<RequestBody>>,
     /// What modules keep for this request.
     pub kept: http::Extensions,
     /// The response, once there is one. Filters change it; its body is gone when it was sent.
@@ -296,6 +299,16 @@ pub struct Exchange<'a> {
     pub(super) is_continued: bool,
     /// Whether the connection stays open.
     pub(super) keeps_alive: bool,
+    /// Whether what follows on the connection cannot be trusted, so that it is not read before the connection is closed.
+    pub(super) is_untrusted: bool,
+    /// Bytes of the body that `$request_length` counts, as nginx does.
+    pub(super) body_length: i64,
+    /// Length that `$content_length` tells of a body in chunks, once it was read or discarded.
+    pub(super) chunked_length: Option<u64>,
+    /// Subrequests that run after the response.
+    pub(super) background: Vec<Exchange<'a>>,
+    /// Whether the response was sent and `post_action` goes on.
+    pub(super) is_post_action: bool,
     pub(super) started: Instant,
     pub(super) received: SystemTime,
     pub(super) sent: Sent,
@@ -321,6 +334,7 @@ impl<'a> Exchange<'a> {
             assigned: AssignedValues::default(),
             is_path_changed: false,
             client: None,
+            body: None,
             kept: http::Extensions::new(),
             response: Response::new(StatusCode::OK, Body::default()),
             is_undecided: AtomicBool::new(false),
@@ -341,6 +355,11 @@ impl<'a> Exchange<'a> {
             is_answered: false,
             is_continued: false,
             keeps_alive: false,
+            is_untrusted: false,
+            body_length: 0,
+            chunked_length: None,
+            background: Vec::new(),
+            is_post_action: false,
             started,
             received: SystemTime::now(),
             sent: Sent::default(),
@@ -497,7 +516,8 @@ impl<'a> Exchange<'a> {
 
     /// Counts a change of the path; `false` if there were too many.
     pub(super) fn count_change(&mut self) -> bool {
-        self.changes_left -= 1;
+        // nginx counts in four bits; `post_action` may follow where no change was left.
+        self.changes_left = self.changes_left.checked_sub(1).unwrap_or(limits::HTTP_PATH_CHANGES_AGAIN);
         self.changes_left > 0
     }
 }

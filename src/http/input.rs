@@ -13,8 +13,10 @@ use crate::net::socket::Socket;
 pub(super) struct Input {
     pub(super) buffer: BytesMut,
     body: BodyState,
-    /// Bytes of the body that were taken.
+    /// Bytes of the body that were taken, without the framing of chunks.
     pub(super) body_bytes: u64,
+    /// Whether the body is being read, so that nothing else may receive.
+    pub(super) is_reading: bool,
 }
 
 /// The rest of a request's body.
@@ -48,14 +50,24 @@ enum ChunkState {
     Trailer { is_empty: bool, has_return: bool },
 }
 
-/// The body of a request is malformed.
+/// What is wrong with the body of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct BadBody;
+pub(super) enum BadBody {
+    /// Its chunks are malformed.
+    Chunks,
+    /// A chunk exceeds the limit: bytes before it, and its size.
+    TooLarge {
+        /// Bytes of the body before the chunk.
+        received: u64,
+        /// Bytes of the chunk.
+        chunk: u64,
+    },
+}
 
 impl Input {
     /// Begins the body of a request.
     pub(super) fn begin_body(&mut self, framing: BodyFraming) {
-        self.body_bytes = 0;
+        (self.body_bytes, self.is_reading) = (0, false);
         self.body = match framing {
             BodyFraming::None => BodyState::Done,
             BodyFraming::Length(length) => BodyState::Length(length),
@@ -68,12 +80,35 @@ impl Input {
         self.body == BodyState::Done
     }
 
-    /// Takes the next bytes of the body; `None` if more has to be received or the body is complete.
+    /// Bytes that are certainly missing, at least: the rest of a body with a length, 0 of one in chunks.
+    pub(super) fn missing(&self) -> u64 {
+        match self.body {
+            BodyState::Length(left) => left,
+            BodyState::Done | BodyState::Chunked(_) => 0,
+        }
+    }
+
+    /// Bytes of the present chunk that are missing, with the line ends and the last chunk after it, as nginx counts them.
+    pub(super) fn next_chunk_bytes(&self) -> u64 {
+        const AFTER_CHUNK: u64 = 4;
+        match self.body {
+            BodyState::Chunked(ChunkState::Data(left)) => left.saturating_add(AFTER_CHUNK),
+            _ => 0,
+        }
+    }
+
+    /// Whether the body comes in chunks and is not complete.
+    pub(super) fn is_chunked(&self) -> bool {
+        matches!(self.body, BodyState::Chunked(_))
+    }
+
+    /// Takes the next bytes of the body; `None` if more has to be received or the body is complete. Chunks that exceed
+    /// `limit` together are refused, as soon as one of their bytes is there.
     ///
     /// # Errors
     ///
     /// [`BadBody`].
-    pub(super) fn take_body(&mut self) -> Result<Option<Bytes>, BadBody> {
+    pub(super) fn take_body(&mut self, limit: u64) -> Result<Option<Bytes>, BadBody> {
         loop {
             match self.body {
                 BodyState::Done => return Ok(None),
@@ -81,6 +116,9 @@ impl Input {
                     let length = self.buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
                     if length == 0 {
                         return Ok(None);
+                    }
+                    if self.is_chunked() && limit.saturating_sub(self.body_bytes) < left {
+                        return Err(BadBody::TooLarge { received: self.body_bytes, chunk: left });
                     }
                     let left = left - length as u64;
                     self.body_bytes += length as u64;
@@ -110,7 +148,7 @@ impl Input {
     ///
     /// [`BadBody`].
     pub(super) fn discard_body(&mut self) -> Result<bool, BadBody> {
-        while self.take_body()?.is_some() {}
+        while self.take_body(u64::MAX)?.is_some() {}
         Ok(self.is_body_done())
     }
 }
@@ -127,10 +165,11 @@ impl ChunkState {
             }
         };
         Ok(Some(match (self, byte) {
-            (ChunkState::Start, _) => ChunkState::Size(digit.ok_or(BadBody)?),
+            (ChunkState::Start, _) => ChunkState::Size(digit.ok_or(BadBody::Chunks)?),
+            // As in nginx, the byte after a size that is too large shows it.
+            (ChunkState::Size(size), _) if size > limits::HTTP_CHUNK_BYTES => return Err(BadBody::Chunks),
             (ChunkState::Size(size), _) if digit.is_some() => {
-                let size = size.checked_mul(16).and_then(|size| size.checked_add(digit.unwrap_or(0)));
-                ChunkState::Size(size.filter(|size| *size <= limits::HTTP_CHUNK_BYTES).ok_or(BadBody)?)
+                ChunkState::Size(size * 16 + digit.unwrap_or(0))
             }
             (ChunkState::Size(size), b';' | b' ' | b'\t') => ChunkState::Extension(size),
             (ChunkState::Size(size) | ChunkState::Extension(size), b'\r') => ChunkState::SizeEnd(size),
@@ -145,7 +184,7 @@ impl ChunkState {
             (ChunkState::Trailer { is_empty, has_return: false }, b'\r') => {
                 ChunkState::Trailer { is_empty, has_return: true }
             }
-            (ChunkState::Trailer { is_empty: true, has_return: true }, _) => return Err(BadBody),
+            (ChunkState::Trailer { has_return: true, .. }, _) => return Err(BadBody::Chunks),
             (ChunkState::Trailer { .. }, _) => ChunkState::Trailer { is_empty: false, has_return: false },
             (
                 ChunkState::Size(_)
@@ -154,7 +193,7 @@ impl ChunkState {
                 | ChunkState::Data(_),
                 _,
             ) => {
-                return Err(BadBody);
+                return Err(BadBody::Chunks);
             }
         }))
     }
@@ -184,7 +223,7 @@ mod tests {
         let mut body = Vec::new();
         for bytes in text.chunks(piece) {
             input.buffer.extend_from_slice(bytes);
-            while let Some(bytes) = input.take_body()? {
+            while let Some(bytes) = input.take_body(u64::MAX)? {
                 body.extend_from_slice(&bytes);
             }
         }
@@ -203,8 +242,35 @@ mod tests {
 
     #[test]
     fn malformed_chunks_are_refused() {
-        for text in ["x", "5\rx", "-1\r\n", "1\r\nab\r\n", "fffffffffffffffff\r\n", "0\r\n\rx", "1 \r\nax"] {
-            assert_eq!(body(text.as_bytes(), 100), Err(BadBody), "{text:?}");
+        for text in
+            ["x", "5\rx", "-1\r\n", "1\r\nab\r\n", "fffffffffffffffff\r\n", "0\r\n\rx", "0\r\na\rx", "1 \r\nax"]
+        {
+            for piece in 1..text.len() {
+                assert_eq!(body(text.as_bytes(), piece), Err(BadBody::Chunks), "{text:?}");
+            }
         }
+    }
+
+    #[test]
+    fn the_largest_chunk_is_nginxs() {
+        let take = |size: &str| {
+            let mut input = Input::default();
+            input.begin_body(BodyFraming::Chunked);
+            input.buffer.extend_from_slice(size.as_bytes());
+            input.take_body(u64::MAX)
+        };
+        assert_eq!(take("7ffffffffffffff\r\nx").unwrap().unwrap(), "x");
+        assert_eq!(take("800000000000000\r\nx"), Err(BadBody::Chunks));
+    }
+
+    #[test]
+    fn chunks_above_the_limit_are_refused_with_their_first_byte() {
+        let mut input = Input::default();
+        input.begin_body(BodyFraming::Chunked);
+        input.buffer.extend_from_slice(b"6\r\nabcdef\r\n5\r\n");
+        assert_eq!(input.take_body(10).unwrap().unwrap(), "abcdef");
+        assert_eq!(input.take_body(10), Ok(None));
+        input.buffer.extend_from_slice(b"x");
+        assert_eq!(input.take_body(10), Err(BadBody::TooLarge { received: 6, chunk: 5 }));
     }
 }

@@ -5,6 +5,8 @@ use std::fmt::Display;
 use tracing::{error, info, warn};
 
 use super::exchange::Exchange;
+use super::input::BadBody;
+use super::request_body::BodyFailure;
 use crate::log::level::LogLevel;
 use crate::log::os_text::os_text;
 use crate::log::shown::Shown;
@@ -52,6 +54,33 @@ pub(super) fn redirect_cycle(exchange: &Exchange<'_>, doing: &str, target: &[u8]
 /// A request body above `client_max_body_size`.
 pub(super) fn body_too_large(exchange: &Exchange<'_>, length: u64) {
     about(exchange, &format_args!("client intended to send too large body: {length} bytes"));
+}
+
+/// A request body is written to a file.
+pub(super) fn body_in_file(exchange: &Exchange<'_>, path: &std::path::Path, always: bool) {
+    let level = if always { LogLevel::Notice } else { LogLevel::Warn };
+    let path = Shown::path(path);
+    about_at(level, exchange, &format_args!("a client request body is buffered to a temporary file {path}"));
+}
+
+/// A request body that could not be read.
+pub(super) fn body_failed(exchange: &Exchange<'_>, failure: &BodyFailure) {
+    match failure {
+        BodyFailure::Bad(BadBody::Chunks) => about(exchange, &"client sent invalid chunked body"),
+        BodyFailure::Bad(BadBody::TooLarge { received, chunk }) => {
+            let text = format_args!("client intended to send too large chunked body: {received}+{chunk} bytes");
+            about(exchange, &text);
+        }
+        BodyFailure::Left => about_at(LogLevel::Info, exchange, &"client prematurely closed connection"),
+        BodyFailure::TimedOut => {
+            about_at(LogLevel::Info, exchange, &"client timed out (110: Connection timed out)");
+        }
+        BodyFailure::Disk(failure) => {
+            let (call, path) = (failure.call, Shown::path(&failure.path));
+            let text = format_args!("{call}() \"{path}\" failed ({})", os_text(&failure.source));
+            about_at(LogLevel::Crit, exchange, &text);
+        }
+    }
 }
 
 /// A file that could not be opened.

@@ -7,8 +7,9 @@ use http::StatusCode;
 use super::core::conf::Satisfy;
 use super::exchange::{Check, Decision, Exchange, PhaseCheck, PhaseChecks};
 use super::request::BodyFraming;
-use super::response::Response;
+use super::response::{Body, Response};
 use super::routes::{Location, Refusal};
+use super::status::shown;
 use super::{files, log, method, precondition, range_filter};
 
 /// The phase with which the processing of a request goes on.
@@ -65,6 +66,13 @@ impl Exchange<'_> {
                             }
                         },
                     };
+                    if self.is_post_action {
+                        // As in nginx, nothing is sent of it.
+                        self.sent.status = shown(self.error_status.unwrap_or(response.status)).as_u16();
+                        self.response = *response;
+                        self.response.body = Body::default();
+                        return true;
+                    }
                     match self.finish(*response).await {
                         None => return true,
                         Some(page) => Decision::Done(Box::new(page)),
@@ -134,7 +142,9 @@ impl Exchange<'_> {
                 }
             }
             self.adopt_error_log();
-            if self.limit_methods() {
+            let is_rewritten = self.limit_methods();
+            self.adopt_keepalive();
+            if is_rewritten {
                 let decision = self.rewrite(|checks| &checks.rewrite).await;
                 if !matches!(decision, Decision::Next) {
                     return decision;

@@ -1,6 +1,8 @@
 //! Receives what a client sends while no head is waited for.
 
+use std::future::poll_fn;
 use std::io;
+use std::task::{Poll, ready};
 use std::time::Duration;
 
 use tokio::time::timeout;
@@ -31,22 +33,26 @@ impl HttpConnection {
     }
 
     /// Resolves when the client has closed while a response is being made. What it sends meanwhile is kept, up to a
-    /// bound.
+    /// bound. While the request's body is read, its reader sees that the client has closed.
     pub(super) async fn client_left(&self) {
-        loop {
-            if self.input.lock().buffer.len() >= limits::HTTP_READ_BYTES {
-                return std::future::pending().await;
+        poll_fn(|cx| {
+            loop {
+                let mut input = self.input.lock();
+                if input.is_reading || input.buffer.len() >= limits::HTTP_READ_BYTES {
+                    // The task that reads the body, and takes from the buffer, polls this again.
+                    return Poll::Pending;
+                }
+                if ready!(self.socket.poll_read_ready(cx)).is_err() {
+                    return Poll::Ready(());
+                }
+                match read_some(&self.socket, &mut input.buffer, limits::HTTP_READ_BYTES) {
+                    Ok(0) => return Poll::Ready(()),
+                    Ok(_) => {}
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    Err(_) => return Poll::Ready(()),
+                }
             }
-            if self.socket.readable().await.is_err() {
-                return;
-            }
-            let mut input = self.input.lock();
-            match read_some(&self.socket, &mut input.buffer, limits::HTTP_READ_BYTES) {
-                Ok(0) => return,
-                Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(_) => return,
-            }
-        }
+        })
+        .await;
     }
 }

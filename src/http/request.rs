@@ -9,6 +9,7 @@ use http::{Method, StatusCode, Version};
 use super::header_line::{self, HeaderLine};
 use super::host;
 use super::request_line::{self, LineError, RequestLine};
+use super::uri;
 
 /// Buffers of a head, as nginx counts them.
 #[derive(Clone, Copy, Debug)]
@@ -21,13 +22,15 @@ pub(super) struct HeadBuffers {
     pub(super) size: usize,
 }
 
-/// Rules for header names.
+/// Rules for the lines of a head.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct HeaderNames {
     /// `underscores_in_headers`
     pub(super) underscores: bool,
     /// `ignore_invalid_headers`
     pub(super) ignores_invalid: bool,
+    /// `merge_slashes`
+    pub(super) merges_slashes: bool,
 }
 
 /// Refusal of a head: its status, and the reason for the log.
@@ -49,6 +52,10 @@ pub(super) struct HeadParser {
     large: usize,
     /// Whether a header line with an invalid name was left out.
     pub(super) has_invalid: bool,
+    /// The normalized path, if the path as received is another.
+    path: Option<Vec<u8>>,
+    /// Whether the path was not understood.
+    is_path_invalid: bool,
 }
 
 impl HeadParser {
@@ -105,6 +112,7 @@ impl HeadParser {
             let length = line.length;
             self.line = Some(shifted(line, offset));
             self.at = offset + length;
+            self.normalize(received, names.merges_slashes)?;
             if self.version() == (0, 9) {
                 return Ok(true);
             }
@@ -130,6 +138,21 @@ impl HeadParser {
         }
     }
 
+    /// Normalizes the path of the request line.
+    fn normalize(&mut self, received: &[u8], merges: bool) -> Result<(), HeadError> {
+        let Some(line) = self.line.as_ref().filter(|line| line.is_complex && !line.is_path_missing) else {
+            return Ok(());
+        };
+        match uri::normalize(&received[line.path.clone()], merges) {
+            Ok(path) => self.path = Some(path),
+            Err(_) => {
+                self.is_path_invalid = true;
+                return Err((StatusCode::BAD_REQUEST, "client sent invalid request"));
+            }
+        }
+        Ok(())
+    }
+
     /// Whether no byte of a request was received.
     pub(super) fn is_empty(&self, received: &[u8]) -> bool {
         self.line.is_none() && received[self.at..].iter().all(|b| matches!(b, b'\r' | b'\n'))
@@ -138,6 +161,7 @@ impl HeadParser {
     /// Takes the head, complete or not, from the received bytes.
     pub(super) fn take(self, received: &mut BytesMut) -> Request {
         let length = if self.line.is_some() { self.at } else { received.len() };
+        let room = (self.buffer_start + self.buffer_size).saturating_sub(received.len());
         let head = received.split_to(length).freeze();
         let line = self.line.clone().unwrap_or_default();
         let method = Method::from_bytes(&head[line.method.clone()]).unwrap_or_default();
@@ -148,7 +172,19 @@ impl HeadParser {
             _ if self.line.is_none() => Version::HTTP_10,
             _ => Version::HTTP_09,
         };
-        Request { head, method, version, line, fields: self.fields }
+        // As in nginx, lines count once they are complete and understood, the empty ones before them do not.
+        let counted = if self.line.is_some() { self.at - line.start } else { 0 };
+        Request {
+            head,
+            method,
+            version,
+            line,
+            fields: self.fields,
+            path: self.path,
+            is_path_invalid: self.is_path_invalid,
+            counted,
+            room,
+        }
     }
 
     fn version(&self) -> (u32, u32) {
@@ -190,6 +226,10 @@ pub struct Request {
     version: Version,
     line: RequestLine,
     fields: Vec<(Range<usize>, Range<usize>)>,
+    path: Option<Vec<u8>>,
+    is_path_invalid: bool,
+    counted: usize,
+    room: usize,
 }
 
 impl Request {
@@ -245,9 +285,18 @@ impl Request {
         query.split(|b| *b == b'#').next().unwrap_or_default().as_bstr()
     }
 
-    /// Whether the path has to be decoded or normalized.
-    pub(super) fn has_complex_path(&self) -> bool {
-        self.line.is_complex || self.line.is_path_missing
+    /// The decoded and normalized path; empty if it was not understood.
+    pub(super) fn path(&self) -> &[u8] {
+        match &self.path {
+            _ if self.is_path_invalid => b"",
+            Some(path) => path,
+            None => self.raw_path(),
+        }
+    }
+
+    /// Whether the path was not understood.
+    pub(super) fn is_path_invalid(&self) -> bool {
+        self.is_path_invalid
     }
 
     /// Value of the first header with this name, in any case.
@@ -272,9 +321,14 @@ impl Request {
         self.fields.iter().map(|(name, value)| (self.part(name), self.part(value)))
     }
 
-    /// Length of the head in bytes.
+    /// Length of the head in bytes, as nginx counts it: up to the line that it was refused for, if it was.
     pub fn head_length(&self) -> usize {
-        self.head.len()
+        self.counted
+    }
+
+    /// Number of bytes that would fit into the head's buffer behind it and what came with it.
+    pub(super) fn room_behind_head(&self) -> u64 {
+        self.room as u64
     }
 
     /// Requested host, in lower case without port and final dot: of an absolute target, otherwise of the `Host` header.
@@ -302,29 +356,11 @@ impl Request {
     /// # Errors
     ///
     /// Status and reason of the refusal.
-    pub(super) fn check(&self) -> Result<(), HeadError> {
+    pub(super) fn check(&mut self) -> Result<(), HeadError> {
         let bad = |why| Err((StatusCode::BAD_REQUEST, why));
-        if let Some(host) = &self.line.host
-            && !host::is_host(self.part(host))
-        {
-            return bad("client sent invalid host in request line");
-        }
-        let mut once = [false; UNIQUE.len()];
-        for (name, value) in self.headers() {
-            let Some(number) = UNIQUE.iter().position(|known| name.eq_ignore_ascii_case(known.as_bytes()))
-            else {
-                continue;
-            };
-            if std::mem::replace(&mut once[number], true) {
-                return bad(if number == 0 {
-                    "client sent duplicate host header"
-                } else {
-                    "client sent duplicate header line"
-                });
-            }
-            if number == 0 && !host::is_host(value) {
-                return bad("client sent invalid host header");
-            }
+        if let Some((why, end)) = self.bad_line() {
+            self.counted = end - self.line.start;
+            return bad(why);
         }
         if self.version == Version::HTTP_11 && self.header("host").is_none() {
             return bad("client sent HTTP/1.1 request without \"Host\" header");
@@ -353,6 +389,33 @@ impl Request {
             return Err((StatusCode::METHOD_NOT_ALLOWED, "client sent TRACE method"));
         }
         Ok(())
+    }
+
+    /// The first line that nginx refuses when it has read it: the reason, and the offset of its end.
+    fn bad_line(&self) -> Option<(&'static str, usize)> {
+        let end_of = |at: usize| self.head[at..].find_byte(b'\n').map_or(self.head.len(), |end| at + end + 1);
+        if let Some(host) = &self.line.host
+            && !host::is_host(self.part(host))
+        {
+            return Some(("client sent invalid host in request line", end_of(self.line.end)));
+        }
+        let mut once = [false; UNIQUE.len()];
+        for (name, value) in &self.fields {
+            let known = self.part(name);
+            let Some(number) = UNIQUE.iter().position(|unique| known.eq_ignore_ascii_case(unique.as_bytes()))
+            else {
+                continue;
+            };
+            let why = if std::mem::replace(&mut once[number], true) {
+                if number == 0 { "client sent duplicate host header" } else { "client sent duplicate header line" }
+            } else if number == 0 && !host::is_host(self.part(value)) {
+                "client sent invalid host header"
+            } else {
+                continue;
+            };
+            return Some((why, end_of(value.end.max(name.end))));
+        }
+        None
     }
 
     fn part(&self, range: &Range<usize>) -> &BStr {
@@ -390,7 +453,7 @@ fn number(text: &[u8]) -> Option<u64> {
 mod tests {
     use super::*;
 
-    const NAMES: HeaderNames = HeaderNames { underscores: false, ignores_invalid: true };
+    const NAMES: HeaderNames = HeaderNames { underscores: false, ignores_invalid: true, merges_slashes: true };
     const BUFFERS: HeadBuffers = HeadBuffers { first: 64, number: 2, size: 128 };
 
     /// Parses a head that comes in pieces of this size.

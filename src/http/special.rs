@@ -7,9 +7,13 @@ use super::browser;
 use super::exchange::{Decision, Exchange};
 use super::response::{Body, Response};
 use super::status;
+use super::uri::{Escape, escape};
 
 /// Statuses after which the rest of the input cannot be trusted or is not wanted.
 const CLOSING: [u16; 8] = [400, 413, 414, 495, 496, 497, 500, 501];
+
+/// Statuses after which nginx does not read the rest of the input before it closes the connection.
+const UNTRUSTED: [u16; 4] = [400, 495, 496, 497];
 
 /// A status is replaced by a redirect, unless the page's own status is kept.
 const REDIRECTS: [u16; 5] = [301, 302, 303, 307, 308];
@@ -22,6 +26,8 @@ impl Exchange<'_> {
         if CLOSING.contains(&status.as_u16()) {
             self.keeps_alive = false;
         }
+        self.is_untrusted |= UNTRUSTED.contains(&status.as_u16());
+        let mut is_page_elsewhere = false;
         if !self.has_error_page && self.changes_left > 0 {
             let location = self.location.clone();
             let core: &super::core::conf::Current = location.get();
@@ -51,7 +57,17 @@ impl Exchange<'_> {
                 let status = page.overwrite.filter(|status| REDIRECTS.contains(status)).unwrap_or(302);
                 response = Response::redirect(StatusCode::from_u16(status).expect("it is one"), uri);
                 self.error_status = Some(response.status);
+                is_page_elsewhere = true;
             }
+        }
+        // As in nginx, the client is not asked for the body of a request that fails.
+        self.is_continued = true;
+        if (is_page_elsewhere || matches!(response.status.as_u16(), 301 | 302))
+            && self.core().msie_refresh
+            && browser::is_msie(self.header("user-agent"))
+            && let Some(location) = response.location.take()
+        {
+            return self.refresh(response, &location);
         }
         let pads = self.core().msie_padding && self.is_browser_with_own_pages();
         response.body = match status::page(response.status, self.server_token(), pads) {
@@ -62,6 +78,22 @@ impl Exchange<'_> {
             None => Body::default(),
         };
         response.is_page = false;
+        Decision::Done(Box::new(response))
+    }
+
+    /// A page that redirects by itself (`msie_refresh`).
+    fn refresh(&mut self, mut response: Response, location: &[u8]) -> Decision {
+        let page: [&[u8]; 3] = [
+            b"<html><head><meta http-equiv=\"Refresh\" content=\"0; URL=",
+            &escape(location, Escape::Refresh)[..],
+            b"\"></head><body></body></html>\r\n",
+        ];
+        self.error_status = Some(StatusCode::OK);
+        response.status = StatusCode::OK;
+        response.content_type = Some("text/html".into());
+        response.body = page.concat().into();
+        (response.is_page, response.last_modified) = (false, None);
+        response.headers.remove(b"ETag");
         Decision::Done(Box::new(response))
     }
 

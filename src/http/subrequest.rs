@@ -28,6 +28,8 @@ impl<'a> Exchange<'a> {
         inner.method = method.or_else(|| self.method.clone());
         inner.assigned = std::mem::take(&mut self.assigned);
         inner.depth = self.depth + 1;
+        (inner.body, inner.chunked_length) = (self.body.clone(), self.chunked_length);
+        inner.count_sent(self);
         inner.outer_charset = match self.is_subrequest() {
             true => self.outer_charset.clone(),
             false => self.response.charset.clone(),
@@ -61,6 +63,7 @@ impl<'a> Exchange<'a> {
         inner.location = self.location.clone();
         inner.assigned = std::mem::take(&mut self.assigned);
         inner.depth = self.depth + 1;
+        (inner.body, inner.chunked_length) = (self.body.clone(), self.chunked_length);
         (inner.is_internal, inner.is_continued) = (true, true);
         keep(&mut inner.kept);
         Box::pin(async move {
@@ -70,6 +73,36 @@ impl<'a> Exchange<'a> {
             }
             inner
         })
+    }
+
+    /// Prepares a subrequest with the same method, query and body that runs after the response (`mirror`); its own response is dropped.
+    pub fn send_later(&mut self, path: BString) {
+        let mut inner = Exchange::new(self.connection, self.request, self.server.clone(), path, self.started);
+        inner.query = self.query.clone();
+        inner.client = self.client.clone();
+        inner.method = self.method.clone();
+        inner.depth = self.depth + 1;
+        (inner.body, inner.chunked_length) = (self.body.clone(), self.chunked_length);
+        (inner.is_internal, inner.is_continued) = (true, true);
+        self.background.push(inner);
+    }
+
+    /// Runs the subrequests that were prepared to run after the response.
+    pub(super) async fn run_background(&mut self) {
+        for mut inner in std::mem::take(&mut self.background) {
+            inner.assigned = std::mem::take(&mut self.assigned);
+            inner.count_sent(self);
+            inner.process().await;
+            if inner.core().log_subrequest {
+                inner.log();
+            }
+            self.take_values(&mut inner);
+        }
+    }
+
+    /// As in nginx, a subrequest's numbers of sent bytes are those of the connection's response.
+    fn count_sent(&mut self, outer: &Exchange<'_>) {
+        (self.sent.bytes, self.sent.body_bytes) = (outer.sent.bytes, outer.sent.bytes);
     }
 
     /// Takes back the variables after a subrequest.

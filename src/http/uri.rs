@@ -63,6 +63,8 @@ pub enum Escape {
     Path,
     /// Paths with `&`, `+` and similar characters for use in a query.
     Args,
+    /// URLs in a page: ` `, `"`, `'`, `<`, `>` and similar characters, control bytes and bytes from 0x7e on are escaped.
+    Refresh,
 }
 
 /// Escapes a decoded text for use in a URI.
@@ -70,6 +72,10 @@ pub fn escape(text: &[u8], escape: Escape) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
     for &byte in text {
         let is_escaped = match byte {
+            _ if escape == Escape::Refresh => {
+                const ESCAPED: &[u8] = b" \"'<>\\^`{|~";
+                byte < b' ' || byte >= 0x7f || ESCAPED.contains(&byte)
+            }
             0..=b' ' | 0x7f..=0xff | b'"' | b'%' | b'#' => true,
             b'?' => true,
             b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}' => true,

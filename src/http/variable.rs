@@ -117,6 +117,10 @@ variables! {
     "request_length" => RequestLength,
     /// Request method.
     "request_method" => RequestMethod,
+    /// The body of the request, where it was read and is in memory.
+    "request_body" => RequestBody,
+    /// Path of the file with the body of the request, if it is in one.
+    "request_body_file" => RequestBodyFile,
     /// Time since the request began, in seconds with three decimals.
     "request_time" => RequestTime,
     /// Request target as received.
@@ -181,8 +185,6 @@ pub const OTHERS: &[&str] = &[
     "proxy_port",
     "proxy_internal_body_length",
     "proxy_internal_chunked",
-    "request_body",
-    "request_body_file",
     "ssl_cipher",
     "ssl_ciphers",
     "ssl_client_cert",

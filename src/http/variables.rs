@@ -61,7 +61,13 @@ impl Variables for RequestValues<'_, '_> {
             Variable::Connection => text(exchange.id().to_string().as_bytes()),
             Variable::ConnectionRequests => text(exchange.connection.requests.to_string().as_bytes()),
             Variable::ConnectionTime => text(seconds(exchange.connection.started.elapsed()).as_bytes()),
-            Variable::ContentLength => return header(exchange, b"content-length", out),
+            Variable::ContentLength => {
+                return header(exchange, b"content-length", out) || exchange.keep_value(b"content_length", out, |out| {
+                    let length = exchange.chunked_length?;
+                    out.extend_from_slice(length.to_string().as_bytes());
+                    Some(())
+                });
+            }
             Variable::ContentType => return header(exchange, b"content-type", out),
             Variable::DateGmt => text(
                 date(&jiff::ZonedDateTime::now().with_time_zone(jiff::tz::TimeZone::UTC), "GMT").as_bytes(),
@@ -104,7 +110,7 @@ impl Variables for RequestValues<'_, '_> {
                     _ => text(declared.destination_port.to_string().as_bytes()),
                 }
             }
-            Variable::Pipe => text(if exchange.connection.is_pipelined { b"p" } else { b"." }),
+            Variable::Pipe => text(if exchange.connection.is_pipelined && !exchange.is_subrequest() { b"p" } else { b"." }),
             Variable::RealpathRoot => match std::fs::canonicalize(exchange.document_root()) {
                 Ok(path) => text(path.as_os_str().as_bytes()),
                 Err(_) => return false,
@@ -117,6 +123,18 @@ impl Variables for RequestValues<'_, '_> {
                 None => return false,
             },
             Variable::RequestText => text(request.text()),
+            Variable::RequestBody => {
+                return exchange.keep_value(b"request_body", out, |out| {
+                    out.extend_from_slice(exchange.body.as_ref()?.in_memory()?);
+                    Some(())
+                });
+            }
+            Variable::RequestBodyFile => {
+                return exchange.keep_value(b"request_body_file", out, |out| {
+                    out.extend_from_slice(exchange.body.as_ref()?.file()?.path.as_os_str().as_bytes());
+                    Some(())
+                });
+            }
             Variable::RequestCompletion if exchange.sent.is_complete => text(b"OK"),
             Variable::RequestCompletion => return true,
             Variable::RequestFilename => match exchange.file_of(&exchange.path) {
@@ -247,8 +265,29 @@ impl Exchange<'_> {
         })
     }
 
-    fn request_length(&self) -> u64 {
-        self.request.head_length() as u64 + self.connection.input.lock().body_bytes
+    /// Bytes received of the request, as nginx counts them: those of a body that is discarded do not count.
+    fn request_length(&self) -> i64 {
+        if self.is_subrequest() {
+            return 0;
+        }
+        i64::try_from(self.request.head_length()).unwrap_or(i64::MAX).saturating_add(self.body_length)
+    }
+
+    /// Appends the value that a variable had at its first use. As in nginx it stays for the request, also if it has none.
+    fn keep_value(
+        &self,
+        name: &[u8],
+        out: &mut Vec<u8>,
+        make: impl FnOnce(&mut Vec<u8>) -> Option<()>,
+    ) -> bool {
+        if let Some(kept) = self.assigned.kept(name.as_bstr()) {
+            out.extend_from_slice(kept.as_deref().map_or(b"", |kept| kept));
+            return kept.is_some();
+        }
+        let start = out.len();
+        let has_value = make(out).is_some();
+        self.assigned.keep(name.as_bstr(), has_value.then(|| out[start..].into()));
+        has_value
     }
 
     /// Seconds since 1970 at which the request was received.

@@ -29,9 +29,11 @@ pub enum DiskWork {
     LiveRecord,
     /// Starting commands.
     Exec,
+    /// Bodies of requests.
+    Bodies,
 }
 
-static PLACES: [Semaphore; 5] = [const { Semaphore::const_new(limits::DISK_WORK) }; 5];
+static PLACES: [Semaphore; 6] = [const { Semaphore::const_new(limits::DISK_WORK) }; 6];
 
 /// Runs `job` on a blocking thread. Jobs beyond the bound of their kind queue.
 pub fn spawn<T: Send + 'static>(work: DiskWork, job: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {

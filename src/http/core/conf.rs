@@ -4,16 +4,25 @@ use super::buffers::{BufferCount, SizeOrOff, SizeOrVariable};
 use super::error_page::ErrorPage;
 use super::file_access::{Aio, DisableSymlinks, OpenFileCache};
 use super::methods::Methods;
+use super::temp_path::TempPath;
 use crate::directive::context::{HTTP, HTTP_ALL, HTTP_SERVER, LIMIT_EXCEPT, LOCATION, LOCATION_IF};
 use crate::directive::table::directives;
-use crate::directive::word::{any_of, one_of, word_lists};
-use crate::directive::{Arity, Flag, Msec, Num, OneOf, Sec, Size, Summed, Text, Words};
+use crate::directive::word::{any_of, one_of};
+use crate::directive::{Arity, Flag, Msec, Num, Sec, Size, Summed};
+use crate::http::post_action::PostAction;
 use crate::log::level::ErrorLogLine;
 use crate::net::resolver::server::Resolver;
 
-word_lists! {
-    /// Values of `client_body_in_file_only`.
-    pub ClientBodyInFileOnly: "off" | "on" | "clean";
+one_of! {
+    /// Whether request bodies are always in files.
+    pub enum BodyInFile {
+        /// Only long ones.
+        "off" => Off,
+        /// Always, and the files stay.
+        "on" => On,
+        /// Always, until the request ends.
+        "clean" => Clean,
+    }
 }
 
 one_of! {
@@ -129,14 +138,21 @@ directives! {
         "open_file_cache_errors" => open_file_cache_errors: Flag = "off", in HTTP_ALL;
         /// Refuses symbolic links in paths of files, or those to files of other owners, except in the beginning of a path that `from=` names.
         "disable_symlinks" => disable_symlinks: DisableSymlinks = "off", in HTTP_ALL, restricts requests;
+        /// Maximum time between two reads of a request body; the connection is then closed.
+        "client_body_timeout" => client_body_timeout: Msec = "60s", in HTTP_ALL;
+        /// Size of the buffer for a request body. A body that is longer by a quarter goes to a temporary file.
+        "client_body_buffer_size" => client_body_buffer_size: Size = "8k", in HTTP_ALL;
+        /// Directory of temporary files with request bodies, and lengths of the names of its subdirectories. It is created when it is
+        /// first needed.
+        "client_body_temp_path" => client_body_temp_path: TempPath = "client_body_temp", in HTTP_ALL, args Arity::between(1, 4);
+        /// Writes every request body to a file. With `on` the files stay, with `clean` they are removed at the end of the request.
+        "client_body_in_file_only" => client_body_in_file_only: BodyInFile = "off", in HTTP_ALL;
+        /// URI or named location in which a request goes on after its response; only its log and its effects tell of it.
+        "post_action" => post_action: PostAction = "off", in HTTP_ALL | LOCATION_IF;
+        /// Redirects MSIE by a page with a refresh instead of a status 301 or 302.
+        "msie_refresh" => msie_refresh: Flag = "off", in HTTP_ALL;
     }
     later {
-        /// Maximum time between two reads of a request body.
-        "client_body_timeout" => Msec = "60s", in HTTP_ALL;
-        /// Keeps request bodies in files.
-        "client_body_in_file_only" => OneOf<ClientBodyInFileOnly> = "off", in HTTP_ALL;
-        /// Subrequest after the completion of a request.
-        "post_action" => Text, in HTTP_ALL | LOCATION_IF;
         /// DNS servers for variables in proxy_pass.
         "resolver" => Resolver, in HTTP_ALL;
         /// DNS timeout.
@@ -159,9 +175,7 @@ directives! {
         "types_hash_max_size" => Num = "1024", in HTTP_ALL;
         /// Bucket size of a hash table.
         "types_hash_bucket_size" => Num = "64", in HTTP_ALL;
-        /// In-memory body buffer.
-        "client_body_buffer_size" => Size, in HTTP_ALL;
-        /// Keeps a request body in one buffer.
+        /// Keeps a request body in one buffer, as bodies in memory always are.
         "client_body_in_single_buffer" => Flag = "off", in HTTP_ALL;
         /// Uses sendfile.
         "sendfile" => Flag = "off", in HTTP_ALL | LOCATION_IF;
@@ -175,8 +189,6 @@ directives! {
         "send_lowat" => Size = "0", in HTTP_ALL;
         /// Minimum number of bytes to send.
         "postpone_output" => Size = "1460", in HTTP_ALL;
-        /// Directory for large request bodies.
-        "client_body_temp_path" => Words = "client_body_temp", in HTTP_ALL, args Arity::between(1, 4);
         /// Asynchronous file I/O: on|off|threads[=pool].
         "aio" => Aio = "off", in HTTP_ALL;
         /// Uses O_DIRECT for files above this size.

@@ -5,3 +5,4 @@ pub mod conf;
 pub mod error_page;
 pub mod file_access;
 pub mod methods;
+pub mod temp_path;

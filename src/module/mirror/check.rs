@@ -8,18 +8,27 @@ pub struct MirrorCheck;
 
 impl PhaseCheck for MirrorCheck {
     fn check<'a, 'r>(&'a self, exchange: &'a mut Exchange<'r>) -> Check<'a> {
-        let mirrors = &exchange.location.get::<Current>().mirrors;
-        if exchange.is_subrequest() || mirrors.iter().all(|mirror| mirror.0.is_none()) {
+        let conf = exchange.location.get::<Current>();
+        if exchange.is_subrequest() || conf.mirrors.iter().all(|mirror| mirror.0.is_none()) {
             return Check::Now(Decision::Next);
         }
-        let uris: Vec<_> = mirrors.iter().filter_map(|mirror| mirror.0.clone()).collect();
+        if !conf.request_body {
+            mirror(exchange);
+            return Check::Now(Decision::Next);
+        }
         Check::Later(Box::pin(async move {
-            for uri in uris {
-                let query = exchange.query.clone();
-                let mut copy = exchange.subrequest(uri, query, None).await;
-                exchange.take_values(&mut copy);
+            if let Err(refusal) = exchange.read_body().await {
+                return refusal;
             }
+            mirror(exchange);
             Decision::Next
         }))
     }
+}
+
+/// Prepares the copies, which are sent after the response.
+fn mirror(exchange: &mut Exchange<'_>) {
+    let conf = exchange.location.get::<Current>();
+    let uris: Vec<_> = conf.mirrors.iter().filter_map(|mirror| mirror.0.clone()).collect();
+    uris.into_iter().for_each(|uri| exchange.send_later(uri));
 }

@@ -13,10 +13,8 @@ directives! {
     live as Current {
         /// Sends copies of requests to another URI; the responses are dropped. Several lines make several copies.
         "mirror" => mirrors: Vec<Mirror> = "off", in HTTP_ALL;
-    }
-    later {
-        /// Includes the body in the copies.
-        "mirror_request_body" => Flag = "on", in HTTP_ALL;
+        /// Includes the body in the copies: it is read before the request is answered.
+        "mirror_request_body" => request_body: Flag = "on", in HTTP_ALL;
     }
 }
 

@@ -166,8 +166,39 @@ pub fn entries() -> Vec<Entry> {
             )
             .asks(["/\nUser-Agent: Mozilla/4.0 (compatible; MSIE 6.0)\nConnection: keep-alive", "HEAD /\nUser-Agent: Mozilla/4.0 (compatible; MSIE 6.0)"]),
         entry("post-action")
+            .mask("status=204 body=7 sent=[0-9]+", "status=204 body=7 sent=N")
             .server("location / { post_action /post; return 200 x; } location /file/ { alias {ROOT}/html/; post_action @post; } location /post { internal; access_log logs/{NAME}_post.log against; return 200 y; } location @post { return 204; }")
             .asks(["/", "/file/a.txt", "/file/none"]),
+        entry("post-actions")
+            .mask("sent=~?[0-9]+", "sent=N")
+            .mask("body=[0-9]{3}", "body=N")
+            .server(
+                "location /uri { post_action /other?a=1; return 200 x; } location /other { internal; return 200 y; }
+                 location /missing { post_action @missing; return 200 x; }
+                 location /closes { post_action @closes; return 200 x; } location @closes { keepalive_timeout 0; return 204; }
+                 location /fails { post_action @fails; return 200 x; } location @fails { return 500; }
+                 location /page { post_action @page; return 404; error_page 404 =200 /other; } location @page { return 403; error_page 403 =202 /other; }
+                 location /file { post_action /a.txt; return 200 x; }
+                 location /444 { post_action @fails; return 444; }
+                 location /turn { post_action /turn; return 200 x; }
+                 location /cycle { post_action @fails; error_page 404 /cycle; recursive_error_pages on; return 404; }
+                 location /off { post_action off; return 200 x; } location /if { if ($arg_p) { post_action @fails; } return 200 x; }
+                 location /body { post_action @fails; mirror /other; root {ROOT}/html; } location /mirror { mirror /mirrored; post_action @closes; alias {ROOT}/html/; }
+                 location /mirrored { internal; log_subrequest on; return 201; }
+                 location /nested { set $v a; post_action @nested; return 200 $v; } location @nested { set $v b; post_action @fails; return 200 $v; }",
+            )
+            .asks(["/uri", "/missing", "/closes", "/fails", "/page", "/file", "/444", "/turn", "/cycle", "/off", "/if", "/if?p=1", "/body", "/mirror/a.txt", "/nested", "POST /uri\n\nbody"])
+            .keep(["/closes", "/uri"])
+            .keep(["/fails", "/uri"])
+            .keep(["/uri", "/page", "/file", "/uri"]),
+        entry("post-action-of-server")
+            .mask("sent=~?[0-9]+", "sent=N")
+            .mask("body=[0-9]{3}", "body=N")
+            .server("post_action /post; location / { return 200 x; } location /post { internal; return 200 y; } location /404 { return 404; } location /body { mirror /post; root {ROOT}/html; }")
+            .asks(["/", "/404", "/post", "BAD /"])
+            .keep(["/", "/404"])
+            .cut("POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nbo")
+            .cut("GET / HTTP/1.1\r\nHo"),
     ]
 }
 
