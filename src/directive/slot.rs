@@ -8,6 +8,8 @@ use std::any::{Any, TypeId};
 use std::fmt;
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
+
 use super::block::{Block, resolve};
 use super::context::{
     APPLICATION, Contexts, EVENTS, HTTP, HTTP_SERVER, LIMIT_EXCEPT, LOCATION, LOCATION_IF, MAIN, RECORDER,
@@ -82,10 +84,40 @@ pub(super) struct SlotKey {
     pub(super) restart: bool,
 }
 
-/// Slots of one kind of block, sorted by type.
+/// The slots that values are stored under, and where.
+#[derive(Debug, Default)]
+pub(super) struct SlotKeys {
+    keys: Vec<SlotKey>,
+    places: FxHashMap<TypeId, usize>,
+}
+
+impl SlotKeys {
+    /// Slots in the order of their values.
+    pub(super) fn new(keys: Vec<SlotKey>) -> SlotKeys {
+        let places = keys.iter().enumerate().map(|(place, key)| (key.id, place)).collect();
+        SlotKeys { keys, places }
+    }
+
+    /// Index of the values of a type.
+    pub(super) fn place(&self, id: TypeId) -> Option<usize> {
+        self.places.get(&id).copied()
+    }
+
+    /// The slots in the order of their values.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &SlotKey> {
+        self.keys.iter()
+    }
+
+    /// Number of slots.
+    pub(super) fn len(&self) -> usize {
+        self.keys.len()
+    }
+}
+
+/// Slots of one kind of block.
 #[derive(Default)]
 pub(super) struct Slots {
-    pub(super) keys: Arc<[SlotKey]>,
+    pub(super) keys: Arc<SlotKeys>,
     pub(super) entries: Vec<SlotEntry>,
 }
 
@@ -121,9 +153,9 @@ impl SlotEntry {
 impl Slots {
     /// The slots that blocks of the kind `holder` hold.
     pub(super) fn new(all: impl Iterator<Item = SlotEntry>, holder: Contexts) -> Slots {
-        let mut entries: Vec<SlotEntry> = all.filter(|entry| entry.holders & holder != 0).collect();
-        entries.sort_by_key(|entry| entry.key.id);
-        Slots { keys: entries.iter().map(|entry| entry.key).collect(), entries }
+        let entries: Vec<SlotEntry> = all.filter(|entry| entry.holders & holder != 0).collect();
+        let keys = SlotKeys::new(entries.iter().map(|entry| entry.key).collect());
+        Slots { keys: Arc::new(keys), entries }
     }
 }
 

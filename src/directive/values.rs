@@ -5,20 +5,19 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::context::Contexts;
-use super::slot::{Slot, SlotKey, SlotValue, ValueLookup};
+use super::slot::{Slot, SlotKeys, SlotValue, ValueLookup};
 
 /// Values of all modules for a block of one kind. Blocks that set nothing for a module share its values.
 ///
 /// That a kind of block holds values of a type is checked at compile time.
 pub struct Values<const HOLDER: Contexts> {
-    /// In the order of their types.
-    keys: Arc<[SlotKey]>,
+    keys: Arc<SlotKeys>,
     stored: Arc<[Arc<dyn SlotValue>]>,
 }
 
 impl<const HOLDER: Contexts> Values<HOLDER> {
-    /// `keys` must be sorted by type.
-    pub(super) fn new(keys: Arc<[SlotKey]>, stored: Arc<[Arc<dyn SlotValue>]>) -> Self {
+    /// Values in the order of `keys`.
+    pub(super) fn new(keys: Arc<SlotKeys>, stored: Arc<[Arc<dyn SlotValue>]>) -> Self {
         debug_assert_eq!(keys.len(), stored.len());
         Values { keys, stored }
     }
@@ -36,14 +35,13 @@ impl<const HOLDER: Contexts> Values<HOLDER> {
 
     fn stored<T: Slot>(&self) -> &Arc<dyn SlotValue> {
         const { assert!(T::HOLDERS & HOLDER != 0, "blocks of this kind have no such values") };
-        let at = self.keys.binary_search_by_key(&TypeId::of::<T>(), |key| key.id);
+        let at = self.keys.place(TypeId::of::<T>());
         &self.stored[at.expect("every module of the program is in its list of modules")]
     }
 
     /// The values of a type, or `None` where the kind of block does not hold it.
     pub(super) fn find(&self, id: TypeId) -> Option<&dyn Any> {
-        let at = self.keys.binary_search_by_key(&id, |key| key.id).ok()?;
-        Some(self.stored[at].as_ref())
+        Some(self.stored[self.keys.place(id)?].as_ref())
     }
 
     /// The values at an index of the list of slots.

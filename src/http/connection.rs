@@ -588,7 +588,8 @@ impl Exchange<'_> {
 
     /// Writes the access log.
     pub(super) fn log(&self) {
-        self.service().logs.iter().for_each(|log| log.log(self));
+        let logs = &self.service().logs;
+        self.plan().logs.for_each(|position| logs[position].log(self));
     }
 }
 

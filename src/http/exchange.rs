@@ -9,6 +9,7 @@ use std::time::{Instant, SystemTime};
 use bstr::{BStr, BString, ByteSlice};
 use http::{Method, StatusCode, Version};
 use parking_lot::Mutex;
+use strum::EnumCount;
 
 use super::assigned::AssignedValues;
 use super::conf::Conf;
@@ -17,6 +18,7 @@ use super::counters::HttpCounters;
 use super::header::AddHeader;
 use super::headers::Headers;
 use super::input::Input;
+use super::plan::{Phase, Plan, Positions};
 use super::request::{BodyFraming, Request};
 use super::request_body::RequestBody;
 use super::response::{Body, Response, Surrounding};
@@ -63,23 +65,45 @@ pub struct HttpService {
     pub error_log: ErrorLog,
 }
 
-/// nginx's phases in which modules take part, in their order.
+/// The checks of all phases.
 #[derive(Default)]
-pub struct PhaseChecks {
-    /// Once per request, before anything else.
-    pub post_read: Vec<Box<dyn PhaseCheck>>,
-    /// Before the location is selected.
-    pub server_rewrite: Vec<Box<dyn PhaseCheck>>,
-    /// After the location is selected.
-    pub rewrite: Vec<Box<dyn PhaseCheck>>,
-    /// Before access is checked.
-    pub pre_access: Vec<Box<dyn PhaseCheck>>,
-    /// Access; `satisfy` combines the results.
-    pub access: Vec<Box<dyn PhaseCheck>>,
-    /// Before the content.
-    pub pre_content: Vec<Box<dyn PhaseCheck>>,
-    /// The content of locations without a [`Handler`].
-    pub content: Vec<Box<dyn PhaseCheck>>,
+pub struct PhaseChecks([Vec<Box<dyn PhaseCheck>>; Phase::COUNT]);
+
+impl PhaseChecks {
+    /// Adds checks to a phase, in this order.
+    pub fn with<const N: usize>(mut self, phase: Phase, checks: [Box<dyn PhaseCheck>; N]) -> Self {
+        self.0[phase as usize].extend(checks);
+        self
+    }
+
+    /// The checks of a phase.
+    pub(super) fn of(&self, phase: Phase) -> &[Box<dyn PhaseCheck>] {
+        &self.0[phase as usize]
+    }
+}
+
+impl HttpService {
+    /// What takes part in the requests of a location.
+    pub(super) fn plan<'l>(&self, location: &'l Location) -> &'l Plan {
+        location.plan.get_or_init(|| {
+            let filters = |filters: &[Box<dyn ResponseFilter>]| {
+                Positions::of(filters, |filter| filter.applies_to(location))
+            };
+            Plan {
+                conf: location.values.share(),
+                core: location.values.share(),
+                phases: self
+                    .phases
+                    .0
+                    .each_ref()
+                    .map(|checks| Positions::of(checks, |check| check.applies_to(location))),
+                adapters: filters(&self.adapters),
+                filters: filters(&self.filters),
+                encodings: filters(&self.encodings),
+                logs: Positions::of(&self.logs, |log| log.applies_to(location)),
+            }
+        })
+    }
 }
 
 /// A future response.
@@ -145,12 +169,22 @@ pub enum Check<'a> {
 
 /// Takes part in a phase.
 pub trait PhaseCheck: Send + Sync {
+    /// Whether it may have something to do for requests of a location.
+    fn applies_to(&self, _location: &Location) -> bool {
+        true
+    }
+
     /// Decides about a request.
     fn check<'a, 'r>(&'a self, exchange: &'a mut Exchange<'r>) -> Check<'a>;
 }
 
 /// Changes the head or the body of responses.
 pub trait ResponseFilter: Send + Sync {
+    /// Whether it may have something to do for responses of a location.
+    fn applies_to(&self, _location: &Location) -> bool {
+        true
+    }
+
     /// Changes [`Exchange::response`].
     fn filter(&self, exchange: &mut Exchange<'_>);
 }
@@ -195,6 +229,9 @@ pub enum Lookup {
 
 /// Writes log lines about requests.
 pub trait RequestLog: Send + Sync {
+    /// Whether requests of a location are logged.
+    fn applies_to(&self, location: &Location) -> bool;
+
     /// Logs a request after its response.
     fn log(&self, exchange: &Exchange<'_>);
 }
@@ -397,12 +434,17 @@ impl<'a> Exchange<'a> {
 
     /// The location's values of the HTTP core.
     pub(super) fn conf(&self) -> &Conf {
-        self.location.get()
+        &self.plan().conf
     }
 
     /// The location's values of the other directives of the HTTP core.
     pub(super) fn core(&self) -> &Core {
-        self.location.get()
+        &self.plan().core
+    }
+
+    /// What takes part in requests of the location.
+    pub(super) fn plan(&self) -> &Plan {
+        self.service().plan(&self.location)
     }
 
     /// The values that select the location's handler.
@@ -485,6 +527,9 @@ impl<'a> Exchange<'a> {
     /// Adds the headers of `add_header` lines to the response.
     pub fn add_headers(&mut self) {
         let status = self.response.status.as_u16();
+        if self.conf().add_header.is_empty() {
+            return;
+        }
         let location = self.location.clone();
         let conf: &Conf = location.get();
         for AddHeader { name, value, .. } in conf.add_header.iter().filter(|header| header.applies_to(status))

@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bstr::{BString, ByteSlice};
 
 use super::location::LocationName;
+use super::plan::Plan;
 use crate::directive::context::LOCATION;
 use crate::directive::{Match, Pattern, Undecided, Values};
 use crate::syntax::Pos;
@@ -31,6 +32,8 @@ pub struct Location {
     pub nested: Locations,
     /// Position of its block.
     pub pos: Pos,
+    /// What takes part in its requests, once there was one.
+    pub plan: OnceLock<Plan>,
 }
 
 /// A restricting directive that is not implemented: requests to what it protects are refused.

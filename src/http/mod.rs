@@ -36,6 +36,7 @@ mod method;
 pub mod open_file;
 pub mod origin;
 mod phases;
+pub mod plan;
 pub mod player;
 pub mod post_action;
 mod precondition;

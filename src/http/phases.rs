@@ -5,7 +5,8 @@ use std::sync::Arc;
 use http::StatusCode;
 
 use super::core::conf::Satisfy;
-use super::exchange::{Check, Decision, Exchange, PhaseCheck, PhaseChecks};
+use super::exchange::{Check, Decision, Exchange, PhaseCheck};
+use super::plan::Phase;
 use super::request::BodyFraming;
 use super::response::{Body, Response};
 use super::routes::{Location, Refusal};
@@ -22,9 +23,6 @@ enum Start {
     /// In a named location.
     Named(Arc<Location>),
 }
-
-/// The checks of a phase.
-type Phase = fn(&PhaseChecks) -> &Vec<Box<dyn PhaseCheck>>;
 
 impl Exchange<'_> {
     /// Runs all phases and follows internal redirects until there is a response, which then is
@@ -117,7 +115,7 @@ impl Exchange<'_> {
         let mut named = None;
         match start {
             Start::PostRead => {
-                let decision = self.phase(|checks| &checks.post_read).await;
+                let decision = self.phase(Phase::PostRead).await;
                 if !matches!(decision, Decision::Next) {
                     return decision;
                 }
@@ -126,7 +124,7 @@ impl Exchange<'_> {
             Start::Named(location) => named = Some(location),
         }
         if named.is_none() {
-            let decision = self.rewrite(|checks| &checks.server_rewrite).await;
+            let decision = self.rewrite(Phase::ServerRewrite).await;
             if !matches!(decision, Decision::Next) {
                 return decision;
             }
@@ -145,7 +143,7 @@ impl Exchange<'_> {
             let is_rewritten = self.limit_methods();
             self.adopt_keepalive();
             if is_rewritten {
-                let decision = self.rewrite(|checks| &checks.rewrite).await;
+                let decision = self.rewrite(Phase::Rewrite).await;
                 if !matches!(decision, Decision::Next) {
                     return decision;
                 }
@@ -159,7 +157,7 @@ impl Exchange<'_> {
             }
         }
         self.adopt_keepalive();
-        let decision = self.phase(|checks| &checks.pre_access).await;
+        let decision = self.phase(Phase::PreAccess).await;
         if !matches!(decision, Decision::Next) {
             return decision;
         }
@@ -168,7 +166,7 @@ impl Exchange<'_> {
         {
             return refusal;
         }
-        let decision = self.phase(|checks| &checks.pre_content).await;
+        let decision = self.phase(Phase::PreContent).await;
         if !matches!(decision, Decision::Next) {
             return decision;
         }
@@ -177,8 +175,13 @@ impl Exchange<'_> {
 
     /// Runs the checks of a phase until one decides.
     async fn phase(&mut self, phase: Phase) -> Decision {
-        for check in phase(&self.service().phases) {
-            let decision = self.ask(&**check).await;
+        let checks = self.service().phases.of(phase);
+        let plan = match phase {
+            Phase::ServerRewrite => self.service().plan(&self.server.routes().fallback),
+            _ => self.plan(),
+        };
+        for position in plan.phases[phase as usize] {
+            let decision = self.ask(&*checks[position]).await;
             if !matches!(decision, Decision::Next | Decision::Allow) {
                 return decision;
             }
@@ -251,7 +254,8 @@ impl Exchange<'_> {
     async fn access(&mut self) -> Option<Decision> {
         let any = self.core().satisfy == Satisfy::Any;
         let mut refusal: Option<Decision> = None;
-        let mut checks = self.service().phases.access.iter();
+        let all = self.service().phases.of(Phase::Access);
+        let mut checks = self.plan().phases[Phase::Access as usize].map(|position| &all[position]);
         let mut decision = self.check_addresses();
         loop {
             match decision {
@@ -299,7 +303,7 @@ impl Exchange<'_> {
             };
             return Decision::Done(Box::new(response));
         }
-        let decision = self.phase(|checks| &checks.content).await;
+        let decision = self.phase(Phase::Content).await;
         if !matches!(decision, Decision::Next) {
             return decision;
         }
@@ -324,15 +328,15 @@ impl Exchange<'_> {
             self.response.status = status;
         }
         let service = self.service();
-        service.adapters.iter().for_each(|filter| filter.filter(self));
+        self.plan().adapters.for_each(|position| service.adapters[position].filter(self));
         if let Some(page) = precondition::filter(self) {
             return Some(page);
         }
-        service.filters.iter().for_each(|filter| filter.filter(self));
+        self.plan().filters.for_each(|position| service.filters[position].filter(self));
         if !self.surroundings.is_empty() {
             self.surround().await;
         }
-        service.encodings.iter().for_each(|filter| filter.filter(self));
+        self.plan().encodings.for_each(|position| service.encodings[position].filter(self));
         range_filter::filter(self)
     }
 }

@@ -407,7 +407,11 @@ impl Request {
                 continue;
             };
             let why = if std::mem::replace(&mut once[number], true) {
-                if number == 0 { "client sent duplicate host header" } else { "client sent duplicate header line" }
+                if number == 0 {
+                    "client sent duplicate host header"
+                } else {
+                    "client sent duplicate header line"
+                }
             } else if number == 0 && !host::is_host(self.part(value)) {
                 "client sent invalid host header"
             } else {
@@ -453,7 +457,8 @@ fn number(text: &[u8]) -> Option<u64> {
 mod tests {
     use super::*;
 
-    const NAMES: HeaderNames = HeaderNames { underscores: false, ignores_invalid: true, merges_slashes: true };
+    const NAMES: HeaderNames =
+        HeaderNames { underscores: false, ignores_invalid: true, merges_slashes: true };
     const BUFFERS: HeadBuffers = HeadBuffers { first: 64, number: 2, size: 128 };
 
     /// Parses a head that comes in pieces of this size.

@@ -1,7 +1,7 @@
 //! Locations of a server, built from its block.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bstr::{BString, ByteSlice};
 
@@ -130,6 +130,7 @@ impl Chain<'_> {
             limited: None,
             nested: Locations::default(),
             pos: evaluation.pos(self.blocks[0].place),
+            plan: OnceLock::new(),
         }
     }
 

@@ -62,11 +62,12 @@ impl Variables for RequestValues<'_, '_> {
             Variable::ConnectionRequests => text(exchange.connection.requests.to_string().as_bytes()),
             Variable::ConnectionTime => text(seconds(exchange.connection.started.elapsed()).as_bytes()),
             Variable::ContentLength => {
-                return header(exchange, b"content-length", out) || exchange.keep_value(b"content_length", out, |out| {
-                    let length = exchange.chunked_length?;
-                    out.extend_from_slice(length.to_string().as_bytes());
-                    Some(())
-                });
+                return header(exchange, b"content-length", out)
+                    || exchange.keep_value(b"content_length", out, |out| {
+                        let length = exchange.chunked_length?;
+                        out.extend_from_slice(length.to_string().as_bytes());
+                        Some(())
+                    });
             }
             Variable::ContentType => return header(exchange, b"content-type", out),
             Variable::DateGmt => text(
@@ -110,7 +111,9 @@ impl Variables for RequestValues<'_, '_> {
                     _ => text(declared.destination_port.to_string().as_bytes()),
                 }
             }
-            Variable::Pipe => text(if exchange.connection.is_pipelined && !exchange.is_subrequest() { b"p" } else { b"." }),
+            Variable::Pipe => {
+                text(if exchange.connection.is_pipelined && !exchange.is_subrequest() { b"p" } else { b"." })
+            }
             Variable::RealpathRoot => match std::fs::canonicalize(exchange.document_root()) {
                 Ok(path) => text(path.as_os_str().as_bytes()),
                 Err(_) => return false,

@@ -15,6 +15,7 @@ use crate::config::store::Store;
 use crate::http::HttpService;
 use crate::http::counters::HttpCounters;
 use crate::http::exchange::{Handler, PhaseChecks};
+use crate::http::plan::Phase;
 use crate::hub::pace::Grid;
 use crate::hub::registry::StreamRegistry;
 use crate::log::ErrorLog;
@@ -279,27 +280,32 @@ impl Parts {
             sessions: sessions.clone(),
             trails: trails.clone(),
             lifetime: lifetime.clone(),
-            phases: PhaseChecks {
-                post_read: vec![Box::new(RealIpCheck)],
-                server_rewrite: vec![Box::new(ServerRewritePhase)],
-                rewrite: vec![Box::new(SliceCheck), Box::new(RewritePhase)],
-                pre_access: vec![
-                    Box::new(RealIpCheck),
-                    Box::new(LimitReqCheck(zones.clone())),
-                    Box::new(LimitConnCheck(zones)),
-                ],
-                access: vec![Box::new(AuthBasicCheck), Box::new(AuthRequestCheck)],
-                pre_content: vec![Box::new(TryFilesCheck), Box::new(MirrorCheck)],
-                content: vec![
-                    // Those that a location chooses come first.
-                    Box::new(FlvFileCheck),
-                    Box::new(Mp4Check),
-                    Box::new(RandomIndexCheck),
-                    Box::new(IndexCheck),
-                    Box::new(AutoindexCheck),
-                    Box::new(GzipStaticCheck),
-                ],
-            },
+            phases: PhaseChecks::default()
+                .with(Phase::PostRead, [Box::new(RealIpCheck)])
+                .with(Phase::ServerRewrite, [Box::new(ServerRewritePhase)])
+                .with(Phase::Rewrite, [Box::new(SliceCheck), Box::new(RewritePhase)])
+                .with(
+                    Phase::PreAccess,
+                    [
+                        Box::new(RealIpCheck),
+                        Box::new(LimitReqCheck(zones.clone())),
+                        Box::new(LimitConnCheck(zones)),
+                    ],
+                )
+                .with(Phase::Access, [Box::new(AuthBasicCheck), Box::new(AuthRequestCheck)])
+                .with(Phase::PreContent, [Box::new(TryFilesCheck), Box::new(MirrorCheck)])
+                .with(
+                    Phase::Content,
+                    [
+                        // Those that a location chooses come first.
+                        Box::new(FlvFileCheck),
+                        Box::new(Mp4Check),
+                        Box::new(RandomIndexCheck),
+                        Box::new(IndexCheck),
+                        Box::new(AutoindexCheck),
+                        Box::new(GzipStaticCheck),
+                    ],
+                ),
             handlers,
             adapters: vec![Box::new(SliceFilter)],
             filters: vec![

@@ -6,15 +6,17 @@ use super::conf::Current;
 use super::log;
 use crate::http::exchange::{Check, Decision, Exchange, PhaseCheck};
 use crate::http::response::Response;
+use crate::http::routes::Location;
 
 /// Asks for access by a subrequest.
 pub struct AuthRequestCheck;
 
 impl PhaseCheck for AuthRequestCheck {
+    fn applies_to(&self, location: &Location) -> bool {
+        location.get::<Current>().uri.0.is_some()
+    }
+
     fn check<'a, 'r>(&'a self, exchange: &'a mut Exchange<'r>) -> Check<'a> {
-        if exchange.location.get::<Current>().uri.0.is_none() {
-            return Check::Now(Decision::Next);
-        }
         Check::Later(Box::pin(ask(exchange)))
     }
 }

@@ -6,6 +6,7 @@ use super::conf::Current;
 use crate::directive::number;
 use crate::http::exchange::{Check, Decision, Exchange, PhaseCheck};
 use crate::http::response::{Body, Piece};
+use crate::http::routes::Location;
 use crate::media::variables::query_argument;
 
 /// Header of a file with audio and video, and the size of the tag before the first one.
@@ -15,10 +16,11 @@ const HEADER: &[u8; 13] = b"FLV\x01\x05\0\0\0\x09\0\0\0\0";
 pub struct FlvFileCheck;
 
 impl PhaseCheck for FlvFileCheck {
+    fn applies_to(&self, location: &Location) -> bool {
+        location.choosing.get::<Current>().flv.0.is_some()
+    }
+
     fn check<'a, 'r>(&'a self, exchange: &'a mut Exchange<'r>) -> Check<'a> {
-        if exchange.chosen_by::<Current>().flv.0.is_none() {
-            return Check::Now(Decision::Next);
-        }
         match exchange.part_request() {
             Some(decision) => Check::Now(decision),
             None => Check::Later(Box::pin(serve(exchange))),

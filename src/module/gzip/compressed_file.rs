@@ -8,16 +8,21 @@ use super::conf::{Current, GzipStatic};
 use super::filter::Varies;
 use super::log;
 use crate::http::exchange::{Check, Decision, Exchange, PhaseCheck};
+use crate::http::routes::Location;
 
 /// Answers with the file `NAME.gz` instead of `NAME`.
 pub struct GzipStaticCheck;
 
 impl PhaseCheck for GzipStaticCheck {
+    fn applies_to(&self, location: &Location) -> bool {
+        location.get::<Current>().static_files != GzipStatic::Off
+    }
+
     fn check<'a, 'r>(&'a self, exchange: &'a mut Exchange<'r>) -> Check<'a> {
         let conf = exchange.location.get::<Current>();
         let (how, varies) = (conf.static_files, conf.vary);
         let is_document = matches!(*exchange.method(), Method::GET | Method::HEAD);
-        if how == GzipStatic::Off || !is_document || exchange.path.ends_with(b"/") {
+        if !is_document || exchange.path.ends_with(b"/") {
             return Check::Now(Decision::Next);
         }
         let is_wanted = how == GzipStatic::Always || accepts(exchange);

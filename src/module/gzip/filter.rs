@@ -10,6 +10,7 @@ use super::conf::Current;
 use crate::http::body_reader::Transformed;
 use crate::http::exchange::{Exchange, Lookup, RequestVariables, ResponseFilter, VariableLookup};
 use crate::http::response::Body;
+use crate::http::routes::Location;
 
 /// The response depends on `Accept-Encoding`.
 #[derive(Clone, Copy)]
@@ -25,6 +26,11 @@ pub struct GunzipFilter;
 pub struct GzipRatio;
 
 impl ResponseFilter for GzipFilter {
+    fn applies_to(&self, location: &Location) -> bool {
+        let conf = location.get::<Current>();
+        conf.gzip || conf.vary
+    }
+
     fn filter(&self, exchange: &mut Exchange<'_>) {
         let location = exchange.location.clone();
         let conf = location.get::<Current>();
@@ -61,10 +67,14 @@ fn compress(exchange: &mut Exchange<'_>, conf: &Current) {
 }
 
 impl ResponseFilter for GunzipFilter {
+    fn applies_to(&self, location: &Location) -> bool {
+        location.get::<Current>().gunzip
+    }
+
     fn filter(&self, exchange: &mut Exchange<'_>) {
         let encoding = exchange.response.encoding.as_ref();
         let is_gzip = encoding.is_some_and(|encoding| encoding.eq_ignore_ascii_case(b"gzip"));
-        if !is_gzip || !exchange.location.get::<Current>().gunzip {
+        if !is_gzip {
             return;
         }
         exchange.kept.insert(Varies);

@@ -11,6 +11,7 @@ use super::{log, password, user_file};
 use crate::http::credentials::Credentials;
 use crate::http::exchange::{Check, Decision, Exchange, PhaseCheck};
 use crate::http::response::Response;
+use crate::http::routes::Location;
 use crate::limits;
 use crate::task::disk::{self, DiskWork};
 
@@ -18,12 +19,14 @@ use crate::task::disk::{self, DiskWork};
 pub struct AuthBasicCheck;
 
 impl PhaseCheck for AuthBasicCheck {
+    fn applies_to(&self, location: &Location) -> bool {
+        let conf = location.get::<Current>();
+        conf.user_file.is_some() && !conf.realm.is_off()
+    }
+
     fn check<'a, 'r>(&'a self, exchange: &'a mut Exchange<'r>) -> Check<'a> {
         let conf = exchange.location.get::<Current>();
         let Some(file) = &conf.user_file else { return Check::Now(Decision::Next) };
-        if conf.realm.is_off() {
-            return Check::Now(Decision::Next);
-        }
         let realm = exchange.expand(&conf.realm.0);
         if realm == b"off" {
             return Check::Now(Decision::Next);

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::access_log::{HttpLog, HttpLogs, LogPath};
 use crate::http::exchange::{Exchange, RequestLog};
+use crate::http::routes::Location;
 use crate::http::variable::{Template, Variable};
 use crate::log::sink::{LineFile, Sinks};
 
@@ -29,6 +30,10 @@ impl LoggedRequest for Exchange<'_> {
 }
 
 impl RequestLog for HttpAccess {
+    fn applies_to(&self, location: &Location) -> bool {
+        !location.get::<HttpLogs>().0.is_empty()
+    }
+
     fn log(&self, exchange: &Exchange<'_>) {
         self.write(exchange.location.get::<HttpLogs>(), exchange);
     }

@@ -12,6 +12,7 @@ use super::listing::{self, Listing, Style};
 use super::log;
 use crate::http::exchange::{Check, Decision, Exchange, PhaseCheck, ResponseFilter};
 use crate::http::response::{Body, Response};
+use crate::http::routes::Location;
 use crate::media::variables::query_argument;
 
 /// Lists directories.
@@ -25,10 +26,13 @@ pub struct AutoindexFilter;
 struct ListingCharset(Arc<AtomicBool>);
 
 impl PhaseCheck for AutoindexCheck {
+    fn applies_to(&self, location: &Location) -> bool {
+        location.get::<Current>().autoindex
+    }
+
     fn check<'a, 'r>(&'a self, exchange: &'a mut Exchange<'r>) -> Check<'a> {
-        let is_listed = exchange.path.ends_with(b"/")
-            && matches!(*exchange.method(), Method::GET | Method::HEAD)
-            && exchange.location.get::<Current>().autoindex;
+        let is_listed =
+            exchange.path.ends_with(b"/") && matches!(*exchange.method(), Method::GET | Method::HEAD);
         if !is_listed {
             return Check::Now(Decision::Next);
         }

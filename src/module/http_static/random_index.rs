@@ -5,11 +5,16 @@ use http::{Method, StatusCode};
 use super::conf::Current;
 use super::directory::{self, Wanted};
 use crate::http::exchange::{Check, Decision, Exchange, PhaseCheck};
+use crate::http::routes::Location;
 
 /// Redirects from a directory to one of its files.
 pub struct RandomIndexCheck;
 
 impl PhaseCheck for RandomIndexCheck {
+    fn applies_to(&self, location: &Location) -> bool {
+        location.get::<Current>().random_index
+    }
+
     fn check<'a, 'r>(&'a self, exchange: &'a mut Exchange<'r>) -> Check<'a> {
         let is_document = matches!(*exchange.method(), Method::GET | Method::HEAD | Method::POST);
         if !is_document || !exchange.path.ends_with(b"/") || !exchange.location.get::<Current>().random_index

@@ -6,16 +6,18 @@ use http::StatusCode;
 use super::conf::Current;
 use crate::directive::number;
 use crate::http::exchange::{Check, Decision, Exchange, PhaseCheck};
+use crate::http::routes::Location;
 use crate::http::variable::Template;
 
 /// Looks for the files of `try_files`.
 pub struct TryFilesCheck;
 
 impl PhaseCheck for TryFilesCheck {
+    fn applies_to(&self, location: &Location) -> bool {
+        location.get::<Current>().try_files.0.is_some()
+    }
+
     fn check<'a, 'r>(&'a self, exchange: &'a mut Exchange<'r>) -> Check<'a> {
-        if exchange.location.get::<Current>().try_files.0.is_none() {
-            return Check::Now(Decision::Next);
-        }
         Check::Later(Box::pin(look(exchange)))
     }
 }

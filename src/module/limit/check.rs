@@ -16,6 +16,7 @@ use super::zones::KeptZones;
 use crate::http::exchange::{
     Check, Decision, Exchange, Lookup, PhaseCheck, RequestVariables, VariableLookup,
 };
+use crate::http::routes::Location;
 
 /// The states of all zones, kept over reloads.
 pub struct ZoneKeeper {
@@ -66,9 +67,12 @@ struct Counted(#[allow(dead_code, reason = "it counts until it is dropped")] Arc
 pub struct LimitReqCheck(pub Arc<ZoneKeeper>);
 
 impl PhaseCheck for LimitReqCheck {
+    fn applies_to(&self, location: &Location) -> bool {
+        !location.get::<Current>().limit_req.is_empty()
+    }
+
     fn check<'a, 'r>(&'a self, exchange: &'a mut Exchange<'r>) -> Check<'a> {
-        let is_unlimited = exchange.location.get::<Current>().limit_req.is_empty();
-        if is_unlimited || exchange.is_subrequest() || exchange.kept.get::<ReqStatus>().is_some() {
+        if exchange.is_subrequest() || exchange.kept.get::<ReqStatus>().is_some() {
             return Check::Now(Decision::Next);
         }
         let location = exchange.location.clone();
@@ -119,9 +123,12 @@ impl PhaseCheck for LimitReqCheck {
 pub struct LimitConnCheck(pub Arc<ZoneKeeper>);
 
 impl PhaseCheck for LimitConnCheck {
+    fn applies_to(&self, location: &Location) -> bool {
+        !location.get::<Current>().limit_conn.is_empty()
+    }
+
     fn check<'a, 'r>(&'a self, exchange: &'a mut Exchange<'r>) -> Check<'a> {
-        let is_unlimited = exchange.location.get::<Current>().limit_conn.is_empty();
-        if is_unlimited || exchange.is_subrequest() || exchange.kept.get::<ConnStatus>().is_some() {
+        if exchange.is_subrequest() || exchange.kept.get::<ConnStatus>().is_some() {
             return Check::Now(Decision::Next);
         }
         let location = exchange.location.clone();

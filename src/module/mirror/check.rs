@@ -2,14 +2,19 @@
 
 use super::conf::Current;
 use crate::http::exchange::{Check, Decision, Exchange, PhaseCheck};
+use crate::http::routes::Location;
 
 /// Sends the copies of a request.
 pub struct MirrorCheck;
 
 impl PhaseCheck for MirrorCheck {
+    fn applies_to(&self, location: &Location) -> bool {
+        location.get::<Current>().mirrors.iter().any(|mirror| mirror.0.is_some())
+    }
+
     fn check<'a, 'r>(&'a self, exchange: &'a mut Exchange<'r>) -> Check<'a> {
         let conf = exchange.location.get::<Current>();
-        if exchange.is_subrequest() || conf.mirrors.iter().all(|mirror| mirror.0.is_none()) {
+        if exchange.is_subrequest() {
             return Check::Now(Decision::Next);
         }
         if !conf.request_body {

@@ -12,6 +12,7 @@ use super::seek::{Mp4Error, Mp4Part, Part};
 use crate::http::exchange::{Check, Decision, Exchange, PhaseCheck};
 use crate::http::files::OpenFile;
 use crate::http::response::{Body, Piece};
+use crate::http::routes::Location;
 use crate::media::variables::query_argument;
 use crate::task::disk::{self, DiskWork};
 
@@ -19,10 +20,11 @@ use crate::task::disk::{self, DiskWork};
 pub struct Mp4Check;
 
 impl PhaseCheck for Mp4Check {
+    fn applies_to(&self, location: &Location) -> bool {
+        location.choosing.get::<Current>().mp4.0.is_some()
+    }
+
     fn check<'a, 'r>(&'a self, exchange: &'a mut Exchange<'r>) -> Check<'a> {
-        if exchange.chosen_by::<Current>().mp4.0.is_none() {
-            return Check::Now(Decision::Next);
-        }
         match exchange.part_request() {
             Some(decision) => Check::Now(decision),
             None => Check::Later(Box::pin(serve(exchange))),

@@ -8,14 +8,18 @@ use crate::directive::Network;
 use crate::http::exchange::{
     Check, Decision, Exchange, Lookup, PhaseCheck, RequestVariables, VariableLookup,
 };
+use crate::http::routes::Location;
 
 /// Takes the client's address from a header. It runs in two phases: settings of locations are known in the second.
 pub struct RealIpCheck;
 
 impl PhaseCheck for RealIpCheck {
+    fn applies_to(&self, location: &Location) -> bool {
+        !location.get::<Current>().from.is_empty()
+    }
+
     fn check<'a, 'r>(&'a self, exchange: &'a mut Exchange<'r>) -> Check<'a> {
-        let conf = exchange.location.get::<Current>();
-        if conf.from.is_empty() || exchange.client.is_some() || exchange.is_subrequest() {
+        if exchange.client.is_some() || exchange.is_subrequest() {
             return Check::Now(Decision::Next);
         }
         let location = exchange.location.clone();

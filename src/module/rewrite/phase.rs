@@ -30,6 +30,10 @@ pub struct ServerRewritePhase;
 pub struct RewritePhase;
 
 impl PhaseCheck for ServerRewritePhase {
+    fn applies_to(&self, location: &Location) -> bool {
+        !location.get::<Statements>().0.is_empty()
+    }
+
     fn check<'a, 'r>(&'a self, exchange: &'a mut Exchange<'r>) -> Check<'a> {
         let location = exchange.server.routes().fallback.clone();
         execute(exchange, location)
@@ -37,6 +41,10 @@ impl PhaseCheck for ServerRewritePhase {
 }
 
 impl PhaseCheck for RewritePhase {
+    fn applies_to(&self, location: &Location) -> bool {
+        !location.get::<Statements>().0.is_empty()
+    }
+
     fn check<'a, 'r>(&'a self, exchange: &'a mut Exchange<'r>) -> Check<'a> {
         let location = exchange.location.clone();
         execute(exchange, location)
@@ -45,9 +53,6 @@ impl PhaseCheck for RewritePhase {
 
 /// Executes the statements of a location, or those of a server with its own values.
 fn execute<'a, 'r>(exchange: &'a mut Exchange<'r>, location: Arc<Location>) -> Check<'a> {
-    if location.get::<Statements>().0.is_empty() {
-        return Check::Now(Decision::Next);
-    }
     Check::Later(Box::pin(async move {
         let statements = &location.get::<Statements>().0;
         match (Execution { exchange, location: &location }).follow(statements).await {

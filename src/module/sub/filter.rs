@@ -7,17 +7,21 @@ use super::replace::Replace;
 use crate::http::body_reader::Transformed;
 use crate::http::exchange::{Exchange, ResponseFilter};
 use crate::http::response::Body;
+use crate::http::routes::Location;
 
 /// Replaces texts in bodies.
 pub struct SubFilter;
 
 impl ResponseFilter for SubFilter {
+    fn applies_to(&self, location: &Location) -> bool {
+        !location.get::<Current>().pairs.is_empty()
+    }
+
     fn filter(&self, exchange: &mut Exchange<'_>) {
         let location = exchange.location.clone();
         let conf = location.get::<Current>();
         let response = &exchange.response;
-        if conf.pairs.is_empty()
-            || matches!(response.body, Body::Live(_))
+        if matches!(response.body, Body::Live(_))
             || response.body.length() == Some(0) && response.status != StatusCode::NOT_MODIFIED
             || !conf.types.has(response.content_type.as_ref())
         {

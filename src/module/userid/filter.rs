@@ -10,6 +10,7 @@ use super::id::{Id, UserIdGot, UserIdSettings, UserIdSource, text};
 use super::settings::{UserIdFlags, UserIdMode};
 use crate::http::exchange::{Exchange, Lookup, RequestVariables, ResponseFilter, VariableLookup};
 use crate::http::log;
+use crate::http::routes::Location;
 use crate::http::variable::Variable;
 
 /// Sets the cookie.
@@ -27,10 +28,14 @@ impl Default for UserIdFilter {
 }
 
 impl ResponseFilter for UserIdFilter {
+    fn applies_to(&self, location: &Location) -> bool {
+        !matches!(location.get::<Current>().mode, UserIdMode::Off | UserIdMode::Log)
+    }
+
     fn filter(&self, exchange: &mut Exchange<'_>) {
         let location = exchange.location.clone();
         let conf = location.get::<Current>();
-        if exchange.is_subrequest() || matches!(conf.mode, UserIdMode::Off | UserIdMode::Log) {
+        if exchange.is_subrequest() {
             return;
         }
         let settings = settings(conf);
