@@ -273,7 +273,10 @@ pub const HTTP_FIRST_WAIT: Duration = Duration::from_secs(75);
 pub const HTTP_CHUNK_BYTES: u64 = i64::MAX as u64 / 16;
 
 /// Bytes of a file that are sent by one system call, and brought into memory before.
-pub const HTTP_SENDFILE_BYTES: u64 = 512 * 1024;
+pub const HTTP_SENDFILE_BYTES: u64 = 1024 * 1024;
+
+/// Distance in bytes at which a part of a file is tested for being in memory before it is sent.
+pub const HTTP_PRESENCE_STEP: usize = 256 * 1024;
 
 /// Bytes of a response that a filter changes at once.
 pub const HTTP_FILTER_BYTES: usize = 32 * 1024;

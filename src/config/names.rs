@@ -85,6 +85,13 @@ impl<T> NameTable<T> {
     ///
     /// [`Undecided`], if a regular expression exceeds its bounds.
     pub fn search(&self, host: &[u8]) -> Result<(&Arc<T>, Option<Match>), Undecided> {
+        if self.exact.is_empty()
+            && self.leading.is_empty()
+            && self.trailing.is_empty()
+            && self.regexes.is_empty()
+        {
+            return Ok((&self.default, None));
+        }
         let host = host.strip_suffix(b".").unwrap_or(host).to_ascii_lowercase();
         let host = host.as_slice();
         if let Some(server) = self.exact.get(host.as_bstr()) {

@@ -16,8 +16,7 @@ use tokio::time::Sleep;
 use tokio_util::sync::WaitForCancellationFuture;
 
 use super::browser;
-use super::conf::Conf;
-use super::core::conf::{Current as Core, KeepaliveDisable, LingeringClose};
+use super::core::conf::{KeepaliveDisable, LingeringClose};
 use super::counters::Doing;
 use super::exchange::{Decision, Exchange, HttpConnection, HttpService};
 use super::input::{BadBody, Input, read_some};
@@ -61,9 +60,9 @@ struct HeadSettings {
     timeout: Option<Duration>,
 }
 
-impl HeadSettings {
-    fn of(server: &HttpServer) -> Self {
-        let core: &Core = server.routes().fallback.get();
+impl HttpConnection {
+    fn head_settings(&self, server: &HttpServer) -> HeadSettings {
+        let core = &self.service.plan(&server.routes().fallback).core;
         let size = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
         HeadSettings {
             buffers: HeadBuffers {
@@ -219,7 +218,7 @@ impl HttpConnection {
             let config = self.service.store.load();
             let Some((servers, _)) = self.servers(&config) else { return Head::None };
             // Until a request has selected its server, the default server's settings apply, as in nginx.
-            HeadSettings::of(servers.default_server())
+            self.head_settings(servers.default_server())
         };
         let mut parser = HeadParser::default();
         let mut received = std::mem::take(&mut self.input.lock().buffer);
@@ -534,7 +533,7 @@ impl Exchange<'_> {
         if !self.keeps_alive {
             return;
         }
-        let conf: &Conf = self.location.get();
+        let conf = self.conf();
         let disabled = self.core().keepalive_disable.0.unwrap_or(KeepaliveDisable::NONE);
         let agent = self.header("user-agent");
         let is_old_msie = disabled.contains(KeepaliveDisable::MSIE6)
@@ -595,9 +594,11 @@ impl Exchange<'_> {
 
 /// Whether the client asks to keep the connection, by version and `Connection`.
 fn wants_keepalive(request: &Request) -> bool {
-    let connection = request.header("connection").map(|value| value.to_ascii_lowercase()).unwrap_or_default();
+    let is_late = request.version() >= Version::HTTP_11;
+    let Some(connection) = request.header("connection") else { return is_late };
+    let connection = connection.to_ascii_lowercase();
     if connection.contains_str("close") {
         return false;
     }
-    connection.contains_str("keep-alive") || request.version() >= Version::HTTP_11
+    is_late || connection.contains_str("keep-alive")
 }

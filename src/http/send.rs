@@ -1,5 +1,6 @@
 //! Sends responses: nginx's head, and the body from memory, from files, or as it is produced.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io::{self, IoSlice, Write};
@@ -103,22 +104,26 @@ impl Exchange<'_> {
         let response = &self.response;
         let status = shown(response.status);
         out.extend_from_slice(b"HTTP/1.1 ");
-        // Writing to memory cannot fail.
-        let _ = write!(out, "{:03} ", status.as_u16());
+        out.extend_from_slice(status.as_str().as_bytes());
+        out.push(b' ');
         out.extend_from_slice(reason(status).as_bytes());
-        out.extend_from_slice(b"\r\n");
-        write_field(out, b"Server", self.server_token().as_bytes());
-        out.extend_from_slice(b"Date: ");
+        out.extend_from_slice(b"\r\nServer: ");
+        out.extend_from_slice(self.server_token().as_bytes());
+        out.extend_from_slice(b"\r\nDate: ");
         with_date(|date| out.extend_from_slice(date));
         out.extend_from_slice(b"\r\n");
         if let Some(content_type) = self.sent_content_type() {
             write_field(out, b"Content-Type", &content_type);
         }
         if let Some(length) = self.sent_length(framing) {
-            let _ = write!(out, "Content-Length: {length}\r\n");
+            out.extend_from_slice(b"Content-Length: ");
+            out.extend_from_slice(itoa::Buffer::new().format(length).as_bytes());
+            out.extend_from_slice(b"\r\n");
         }
         if let Some(date) = self.sent_last_modified() {
-            write_field(out, b"Last-Modified", date.as_bytes());
+            out.extend_from_slice(b"Last-Modified: ");
+            out.extend_from_slice(date.as_bytes());
+            out.extend_from_slice(b"\r\n");
         }
         if let Some(location) = &response.location {
             write_field(out, b"Location", &self.absolute(location));
@@ -131,6 +136,7 @@ impl Exchange<'_> {
         } else if self.keeps_alive {
             out.extend_from_slice(b"Connection: keep-alive\r\n");
             if let Some(seconds) = self.conf().keepalive_timeout.header_seconds.filter(|n| *n > 0) {
+                // Writing to memory cannot fail.
                 let _ = write!(out, "Keep-Alive: timeout={seconds}\r\n");
             }
         } else {
@@ -154,15 +160,13 @@ impl Exchange<'_> {
     }
 
     /// Content type with charset.
-    pub(super) fn sent_content_type(&self) -> Option<Vec<u8>> {
+    pub(super) fn sent_content_type(&self) -> Option<Cow<'_, [u8]>> {
         let has_type = self.response.status != StatusCode::NO_CONTENT;
         let content_type = self.response.content_type.as_ref().filter(|text| has_type && !text.is_empty())?;
-        let mut text = content_type.to_vec();
-        if let Some(charset) = &self.response.charset {
-            text.extend_from_slice(b"; charset=");
-            text.extend_from_slice(charset);
-        }
-        Some(text)
+        Some(match &self.response.charset {
+            None => Cow::Borrowed(content_type),
+            Some(charset) => Cow::Owned([content_type, &b"; charset="[..], charset].concat()),
+        })
     }
 
     /// Date of the last modification, for the statuses that have one.
@@ -442,7 +446,8 @@ async fn make_present(part: &FilePart) -> io::Result<()> {
     let length = part.length.min(limits::HTTP_SENDFILE_BYTES);
     let mut byte = [0];
     let mut is_present = |at| crate::net::file::read_present(&part.file, &mut byte, at).is_some();
-    if is_present(part.start) && is_present(part.start + length - 1) {
+    let tested = (0..length).step_by(limits::HTTP_PRESENCE_STEP).chain([length - 1]);
+    if tested.map(|at| part.start + at).all(&mut is_present) {
         return Ok(());
     }
     let (file, start) = (part.file.clone(), part.start);

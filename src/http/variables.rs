@@ -1,5 +1,6 @@
 //! Values of http variables for one request.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt;
 use std::sync::atomic::Ordering;
@@ -363,7 +364,7 @@ fn header(exchange: &Exchange<'_>, name: &[u8], out: &mut Vec<u8>) -> bool {
 fn sent_header(exchange: &Exchange<'_>, name: &[u8], out: &mut Vec<u8>) -> bool {
     let response = &exchange.response;
     let value = match name {
-        b"content-type" => exchange.sent_content_type(),
+        b"content-type" => exchange.sent_content_type().map(Cow::into_owned),
         b"content-length" if !exchange.is_answered => None,
         b"content-length" => {
             exchange.sent.length.or(response.body.length()).map(|length| length.to_string().into_bytes())
