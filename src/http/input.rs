@@ -242,9 +242,16 @@ mod tests {
 
     #[test]
     fn malformed_chunks_are_refused() {
-        for text in
-            ["x", "5\rx", "-1\r\n", "1\r\nab\r\n", "fffffffffffffffff\r\n", "0\r\n\rx", "0\r\na\rx", "1 \r\nax"]
-        {
+        for text in [
+            "x",
+            "5\rx",
+            "-1\r\n",
+            "1\r\nab\r\n",
+            "fffffffffffffffff\r\n",
+            "0\r\n\rx",
+            "0\r\na\rx",
+            "1 \r\nax",
+        ] {
             for piece in 1..text.len() {
                 assert_eq!(body(text.as_bytes(), piece), Err(BadBody::Chunks), "{text:?}");
             }

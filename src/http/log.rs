@@ -68,7 +68,8 @@ pub(super) fn body_failed(exchange: &Exchange<'_>, failure: &BodyFailure) {
     match failure {
         BodyFailure::Bad(BadBody::Chunks) => about(exchange, &"client sent invalid chunked body"),
         BodyFailure::Bad(BadBody::TooLarge { received, chunk }) => {
-            let text = format_args!("client intended to send too large chunked body: {received}+{chunk} bytes");
+            let text =
+                format_args!("client intended to send too large chunked body: {received}+{chunk} bytes");
             about(exchange, &text);
         }
         BodyFailure::Left => about_at(LogLevel::Info, exchange, &"client prematurely closed connection"),

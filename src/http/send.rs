@@ -155,7 +155,9 @@ impl Exchange<'_> {
 
     /// Content type with charset.
     pub(super) fn sent_content_type(&self) -> Option<Vec<u8>> {
-        let has_type = self.response.status != StatusCode::NO_CONTENT;
+        // As in nginx, what is not sent keeps its type.
+        let is_sent = !self.is_post_action && !self.is_subrequest();
+        let has_type = self.response.status != StatusCode::NO_CONTENT || !is_sent;
         let content_type = self.response.content_type.as_ref().filter(|text| has_type && !text.is_empty())?;
         let mut text = content_type.to_vec();
         if let Some(charset) = &self.response.charset {

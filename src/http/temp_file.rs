@@ -88,7 +88,8 @@ impl TempFile {
     /// [`TempFileError`].
     pub async fn append(mut self, bytes: Bytes) -> Result<TempFile, TempFileError> {
         run(move || {
-            let failed = |source, path: &Path| TempFileError { call: "pwrite", path: path.to_owned(), source };
+            let failed =
+                |source, path: &Path| TempFileError { call: "pwrite", path: path.to_owned(), source };
             self.file().write_all_at(&bytes, self.length).map_err(|error| failed(error, &self.path))?;
             self.length += bytes.len() as u64;
             Ok(self)
@@ -130,10 +131,10 @@ async fn run(
 }
 
 fn create(place: &TempPath, keeping: Keeping) -> Result<TempFile, TempFileError> {
-    let mut step = 1;
+    let next = |step: u32| NUMBER.fetch_add(step, Ordering::Relaxed).wrapping_add(step);
+    let mut number = next(1);
     let mut attempts = 0;
     loop {
-        let number = NUMBER.fetch_add(step, Ordering::Relaxed).wrapping_add(step);
         let path = place.file(number);
         attempts += 1;
         let failed = |call, source| TempFileError { call, path: path.clone(), source };
@@ -156,8 +157,10 @@ fn create(place: &TempPath, keeping: Keeping) -> Result<TempFile, TempFileError>
                 let opened = Opened { file: Arc::new(file), _removal: removal };
                 return Ok(TempFile { opened: Some(opened), path, length: 0 });
             }
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && attempts < limits::HTTP_TEMP_NAMES => {
-                step = STEP;
+            Err(error)
+                if error.kind() == io::ErrorKind::AlreadyExists && attempts < limits::HTTP_TEMP_NAMES =>
+            {
+                number = next(STEP);
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound && attempts < limits::HTTP_TEMP_NAMES => {
                 create_directories(place, &path)?;
@@ -169,8 +172,7 @@ fn create(place: &TempPath, keeping: Keeping) -> Result<TempFile, TempFileError>
 
 /// Creates the directory, and those of its levels above a file.
 fn create_directories(place: &TempPath, file: &Path) -> Result<(), TempFileError> {
-    let mut directories: Vec<&Path> =
-        file.ancestors().skip(1).take(place.levels.len() + 1).collect();
+    let mut directories: Vec<&Path> = file.ancestors().skip(1).take(place.levels.len() + 1).collect();
     directories.reverse();
     for path in directories {
         match DirBuilder::new().mode(MODE.1).create(path) {

@@ -62,11 +62,12 @@ impl Variables for RequestValues<'_, '_> {
             Variable::ConnectionRequests => text(exchange.connection.requests.to_string().as_bytes()),
             Variable::ConnectionTime => text(seconds(exchange.connection.started.elapsed()).as_bytes()),
             Variable::ContentLength => {
-                return header(exchange, b"content-length", out) || exchange.keep_value(b"content_length", out, |out| {
-                    let length = exchange.chunked_length?;
-                    out.extend_from_slice(length.to_string().as_bytes());
-                    Some(())
-                });
+                return header(exchange, b"content-length", out)
+                    || exchange.keep_value(b"content_length", out, |out| {
+                        let length = exchange.chunked_length?;
+                        out.extend_from_slice(length.to_string().as_bytes());
+                        Some(())
+                    });
             }
             Variable::ContentType => return header(exchange, b"content-type", out),
             Variable::DateGmt => text(
@@ -110,7 +111,9 @@ impl Variables for RequestValues<'_, '_> {
                     _ => text(declared.destination_port.to_string().as_bytes()),
                 }
             }
-            Variable::Pipe => text(if exchange.connection.is_pipelined && !exchange.is_subrequest() { b"p" } else { b"." }),
+            Variable::Pipe => {
+                text(if exchange.connection.is_pipelined && !exchange.is_subrequest() { b"p" } else { b"." })
+            }
             Variable::RealpathRoot => match std::fs::canonicalize(exchange.document_root()) {
                 Ok(path) => text(path.as_os_str().as_bytes()),
                 Err(_) => return false,
@@ -135,15 +138,19 @@ impl Variables for RequestValues<'_, '_> {
                     Some(())
                 });
             }
-            Variable::RequestCompletion if exchange.sent.is_complete => text(b"OK"),
-            Variable::RequestCompletion => return true,
+            Variable::RequestCompletion => {
+                return exchange.keep_value(b"request_completion", out, |out| {
+                    out.extend_from_slice(if exchange.sent.is_complete { b"OK" } else { b"" });
+                    Some(())
+                });
+            }
             Variable::RequestFilename => match exchange.file_of(&exchange.path) {
                 Some(path) => text(path.as_os_str().as_bytes()),
                 None => return false,
             },
             Variable::RequestId => text(exchange.request_id().as_bytes()),
             Variable::RequestLength => text(exchange.request_length().to_string().as_bytes()),
-            Variable::RequestMethod => text(exchange.method().as_str().as_bytes()),
+            Variable::RequestMethod => text(exchange.main_method().as_str().as_bytes()),
             Variable::RequestTime => text(seconds(exchange.started.elapsed()).as_bytes()),
             Variable::RequestUri if exchange.is_target_invalid || request.target().is_empty() => {
                 return false;
@@ -177,11 +184,19 @@ impl Variables for RequestValues<'_, '_> {
                 Some(value) => text(&value),
                 None => return false,
             },
-            Variable::SentHeader(name) => return sent_header(exchange, &name.replace("_", "-"), out),
-            Variable::SentTrailer(name) => match exchange.response.trailers.get(&name.replace("_", "-")) {
-                Some(value) => text(value),
-                None => return false,
-            },
+            Variable::SentHeader(name) => {
+                let header = name.replace("_", "-");
+                return exchange.keep_value(&[b"sent_http_", &name[..]].concat(), out, |out| {
+                    sent_header(exchange, &header, out).then_some(())
+                });
+            }
+            Variable::SentTrailer(name) => {
+                let trailer = exchange.response.trailers.get(&name.replace("_", "-"));
+                return exchange.keep_value(&[b"sent_trailer_", &name[..]].concat(), out, |out| {
+                    out.extend_from_slice(trailer?);
+                    Some(())
+                });
+            }
             Variable::Other(name) if name.starts_with(b"proxy_protocol_tlv_") => {
                 let declared = exchange.connected_peer().declared.as_ref();
                 match declared.and_then(|declared| declared.tlv(&name[b"proxy_protocol_tlv_".len()..])) {
