@@ -437,8 +437,9 @@ impl HttpConnection {
             LingeringClose::Always => true,
             LingeringClose::On => {
                 let status = exchange.response.status;
-                let trusted = !(was_refused && status == StatusCode::BAD_REQUEST) && !exchange.is_untrusted;
-                (trusted && exchange.has_body()) || self.has_input()
+                let is_untrusted =
+                    exchange.is_untrusted || (was_refused && status == StatusCode::BAD_REQUEST);
+                (!is_untrusted && exchange.has_body()) || self.has_input()
             }
         };
         After::Close { lingers }

@@ -112,7 +112,7 @@ impl Variables for RequestValues<'_, '_> {
                 }
             }
             Variable::Pipe => {
-                text(if exchange.connection.is_pipelined && !exchange.is_subrequest() { b"p" } else { b"." })
+                text(if exchange.connection.is_pipelined && !exchange.is_subrequest() { b"p" } else { b"." });
             }
             Variable::RealpathRoot => match std::fs::canonicalize(exchange.document_root()) {
                 Ok(path) => text(path.as_os_str().as_bytes()),
