@@ -133,7 +133,7 @@ pub async fn serve(service: Arc<HttpService>, worker: Worker, listen: ListenAddr
         let (request, refused) = match head {
             Head::Complete(request) => (request, None),
             Head::Refused(request, error) => (request, Some(error)),
-            Head::Left(request) => return connection.log_left(&request),
+            Head::Left(request) => return connection.log_left(&request).await,
             Head::None => return,
         };
         let answered = Box::pin(connection.answer(&request, refused)).await;
@@ -259,8 +259,8 @@ impl HttpConnection {
             }
             let is_idle = parser.is_empty(&received) && idle.is_some();
             if is_idle {
-                // An idle connection holds no memory for input.
-                received = BytesMut::new();
+                // An idle connection holds no memory for input; empty lines before a request are forgotten.
+                (received, parser) = (BytesMut::new(), HeadParser::default());
             }
             let until = match idle {
                 Some(times) if is_idle => Some(Instant::now() + times.keepalive),
@@ -279,15 +279,18 @@ impl HttpConnection {
     }
 
     /// Logs a request whose client has closed the connection before its head was complete, as nginx does.
-    fn log_left(&self, request: &Request) {
-        let config = self.service.store.load();
-        let Some((servers, _)) = self.servers(&config) else { return };
-        let server = servers.default_server().clone();
+    async fn log_left(&self, request: &Request) {
+        let server = {
+            let config = self.service.store.load();
+            let Some((servers, _)) = self.servers(&config) else { return };
+            servers.default_server().clone()
+        };
         let mut exchange = Exchange::new(self, request, server, BString::default(), Instant::now());
         exchange.adopt_error_log();
         log::left_early(self.id, &self.peer);
         exchange.is_target_invalid = true;
         exchange.sent.status = StatusCode::BAD_REQUEST.as_u16();
+        self.follow_up(&mut exchange, true).await;
         exchange.log();
     }
 
@@ -371,6 +374,8 @@ impl HttpConnection {
                 after = After::Close { lingers: false };
             }
         }
+        // As in nginx, the log does not tell that the connection stays open.
+        exchange.keeps_alive = false;
         exchange.log();
         (after, times)
     }
@@ -431,8 +436,9 @@ impl HttpConnection {
             LingeringClose::Always => true,
             LingeringClose::On => {
                 let status = exchange.response.status;
-                let trusted = !(was_refused && status == StatusCode::BAD_REQUEST) && !exchange.is_untrusted;
-                (trusted && exchange.has_body()) || self.has_input()
+                let is_untrusted =
+                    exchange.is_untrusted || (was_refused && status == StatusCode::BAD_REQUEST);
+                (!is_untrusted && exchange.has_body()) || self.has_input()
             }
         };
         After::Close { lingers }
@@ -463,17 +469,7 @@ impl HttpConnection {
             return Ok(is_done || !exchange.keeps_alive);
         }
         exchange.ask_for_body().await;
-        let mut received = 0;
-        loop {
-            if exchange.drop_body(received > 0)? {
-                return Ok(true);
-            }
-            let mut input = self.input.lock();
-            match read_some(&self.socket, &mut input.buffer, limits::HTTP_READ_BYTES) {
-                Ok(length) if length > 0 && received < limits::HTTP_DISCARD_BYTES => received += length,
-                _ => return Ok(false),
-            }
-        }
+        exchange.drop_received_body()
     }
 
     /// Receives and drops the rest of the request's body. Returns whether it is complete.
@@ -565,6 +561,21 @@ impl Exchange<'_> {
             // nginx counts these bytes, as of a body.
             self.sent.bytes += CONTINUE.len() as u64;
             self.sent.body_bytes = self.sent.bytes;
+        }
+    }
+
+    /// Drops what has come of the request's body, and what the socket has of it. Returns whether it is complete.
+    pub(super) fn drop_received_body(&mut self) -> Result<bool, BadBody> {
+        let mut received = 0;
+        loop {
+            if self.drop_body(received > 0)? {
+                return Ok(true);
+            }
+            let mut input = self.connection.input.lock();
+            match read_some(&self.connection.socket, &mut input.buffer, limits::HTTP_READ_BYTES) {
+                Ok(length) if length > 0 && received < limits::HTTP_DISCARD_BYTES => received += length,
+                _ => return Ok(false),
+            }
         }
     }
 

@@ -312,6 +312,8 @@ pub struct Exchange<'a> {
     pub surroundings: Vec<Surrounding>,
     /// Method that replaces the request's (`error_page`, subrequests).
     pub(super) method: Option<Method>,
+    /// Method of the request that this one is a subrequest of.
+    pub(super) main_method: Option<Method>,
     /// Whether the path is the result of an internal redirect, so that `internal` locations are accessible.
     pub(super) is_internal: bool,
     /// Number of requests that this one is a subrequest of.
@@ -380,6 +382,7 @@ impl<'a> Exchange<'a> {
             outer_charset: None,
             surroundings: Vec::new(),
             method: None,
+            main_method: None,
             is_internal: false,
             depth: 0,
             carried: None,
@@ -455,6 +458,11 @@ impl<'a> Exchange<'a> {
     /// Method; GET after `error_page`, unless it is HEAD.
     pub fn method(&self) -> &Method {
         self.method.as_ref().unwrap_or(self.request.method())
+    }
+
+    /// As [`Exchange::method`], but of a subrequest the one of the client's request (`$request_method`).
+    pub(super) fn main_method(&self) -> &Method {
+        self.main_method.as_ref().unwrap_or(self.method())
     }
 
     /// Value of a request header; empty if missing.

@@ -8,6 +8,7 @@ use super::core::conf::Satisfy;
 use super::exchange::{Check, Decision, Exchange, PhaseCheck};
 use super::plan::Phase;
 use super::request::BodyFraming;
+use super::request_body::RequestBody;
 use super::response::{Body, Response};
 use super::routes::{Location, Refusal};
 use super::status::shown;
@@ -54,7 +55,8 @@ impl Exchange<'_> {
                     Decision::Close(408)
                 }
                 Decision::Done(response) => {
-                    let response = match response.is_page {
+                    let is_page = response.is_page;
+                    let response = match is_page {
                         false => response,
                         true => match self.special(*response) {
                             Decision::Done(response) => response,
@@ -67,8 +69,12 @@ impl Exchange<'_> {
                     if self.is_post_action {
                         // As in nginx, nothing is sent of it.
                         self.sent.status = shown(self.error_status.unwrap_or(response.status)).as_u16();
+                        let known = self.response.content_type.take();
                         self.response = *response;
                         self.response.body = Body::default();
+                        if known.is_some() && !(is_page && self.is_answered) {
+                            self.response.content_type = known;
+                        }
                         return true;
                     }
                     match self.finish(*response).await {
@@ -228,6 +234,10 @@ impl Exchange<'_> {
         {
             log::body_too_large(self, length);
             (self.is_continued, self.is_body_refused) = (true, true);
+            // As in nginx, it is discarded at once; one that is still to come is not read any more.
+            if self.drop_received_body() != Ok(true) {
+                self.body = Some(RequestBody::default().into());
+            }
             return Some(Decision::page(StatusCode::PAYLOAD_TOO_LARGE));
         }
         None

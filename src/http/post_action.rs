@@ -3,28 +3,12 @@
 use bstr::BString;
 
 use super::exchange::{Decision, Exchange};
-use crate::directive::{Args, Evaluation, Value};
-use crate::syntax::Problem;
-
-/// URI or named location of `post_action`; `None` if off.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PostAction(pub Option<BString>);
-
-impl Value for PostAction {
-    fn syntax() -> String {
-        "uri | @name | off".into()
-    }
-
-    fn parse(args: &Args<'_>, _: &mut Evaluation<'_>) -> Result<PostAction, Problem> {
-        let word = args.first();
-        Ok(PostAction((!word.is("off")).then(|| word.text().to_owned())))
-    }
-}
+use crate::directive::Text;
 
 impl Exchange<'_> {
     /// Whether something follows the response: copies for `mirror`, `post_action`.
     pub(super) fn has_follow_up(&self) -> bool {
-        !self.background.is_empty() || self.core().post_action.0.is_some()
+        !self.background.is_empty() || self.core().post_action.is_some()
     }
 
     /// Does what follows the response.
@@ -38,7 +22,7 @@ impl Exchange<'_> {
     /// Continues the request where `post_action` of its location says. As in nginx, that location may have one, too, until the
     /// number of redirects is exhausted.
     async fn post_action(&mut self) {
-        while let Some(target) = self.core().post_action.0.clone() {
+        while let Some(Text(target)) = self.core().post_action.clone() {
             if self.is_post_action && self.changes_left == 0 {
                 return;
             }

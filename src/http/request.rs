@@ -10,6 +10,7 @@ use super::header_line::{self, HeaderLine};
 use super::host;
 use super::request_line::{self, LineError, RequestLine};
 use super::uri;
+use crate::limits;
 
 /// Buffers of a head, as nginx counts them.
 #[derive(Clone, Copy, Debug)]
@@ -128,6 +129,10 @@ impl HeadParser {
                 Ok(Some(HeaderLine::Field { length, name, value, is_invalid })) => {
                     if is_invalid && names.ignores_invalid {
                         self.has_invalid = true;
+                    } else if self.fields.len() >= limits::HTTP_HEADERS {
+                        self.at += length;
+                        let status = StatusCode::from_u16(HEAD_TOO_LARGE).expect("it is one");
+                        return Err((status, "client sent too many header lines"));
                     } else {
                         let moved = |range: Range<usize>| range.start + self.at..range.end + self.at;
                         self.fields.push((moved(name), moved(value)));
@@ -505,6 +510,21 @@ mod tests {
         assert_eq!(parse(many.as_bytes(), 7).unwrap_err(), HEAD_TOO_LARGE);
         let few = ["GET / HTTP/1.1\r\n", &"Name: value\r\n".repeat(15), "\r\n"].concat();
         assert!(parse(few.as_bytes(), 7).unwrap().is_some());
+    }
+
+    #[test]
+    fn a_head_has_a_number_of_headers_at_most() {
+        let refused = |count: usize| {
+            let text = format!("GET / HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(count));
+            let mut parser = HeadParser::default();
+            let refused = parser.parse(text.as_bytes(), NAMES).map_err(|(status, _)| status.as_u16());
+            (refused, parser.take(&mut BytesMut::from(text.as_str())).head_length())
+        };
+        assert_eq!(refused(limits::HTTP_HEADERS), (Ok(true), 16 + 6 * limits::HTTP_HEADERS + 2));
+        assert_eq!(
+            refused(limits::HTTP_HEADERS + 1),
+            (Err(HEAD_TOO_LARGE), 16 + 6 * (limits::HTTP_HEADERS + 1))
+        );
     }
 
     #[test]

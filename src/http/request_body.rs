@@ -1,28 +1,21 @@
-//! The body of a request, read as nginx reads it: into memory, or into a temporary file if it is long.
+//! The body of a request that was read.
 
 use std::collections::VecDeque;
-use std::io;
 
-use bytes::{Bytes, BytesMut};
-use http::StatusCode;
-use tokio::time::timeout;
+use bytes::Bytes;
 
-use super::core::conf::BodyInFile;
-use super::exchange::{Decision, Exchange};
-use super::input::{BadBody, read_some};
-use super::log;
-use super::request::BodyFraming;
+use super::input::BadBody;
 use super::response::{FilePart, Piece};
-use super::temp_file::{Keeping, TempFile, TempFileError};
+use super::temp_file::{TempFile, TempFileError};
 
 /// A body that was read, completely unless reading it failed.
 #[derive(Debug, Default)]
 pub struct RequestBody {
     /// The bytes, unless they are in the file.
-    memory: Bytes,
-    file: Option<TempFile>,
+    pub(super) memory: Bytes,
+    pub(super) file: Option<TempFile>,
     /// Whether the request has one, which may be empty.
-    is_present: bool,
+    pub(super) is_present: bool,
 }
 
 /// Why a body could not be read.
@@ -36,14 +29,6 @@ pub(super) enum BodyFailure {
     TimedOut,
     /// It could not be written to its file.
     Disk(TempFileError),
-}
-
-/// A body being read.
-#[derive(Default)]
-struct Collected {
-    memory: BytesMut,
-    file: Option<TempFile>,
-    is_present: bool,
 }
 
 impl RequestBody {
@@ -65,181 +50,4 @@ impl RequestBody {
         };
         std::iter::once(piece).filter(|piece| piece.length() > 0).collect()
     }
-}
-
-impl Exchange<'_> {
-    /// Reads the whole body of the client's request, once: [`Exchange::body`] then has it.
-    ///
-    /// # Errors
-    ///
-    /// The decision about a request whose body cannot be read.
-    pub async fn read_body(&mut self) -> Result<(), Decision> {
-        if self.body.is_some() || self.is_subrequest() {
-            return Ok(());
-        }
-        self.ask_for_body().await;
-        let mut collected = Collected::default();
-        self.connection.input.lock().is_reading = true;
-        let read = self.collect(&mut collected).await;
-        self.connection.input.lock().is_reading = false;
-        let is_present = collected.is_present;
-        let (memory, file) = (collected.memory.freeze(), collected.file);
-        self.body = Some(RequestBody { memory, file, is_present }.into());
-        if self.request.body() == BodyFraming::Chunked {
-            self.chunked_length = Some(self.connection.input.lock().body_bytes);
-        }
-        read.map_err(|failure| self.body_failed(failure))
-    }
-
-    /// Collects the body as nginx does: what came with the head and fits, then buffer by buffer; those that are full go to
-    /// a file while more is to come.
-    async fn collect(&mut self, collected: &mut Collected) -> Result<(), BodyFailure> {
-        let declares_length = self.request.header("content-length").is_some();
-        collected.is_present = declares_length && self.request.body() == BodyFraming::None;
-        let came = self.connection.input.lock().buffer.len();
-        while let Some(part) = self.take_body_part()? {
-            collected.add(&part);
-        }
-        let (left, missing) = {
-            let input = self.connection.input.lock();
-            (input.buffer.len(), (!input.is_body_done()).then(|| (input.missing(), input.is_chunked())))
-        };
-        self.body_length += signed(came - left);
-        let buffer_size = match missing {
-            None if declares_length || self.request.body() == BodyFraming::Chunked => {
-                collected.is_present = true;
-                return self.complete(collected).await;
-            }
-            None => return Ok(()),
-            Some((missing, is_chunked)) => self.body_buffer(missing, is_chunked, came > 0),
-        };
-        let mut filled = 0;
-        loop {
-            let length = self.receive_body(buffer_size - filled).await?;
-            filled += length;
-            self.body_length += signed(length);
-            while let Some(part) = self.take_body_part()? {
-                collected.add(&part);
-            }
-            let left = {
-                let input = self.connection.input.lock();
-                input.is_body_done().then_some(input.buffer.len())
-            };
-            if let Some(left) = left {
-                // What belongs to the next request.
-                self.body_length -= signed(left);
-                collected.is_present = true;
-                return self.complete(collected).await;
-            }
-            if filled == buffer_size {
-                if !collected.memory.is_empty() {
-                    self.write_out(collected).await?;
-                }
-                filled = 0;
-            }
-        }
-    }
-
-    /// Size of the buffer for the rest of a body, in bytes.
-    fn body_buffer(&self, missing: u64, is_chunked: bool, has_begun: bool) -> usize {
-        let size = self.core().client_body_buffer_size.0.max(1);
-        let fits_behind_head = has_begun && missing <= self.request.room_behind_head();
-        let is_small = missing < size.saturating_add(size >> 2);
-        let size = if !is_chunked && (fits_behind_head || is_small) { missing } else { size };
-        usize::try_from(size).unwrap_or(usize::MAX)
-    }
-
-    /// Writes the rest of a complete body to its file, if it has or needs one.
-    async fn complete(&mut self, collected: &mut Collected) -> Result<(), BodyFailure> {
-        let only_in_file = self.core().client_body_in_file_only != BodyInFile::Off;
-        if collected.file.is_some() || only_in_file {
-            self.write_out(collected).await?;
-        }
-        Ok(())
-    }
-
-    /// Moves what was collected to the file.
-    async fn write_out(&mut self, collected: &mut Collected) -> Result<(), BodyFailure> {
-        let core = self.core();
-        let file = match collected.file.take() {
-            Some(file) => file,
-            None => {
-                let keeping = match core.client_body_in_file_only {
-                    BodyInFile::Off => Keeping::Nameless,
-                    BodyInFile::On => Keeping::Kept,
-                    BodyInFile::Clean => Keeping::UntilEnd,
-                };
-                let file = TempFile::create(&core.client_body_temp_path, keeping);
-                let file = file.await.map_err(BodyFailure::Disk)?;
-                log::body_in_file(self, &file.path, keeping != Keeping::Nameless);
-                file
-            }
-        };
-        let bytes = std::mem::take(&mut collected.memory).freeze();
-        collected.file = Some(file.append(bytes).await.map_err(BodyFailure::Disk)?);
-        Ok(())
-    }
-
-    /// Takes the next bytes of the body from those that were received; `None` if there are none.
-    ///
-    /// # Errors
-    ///
-    /// [`BodyFailure::Bad`].
-    pub(super) fn take_body_part(&mut self) -> Result<Option<Bytes>, BodyFailure> {
-        let limit = match self.conf().client_max_body_size.0 {
-            0 => u64::MAX,
-            limit => limit,
-        };
-        self.connection.input.lock().take_body(limit).map_err(BodyFailure::Bad)
-    }
-
-    /// Receives bytes of the body, `room` at most; returns how many.
-    ///
-    /// # Errors
-    ///
-    /// [`BodyFailure::Left`], [`BodyFailure::TimedOut`].
-    pub(super) async fn receive_body(&self, room: usize) -> Result<usize, BodyFailure> {
-        let socket = &self.connection.socket;
-        let patience = self.core().client_body_timeout.duration();
-        loop {
-            let read = read_some(socket, &mut self.connection.input.lock().buffer, room);
-            match read {
-                Ok(0) => return Err(BodyFailure::Left),
-                Ok(length) => return Ok(length),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(_) => return Err(BodyFailure::Left),
-            }
-            match timeout(patience, socket.readable()).await {
-                Ok(Ok(())) => {}
-                Ok(Err(_)) => return Err(BodyFailure::Left),
-                Err(_) => return Err(BodyFailure::TimedOut),
-            }
-        }
-    }
-
-    /// The decision about a request whose body could not be read.
-    fn body_failed(&mut self, failure: BodyFailure) -> Decision {
-        log::body_failed(self, &failure);
-        match failure {
-            BodyFailure::Bad(BadBody::Chunks) => Decision::page(StatusCode::BAD_REQUEST),
-            BodyFailure::Bad(BadBody::TooLarge { .. }) => Decision::page(StatusCode::PAYLOAD_TOO_LARGE),
-            // As in nginx, these are the statuses in the log of connections that are closed without a response.
-            BodyFailure::Left => Decision::Close(StatusCode::BAD_REQUEST.as_u16()),
-            BodyFailure::TimedOut => Decision::Close(StatusCode::REQUEST_TIMEOUT.as_u16()),
-            BodyFailure::Disk(_) => Decision::page(StatusCode::INTERNAL_SERVER_ERROR),
-        }
-    }
-}
-
-impl Collected {
-    /// Appends a part.
-    fn add(&mut self, part: &[u8]) {
-        self.is_present = true;
-        self.memory.extend_from_slice(part);
-    }
-}
-
-/// A number of bytes in a buffer, to be added or subtracted.
-fn signed(length: usize) -> i64 {
-    i64::try_from(length).unwrap_or(i64::MAX)
 }

@@ -161,7 +161,9 @@ impl Exchange<'_> {
 
     /// Content type with charset.
     pub(super) fn sent_content_type(&self) -> Option<Cow<'_, [u8]>> {
-        let has_type = self.response.status != StatusCode::NO_CONTENT;
+        // As in nginx, what is not sent keeps its type.
+        let is_sent = !self.is_post_action && !self.is_subrequest();
+        let has_type = self.response.status != StatusCode::NO_CONTENT || !is_sent;
         let content_type = self.response.content_type.as_ref().filter(|text| has_type && !text.is_empty())?;
         Some(match &self.response.charset {
             None => Cow::Borrowed(content_type),

@@ -28,6 +28,7 @@ impl<'a> Exchange<'a> {
         inner.method = method.or_else(|| self.method.clone());
         inner.assigned = std::mem::take(&mut self.assigned);
         inner.depth = self.depth + 1;
+        inner.main_method = Some(self.main_method().clone());
         (inner.body, inner.chunked_length) = (self.body.clone(), self.chunked_length);
         inner.count_sent(self);
         inner.outer_charset = match self.is_subrequest() {
@@ -63,6 +64,7 @@ impl<'a> Exchange<'a> {
         inner.location = self.location.clone();
         inner.assigned = std::mem::take(&mut self.assigned);
         inner.depth = self.depth + 1;
+        inner.main_method = Some(self.main_method().clone());
         (inner.body, inner.chunked_length) = (self.body.clone(), self.chunked_length);
         (inner.is_internal, inner.is_continued) = (true, true);
         keep(&mut inner.kept);
@@ -82,6 +84,7 @@ impl<'a> Exchange<'a> {
         inner.client = self.client.clone();
         inner.method = self.method.clone();
         inner.depth = self.depth + 1;
+        inner.main_method = Some(self.main_method().clone());
         (inner.body, inner.chunked_length) = (self.body.clone(), self.chunked_length);
         (inner.is_internal, inner.is_continued) = (true, true);
         self.background.push(inner);

@@ -131,10 +131,10 @@ async fn run(
 }
 
 fn create(place: &TempPath, keeping: Keeping) -> Result<TempFile, TempFileError> {
-    let mut step = 1;
+    let next = |step: u32| NUMBER.fetch_add(step, Ordering::Relaxed).wrapping_add(step);
+    let mut number = next(1);
     let mut attempts = 0;
     loop {
-        let number = NUMBER.fetch_add(step, Ordering::Relaxed).wrapping_add(step);
         let path = place.file(number);
         attempts += 1;
         let failed = |call, source| TempFileError { call, path: path.clone(), source };
@@ -160,7 +160,7 @@ fn create(place: &TempPath, keeping: Keeping) -> Result<TempFile, TempFileError>
             Err(error)
                 if error.kind() == io::ErrorKind::AlreadyExists && attempts < limits::HTTP_TEMP_NAMES =>
             {
-                step = STEP;
+                number = next(STEP);
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound && attempts < limits::HTTP_TEMP_NAMES => {
                 create_directories(place, &path)?;

@@ -74,7 +74,7 @@ pub fn escape(text: &[u8], escape: Escape) -> Vec<u8> {
         let is_escaped = match byte {
             _ if escape == Escape::Refresh => {
                 const ESCAPED: &[u8] = b" \"'<>\\^`{|~";
-                byte < b' ' || byte >= 0x7f || ESCAPED.contains(&byte)
+                !(b' '..0x7f).contains(&byte) || ESCAPED.contains(&byte)
             }
             0..=b' ' | 0x7f..=0xff | b'"' | b'%' | b'#' => true,
             b'?' => true,

@@ -113,7 +113,7 @@ impl Variables for RequestValues<'_, '_> {
                 }
             }
             Variable::Pipe => {
-                text(if exchange.connection.is_pipelined && !exchange.is_subrequest() { b"p" } else { b"." })
+                text(if exchange.connection.is_pipelined && !exchange.is_subrequest() { b"p" } else { b"." });
             }
             Variable::RealpathRoot => match std::fs::canonicalize(exchange.document_root()) {
                 Ok(path) => text(path.as_os_str().as_bytes()),
@@ -139,15 +139,19 @@ impl Variables for RequestValues<'_, '_> {
                     Some(())
                 });
             }
-            Variable::RequestCompletion if exchange.sent.is_complete => text(b"OK"),
-            Variable::RequestCompletion => return true,
+            Variable::RequestCompletion => {
+                return exchange.keep_value(b"request_completion", out, |out| {
+                    out.extend_from_slice(if exchange.sent.is_complete { b"OK" } else { b"" });
+                    Some(())
+                });
+            }
             Variable::RequestFilename => match exchange.file_of(&exchange.path) {
                 Some(path) => text(path.as_os_str().as_bytes()),
                 None => return false,
             },
             Variable::RequestId => text(exchange.request_id().as_bytes()),
             Variable::RequestLength => text(exchange.request_length().to_string().as_bytes()),
-            Variable::RequestMethod => text(exchange.method().as_str().as_bytes()),
+            Variable::RequestMethod => text(exchange.main_method().as_str().as_bytes()),
             Variable::RequestTime => text(seconds(exchange.started.elapsed()).as_bytes()),
             Variable::RequestUri if exchange.is_target_invalid || request.target().is_empty() => {
                 return false;
@@ -181,11 +185,19 @@ impl Variables for RequestValues<'_, '_> {
                 Some(value) => text(&value),
                 None => return false,
             },
-            Variable::SentHeader(name) => return sent_header(exchange, &name.replace("_", "-"), out),
-            Variable::SentTrailer(name) => match exchange.response.trailers.get(&name.replace("_", "-")) {
-                Some(value) => text(value),
-                None => return false,
-            },
+            Variable::SentHeader(name) => {
+                let header = name.replace("_", "-");
+                return exchange.keep_value(&[b"sent_http_", &name[..]].concat(), out, |out| {
+                    sent_header(exchange, &header, out).then_some(())
+                });
+            }
+            Variable::SentTrailer(name) => {
+                let trailer = exchange.response.trailers.get(&name.replace("_", "-"));
+                return exchange.keep_value(&[b"sent_trailer_", &name[..]].concat(), out, |out| {
+                    out.extend_from_slice(trailer?);
+                    Some(())
+                });
+            }
             Variable::Other(name) if name.starts_with(b"proxy_protocol_tlv_") => {
                 let declared = exchange.connected_peer().declared.as_ref();
                 match declared.and_then(|declared| declared.tlv(&name[b"proxy_protocol_tlv_".len()..])) {

@@ -165,6 +165,7 @@ fn same_default(row: &Row, line: &Line) -> bool {
         Some(default) => {
             default == described
                 || (described == "CPU cache line" && default == "64")
+                || (described == "two pages" && default == "8k")
                 || described.split(' ').eq(default.split(' '))
         }
     }

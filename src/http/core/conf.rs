@@ -8,8 +8,7 @@ use super::temp_path::TempPath;
 use crate::directive::context::{HTTP, HTTP_ALL, HTTP_SERVER, LIMIT_EXCEPT, LOCATION, LOCATION_IF};
 use crate::directive::table::directives;
 use crate::directive::word::{any_of, one_of};
-use crate::directive::{Arity, Flag, Msec, Num, Sec, Size, Summed};
-use crate::http::post_action::PostAction;
+use crate::directive::{Arity, Flag, Msec, Num, Sec, Size, Summed, Text};
 use crate::log::level::ErrorLogLine;
 use crate::net::resolver::server::Resolver;
 
@@ -148,7 +147,7 @@ directives! {
         /// Writes every request body to a file. With `on` the files stay, with `clean` they are removed at the end of the request.
         "client_body_in_file_only" => client_body_in_file_only: BodyInFile = "off", in HTTP_ALL;
         /// URI or named location in which a request goes on after its response; only its log and its effects tell of it.
-        "post_action" => post_action: PostAction = "off", in HTTP_ALL | LOCATION_IF;
+        "post_action" => post_action: Option<Text>, in HTTP_ALL | LOCATION_IF;
         /// Redirects MSIE by a page with a refresh instead of a status 301 or 302.
         "msie_refresh" => msie_refresh: Flag = "off", in HTTP_ALL;
     }

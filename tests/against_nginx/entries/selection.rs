@@ -210,6 +210,8 @@ pub fn entries() -> Vec<Entry> {
             )
             .asks(["/err.html", "/int/x", "/via/x", "/try", "/only", "/int2/x", "/nothing"]),
         entry("mirror")
+            // What was sent of the response, with the name of the server.
+            .mask("body=[0-9]+ sent=[0-9]+ length=0", "body=N sent=N length=0")
             .http("server { listen {ADDR}:{PORT2}; access_log logs/{NAME}.log against; return 200 mirrored; }")
             .server(
                 "location / { mirror /mirror; return 200 main; }
