@@ -274,11 +274,15 @@ impl HttpConnection {
     fn log_left(&self, request: &Request) {
         let config = self.service.store.load();
         let Some((servers, _)) = self.servers(&config) else { return };
-        let server = servers.default_server().clone();
-        let mut exchange = Exchange::new(self, request, server, BString::default(), Instant::now());
+        let found = servers.search(&request.host());
+        let server = found.map_or_else(|_| servers.default_server().clone(), |(server, _)| server.clone());
+        let path = path_of(request, &server);
+        let is_target_invalid = path.is_err();
+        let path: BString = path.unwrap_or_default().into();
+        let mut exchange = Exchange::new(self, request, server, path, Instant::now());
         exchange.adopt_error_log();
         log::left_early(self.id, &self.peer);
-        exchange.is_target_invalid = true;
+        exchange.is_target_invalid = is_target_invalid;
         exchange.sent.status = StatusCode::BAD_REQUEST.as_u16();
         exchange.log();
     }
@@ -305,12 +309,7 @@ impl HttpConnection {
                 }
             }
         };
-        let core: &Core = server.routes().fallback.get();
-        let path = if request.has_complex_path() {
-            uri::normalize(request.raw_path(), core.merge_slashes)
-        } else {
-            Ok(request.raw_path().to_vec())
-        };
+        let path = path_of(request, &server);
         let refused = match (&path, refused) {
             (_, Some(error)) => Some(error),
             (Err(_), None) => Some((StatusCode::BAD_REQUEST, "client sent invalid request")),
@@ -326,6 +325,7 @@ impl HttpConnection {
         exchange.is_target_invalid = is_target_invalid;
         if is_target_invalid {
             exchange.query.clear();
+            exchange.has_query = false;
         }
         exchange.keeps_alive = wants_keepalive(request);
         let answers = match refused {
@@ -365,6 +365,8 @@ impl HttpConnection {
             return (After::Close { lingers: false }, times);
         }
         let after = self.finish(&mut exchange, refused.is_some()).await;
+        // As in nginx, the log is written when the connection no longer counts as kept.
+        exchange.keeps_alive = false;
         exchange.log();
         (after, times)
     }
@@ -401,7 +403,8 @@ impl HttpConnection {
             LingeringClose::On => {
                 let status = exchange.response.status;
                 let trusted = !(was_refused && status == StatusCode::BAD_REQUEST);
-                (trusted && exchange.has_body()) || self.has_input()
+                // The rest of a refused head may still be on its way.
+                (trusted && exchange.has_body()) || !exchange.request.is_complete || self.has_input()
             }
         };
         After::Close { lingers }
@@ -529,11 +532,26 @@ impl Exchange<'_> {
     }
 }
 
+/// Decoded and normalized path of a request.
+fn path_of(request: &Request, server: &HttpServer) -> Result<Vec<u8>, uri::InvalidPath> {
+    let core: &Core = server.routes().fallback.get();
+    if request.has_complex_path() {
+        uri::normalize(request.raw_path(), core.merge_slashes)
+    } else {
+        Ok(request.raw_path().to_vec())
+    }
+}
+
 /// Whether the client asks to keep the connection, by version and `Connection`.
 fn wants_keepalive(request: &Request) -> bool {
-    let connection = request.header("connection").map(|value| value.to_ascii_lowercase()).unwrap_or_default();
-    if connection.contains_str("close") {
-        return false;
-    }
-    connection.contains_str("keep-alive") || request.version() >= Version::HTTP_11
+    // The last header that says one of the two counts.
+    let said = request.headers_named(b"connection").filter_map(|value| {
+        let value = value.to_ascii_lowercase();
+        if value.contains_str("close") {
+            Some(false)
+        } else {
+            value.contains_str("keep-alive").then_some(true)
+        }
+    });
+    said.last().unwrap_or(request.version() >= Version::HTTP_11)
 }

@@ -118,8 +118,8 @@ pub enum Decision {
     Redirect {
         /// Decoded path.
         path: BString,
-        /// Query string without question mark.
-        query: BString,
+        /// Query string without question mark; `None` where `$args` is to have no value.
+        query: Option<BString>,
     },
     /// An internal redirect to the location `@name`.
     Named(BString),
@@ -250,6 +250,8 @@ pub struct Exchange<'a> {
     pub path: BString,
     /// Query string without question mark (`$args`).
     pub query: BString,
+    /// Whether `$args` has a value, although the query string may be empty.
+    pub has_query: bool,
     /// Values assigned by statements and regular expressions.
     pub assigned: AssignedValues,
     /// Whether the path was changed, so that the location is selected again.
@@ -318,6 +320,7 @@ impl<'a> Exchange<'a> {
             server,
             path,
             query: request.query_without_fragment().to_owned(),
+            has_query: request.raw_query().is_some_and(|query| !query.is_empty()),
             assigned: AssignedValues::default(),
             is_path_changed: false,
             client: None,
@@ -401,6 +404,11 @@ impl<'a> Exchange<'a> {
         self.request.header(name).map_or(b"", |value| value.as_bytes())
     }
 
+    /// Value of `$args`, if it has one.
+    pub fn args(&self) -> Option<BString> {
+        self.has_query.then(|| self.query.clone())
+    }
+
     /// Query string without question mark.
     pub fn query(&self) -> &[u8] {
         &self.query
@@ -431,7 +439,11 @@ impl<'a> Exchange<'a> {
         static USUAL: LazyLock<ContentTypes> = LazyLock::new(ContentTypes::default);
         let conf = self.conf();
         let types = conf.types.as_ref().unwrap_or(&USUAL);
-        types.of_path(&self.path).map_or_else(|| conf.default_type.0.clone(), |found| found.to_owned())
+        let found = match self.is_internal {
+            true => types.of_path(&self.path),
+            false => types.of_request_path(&self.path),
+        };
+        found.map_or_else(|| conf.default_type.0.clone(), |found| found.to_owned())
     }
 
     /// Makes a path an absolute URL, as `absolute_redirect`, `server_name_in_redirect` and `port_in_redirect` say.

@@ -46,6 +46,11 @@ impl OpenFile {
 
     /// Tag of this version.
     pub fn etag(&self) -> String {
-        format!("\"{:x}-{:x}\"", self.modified, self.size)
+        self.etag_of(self.size)
+    }
+
+    /// Tag of what is sent of this version, by its length in bytes.
+    pub fn etag_of(&self, length: u64) -> String {
+        format!("\"{:x}-{length:x}\"", self.modified)
     }
 }

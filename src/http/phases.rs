@@ -9,7 +9,11 @@ use super::exchange::{Check, Decision, Exchange, PhaseCheck, PhaseChecks};
 use super::request::BodyFraming;
 use super::response::Response;
 use super::routes::{Location, Refusal};
+use super::uri::{Escape, escape};
 use super::{files, log, method, precondition, range_filter};
+
+/// Statuses that close the connection without a response, as in nginx.
+const CLOSING: [u16; 3] = [408, 444, 499];
 
 /// The phase with which the processing of a request goes on.
 #[derive(Debug)]
@@ -48,11 +52,10 @@ impl Exchange<'_> {
                     self.sent.status = status;
                     return false;
                 }
-                // As in nginx, this status closes the connection.
                 Decision::Done(response)
-                    if response.is_page && response.status == StatusCode::REQUEST_TIMEOUT =>
+                    if response.is_page && CLOSING.contains(&response.status.as_u16()) =>
                 {
-                    Decision::Close(408)
+                    Decision::Close(response.status.as_u16())
                 }
                 Decision::Done(response) => {
                     let response = match response.is_page {
@@ -71,7 +74,8 @@ impl Exchange<'_> {
                     }
                 }
                 Decision::Redirect { path, query } => {
-                    (self.path, self.query) = (path, query);
+                    self.path = path;
+                    (self.has_query, self.query) = (query.is_some(), query.unwrap_or_default());
                     match self.redirect() {
                         true => self.run(Start::ServerRewrite).await,
                         false => self.redirected_too_often("redirecting to", &self.path.clone()),
@@ -217,7 +221,17 @@ impl Exchange<'_> {
             (self.is_continued, self.is_body_refused) = (true, true);
             return Some(Decision::page(StatusCode::PAYLOAD_TOO_LARGE));
         }
-        None
+        self.location.adds_slash_to(&self.path).then(|| self.slash_added())
+    }
+
+    /// Redirects from a path without its last slash to a location that forwards requests.
+    fn slash_added(&self) -> Decision {
+        let mut target = escape(self.location.name.spelled(), Escape::Path);
+        if !self.query.is_empty() {
+            target.push(b'?');
+            target.extend_from_slice(&self.query);
+        }
+        Decision::Done(Box::new(Response::redirect(StatusCode::MOVED_PERMANENTLY, target)))
     }
 
     /// Applies `limit_except`. Returns whether the statements of the location are executed: those of the server, which

@@ -49,6 +49,12 @@ pub(super) struct HeadParser {
     large: usize,
     /// Whether a header line with an invalid name was left out.
     pub(super) has_invalid: bool,
+    /// Which of the headers that may appear only once have appeared.
+    once: [bool; UNIQUE.len()],
+    /// Whether the line was refused as one of HTTP/0.9, which is answered without a head.
+    is_bare: bool,
+    /// Whether the head was parsed to its end.
+    is_complete: bool,
 }
 
 impl HeadParser {
@@ -91,6 +97,7 @@ impl HeadParser {
                 LineError::Method => (StatusCode::BAD_REQUEST, "client sent invalid method"),
                 LineError::Line => (StatusCode::BAD_REQUEST, "client sent invalid request"),
                 LineError::Method09 => {
+                    self.is_bare = true;
                     (StatusCode::BAD_REQUEST, "client sent invalid method in HTTP/0.9 request")
                 }
             })?;
@@ -103,9 +110,15 @@ impl HeadParser {
             // Offsets of the line count from where it was parsed, which becomes the beginning of the head.
             let offset = self.at;
             let length = line.length;
-            self.line = Some(shifted(line, offset));
+            let line = shifted(line, offset);
+            let is_host = line.host.as_ref().is_none_or(|host| host::is_host(&received[host.clone()]));
+            self.line = Some(line);
             self.at = offset + length;
+            if !is_host {
+                return Err((StatusCode::BAD_REQUEST, "client sent invalid host in request line"));
+            }
             if self.version() == (0, 9) {
+                self.is_complete = true;
                 return Ok(true);
             }
         }
@@ -115,19 +128,37 @@ impl HeadParser {
                 Ok(None) => return Ok(false),
                 Ok(Some(HeaderLine::End { length })) => {
                     self.at += length;
+                    self.is_complete = true;
                     return Ok(true);
                 }
                 Ok(Some(HeaderLine::Field { length, name, value, is_invalid })) => {
                     if is_invalid && names.ignores_invalid {
                         self.has_invalid = true;
-                    } else {
-                        let moved = |range: Range<usize>| range.start + self.at..range.end + self.at;
-                        self.fields.push((moved(name), moved(value)));
+                        self.at += length;
+                        continue;
                     }
+                    let moved = |range: Range<usize>| range.start + self.at..range.end + self.at;
+                    let (name, value) = (moved(name), moved(value));
+                    self.fields.push((name.clone(), value.clone()));
                     self.at += length;
+                    self.check_field(&received[name], &received[value])?;
                 }
             }
         }
+    }
+
+    /// Checks a header as soon as it is there, as nginx does: its client may wait for the answer.
+    fn check_field(&mut self, name: &[u8], value: &[u8]) -> Result<(), HeadError> {
+        let Some(number) = UNIQUE.iter().position(|known| name.eq_ignore_ascii_case(known.as_bytes())) else {
+            return Ok(());
+        };
+        let why = match (std::mem::replace(&mut self.once[number], true), number) {
+            (true, 0) => "client sent duplicate host header",
+            (true, _) => "client sent duplicate header line",
+            (false, 0) if !host::is_host(value) => "client sent invalid host header",
+            (false, _) => return Ok(()),
+        };
+        Err((StatusCode::BAD_REQUEST, why))
     }
 
     /// Whether no byte of a request was received.
@@ -145,10 +176,10 @@ impl HeadParser {
             (1, 0) => Version::HTTP_10,
             (1, _) => Version::HTTP_11,
             // As in nginx, what is not understood is answered as HTTP/1.0.
-            _ if self.line.is_none() => Version::HTTP_10,
+            _ if self.line.is_none() && !self.is_bare => Version::HTTP_10,
             _ => Version::HTTP_09,
         };
-        Request { head, method, version, line, fields: self.fields }
+        Request { head, method, version, line, fields: self.fields, is_complete: self.is_complete }
     }
 
     fn version(&self) -> (u32, u32) {
@@ -167,6 +198,7 @@ fn shifted(line: RequestLine, offset: usize) -> RequestLine {
         target: moved(line.target),
         path: moved(line.path),
         query: line.query.map(moved),
+        protocol: moved(line.protocol),
         ..line
     }
 }
@@ -190,6 +222,8 @@ pub struct Request {
     version: Version,
     line: RequestLine,
     fields: Vec<(Range<usize>, Range<usize>)>,
+    /// Whether the head was received and understood to its end.
+    pub(super) is_complete: bool,
 }
 
 impl Request {
@@ -203,10 +237,9 @@ impl Request {
         self.version
     }
 
-    /// Protocol version as in a log: `HTTP/1.1`.
-    pub fn protocol(&self) -> String {
-        let (major, minor) = self.line.version;
-        format!("HTTP/{major}.{minor}")
+    /// Protocol version as received: `HTTP/1.1`, as in nginx with the spaces behind it; empty in HTTP/0.9.
+    pub fn protocol(&self) -> &BStr {
+        self.part(&self.line.protocol)
     }
 
     /// The request line as received; what of it was received, if it is incomplete or was not understood.
@@ -297,35 +330,13 @@ impl Request {
         }
     }
 
-    /// Checks what nginx checks before it selects a location.
+    /// Checks what nginx checks once the head is complete.
     ///
     /// # Errors
     ///
     /// Status and reason of the refusal.
     pub(super) fn check(&self) -> Result<(), HeadError> {
         let bad = |why| Err((StatusCode::BAD_REQUEST, why));
-        if let Some(host) = &self.line.host
-            && !host::is_host(self.part(host))
-        {
-            return bad("client sent invalid host in request line");
-        }
-        let mut once = [false; UNIQUE.len()];
-        for (name, value) in self.headers() {
-            let Some(number) = UNIQUE.iter().position(|known| name.eq_ignore_ascii_case(known.as_bytes()))
-            else {
-                continue;
-            };
-            if std::mem::replace(&mut once[number], true) {
-                return bad(if number == 0 {
-                    "client sent duplicate host header"
-                } else {
-                    "client sent duplicate header line"
-                });
-            }
-            if number == 0 && !host::is_host(value) {
-                return bad("client sent invalid host header");
-            }
-        }
         if self.version == Version::HTTP_11 && self.header("host").is_none() {
             return bad("client sent HTTP/1.1 request without \"Host\" header");
         }
@@ -361,10 +372,12 @@ impl Request {
 }
 
 /// Headers that may appear only once, as in nginx 1.22; `Host` first.
-const UNIQUE: [&str; 9] = [
+const UNIQUE: [&str; 11] = [
     "host",
     "authorization",
     "content-length",
+    "content-range",
+    "expect",
     "if-match",
     "if-modified-since",
     "if-none-match",
@@ -444,7 +457,10 @@ mod tests {
         let check = |headers: &str| {
             let text = format!("POST / HTTP/1.1\r\nHost: h\r\n{headers}\r\n");
             let (mut parser, mut received) = (HeadParser::default(), BytesMut::from(text.as_str()));
-            assert!(parser.parse(&received, NAMES).unwrap());
+            match parser.parse(&received, NAMES) {
+                Ok(is_complete) => assert!(is_complete),
+                Err((status, _)) => return Err(status.as_u16()),
+            }
             parser.take(&mut received).check().map_err(|(status, _)| status.as_u16())
         };
         assert_eq!(check("Content-Length: 5\r\n"), Ok(()));

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use super::conf::ServerTokens;
 use super::exchange::Exchange;
 use super::response::{Body, FilePart, Piece, Response};
-use super::status::{reason, shown};
+use super::status::reason;
 use crate::limits;
 use crate::net::socket::Socket;
 use crate::task::disk::{self, DiskWork};
@@ -60,7 +60,7 @@ impl Exchange<'_> {
             self.write_head(&mut output, framing);
         }
         let head_bytes = output.len() as u64;
-        self.sent.status = shown(self.response.status).as_u16();
+        self.sent.status = self.response.status.as_u16();
         self.sent.is_chunked = framing == Framing::Chunked;
         let sent = self.send_output(&mut output, &mut body, framing).await;
         output.clear();
@@ -101,7 +101,7 @@ impl Exchange<'_> {
     /// Writes status line and headers in nginx's order.
     fn write_head(&self, out: &mut Vec<u8>, framing: Framing) {
         let response = &self.response;
-        let status = shown(response.status);
+        let status = response.status;
         out.extend_from_slice(b"HTTP/1.1 ");
         // Writing to memory cannot fail.
         let _ = write!(out, "{:03} ", status.as_u16());
@@ -155,7 +155,8 @@ impl Exchange<'_> {
 
     /// Content type with charset.
     pub(super) fn sent_content_type(&self) -> Option<Vec<u8>> {
-        let has_type = self.response.status != StatusCode::NO_CONTENT;
+        // As in nginx, what removes the type does not see the responses of subrequests.
+        let has_type = self.is_subrequest() || self.response.status != StatusCode::NO_CONTENT;
         let content_type = self.response.content_type.as_ref().filter(|text| has_type && !text.is_empty())?;
         let mut text = content_type.to_vec();
         if let Some(charset) = &self.response.charset {

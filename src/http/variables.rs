@@ -12,7 +12,6 @@ use super::credentials::Credentials;
 use super::exchange::{Exchange, Lookup};
 use super::request::is_like;
 use super::send;
-use super::status::shown;
 use super::variable::{Template, Variable, Variables};
 use crate::directive::Match;
 use crate::media::variables::find_query_argument;
@@ -35,6 +34,10 @@ impl Variables for RequestValues<'_, '_> {
             out.extend_from_slice(group);
             return true;
         }
+        if let Some(value) = exchange.assigned.found(variable) {
+            out.extend_from_slice(&value);
+            return true;
+        }
         if let Some(value) = exchange.assigned.given(variable) {
             match variable {
                 Variable::LimitRate => {
@@ -49,7 +52,7 @@ impl Variables for RequestValues<'_, '_> {
         let mut text = |text: &[u8]| out.extend_from_slice(text);
         let process = |variable: ProcessVariable, out: &mut Vec<u8>| ProcessVariables.value(&variable, out);
         match variable {
-            Variable::Args if exchange.query.is_empty() => return false,
+            Variable::Args if exchange.query.is_empty() && !exchange.has_query => return false,
             Variable::Args => text(&exchange.query),
             Variable::BinaryRemoteAddr => match peer.ip {
                 Some(std::net::IpAddr::V4(ip)) => text(&ip.octets()),
@@ -117,8 +120,10 @@ impl Variables for RequestValues<'_, '_> {
                 None => return false,
             },
             Variable::RequestText => text(request.text()),
-            Variable::RequestCompletion if exchange.sent.is_complete => text(b"OK"),
-            Variable::RequestCompletion => return true,
+            Variable::RequestCompletion => {
+                let done = || if exchange.sent.is_complete { Some(b"OK".to_vec()) } else { Some(Vec::new()) };
+                return kept(exchange, b"request_completion", done, out);
+            }
             Variable::RequestFilename => match exchange.file_of(&exchange.path) {
                 Some(path) => text(path.as_os_str().as_bytes()),
                 None => return false,
@@ -134,9 +139,10 @@ impl Variables for RequestValues<'_, '_> {
             Variable::Scheme => text(exchange.connection.scheme.as_bytes()),
             Variable::ServerAddr => text(peer.local_addr.as_bytes()),
             Variable::ServerName => text(&exchange.server_name()),
+            Variable::ServerPort if peer.local_port == 0 => return true,
             Variable::ServerPort => text(peer.local_port.to_string().as_bytes()),
             Variable::ServerProtocol if request.version() == Version::HTTP_09 => return false,
-            Variable::ServerProtocol => text(request.protocol().as_bytes()),
+            Variable::ServerProtocol => text(request.protocol()),
             Variable::Status => match exchange.status() {
                 9 => text(b"009"),
                 status => text(format!("{status:03}").as_bytes()),
@@ -159,11 +165,15 @@ impl Variables for RequestValues<'_, '_> {
                 Some(value) => text(&value),
                 None => return false,
             },
-            Variable::SentHeader(name) => return sent_header(exchange, &name.replace("_", "-"), out),
-            Variable::SentTrailer(name) => match exchange.response.trailers.get(&name.replace("_", "-")) {
-                Some(value) => text(value),
-                None => return false,
-            },
+            Variable::SentHeader(name) => {
+                let value = || sent_header(exchange, &name.replace("_", "-"));
+                return kept(exchange, &[b"sent_http_", &name[..]].concat(), value, out);
+            }
+            Variable::SentTrailer(name) => {
+                let value =
+                    || exchange.response.trailers.get(&name.replace("_", "-")).map(|value| value.to_vec());
+                return kept(exchange, &[b"sent_trailer_", &name[..]].concat(), value, out);
+            }
             Variable::Other(name) if name.starts_with(b"proxy_protocol_tlv_") => {
                 let declared = exchange.connected_peer().declared.as_ref();
                 match declared.and_then(|declared| declared.tlv(&name[b"proxy_protocol_tlv_".len()..])) {
@@ -208,10 +218,10 @@ impl Exchange<'_> {
 
     /// Status of the response; 0 if there is none yet.
     pub fn status(&self) -> u16 {
-        match (self.sent.status, self.error_status) {
-            (0, Some(status)) => shown(status).as_u16(),
-            (0, None) if self.has_status => shown(self.response.status).as_u16(),
-            (status, _) => status,
+        match (self.error_status, self.sent.status) {
+            (Some(status), _) => status.as_u16(),
+            (None, 0) if self.has_status => self.response.status.as_u16(),
+            (None, status) => status,
         }
     }
 
@@ -317,10 +327,26 @@ fn header(exchange: &Exchange<'_>, name: &[u8], out: &mut Vec<u8>) -> bool {
     is_found
 }
 
-/// Appends a response header.
-fn sent_header(exchange: &Exchange<'_>, name: &[u8], out: &mut Vec<u8>) -> bool {
+/// Appends the value that a variable had at its first use in the request, which this may be.
+fn kept(
+    exchange: &Exchange<'_>,
+    name: &[u8],
+    value: impl FnOnce() -> Option<Vec<u8>>,
+    out: &mut Vec<u8>,
+) -> bool {
+    let value = exchange.assigned.kept(name.as_bstr()).unwrap_or_else(|| {
+        let value = value().map(BString::from);
+        exchange.assigned.keep(name.as_bstr(), value.clone());
+        value
+    });
+    out.extend_from_slice(value.as_deref().map_or(b"", |value| value));
+    value.is_some()
+}
+
+/// Value of a response header.
+fn sent_header(exchange: &Exchange<'_>, name: &[u8]) -> Option<Vec<u8>> {
     let response = &exchange.response;
-    let value = match name {
+    match name {
         b"content-type" => exchange.sent_content_type(),
         b"content-length" if !exchange.is_answered => None,
         b"content-length" => {
@@ -334,10 +360,13 @@ fn sent_header(exchange: &Exchange<'_>, name: &[u8], out: &mut Vec<u8>) -> bool 
             seconds.map(|seconds| format!("timeout={seconds}").into_bytes())
         }
         b"transfer-encoding" => exchange.sent.is_chunked.then(|| b"chunked".to_vec()),
+        // Those that nginx keeps as lists.
+        b"cache-control" | b"link" => {
+            let all: Vec<_> = response.headers.all(name).collect();
+            (!all.is_empty()).then(|| bstr::join(", ", all))
+        }
         _ => response.headers.get(name).map(|value| value.to_vec()),
-    };
-    out.extend_from_slice(value.as_deref().unwrap_or_default());
-    value.is_some()
+    }
 }
 
 /// Seconds with three decimals.

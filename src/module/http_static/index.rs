@@ -34,7 +34,7 @@ async fn find(exchange: &Exchange<'_>) -> Decision {
     let mut is_tested = false;
     for template in names.iter().flat_map(|line| &line.0) {
         let name = &exchange.expand(template)[..];
-        let query = exchange.query.clone();
+        let query = exchange.args();
         if name.starts_with(b"/") {
             return Decision::Redirect { path: name.into(), query };
         }

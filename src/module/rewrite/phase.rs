@@ -91,7 +91,7 @@ impl Execution<'_, '_> {
                     Statement::Set(set) => {
                         let value = self.text(&set.value)?;
                         if set.name == "args" {
-                            self.exchange.query = value;
+                            (self.exchange.has_query, self.exchange.query) = (true, value);
                         } else {
                             self.exchange.assigned.set(&set.name, value);
                         }
@@ -143,6 +143,7 @@ impl Execution<'_, '_> {
             self.tell("redirect", &location);
             return Ok(Flow::End(Decision::Done(Box::new(Response::redirect(status, location)))));
         }
+        self.exchange.has_query |= query.is_some();
         self.exchange.query = match (query, own) {
             (Some(query), Some(own)) => [&query[..], b"&", &own].concat().into(),
             (Some(query), None) => query.into(),
