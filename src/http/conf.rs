@@ -1,7 +1,7 @@
 //! Directives of HTTP locations, and where their files are.
 
 use super::directory::Directory;
-use super::header::AddHeader;
+use super::header::{AddHeader, HeaderInherit, inherited};
 use super::location::LocationName;
 use super::routes::Routes;
 use super::types::ContentTypes;
@@ -61,6 +61,9 @@ directives! {
         /// Adds a header to responses. A level with its own lines does not inherit those of outer levels. `ETag` and
         /// `Last-Modified` replace the response's own, and an empty value removes it.
         "add_header" => add_header: Vec<AddHeader>, in HTTP_ALL | LOCATION_IF;
+        /// What a level takes over of the outer level's `add_header` lines: all of them unless it has its own (`on`), all
+        /// of them behind its own (`merge`), or none (`off`). Not part of PingOS; as in nginx since 1.29.3.
+        "add_header_inherit" => add_header_inherit: HeaderInherit = "on", in HTTP_ALL;
         /// Sends chunked responses to HTTP/1.1 clients; when off, the end of a response closes the connection.
         "chunked_transfer_encoding" => chunked: Flag = "on", in HTTP_ALL;
         /// Idle timeout of a connection, and the value in the `Keep-Alive` header.
@@ -89,6 +92,7 @@ directives! {
             restricts requests;
     }
     made {
+        AddedHeaders;
         Routes;
         Files;
     }
@@ -138,6 +142,22 @@ impl Value for HttpAccessRule {
             evaluation.report(Problem::warning(text).at(word.span));
         }
         Ok(HttpAccessRule { allow, network })
+    }
+}
+
+/// The `add_header` lines in force.
+#[derive(Debug)]
+pub struct AddedHeaders(pub Vec<AddHeader>);
+
+impl Slot for AddedHeaders {
+    const HOLDERS: Contexts = LOCATION;
+
+    fn make(level: &BlockLevel<'_>, _: &mut Evaluation<'_>) -> AddedHeaders {
+        let scopes = level.scopes::<Scope>();
+        AddedHeaders(inherited(scopes.iter().map(|scope| match scope {
+            Some(scope) => (&scope.add_header[..], scope.add_header_inherit.as_ref().map(|rule| rule.value)),
+            None => (&[][..], None),
+        })))
     }
 }
 

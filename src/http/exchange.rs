@@ -11,7 +11,7 @@ use http::{Method, StatusCode, Version};
 use parking_lot::Mutex;
 
 use super::assigned::AssignedValues;
-use super::conf::Conf;
+use super::conf::{AddedHeaders, Conf};
 use super::core::conf::Current as Core;
 use super::counters::HttpCounters;
 use super::header::AddHeader;
@@ -256,6 +256,8 @@ pub struct Exchange<'a> {
     pub assigned: AssignedValues,
     /// Whether the path was changed, so that the location is selected again.
     pub is_path_changed: bool,
+    /// Whether the path is no longer that of the request.
+    pub is_path_replaced: bool,
     /// The client, where `realip` has replaced it.
     pub client: Option<Peer>,
     /// What modules keep for this request.
@@ -292,6 +294,8 @@ pub struct Exchange<'a> {
     pub(super) is_target_invalid: bool,
     /// Whether `response` has its status already.
     pub(super) has_status: bool,
+    /// Whether its preconditions have failed: as in nginx, it then never counts as completed.
+    pub(super) is_cut_short: bool,
     /// Whether the response is final.
     pub(super) is_answered: bool,
     /// Whether the client need not be asked for its body any more.
@@ -323,6 +327,7 @@ impl<'a> Exchange<'a> {
             has_query: request.raw_query().is_some_and(|query| !query.is_empty()),
             assigned: AssignedValues::default(),
             is_path_changed: false,
+            is_path_replaced: false,
             client: None,
             kept: http::Extensions::new(),
             response: Response::new(StatusCode::OK, Body::default()),
@@ -341,6 +346,7 @@ impl<'a> Exchange<'a> {
             is_body_refused: false,
             is_target_invalid: false,
             has_status: false,
+            is_cut_short: false,
             is_answered: false,
             is_continued: false,
             keeps_alive: false,
@@ -439,7 +445,7 @@ impl<'a> Exchange<'a> {
         static USUAL: LazyLock<ContentTypes> = LazyLock::new(ContentTypes::default);
         let conf = self.conf();
         let types = conf.types.as_ref().unwrap_or(&USUAL);
-        let found = match self.is_internal {
+        let found = match self.is_path_replaced {
             true => types.of_path(&self.path),
             false => types.of_request_path(&self.path),
         };
@@ -479,9 +485,8 @@ impl<'a> Exchange<'a> {
     pub fn add_headers(&mut self) {
         let status = self.response.status.as_u16();
         let location = self.location.clone();
-        let conf: &Conf = location.get();
-        for AddHeader { name, value, .. } in conf.add_header.iter().filter(|header| header.applies_to(status))
-        {
+        let lines: &AddedHeaders = location.get();
+        for AddHeader { name, value, .. } in lines.0.iter().filter(|header| header.applies_to(status)) {
             let text = self.expand(value);
             let response = &mut self.response;
             // As in nginx, a response has one of each of these: the line replaces it, an empty value removes it.

@@ -74,7 +74,7 @@ impl Exchange<'_> {
                     }
                 }
                 Decision::Redirect { path, query } => {
-                    self.path = path;
+                    (self.path, self.is_path_replaced) = (path, true);
                     (self.has_query, self.query) = (query.is_some(), query.unwrap_or_default());
                     match self.redirect() {
                         true => self.run(Start::ServerRewrite).await,
@@ -330,6 +330,7 @@ impl Exchange<'_> {
         let service = self.service();
         service.adapters.iter().for_each(|filter| filter.filter(self));
         if let Some(page) = precondition::filter(self) {
+            self.is_cut_short = true;
             return Some(page);
         }
         service.filters.iter().for_each(|filter| filter.filter(self));

@@ -71,7 +71,7 @@ impl Exchange<'_> {
         if matches!(body, Body::Live(_)) {
             self.response.body = body;
         }
-        self.sent.is_complete = sent.is_ok();
+        self.sent.is_complete = sent.is_ok() && !self.is_cut_short;
         sent
     }
 

@@ -30,9 +30,10 @@ impl Exchange<'_> {
                 self.has_error_page = true;
             }
             if let Some(page) = found {
-                if let Some(overwrite) = page.overwrite {
-                    self.error_status = StatusCode::from_u16(overwrite).ok();
-                }
+                self.error_status = match page.overwrite {
+                    Some(overwrite) => StatusCode::from_u16(overwrite).ok(),
+                    None => Some(status::shown(status)),
+                };
                 let uri = self.expand(&page.uri);
                 if matches!(uri.first(), Some(b'/' | b'@')) {
                     self.carried = Some((std::mem::take(&mut response.headers), response.location.take()));

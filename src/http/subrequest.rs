@@ -24,6 +24,7 @@ impl<'a> Exchange<'a> {
     ) -> Pin<Box<dyn Future<Output = Exchange<'a>> + Send + '_>> {
         let mut inner = Exchange::new(self.connection, self.request, self.server.clone(), path, self.started);
         (inner.has_query, inner.query) = (!query.is_empty(), query);
+        inner.is_path_replaced = true;
         inner.client = self.client.clone();
         inner.method = method.or_else(|| self.method.clone());
         inner.assigned = std::mem::take(&mut self.assigned);
@@ -56,6 +57,7 @@ impl<'a> Exchange<'a> {
         let path = self.path.clone();
         let mut inner = Exchange::new(self.connection, self.request, self.server.clone(), path, self.started);
         (inner.has_query, inner.query) = (self.has_query, self.query.clone());
+        inner.is_path_replaced = self.is_path_replaced;
         inner.client = self.client.clone();
         inner.method = self.method.clone();
         inner.location = self.location.clone();

@@ -73,6 +73,8 @@ variables! {
     "host" => Host,
     /// Name of the machine.
     "hostname" => Hostname,
+    /// Protocol of a connection with HTTP/2; empty, since there are none.
+    "http2" => Http2,
     /// `on` for a TLS connection.
     "https" => Https,
     /// `?` if there is a query string.
@@ -133,6 +135,14 @@ variables! {
     "server_protocol" => ServerProtocol,
     /// Status of the response.
     "status" => Status,
+    /// Bytes that the client may still send (TCP).
+    "tcpinfo_rcv_space" => TcpinfoRcvSpace,
+    /// Round trip time in microseconds (TCP).
+    "tcpinfo_rtt" => TcpinfoRtt,
+    /// Variance of the round trip time in microseconds (TCP).
+    "tcpinfo_rttvar" => TcpinfoRttvar,
+    /// Congestion window in segments (TCP).
+    "tcpinfo_snd_cwnd" => TcpinfoSndCwnd,
     /// Local time, ISO 8601.
     "time_iso8601" => TimeIso8601,
     /// Local time, common log format.
@@ -143,6 +153,7 @@ variables! {
 
 /// Variables with values of modules, with their meaning.
 pub const OF_MODULES: &[(&str, &str)] = &[
+    ("ancient_browser", "`ancient_browser_value` for an ancient browser."),
     ("connections_active", "Open HTTP connections."),
     ("connections_reading", "Connections whose request is being received."),
     ("connections_waiting", "Connections that wait for a request."),
@@ -154,6 +165,8 @@ pub const OF_MODULES: &[(&str, &str)] = &[
         "limit_req_status",
         "What `limit_req` decided: PASSED, DELAYED, REJECTED, DELAYED_DRY_RUN, REJECTED_DRY_RUN.",
     ),
+    ("modern_browser", "`modern_browser_value` for a modern browser."),
+    ("msie", "`1` for Internet Explorer."),
     ("realip_remote_addr", "Address of the other end of the connection."),
     ("realip_remote_port", "Port of the other end of the connection."),
     (
@@ -169,9 +182,6 @@ pub const OF_MODULES: &[(&str, &str)] = &[
 
 /// Known names without a value yet.
 pub const OTHERS: &[&str] = &[
-    "ancient_browser",
-    "modern_browser",
-    "msie",
     "ntm_currentid",
     "ntm_debug",
     "ntm_newid",
@@ -183,29 +193,29 @@ pub const OTHERS: &[&str] = &[
     "proxy_internal_chunked",
     "request_body",
     "request_body_file",
+    "ssl_alpn_protocol",
     "ssl_cipher",
     "ssl_ciphers",
     "ssl_client_cert",
     "ssl_client_escaped_cert",
     "ssl_client_fingerprint",
     "ssl_client_i_dn",
+    "ssl_client_i_dn_legacy",
     "ssl_client_raw_cert",
     "ssl_client_s_dn",
+    "ssl_client_s_dn_legacy",
     "ssl_client_serial",
     "ssl_client_v_end",
     "ssl_client_v_remain",
     "ssl_client_v_start",
     "ssl_client_verify",
+    "ssl_curve",
     "ssl_curves",
     "ssl_early_data",
     "ssl_protocol",
     "ssl_server_name",
     "ssl_session_id",
     "ssl_session_reused",
-    "tcpinfo_rcv_space",
-    "tcpinfo_rtt",
-    "tcpinfo_rttvar",
-    "tcpinfo_snd_cwnd",
     "upstream_addr",
     "upstream_bytes_received",
     "upstream_bytes_sent",

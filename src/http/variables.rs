@@ -75,6 +75,8 @@ impl Variables for RequestValues<'_, '_> {
                 host if host.is_empty() => text(&exchange.server_name()),
                 host => text(&host),
             },
+            // Connections with HTTP/2 do not exist.
+            Variable::Http2 => return true,
             Variable::Hostname => text(&crate::directive::server_name::host_name()),
             Variable::Https if exchange.connection.socket.is_tls() => text(b"on"),
             Variable::Https => return true,
@@ -100,11 +102,12 @@ impl Variables for RequestValues<'_, '_> {
             | Variable::ProxyProtocolServerAddr
             | Variable::ProxyProtocolServerPort => {
                 let Some(declared) = &exchange.connected_peer().declared else { return false };
+                let port = |port: u16| if port > 0 { port.to_string() } else { String::new() };
                 match variable {
                     Variable::ProxyProtocolAddr => text(declared.source.as_bytes()),
-                    Variable::ProxyProtocolPort => text(declared.source_port.to_string().as_bytes()),
+                    Variable::ProxyProtocolPort => text(port(declared.source_port).as_bytes()),
                     Variable::ProxyProtocolServerAddr => text(declared.destination.as_bytes()),
-                    _ => text(declared.destination_port.to_string().as_bytes()),
+                    _ => text(port(declared.destination_port).as_bytes()),
                 }
             }
             Variable::Pipe => text(if exchange.connection.is_pipelined { b"p" } else { b"." }),
@@ -147,6 +150,19 @@ impl Variables for RequestValues<'_, '_> {
                 9 => text(b"009"),
                 status => text(format!("{status:03}").as_bytes()),
             },
+            Variable::TcpinfoRcvSpace
+            | Variable::TcpinfoRtt
+            | Variable::TcpinfoRttvar
+            | Variable::TcpinfoSndCwnd => {
+                let Some(info) = exchange.connection.socket.tcp_info() else { return false };
+                let number = match variable {
+                    Variable::TcpinfoRcvSpace => info.receive_space,
+                    Variable::TcpinfoRtt => info.round_trip,
+                    Variable::TcpinfoRttvar => info.round_trip_variance,
+                    _ => info.congestion_window,
+                };
+                text(number.to_string().as_bytes());
+            }
             Variable::TimeIso8601 => process(ProcessVariable::TimeIso8601, out),
             Variable::TimeLocal => process(ProcessVariable::TimeLocal, out),
             Variable::Uri if exchange.path.is_empty() && request.target().is_empty() => return false,
@@ -348,7 +364,7 @@ fn sent_header(exchange: &Exchange<'_>, name: &[u8]) -> Option<Vec<u8>> {
     let response = &exchange.response;
     match name {
         b"content-type" => exchange.sent_content_type(),
-        b"content-length" if !exchange.is_answered => None,
+        b"content-length" if !exchange.is_answered || response.hides_length => None,
         b"content-length" => {
             exchange.sent.length.or(response.body.length()).map(|length| length.to_string().into_bytes())
         }

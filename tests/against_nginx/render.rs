@@ -103,9 +103,9 @@ impl Renderer<'_> {
             let mut value = value;
             match name.to_ascii_lowercase().as_slice() {
                 b"server" => {
-                    head_change = value.len();
                     for (own, neutral) in [(&self.names.product, "PRODUCT"), (&self.names.name, "NAME")] {
                         if value == own.as_bytes() {
+                            head_change += value.len();
                             value = neutral.into();
                         }
                     }
@@ -132,9 +132,7 @@ impl Renderer<'_> {
             |sent, stands| Length { status: answer.status(), asked: logged(&answer.asked), sent, stands };
         let total = answer.wire.0 + answer.wire.1;
         if coding.is_empty() {
-            if is_page {
-                self.bodies.push(stands(answer.wire.1, length.to_string()));
-            }
+            self.bodies.push(stands(answer.wire.1, length.to_string()));
             self.totals.push(stands(total, format!("~{}", answer.wire.0 - head_change + length)));
         } else {
             self.bodies.push(stands(answer.wire.1, format!("{coding}{length}")));

@@ -1,9 +1,10 @@
 //! Directives of the headers module. `add_header` is one of the HTTP core, see [`crate::http::header`].
 
 use super::expires::Expires;
-use crate::directive::context::{HTTP_ALL, LOCATION_IF};
+use crate::directive::context::{Contexts, HTTP_ALL, LOCATION, LOCATION_IF};
 use crate::directive::table::directives;
-use crate::http::header::AddHeader;
+use crate::directive::{BlockLevel, Evaluation, Slot};
+use crate::http::header::{AddHeader, HeaderInherit, inherited};
 
 directives! {
     /// Headers of responses.
@@ -13,5 +14,27 @@ directives! {
         "expires" => expires: Expires = "off", in HTTP_ALL | LOCATION_IF;
         /// Adds a field after the body of responses that are sent in chunks.
         "add_trailer" => trailers: Vec<AddHeader>, in HTTP_ALL | LOCATION_IF;
+        /// What a level takes over of the outer level's `add_trailer` lines: all of them unless it has its own (`on`), all
+        /// of them behind its own (`merge`), or none (`off`). Not part of PingOS; as in nginx since 1.29.3.
+        "add_trailer_inherit" => inherit: HeaderInherit = "on", in HTTP_ALL;
+    }
+    made {
+        AddedTrailers;
+    }
+}
+
+/// The `add_trailer` lines in force.
+#[derive(Debug)]
+pub struct AddedTrailers(pub Vec<AddHeader>);
+
+impl Slot for AddedTrailers {
+    const HOLDERS: Contexts = LOCATION;
+
+    fn make(level: &BlockLevel<'_>, _: &mut Evaluation<'_>) -> AddedTrailers {
+        let scopes = level.scopes::<Scope>();
+        AddedTrailers(inherited(scopes.iter().map(|scope| match scope {
+            Some(scope) => (&scope.trailers[..], scope.inherit.as_ref().map(|rule| rule.value)),
+            None => (&[][..], None),
+        })))
     }
 }

@@ -2,7 +2,7 @@
 
 use jiff::{Span, ZonedDateTime};
 
-use super::conf::Current;
+use super::conf::{AddedTrailers, Current};
 use super::expires::Expires;
 use crate::http::exchange::{Exchange, ResponseFilter};
 use crate::http::header::USUAL;
@@ -27,7 +27,7 @@ impl ResponseFilter for HeadersFilter {
         exchange.add_headers();
         let location = exchange.location.clone();
         let status = exchange.response.status.as_u16();
-        for line in location.get::<Current>().trailers.iter().filter(|line| line.applies_to(status)) {
+        for line in location.get::<AddedTrailers>().0.iter().filter(|line| line.applies_to(status)) {
             exchange.response.expects_trailers = true;
             let value = exchange.expand(&line.value);
             if !value.is_empty() {

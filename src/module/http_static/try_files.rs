@@ -32,7 +32,7 @@ async fn look(exchange: &mut Exchange<'_>) -> Decision {
         let Some((file, path)) = exchange.tried_file(name) else { continue };
         let Ok(found) = exchange.test(&file).await else { continue };
         if found.is_dir == wants_directory {
-            exchange.path = path;
+            (exchange.path, exchange.is_path_replaced) = (path, true);
             return Decision::Next;
         }
     }

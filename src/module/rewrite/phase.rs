@@ -150,10 +150,11 @@ impl Execution<'_, '_> {
             (None, own) => own.unwrap_or_default(),
         };
         if path.is_empty() {
+            self.exchange.path.clear();
             log::about(self.exchange, &"the rewritten URI has a zero length");
             return Ok(Flow::End(Decision::page(StatusCode::INTERNAL_SERVER_ERROR)));
         }
-        self.exchange.path = path.into();
+        (self.exchange.path, self.exchange.is_path_replaced) = (path.into(), true);
         self.tell("data", &self.exchange.path.clone());
         self.exchange.rewritten(rewrite.then != RewriteFlag::Break);
         Ok(match rewrite.then {

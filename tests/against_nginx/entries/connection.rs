@@ -424,7 +424,9 @@ fn proxy_protocol() -> Entry {
     for start in starts {
         entry = entry.cut(with(&start)).on(Listener::Port(1));
     }
+    let too_long = format!("PROXY UNKNOWN {}", "x".repeat(93));
     entry
+        .own_for(&too_long, "the specification allows lines of 107 bytes", "=== closed\n")
         .raw(with(b"PROXY TCP4 1.2.3.4 5.6.7.8 1111 80\r\n"))
         .on(Listener::Port(0))
         .raw(
@@ -441,6 +443,11 @@ fn proxy_protocol() -> Entry {
         .on(Listener::Port(1))
         .parts([b"PROXY TCP4 1.2.3.4 5.6.".to_vec(), [b"7.8 1111 80\r\n".to_vec(), get.clone()].concat()])
         .on(Listener::Port(1))
+        .own(
+            "nginx refuses a header that comes in two packets",
+            "HTTP/1.1 200 OK\nConnection: close\nContent-Length: 39\nContent-Type: text/plain\nDate: DATE\nServer: PRODUCT\n\n\
+             [1.2.3.4][1111][5.6.7.8][80][127.0.0.1](no line end)\n=== closed\n",
+        )
         .parts([v2(1, 0x11, &four), get.clone()])
         .on(Listener::Port(1))
         .cut("PROXY TC")

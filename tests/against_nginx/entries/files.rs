@@ -1,6 +1,6 @@
 //! Files: `root`, `alias`, `index`, `try_files`, listings, types, links.
 
-use crate::entry::{Entry, entry};
+use crate::entry::{Entry, entry, page};
 
 pub fn entries() -> Vec<Entry> {
     let mut entries = vec![
@@ -128,7 +128,12 @@ pub fn entries() -> Vec<Entry> {
                 "/var/?f=/a.txt", "/var/?f=a.txt", "/var/", "/var/?f=/../html/a.txt", "/var/?f=/%61.txt", "/alias/file.txt", "/alias/", "/alias/sub",
                 "/alias/none", "/alias2/x", "/re/a.txt", "/re/file.txt", "/re/none", "/rea/a.txt", "/rea/none", "/self/x", "/type/", "/cond/", "/cond/?x=1",
                 "HEAD /files/", "POST /files/\n\nx", "POST /named/\n\nx", "/files/\nRange: bytes=0-2",
-            ]),
+            ])
+            .own_for(
+                "GET /var/?f=/../html/a.txt ",
+                "nginx lets a client leave the root by a variable",
+                format!("{}=== closed\n", page("404 Not Found", &["Connection: close"])),
+            ),
         entry("types")
             .server(
                 "root {DIR};
