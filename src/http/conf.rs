@@ -1,7 +1,7 @@
 //! Directives of HTTP locations, and where their files are.
 
 use super::directory::Directory;
-use super::header::{AddHeader, HeaderInherit, inherited};
+use super::header::{AddHeader, AddedHeaders, HeaderInherit};
 use super::location::LocationName;
 use super::routes::Routes;
 use super::types::ContentTypes;
@@ -142,22 +142,6 @@ impl Value for HttpAccessRule {
             evaluation.report(Problem::warning(text).at(word.span));
         }
         Ok(HttpAccessRule { allow, network })
-    }
-}
-
-/// The `add_header` lines in force.
-#[derive(Debug)]
-pub struct AddedHeaders(pub Vec<AddHeader>);
-
-impl Slot for AddedHeaders {
-    const HOLDERS: Contexts = LOCATION;
-
-    fn make(level: &BlockLevel<'_>, _: &mut Evaluation<'_>) -> AddedHeaders {
-        let scopes = level.scopes::<Scope>();
-        AddedHeaders(inherited(scopes.iter().map(|scope| match scope {
-            Some(scope) => (&scope.add_header[..], scope.add_header_inherit.as_ref().map(|rule| rule.value)),
-            None => (&[][..], None),
-        })))
     }
 }
 

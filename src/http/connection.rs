@@ -81,11 +81,21 @@ impl HeadSettings {
     }
 }
 
+/// nginx's own status of a request without TLS where TLS is spoken; clients see 400.
+const PLAIN_TO_TLS: u16 = 497;
+
 /// nginx's status of a request whose client has closed the connection before the response.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
 
-/// Serves an accepted connection until its end.
-pub async fn serve(service: Arc<HttpService>, worker: Worker, listen: ListenAddr, socket: Socket) {
+/// Serves an accepted connection until its end. With `lacks_tls`, the client was to begin with a TLS handshake and has not:
+/// its request is refused.
+pub async fn serve(
+    service: Arc<HttpService>,
+    worker: Worker,
+    listen: ListenAddr,
+    socket: Socket,
+    lacks_tls: bool,
+) {
     let Ok(peer) = socket.peer() else { return };
     // Servers for this specific address may share the wildcard's socket.
     let listen = socket.local(listen);
@@ -99,6 +109,7 @@ pub async fn serve(service: Arc<HttpService>, worker: Worker, listen: ListenAddr
         listen,
         peer,
         scheme,
+        lacks_tls,
         started: Instant::now(),
         socket: Arc::new(socket),
         input: Mutex::new(Input::default()),
@@ -309,6 +320,12 @@ impl HttpConnection {
                 }
             }
         };
+        if self.lacks_tls {
+            refused = refused.or(Some((
+                StatusCode::from_u16(PLAIN_TO_TLS).expect("it is one"),
+                "client sent plain HTTP request to HTTPS port",
+            )));
+        }
         let path = path_of(request, &server);
         let refused = match (&path, refused) {
             (_, Some(error)) => Some(error),

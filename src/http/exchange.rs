@@ -11,10 +11,10 @@ use http::{Method, StatusCode, Version};
 use parking_lot::Mutex;
 
 use super::assigned::AssignedValues;
-use super::conf::{AddedHeaders, Conf};
+use super::conf::Conf;
 use super::core::conf::Current as Core;
 use super::counters::HttpCounters;
-use super::header::AddHeader;
+use super::header::{AddHeader, AddedHeaders};
 use super::headers::Headers;
 use super::input::Input;
 use super::request::{BodyFraming, Request};
@@ -207,6 +207,8 @@ pub(super) struct HttpConnection {
     pub(super) peer: Peer,
     /// `http` or `https`.
     pub(super) scheme: &'static str,
+    /// Whether the client was to begin with a TLS handshake and has not.
+    pub(super) lacks_tls: bool,
     pub(super) started: Instant,
     pub(super) socket: Arc<Socket>,
     pub(super) input: Mutex<Input>,

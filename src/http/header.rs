@@ -52,6 +52,10 @@ pub fn inherited<'l>(
     lines
 }
 
+/// The `add_header` lines in force.
+#[derive(Debug)]
+pub struct AddedHeaders(pub Vec<AddHeader>);
+
 impl AddHeader {
     /// Whether a response with this status gets the header.
     pub fn applies_to(&self, status: u16) -> bool {

@@ -3,6 +3,7 @@
 //!
 //! Modules take part through the traits in [`exchange`].
 
+mod added_headers;
 mod arrival;
 pub mod assigned;
 pub mod base64;

@@ -123,6 +123,26 @@ impl Socket {
         }
     }
 
+    /// Waits for the first byte that the peer sends, without taking it from the socket.
+    ///
+    /// # Errors
+    ///
+    /// The peer has closed, or errors of the system.
+    pub async fn first_byte(&self) -> io::Result<u8> {
+        let socket = self.without_tls();
+        let mut byte = [0];
+        loop {
+            socket.readable().await?;
+            match socket.try_peek(&mut byte) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(_) => return Ok(byte[0]),
+                Err(error)
+                    if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
     /// Waits until the socket accepts data.
     ///
     /// # Errors

@@ -1,10 +1,10 @@
 //! Directives of the headers module. `add_header` is one of the HTTP core, see [`crate::http::header`].
 
 use super::expires::Expires;
-use crate::directive::context::{Contexts, HTTP_ALL, LOCATION, LOCATION_IF};
+use super::trailers::AddedTrailers;
+use crate::directive::context::{HTTP_ALL, LOCATION_IF};
 use crate::directive::table::directives;
-use crate::directive::{BlockLevel, Evaluation, Slot};
-use crate::http::header::{AddHeader, HeaderInherit, inherited};
+use crate::http::header::{AddHeader, HeaderInherit};
 
 directives! {
     /// Headers of responses.
@@ -20,21 +20,5 @@ directives! {
     }
     made {
         AddedTrailers;
-    }
-}
-
-/// The `add_trailer` lines in force.
-#[derive(Debug)]
-pub struct AddedTrailers(pub Vec<AddHeader>);
-
-impl Slot for AddedTrailers {
-    const HOLDERS: Contexts = LOCATION;
-
-    fn make(level: &BlockLevel<'_>, _: &mut Evaluation<'_>) -> AddedTrailers {
-        let scopes = level.scopes::<Scope>();
-        AddedTrailers(inherited(scopes.iter().map(|scope| match scope {
-            Some(scope) => (&scope.trailers[..], scope.inherit.as_ref().map(|rule| rule.value)),
-            None => (&[][..], None),
-        })))
     }
 }

@@ -106,6 +106,15 @@ pub fn entries() -> Vec<Entry> {
         split_sends(),
         proxy_protocol(),
         tlvs(),
+        plain_to_tls("plain-to-tls", "location / { return 200 $scheme; }"),
+        plain_to_tls(
+            "plain-to-tls-redirected",
+            "error_page 497 https://$host$request_uri; location / { return 200 $scheme; }",
+        ),
+        plain_to_tls(
+            "plain-to-tls-page",
+            "error_page 497 =200 @page; location @page { return 200 \"$scheme $status $uri $request_uri\"; }",
+        ),
         entry("body-files")
             .http(ORIGIN)
             .server(format!("client_body_buffer_size 16; location / {{ {READS} }} location /file {{ client_body_in_file_only clean; {READS} proxy_set_header X-File $request_body_file; }} location /single {{ client_body_in_single_buffer on; {READS} }} location /big {{ client_body_buffer_size 1m; {READS} }}"))
@@ -492,4 +501,26 @@ Server: PRODUCT
 === closed
 ",
         )
+}
+
+/// Requests without TLS where TLS is spoken.
+fn plain_to_tls(name: &'static str, lines: &str) -> Entry {
+    let tls = "listen {ADDR}:{PORT2} ssl; ssl_certificate {DIR}/tls.crt; ssl_certificate_key {DIR}/tls.key;";
+    let requests = [
+        request("/a.txt?b=c", false),
+        request("/a.txt\nHost: other", false),
+        request("HEAD /a.txt", false),
+        request("POST /a.txt\n\nbody", false),
+        b"GET /a.txt HTTP/1.1\r\n\r\n".to_vec(),
+        b"GET /a.txt\r\n".to_vec(),
+        b"BAD\r\n\r\n".to_vec(),
+        b"\r\n".to_vec(),
+        b"\x16\x03\x01\0\x01x".to_vec(),
+        Vec::new(),
+    ];
+    let entry = entry(name)
+        .file("tls.crt", include_bytes!("../../tls/origin.crt").to_vec())
+        .file("tls.key", include_bytes!("../../tls/origin.key").to_vec())
+        .server(format!("{tls} {lines} root {{ROOT}}/html;"));
+    requests.into_iter().fold(entry, |entry, bytes| entry.cut(bytes).on(Listener::Port(1)))
 }
