@@ -5,6 +5,7 @@ use super::header::{AddHeader, AddedHeaders, HeaderInherit};
 use super::location::LocationName;
 use super::routes::Routes;
 use super::types::ContentTypes;
+use super::variable::RealRootUse;
 use super::{relation, variable};
 use crate::directive::context::{Contexts, HTTP_ALL, LIMIT_EXCEPT, LOCATION, LOCATION_IF};
 use crate::directive::evaluate::Block;
@@ -93,6 +94,7 @@ directives! {
     }
     made {
         AddedHeaders;
+        RealRootUse;
         Routes;
         Files;
     }

@@ -1,6 +1,7 @@
 //! A request, its connection, and the modules that take part in answering it; `server/parts.rs` lists them.
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, LazyLock, OnceLock};
@@ -268,6 +269,8 @@ pub struct Exchange<'a> {
     pub response: Response,
     /// Whether a regular expression exceeded its bounds while a variable was looked up.
     pub(super) is_undecided: AtomicBool,
+    /// The directory of the location, and its real path.
+    pub(super) real_root: Option<(PathBuf, Option<PathBuf>)>,
     /// `$request_id`
     pub(super) random_id: OnceLock<String>,
     /// What continues the body while it is sent.
@@ -334,6 +337,7 @@ impl<'a> Exchange<'a> {
             kept: http::Extensions::new(),
             response: Response::new(StatusCode::OK, Body::default()),
             is_undecided: AtomicBool::new(false),
+            real_root: None,
             random_id: OnceLock::new(),
             continuation: None,
             outer_charset: None,

@@ -41,6 +41,7 @@ pub mod player;
 mod precondition;
 mod range;
 mod range_filter;
+mod real_root;
 mod receive;
 pub mod relation;
 pub mod request;

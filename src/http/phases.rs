@@ -121,6 +121,7 @@ impl Exchange<'_> {
             Start::ServerRewrite => {}
             Start::Named(location) => named = Some(location),
         }
+        self.find_real_root().await;
         if named.is_none() {
             let decision = self.rewrite(|checks| &checks.server_rewrite).await;
             if !matches!(decision, Decision::Next) {
@@ -138,6 +139,7 @@ impl Exchange<'_> {
                 }
             }
             self.adopt_error_log();
+            self.find_real_root().await;
             if self.limit_methods() {
                 let decision = self.rewrite(|checks| &checks.rewrite).await;
                 if !matches!(decision, Decision::Next) {
@@ -153,6 +155,8 @@ impl Exchange<'_> {
             }
         }
         self.adopt_keepalive();
+        // Statements may have changed variables in `root`.
+        self.find_real_root().await;
         let decision = self.phase(|checks| &checks.pre_access).await;
         if !matches!(decision, Decision::Next) {
             return decision;

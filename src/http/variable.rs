@@ -8,8 +8,9 @@ use std::collections::HashSet;
 use bstr::{BString, ByteSlice};
 
 use crate::directive::conclusion::Whole;
+use crate::directive::context::{Contexts, LOCATION};
 use crate::directive::template::{self, Malformed, Notation};
-use crate::directive::{Args, Arity, Evaluation, Pattern, Value};
+use crate::directive::{Args, Arity, BlockLevel, Evaluation, Pattern, Slot, Value};
 use crate::syntax::{Problem, Span, Word, sentence, suggest};
 
 /// Declares the variables that have values.
@@ -289,6 +290,19 @@ pub trait Variables {
 pub struct VariableNames {
     used: Vec<(BString, Span)>,
     defined: HashSet<BString>,
+    uses_real_root: bool,
+}
+
+/// Whether the configuration uses `$realpath_root` anywhere, so that each request finds it out beforehand.
+#[derive(Clone, Copy, Debug)]
+pub struct RealRootUse(pub bool);
+
+impl Slot for RealRootUse {
+    const HOLDERS: Contexts = LOCATION;
+
+    fn make(_: &BlockLevel<'_>, evaluation: &mut Evaluation<'_>) -> RealRootUse {
+        RealRootUse(evaluation.notes.of::<VariableNames>().uses_real_root)
+    }
 }
 
 impl Template {
@@ -301,8 +315,12 @@ impl Template {
         NOTATION.template(text, |found| {
             let (spelled, _) = found.map_err(|malformed| complaint(malformed, word))?;
             let variable = Variable::find(&spelled.to_ascii_lowercase().into());
-            if let Variable::User(name) = &variable {
-                evaluation.notes.of::<VariableNames>().used.push((name.clone(), word.span_of(spelled)));
+            match &variable {
+                Variable::User(name) => {
+                    evaluation.notes.of::<VariableNames>().used.push((name.clone(), word.span_of(spelled)));
+                }
+                Variable::RealpathRoot => evaluation.notes.of::<VariableNames>().uses_real_root = true,
+                _ => {}
             }
             Ok(Some(variable))
         })
@@ -398,8 +416,10 @@ impl VariableNames {
     /// Records a name that the configuration uses.
     pub fn used(&mut self, name: &[u8], span: Span) {
         let name: BString = name.to_ascii_lowercase().into();
-        if matches!(Variable::find(&name), Variable::User(_)) {
-            self.used.push((name, span));
+        match Variable::find(&name) {
+            Variable::User(_) => self.used.push((name, span)),
+            Variable::RealpathRoot => self.uses_real_root = true,
+            _ => {}
         }
     }
 

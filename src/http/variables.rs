@@ -111,9 +111,9 @@ impl Variables for RequestValues<'_, '_> {
                 }
             }
             Variable::Pipe => text(if exchange.connection.is_pipelined { b"p" } else { b"." }),
-            Variable::RealpathRoot => match std::fs::canonicalize(exchange.document_root()) {
-                Ok(path) => text(path.as_os_str().as_bytes()),
-                Err(_) => return false,
+            Variable::RealpathRoot => match exchange.real_root() {
+                Some(path) => text(path.as_os_str().as_bytes()),
+                None => return false,
             },
             Variable::RemoteAddr => text(peer.addr.as_bytes()),
             Variable::RemotePort if peer.port > 0 => text(peer.port.to_string().as_bytes()),

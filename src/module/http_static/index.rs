@@ -1,7 +1,7 @@
 //! `index`: the file that answers for a directory.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use bstr::ByteSlice;
 use http::{Method, StatusCode};
@@ -38,7 +38,7 @@ async fn find(exchange: &Exchange<'_>) -> Decision {
         if name.starts_with(b"/") {
             return Decision::Redirect { path: name.into(), query };
         }
-        let Ok(path) = name.to_path().map(|name| join(&directory, name)) else { continue };
+        let Some(path) = join(&directory, name) else { continue };
         let Err(error) = exchange.test(&path).await else {
             // As in nginx, a directory of this name is taken for an index, too.
             return Decision::Redirect { path: [&exchange.path[..], name].concat().into(), query };
@@ -70,9 +70,13 @@ async fn find(exchange: &Exchange<'_>) -> Decision {
     Decision::Next
 }
 
-fn join(directory: &Path, name: &Path) -> std::path::PathBuf {
-    let whole = [directory.as_os_str().as_encoded_bytes(), name.as_os_str().as_encoded_bytes()].concat();
-    whole.to_path_lossy().into_owned()
+/// Path of an index file; `None` for a name that would leave the directory, which a client may have given in a variable.
+fn join(directory: &Path, name: &[u8]) -> Option<PathBuf> {
+    if name.split(|byte| *byte == b'/').any(|part| part == b"..") {
+        return None;
+    }
+    let whole = [directory.as_os_str().as_encoded_bytes(), name].concat();
+    Some(whole.to_path().ok()?.to_path_buf())
 }
 
 /// The page for an index whose path cannot be opened.
