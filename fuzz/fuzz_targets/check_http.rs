@@ -101,10 +101,13 @@ pub fn connection(bytes: &[u8]) {
         let (mut socket, sent) = (socket.try_clone().expect("a descriptor is left"), bytes.to_vec());
         // What the server answers meanwhile is read here, or both would wait.
         let mut send = move || {
-            let bytes = &sent;
-            let (first, second) = bytes.split_at(if bytes.len() % 2 == 1 { bytes.len() / 2 } else { 0 });
+            let (first, second) = sent.split_at(if sent.len() % 2 == 1 { sent.len() / 2 } else { 0 });
             // The server may close before it has read all.
-            [first, second].iter().try_for_each(|part| socket.write_all(part))
+            let _ = socket.write_all(first);
+            if !first.is_empty() {
+                thread::sleep(PAUSE);
+            }
+            socket.write_all(second)
         };
         if bytes.len() > 4096 {
             Some(thread::spawn(send))

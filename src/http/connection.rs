@@ -260,7 +260,8 @@ impl HttpConnection {
                 Err(_) if received.is_empty() => return Head::None,
                 Err(_) => return Head::Left(Box::new(parser.take(&mut received))),
             }
-            let is_idle = parser.is_empty(&received) && idle.is_some();
+            // As in nginx, an empty line is the beginning of a request.
+            let is_idle = received.is_empty() && idle.is_some();
             if is_idle {
                 // An idle connection holds no memory for input.
                 received = BytesMut::new();
@@ -272,7 +273,7 @@ impl HttpConnection {
             };
             match waits.readable(&self.socket, until, is_idle).await {
                 Waited::Readable => {}
-                Waited::TimedOut if !parser.is_empty(&received) => {
+                Waited::TimedOut if !received.is_empty() => {
                     let error = (StatusCode::REQUEST_TIMEOUT, "client timed out");
                     return Head::Refused(Box::new(parser.take(&mut received)), error);
                 }

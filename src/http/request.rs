@@ -161,11 +161,6 @@ impl HeadParser {
         Err((StatusCode::BAD_REQUEST, why))
     }
 
-    /// Whether no byte of a request was received.
-    pub(super) fn is_empty(&self, received: &[u8]) -> bool {
-        self.line.is_none() && received[self.at..].iter().all(|b| matches!(b, b'\r' | b'\n'))
-    }
-
     /// Takes the head, complete or not, from the received bytes.
     pub(super) fn take(self, received: &mut BytesMut) -> Request {
         let length = if self.line.is_some() { self.at } else { received.len() };

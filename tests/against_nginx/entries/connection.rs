@@ -106,6 +106,7 @@ pub fn entries() -> Vec<Entry> {
         split_sends(),
         proxy_protocol(),
         tlvs(),
+        empty_lines(),
         plain_to_tls("plain-to-tls", "location / { return 200 $scheme; }"),
         plain_to_tls(
             "plain-to-tls-redirected",
@@ -523,4 +524,35 @@ fn plain_to_tls(name: &'static str, lines: &str) -> Entry {
         .file("tls.key", include_bytes!("../../tls/origin.key").to_vec())
         .server(format!("{tls} {lines} root {{ROOT}}/html;"));
     requests.into_iter().fold(entry, |entry, bytes| entry.cut(bytes).on(Listener::Port(1)))
+}
+
+/// Empty lines between the requests of a connection, and silence after them.
+fn empty_lines() -> Entry {
+    let mut entry = entry("empty-lines")
+        .server("keepalive_timeout 1s; client_header_timeout 1s; location / { root {ROOT}/html; }");
+    for line in ["\r\n", "\n", "\r", "\r\n\r\n", "\n\n\n\r\n"] {
+        let first = request("/a.txt", false);
+        let second = request("/b.txt", true);
+        let send = |bytes: &[u8]| Step::Send(bytes.to_vec());
+        entry = entry
+            .steps([
+                send(&first),
+                Step::Read(1),
+                send(line.as_bytes()),
+                Step::Pause,
+                send(&second),
+                Step::Read(1),
+            ])
+            .steps([
+                send(&[&first, line.as_bytes()].concat()),
+                Step::Read(1),
+                Step::Pause,
+                send(&second),
+                Step::Read(1),
+            ])
+            .steps([send(&first), Step::Read(1), send(line.as_bytes()), Step::Pause, Step::Shut])
+            .steps([send(&[&first, line.as_bytes()].concat()), Step::Read(2)])
+            .steps([send(line.as_bytes()), Step::Read(1)]);
+    }
+    entry
 }
