@@ -30,8 +30,8 @@ impl HttpConnection {
         }
     }
 
-    /// Resolves when the client has closed while a response is being made. What it sends meanwhile is kept, up to a
-    /// bound.
+    /// Resolves when the client has closed while a response is being made, after a while: it may have closed its sending
+    /// direction only. What it sends meanwhile is kept, up to a bound.
     pub(super) async fn client_left(&self) {
         loop {
             if self.input.lock().buffer.len() >= limits::HTTP_READ_BYTES {
@@ -42,11 +42,13 @@ impl HttpConnection {
             }
             let mut input = self.input.lock();
             match read_some(&self.socket, &mut input.buffer, limits::HTTP_READ_BYTES) {
-                Ok(0) => return,
+                Ok(0) => break,
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(_) => return,
             }
         }
+        // Perhaps it only sends no more: then it waits for the response, which a disk may delay.
+        tokio::time::sleep(limits::HTTP_HALF_CLOSED).await;
     }
 }

@@ -38,11 +38,17 @@ async fn find(exchange: &Exchange<'_>) -> Decision {
         if name.starts_with(b"/") {
             return Decision::Redirect { path: name.into(), query };
         }
-        let Some(path) = join(&directory, name) else { continue };
-        let Err(error) = exchange.test(&path).await else {
+        // What would leave the directory is not there.
+        let path = join(&directory, name);
+        let tested = match &path {
+            Some(path) => exchange.test(path).await,
+            None => Err(io::Error::from_raw_os_error(libc::ENOENT)),
+        };
+        let Err(error) = tested else {
             // As in nginx, a directory of this name is taken for an index, too.
             return Decision::Redirect { path: [&exchange.path[..], name].concat().into(), query };
         };
+        let path = path.unwrap_or_else(|| directory.clone());
         if matches!(error.raw_os_error(), Some(libc::ELOOP | libc::EMLINK)) {
             return Decision::page(StatusCode::FORBIDDEN);
         }

@@ -112,8 +112,7 @@ pub fn entries() -> Vec<Entry> {
             ])
             .own_for("GET /line/ ", ABOVE, format!("{}=== closed\n", page("403 Forbidden", &["Connection: close"])))
             .own_for("GET /var/?i=../a.txt ", ABOVE, file_txt())
-            .own_for("GET /var/?i=.. ", ABOVE, file_txt())
-            .own_for("GET /var/?i=sub/../file.txt ", ABOVE, file_txt()),
+            .own_for("GET /var/?i=.. ", ABOVE, file_txt()),
         entry("try-files")
             .server(
                 "root {ROOT}/html;
