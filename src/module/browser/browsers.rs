@@ -16,7 +16,7 @@ pub enum ModernBrowser {
     Unlisted,
     /// A browser from this version on.
     From {
-        /// Number in [`KNOWN`].
+        /// Number in the list of known browsers.
         number: usize,
         /// Version as a number that can be compared.
         version: u64,
