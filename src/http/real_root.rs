@@ -55,6 +55,9 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     use super::*;
+    use crate::config::LoadOptions;
+    use crate::config::load::load_text;
+    use crate::modules::LANGUAGE;
 
     #[test]
     fn what_is_in_memory_is_told_at_once() {
@@ -68,5 +71,20 @@ mod tests {
             }
         }
         assert!(present(&real.join("none")).is_none_or(|found| found.is_err()));
+    }
+
+    #[test]
+    fn requests_look_for_it_where_the_configuration_uses_it() {
+        let uses = |line: &str| {
+            let text = format!("events {{ }} http {{ server {{ listen 1; location / {{ {line} }} }} }}");
+            let options = LoadOptions::choose(&LANGUAGE, Some("/nonexistent".into()), None, Vec::new(), None);
+            let Ok(config) = load_text(Path::new("test.conf"), text.into(), &options) else {
+                panic!("{line} is refused")
+            };
+            let server = &config.http.as_ref().unwrap().servers[0];
+            server.routes().fallback.get::<RealRootUse>().0
+        };
+        assert!(uses("return 200 a$realpath_root;") && uses("if ($realpath_root) { return 200; }"));
+        assert!(!uses("return 200 $document_root;"));
     }
 }

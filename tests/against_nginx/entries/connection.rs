@@ -107,6 +107,7 @@ pub fn entries() -> Vec<Entry> {
         proxy_protocol(),
         tlvs(),
         empty_lines(),
+        rest_of_bad_heads(),
         plain_to_tls("plain-to-tls", "location / { return 200 $scheme; }"),
         plain_to_tls(
             "plain-to-tls-redirected",
@@ -555,4 +556,20 @@ fn empty_lines() -> Entry {
             .steps([send(line.as_bytes()), Step::Read(1)]);
     }
     entry
+}
+
+/// What follows a line that is refused comes after the response: closing at once would reset the connection before the client
+/// has read it.
+fn rest_of_bad_heads() -> Entry {
+    let starts = [
+        "GET / HTTP/1.1\r\nHost: x\r\nbad line: 1\r\n",
+        "BAD\t\r\n",
+        "GET / HTTP/1.1\r\nHost: a/b\r\n",
+        "GET / HTTP/9.1\r\n",
+    ];
+    starts.into_iter().fold(entry("rest-of-bad-heads").server("root {ROOT}/html;"), |entry, start| {
+        let rest = || [Step::Pause, Step::Send("More: 1\r\n".repeat(200).into_bytes())];
+        let steps = [Step::Send(start.into())].into_iter().chain(rest()).chain(rest()).chain(rest());
+        entry.steps(steps.chain([Step::Pause, Step::Read(1)]).collect::<Vec<_>>())
+    })
 }
