@@ -269,6 +269,9 @@ pub const HTTP_HEADERS: usize = 1000;
 /// Bytes that are read from an HTTP client at once, and kept unprocessed while a response is made.
 pub const HTTP_READ_BYTES: usize = 16 * 1024;
 
+/// Time that a response may still take once its client has closed the connection, or only its sending direction.
+pub const HTTP_HALF_CLOSED: Duration = Duration::from_secs(1);
+
 /// First time after which an HTTP connection looks at its timeouts, which are shorter or set anew then.
 pub const HTTP_FIRST_WAIT: Duration = Duration::from_secs(75);
 

@@ -68,6 +68,7 @@ pub static MODULES: &[&Module] = &[
     &crate::module::mp4::conf::MODULE,
     &crate::module::flv_file::conf::MODULE,
     &crate::module::userid::conf::MODULE,
+    &crate::module::browser::conf::MODULE,
     &crate::module::trace::conf::MODULE,
 ];
 

@@ -76,10 +76,11 @@ impl<T> NameTable<T> {
     ///
     /// [`Undecided`], if a regular expression exceeds its bounds.
     pub fn find(&self, host: &[u8]) -> Result<&Arc<T>, Undecided> {
-        Ok(self.search(host)?.0)
+        Ok(self.search(host.strip_suffix(b".").unwrap_or(host))?.0)
     }
 
-    /// As [`NameTable::find`], with the match if the server's name is a regular expression.
+    /// The server for a host name without a final dot, ignoring case, with the match if the server's name is a regular
+    /// expression.
     ///
     /// # Errors
     ///
@@ -92,7 +93,7 @@ impl<T> NameTable<T> {
         {
             return Ok((&self.default, None));
         }
-        let host = host.strip_suffix(b".").unwrap_or(host).to_ascii_lowercase();
+        let host = host.to_ascii_lowercase();
         let host = host.as_slice();
         if let Some(server) = self.exact.get(host.as_bstr()) {
             return Ok((server, None));

@@ -1,6 +1,7 @@
 //! Values assigned to a request's variables.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bstr::{BStr, BString, ByteSlice};
 use parking_lot::Mutex;
@@ -17,6 +18,10 @@ pub struct AssignedValues {
     groups: Vec<BString>,
     /// Values of modules' variables at their first use. As in nginx they stay, even if another location follows.
     kept: Mutex<HashMap<BString, Option<BString>>>,
+    /// The latest match of a variable's regular expression, which counts until the next match of a statement.
+    looked_up: Mutex<Option<Match>>,
+    /// Whether there is one.
+    has_looked_up: AtomicBool,
 }
 
 impl AssignedValues {
@@ -27,22 +32,57 @@ impl AssignedValues {
 
     /// Records a match: its groups replace all former ones, its named groups replace the values of their variables.
     pub fn matched(&mut self, found: Match) {
+        self.settle();
         self.groups = found.groups;
         self.values.extend(found.named);
     }
 
     /// Clears the groups after a regular expression did not match.
     pub fn not_matched(&mut self) {
+        self.settle();
         self.groups.clear();
     }
 
+    /// Records the match of a regular expression of a variable that is being looked up.
+    pub fn looked_up(&self, found: Match) {
+        *self.looked_up.lock() = Some(found);
+        self.has_looked_up.store(true, Ordering::Relaxed);
+    }
+
+    /// Value that the match of a variable's regular expression has assigned to a variable.
+    pub(super) fn found(&self, variable: &Variable) -> Option<BString> {
+        if !self.has_looked_up.load(Ordering::Relaxed) {
+            return None;
+        }
+        let found = self.looked_up.lock();
+        let found = found.as_ref()?;
+        match variable {
+            Variable::Capture(number) => found.groups.get(usize::from(*number)).cloned(),
+            Variable::User(name) => {
+                found.named.iter().find(|(known, _)| known == name).map(|(_, text)| text.clone())
+            }
+            _ => None,
+        }
+    }
+
+    /// Makes the match of a variable's regular expression one like those of statements.
+    fn settle(&mut self) {
+        self.has_looked_up = AtomicBool::new(false);
+        if let Some(found) = self.looked_up.get_mut().take() {
+            self.groups = found.groups;
+            self.values.extend(found.named);
+        }
+    }
+
     /// Groups of the latest match, the whole match first.
-    pub fn groups(&self) -> &[BString] {
+    pub fn groups(&mut self) -> &[BString] {
+        self.settle();
         &self.groups
     }
 
     /// Replaces the groups of the latest match.
     pub fn set_groups(&mut self, groups: Vec<BString>) -> Vec<BString> {
+        self.settle();
         std::mem::replace(&mut self.groups, groups)
     }
 

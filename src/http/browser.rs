@@ -3,8 +3,10 @@
 use bstr::ByteSlice;
 
 /// Whether a user agent is MSIE of any version, and not Opera, which calls itself so.
-pub(super) fn is_msie(agent: &[u8]) -> bool {
-    agent.find(b"MSIE ").is_some_and(|at| at + 7 < agent.len()) && agent.find(b"Opera").is_none()
+pub fn is_msie(agent: &[u8]) -> bool {
+    // As in nginx, a version with at least two characters and more follows.
+    let has_version = agent.find(b"MSIE ").is_some_and(|at| at + 7 < agent.len());
+    has_version && agent.find(b"Opera").is_none()
 }
 
 /// Whether a user agent is MSIE 4 to 6, but not its version of Windows XP SP2, whose faults are mended.

@@ -1,10 +1,11 @@
 //! Directives of HTTP locations, and where their files are.
 
 use super::directory::Directory;
-use super::header::AddHeader;
+use super::header::{AddHeader, AddedHeaders, HeaderInherit};
 use super::location::LocationName;
 use super::routes::Routes;
 use super::types::ContentTypes;
+use super::variable::RealRootUse;
 use super::{relation, variable};
 use crate::directive::context::{Contexts, HTTP_ALL, LIMIT_EXCEPT, LOCATION, LOCATION_IF};
 use crate::directive::evaluate::Block;
@@ -61,6 +62,9 @@ directives! {
         /// Adds a header to responses. A level with its own lines does not inherit those of outer levels. `ETag` and
         /// `Last-Modified` replace the response's own, and an empty value removes it.
         "add_header" => add_header: Vec<AddHeader>, in HTTP_ALL | LOCATION_IF;
+        /// What a level takes over of the outer level's `add_header` lines: all of them unless it has its own (`on`), all
+        /// of them behind its own (`merge`), or none (`off`). Not part of PingOS; as in nginx since 1.29.3.
+        "add_header_inherit" => add_header_inherit: HeaderInherit = "on", in HTTP_ALL;
         /// Sends chunked responses to HTTP/1.1 clients; when off, the end of a response closes the connection.
         "chunked_transfer_encoding" => chunked: Flag = "on", in HTTP_ALL;
         /// Idle timeout of a connection, and the value in the `Keep-Alive` header.
@@ -89,6 +93,8 @@ directives! {
             restricts requests;
     }
     made {
+        AddedHeaders;
+        RealRootUse;
         Routes;
         Files;
     }

@@ -80,6 +80,9 @@ impl HttpConnection {
     }
 }
 
+/// nginx's own status of a request without TLS where TLS is spoken; clients see 400.
+const PLAIN_TO_TLS: u16 = 497;
+
 /// nginx's status of a request whose client has closed the connection before the response.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
 
@@ -88,8 +91,15 @@ const CLOSED_WITHOUT_RESPONSE: u16 = 444;
 
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
-/// Serves an accepted connection until its end.
-pub async fn serve(service: Arc<HttpService>, worker: Worker, listen: ListenAddr, socket: Socket) {
+/// Serves an accepted connection until its end. With `lacks_tls`, the client was to begin with a TLS handshake and has not:
+/// its request is refused.
+pub async fn serve(
+    service: Arc<HttpService>,
+    worker: Worker,
+    listen: ListenAddr,
+    socket: Socket,
+    lacks_tls: bool,
+) {
     let Ok(peer) = socket.peer() else { return };
     // Servers for this specific address may share the wildcard's socket.
     let listen = socket.local(listen);
@@ -103,6 +113,7 @@ pub async fn serve(service: Arc<HttpService>, worker: Worker, listen: ListenAddr
         listen,
         peer,
         scheme,
+        lacks_tls,
         started: Instant::now(),
         socket: Arc::new(socket),
         input: Mutex::new(Input::default()),
@@ -231,7 +242,7 @@ impl HttpConnection {
                         if parser.has_invalid {
                             log::invalid_header(self.id, &self.peer);
                         }
-                        let mut request = parser.take(&mut received);
+                        let request = parser.take(&mut received);
                         self.input.lock().buffer = received;
                         return match request.check() {
                             Ok(()) => Head::Complete(Box::new(request)),
@@ -257,7 +268,8 @@ impl HttpConnection {
                 Err(_) if received.is_empty() => return Head::None,
                 Err(_) => return Head::Left(Box::new(parser.take(&mut received))),
             }
-            let is_idle = parser.is_empty(&received) && idle.is_some();
+            // As in nginx, an empty line is the beginning of a request.
+            let is_idle = received.is_empty() && idle.is_some();
             if is_idle {
                 // An idle connection holds no memory for input; empty lines before a request are forgotten.
                 (received, parser) = (BytesMut::new(), HeadParser::default());
@@ -269,7 +281,7 @@ impl HttpConnection {
             };
             match waits.readable(&self.socket, until, is_idle).await {
                 Waited::Readable => {}
-                Waited::TimedOut if !parser.is_empty(&received) => {
+                Waited::TimedOut if !received.is_empty() => {
                     let error = (StatusCode::REQUEST_TIMEOUT, "client timed out");
                     return Head::Refused(Box::new(parser.take(&mut received)), error);
                 }
@@ -283,12 +295,15 @@ impl HttpConnection {
         let server = {
             let config = self.service.store.load();
             let Some((servers, _)) = self.servers(&config) else { return };
-            servers.default_server().clone()
+            let found = servers.search(&request.host());
+            found.map_or_else(|_| servers.default_server().clone(), |(server, _)| server.clone())
         };
-        let mut exchange = Exchange::new(self, request, server, BString::default(), Instant::now());
+        let path: BString = request.path().into();
+        let is_target_invalid = request.is_path_invalid();
+        let mut exchange = Exchange::new(self, request, server, path, Instant::now());
         exchange.adopt_error_log();
         log::left_early(self.id, &self.peer);
-        exchange.is_target_invalid = true;
+        exchange.is_target_invalid = is_target_invalid;
         exchange.sent.status = StatusCode::BAD_REQUEST.as_u16();
         self.follow_up(&mut exchange, true).await;
         exchange.log();
@@ -316,6 +331,12 @@ impl HttpConnection {
                 }
             }
         };
+        if self.lacks_tls {
+            refused = refused.or(Some((
+                StatusCode::from_u16(PLAIN_TO_TLS).expect("it is one"),
+                "client sent plain HTTP request to HTTPS port",
+            )));
+        }
         let path: BString = request.path().into();
         let mut exchange = Exchange::new(self, request, server, path, started);
         if let Some(found) = named {
@@ -325,6 +346,7 @@ impl HttpConnection {
         exchange.is_target_invalid = request.is_path_invalid();
         if exchange.is_target_invalid {
             exchange.query.clear();
+            exchange.has_query = false;
         }
         exchange.keeps_alive = wants_keepalive(request);
         let answers = match refused {
@@ -438,7 +460,8 @@ impl HttpConnection {
                 let status = exchange.response.status;
                 let is_untrusted =
                     exchange.is_untrusted || (was_refused && status == StatusCode::BAD_REQUEST);
-                (!is_untrusted && exchange.has_body()) || self.has_input()
+                // The rest of a refused head may still be on its way.
+                (!is_untrusted && exchange.has_body()) || !exchange.request.is_complete || self.has_input()
             }
         };
         After::Close { lingers }
@@ -605,11 +628,14 @@ impl Exchange<'_> {
 
 /// Whether the client asks to keep the connection, by version and `Connection`.
 fn wants_keepalive(request: &Request) -> bool {
-    let is_late = request.version() >= Version::HTTP_11;
-    let Some(connection) = request.header("connection") else { return is_late };
-    let connection = connection.to_ascii_lowercase();
-    if connection.contains_str("close") {
-        return false;
-    }
-    is_late || connection.contains_str("keep-alive")
+    // The last header that says one of the two counts.
+    let said = request.headers_named(b"connection").filter_map(|value| {
+        let value = value.to_ascii_lowercase();
+        if value.contains_str("close") {
+            Some(false)
+        } else {
+            value.contains_str("keep-alive").then_some(true)
+        }
+    });
+    said.last().unwrap_or(request.version() >= Version::HTTP_11)
 }

@@ -1,6 +1,7 @@
 //! CORS headers, which PingOS adds to every live response for players in browsers.
 
 use super::exchange::Exchange;
+use super::header::AddedHeaders;
 use super::headers::Headers;
 
 const CORS: [(&str, &str); 5] = [
@@ -14,7 +15,7 @@ const CORS: [(&str, &str); 5] = [
 /// Adds the headers that `add_header` does not set: browsers refuse duplicates.
 pub fn add(exchange: &Exchange<'_>, headers: &mut Headers) {
     for (name, value) in CORS {
-        let own = &exchange.conf().add_header;
+        let own = &exchange.location.get::<AddedHeaders>().0;
         if !own.iter().any(|header| header.name.eq_ignore_ascii_case(name.as_bytes())) {
             headers.append(name, value);
         }

@@ -1,6 +1,7 @@
 //! A request, its connection, and the modules that take part in answering it; `server/parts.rs` lists them.
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, LazyLock, OnceLock};
@@ -15,7 +16,7 @@ use super::assigned::AssignedValues;
 use super::conf::Conf;
 use super::core::conf::Current as Core;
 use super::counters::HttpCounters;
-use super::header::AddHeader;
+use super::header::{AddHeader, AddedHeaders};
 use super::headers::Headers;
 use super::input::Input;
 use super::plan::{Phase, Plan, Positions};
@@ -143,8 +144,8 @@ pub enum Decision {
     Redirect {
         /// Decoded path.
         path: BString,
-        /// Query string without question mark.
-        query: BString,
+        /// Query string without question mark; `None` where `$args` is to have no value.
+        query: Option<BString>,
     },
     /// An internal redirect to the location `@name`.
     Named(BString),
@@ -245,6 +246,8 @@ pub(super) struct HttpConnection {
     pub(super) peer: Peer,
     /// `http` or `https`.
     pub(super) scheme: &'static str,
+    /// Whether the client was to begin with a TLS handshake and has not.
+    pub(super) lacks_tls: bool,
     pub(super) started: Instant,
     pub(super) socket: Arc<Socket>,
     pub(super) input: Mutex<Input>,
@@ -288,10 +291,14 @@ pub struct Exchange<'a> {
     pub path: BString,
     /// Query string without question mark (`$args`).
     pub query: BString,
+    /// Whether `$args` has a value, although the query string may be empty.
+    pub has_query: bool,
     /// Values assigned by statements and regular expressions.
     pub assigned: AssignedValues,
     /// Whether the path was changed, so that the location is selected again.
     pub is_path_changed: bool,
+    /// Whether the path is no longer that of the request.
+    pub is_path_replaced: bool,
     /// The client, where `realip` has replaced it.
     pub client: Option<Peer>,
     /// The body, once [`Exchange::read_body`] was called: as far as it could be read.
@@ -302,6 +309,8 @@ pub struct Exchange<'a> {
     pub response: Response,
     /// Whether a regular expression exceeded its bounds while a variable was looked up.
     pub(super) is_undecided: AtomicBool,
+    /// The directory of the location, and its real path.
+    pub(super) real_root: Option<(PathBuf, Option<PathBuf>)>,
     /// `$request_id`
     pub(super) random_id: OnceLock<String>,
     /// What continues the body while it is sent.
@@ -332,6 +341,8 @@ pub struct Exchange<'a> {
     pub(super) is_target_invalid: bool,
     /// Whether `response` has its status already.
     pub(super) has_status: bool,
+    /// Whether its preconditions have failed: as in nginx, it then never counts as completed.
+    pub(super) is_cut_short: bool,
     /// Whether the response is final.
     pub(super) is_answered: bool,
     /// Whether the client need not be asked for its body any more.
@@ -370,13 +381,16 @@ impl<'a> Exchange<'a> {
             server,
             path,
             query: request.query_without_fragment().to_owned(),
+            has_query: request.raw_query().is_some_and(|query| !query.is_empty()),
             assigned: AssignedValues::default(),
             is_path_changed: false,
+            is_path_replaced: false,
             client: None,
             body: None,
             kept: http::Extensions::new(),
             response: Response::new(StatusCode::OK, Body::default()),
             is_undecided: AtomicBool::new(false),
+            real_root: None,
             random_id: OnceLock::new(),
             continuation: None,
             outer_charset: None,
@@ -392,6 +406,7 @@ impl<'a> Exchange<'a> {
             is_body_refused: false,
             is_target_invalid: false,
             has_status: false,
+            is_cut_short: false,
             is_answered: false,
             is_continued: false,
             keeps_alive: false,
@@ -470,6 +485,11 @@ impl<'a> Exchange<'a> {
         self.request.header(name).map_or(b"", |value| value.as_bytes())
     }
 
+    /// Value of `$args`, if it has one.
+    pub fn args(&self) -> Option<BString> {
+        self.has_query.then(|| self.query.clone())
+    }
+
     /// Query string without question mark.
     pub fn query(&self) -> &[u8] {
         &self.query
@@ -500,7 +520,11 @@ impl<'a> Exchange<'a> {
         static USUAL: LazyLock<ContentTypes> = LazyLock::new(ContentTypes::default);
         let conf = self.conf();
         let types = conf.types.as_ref().unwrap_or(&USUAL);
-        types.of_path(&self.path).map_or_else(|| conf.default_type.0.clone(), |found| found.to_owned())
+        let found = match self.is_path_replaced {
+            true => types.of_path(&self.path),
+            false => types.of_request_path(&self.path),
+        };
+        found.map_or_else(|| conf.default_type.0.clone(), |found| found.to_owned())
     }
 
     /// Makes a path an absolute URL, as `absolute_redirect`, `server_name_in_redirect` and `port_in_redirect` say.
@@ -539,9 +563,8 @@ impl<'a> Exchange<'a> {
             return;
         }
         let location = self.location.clone();
-        let conf: &Conf = location.get();
-        for AddHeader { name, value, .. } in conf.add_header.iter().filter(|header| header.applies_to(status))
-        {
+        let lines: &AddedHeaders = location.get();
+        for AddHeader { name, value, .. } in lines.0.iter().filter(|header| header.applies_to(status)) {
             let text = self.expand(value);
             let response = &mut self.response;
             // As in nginx, a response has one of each of these: the line replaces it, an empty value removes it.

@@ -180,6 +180,15 @@ impl Exchange<'_> {
         response
     }
 
+    /// Gives a response with a part of a file the tag of its length, as nginx does.
+    pub fn tag_part(&self, response: &mut Response, file: &OpenFile) {
+        if self.conf().etag
+            && let Some(length) = response.body.length()
+        {
+            response.headers.set("ETag", file.etag_of(length));
+        }
+    }
+
     /// The page for a file that could not be opened; the error is logged as in nginx.
     pub fn open_failed(&self, path: &Path, error: &io::Error) -> Decision {
         let status = match error.raw_os_error() {

@@ -3,8 +3,9 @@
 use bstr::BString;
 
 use super::variable::Template;
+use crate::directive::word::one_of;
 use crate::directive::{Args, Arity, Evaluation, Value};
-use crate::syntax::{Problem, sentence};
+use crate::syntax::{Problem, Spanned, sentence};
 
 /// Statuses that get headers without `always`.
 pub const USUAL: [u16; 10] = [200, 201, 204, 206, 301, 302, 303, 304, 307, 308];
@@ -19,6 +20,41 @@ pub struct AddHeader {
     /// Whether it is added to every response.
     pub always: bool,
 }
+
+one_of! {
+    /// What a level takes over of the lines of the level around it.
+    pub enum HeaderInherit {
+        /// Nothing.
+        "off" => Off,
+        /// All of them, if it has none of its own.
+        "on" => On,
+        /// All of them, behind its own.
+        "merge" => Merge,
+    }
+}
+
+/// The lines in force at a level: `levels` are those of each level with its own rule, innermost first. A rule holds for
+/// the levels within, too.
+pub fn inherited<'l>(
+    levels: impl DoubleEndedIterator<Item = (&'l [Spanned<AddHeader>], Option<HeaderInherit>)>,
+) -> Vec<AddHeader> {
+    let (mut lines, mut rule) = (Vec::new(), HeaderInherit::On);
+    for (own, own_rule) in levels.rev() {
+        rule = own_rule.unwrap_or(rule);
+        let mut all: Vec<AddHeader> = own.iter().map(|line| line.value.clone()).collect();
+        match rule {
+            HeaderInherit::On if all.is_empty() => continue,
+            HeaderInherit::Merge => all.append(&mut lines),
+            HeaderInherit::On | HeaderInherit::Off => {}
+        }
+        lines = all;
+    }
+    lines
+}
+
+/// The `add_header` lines in force.
+#[derive(Debug)]
+pub struct AddedHeaders(pub Vec<AddHeader>);
 
 impl AddHeader {
     /// Whether a response with this status gets the header.

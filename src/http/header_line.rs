@@ -35,7 +35,14 @@ pub(super) struct HeaderLineError;
 pub(super) fn parse(text: &[u8], underscores: bool) -> Result<Option<HeaderLine>, HeaderLineError> {
     let Some(newline) = text.iter().position(|b| *b == b'\n') else {
         // What can be refused already is, so that a client does not wait for an answer.
-        return name_end(text, underscores).map(|_| None);
+        if let [b'\r', _, ..] = text {
+            return Err(HeaderLineError);
+        }
+        let (colon, _) = name_end(text, underscores)?;
+        let value = &text[colon.unwrap_or(text.len())..];
+        let end = value.iter().position(|b| *b == b'\r').unwrap_or(value.len());
+        let is_refused = value[..end].contains(&0) || value[end..].iter().any(|b| *b != b'\r');
+        return if is_refused { Err(HeaderLineError) } else { Ok(None) };
     };
     let length = newline + 1;
     let line = &text[..newline];
@@ -117,7 +124,12 @@ mod tests {
         {
             assert_eq!(parse(refused.as_bytes(), false), Err(HeaderLineError), "{refused:?}");
         }
-        assert_eq!(parse(b"Host: a", false), Ok(None));
+        for open in ["Host: a", "Host", "Host: a\r", "Host: a\r\r", ""] {
+            assert_eq!(parse(open.as_bytes(), false), Ok(None), "{open:?}");
+        }
+        for refused in ["\rx", "a b", "a: b\rc", "a: b\0", "a\0"] {
+            assert_eq!(parse(refused.as_bytes(), false), Err(HeaderLineError), "{refused:?}");
+        }
         assert_eq!(parse(b"\r", false), Ok(None));
     }
 }

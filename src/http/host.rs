@@ -16,7 +16,8 @@ pub(super) fn name(text: &[u8]) -> &[u8] {
         (Some(b'['), None) => text,
         _ => text.split(|&b| b == b':').next().unwrap_or_default(),
     };
-    name.strip_suffix(b".").unwrap_or(name)
+    // As in nginx, the final dot is left out if it is the last one of the whole text.
+    if text[name.len()..].contains(&b'.') { name } else { name.strip_suffix(b".").unwrap_or(name) }
 }
 
 #[cfg(test)]
@@ -25,9 +26,10 @@ mod tests {
 
     #[test]
     fn hosts_are_taken_as_nginx_takes_them() {
-        for host in
-            ["a", "a.b", "A.b:1", "a.", "a:x", "[::1]", "[::1]:80", "[::1", "a@b", "a,b", "a\"b", "\u{fc}"]
-        {
+        for host in [
+            "a", "a.b", "A.b:1", "a.", "a:x", "[::1]", "[::1]:80", "[::1", "a@b", "a,b", "a\"b", "\u{fc}",
+            ".:80.a",
+        ] {
             assert!(is_host(host.as_bytes()), "{host}");
         }
         for host in ["", ".", ":80", "a..b", "a/b", "a b", "a\tb", "a\x7f", ".:80"] {

@@ -30,6 +30,8 @@ pub struct Location {
     pub limited: Option<(Vec<BString>, Arc<Location>)>,
     /// Nested locations.
     pub nested: Locations,
+    /// Whether a request for its path without the last slash is redirected to it.
+    pub adds_slash: bool,
     /// Position of its block.
     pub pos: Pos,
     /// What takes part in its requests, once there was one.
@@ -54,6 +56,13 @@ impl Deref for Location {
     }
 }
 
+impl Location {
+    /// Whether a path lacks only the slash at the end of the location's name, and is redirected.
+    pub fn adds_slash_to(&self, path: &[u8]) -> bool {
+        self.adds_slash && self.name.spelled().strip_suffix(b"/") == Some(path)
+    }
+}
+
 /// The locations of one level.
 #[derive(Debug, Default)]
 pub struct Locations {
@@ -61,6 +70,8 @@ pub struct Locations {
     named: HashMap<BString, Arc<Location>>,
     /// Longest first.
     prefixes: Vec<(BString, bool, Arc<Location>)>,
+    /// Those to which a path without their last slash is redirected.
+    slash_added: Vec<Arc<Location>>,
     regexes: Vec<(Pattern, Arc<Location>)>,
 }
 
@@ -73,6 +84,9 @@ enum PathLocation<'l> {
 impl Locations {
     /// Adds a location.
     pub fn add(&mut self, location: Arc<Location>) {
+        if location.adds_slash {
+            self.slash_added.push(location.clone());
+        }
         match &location.name {
             LocationName::Exact(uri) => {
                 self.exact.insert(uri.clone(), location);
@@ -124,6 +138,11 @@ impl Locations {
             return Ok(Some(PathLocation::Final(location)));
         }
         let prefix = self.prefixes.iter().find(|(prefix, _, _)| path.starts_with(prefix));
+        if let Some(location) = self.slash_added.iter().find(|location| location.adds_slash_to(path))
+            && prefix.is_none_or(|(prefix, _, _)| prefix != path)
+        {
+            return Ok(Some(PathLocation::Final(location)));
+        }
         let mut tentative = None;
         if let Some((_, stops_regex, location)) = prefix {
             let found = location.nested.search(path, matched)?.unwrap_or(PathLocation::Tentative(location));

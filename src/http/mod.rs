@@ -3,6 +3,7 @@
 //!
 //! Modules take part through the traits in [`exchange`].
 
+mod added_headers;
 mod arrival;
 pub mod assigned;
 pub mod base64;
@@ -43,6 +44,7 @@ mod precondition;
 mod range;
 mod range_filter;
 mod read_body;
+mod real_root;
 mod receive;
 pub mod relation;
 pub mod request;

@@ -46,11 +46,16 @@ impl OpenFile {
 
     /// Tag of this version.
     pub fn etag(&self) -> String {
+        self.etag_of(self.size)
+    }
+
+    /// Tag of what is sent of this version, by its length in bytes.
+    pub fn etag_of(&self, length: u64) -> String {
         let mut tag = String::with_capacity(2 * 16 + 3);
         tag.push('"');
         push_hexadecimal(&mut tag, self.modified.cast_unsigned());
         tag.push('-');
-        push_hexadecimal(&mut tag, self.size);
+        push_hexadecimal(&mut tag, length);
         tag.push('"');
         tag
     }

@@ -12,7 +12,11 @@ use super::request_body::RequestBody;
 use super::response::{Body, Response};
 use super::routes::{Location, Refusal};
 use super::status::shown;
+use super::uri::{Escape, escape};
 use super::{files, log, method, precondition, range_filter};
+
+/// Statuses that close the connection without a response, as in nginx.
+const CLOSING: [u16; 3] = [408, 444, 499];
 
 /// The phase with which the processing of a request goes on.
 #[derive(Debug)]
@@ -48,11 +52,10 @@ impl Exchange<'_> {
                     self.sent.status = status;
                     return false;
                 }
-                // As in nginx, this status closes the connection.
                 Decision::Done(response)
-                    if response.is_page && response.status == StatusCode::REQUEST_TIMEOUT =>
+                    if response.is_page && CLOSING.contains(&response.status.as_u16()) =>
                 {
-                    Decision::Close(408)
+                    Decision::Close(response.status.as_u16())
                 }
                 Decision::Done(response) => {
                     let is_page = response.is_page;
@@ -83,7 +86,8 @@ impl Exchange<'_> {
                     }
                 }
                 Decision::Redirect { path, query } => {
-                    (self.path, self.query) = (path, query);
+                    (self.path, self.is_path_replaced) = (path, true);
+                    (self.has_query, self.query) = (query.is_some(), query.unwrap_or_default());
                     match self.redirect() {
                         true => self.run(Start::ServerRewrite).await,
                         false => self.redirected_too_often("redirecting to", &self.path.clone()),
@@ -129,6 +133,7 @@ impl Exchange<'_> {
             Start::ServerRewrite => {}
             Start::Named(location) => named = Some(location),
         }
+        self.find_real_root().await;
         if named.is_none() {
             let decision = self.rewrite(Phase::ServerRewrite).await;
             if !matches!(decision, Decision::Next) {
@@ -146,6 +151,7 @@ impl Exchange<'_> {
                 }
             }
             self.adopt_error_log();
+            self.find_real_root().await;
             let is_rewritten = self.limit_methods();
             self.adopt_keepalive();
             if is_rewritten {
@@ -163,6 +169,8 @@ impl Exchange<'_> {
             }
         }
         self.adopt_keepalive();
+        // Statements may have changed variables in `root`.
+        self.find_real_root().await;
         let decision = self.phase(Phase::PreAccess).await;
         if !matches!(decision, Decision::Next) {
             return decision;
@@ -240,7 +248,17 @@ impl Exchange<'_> {
             }
             return Some(Decision::page(StatusCode::PAYLOAD_TOO_LARGE));
         }
-        None
+        self.location.adds_slash_to(&self.path).then(|| self.slash_added())
+    }
+
+    /// Redirects from a path without its last slash to a location that forwards requests.
+    fn slash_added(&self) -> Decision {
+        let mut target = escape(self.location.name.spelled(), Escape::Path);
+        if !self.query.is_empty() {
+            target.push(b'?');
+            target.extend_from_slice(&self.query);
+        }
+        Decision::Done(Box::new(Response::redirect(StatusCode::MOVED_PERMANENTLY, target)))
     }
 
     /// Applies `limit_except`. Returns whether the statements of the location are executed: those of the server, which
@@ -340,6 +358,7 @@ impl Exchange<'_> {
         let service = self.service();
         self.plan().adapters.for_each(|position| service.adapters[position].filter(self));
         if let Some(page) = precondition::filter(self) {
+            self.is_cut_short = true;
             return Some(page);
         }
         self.plan().filters.for_each(|position| service.filters[position].filter(self));

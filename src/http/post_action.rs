@@ -1,6 +1,5 @@
 //! `post_action`: a request goes on elsewhere after its response.
 
-use bstr::BString;
 
 use super::exchange::{Decision, Exchange};
 use crate::directive::Text;
@@ -28,7 +27,7 @@ impl Exchange<'_> {
             }
             self.is_post_action = true;
             let decision = match target.first() {
-                Some(b'/') => Decision::Redirect { path: target, query: BString::default() },
+                Some(b'/') => Decision::Redirect { path: target, query: None },
                 _ => Decision::Named(target),
             };
             self.conclude(decision).await;

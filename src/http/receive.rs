@@ -32,8 +32,9 @@ impl HttpConnection {
         }
     }
 
-    /// Resolves when the client has closed while a response is being made. What it sends meanwhile is kept, up to a
-    /// bound. While the request's body is read, its reader sees that the client has closed.
+    /// Resolves when the client has closed while a response is being made, after a while: it may have closed its sending
+    /// direction only. What it sends meanwhile is kept, up to a bound. While the request's body is read, its reader sees
+    /// that the client has closed.
     pub(super) async fn client_left(&self) {
         poll_fn(|cx| {
             loop {
@@ -54,5 +55,7 @@ impl HttpConnection {
             }
         })
         .await;
+        // Perhaps it only sends no more: then it waits for the response, which a disk may delay.
+        tokio::time::sleep(limits::HTTP_HALF_CLOSED).await;
     }
 }

@@ -57,6 +57,12 @@ pub(super) struct HeadParser {
     path: Option<Vec<u8>>,
     /// Whether the path was not understood.
     is_path_invalid: bool,
+    /// Which of the headers that may appear only once have appeared.
+    once: [bool; UNIQUE.len()],
+    /// Whether the line was refused as one of HTTP/0.9, which is answered without a head.
+    is_bare: bool,
+    /// Whether the head was parsed to its end.
+    is_complete: bool,
 }
 
 impl HeadParser {
@@ -99,6 +105,7 @@ impl HeadParser {
                 LineError::Method => (StatusCode::BAD_REQUEST, "client sent invalid method"),
                 LineError::Line => (StatusCode::BAD_REQUEST, "client sent invalid request"),
                 LineError::Method09 => {
+                    self.is_bare = true;
                     (StatusCode::BAD_REQUEST, "client sent invalid method in HTTP/0.9 request")
                 }
             })?;
@@ -111,10 +118,16 @@ impl HeadParser {
             // Offsets of the line count from where it was parsed, which becomes the beginning of the head.
             let offset = self.at;
             let length = line.length;
-            self.line = Some(shifted(line, offset));
+            let line = shifted(line, offset);
+            let is_host = line.host.as_ref().is_none_or(|host| host::is_host(&received[host.clone()]));
+            self.line = Some(line);
             self.at = offset + length;
             self.normalize(received, names.merges_slashes)?;
+            if !is_host {
+                return Err((StatusCode::BAD_REQUEST, "client sent invalid host in request line"));
+            }
             if self.version() == (0, 9) {
+                self.is_complete = true;
                 return Ok(true);
             }
         }
@@ -124,20 +137,25 @@ impl HeadParser {
                 Ok(None) => return Ok(false),
                 Ok(Some(HeaderLine::End { length })) => {
                     self.at += length;
+                    self.is_complete = true;
                     return Ok(true);
                 }
                 Ok(Some(HeaderLine::Field { length, name, value, is_invalid })) => {
                     if is_invalid && names.ignores_invalid {
                         self.has_invalid = true;
-                    } else if self.fields.len() >= limits::HTTP_HEADERS {
+                        self.at += length;
+                        continue;
+                    }
+                    if self.fields.len() >= limits::HTTP_HEADERS {
                         self.at += length;
                         let status = StatusCode::from_u16(HEAD_TOO_LARGE).expect("it is one");
                         return Err((status, "client sent too many header lines"));
-                    } else {
-                        let moved = |range: Range<usize>| range.start + self.at..range.end + self.at;
-                        self.fields.push((moved(name), moved(value)));
                     }
+                    let moved = |range: Range<usize>| range.start + self.at..range.end + self.at;
+                    let (name, value) = (moved(name), moved(value));
+                    self.fields.push((name.clone(), value.clone()));
                     self.at += length;
+                    self.check_field(&received[name], &received[value])?;
                 }
             }
         }
@@ -158,9 +176,18 @@ impl HeadParser {
         Ok(())
     }
 
-    /// Whether no byte of a request was received.
-    pub(super) fn is_empty(&self, received: &[u8]) -> bool {
-        self.line.is_none() && received[self.at..].iter().all(|b| matches!(b, b'\r' | b'\n'))
+    /// Checks a header as soon as it is there, as nginx does: its client may wait for the answer.
+    fn check_field(&mut self, name: &[u8], value: &[u8]) -> Result<(), HeadError> {
+        let Some(number) = UNIQUE.iter().position(|known| name.eq_ignore_ascii_case(known.as_bytes())) else {
+            return Ok(());
+        };
+        let why = match (std::mem::replace(&mut self.once[number], true), number) {
+            (true, 0) => "client sent duplicate host header",
+            (true, _) => "client sent duplicate header line",
+            (false, 0) if !host::is_host(value) => "client sent invalid host header",
+            (false, _) => return Ok(()),
+        };
+        Err((StatusCode::BAD_REQUEST, why))
     }
 
     /// Takes the head, complete or not, from the received bytes.
@@ -174,7 +201,7 @@ impl HeadParser {
             (1, 0) => Version::HTTP_10,
             (1, _) => Version::HTTP_11,
             // As in nginx, what is not understood is answered as HTTP/1.0.
-            _ if self.line.is_none() => Version::HTTP_10,
+            _ if self.line.is_none() && !self.is_bare => Version::HTTP_10,
             _ => Version::HTTP_09,
         };
         // As in nginx, lines count once they are complete and understood, the empty ones before them do not.
@@ -189,6 +216,7 @@ impl HeadParser {
             is_path_invalid: self.is_path_invalid,
             counted,
             room,
+            is_complete: self.is_complete,
         }
     }
 
@@ -208,6 +236,7 @@ fn shifted(line: RequestLine, offset: usize) -> RequestLine {
         target: moved(line.target),
         path: moved(line.path),
         query: line.query.map(moved),
+        protocol: moved(line.protocol),
         ..line
     }
 }
@@ -235,6 +264,8 @@ pub struct Request {
     is_path_invalid: bool,
     counted: usize,
     room: usize,
+    /// Whether the head was received and understood to its end.
+    pub(super) is_complete: bool,
 }
 
 impl Request {
@@ -248,10 +279,9 @@ impl Request {
         self.version
     }
 
-    /// Protocol version as in a log: `HTTP/1.1`.
-    pub fn protocol(&self) -> String {
-        let (major, minor) = self.line.version;
-        format!("HTTP/{major}.{minor}")
+    /// Protocol version as received: `HTTP/1.1`, as in nginx with the spaces behind it; empty in HTTP/0.9.
+    pub fn protocol(&self) -> &BStr {
+        self.part(&self.line.protocol)
     }
 
     /// The request line as received; what of it was received, if it is incomplete or was not understood.
@@ -356,17 +386,13 @@ impl Request {
         }
     }
 
-    /// Checks what nginx checks before it selects a location.
+    /// Checks what nginx checks once the head is complete.
     ///
     /// # Errors
     ///
     /// Status and reason of the refusal.
-    pub(super) fn check(&mut self) -> Result<(), HeadError> {
+    pub(super) fn check(&self) -> Result<(), HeadError> {
         let bad = |why| Err((StatusCode::BAD_REQUEST, why));
-        if let Some((why, end)) = self.bad_line() {
-            self.counted = end - self.line.start;
-            return bad(why);
-        }
         if self.version == Version::HTTP_11 && self.header("host").is_none() {
             return bad("client sent HTTP/1.1 request without \"Host\" header");
         }
@@ -396,47 +422,18 @@ impl Request {
         Ok(())
     }
 
-    /// The first line that nginx refuses when it has read it: the reason, and the offset of its end.
-    fn bad_line(&self) -> Option<(&'static str, usize)> {
-        let end_of = |at: usize| self.head[at..].find_byte(b'\n').map_or(self.head.len(), |end| at + end + 1);
-        if let Some(host) = &self.line.host
-            && !host::is_host(self.part(host))
-        {
-            return Some(("client sent invalid host in request line", end_of(self.line.end)));
-        }
-        let mut once = [false; UNIQUE.len()];
-        for (name, value) in &self.fields {
-            let known = self.part(name);
-            let Some(number) = UNIQUE.iter().position(|unique| known.eq_ignore_ascii_case(unique.as_bytes()))
-            else {
-                continue;
-            };
-            let why = if std::mem::replace(&mut once[number], true) {
-                if number == 0 {
-                    "client sent duplicate host header"
-                } else {
-                    "client sent duplicate header line"
-                }
-            } else if number == 0 && !host::is_host(self.part(value)) {
-                "client sent invalid host header"
-            } else {
-                continue;
-            };
-            return Some((why, end_of(value.end.max(name.end))));
-        }
-        None
-    }
-
     fn part(&self, range: &Range<usize>) -> &BStr {
         self.head.get(range.clone()).unwrap_or_default().as_bstr()
     }
 }
 
 /// Headers that may appear only once, as in nginx 1.22; `Host` first.
-const UNIQUE: [&str; 9] = [
+const UNIQUE: [&str; 11] = [
     "host",
     "authorization",
     "content-length",
+    "content-range",
+    "expect",
     "if-match",
     "if-modified-since",
     "if-none-match",
@@ -532,7 +529,10 @@ mod tests {
         let check = |headers: &str| {
             let text = format!("POST / HTTP/1.1\r\nHost: h\r\n{headers}\r\n");
             let (mut parser, mut received) = (HeadParser::default(), BytesMut::from(text.as_str()));
-            assert!(parser.parse(&received, NAMES).unwrap());
+            match parser.parse(&received, NAMES) {
+                Ok(is_complete) => assert!(is_complete),
+                Err((status, _)) => return Err(status.as_u16()),
+            }
             parser.take(&mut received).check().map_err(|(status, _)| status.as_u16())
         };
         assert_eq!(check("Content-Length: 5\r\n"), Ok(()));

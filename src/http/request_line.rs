@@ -30,6 +30,8 @@ pub(super) struct RequestLine {
     pub(super) is_complex: bool,
     /// Major and minor version; 0.9 if none is given.
     pub(super) version: (u32, u32),
+    /// The version as sent with the spaces behind it; empty if none is given.
+    pub(super) protocol: Span,
 }
 
 /// Reason why a line is refused.
@@ -224,6 +226,7 @@ pub(super) fn parse(text: &[u8]) -> Result<Option<RequestLine>, LineError> {
                     if given.len() < name.len() {
                         return Ok(None);
                     }
+                    line.protocol = at..at;
                     at += name.len() - 1;
                     next = Next::FirstMajor;
                 }
@@ -260,12 +263,7 @@ pub(super) fn parse(text: &[u8]) -> Result<Option<RequestLine>, LineError> {
                     line.end = at;
                     break at;
                 }
-                b' ' => {
-                    if next == Next::Minor {
-                        line.end = at;
-                    }
-                    next = Next::SpacesAfterVersion;
-                }
+                b' ' => next = Next::SpacesAfterVersion,
                 b'0'..=b'9' if next == Next::Minor && line.version.1 < 100 => {
                     line.version.1 = line.version.1 * 10 + u32::from(byte - b'0');
                 }
@@ -283,7 +281,9 @@ pub(super) fn parse(text: &[u8]) -> Result<Option<RequestLine>, LineError> {
     let path_end = query.map_or(target_end, |start| start - 1);
     line.path = target_start..path_end;
     line.query = query.map(|start| start..target_end);
+    line.protocol.end = line.end;
     if line.version == (0, 9) {
+        line.protocol = 0..0;
         let end = if text[done.saturating_sub(1)] == b'\r' { done - 1 } else { done };
         line.end = end;
         if text[line.method.clone()] != *b"GET" {

@@ -115,7 +115,10 @@ impl Chain<'_> {
         let limit = block.inner(LIMIT_EXCEPT).next();
         let limited = limit.and_then(|block| Some((block.head::<Methods>()?.0.clone(), part(block))));
         let nested = self.locations(Some(name), evaluation);
-        Location { conditional, limited, nested, ..location }
+        // As in nginx, forwarding is from the directory.
+        let has_name = matches!(name, LocationName::Exact(_) | LocationName::Prefix { .. });
+        let adds_slash = has_name && name.spelled().ends_with(b"/") && block.uses("proxy_pass").is_some();
+        Location { conditional, limited, nested, adds_slash, ..location }
     }
 
     /// A location without `if` and `limit_except` blocks and without nested locations.
@@ -129,6 +132,7 @@ impl Chain<'_> {
             conditional: Vec::new(),
             limited: None,
             nested: Locations::default(),
+            adds_slash: false,
             pos: evaluation.pos(self.blocks[0].place),
             plan: OnceLock::new(),
         }

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use super::conf::ServerTokens;
 use super::exchange::Exchange;
 use super::response::{Body, FilePart, Piece, Response};
-use super::status::{reason, shown};
+use super::status::reason;
 use crate::limits;
 use crate::net::socket::Socket;
 use crate::task::disk::{self, DiskWork};
@@ -61,7 +61,7 @@ impl Exchange<'_> {
             self.write_head(&mut output, framing);
         }
         let head_bytes = output.len() as u64;
-        self.sent.status = shown(self.response.status).as_u16();
+        self.sent.status = self.response.status.as_u16();
         self.sent.is_chunked = framing == Framing::Chunked;
         let sent = self.send_output(&mut output, &mut body, framing).await;
         output.clear();
@@ -72,7 +72,7 @@ impl Exchange<'_> {
         if matches!(body, Body::Live(_)) {
             self.response.body = body;
         }
-        self.sent.is_complete = sent.is_ok();
+        self.sent.is_complete = sent.is_ok() && !self.is_cut_short;
         sent
     }
 
@@ -102,7 +102,7 @@ impl Exchange<'_> {
     /// Writes status line and headers in nginx's order.
     fn write_head(&self, out: &mut Vec<u8>, framing: Framing) {
         let response = &self.response;
-        let status = shown(response.status);
+        let status = response.status;
         out.extend_from_slice(b"HTTP/1.1 ");
         out.extend_from_slice(status.as_str().as_bytes());
         out.push(b' ');

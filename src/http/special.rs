@@ -36,9 +36,10 @@ impl Exchange<'_> {
                 self.has_error_page = true;
             }
             if let Some(page) = found {
-                if let Some(overwrite) = page.overwrite {
-                    self.error_status = StatusCode::from_u16(overwrite).ok();
-                }
+                self.error_status = match page.overwrite {
+                    Some(overwrite) => StatusCode::from_u16(overwrite).ok(),
+                    None => Some(status::shown(status)),
+                };
                 let uri = self.expand(&page.uri);
                 if matches!(uri.first(), Some(b'/' | b'@')) {
                     self.carried = Some((std::mem::take(&mut response.headers), response.location.take()));
@@ -49,7 +50,9 @@ impl Exchange<'_> {
                             self.method = Some(Method::GET);
                         }
                         let (path, query) = split_query(&uri);
-                        return Decision::Redirect { path, query };
+                        // As in nginx, a page with variables has arguments, be they empty.
+                        let has_query = !query.is_empty() || page.uri.variables().next().is_some();
+                        return Decision::Redirect { path, query: has_query.then_some(query) };
                     }
                     Some(b'@') => return Decision::Named(uri.into()),
                     _ => {}
@@ -77,6 +80,9 @@ impl Exchange<'_> {
             }
             None => Body::default(),
         };
+        // As in nginx, its own statuses of a bad head or a TLS failure are 400 once they have their page.
+        response.status = status::shown(response.status);
+        self.error_status = self.error_status.map(status::shown);
         response.is_page = false;
         Decision::Done(Box::new(response))
     }

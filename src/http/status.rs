@@ -48,13 +48,11 @@ pub(super) fn reason(status: StatusCode) -> &'static str {
         504 => "Gateway Time-out",
         505 => "HTTP Version Not Supported",
         507 => "Insufficient Storage",
-        // Not in nginx: sent where a relay would be its own source.
-        508 => "Loop Detected",
         _ => "",
     }
 }
 
-/// Status that clients see: nginx's own statuses of a bad head or a TLS failure are 400.
+/// Status of the page of a status: that of nginx's own statuses of a bad head or a TLS failure is 400.
 pub(super) fn shown(status: StatusCode) -> StatusCode {
     match status.as_u16() {
         HEAD_TOO_LARGE | 495..=497 => StatusCode::BAD_REQUEST,
@@ -72,7 +70,7 @@ pub(super) fn page(status: StatusCode, server: &str, pads: bool) -> Option<Bytes
         401 => "401 Authorization Required".to_owned(),
         405 => "405 Not Allowed".to_owned(),
         HEAD_TOO_LARGE..=497 => "400 Bad Request".to_owned(),
-        301 | 303 | 307 | 308 | 400..=406 | 408..=416 | 421 | 429 | 500..=505 | 507 | 508 => {
+        301 | 303 | 307 | 308 | 400..=406 | 408..=416 | 421 | 429 | 500..=505 | 507 => {
             format!("{code} {}", reason(status))
         }
         _ => return None,

@@ -23,7 +23,8 @@ impl<'a> Exchange<'a> {
         method: Option<Method>,
     ) -> Pin<Box<dyn Future<Output = Exchange<'a>> + Send + '_>> {
         let mut inner = Exchange::new(self.connection, self.request, self.server.clone(), path, self.started);
-        inner.query = query;
+        (inner.has_query, inner.query) = (!query.is_empty(), query);
+        inner.is_path_replaced = true;
         inner.client = self.client.clone();
         inner.method = method.or_else(|| self.method.clone());
         inner.assigned = std::mem::take(&mut self.assigned);
@@ -58,7 +59,8 @@ impl<'a> Exchange<'a> {
     ) -> Pin<Box<dyn Future<Output = Exchange<'a>> + Send + '_>> {
         let path = self.path.clone();
         let mut inner = Exchange::new(self.connection, self.request, self.server.clone(), path, self.started);
-        inner.query = self.query.clone();
+        (inner.has_query, inner.query) = (self.has_query, self.query.clone());
+        inner.is_path_replaced = self.is_path_replaced;
         inner.client = self.client.clone();
         inner.method = self.method.clone();
         inner.location = self.location.clone();

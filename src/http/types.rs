@@ -24,6 +24,14 @@ impl ContentTypes {
         let dot = name.rfind_byte(b'.').filter(|dot| *dot > 0)?;
         self.find(&name[dot + 1..])
     }
+
+    /// Type of the path of a request as received. As in nginx, no dot of those with which a name begins, up to the third,
+    /// begins an extension.
+    pub fn of_request_path(&self, path: &[u8]) -> Option<&BStr> {
+        let name = path.rsplit(|b| *b == b'/').next()?;
+        let leading = name.iter().take(3).take_while(|b| **b == b'.').count();
+        self.of_path(name).filter(|_| name[leading..].contains(&b'.'))
+    }
 }
 
 impl Default for ContentTypes {

@@ -8,8 +8,9 @@ use std::collections::HashSet;
 use bstr::{BString, ByteSlice};
 
 use crate::directive::conclusion::Whole;
+use crate::directive::context::{Contexts, LOCATION};
 use crate::directive::template::{self, Malformed, Notation};
-use crate::directive::{Args, Arity, Evaluation, Pattern, Value};
+use crate::directive::{Args, Arity, BlockLevel, Evaluation, Pattern, Slot, Value};
 use crate::syntax::{Problem, Span, Word, sentence, suggest};
 
 /// Declares the variables that have values.
@@ -73,6 +74,8 @@ variables! {
     "host" => Host,
     /// Name of the machine.
     "hostname" => Hostname,
+    /// Protocol of a connection with HTTP/2; empty, since there are none.
+    "http2" => Http2,
     /// `on` for a TLS connection.
     "https" => Https,
     /// `?` if there is a query string.
@@ -137,6 +140,14 @@ variables! {
     "server_protocol" => ServerProtocol,
     /// Status of the response.
     "status" => Status,
+    /// Bytes that the client may still send (TCP).
+    "tcpinfo_rcv_space" => TcpinfoRcvSpace,
+    /// Round trip time in microseconds (TCP).
+    "tcpinfo_rtt" => TcpinfoRtt,
+    /// Variance of the round trip time in microseconds (TCP).
+    "tcpinfo_rttvar" => TcpinfoRttvar,
+    /// Congestion window in segments (TCP).
+    "tcpinfo_snd_cwnd" => TcpinfoSndCwnd,
     /// Local time, ISO 8601.
     "time_iso8601" => TimeIso8601,
     /// Local time, common log format.
@@ -147,6 +158,7 @@ variables! {
 
 /// Variables with values of modules, with their meaning.
 pub const OF_MODULES: &[(&str, &str)] = &[
+    ("ancient_browser", "`ancient_browser_value` for an ancient browser."),
     ("connections_active", "Open HTTP connections."),
     ("connections_reading", "Connections whose request is being received."),
     ("connections_waiting", "Connections that wait for a request."),
@@ -158,6 +170,8 @@ pub const OF_MODULES: &[(&str, &str)] = &[
         "limit_req_status",
         "What `limit_req` decided: PASSED, DELAYED, REJECTED, DELAYED_DRY_RUN, REJECTED_DRY_RUN.",
     ),
+    ("modern_browser", "`modern_browser_value` for a modern browser."),
+    ("msie", "`1` for Internet Explorer."),
     ("realip_remote_addr", "Address of the other end of the connection."),
     ("realip_remote_port", "Port of the other end of the connection."),
     (
@@ -173,9 +187,6 @@ pub const OF_MODULES: &[(&str, &str)] = &[
 
 /// Known names without a value yet.
 pub const OTHERS: &[&str] = &[
-    "ancient_browser",
-    "modern_browser",
-    "msie",
     "ntm_currentid",
     "ntm_debug",
     "ntm_newid",
@@ -185,29 +196,29 @@ pub const OTHERS: &[&str] = &[
     "proxy_port",
     "proxy_internal_body_length",
     "proxy_internal_chunked",
+    "ssl_alpn_protocol",
     "ssl_cipher",
     "ssl_ciphers",
     "ssl_client_cert",
     "ssl_client_escaped_cert",
     "ssl_client_fingerprint",
     "ssl_client_i_dn",
+    "ssl_client_i_dn_legacy",
     "ssl_client_raw_cert",
     "ssl_client_s_dn",
+    "ssl_client_s_dn_legacy",
     "ssl_client_serial",
     "ssl_client_v_end",
     "ssl_client_v_remain",
     "ssl_client_v_start",
     "ssl_client_verify",
+    "ssl_curve",
     "ssl_curves",
     "ssl_early_data",
     "ssl_protocol",
     "ssl_server_name",
     "ssl_session_id",
     "ssl_session_reused",
-    "tcpinfo_rcv_space",
-    "tcpinfo_rtt",
-    "tcpinfo_rttvar",
-    "tcpinfo_snd_cwnd",
     "upstream_addr",
     "upstream_bytes_received",
     "upstream_bytes_sent",
@@ -281,6 +292,19 @@ pub trait Variables {
 pub struct VariableNames {
     used: Vec<(BString, Span)>,
     defined: HashSet<BString>,
+    uses_real_root: bool,
+}
+
+/// Whether the configuration uses `$realpath_root` anywhere, so that each request finds it out beforehand.
+#[derive(Clone, Copy, Debug)]
+pub struct RealRootUse(pub bool);
+
+impl Slot for RealRootUse {
+    const HOLDERS: Contexts = LOCATION;
+
+    fn make(_: &BlockLevel<'_>, evaluation: &mut Evaluation<'_>) -> RealRootUse {
+        RealRootUse(evaluation.notes.of::<VariableNames>().uses_real_root)
+    }
 }
 
 impl Template {
@@ -293,8 +317,12 @@ impl Template {
         NOTATION.template(text, |found| {
             let (spelled, _) = found.map_err(|malformed| complaint(malformed, word))?;
             let variable = Variable::find(&spelled.to_ascii_lowercase().into());
-            if let Variable::User(name) = &variable {
-                evaluation.notes.of::<VariableNames>().used.push((name.clone(), word.span_of(spelled)));
+            match &variable {
+                Variable::User(name) => {
+                    evaluation.notes.of::<VariableNames>().used.push((name.clone(), word.span_of(spelled)));
+                }
+                Variable::RealpathRoot => evaluation.notes.of::<VariableNames>().uses_real_root = true,
+                _ => {}
             }
             Ok(Some(variable))
         })
@@ -390,8 +418,10 @@ impl VariableNames {
     /// Records a name that the configuration uses.
     pub fn used(&mut self, name: &[u8], span: Span) {
         let name: BString = name.to_ascii_lowercase().into();
-        if matches!(Variable::find(&name), Variable::User(_)) {
-            self.used.push((name, span));
+        match Variable::find(&name) {
+            Variable::User(_) => self.used.push((name, span)),
+            Variable::RealpathRoot => self.uses_real_root = true,
+            _ => {}
         }
     }
 

@@ -13,7 +13,6 @@ use super::credentials::Credentials;
 use super::exchange::{Exchange, Lookup};
 use super::request::is_like;
 use super::send;
-use super::status::shown;
 use super::variable::{Template, Variable, Variables};
 use crate::directive::Match;
 use crate::media::variables::find_query_argument;
@@ -36,6 +35,10 @@ impl Variables for RequestValues<'_, '_> {
             out.extend_from_slice(group);
             return true;
         }
+        if let Some(value) = exchange.assigned.found(variable) {
+            out.extend_from_slice(&value);
+            return true;
+        }
         if let Some(value) = exchange.assigned.given(variable) {
             match variable {
                 Variable::LimitRate => {
@@ -50,7 +53,7 @@ impl Variables for RequestValues<'_, '_> {
         let mut text = |text: &[u8]| out.extend_from_slice(text);
         let process = |variable: ProcessVariable, out: &mut Vec<u8>| ProcessVariables.value(&variable, out);
         match variable {
-            Variable::Args if exchange.query.is_empty() => return false,
+            Variable::Args if exchange.query.is_empty() && !exchange.has_query => return false,
             Variable::Args => text(&exchange.query),
             Variable::BinaryRemoteAddr => match peer.ip {
                 Some(std::net::IpAddr::V4(ip)) => text(&ip.octets()),
@@ -80,6 +83,8 @@ impl Variables for RequestValues<'_, '_> {
                 host if host.is_empty() => text(&exchange.server_name()),
                 host => text(&host),
             },
+            // Connections with HTTP/2 do not exist.
+            Variable::Http2 => return true,
             Variable::Hostname => text(&crate::directive::server_name::host_name()),
             Variable::Https if exchange.connection.socket.is_tls() => text(b"on"),
             Variable::Https => return true,
@@ -105,19 +110,20 @@ impl Variables for RequestValues<'_, '_> {
             | Variable::ProxyProtocolServerAddr
             | Variable::ProxyProtocolServerPort => {
                 let Some(declared) = &exchange.connected_peer().declared else { return false };
+                let port = |port: u16| if port > 0 { port.to_string() } else { String::new() };
                 match variable {
                     Variable::ProxyProtocolAddr => text(declared.source.as_bytes()),
-                    Variable::ProxyProtocolPort => text(declared.source_port.to_string().as_bytes()),
+                    Variable::ProxyProtocolPort => text(port(declared.source_port).as_bytes()),
                     Variable::ProxyProtocolServerAddr => text(declared.destination.as_bytes()),
-                    _ => text(declared.destination_port.to_string().as_bytes()),
+                    _ => text(port(declared.destination_port).as_bytes()),
                 }
             }
             Variable::Pipe => {
                 text(if exchange.connection.is_pipelined && !exchange.is_subrequest() { b"p" } else { b"." });
             }
-            Variable::RealpathRoot => match std::fs::canonicalize(exchange.document_root()) {
-                Ok(path) => text(path.as_os_str().as_bytes()),
-                Err(_) => return false,
+            Variable::RealpathRoot => match exchange.real_root() {
+                Some(path) => text(path.as_os_str().as_bytes()),
+                None => return false,
             },
             Variable::RemoteAddr => text(peer.addr.as_bytes()),
             Variable::RemotePort if peer.port > 0 => text(peer.port.to_string().as_bytes()),
@@ -160,13 +166,27 @@ impl Variables for RequestValues<'_, '_> {
             Variable::Scheme => text(exchange.connection.scheme.as_bytes()),
             Variable::ServerAddr => text(peer.local_addr.as_bytes()),
             Variable::ServerName => text(&exchange.server_name()),
+            Variable::ServerPort if peer.local_port == 0 => return true,
             Variable::ServerPort => text(peer.local_port.to_string().as_bytes()),
             Variable::ServerProtocol if request.version() == Version::HTTP_09 => return false,
-            Variable::ServerProtocol => text(request.protocol().as_bytes()),
+            Variable::ServerProtocol => text(request.protocol()),
             Variable::Status => match exchange.status() {
                 9 => text(b"009"),
                 status => text(format!("{status:03}").as_bytes()),
             },
+            Variable::TcpinfoRcvSpace
+            | Variable::TcpinfoRtt
+            | Variable::TcpinfoRttvar
+            | Variable::TcpinfoSndCwnd => {
+                let Some(info) = exchange.connection.socket.tcp_info() else { return false };
+                let number = match variable {
+                    Variable::TcpinfoRcvSpace => info.receive_space,
+                    Variable::TcpinfoRtt => info.round_trip,
+                    Variable::TcpinfoRttvar => info.round_trip_variance,
+                    _ => info.congestion_window,
+                };
+                text(number.to_string().as_bytes());
+            }
             Variable::TimeIso8601 => process(ProcessVariable::TimeIso8601, out),
             Variable::TimeLocal => process(ProcessVariable::TimeLocal, out),
             Variable::Uri if exchange.path.is_empty() && request.target().is_empty() => return false,
@@ -188,7 +208,8 @@ impl Variables for RequestValues<'_, '_> {
             Variable::SentHeader(name) => {
                 let header = name.replace("_", "-");
                 return exchange.keep_value(&[b"sent_http_", &name[..]].concat(), out, |out| {
-                    sent_header(exchange, &header, out).then_some(())
+                    out.extend_from_slice(&sent_header(exchange, &header)?);
+                    Some(())
                 });
             }
             Variable::SentTrailer(name) => {
@@ -242,10 +263,10 @@ impl Exchange<'_> {
 
     /// Status of the response; 0 if there is none yet.
     pub fn status(&self) -> u16 {
-        match (self.sent.status, self.error_status) {
-            (0, Some(status)) => shown(status).as_u16(),
-            (0, None) if self.has_status => shown(self.response.status).as_u16(),
-            (status, _) => status,
+        match (self.error_status, self.sent.status) {
+            (Some(status), _) => status.as_u16(),
+            (None, 0) if self.has_status => self.response.status.as_u16(),
+            (None, status) => status,
         }
     }
 
@@ -372,12 +393,12 @@ fn header(exchange: &Exchange<'_>, name: &[u8], out: &mut Vec<u8>) -> bool {
     is_found
 }
 
-/// Appends a response header.
-fn sent_header(exchange: &Exchange<'_>, name: &[u8], out: &mut Vec<u8>) -> bool {
+/// Value of a response header.
+fn sent_header(exchange: &Exchange<'_>, name: &[u8]) -> Option<Vec<u8>> {
     let response = &exchange.response;
-    let value = match name {
+    match name {
         b"content-type" => exchange.sent_content_type().map(Cow::into_owned),
-        b"content-length" if !exchange.is_answered => None,
+        b"content-length" if !exchange.is_answered || response.hides_length => None,
         b"content-length" => {
             exchange.sent.length.or(response.body.length()).map(|length| length.to_string().into_bytes())
         }
@@ -389,10 +410,13 @@ fn sent_header(exchange: &Exchange<'_>, name: &[u8], out: &mut Vec<u8>) -> bool 
             seconds.map(|seconds| format!("timeout={seconds}").into_bytes())
         }
         b"transfer-encoding" => exchange.sent.is_chunked.then(|| b"chunked".to_vec()),
+        // Those that nginx keeps as lists.
+        b"cache-control" | b"link" => {
+            let all: Vec<_> = response.headers.all(name).collect();
+            (!all.is_empty()).then(|| bstr::join(", ", all))
+        }
         _ => response.headers.get(name).map(|value| value.to_vec()),
-    };
-    out.extend_from_slice(value.as_deref().unwrap_or_default());
-    value.is_some()
+    }
 }
 
 /// Seconds with three decimals.

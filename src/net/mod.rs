@@ -1,5 +1,6 @@
 //! Sockets, listeners, TLS and host names.
 
+pub mod address_text;
 pub mod client;
 pub mod connections;
 pub mod dns;

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, IoSlice};
 use std::net::{IpAddr, Shutdown, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::path::Path;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -14,6 +15,7 @@ use socket2::SockRef;
 use tokio::io::Interest;
 use tokio::net::{TcpStream, UnixStream};
 
+use super::address_text::address_text;
 use crate::wire::proxy_protocol::ProxyHeader;
 
 /// TCP or Unix socket. All calls are non-blocking and take `&self`. Those that [`Socket`](super::socket::Socket) has too
@@ -49,7 +51,7 @@ pub struct Peer {
     pub ip: Option<IpAddr>,
     /// Client port; 0 for a Unix socket.
     pub port: u16,
-    /// Local address.
+    /// Local address; of a Unix socket `unix:` with its path.
     pub local_addr: String,
     /// Local port; 0 for a Unix socket.
     pub local_port: u16,
@@ -65,12 +67,19 @@ impl Peer {
         let source =
             self.declared.as_ref().and_then(|declared| Some((declared.source_ip()?, declared.source_port)));
         if let Some((ip, port)) = source {
-            self.addr = ip.to_string();
+            self.addr = address_text(ip);
             self.ip = Some(ip);
             self.port = port;
         }
         self
     }
+}
+
+/// `unix:` with the path of the socket that was connected to.
+fn unix_text(socket: &UnixStream) -> String {
+    let local = socket.local_addr().ok();
+    let path = local.as_ref().and_then(|local| local.as_pathname());
+    format!("unix:{}", path.unwrap_or(Path::new("")).display())
 }
 
 impl PlainSocket {
@@ -81,19 +90,19 @@ impl PlainSocket {
                 let (peer, local) = (s.peer_addr()?, s.local_addr()?);
                 let ip = peer.ip().to_canonical();
                 Ok(Peer {
-                    addr: ip.to_string(),
+                    addr: address_text(ip),
                     ip: Some(ip),
                     port: peer.port(),
-                    local_addr: local.ip().to_canonical().to_string(),
+                    local_addr: address_text(local.ip().to_canonical()),
                     local_port: local.port(),
                     declared,
                 })
             }
-            PlainStream::Unix(_) => Ok(Peer {
+            PlainStream::Unix(s) => Ok(Peer {
                 addr: "unix:".into(),
                 ip: None,
                 port: 0,
-                local_addr: "unix:".into(),
+                local_addr: unix_text(s),
                 local_port: 0,
                 declared,
             }),

@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::task::{Context, Poll};
 
-use nix::sys::socket::SetSockOpt;
-use nix::{libc, setsockopt_impl, sockopt_impl};
+use nix::sys::socket::{GetSockOpt, SetSockOpt};
+use nix::{getsockopt_impl, libc, setsockopt_impl, sockopt_impl};
 use tokio::net::{TcpStream, UnixStream};
 
 use super::plain::PlainStream;
@@ -23,6 +23,19 @@ pub enum Socket {
     Plain(PlainSocket),
     /// With TLS.
     Tls(Box<TlsStream>),
+}
+
+/// State of a TCP connection.
+#[derive(Clone, Copy, Debug)]
+pub struct TcpInfo {
+    /// Bytes that the peer may still send.
+    pub receive_space: u32,
+    /// Round trip time in microseconds.
+    pub round_trip: u32,
+    /// Variance of the round trip time in microseconds.
+    pub round_trip_variance: u32,
+    /// Congestion window in segments.
+    pub congestion_window: u32,
 }
 
 impl From<TcpStream> for Socket {
@@ -107,6 +120,26 @@ impl Socket {
         match self {
             Socket::Plain(s) => s.readable().await,
             Socket::Tls(s) => s.readable().await,
+        }
+    }
+
+    /// Waits for the first byte that the peer sends, without taking it from the socket.
+    ///
+    /// # Errors
+    ///
+    /// The peer has closed, or errors of the system.
+    pub async fn first_byte(&self) -> io::Result<u8> {
+        let socket = self.without_tls();
+        let mut byte = [0];
+        loop {
+            socket.readable().await?;
+            match socket.try_peek(&mut byte) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(_) => return Ok(byte[0]),
+                Err(error)
+                    if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
+                Err(error) => return Err(error),
+            }
         }
     }
 
@@ -262,6 +295,17 @@ impl Socket {
         }
     }
 
+    /// What the system knows of a TCP connection; `None` of a Unix socket.
+    pub fn tcp_info(&self) -> Option<TcpInfo> {
+        let info = SystemTcpInfo.get(&self.descriptor()).ok()?;
+        Some(TcpInfo {
+            receive_space: info.tcpi_rcv_space,
+            round_trip: info.tcpi_rtt,
+            round_trip_variance: info.tcpi_rttvar,
+            congestion_window: info.tcpi_snd_cwnd,
+        })
+    }
+
     /// Shuts down the sending direction.
     pub fn shutdown_write(&self) {
         match self {
@@ -271,6 +315,14 @@ impl Socket {
     }
 }
 
+sockopt_impl!(
+    /// State of a TCP connection.
+    SystemTcpInfo,
+    GetOnly,
+    libc::IPPROTO_TCP,
+    libc::TCP_INFO,
+    libc::tcp_info
+);
 sockopt_impl!(
     /// Number of bytes from which on a socket is readable.
     LowWater,

@@ -10,6 +10,7 @@ use crate::config::store::Store;
 use crate::directive::ListenAddr;
 use crate::http::server_conf::ServerConf as HttpServerConf;
 use crate::http::{self, HttpService};
+use crate::limits;
 use crate::media::server_conf::ServerConf as RtmpServerConf;
 use crate::media::workers::Workers;
 use crate::module::rtmp::connection::{self, RtmpService};
@@ -56,24 +57,25 @@ impl Accept for Acceptor {
             moderation::is_prompt(socket.descriptor());
             let begin = begin(&store, &tls, &lifetime, (speaks, &addr), socket);
             // The connection does not reserve memory for what precedes it.
-            let Some(socket) = Box::pin(begin).await else { return };
+            let Some((socket, lacks_tls)) = Box::pin(begin).await else { return };
             match speaks {
                 ListenProtocol::Rtmp => connection::serve(rtmp, worker, addr, socket).await,
-                ListenProtocol::Http => http::serve(http, worker, addr, socket).await,
+                ListenProtocol::Http => http::serve(http, worker, addr, socket, lacks_tls).await,
             }
         });
         waker.ring();
     }
 }
 
-/// Reads the PROXY header and performs the TLS handshake, in this order. `None` ends the connection.
+/// Reads the PROXY header and performs the TLS handshake, in this order. `None` ends the connection. An HTTP client may
+/// have sent a request instead of the handshake: it is told so, as in nginx.
 async fn begin(
     store: &Store,
     tls: &ArcSwap<Tls>,
     lifetime: &Lifetime,
     (speaks, addr): (ListenProtocol, &ListenAddr),
     mut socket: Socket,
-) -> Option<Socket> {
+) -> Option<(Socket, bool)> {
     let Beginning { listen, proxy_header } = beginning(&store.load(), speaks, addr, &socket)?;
     if let Some((source, timeout)) = proxy_header {
         let peer = socket.peer().ok()?;
@@ -94,12 +96,26 @@ async fn begin(
         tls.server.of(&key)
     };
     match settings {
-        None => Some(socket),
+        None => Some((socket, false)),
+        Some(_) if speaks == ListenProtocol::Http && lacks_handshake(&socket, lifetime).await? => {
+            Some((socket, true))
+        }
         Some(settings) => {
             let accepted = tls::server::accept(socket, settings).await;
-            accepted.inspect_err(|error| log::tls_failed(addr, error)).ok()
+            accepted.inspect_err(|error| log::tls_failed(addr, error)).ok().map(|socket| (socket, false))
         }
     }
+}
+
+/// Whether the first byte that a client sends does not begin a TLS handshake; `None` if none comes in the time that a
+/// handshake may take.
+async fn lacks_handshake(socket: &Socket, lifetime: &Lifetime) -> Option<bool> {
+    let first = tokio::select! {
+        first = tokio::time::timeout(limits::TLS_HANDSHAKE, socket.first_byte()) => first.ok()?.ok()?,
+        () = lifetime.draining.cancelled() => return None,
+        () = lifetime.shutdown.cancelled() => return None,
+    };
+    Some(!tls::server::begins_handshake(first))
 }
 
 fn beginning(

@@ -34,6 +34,7 @@ use crate::media::trails::{Secrets, Trails};
 use crate::media::workers::Workers;
 use crate::module::addition::AdditionFilter;
 use crate::module::auth_request::AuthRequestCheck;
+use crate::module::browser::BrowserVariables;
 use crate::module::charset::CharsetFilter;
 use crate::module::control::conf::ControlParts;
 use crate::module::control::{ControlHandler, ControlSections};
@@ -321,6 +322,7 @@ impl Parts {
             encodings: vec![Box::new(GzipFilter)],
             variables: vec![
                 Box::new(MapVariables),
+                Box::new(BrowserVariables),
                 Box::new(InvalidReferer),
                 Box::new(LimitVariables),
                 Box::new(RealIpVariables),

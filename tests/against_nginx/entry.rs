@@ -23,7 +23,7 @@ pub struct Entry {
     /// A part of nginx's configure arguments without which the entry is skipped.
     pub needs: Option<&'static str>,
     /// Where the result is not nginx 1.22's: number of the exchange, reason, and what we answer instead.
-    pub own: Vec<(usize, &'static str, &'static str)>,
+    pub own: Vec<(usize, &'static str, String)>,
     /// nginx 1.22 lacks it: the reason. Every exchange has its result in `own`.
     pub newer: Option<&'static str>,
 }
@@ -201,8 +201,23 @@ impl Entry {
 
     /// The last exchange has a result that is not nginx 1.22's, as [`crate::render`] writes it. The access log of the entry is then
     /// not compared.
-    pub fn own(mut self, reason: &'static str, result: &'static str) -> Self {
-        self.own.push((self.exchanges.len() - 1, reason, result));
+    pub fn own(mut self, reason: &'static str, result: impl Into<String>) -> Self {
+        self.own.push((self.exchanges.len() - 1, reason, result.into()));
+        self
+    }
+
+    /// As [`Entry::own`], for the only exchange that sends these bytes first.
+    pub fn own_for(mut self, start: &str, reason: &'static str, result: impl Into<String>) -> Self {
+        let begins = |exchange: &Exchange| {
+            let sent = exchange.steps.iter().filter_map(|step| match step {
+                Step::Send(bytes) => Some(bytes.as_slice()),
+                _ => None,
+            });
+            sent.flatten().copied().take(start.len()).eq(start.bytes())
+        };
+        let found: Vec<usize> = (0..self.exchanges.len()).filter(|at| begins(&self.exchanges[*at])).collect();
+        assert_eq!(found.len(), 1, "{} sends {start:?} not once", self.name);
+        self.own.push((found[0], reason, result.into()));
         self
     }
 
@@ -211,6 +226,25 @@ impl Entry {
         self.newer = Some(reason);
         self
     }
+}
+
+/// A server's own page with these headers beside those that each has, as a result shows it.
+pub fn page(title: &str, headers: &[&str]) -> String {
+    let body = [
+        "<html>",
+        &format!("<head><title>{title}</title></head>"),
+        "<body>",
+        &format!("<center><h1>{title}</h1></center>"),
+        "<hr><center>PRODUCT</center>",
+        "</body>",
+        "</html>",
+    ];
+    let body: String = body.iter().map(|line| format!("{line}\\r\n")).collect();
+    // A carriage return is shown by two characters.
+    let length = format!("Content-Length: {}", body.len() - body.lines().count());
+    let mut all = [headers, &[&length, "Content-Type: text/html", "Date: DATE", "Server: PRODUCT"]].concat();
+    all.sort_by_key(|line| line.split(':').next().map(str::to_ascii_lowercase));
+    format!("HTTP/1.1 {title}\n{}\n\n{body}", all.join("\n"))
 }
 
 /// A request from its short form: a request line, of which method and version may be missing, then header lines

@@ -31,8 +31,15 @@ pub struct Names {
     pub own: Vec<(String, String)>,
 }
 
-/// Lengths that differ from what they stand for, by status: as sent, and as compared.
-pub type Lengths = Vec<(u16, usize, String)>;
+/// A length that differs from what it stands for.
+pub struct Length {
+    status: u16,
+    /// The line of the request.
+    asked: String,
+    sent: usize,
+    /// What is compared.
+    stands: String,
+}
 
 /// Renders what one server did with the exchanges of an entry.
 pub struct Renderer<'a> {
@@ -40,8 +47,8 @@ pub struct Renderer<'a> {
     pub masks: &'a [(Regex, &'static str)],
     /// What of the length of a page that HEAD did not get is not counted: the name that stands in it.
     pub uncounted: usize,
-    pub bodies: Lengths,
-    pub totals: Lengths,
+    pub bodies: Vec<Length>,
+    pub totals: Vec<Length>,
 }
 
 impl Renderer<'_> {
@@ -64,14 +71,14 @@ impl Renderer<'_> {
 
     fn answer(&mut self, answer: &Answer, out: &mut String) {
         let mut body = answer.body.clone();
+        // What of the length of a body is not compared: how it is compressed or cut into chunks.
+        let mut coding = if answer.body.len() == answer.wire.1 { "" } else { "chunks" };
         // One with another encoding that `add_header` adds is compressed, too.
         let mut encodings =
             answer.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case(b"content-encoding"));
         if encodings.any(|(_, value)| value == b"gzip") && !body.is_empty() {
             body = gunzip(&body);
-            self.bodies.push((answer.status(), answer.body.len(), format!("gz{}", body.len())));
-            self.bodies.push((answer.status(), answer.wire.1, format!("gz{}", body.len())));
-            self.totals.push((answer.status(), answer.wire.0 + answer.wire.1, format!("gz{}", body.len())));
+            coding = "gz";
         }
         let boundary = boundary(answer);
         if let Some(boundary) = &boundary {
@@ -96,9 +103,9 @@ impl Renderer<'_> {
             let mut value = value;
             match name.to_ascii_lowercase().as_slice() {
                 b"server" => {
-                    head_change = value.len();
                     for (own, neutral) in [(&self.names.product, "PRODUCT"), (&self.names.name, "NAME")] {
                         if value == own.as_bytes() {
+                            head_change += value.len();
                             value = neutral.into();
                         }
                     }
@@ -121,15 +128,15 @@ impl Renderer<'_> {
             }
             out.push_str(&format!("{}: {}\n", escape(&name), escape(&self.neutral(&value))));
         }
-        if !answer.line.is_empty() && answer.body.len() == answer.wire.1 {
-            if is_page {
-                self.bodies.push((answer.status(), answer.body.len(), length.to_string()));
-            }
-            let total = answer.wire.0 - head_change + length;
-            self.totals.push((answer.status(), answer.wire.0 + answer.wire.1, format!("~{total}")));
-        } else if !answer.line.is_empty() {
-            let total = answer.wire.0 - head_change + answer.wire.1;
-            self.totals.push((answer.status(), answer.wire.0 + answer.wire.1, format!("~{total}")));
+        let stands =
+            |sent, stands| Length { status: answer.status(), asked: logged(&answer.asked), sent, stands };
+        let total = answer.wire.0 + answer.wire.1;
+        if coding.is_empty() {
+            self.bodies.push(stands(answer.wire.1, length.to_string()));
+            self.totals.push(stands(total, format!("~{}", answer.wire.0 - head_change + length)));
+        } else {
+            self.bodies.push(stands(answer.wire.1, format!("{coding}{length}")));
+            self.totals.push(stands(total, format!("~{coding}{length}")));
         }
         out.push('\n');
         if body.len() > SHOWN {
@@ -156,24 +163,12 @@ impl Renderer<'_> {
             .filter(|line| !line.is_empty())
             .map(|line| {
                 let line = escape(&self.neutral(line));
-                let status = number(&line, "status=").unwrap_or(0);
-                let line = self.even(line, "body=", status as u16, &self.bodies);
-                self.even(line, "sent=", status as u16, &self.totals)
+                let line = even(line, "body=", &self.bodies);
+                even(line, "sent=", &self.totals)
             })
             .collect();
         lines.sort();
         lines.join("\n")
-    }
-
-    /// Puts what is compared in the place of a length that was sent.
-    fn even(&self, line: String, field: &str, status: u16, lengths: &Lengths) -> String {
-        let Some(count) = number(&line, field) else { return line };
-        match lengths.iter().find(|(of, sent, _)| (*of, *sent) == (status, count)) {
-            Some((_, sent, stands)) => {
-                line.replacen(&format!("{field}{sent}"), &format!("{field}{stands}"), 1)
-            }
-            None => line,
-        }
     }
 
     /// Without paths, addresses and what the entry masks.
@@ -195,6 +190,23 @@ impl Renderer<'_> {
             bytes = out;
         }
         bytes
+    }
+}
+
+/// Puts what is compared in the place of a length that was sent.
+fn even(line: String, field: &str, lengths: &[Length]) -> String {
+    let Some(count) = number(&line, field) else { return line };
+    let status = number(&line, "status=");
+    // The status that is logged may be another than the one that was sent, and a line that is too long is cut.
+    let is_asked = |length: &&Length| line.contains(&format!("\"{}\"", length.asked));
+    let has_status = |length: &&Length| Some(usize::from(length.status)) == status;
+    let of_count = || lengths.iter().filter(|length| length.sent == count);
+    let found = of_count().filter(is_asked).find(has_status).or_else(|| of_count().find(is_asked));
+    match found.or_else(|| of_count().find(|length| has_status(length) || length.status == 0)) {
+        Some(Length { sent, stands, .. }) => {
+            line.replacen(&format!("{field}{sent}"), &format!("{field}{stands}"), 1)
+        }
+        None => line,
     }
 }
 
@@ -259,6 +271,17 @@ fn checksum(bytes: &[u8]) -> u64 {
     bytes
         .iter()
         .fold(0xcbf2_9ce4_8422_2325, |sum, byte| (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// A request line as access logs have it.
+fn logged(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut out, byte| {
+        match byte {
+            0..=0x1f | 0x7f..=0xff | b'"' | b'\\' => out.push_str(&format!("\\x{byte:02X}")),
+            byte => out.push(char::from(*byte)),
+        }
+        out
+    })
 }
 
 /// Printable, with the ends of lines where they were.

@@ -327,10 +327,10 @@ impl Group {
                 .map_or("=== not tried, as the ones before had no answer\n", |text| text);
             let expected = match (own, their) {
                 (Some((_, reason, text)), _) => {
-                    if their.is_some_and(|their| their.as_str() == *text) {
+                    if their.is_some_and(|their| their == text) {
                         differs(format!("{what}: nginx does the same after all ({reason})\n{text}"));
                     }
-                    *text
+                    text.as_str()
                 }
                 (None, Some(their)) => their.as_str(),
                 (None, None) => "=== the entry does not say what is expected\n",

@@ -50,6 +50,8 @@ pub struct Answer {
     pub fault: Option<&'static str>,
     /// It answers HEAD.
     pub is_head: bool,
+    /// The line of the request that it answers, as far as that is known.
+    pub asked: Vec<u8>,
     /// Length of head and of the body as it was sent.
     pub wire: (usize, usize),
 }
@@ -75,13 +77,13 @@ pub fn talk(target: &Target, steps: &[Step]) -> Talk {
         talk.answers.push(Answer { fault: Some("cannot connect"), ..Answer::default() });
         return talk;
     };
-    let mut side = Reader { stream, buffer: Vec::new(), end: None, heads: Vec::new() };
+    let mut side = Reader { stream, buffer: Vec::new(), end: None, lines: Vec::new() };
     let mut is_shut = false;
     let mut beside = Vec::new();
     for step in steps {
         match step {
             Step::Send(bytes) => {
-                side.note_methods(bytes);
+                side.note_lines(bytes);
                 side.stream.send(bytes);
             }
             Step::Pause => thread::sleep(PAUSE),
@@ -128,17 +130,17 @@ struct Reader {
     stream: Stream,
     buffer: Vec<u8>,
     end: Option<End>,
-    /// For each request that is still to be answered, whether it is HEAD.
-    heads: Vec<bool>,
+    /// The lines of requests that are still to be answered.
+    lines: Vec<Vec<u8>>,
 }
 
 impl Reader {
-    /// Notes the methods of the requests that begin in `bytes`.
-    fn note_methods(&mut self, bytes: &[u8]) {
+    /// Notes the lines of the requests that begin in `bytes`.
+    fn note_lines(&mut self, bytes: &[u8]) {
         for line in bytes.split(|byte| *byte == b'\n') {
             let is_line = line.windows(6).any(|part| part == b" HTTP/");
             if is_line {
-                self.heads.push(line.starts_with(b"HEAD "));
+                self.lines.push(line.strip_suffix(b"\r").unwrap_or(line).to_vec());
             }
         }
     }
@@ -175,7 +177,10 @@ impl Reader {
         if (100..200).contains(&status) {
             return Some(answer);
         }
-        answer.is_head = !self.heads.is_empty() && self.heads.remove(0);
+        if !self.lines.is_empty() {
+            answer.asked = self.lines.remove(0);
+        }
+        answer.is_head = answer.asked.starts_with(b"HEAD ");
         if answer.is_head || matches!(status, 204 | 304) {
             return Some(answer);
         }

@@ -23,6 +23,12 @@ struct Line {
 
 /// Names of other servers that files in use have, so that they are known here.
 const ADOPTED: &[&str] = &[
+    "add_header_inherit",
+    "add_trailer_inherit",
+    "ancient_browser",
+    "ancient_browser_value",
+    "modern_browser",
+    "modern_browser_value",
     "auth_request",
     "real_ip_header",
     "secure_link",

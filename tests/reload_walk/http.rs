@@ -156,6 +156,12 @@ pub const CASES: &[Case] = &[
     location!("http/add_header", "add_header x-a old;", "add_header x-a new;", |walk| {
         has_header(walk, "f.txt", "x-a", Some("old"), Some("new"))
     }),
+    location!(
+        "http/add_header_inherit",
+        "add_header x-a outer; location /{app}/in/ { alias {dir}/html/; add_header x-b b; }",
+        "add_header x-a outer; location /{app}/in/ { alias {dir}/html/; add_header x-b b; add_header_inherit merge; }",
+        |walk| has_header(walk, "in/f.txt", "x-a", None, Some("outer"))
+    ),
     location!("headers/expires", "expires 1h;", "expires 2h;", |walk| {
         has_header(walk, "f.txt", "cache-control", Some("max-age=3600"), Some("max-age=7200"))
     }),

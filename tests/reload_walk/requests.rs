@@ -97,6 +97,36 @@ pub const CASES: &[Case] = &[
         has_header(walk, "f", "transfer-encoding", None, Some("chunked"))
     }),
     location!(
+        "headers/add_trailer_inherit",
+        "add_trailer X-Trailer yes; add_trailer_inherit on; location /{app}/f { alias {dir}/html/f; add_trailer_inherit off; }",
+        "add_trailer X-Trailer yes; add_trailer_inherit on; location /{app}/f { alias {dir}/html/f; add_trailer_inherit on; }",
+        |walk| has_header(walk, "f", "transfer-encoding", None, Some("chunked"))
+    ),
+    location!(
+        "browser/ancient_browser",
+        "ancient_browser Old; modern_browser unlisted; add_header X [$ancient_browser];",
+        "ancient_browser Agent; modern_browser unlisted; add_header X [$ancient_browser];",
+        |walk| headers(walk, "f", "User-Agent: Agent\r\n", "[]", "[1]")
+    ),
+    location!(
+        "browser/ancient_browser_value",
+        "ancient_browser_value a; add_header X [$ancient_browser];",
+        "ancient_browser_value b; add_header X [$ancient_browser];",
+        |walk| headers(walk, "f", "User-Agent: Agent\r\n", "[a]", "[b]")
+    ),
+    location!(
+        "browser/modern_browser",
+        "modern_browser opera 9; add_header X [$modern_browser];",
+        "modern_browser unlisted; add_header X [$modern_browser];",
+        |walk| headers(walk, "f", "User-Agent: Agent\r\n", "[]", "[1]")
+    ),
+    location!(
+        "browser/modern_browser_value",
+        "modern_browser unlisted; modern_browser_value a; add_header X [$modern_browser];",
+        "modern_browser unlisted; modern_browser_value b; add_header X [$modern_browser];",
+        |walk| headers(walk, "f", "User-Agent: Agent\r\n", "[a]", "[b]")
+    ),
+    location!(
         "http auth/auth_basic",
         "auth_basic off; auth_basic_user_file {dir}/html/users;",
         "auth_basic realm; auth_basic_user_file {dir}/html/users;",

@@ -38,6 +38,7 @@ async fn serve(exchange: &Exchange<'_>) -> Decision {
         let header = Piece::Memory(Bytes::from_static(HEADER));
         let rest = file.part(start, file.size - start);
         response.body = Body::Pieces([header].into_iter().chain(rest).collect());
+        exchange.tag_part(&mut response, &file);
     }
     Decision::Done(Box::new(response))
 }

@@ -1,9 +1,10 @@
 //! Directives of the headers module. `add_header` is one of the HTTP core, see [`crate::http::header`].
 
 use super::expires::Expires;
+use super::trailers::AddedTrailers;
 use crate::directive::context::{HTTP_ALL, LOCATION_IF};
 use crate::directive::table::directives;
-use crate::http::header::AddHeader;
+use crate::http::header::{AddHeader, HeaderInherit};
 
 directives! {
     /// Headers of responses.
@@ -13,5 +14,11 @@ directives! {
         "expires" => expires: Expires = "off", in HTTP_ALL | LOCATION_IF;
         /// Adds a field after the body of responses that are sent in chunks.
         "add_trailer" => trailers: Vec<AddHeader>, in HTTP_ALL | LOCATION_IF;
+        /// What a level takes over of the outer level's `add_trailer` lines: all of them unless it has its own (`on`), all
+        /// of them behind its own (`merge`), or none (`off`). Not part of PingOS; as in nginx since 1.29.3.
+        "add_trailer_inherit" => inherit: HeaderInherit = "on", in HTTP_ALL;
+    }
+    made {
+        AddedTrailers;
     }
 }

@@ -2,10 +2,13 @@
 
 use jiff::{Span, ZonedDateTime};
 
-use super::conf::Current;
+use super::conf::{Current, Scope};
 use super::expires::Expires;
+use super::trailers::AddedTrailers;
+use crate::directive::context::{Contexts, LOCATION};
+use crate::directive::{BlockLevel, Evaluation, Slot};
 use crate::http::exchange::{Exchange, ResponseFilter};
-use crate::http::header::USUAL;
+use crate::http::header::{USUAL, inherited};
 use crate::http::send::http_date;
 
 /// nginx's values for `max`: 31 Dec 2037 23:55:55, and ten years.
@@ -27,13 +30,25 @@ impl ResponseFilter for HeadersFilter {
         exchange.add_headers();
         let location = exchange.location.clone();
         let status = exchange.response.status.as_u16();
-        for line in location.get::<Current>().trailers.iter().filter(|line| line.applies_to(status)) {
+        for line in location.get::<AddedTrailers>().0.iter().filter(|line| line.applies_to(status)) {
             exchange.response.expects_trailers = true;
             let value = exchange.expand(&line.value);
             if !value.is_empty() {
                 exchange.response.trailers.append(line.name.to_vec(), value);
             }
         }
+    }
+}
+
+impl Slot for AddedTrailers {
+    const HOLDERS: Contexts = LOCATION;
+
+    fn make(level: &BlockLevel<'_>, _: &mut Evaluation<'_>) -> AddedTrailers {
+        let scopes = level.scopes::<Scope>();
+        AddedTrailers(inherited(scopes.iter().map(|scope| match scope {
+            Some(scope) => (&scope.trailers[..], scope.inherit.as_ref().map(|rule| rule.value)),
+            None => (&[][..], None),
+        })))
     }
 }
 

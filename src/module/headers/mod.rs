@@ -3,5 +3,6 @@
 pub mod conf;
 pub mod expires;
 mod filter;
+pub mod trailers;
 
 pub use filter::HeadersFilter;

@@ -1,7 +1,7 @@
 //! `index`: the file that answers for a directory.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use bstr::ByteSlice;
 use http::{Method, StatusCode};
@@ -34,15 +34,21 @@ async fn find(exchange: &Exchange<'_>) -> Decision {
     let mut is_tested = false;
     for template in names.iter().flat_map(|line| &line.0) {
         let name = &exchange.expand(template)[..];
-        let query = exchange.query.clone();
+        let query = exchange.args();
         if name.starts_with(b"/") {
             return Decision::Redirect { path: name.into(), query };
         }
-        let Ok(path) = name.to_path().map(|name| join(&directory, name)) else { continue };
-        let Err(error) = exchange.test(&path).await else {
+        // What would leave the directory is not there.
+        let path = join(&directory, name);
+        let tested = match &path {
+            Some(path) => exchange.test(path).await,
+            None => Err(io::Error::from_raw_os_error(libc::ENOENT)),
+        };
+        let Err(error) = tested else {
             // As in nginx, a directory of this name is taken for an index, too.
             return Decision::Redirect { path: [&exchange.path[..], name].concat().into(), query };
         };
+        let path = path.unwrap_or_else(|| directory.clone());
         if matches!(error.raw_os_error(), Some(libc::ELOOP | libc::EMLINK)) {
             return Decision::page(StatusCode::FORBIDDEN);
         }
@@ -70,9 +76,13 @@ async fn find(exchange: &Exchange<'_>) -> Decision {
     Decision::Next
 }
 
-fn join(directory: &Path, name: &Path) -> std::path::PathBuf {
-    let whole = [directory.as_os_str().as_encoded_bytes(), name.as_os_str().as_encoded_bytes()].concat();
-    whole.to_path_lossy().into_owned()
+/// Path of an index file; `None` for a name that would leave the directory, which a client may have given in a variable.
+fn join(directory: &Path, name: &[u8]) -> Option<PathBuf> {
+    if name.split(|byte| *byte == b'/').any(|part| part == b"..") {
+        return None;
+    }
+    let whole = [directory.as_os_str().as_encoded_bytes(), name].concat();
+    Some(whole.to_path().ok()?.to_path_buf())
 }
 
 /// The page for an index whose path cannot be opened.

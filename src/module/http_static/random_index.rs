@@ -40,7 +40,7 @@ async fn choose(exchange: &Exchange<'_>) -> Decision {
     }
     let Some(chosen) = pick(u64::from_ne_bytes(random), files.len()) else { return Decision::Next };
     let path = [&exchange.path[..], &files[chosen].name].concat();
-    Decision::Redirect { path: path.into(), query: exchange.query.clone() }
+    Decision::Redirect { path: path.into(), query: exchange.args() }
 }
 
 /// A number below `count`, from a random one.

@@ -34,7 +34,7 @@ async fn look(exchange: &mut Exchange<'_>) -> Decision {
         let Some((file, path)) = exchange.tried_file(name) else { continue };
         let Ok(found) = exchange.test(&file).await else { continue };
         if found.is_dir == wants_directory {
-            exchange.path = path;
+            (exchange.path, exchange.is_path_replaced) = (path, true);
             return Decision::Next;
         }
     }
@@ -55,9 +55,9 @@ fn fall_back(exchange: &Exchange<'_>, fallback: &Template) -> Decision {
         }
         [b'@', ..] => Decision::Named(name.into()),
         _ => match name.split_once_str("?") {
-            Some((path, query)) => Decision::Redirect { path: path.into(), query: query.into() },
-            // As in nginx, a fallback without a query string keeps none.
-            None => Decision::Redirect { path: name.into(), query: BString::default() },
+            Some((path, query)) => Decision::Redirect { path: path.into(), query: Some(query.into()) },
+            // As in nginx, a fallback without a query string has an empty one.
+            None => Decision::Redirect { path: name.into(), query: Some(BString::default()) },
         },
     }
 }

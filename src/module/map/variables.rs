@@ -17,6 +17,9 @@ impl RequestVariables for MapVariables {
                 if let Some(template) = found.value {
                     out.extend_from_slice(&exchange.expand_matched(template, found.matched.as_ref()));
                 }
+                if let Some(found) = found.matched {
+                    exchange.assigned.looked_up(found);
+                }
                 if map.is_volatile {
                     return Ok(Some(Lookup::Changing));
                 }

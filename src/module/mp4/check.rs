@@ -49,6 +49,7 @@ async fn serve(exchange: &Exchange<'_>) -> Decision {
             Ok(Some(Mp4Part { head, data })) => {
                 let data = file.part(data.start, data.end - data.start);
                 response.body = Body::Pieces([Piece::Memory(head.into())].into_iter().chain(data).collect());
+                exchange.tag_part(&mut response, &file);
             }
             Err(error) => {
                 log::cut_failed(exchange, &path, &error);

@@ -9,6 +9,7 @@ use crate::http::exchange::{
     Check, Decision, Exchange, Lookup, PhaseCheck, RequestVariables, VariableLookup,
 };
 use crate::http::routes::Location;
+use crate::net::address_text::address_text;
 
 /// Takes the client's address from a header. It runs in two phases: settings of locations are known in the second.
 pub struct RealIpCheck;
@@ -35,7 +36,7 @@ impl PhaseCheck for RealIpCheck {
         let declared = declared.and_then(|header| Some((header.source_ip()?, header.source_port).into()));
         if let Some(address) = real.address(peer.ip, &lines, declared) {
             let mut client = peer.clone();
-            client.addr = address.ip().to_string();
+            client.addr = address_text(address.ip());
             client.ip = Some(address.ip());
             client.port = address.port();
             exchange.client = Some(client);

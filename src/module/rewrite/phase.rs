@@ -96,7 +96,7 @@ impl Execution<'_, '_> {
                     Statement::Set(set) => {
                         let value = self.text(&set.value)?;
                         if set.name == "args" {
-                            self.exchange.query = value;
+                            (self.exchange.has_query, self.exchange.query) = (true, value);
                         } else {
                             self.exchange.assigned.set(&set.name, value);
                         }
@@ -148,16 +148,18 @@ impl Execution<'_, '_> {
             self.tell("redirect", &location);
             return Ok(Flow::End(Decision::Done(Box::new(Response::redirect(status, location)))));
         }
+        self.exchange.has_query |= query.is_some();
         self.exchange.query = match (query, own) {
             (Some(query), Some(own)) => [&query[..], b"&", &own].concat().into(),
             (Some(query), None) => query.into(),
             (None, own) => own.unwrap_or_default(),
         };
         if path.is_empty() {
+            self.exchange.path.clear();
             log::about(self.exchange, &"the rewritten URI has a zero length");
             return Ok(Flow::End(Decision::page(StatusCode::INTERNAL_SERVER_ERROR)));
         }
-        self.exchange.path = path.into();
+        (self.exchange.path, self.exchange.is_path_replaced) = (path.into(), true);
         self.tell("data", &self.exchange.path.clone());
         self.exchange.rewritten(rewrite.then != RewriteFlag::Break);
         Ok(match rewrite.then {

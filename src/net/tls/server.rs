@@ -120,6 +120,13 @@ impl ServerTls {
     }
 }
 
+/// Whether a connection that begins with this byte begins with a handshake of any version, as nginx decides it.
+pub fn begins_handshake(first: u8) -> bool {
+    const HANDSHAKE_RECORD: u8 = 0x16;
+    const SSL2_LENGTH: u8 = 0x80;
+    first == HANDSHAKE_RECORD || first & SSL2_LENGTH != 0
+}
+
 /// Performs the handshake of a client.
 ///
 /// # Errors

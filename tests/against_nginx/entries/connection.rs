@@ -106,6 +106,17 @@ pub fn entries() -> Vec<Entry> {
         split_sends(),
         proxy_protocol(),
         tlvs(),
+        empty_lines(),
+        rest_of_bad_heads(),
+        plain_to_tls("plain-to-tls", "location / { return 200 $scheme; }"),
+        plain_to_tls(
+            "plain-to-tls-redirected",
+            "error_page 497 https://$host$request_uri; location / { return 200 $scheme; }",
+        ),
+        plain_to_tls(
+            "plain-to-tls-page",
+            "error_page 497 =200 @page; location @page { return 200 \"$scheme $status $uri $request_uri\"; }",
+        ),
         entry("body-files")
             .http(ORIGIN)
             .server(format!("client_body_buffer_size 16; location / {{ {READS} }} location /file {{ client_body_in_file_only clean; {READS} proxy_set_header X-File $request_body_file; }} location /single {{ client_body_in_single_buffer on; {READS} }} location /big {{ client_body_buffer_size 1m; {READS} }}"))
@@ -373,7 +384,9 @@ fn proxy_protocol() -> Entry {
     for start in starts {
         entry = entry.cut(with(&start)).on(Listener::Port(1));
     }
+    let too_long = format!("PROXY UNKNOWN {}", "x".repeat(93));
     entry
+        .own_for(&too_long, "the specification allows lines of 107 bytes", "=== closed\n")
         .raw(with(b"PROXY TCP4 1.2.3.4 5.6.7.8 1111 80\r\n"))
         .on(Listener::Port(0))
         .raw(
@@ -390,6 +403,11 @@ fn proxy_protocol() -> Entry {
         .on(Listener::Port(1))
         .parts([b"PROXY TCP4 1.2.3.4 5.6.".to_vec(), [b"7.8 1111 80\r\n".to_vec(), get.clone()].concat()])
         .on(Listener::Port(1))
+        .own(
+            "nginx refuses a header that comes in two packets",
+            "HTTP/1.1 200 OK\nConnection: close\nContent-Length: 39\nContent-Type: text/plain\nDate: DATE\nServer: PRODUCT\n\n\
+             [1.2.3.4][1111][5.6.7.8][80][127.0.0.1](no line end)\n=== closed\n",
+        )
         .parts([v2(1, 0x11, &four), get.clone()])
         .on(Listener::Port(1))
         .cut("PROXY TC")
@@ -673,3 +691,76 @@ const CHUNKED: &[&str] = &[
     "4;a\nb\r\nbody\r\n0\r\n\r\n",
     "4;a\rb\r\nbody\r\n0\r\n\r\n",
 ];
+/// Requests without TLS where TLS is spoken.
+fn plain_to_tls(name: &'static str, lines: &str) -> Entry {
+    let tls = "listen {ADDR}:{PORT2} ssl; ssl_certificate {DIR}/tls.crt; ssl_certificate_key {DIR}/tls.key;";
+    let requests = [
+        request("/a.txt?b=c", false),
+        request("/a.txt\nHost: other", false),
+        request("HEAD /a.txt", false),
+        request("POST /a.txt\n\nbody", false),
+        b"GET /a.txt HTTP/1.1\r\n\r\n".to_vec(),
+        b"GET /a.txt\r\n".to_vec(),
+        b"BAD\r\n\r\n".to_vec(),
+        b"\r\n".to_vec(),
+        b"\x16\x03\x01\0\x01x".to_vec(),
+        Vec::new(),
+    ];
+    let entry = entry(name)
+        .mask("length=[0-9]+", "LENGTH")
+        .file("tls.crt", include_bytes!("../../tls/origin.crt").to_vec())
+        .file("tls.key", include_bytes!("../../tls/origin.key").to_vec())
+        .server(format!("{tls} {lines} root {{ROOT}}/html;"));
+    requests.into_iter().fold(entry, |entry, bytes| entry.cut(bytes).on(Listener::Port(1)))
+}
+
+/// Empty lines between the requests of a connection, and silence after them.
+fn empty_lines() -> Entry {
+    let mut entry = entry("empty-lines")
+        .mask("length=[0-9]+", "LENGTH")
+        .server("keepalive_timeout 1s; client_header_timeout 1s; location / { root {ROOT}/html; }");
+    for line in ["\r\n", "\n", "\r", "\r\n\r\n", "\n\n\n\r\n"] {
+        let first = request("/a.txt", false);
+        let second = request("/b.txt", true);
+        let send = |bytes: &[u8]| Step::Send(bytes.to_vec());
+        entry = entry
+            .steps([
+                send(&first),
+                Step::Read(1),
+                send(line.as_bytes()),
+                Step::Pause,
+                send(&second),
+                Step::Read(1),
+            ])
+            .steps([
+                send(&[&first, line.as_bytes()].concat()),
+                Step::Read(1),
+                Step::Pause,
+                send(&second),
+                Step::Read(1),
+            ])
+            .steps([send(&first), Step::Read(1), send(line.as_bytes()), Step::Pause, Step::Shut])
+            .steps([send(&[&first, line.as_bytes()].concat()), Step::Read(2)])
+            .steps([send(line.as_bytes()), Step::Read(1)]);
+    }
+    entry
+}
+
+/// What follows a line that is refused comes after the response: closing at once would reset the connection before the client
+/// has read it.
+fn rest_of_bad_heads() -> Entry {
+    let starts = [
+        "GET / HTTP/1.1\r\nHost: x\r\nbad line: 1\r\n",
+        "BAD\t\r\n",
+        "GET / HTTP/1.1\r\nHost: a/b\r\n",
+        "GET / HTTP/9.1\r\n",
+    ];
+    starts.into_iter().fold(
+        entry("rest-of-bad-heads").mask("length=[0-9]+", "LENGTH").server("root {ROOT}/html;"),
+        |entry, start| {
+            let rest = || [Step::Pause, Step::Send("More: 1\r\n".repeat(200).into_bytes())];
+            let steps = [Step::Send(start.into())].into_iter().chain(rest()).chain(rest()).chain(rest());
+            entry.steps(steps.chain([Step::Pause, Step::Read(1)]).collect::<Vec<_>>())
+        },
+    )
+}

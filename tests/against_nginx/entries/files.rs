@@ -1,6 +1,6 @@
 //! Files: `root`, `alias`, `index`, `try_files`, listings, types, links.
 
-use crate::entry::{Entry, entry};
+use crate::entry::{Entry, entry, page};
 
 pub fn entries() -> Vec<Entry> {
     let mut entries = vec![
@@ -93,6 +93,26 @@ pub fn entries() -> Vec<Entry> {
             .file("hidden/.x", "hidden\n")
             .file("dirs/a/x", "x")
             .asks(["/only/", "/hidden/", "/dirs/", "/none/", "/off/only/", "/only", "POST /only/\n\nx", "/dirs/a/"]),
+        entry("index-above")
+            .server(
+                "location /line/ { alias {ROOT}/html/dir/; index ../a.txt; }
+                 location /var/ { alias {ROOT}/html/dir/; index $arg_i file.txt; }
+                 location /root/ { root {ROOT}/html; index ../a.txt ../dir/file.txt; }
+                 location /real { return 200 \"$realpath_root\"; root {ROOT}/html/dir/../dir; }
+                 location /real-none { return 200 \"$realpath_root\"; root {ROOT}/none; }
+                 location /real-link { return 200 \"$realpath_root\"; root {DIR}/link; }
+                 location /real-var { return 200 \"$realpath_root $realpath_root\"; root {ROOT}/$arg_d; }
+                 location /real-set { set $r $realpath_root; add_header X-Real $realpath_root; root {DIR}/link; return 200 $r; }",
+            )
+            .file("target/x", "x")
+            .link("link", "target")
+            .asks([
+                "/line/", "/var/?i=a.html", "/var/?i=../a.txt", "/var/?i=none", "/var/?i=/a.txt", "/var/?i=..", "/var/?i=sub/../file.txt", "/var/?i=../none", "/root/", "/real", "/real-none", "/real-link", "/real-var?d=html",
+                "/real-var?d=none", "/real-var?d=html/../html", "/real-set",
+            ])
+            .own_for("GET /line/ ", ABOVE, format!("{}=== closed\n", page("403 Forbidden", &["Connection: close"])))
+            .own_for("GET /var/?i=../a.txt ", ABOVE, file_txt())
+            .own_for("GET /var/?i=.. ", ABOVE, file_txt()),
         entry("try-files")
             .server(
                 "root {ROOT}/html;
@@ -128,7 +148,12 @@ pub fn entries() -> Vec<Entry> {
                 "/var/?f=/a.txt", "/var/?f=a.txt", "/var/", "/var/?f=/../html/a.txt", "/var/?f=/%61.txt", "/alias/file.txt", "/alias/", "/alias/sub",
                 "/alias/none", "/alias2/x", "/re/a.txt", "/re/file.txt", "/re/none", "/rea/a.txt", "/rea/none", "/self/x", "/type/", "/cond/", "/cond/?x=1",
                 "HEAD /files/", "POST /files/\n\nx", "POST /named/\n\nx", "/files/\nRange: bytes=0-2",
-            ]),
+            ])
+            .own_for(
+                "GET /var/?f=/../html/a.txt ",
+                "nginx lets a client leave the root by a variable",
+                format!("{}=== closed\n", page("404 Not Found", &["Connection: close"])),
+            ),
         entry("types")
             .server(
                 "root {DIR};
@@ -377,4 +402,14 @@ fn listings() -> Vec<Entry> {
     }
     let bytes = bytes.asks(["/", "/\nAccept-Encoding: gzip", "HEAD /", "/\nRange: bytes=0-5"]);
     vec![odd, sizes, bytes]
+}
+
+const ABOVE: &str =
+    "nginx serves what is above the directory where an index names it, which a client may do by a variable";
+
+/// The response with `dir/file.txt`.
+fn file_txt() -> String {
+    "HTTP/1.1 200 OK\nAccept-Ranges: bytes\nConnection: close\nContent-Length: 9\nContent-Type: text/plain\nDate: DATE\n\
+     ETag: \"603f0af2-9\"\nLast-Modified: Wed, 03 Mar 2021 04:05:06 GMT\nServer: PRODUCT\n\ndir/file\n=== closed\n"
+        .to_owned()
 }

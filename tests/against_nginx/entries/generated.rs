@@ -68,6 +68,10 @@ pub fn entries() -> Vec<Entry> {
                 ];
                 format!("/\nX-Forwarded-For: {}", join(random, &parts, 6))
             },
+        ).own_for(
+            "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nX-Forwarded-For:  :80::1 \r\n",
+            "an IPv6 address does not begin with one colon",
+            "HTTP/1.1 200 OK\nConnection: close\nContent-Length: 30\nContent-Type: text/plain\nDate: DATE\nServer: PRODUCT\n\n[127.0.0.1][:80::1, 127.0.0.1](no line end)\n=== closed\n",
         ),
         values(
             "referers",

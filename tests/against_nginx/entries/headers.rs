@@ -1,6 +1,6 @@
 //! Headers of responses: `charset`, `expires`, `add_header`, `add_trailer`, `server_tokens`, redirects.
 
-use crate::entry::{Entry, entry};
+use crate::entry::{Entry, entry, page};
 
 /// Statuses that `return` gives.
 const STATUSES: [u16; 42] = [
@@ -118,6 +118,7 @@ pub fn entries() -> Vec<Entry> {
             ])
             .raw("GET /inherit HTTP/1.0\r\n\r\n")
             .raw("GET /inherit\r\n"),
+        inheritance(),
         entry("add-header-inherit")
             .newer("nginx has the directive since 1.29.3")
             .server(
@@ -265,6 +266,64 @@ pub fn entries() -> Vec<Entry> {
                     .iter()
                     .flat_map(|name| [format!("/{name}"), format!("/{name}?q=%20"), format!("/rw/{name}?q"), format!("/rwq/{name}?q"), format!("/rwn/{name}?q"), format!("/uri/{name}"), format!("/requri/{name}")])
                     .collect::<Vec<_>>(),
-            ),
+            )
+            .own_for("GET /uri/a%0ab HTTP", INJECTED, injected())
+            .own_for("GET /uri/a%0db HTTP", INJECTED, injected()),
     ]
+}
+
+const INJECTED: &str = "nginx lets a client inject headers by line ends in a variable";
+
+fn injected() -> String {
+    let page =
+        page("301 Moved Permanently", &["Connection: close", "Location: http://localhost:{PORT}/x/uri/ab"]);
+    format!("{page}=== closed\n")
+}
+
+/// The rules at more levels: each location with the headers that it sends.
+fn inheritance() -> Entry {
+    let locations = [
+        ("on", "", "X-Http: h"),
+        ("own", "add_header X-A a;", "X-A: a"),
+        ("merge", "add_header_inherit merge;", "X-Http: h"),
+        (
+            "merge-own",
+            "add_header_inherit merge; add_header X-A a; location /merge-own/in { add_header X-B b; return 200 x; }",
+            "X-A: a\nX-Http: h",
+        ),
+        ("merge-own/in", "", "X-A: a\nX-B: b\nX-Http: h"),
+        ("off", "add_header_inherit off; location /off/in { add_header_inherit on; return 200 x; }", ""),
+        ("off/in", "", ""),
+        ("off-own", "add_header_inherit off; add_header X-A a;", "X-A: a"),
+        (
+            "trailer",
+            "add_trailer X-T t; add_trailer_inherit merge; location /trailer/in { add_trailer X-U u; return 200 x; }",
+            "X-Http: h",
+        ),
+        ("trailer/in", "", "X-Http: h"),
+    ];
+    let mut entry = entry("header-inheritance")
+        .newer("nginx has the directives since 1.29.3")
+        .server("add_header X-Http h;");
+    for (name, lines, headers) in locations {
+        if !name.contains('/') {
+            entry = entry.server(format!("location /{name} {{ {lines} return 200 x; }}"));
+        }
+        let headers = if headers.is_empty() { String::new() } else { format!("{headers}\n") };
+        let start = "HTTP/1.1 200 OK\nConnection: close\n";
+        let middle = "Content-Type: text/plain\nDate: DATE\nServer: PRODUCT\n";
+        let trailers = match name {
+            "trailer" => "trailer X-T: t\n",
+            "trailer/in" => "trailer X-U: u\ntrailer X-T: t\n",
+            _ => "",
+        };
+        let result = match trailers {
+            "" => format!("{start}Content-Length: 1\n{middle}{headers}\nx(no line end)\n=== closed\n"),
+            _ => format!(
+                "{start}{middle}Transfer-Encoding: chunked\n{headers}\nx(no line end)\n{trailers}=== closed\n"
+            ),
+        };
+        entry = entry.ask(format!("/{name}")).own("nginx has the directives since 1.29.3", result);
+    }
+    entry
 }

@@ -23,6 +23,23 @@ pub fn entries() -> Vec<Entry> {
                 "/fast/big.txt\nRange: bytes=0-9,1000-50000",
             ])
             .keep(["/fast/big.txt", "/after/a.txt"]),
+        entry("left-while-delayed")
+            .http("limit_req_zone $uri zone=left:1m rate=20r/m; limit_req_zone $uri zone=soon:1m rate=5r/s;")
+            .server(
+                "location /left { limit_req zone=left burst=5; root {ROOT}/none; error_page 404 = @ok; }
+                 location /soon { limit_req zone=soon burst=5; root {ROOT}/none; error_page 404 = @ok; }
+                 location @ok { return 200 x; }",
+            )
+            // The second request waits for three seconds; who has left by then gets nothing.
+            .asks(["/left"])
+            .cut(request("/left", true))
+            // A delay that is shorter than the time that a half-closed connection is given.
+            .asks(["/soon"])
+            .cut(request("/soon", true))
+            .own(
+                "nginx takes a client that sends no more for one that has left",
+                "HTTP/1.1 200 OK\nConnection: close\nContent-Length: 1\nContent-Type: text/plain\nDate: DATE\nServer: PRODUCT\n\nx(no line end)\n=== closed\n",
+            ),
         entry("limit-req")
             .http(
                 "limit_req_zone $arg_k zone=lr1:1m rate=1r/m; limit_req_zone $arg_k zone=lr2:1m rate=1r/m; limit_req_zone $arg_k zone=lr3:1m rate=1r/m; limit_req_zone $arg_k zone=lr4:1m rate=1r/m;

@@ -1,6 +1,6 @@
 //! Ranges, conditions, entity tags.
 
-use crate::entry::{Entry, entry};
+use crate::entry::{Entry, entry, page};
 use crate::support::raw::Random;
 
 /// The entity tag of a file of this length.
@@ -143,6 +143,11 @@ pub fn entries() -> Vec<Entry> {
                     .iter()
                     .flat_map(|path| [format!("{path}\nRange: bytes=1-3"), format!("{path}\nRange: bytes=1-3,5-6"), format!("{path}\nRange: bytes=9999-"), format!("{path}\nRange: bytes=1-3\nAccept-Encoding: gzip")])
                     .collect::<Vec<_>>(),
+            )
+            .own_for(
+                "GET /headers/digits.txt HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nRange: bytes=9999-",
+                "nginx leaves the headers of the whole file on the error",
+                format!("{}=== closed\n", page("416 Requested Range Not Satisfiable", &["Connection: close", "Content-Range: bytes */1000"])),
             ),
         entry("ranges-and-methods")
             .server("")
@@ -308,4 +313,28 @@ fn conditions(name: &'static str, server: &str) -> Entry {
             "/a.txt\nIf-Match: \"no\"".to_owned(),
             "/a.txt".to_owned(),
         ])
+        .own("nginx says keep-alive with 412 and closes the connection", kept_after_412(name))
+}
+
+/// The results of a request whose tag is known, of one whose precondition fails, and of one without conditions.
+fn kept_after_412(name: &str) -> String {
+    let (tag, time) = (format!("ETag: {}\n", etag(7)), format!("Last-Modified: {TIME}\n"));
+    let whole = |tag: &str| {
+        format!(
+            "HTTP/1.1 200 OK\nAccept-Ranges: bytes\nConnection: keep-alive\nContent-Length: 7\nContent-Type: text/plain\n\
+             Date: DATE\n{tag}{time}Server: PRODUCT\n\ntext a\n"
+        )
+    };
+    let (first, last) = match name {
+        "conditions-etag-off" => (whole(""), whole("")),
+        _ => {
+            let unchanged = format!(
+                "HTTP/1.1 304 Not Modified\nConnection: keep-alive\nDate: DATE\n{tag}{time}Server: PRODUCT\n\n"
+            );
+            (unchanged, whole(&tag))
+        }
+    };
+    let failed = page("412 Precondition Failed", &["Connection: keep-alive"]);
+    let probe = page("404 Not Found", &["Connection: close"]);
+    format!("{first}{failed}{last}=== kept\n{probe}=== then closed\n")
 }

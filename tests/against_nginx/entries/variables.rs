@@ -139,13 +139,82 @@ pub fn entries() -> Vec<Entry> {
             .asks([
                 "/a.txt", "/file.txt?root=dir", "/header?x=a", "/header?x=b", "/redirect?x=y", "/redirect?x=%20", "/redirect-host?x=a", "/error?x=q", "/expires?x=1h", "/expires?x=epoch",
                 "/expires?x=off", "/expires?x=junk", "/expires", "/charset?x=utf-8", "/charset?x=off", "/charset", "/index/?x=index", "/log?x=l", "/rewrite/1?x=a", "/rewrite/1", "/if?x=a", "/if?x=b",
-            ]),
+            ])
+            .own_for(
+                "GET /charset HTTP",
+                "nginx closes the connection where a variable names no charset",
+                "HTTP/1.1 200 OK\nConnection: close\nContent-Length: 1\nContent-Type: text/html\nDate: DATE\nServer: PRODUCT\n\nx(no line end)\n=== closed\n",
+            ),
+        browsers(),
         entry("request-body")
             .http("server { listen {ADDR}:{PORT2}; return 200 \"[$http_x_body][$content_length][$content_type]\"; }")
             .server("location / { proxy_pass http://{ADDR}:{PORT2}; proxy_set_header X-Body $request_body; } location /direct { return 200 \"[$request_body]\"; }")
             .asks(["POST /\n\nbody", "POST /\nContent-Type: a/b\n\nx=y", "/", "POST /direct\n\nbody"]),
     ]);
     entries
+}
+
+/// What the lines of the browser module say of many user agents.
+fn browsers() -> Entry {
+    let mut entry = entry("browsers");
+    let show = "return 200 \"[$ancient_browser][$modern_browser][$msie]\";";
+    let locations = [
+        ("none", ""),
+        ("unlisted", "modern_browser unlisted;"),
+        (
+            "listed",
+            "modern_browser msie 5.5; modern_browser gecko 1.0.2; modern_browser opera 9.0; modern_browser safari 413; modern_browser konqueror 3.0;",
+        ),
+        ("both", "modern_browser konqueror 3.0.1; modern_browser unlisted; modern_browser MSIE 6;"),
+        ("ancient", "ancient_browser Links Lynx netscape4; modern_browser unlisted; ancient_browser Dillo;"),
+        (
+            "values",
+            "ancient_browser Links; modern_browser gecko 1.8; ancient_browser_value old; modern_browser_value new;",
+        ),
+        ("inherited", "modern_browser_value m; ancient_browser_value '';"),
+    ];
+    entry = entry.server("modern_browser gecko 1.9; ancient_browser Old; ancient_browser_value server;");
+    for (name, lines) in locations {
+        entry = entry.server(format!("location /{name} {{ {lines} {show} }}"));
+    }
+    let agents = [
+        "",
+        "x",
+        "Mozilla/4.0 (compatible; MSIE 6.0; Windows NT 5.1)",
+        "Mozilla/4.0 (compatible; MSIE 5.0; Windows NT 5.1)",
+        "Mozilla/4.0 (compatible; MSIE 5.50; Windows)",
+        "Mozilla/4.0 (compatible; MSIE 5.5)",
+        "MSIE 9.0",
+        "MSIE 9",
+        "MSIE ",
+        "Mozilla/4.0 (compatible; MSIE 6.0; Windows NT 5.1) Opera 7.0",
+        "Opera/9.50 (X11; Linux)",
+        "Opera/8.50 (X11; Linux)",
+        "Opera",
+        "Mozilla/5.0 (X11; U; Linux; en-US; rv:1.0.0) Gecko",
+        "Mozilla/5.0 (X11; U; Linux; en-US; rv:1.0.10) Gecko",
+        "Mozilla/5.0 (X11; U; Linux; en-US; rv:1.9b) Gecko",
+        "Mozilla/5.0 (X11; U; Linux; en-US; rv:99999999999999999999) Gecko",
+        "Mozilla/5.0 (rv:",
+        "Mozilla/5.0 (Macintosh; U; PPC Mac OS X; en-us) AppleWebKit/125.5.5 (KHTML, like Gecko) Safari/125.12",
+        "Mozilla/5.0 (Macintosh; en-us) AppleWebKit/522 (KHTML, like Gecko) Safari/522.11",
+        "Mozilla/5.0 (compatible; Konqueror/3.0; Linux)",
+        "Mozilla/5.0 (compatible; Konqueror/3.0.2; Linux)",
+        "Mozilla/4.72 [en] (X11; I; Linux)",
+        "Mozilla/4.72 ",
+        "Mozilla/0.9 something longer",
+        "Lynx/2.8 and Old",
+        "Links (2.1)",
+        "Dillo/0.8",
+    ];
+    for agent in agents {
+        // An `unlisted` line leaves an entry for Opera in nginx that was never set.
+        let is_decided = |lines: &str| !(agent.contains("Opera") && lines.contains("unlisted"));
+        for (name, _) in locations.iter().filter(|(_, lines)| is_decided(lines)) {
+            entry = entry.ask(format!("/{name}\nUser-Agent: {agent}"));
+        }
+    }
+    entry.asks(locations.map(|(name, _)| format!("/{name}")))
 }
 
 /// A request that gives the variables something to show.

@@ -1,0 +1,18 @@
+//! The `add_header` lines in force at each level.
+
+use super::conf::Scope;
+use super::header::{AddedHeaders, inherited};
+use crate::directive::context::{Contexts, LOCATION};
+use crate::directive::{BlockLevel, Evaluation, Slot};
+
+impl Slot for AddedHeaders {
+    const HOLDERS: Contexts = LOCATION;
+
+    fn make(level: &BlockLevel<'_>, _: &mut Evaluation<'_>) -> AddedHeaders {
+        let scopes = level.scopes::<Scope>();
+        AddedHeaders(inherited(scopes.iter().map(|scope| match scope {
+            Some(scope) => (&scope.add_header[..], scope.add_header_inherit.as_ref().map(|rule| rule.value)),
+            None => (&[][..], None),
+        })))
+    }
+}
