@@ -263,6 +263,9 @@ pub const HTTP_DISCARD_BYTES: usize = 1024 * 1024;
 /// Attempts to find a free name for a temporary file, and to create its directories.
 pub const HTTP_TEMP_NAMES: u32 = 1000;
 
+/// Time for which a response is still being made after its client has closed.
+pub const HTTP_LEFT_WAIT: Duration = Duration::from_millis(200);
+
 /// Headers of a request, as in Debian's nginx.
 pub const HTTP_HEADERS: usize = 1000;
 

@@ -54,5 +54,7 @@ impl HttpConnection {
             }
         })
         .await;
+        // A response that waits for no more than the disk is still made: as in nginx, a client may close its side early.
+        tokio::time::sleep(limits::HTTP_LEFT_WAIT).await;
     }
 }
