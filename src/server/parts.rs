@@ -53,6 +53,7 @@ use crate::module::live_record::task::TsRecording;
 use crate::module::map::MapVariables;
 use crate::module::mirror::MirrorCheck;
 use crate::module::mp4::Mp4Check;
+use crate::module::multiport::BroadcastFilter;
 use crate::module::realip::{RealIpCheck, RealIpVariables};
 use crate::module::record::RecorderSettings;
 use crate::module::record::recordings::{FlvRecording, RecordDone, Recordings};
@@ -67,6 +68,7 @@ use crate::module::stat::StatHandler;
 use crate::module::stat::statistics::StatisticsSource;
 use crate::module::stub_status::{StubStatusHandler, StubStatusVariables};
 use crate::module::sub::SubFilter;
+use crate::module::trace::{TraceCheck, TraceVariables};
 use crate::module::ts::TsHandler;
 use crate::module::userid::{UserIdFilter, UserIdVariables};
 use crate::net::connections::Connections;
@@ -280,7 +282,7 @@ impl Parts {
             trails: trails.clone(),
             lifetime: lifetime.clone(),
             phases: PhaseChecks {
-                post_read: vec![Box::new(RealIpCheck)],
+                post_read: vec![Box::new(RealIpCheck), Box::new(TraceCheck { store: store.clone() })],
                 server_rewrite: vec![Box::new(ServerRewritePhase)],
                 rewrite: vec![Box::new(SliceCheck), Box::new(RewritePhase)],
                 pre_access: vec![
@@ -303,6 +305,7 @@ impl Parts {
             handlers,
             adapters: vec![Box::new(SliceFilter)],
             filters: vec![
+                Box::new(BroadcastFilter { workers: workers.count() }),
                 Box::new(HeadersFilter),
                 Box::<UserIdFilter>::default(),
                 Box::new(GunzipFilter),
@@ -323,6 +326,7 @@ impl Parts {
                 Box::new(StubStatusVariables(counters.clone())),
                 Box::new(GzipRatio),
                 Box::new(SliceRange),
+                Box::new(TraceVariables),
             ],
             counters,
             logs: vec![Box::new(HttpAccess::new(log.sinks().clone()))],
