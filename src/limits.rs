@@ -244,6 +244,9 @@ pub const CALLBACK_IDLE_CONNECTIONS: usize = 64;
 /// rare.
 pub const CALLBACK_IDLE_TIME: Duration = Duration::from_secs(50);
 
+/// Maximum length of a trace id that a request brings, as in PingOS; new ones have this length.
+pub const TRACE_ID_BYTES: usize = 32;
+
 /// Maximum callback timeout, where `timeout=` is larger than the clock can represent.
 pub const CALLBACK_LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
