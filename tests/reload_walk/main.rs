@@ -5,6 +5,7 @@
 //! *restart* row is named in a warning while the old value goes on.
 
 mod access;
+mod client;
 mod core;
 mod dns;
 mod dynamic;

@@ -11,6 +11,7 @@ use crate::walk::{Case, name};
 const FAMILIES: &[&[Case]] = &[
     crate::access::CASES,
     crate::access::ALONE,
+    crate::client::CASES,
     crate::core::CASES,
     crate::dns::CASES,
     crate::dns::KEEPING,
