@@ -8,10 +8,10 @@ use tokio::runtime::Handle;
 
 use super::acceptor::Acceptor;
 use super::error::StartError;
-use crate::config::LoadOptions;
 use crate::config::history::{History, SharedHistory};
 use crate::config::on_disk::ConfFiles;
 use crate::config::store::Store;
+use crate::config::{Config, LoadOptions};
 use crate::http::HttpService;
 use crate::http::counters::HttpCounters;
 use crate::http::exchange::{Handler, PhaseChecks};
@@ -37,6 +37,7 @@ use crate::module::charset::CharsetFilter;
 use crate::module::control::conf::ControlParts;
 use crate::module::control::{ControlHandler, ControlSections};
 use crate::module::exec::execs::Execs;
+use crate::module::exec::keeper::Means;
 use crate::module::flv::FlvHandler;
 use crate::module::flv_file::FlvFileCheck;
 use crate::module::gzip::{GunzipFilter, GzipFilter, GzipRatio, GzipStaticCheck};
@@ -173,7 +174,13 @@ impl Parts {
         let stream_events =
             Arc::new(StreamEvents::new(registry.clone(), counterpart.clone(), callbacks.clone()));
         let unfinished = lifetime.unfinished.clone();
-        let execs = Arc::new(Execs::new(Handle::current(), store.clone(), counterpart.clone(), unfinished));
+        let execs = Arc::new(Execs::new(Means {
+            runtime: Handle::current(),
+            store: store.clone(),
+            environment: Config::environment,
+            counterpart: counterpart.clone(),
+            unfinished,
+        }));
         let (tls, workers) = (Arc::new(ArcSwap::from_pointee(tls)), Arc::new(workers));
         let trails = Arc::new(Trails::new(secret()?, secrets));
         let feeds = Arc::new(Feeds::new(registry.clone()));

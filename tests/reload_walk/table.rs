@@ -18,6 +18,7 @@ const FAMILIES: &[&[Case]] = &[
     crate::dynamic::CASES,
     crate::dynamic::PORT,
     crate::exec::CASES,
+    crate::exec::ENVIRONMENT,
     crate::filters::CASES,
     crate::files::CASES,
     crate::gop::CASES,
