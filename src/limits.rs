@@ -240,9 +240,8 @@ pub const LEDGER_CALLS: usize = 32;
 /// Maximum number of idle connections kept to one callback server.
 pub const CALLBACK_IDLE_CONNECTIONS: usize = 64;
 
-/// Time that idle connections are kept. Many servers close them after 60 s; a shorter time makes reuse of a closed one
-/// rare.
-pub const CALLBACK_IDLE_TIME: Duration = Duration::from_secs(50);
+/// Maximum length of a trace id that a request brings, as in PingOS; new ones have this length.
+pub const TRACE_ID_BYTES: usize = 32;
 
 /// Maximum callback timeout, where `timeout=` is larger than the clock can represent.
 pub const CALLBACK_LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);

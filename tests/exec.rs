@@ -39,6 +39,15 @@ fn a_client_adds_neither_words_nor_commands() {
 }
 
 #[test]
+fn commands_have_the_variables_of_env() {
+    let conf = Conf::live("exec_publish sh -c 'printenv ONE TWO CARGO CARGO_PKG_NAME >>{dir}/env';");
+    // The server is started by cargo, whose variables it has.
+    let server = Server::start(&conf.main("env ONE=1; env ONE=a=b; env TWO; env CARGO_PKG_NAME; env =x;"));
+    Publisher::start(server.rtmp, "s").leave();
+    assert_eq!(wait_lines(&server, "env", 2), ["a=b", "pingosd"]);
+}
+
+#[test]
 fn players_are_told_of_and_a_pull_command_runs_while_they_are_there() {
     let server = Server::start(&Conf::live(
         r#"exec_options on; exec_kill_signal term;

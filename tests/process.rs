@@ -108,6 +108,21 @@ fn limits_and_the_working_directory_are_set() {
 }
 
 #[test]
+fn every_thread_has_the_priority() {
+    let server = Server::start(&Conf::live("").main("worker_priority 7;"));
+    for task in fs::read_dir(format!("/proc/{}/task", server.pid())).unwrap() {
+        let stat = fs::read_to_string(task.unwrap().path().join("stat")).unwrap();
+        // The allocator's thread begins before the configuration is read.
+        if stat.contains("(jemalloc") {
+            continue;
+        }
+        // The fields after the name, which is in parentheses; the nice value is the 19th of all.
+        let fields = stat.rsplit(") ").next().unwrap();
+        assert_eq!(fields.split(' ').nth(16), Some("7"), "{stat}");
+    }
+}
+
+#[test]
 fn a_server_that_gave_root_up_may_still_dump_core() {
     if !nix::unistd::geteuid().is_root() {
         return;

@@ -140,6 +140,20 @@ fn an_http_origin_with_a_head_without_end_is_survived() {
 }
 
 #[test]
+fn an_http_origin_that_does_not_answer_is_survived() {
+    let silent = Scripted::start(move |socket| {
+        read_head(socket)?;
+        std::io::copy(socket, &mut std::io::sink()).map(drop)
+    });
+    let conf = pulling(&format!("http://127.0.0.1:{}", silent.port)).main("header_timeout 100ms;");
+    let edge = Server::start(&conf);
+    let player = Player::start(edge.rtmp, "s");
+    edge.wait_log("no response header within 100 ms");
+    until_true("another attempt", || silent.calls.load(Ordering::Relaxed) >= 2);
+    drop(player);
+}
+
+#[test]
 fn an_http_origin_that_redirects_is_not_followed() {
     let elsewhere = "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n";
     assert_survived(&Scripted::http(elsewhere), "http", "the origin answered with status 302");

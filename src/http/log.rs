@@ -12,6 +12,11 @@ use crate::log::os_text::os_text;
 use crate::log::shown::Shown;
 use crate::net::socket::Peer;
 
+/// What a module keeps for a request in order to have it at the end of log lines about it. Bytes of the client's are
+/// escaped.
+#[derive(Clone, Debug)]
+pub struct LogSuffix(pub String);
+
 /// A request refused before a location was selected.
 pub fn refused(conn: u64, status: u16, why: &str, peer: &Peer) {
     info!(target: "notice", conn, "request refused with {status}: {why}, client: {}", peer.addr);
@@ -129,5 +134,6 @@ fn text_about(exchange: &Exchange<'_>, what: &dyn Display) -> String {
     let (server, request) = (Shown::new(&server), Shown::new(exchange.request.text()));
     let host = exchange.request.header("host").map(|host| format!(", host: \"{}\"", Shown::new(host)));
     let host = host.unwrap_or_default();
-    format!("{what}, client: {client}, server: {server}, request: \"{request}\"{host}")
+    let suffix = exchange.kept.get::<LogSuffix>().map_or("", |suffix| suffix.0.as_str());
+    format!("{what}, client: {client}, server: {server}, request: \"{request}\"{host}{suffix}")
 }

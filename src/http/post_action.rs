@@ -1,6 +1,5 @@
 //! `post_action`: a request goes on elsewhere after its response.
 
-
 use super::exchange::{Decision, Exchange};
 use crate::directive::Text;
 

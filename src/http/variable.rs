@@ -172,6 +172,11 @@ pub const OF_MODULES: &[(&str, &str)] = &[
     ),
     ("modern_browser", "`modern_browser_value` for a modern browser."),
     ("msie", "`1` for Internet Explorer."),
+    ("ntm_currentid", "Id of the request, with `http_trace`."),
+    ("ntm_debug", "`1` for a request with `X-NTM-Debug: 1`, otherwise `0`; with `http_trace`."),
+    ("ntm_newid", "A new id, for a request that is passed on; with `http_trace`."),
+    ("ntm_parentid", "Id of the request that caused this one, with `http_trace`."),
+    ("ntm_traceid", "Id of the trace, with `http_trace`."),
     ("realip_remote_addr", "Address of the other end of the connection."),
     ("realip_remote_port", "Port of the other end of the connection."),
     (
@@ -187,11 +192,6 @@ pub const OF_MODULES: &[(&str, &str)] = &[
 
 /// Known names without a value yet.
 pub const OTHERS: &[&str] = &[
-    "ntm_currentid",
-    "ntm_debug",
-    "ntm_newid",
-    "ntm_parentid",
-    "ntm_traceid",
     "proxy_host",
     "proxy_port",
     "proxy_internal_body_length",

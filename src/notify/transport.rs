@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use hmac::{Hmac, KeyInit, Mac};
@@ -23,6 +23,7 @@ use crate::config::model::Config;
 use crate::directive::ConfPath;
 use crate::limits;
 use crate::log::FileError;
+use crate::net::client;
 use crate::net::dns::Dns;
 use crate::net::secret;
 use crate::net::secret::Secret;
@@ -45,6 +46,8 @@ pub struct Transport {
     secret: Option<Secret>,
     /// `notify_request_id`.
     numbers: bool,
+    /// `header_timeout`.
+    header: Duration,
     lanes: Mutex<HashMap<(String, u16), Arc<ServerPlaces>>>,
 }
 
@@ -54,10 +57,19 @@ struct CallbackTls {
     trusted: Option<Vec<u8>>,
 }
 
+/// What the HTTP client is made with; the connections of a client with the same settings are kept.
+#[derive(Clone, PartialEq, Eq)]
+struct ClientSettings {
+    tls: CallbackTls,
+    connect: Duration,
+    send: Duration,
+    idle: Duration,
+}
+
 /// The HTTP client. Reading the system's certificates takes longer than binding all sockets, so it is created on first
 /// use or by [`Transport::warm`].
 struct LazyClient {
-    tls: CallbackTls,
+    settings: ClientSettings,
     dns: Dns,
     client: OnceLock<Option<Client>>,
 }
@@ -128,12 +140,20 @@ impl Transport {
             None => None,
         };
         let tls = CallbackTls { verify: notify.is_none_or(|notify| notify.ssl_verify), trusted };
-        let http = match before {
-            Some(before) if before.http.tls == tls => before.http.clone(),
-            _ => Arc::new(LazyClient::new(tls, dns)?),
+        let net = config.get::<client::conf::Current>();
+        let settings = ClientSettings {
+            tls,
+            connect: net.connect_timeout.duration(),
+            send: net.send_timeout.duration(),
+            idle: net.keepalive.duration(),
         };
+        let http = match before {
+            Some(before) if before.http.settings == settings => before.http.clone(),
+            _ => Arc::new(LazyClient::new(settings, dns)?),
+        };
+        let header = net.header_timeout.duration();
         let numbers = notify.is_some_and(|notify| notify.request_id);
-        Ok(Transport { http, secret, numbers, lanes: Mutex::default() })
+        Ok(Transport { http, secret, numbers, header, lanes: Mutex::default() })
     }
 
     /// The files that [`Transport::load`] reads.
@@ -172,10 +192,11 @@ impl Transport {
                 headers.insert(PROBE, HeaderValue::from_static("1"));
             }
             let Some(client) = client else { return (None, place) };
-            (Some(client.get(url).headers(headers).send().await), place)
+            let sent = client.get(url).headers(headers).send();
+            (Some(tokio::time::timeout(self.header, sent).await), place)
         });
         match outcome.await {
-            Ok((Some(Ok(response)), _place)) => {
+            Ok((Some(Ok(Ok(response))), _place)) => {
                 let header = |name: &str| {
                     response.headers().get(name).map(|value| Bytes::copy_from_slice(value.as_bytes()))
                 };
@@ -186,13 +207,13 @@ impl Transport {
                 let rest = has_body.then_some(UnreadBody { response, due, _place });
                 CallbackExchange { reply, address, rest }
             }
-            Ok((Some(Err(error)), _)) => {
+            Ok((Some(Ok(Err(error))), _)) => {
                 CallbackExchange::without(CallbackAnswer::Failed(CallFailure::of(&error)))
             }
             Ok((None, _)) => {
                 CallbackExchange::without(CallbackAnswer::Failed(CallFailure::Other("no HTTP client".into())))
             }
-            Err(_) => CallbackExchange::without(CallbackAnswer::TimedOut),
+            Err(_) | Ok((Some(Err(_)), _)) => CallbackExchange::without(CallbackAnswer::TimedOut),
         }
     }
 
@@ -225,17 +246,17 @@ impl Transport {
 impl LazyClient {
     /// If the configuration names certificates, the client is created at once, so that errors are reported at the
     /// start.
-    fn new(tls: CallbackTls, dns: &Dns) -> Result<LazyClient, TransportError> {
-        let client = match tls.trusted {
-            Some(_) => OnceLock::from(Some(client(&tls, dns)?)),
+    fn new(settings: ClientSettings, dns: &Dns) -> Result<LazyClient, TransportError> {
+        let client = match settings.tls.trusted {
+            Some(_) => OnceLock::from(Some(http_client(&settings, dns)?)),
             None => OnceLock::new(),
         };
-        Ok(LazyClient { tls, dns: dns.clone(), client })
+        Ok(LazyClient { settings, dns: dns.clone(), client })
     }
 
     /// The client; `None`, after an error was logged, if it cannot be created.
     fn client(&self) -> Option<&Client> {
-        let make = || client(&self.tls, &self.dns).inspect_err(log::callbacks_impossible).ok();
+        let make = || http_client(&self.settings, &self.dns).inspect_err(log::callbacks_impossible).ok();
         self.client.get_or_init(make).as_ref()
     }
 }
@@ -249,7 +270,8 @@ impl Default for ServerPlaces {
     }
 }
 
-fn client(tls: &CallbackTls, dns: &Dns) -> Result<Client, TransportError> {
+fn http_client(settings: &ClientSettings, dns: &Dns) -> Result<Client, TransportError> {
+    let tls = &settings.tls;
     // As in nginx, only the named certificates are trusted, if there are any.
     let trusted = tls::client::of_http_client(tls.verify, tls.trusted.as_deref())?;
     let builder = Client::builder()
@@ -258,8 +280,10 @@ fn client(tls: &CallbackTls, dns: &Dns) -> Result<Client, TransportError> {
         .dns_resolver(Arc::new(dns.clone()))
         .http1_only()
         .tcp_nodelay(true)
-        .pool_max_idle_per_host(limits::CALLBACK_IDLE_CONNECTIONS)
-        .pool_idle_timeout(limits::CALLBACK_IDLE_TIME)
+        .connect_timeout(settings.connect)
+        .tcp_user_timeout(client::send_time(settings.send))
+        .pool_max_idle_per_host(if settings.idle.is_zero() { 0 } else { limits::CALLBACK_IDLE_CONNECTIONS })
+        .pool_idle_timeout(settings.idle)
         .tls_backend_preconfigured((*trusted).clone())
         .user_agent(crate::VERSION);
     builder.build().map_err(TransportError::NoClient)

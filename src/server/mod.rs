@@ -282,6 +282,8 @@ impl Prepared {
         let own_files =
             config.pid_path().into_iter().chain(control_socket.iter().map(|socket| socket.path().to_owned()));
         let helper = start_helper(&config, &load, &launch, own_files);
+        // The helper keeps its priority, as nginx's master does.
+        process::apply_priority(&config);
         process::drop_privileges(&config, &owned)?;
         if let Some(helper) = &helper {
             rights::install(helper.clone());

@@ -8,10 +8,10 @@ use tokio::runtime::Handle;
 
 use super::acceptor::Acceptor;
 use super::error::StartError;
-use crate::config::LoadOptions;
 use crate::config::history::{History, SharedHistory};
 use crate::config::on_disk::ConfFiles;
 use crate::config::store::Store;
+use crate::config::{Config, LoadOptions};
 use crate::http::HttpService;
 use crate::http::counters::HttpCounters;
 use crate::http::exchange::{Handler, PhaseChecks};
@@ -39,6 +39,7 @@ use crate::module::charset::CharsetFilter;
 use crate::module::control::conf::ControlParts;
 use crate::module::control::{ControlHandler, ControlSections};
 use crate::module::exec::execs::Execs;
+use crate::module::exec::keeper::Means;
 use crate::module::flv::FlvHandler;
 use crate::module::flv_file::FlvFileCheck;
 use crate::module::gzip::{GunzipFilter, GzipFilter, GzipRatio, GzipStaticCheck};
@@ -55,6 +56,7 @@ use crate::module::live_record::task::TsRecording;
 use crate::module::map::MapVariables;
 use crate::module::mirror::MirrorCheck;
 use crate::module::mp4::Mp4Check;
+use crate::module::multiport::BroadcastFilter;
 use crate::module::realip::{RealIpCheck, RealIpVariables};
 use crate::module::record::RecorderSettings;
 use crate::module::record::recordings::{FlvRecording, RecordDone, Recordings};
@@ -69,6 +71,7 @@ use crate::module::stat::StatHandler;
 use crate::module::stat::statistics::StatisticsSource;
 use crate::module::stub_status::{StubStatusHandler, StubStatusVariables};
 use crate::module::sub::SubFilter;
+use crate::module::trace::{TraceCheck, TraceVariables};
 use crate::module::ts::TsHandler;
 use crate::module::userid::{UserIdFilter, UserIdVariables};
 use crate::net::connections::Connections;
@@ -173,7 +176,13 @@ impl Parts {
         let stream_events =
             Arc::new(StreamEvents::new(registry.clone(), counterpart.clone(), callbacks.clone()));
         let unfinished = lifetime.unfinished.clone();
-        let execs = Arc::new(Execs::new(Handle::current(), store.clone(), counterpart.clone(), unfinished));
+        let execs = Arc::new(Execs::new(Means {
+            runtime: Handle::current(),
+            store: store.clone(),
+            environment: Config::environment,
+            counterpart: counterpart.clone(),
+            unfinished,
+        }));
         let (tls, workers) = (Arc::new(ArcSwap::from_pointee(tls)), Arc::new(workers));
         let trails = Arc::new(Trails::new(secret()?, secrets));
         let feeds = Arc::new(Feeds::new(registry.clone()));
@@ -282,7 +291,7 @@ impl Parts {
             trails: trails.clone(),
             lifetime: lifetime.clone(),
             phases: PhaseChecks::default()
-                .with(Phase::PostRead, [Box::new(RealIpCheck)])
+                .with(Phase::PostRead, [Box::new(RealIpCheck), Box::new(TraceCheck { store: store.clone() })])
                 .with(Phase::ServerRewrite, [Box::new(ServerRewritePhase)])
                 .with(Phase::Rewrite, [Box::new(SliceCheck), Box::new(RewritePhase)])
                 .with(
@@ -310,6 +319,7 @@ impl Parts {
             handlers,
             adapters: vec![Box::new(SliceFilter)],
             filters: vec![
+                Box::new(BroadcastFilter { workers: workers.count() }),
                 Box::new(HeadersFilter),
                 Box::<UserIdFilter>::default(),
                 Box::new(GunzipFilter),
@@ -331,6 +341,7 @@ impl Parts {
                 Box::new(StubStatusVariables(counters.clone())),
                 Box::new(GzipRatio),
                 Box::new(SliceRange),
+                Box::new(TraceVariables),
             ],
             counters,
             logs: vec![Box::new(HttpAccess::new(log.sinks().clone()))],

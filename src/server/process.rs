@@ -52,6 +52,19 @@ pub fn apply_limits(config: &Config) {
     }
 }
 
+/// Applies `worker_priority`. As in nginx, 0 changes nothing. Later threads and commands inherit the value.
+pub fn apply_priority(config: &Config) {
+    let priority = config.get::<core::conf::Conf>().worker_priority.0;
+    if priority == 0 {
+        return;
+    }
+    // The system takes -20 to 19 and the nearest of these for others, as in nginx.
+    let nice = i32::try_from(priority.clamp(-20, 19)).expect("it is within -20 and 19");
+    if let Err(error) = rustix::process::setpriority_process(None, nice) {
+        log::limit_not_set("setpriority()", &io::Error::from(error));
+    }
+}
+
 fn set_limit(what: &str, resource: Resource, value: u64) {
     let hard = getrlimit(resource).map_or(value, |(_, hard)| hard);
     let Err(error) = setrlimit(resource, value, hard.max(value)) else { return };

@@ -1,8 +1,12 @@
 //! Values of the configuration as the process uses them.
 
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-use super::core::process::WorkerProcesses;
+use bstr::BString;
+
+use super::core::process::{EnvVar, WorkerProcesses};
 use super::{core, events};
 use crate::config::Config;
 use crate::limits;
@@ -18,6 +22,18 @@ impl Config {
             WorkerProcesses::Auto => std::thread::available_parallelism().map_or(1, |n| n.get()),
             WorkerProcesses::Count(n) => usize::try_from(n).unwrap_or(usize::MAX).clamp(1, limits::WORKERS),
         }
+    }
+
+    /// Environment variables of commands, as `env` has them: name and value.
+    pub fn environment(&self) -> Vec<(OsString, OsString)> {
+        let lines = self.get::<core::conf::Current>().env.iter().filter(|line| !line.name.is_empty());
+        let os = |text: &BString| OsStr::from_bytes(text).to_owned();
+        let values = lines.filter_map(|EnvVar { name, value }| {
+            let name = os(name);
+            let value = value.as_ref().map(os).or_else(|| std::env::var_os(&name))?;
+            Some((name, value))
+        });
+        values.collect()
     }
 
     /// Destinations of the error log: the `error_log` lines of the main context, otherwise the default log.

@@ -97,6 +97,7 @@ const WAITING: &[&str] = &[
     "module::http_static::try_files",
     "module::mirror::check",
     "module::mp4::check",
+    "module::multiport::broadcast",
     "module::relay::http",
     "module::rewrite::phase",
     "module::relay::lines",

@@ -70,6 +70,7 @@ pub const KEPT: &[(&str, &str, &str)] = &[
     ("core/worker_rlimit_nofile", "worker_rlimit_nofile 4000;", "worker_rlimit_nofile 5000;"),
     ("core/worker_rlimit_core", "worker_rlimit_core 1m;", "worker_rlimit_core 2m;"),
     ("core/worker_shutdown_timeout", "worker_shutdown_timeout 300ms;", "worker_shutdown_timeout 1h;"),
+    ("core/worker_priority", "worker_priority 3;", "worker_priority 4;"),
     ("core/working_directory", "working_directory {dir}/html;", "working_directory {dir}/logs;"),
     ("core/pid", "pid logs/pingosd.pid;", "pid logs/other.pid;"),
     ("core/control_socket", "control_socket logs/one.sock;", "control_socket logs/two.sock;"),
@@ -115,16 +116,20 @@ fn what_a_restart_changes_is_kept_and_warned_of() {
         let limits = fs::read_to_string(format!("/proc/{}/limits", server.pid())).unwrap();
         let limit = |name: &str| limits.lines().find(|line| line.starts_with(name)).unwrap().to_owned();
         let cwd = fs::read_link(format!("/proc/{}/cwd", server.pid())).unwrap();
+        let stat = fs::read_to_string(format!("/proc/{}/stat", server.pid())).unwrap();
+        let nice = stat.rsplit(") ").next().unwrap().split(' ').nth(16).unwrap().to_owned();
         (
             status(server.pid(), "Uid:"),
             limit("Max open files"),
             limit("Max core file size"),
             cwd,
             rings(server),
+            nice,
         )
     };
     let before = process(&server);
     assert!(before.1.contains("4000") && before.2.contains("1048576"), "{before:?}");
+    assert_eq!(before.5, "3");
     assert_eq!(before.3, path.join("html").canonicalize().unwrap());
     let workers = told.wait_count("call=init_process", 2).len();
     write(server.rtmp, server.http, |row| row.2);

@@ -3,7 +3,7 @@
 use crate::support::process::signal;
 use crate::support::server::Signal;
 use crate::support::wait::until_true;
-use crate::walk::{After, Case, Place, Walk, walk};
+use crate::walk::{After, Around, Case, Place, Walk, walk, walk_each};
 
 /// A row whose commands write their line to `{dir}/{app}`.
 macro_rules! case {
@@ -16,6 +16,29 @@ macro_rules! case {
             look: $look,
         }
     };
+}
+
+/// Commands that start after the reload have the new environment.
+pub const ENVIRONMENT: &[Case] = &[Case {
+    row: "core/env",
+    place: Place::Main,
+    before: "env WALKED=old;",
+    after: "env WALKED=new;",
+    look: |walk| {
+        walk.publish("s").leave();
+        let lines = |walk: &Walk<'_>| walk.server.prefix().read("env");
+        until_true("a command before the reload", || lines(walk) == "old\n");
+        Box::new(move || {
+            walk.publish("s").leave();
+            until_true("a command after the reload", || lines(walk) == "old\nnew\n");
+        })
+    },
+}];
+
+#[test]
+fn environment() {
+    let server = "exec_publish sh -c 'printenv WALKED >>{dir}/env';";
+    walk_each(ENVIRONMENT, Around { server, ..Around::default() });
 }
 
 pub const CASES: &[Case] = &[

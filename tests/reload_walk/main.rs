@@ -6,6 +6,7 @@
 
 mod access;
 mod bodies;
+mod client;
 mod core;
 mod dns;
 mod dynamic;

@@ -57,6 +57,12 @@ macro_rules! own_http {
 }
 
 pub const CASES: &[Case] = &[
+    own_http!("trace/http_trace", "", "http_trace;", "add_header X $ntm_debug;", |walk| own_headers(
+        walk,
+        "/f",
+        None,
+        Some("0")
+    )),
     location!(
         "addition/add_before_body",
         "addition_types *;",
@@ -92,6 +98,28 @@ pub const CASES: &[Case] = &[
         "auth_request /{app}/f; auth_request_set $v_{app} old; add_header X $v_{app};",
         "auth_request /{app}/f; auth_request_set $v_{app} new; add_header X $v_{app};",
         |walk| has_header(walk, "f", "x", Some("old"), Some("new"))
+    ),
+    location!(
+        "multiport/broadcast",
+        "return 200 own;",
+        "broadcast 7 /{app}/b; return 200 own; location /{app}/b/ { return 200 b; }",
+        |walk| {
+            changes(walk, "f", |response| response.text() == "own", |response| response.text() == "bb")
+        }
+    ),
+    location!(
+        "multiport/broadcast_rewrite_prefix",
+        "broadcast 7 /{app}/b; return 200; location /{app}/b/ { return 200 b; }",
+        "broadcast 7 /{app}/b; broadcast_rewrite_prefix b c; return 200; location /{app}/b/ { return 200 b; }",
+        |walk| { changes(walk, "f", |response| response.text() == "bb", |response| response.text() == "cb") }
+    ),
+    location!(
+        "multiport/broadcast_suffix",
+        "broadcast 7 /{app}/b; return 200; location /{app}/b/ { return 200 b; }",
+        "broadcast 7 /{app}/b; broadcast_suffix c; return 200; location /{app}/b/ { return 200 b; }",
+        |walk| {
+            changes(walk, "f", |response| response.text() == "bb", |response| response.text() == "bbc")
+        }
     ),
     location!("headers/add_trailer", "", "add_trailer X-Trailer yes;", |walk| {
         has_header(walk, "f", "transfer-encoding", None, Some("chunked"))

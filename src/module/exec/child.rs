@@ -1,7 +1,7 @@
 //! Starting and ending child processes.
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -19,16 +19,17 @@ use super::command::{ExecLaunch, RedirectionMode};
 use crate::limits;
 use crate::task::disk::{self, DiskWork};
 
-/// Environment variables passed to commands. PingOS passes only `TZ`, and those of `env`; without the others programs
-/// may not be found, or may use another language than at the prompt.
+/// Environment variables passed to commands. Those of `env` are added. PingOS passes only `TZ` and these; without the
+/// others programs may not be found, or may use another language than at the prompt.
 const ENVIRONMENT: [&str; 7] = ["HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "TZ", "USER"];
 
 /// Starts a command. Its input and output are `/dev/null` unless redirected, as in PingOS.
-pub(crate) async fn spawn(launch: &ExecLaunch) -> io::Result<Child> {
+pub(crate) async fn spawn(launch: &ExecLaunch, environment: Vec<(OsString, OsString)>) -> io::Result<Child> {
     let launch = launch.clone();
     // Opening files and starting programs may block on a disk.
     let started = disk::spawn(DiskWork::Exec, move || {
         let mut command = prepare(&launch)?;
+        command.envs(environment);
         command.process_group(0);
         tokio::process::Command::from(command).spawn()
     });

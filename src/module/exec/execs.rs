@@ -11,7 +11,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bstr::BStr;
 use parking_lot::Mutex;
-use tokio::runtime::Handle;
 
 use super::Commands;
 use super::Process;
@@ -19,16 +18,13 @@ use super::command::{ExecCommand, ExecLaunch};
 use super::conf::Current;
 use super::keeper::{Means, Respawner};
 use super::values::SessionValues;
-use crate::config::store::Store;
 use crate::directive::Values;
 use crate::directive::context::RECORDER;
 use crate::limits;
-use crate::media::counterpart::Counterpart;
 use crate::media::extension::{OnStream, Output, Running, SessionObserver};
 use crate::media::session::Session;
 use crate::media::view::AppView;
 use crate::module::exec::log;
-use tokio_util::task::TaskTracker;
 
 /// Runs commands. Cheap to clone.
 #[derive(Clone)]
@@ -67,14 +63,9 @@ struct PlayerCommands {
 
 impl Execs {
     /// `runtime` waits for children; `unfinished` tracks those being ended.
-    pub fn new(
-        runtime: Handle,
-        store: Arc<Store>,
-        counterpart: Arc<Counterpart>,
-        unfinished: TaskTracker,
-    ) -> Self {
+    pub fn new(means: Means) -> Self {
         Execs(Arc::new(ExecsInner {
-            means: Means { runtime, store, counterpart, unfinished },
+            means,
             single: AtomicUsize::new(0),
             pulls: Mutex::default(),
             statics: Mutex::default(),
@@ -163,9 +154,10 @@ impl Execs {
         }
         // A stop waits for the start of the command, not for its end.
         let unfinished = self.0.means.unfinished.token();
+        let environment = self.0.means.environment();
         self.0.means.runtime.spawn(async move {
             let _single = single;
-            let child = super::child::spawn(&launch).await;
+            let child = super::child::spawn(&launch, environment).await;
             drop(unfinished);
             match child {
                 Ok(mut child) => drop(child.wait().await),

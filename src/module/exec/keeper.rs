@@ -1,5 +1,6 @@
 //! Commands that are kept running.
 
+use std::ffi::OsString;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use super::Process;
 use super::child;
 use super::command::ExecLaunch;
+use crate::config::Config;
 use crate::config::store::Store;
 use crate::limits;
 use crate::media::counterpart::Counterpart;
@@ -18,14 +20,24 @@ use crate::module::exec::log;
 
 /// Prerequisites of running commands. Cheap to clone.
 #[derive(Clone)]
-pub(super) struct Means {
+pub struct Means {
     /// Runtime on which children are waited for: not that of a thread that moves media.
-    pub(super) runtime: Handle,
-    pub(super) store: Arc<Store>,
+    pub runtime: Handle,
+    /// The configuration in force.
+    pub store: Arc<Store>,
+    /// Environment variables that a configuration gives to commands.
+    pub environment: fn(&Config) -> Vec<(OsString, OsString)>,
     /// The other process of an upgrade, which may have the publisher of a stream.
-    pub(super) counterpart: Arc<Counterpart>,
+    pub counterpart: Arc<Counterpart>,
     /// Tracks children that are being ended.
-    pub(super) unfinished: TaskTracker,
+    pub unfinished: TaskTracker,
+}
+
+impl Means {
+    /// Environment variables of commands that are started now.
+    pub(super) fn environment(&self) -> Vec<(OsString, OsString)> {
+        (self.environment)(&self.store.load())
+    }
 }
 
 /// Keeps commands running until dropped. A reload may change them.
@@ -118,7 +130,7 @@ async fn keep(
     mut stopped: oneshot::Receiver<TaskTrackerToken>,
 ) {
     loop {
-        match child::spawn(&launch).await {
+        match child::spawn(&launch, means.environment()).await {
             Ok(mut child) => {
                 log::started(&launch, child.id());
                 tokio::select! {

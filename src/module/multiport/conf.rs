@@ -1,21 +1,26 @@
 //! Directives of the multiport module.
 
-use super::zone::{MultiListen, StreamZone};
+use super::zone::{BroadcastTarget, MultiListen, PrefixPair, StreamZone};
 use crate::directive::context::{EVENTS, HTTP_ALL, LOCATION, MAIN};
 use crate::directive::table::directives;
-use crate::directive::{Arity, Own, Text, Words};
+use crate::directive::{Arity, Text, Words};
 
 directives! {
     /// Sockets and requests of individual worker processes.
     module "multiport";
-    later {
-        /// Sends the request to every worker (as subrequests to URI/PORT, derived from the multi_listen base) and
-        /// concatenates the responses.
-        "broadcast" => Own<Words>, in LOCATION, args Arity::TWO, restricts answers;
-        /// Replaces a prefix of the first response body by another one of the same length.
-        "broadcast_rewrite_prefix" => Words, in LOCATION, args Arity::TWO;
-        /// Text appended to the last worker's response.
-        "broadcast_suffix" => Text, in LOCATION;
+    live as Current {
+        /// Sends the request to every worker and concatenates the answers: subrequests to URI/ADDRESS, one after the
+        /// other, where ADDRESS is the worker's socket of `multi_listen BASE` (`unix:PATH.N`, or the port plus N). The
+        /// location's own response, such as that of `return 200`, gives the headers; its status becomes 200, and its
+        /// body and length are dropped. An answer whose status is not 200 is left out and logged. A HEAD request asks no
+        /// worker. If BASE is no address or the port exceeds 65535, the connection is closed. All workers here belong to
+        /// one process and have the same state, so each answer is about the whole server.
+        "broadcast" => broadcast: Option<BroadcastTarget>, in LOCATION;
+        /// Replaces a prefix of the first answer's body by another, of any length. Bodies that begin otherwise stay as
+        /// they are. In PingOS both must have the same length, and a nested location does not inherit the second.
+        "broadcast_rewrite_prefix" => rewrite_prefix: Option<PrefixPair>, in LOCATION;
+        /// Text after the last worker's answer.
+        "broadcast_suffix" => suffix: Text = "", in LOCATION;
     }
     needless {
         /// Opens a further listening socket BASE+slot (unix:PATH.N or PORT+N) in every worker, which behaves like the

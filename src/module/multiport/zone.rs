@@ -1,8 +1,8 @@
 //! Values about individual worker processes; here there is only one process.
 
-use bstr::ByteSlice;
+use bstr::{BString, ByteSlice};
 
-use crate::directive::address::literal_addr;
+use crate::directive::address::{literal_addr, strip_unix};
 use crate::directive::{Args, Arity, Evaluation, ListenAddr, Value, number};
 use crate::syntax::{Problem, Word, sentence};
 
@@ -25,6 +25,62 @@ pub struct StreamZone {
     pub buckets: u64,
     /// Number of streams.
     pub streams: u64,
+}
+
+/// `broadcast`: where the workers are asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BroadcastTarget {
+    /// Base of the workers' sockets, as in `multi_listen`.
+    pub base: BString,
+    /// Path of the subrequests, before the worker's address.
+    pub uri: BString,
+}
+
+/// `broadcast_rewrite_prefix`: a prefix and what replaces it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PrefixPair {
+    /// Text to look for.
+    pub old: BString,
+    /// Text that replaces it.
+    pub new: BString,
+}
+
+/// Address of a worker's socket: its number is appended to the path of a unix socket or added to the port. `None` if
+/// there is no such address.
+pub fn worker_address(base: &[u8], worker: usize) -> Option<BString> {
+    if strip_unix(base).is_some_and(|path| !path.is_empty()) {
+        return Some(format!("{}.{worker}", base.as_bstr()).into());
+    }
+    let (host, port) = base.split_at(base.rfind_byte(b':').map_or(0, |colon| colon + 1));
+    let port = number::digits(port)?.checked_add(u64::try_from(worker).ok()?)?;
+    let port = u16::try_from(port).ok().filter(|port| *port > 0)?;
+    Some(format!("{}{port}", host.as_bstr()).into())
+}
+
+impl Value for BroadcastTarget {
+    const ARITY: Arity = Arity::TWO;
+
+    fn syntax() -> String {
+        "base-address uri".into()
+    }
+
+    fn parse(args: &Args<'_>, _: &mut Evaluation<'_>) -> Result<BroadcastTarget, Problem> {
+        let [base, uri] = args.words else { return Err(args.refuse("takes an address and a URI")) };
+        Ok(BroadcastTarget { base: base.text().to_owned(), uri: uri.text().to_owned() })
+    }
+}
+
+impl Value for PrefixPair {
+    const ARITY: Arity = Arity::TWO;
+
+    fn syntax() -> String {
+        "old new".into()
+    }
+
+    fn parse(args: &Args<'_>, _: &mut Evaluation<'_>) -> Result<PrefixPair, Problem> {
+        let [old, new] = args.words else { return Err(args.refuse("takes two texts")) };
+        Ok(PrefixPair { old: old.text().to_owned(), new: new.text().to_owned() })
+    }
 }
 
 impl Value for MultiListen {
@@ -80,4 +136,28 @@ fn address(word: &Word, role: &str) -> Result<ListenAddr, Problem> {
         ]);
         Problem::new(text).at(word.span).help("an address as `listen` takes it: port, host:port or unix:path")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_of_workers() {
+        for (base, worker, address) in [
+            ("unix:/tmp/http", 0, Some("unix:/tmp/http.0")),
+            ("unix:/tmp/http", 12, Some("unix:/tmp/http.12")),
+            ("9000", 2, Some("9002")),
+            ("127.0.0.1:9000", 1, Some("127.0.0.1:9001")),
+            ("[::1]:9000", 1, Some("[::1]:9001")),
+            ("65535", 0, Some("65535")),
+            ("65535", 1, None),
+            ("99999999999999999999", 0, None),
+            ("unix:", 0, None),
+            ("/a", 0, None),
+            ("", 0, None),
+        ] {
+            assert_eq!(worker_address(base.as_bytes(), worker), address.map(Into::into), "{base} {worker}");
+        }
+    }
 }

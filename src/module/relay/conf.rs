@@ -22,7 +22,7 @@ directives! {
         /// that is longer than 4096 bytes, has a user, no valid host or port, or another scheme) is a failure: the
         /// callback and the reason are logged, players wait and publishers continue.
         "failed_reconnect" => failed_reconnect: Msec = "50ms", in RTMP_ALL;
-        /// Maximum retry delay, and connect timeout of a relay.
+        /// Maximum retry delay, and connect timeout of a relay over RTMP; for HTTP-FLV that is `connect_timeout`.
         "relay_reconnect" => relay_reconnect: Msec = "3s", in RTMP_ALL;
         /// As `relay_reconnect`, for pushes only. A directive of nginx-rtmp.
         "push_reconnect" => push_reconnect: Option<Msec>, in RTMP_ALL;

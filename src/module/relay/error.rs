@@ -27,6 +27,9 @@ pub(super) enum RelayError {
     /// The other server did not start the stream in time.
     #[error("not started within {} ms", .0.as_millis())]
     StartTimeout(Duration),
+    /// The origin did not send the header of its response in time.
+    #[error("no response header within {} ms", .0.as_millis())]
+    HeaderTimeout(Duration),
     /// The other server does not read its socket.
     #[error("the other server takes nothing")]
     SendTimeout,

@@ -1,18 +1,20 @@
 //! Pulling over HTTP-FLV.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::header::{HOST, HeaderName, HeaderValue, REFERER, USER_AGENT};
 use reqwest::{Client, Request, RequestBuilder, Response, redirect};
+use tokio::time::timeout;
 
 use super::destination::Destination;
 use super::error::RelayError;
 use super::outcome::RelayEnd;
+use crate::directive::Msec;
 use crate::limits;
 use crate::media::{trail, trail_proof};
 use crate::module::relay::relays::Relays;
+use crate::net::client;
 use crate::net::tls::{self, ClientTlsError};
 use crate::notify::request::push_value;
 use crate::wire::flv;
@@ -25,14 +27,18 @@ pub(super) struct Download {
 }
 
 impl Download {
-    /// Requests the stream. An origin answers only when it has media, so only connecting has a timeout.
+    /// Requests the stream. Connecting, and the wait for the header of the response, have the timeouts of `client`.
     pub(super) async fn start(
         relays: &Relays,
         destination: &Destination,
-        connect: Duration,
         max_message: usize,
         trail: &Bytes,
     ) -> Result<Download, RelayEnd> {
+        let (connect, send, header) = {
+            let config = relays.store.load();
+            let conf = config.get::<client::conf::Current>();
+            [conf.connect_timeout, conf.send_timeout, conf.header_timeout].map(Msec::duration).into()
+        };
         let builder = Client::builder()
             .redirect(redirect::Policy::none())
             .no_proxy()
@@ -40,6 +46,7 @@ impl Download {
             .http1_only()
             .tcp_nodelay(true)
             .connect_timeout(connect)
+            .tcp_user_timeout(client::send_time(send))
             .tcp_keepalive(limits::RELAY_KEEPALIVE)
             .pool_max_idle_per_host(0);
         let trusted = match destination.address.is_tls {
@@ -47,9 +54,13 @@ impl Download {
             false => tls::client::trusting_none().map_err(ClientTlsError::from)?,
         };
         let builder = builder.tls_backend_preconfigured((*trusted).clone());
-        let client = builder.build().map_err(RelayError::HttpClient)?;
-        let request = request(&client, destination, trail).build().map_err(failed)?;
-        let response = client.execute(proved(relays, request, trail)).await.map_err(failed)?;
+        let http = builder.build().map_err(RelayError::HttpClient)?;
+        let request = request(&http, destination, trail).build().map_err(failed)?;
+        let sent = http.execute(proved(relays, request, trail));
+        let response = match timeout(header, sent).await {
+            Ok(response) => response.map_err(failed)?,
+            Err(_) => return Err(RelayError::HeaderTimeout(header).into()),
+        };
         match response.status().as_u16() {
             200 => {}
             status @ 400..=499 => return Err(RelayEnd::Refused(status)),

@@ -1,3 +1,6 @@
 //! Trace ids of requests.
 
 pub mod conf;
+mod ids;
+
+pub use ids::{TraceCheck, TraceVariables};

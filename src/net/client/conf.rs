@@ -10,22 +10,25 @@ directives! {
     live as Current {
         /// Caches DNS answers for outgoing connections. When off, every connection resolves its host name.
         "dynamic_resolver" => dynamic_resolver: Flag = "on", in MAIN;
+        /// Time that idle connections to callback servers are kept; 0 keeps none. In PingOS the number of milliseconds
+        /// is also the maximum number of idle connections; here that number is fixed, at 64 for each server.
+        "keepalive" => keepalive: Msec = "60s", in MAIN;
+        /// Connect timeout of callbacks and HTTP-FLV pulls.
+        "connect_timeout" => connect_timeout: Msec = "3s", in MAIN;
+        /// Closes a connection of callbacks or HTTP-FLV pulls on which the other server has not acknowledged sent data
+        /// for this long (TCP_USER_TIMEOUT).
+        "send_timeout" => send_timeout: Msec = "10s", in MAIN;
+        /// Time for the header of the response to a callback or HTTP-FLV pull, from the beginning of the request.
+        /// `timeout=` of a callback applies as well: the shorter time counts.
+        "header_timeout" => header_timeout: Msec = "10s", in MAIN;
     }
     later {
-        /// Idle time of pooled outgoing connections (notify, http-flv pull).
-        "keepalive" => Msec = "60s", in MAIN;
-        /// Connect timeout of outgoing connections.
-        "connect_timeout" => Msec = "3s", in MAIN;
-        /// Send timeout of outgoing connections.
-        "send_timeout" => Msec = "10s", in MAIN;
-        /// Time allowed for response headers of outgoing HTTP requests.
-        "header_timeout" => Msec = "10s", in MAIN;
         /// TCP_NODELAY on outgoing connections.
         "tcp_nodelay" => Flag = "on", in MAIN;
-        /// TCP_CORK on outgoing connections.
-        "tcp_nopush" => Flag = "off", in MAIN;
     }
     needless {
+        /// TCP_CORK on outgoing connections; here each request is one write, so there is nothing to collect.
+        "tcp_nopush" => Flag = "off", in MAIN;
         /// Idle outgoing connections kept.
         "max_idle_client" => Num = "1024", in MAIN;
         /// Minimum number of bytes before outgoing data is sent.

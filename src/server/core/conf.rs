@@ -44,6 +44,8 @@ directives! {
             "worker_rlimit_core" => worker_rlimit_core: Option<Offset>, in MAIN;
             /// Closes all remaining sessions this long after a graceful shutdown began.
             "worker_shutdown_timeout" => worker_shutdown_timeout: Option<Msec>, in MAIN;
+            /// Nice value of the process, may be negative; 0 leaves the one that it was started with.
+            "worker_priority" => worker_priority: Priority = "0", in MAIN;
             /// Working directory of the process; relative recording paths refer to it.
             "working_directory" => working_directory: Option<RawPath>, in MAIN;
             /// File with the process id.
@@ -69,16 +71,16 @@ directives! {
         /// interval, which also works if other machines write the files. Only changed contents count. Invalid files are
         /// refused as in any reload.
         "conf_watch" => conf_watch: ConfWatch = "off", in MAIN;
-    }
-    later {
-        /// Keeps or sets an environment variable of the process and its children.
-        "env" => Vec<EnvVar>, in MAIN;
-        /// Nice value of the process, may be negative.
-        "worker_priority" => Priority = "0", in MAIN;
-        /// Loads an nginx module, which is impossible here; the functions of the module are built in or missing.
-        "load_module" => Vec<LoadModule>, in MAIN;
+        /// Environment variable of commands (`exec_*`) that are started from then on: with this value, or with the one
+        /// that the server was started with. Of several lines for one name the last counts. Commands have HOME, LANG,
+        /// LC_ALL, PATH, TMPDIR, TZ and USER in any case, in PingOS only TZ. The server's own environment stays as it was
+        /// at the start.
+        "env" => env: Vec<EnvVar>, in MAIN;
     }
     needless {
+        /// File of an nginx module. Nothing is loaded, and `-t` warns of that: the functions of the module are built in,
+        /// or its directives are reported as unknown.
+        "load_module" => Vec<LoadModule>, in MAIN;
         /// Supervising parent process; the server is a single process and needs none.
         "master_process" => Flag = "on", in MAIN;
         /// Lock file between processes.

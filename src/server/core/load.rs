@@ -24,6 +24,8 @@ impl Value for LoadModule {
             let help = "it stands before `events`, `http` and `rtmp`";
             return Err(args.refuse("is specified too late").help(help));
         }
+        let problem = Problem::warning("\"load_module\" loads nothing").at(args.span());
+        evaluation.report(problem.help("modules of nginx cannot be loaded; what is supported is built in"));
         Ok(LoadModule(evaluation.under_prefix(&args.first().bytes)))
     }
 }

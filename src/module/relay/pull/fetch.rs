@@ -81,8 +81,7 @@ impl RunningPull<'_> {
         self.name(destination);
         let max_message = usize::try_from(self.pulled.view.server().max_message.0).unwrap_or(usize::MAX);
         let trail = self.session.identity.trail.claimed();
-        let mut download =
-            Download::start(self.relays, destination, self.connect, max_message, trail).await?;
+        let mut download = Download::start(self.relays, destination, max_message, trail).await?;
         loop {
             let mut tags = Vec::new();
             let read = download.read(|tag| tags.push(tag)).await;
