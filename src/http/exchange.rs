@@ -25,6 +25,7 @@ use super::request_body::RequestBody;
 use super::response::{Body, Response, Surrounding};
 use super::routes::Location;
 use super::types::ContentTypes;
+use super::variable::RealRootUse;
 use crate::config::model::HttpServer;
 use crate::config::store::Store;
 use crate::directive::{ListenAddr, Slot, Undecided};
@@ -102,6 +103,7 @@ impl HttpService {
                 filters: filters(&self.filters),
                 encodings: filters(&self.encodings),
                 logs: Positions::of(&self.logs, |log| log.applies_to(location)),
+                uses_real_root: location.get::<RealRootUse>().0,
             }
         })
     }
@@ -559,9 +561,6 @@ impl<'a> Exchange<'a> {
     /// Adds the headers of `add_header` lines to the response.
     pub fn add_headers(&mut self) {
         let status = self.response.status.as_u16();
-        if self.conf().add_header.is_empty() {
-            return;
-        }
         let location = self.location.clone();
         let lines: &AddedHeaders = location.get();
         for AddHeader { name, value, .. } in lines.0.iter().filter(|header| header.applies_to(status)) {

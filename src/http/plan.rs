@@ -64,6 +64,8 @@ pub struct Plan {
     pub(super) filters: Positions,
     pub(super) encodings: Positions,
     pub(super) logs: Positions,
+    /// Whether the configuration uses `$realpath_root` anywhere.
+    pub(super) uses_real_root: bool,
 }
 
 #[cfg(test)]

@@ -6,14 +6,13 @@ use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 
 use super::exchange::Exchange;
-use super::variable::RealRootUse;
 use crate::net::links::{self, Access, LinkPolicy};
 use crate::task::disk::{self, DiskWork};
 
 impl Exchange<'_> {
     /// Finds the real path of the location's directory, if the configuration uses it anywhere.
     pub(super) async fn find_real_root(&mut self) {
-        if !self.location.get::<RealRootUse>().0 {
+        if !self.plan().uses_real_root {
             return;
         }
         let root = self.document_root();
@@ -57,6 +56,7 @@ mod tests {
     use super::*;
     use crate::config::LoadOptions;
     use crate::config::load::load_text;
+    use crate::http::variable::RealRootUse;
     use crate::modules::LANGUAGE;
 
     #[test]

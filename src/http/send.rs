@@ -6,7 +6,6 @@ use std::future::poll_fn;
 use std::io::{self, IoSlice, Write};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use bstr::ByteSlice;
 use http::{StatusCode, Version};
 use tokio::time::timeout;
 
@@ -283,7 +282,7 @@ impl Exchange<'_> {
             return Ok(());
         }
         if !output.is_empty() {
-            self.write_more(output).await?;
+            self.write(output, rate).await?;
             output.clear();
         }
         while part.length > 0 {
@@ -326,20 +325,6 @@ impl Exchange<'_> {
                     let of_first = written.min(first.len());
                     first = &first[of_first..];
                     second = &second[written - of_first..];
-                }
-                Err(error) => self.wait_for(error).await?,
-            }
-        }
-        Ok(())
-    }
-
-    /// Writes what a file follows at once.
-    async fn write_more(&mut self, mut bytes: &[u8]) -> io::Result<()> {
-        while !bytes.is_empty() {
-            match self.connection.socket.try_write_more(bytes) {
-                Ok(written) => {
-                    self.sent.bytes += written as u64;
-                    bytes = &bytes[written..];
                 }
                 Err(error) => self.wait_for(error).await?,
             }
@@ -480,9 +465,14 @@ pub fn http_date(seconds: i64) -> String {
 
 /// Writes a header field, without the bytes that would end its line.
 fn write_field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
-    let write = |out: &mut Vec<u8>, text: &[u8]| match text.find_byteset(b"\r\n\0") {
-        None => out.extend_from_slice(text),
-        Some(_) => out.extend(text.iter().copied().filter(|b| !matches!(b, b'\r' | b'\n' | 0))),
+    let ends_line = |b: u8| matches!(b, b'\r' | b'\n' | 0);
+    let write = |out: &mut Vec<u8>, text: &[u8]| {
+        // All bytes are looked at, which for a few is faster than to search.
+        if text.iter().fold(false, |found, b| found | ends_line(*b)) {
+            out.extend(text.iter().copied().filter(|b| !ends_line(*b)));
+        } else {
+            out.extend_from_slice(text);
+        }
     };
     write(out, name);
     out.extend_from_slice(b": ");

@@ -28,6 +28,9 @@ pub struct CharsetFilter;
 
 impl ResponseFilter for CharsetFilter {
     fn filter(&self, exchange: &mut Exchange<'_>) {
+        if !exchange.is_subrequest() && exchange.location.get::<Current>().charset == Charset::Off {
+            return;
+        }
         let location = exchange.location.clone();
         let conf = location.get::<Current>();
         let Some(wanted) = wanted(exchange, conf) else { return };

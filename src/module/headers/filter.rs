@@ -8,7 +8,8 @@ use super::trailers::AddedTrailers;
 use crate::directive::context::{Contexts, LOCATION};
 use crate::directive::{BlockLevel, Evaluation, Slot};
 use crate::http::exchange::{Exchange, ResponseFilter};
-use crate::http::header::{USUAL, inherited};
+use crate::http::header::{AddedHeaders, USUAL, inherited};
+use crate::http::routes::Location;
 use crate::http::send::http_date;
 
 /// nginx's values for `max`: 31 Dec 2037 23:55:55, and ten years.
@@ -20,6 +21,12 @@ const MAX_AGE: i64 = 315_360_000;
 pub struct HeadersFilter;
 
 impl ResponseFilter for HeadersFilter {
+    fn applies_to(&self, location: &Location) -> bool {
+        !location.get::<AddedHeaders>().0.is_empty()
+            || !location.get::<AddedTrailers>().0.is_empty()
+            || location.get::<Current>().expires != Expires::Off
+    }
+
     fn filter(&self, exchange: &mut Exchange<'_>) {
         if exchange.is_subrequest() {
             return;

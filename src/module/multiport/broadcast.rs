@@ -61,8 +61,12 @@ enum Step {
 }
 
 impl ResponseFilter for BroadcastFilter {
+    fn applies_to(&self, location: &Location) -> bool {
+        location.get::<Current>().broadcast.is_some()
+    }
+
     fn filter(&self, exchange: &mut Exchange<'_>) {
-        if exchange.is_subrequest() || exchange.location.get::<Current>().broadcast.is_none() {
+        if exchange.is_subrequest() {
             return;
         }
         let (location, workers) = (exchange.location.clone(), self.workers);
