@@ -10,6 +10,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use nix::sys::socket::{MsgFlags, recv};
+use rustix::net::SendFlags;
 use socket2::SockRef;
 use tokio::io::Interest;
 use tokio::net::{TcpStream, UnixStream};
@@ -177,6 +178,10 @@ impl PlainSocket {
             PlainStream::Tcp(s) => s.try_write_vectored(bufs),
             PlainStream::Unix(s) => s.try_write_vectored(bufs),
         }
+    }
+
+    pub(super) fn try_write_more(&self, buf: &[u8]) -> io::Result<usize> {
+        self.when_writable(|| Ok(rustix::net::send(self, buf, SendFlags::MORE | SendFlags::NOSIGNAL)?))
     }
 
     pub(super) fn try_send_file(&self, file: &File, start: u64, length: usize) -> io::Result<usize> {

@@ -212,6 +212,18 @@ impl Socket {
         }
     }
 
+    /// Writes as much as the socket accepts, and announces that more follows at once.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Socket::try_write`].
+    pub fn try_write_more(&self, buf: &[u8]) -> io::Result<usize> {
+        match self {
+            Socket::Plain(s) => s.try_write_more(buf),
+            Socket::Tls(_) => self.try_write(buf),
+        }
+    }
+
     /// Sends a part of a file as far as the socket accepts it; 0 at the end of the file.
     ///
     /// # Errors
