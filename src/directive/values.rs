@@ -28,15 +28,25 @@ impl<const HOLDER: Contexts> Values<HOLDER> {
         any.downcast_ref().expect(UNDER_OWN_TYPE)
     }
 
+    /// Where the values of a type are, for [`Values::get_at`]: the same in all blocks of a kind.
+    pub fn place_of<T: Slot>(&self) -> usize {
+        const { assert!(T::HOLDERS & HOLDER != 0, "blocks of this kind have no such values") };
+        self.keys.place(TypeId::of::<T>()).expect(LISTED)
+    }
+
+    /// As [`Values::get`], without a search.
+    pub fn get_at<T: Slot>(&self, place: usize) -> &T {
+        let any: &dyn Any = self.stored[place].as_ref();
+        any.downcast_ref().expect(UNDER_OWN_TYPE)
+    }
+
     /// The values of a type, shared.
     pub fn share<T: Slot>(&self) -> Arc<T> {
         self.stored::<T>().clone().into_any().downcast().expect(UNDER_OWN_TYPE)
     }
 
     fn stored<T: Slot>(&self) -> &Arc<dyn SlotValue> {
-        const { assert!(T::HOLDERS & HOLDER != 0, "blocks of this kind have no such values") };
-        let at = self.keys.place(TypeId::of::<T>());
-        &self.stored[at.expect("every module of the program is in its list of modules")]
+        &self.stored[self.place_of::<T>()]
     }
 
     /// The values of a type, or `None` where the kind of block does not hold it.
@@ -57,6 +67,7 @@ impl<const HOLDER: Contexts> Values<HOLDER> {
     }
 }
 
+const LISTED: &str = "every module of the program is in its list of modules";
 const UNDER_OWN_TYPE: &str = "values are stored under their own type";
 
 impl<const HOLDER: Contexts> Clone for Values<HOLDER> {

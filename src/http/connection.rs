@@ -16,7 +16,7 @@ use tokio::time::Sleep;
 use tokio_util::sync::WaitForCancellationFuture;
 
 use super::browser;
-use super::core::conf::{KeepaliveDisable, LingeringClose};
+use super::core::conf::{Current as Core, KeepaliveDisable, LingeringClose};
 use super::counters::Doing;
 use super::exchange::{Decision, Exchange, HttpConnection, HttpService};
 use super::input::{BadBody, Input, read_some};
@@ -62,7 +62,8 @@ struct HeadSettings {
 
 impl HttpConnection {
     fn head_settings(&self, server: &HttpServer) -> HeadSettings {
-        let core = &self.service.plan(&server.routes().fallback).core;
+        let fallback = &server.routes().fallback;
+        let core: &Core = fallback.get_at(self.service.plan(fallback).core);
         let size = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
         HeadSettings {
             buffers: HeadBuffers {

@@ -92,8 +92,8 @@ impl HttpService {
                 Positions::of(filters, |filter| filter.applies_to(location))
             };
             Plan {
-                conf: location.values.share(),
-                core: location.values.share(),
+                conf: location.place_of::<Conf>(),
+                core: location.place_of::<Core>(),
                 phases: self
                     .phases
                     .0
@@ -454,12 +454,12 @@ impl<'a> Exchange<'a> {
 
     /// The location's values of the HTTP core.
     pub(super) fn conf(&self) -> &Conf {
-        &self.plan().conf
+        self.location.get_at(self.plan().conf)
     }
 
     /// The location's values of the other directives of the HTTP core.
     pub(super) fn core(&self) -> &Core {
-        &self.plan().core
+        self.location.get_at(self.plan().core)
     }
 
     /// What takes part in requests of the location.

@@ -1,12 +1,7 @@
 //! What takes part in the requests of a location: found out once, because most modules have nothing to do in most
 //! locations.
 
-use std::sync::Arc;
-
 use strum::EnumCount;
-
-use super::conf::Conf;
-use super::core::conf::Current as Core;
 
 /// nginx's phases in which modules take part, in their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::EnumCount, strum::EnumIter)]
@@ -53,11 +48,11 @@ impl Iterator for Positions {
     }
 }
 
-/// What takes part in the requests of a location, and the location's values that every request needs.
+/// What takes part in the requests of a location, and where its values are that every request needs.
 #[derive(Debug)]
 pub struct Plan {
-    pub(super) conf: Arc<Conf>,
-    pub(super) core: Arc<Core>,
+    pub(super) conf: usize,
+    pub(super) core: usize,
     /// Checks by phase.
     pub(super) phases: [Positions; Phase::COUNT],
     pub(super) adapters: Positions,
