@@ -53,6 +53,23 @@ fn workers_answer_one_after_the_other() {
 }
 
 #[test]
+fn what_the_location_refuses_no_worker_answers() {
+    let server = start(
+        "root html;
+         location /w/ { internal; }
+         location /denied { deny all; broadcast 9000 /w; }
+         location /password { auth_basic x; auth_basic_user_file none; broadcast 9000 /w; }
+         location /gone { broadcast 9000 /w; return 410; }
+         location /moved { broadcast 9000 /w; return 302 /elsewhere; }",
+    );
+    for (target, status) in [("/denied", 403), ("/password", 401), ("/gone", 410), ("/moved", 302)] {
+        let got = get(server.http, target);
+        assert_eq!(got.status(), status, "{target}");
+        assert!(!got.text().contains("first"), "{target}");
+    }
+}
+
+#[test]
 fn a_head_request_asks_no_worker() {
     let server = start("root html; location /files { broadcast 9000 /none; return 200; }");
     let mut connection = Connection::open(server.http);

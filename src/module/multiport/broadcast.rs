@@ -2,7 +2,8 @@
 //!
 //! As in the original, the location's own response gives the head, without its length and with status 200, and its body
 //! is replaced by the bodies of subrequests to `URI/ADDRESS`, one for each worker and one after the other. A subrequest
-//! whose status is not 200 adds nothing. A HEAD request has no body, so no worker is asked.
+//! whose status is not 200 adds nothing. A HEAD request has no body, so no worker is asked. A response that refuses the
+//! request or redirects it is sent as it is.
 
 use std::io;
 use std::pin::Pin;
@@ -66,7 +67,10 @@ impl ResponseFilter for BroadcastFilter {
     }
 
     fn filter(&self, exchange: &mut Exchange<'_>) {
-        if exchange.is_subrequest() {
+        // Other statuses are refusals and redirects. A location without a response of its own has 404, and is to answer.
+        let status = exchange.response.status;
+        let answers = status.is_success() || status == StatusCode::NOT_FOUND;
+        if exchange.is_subrequest() || !answers {
             return;
         }
         let (location, workers) = (exchange.location.clone(), self.workers);
