@@ -60,13 +60,26 @@ fn what_the_location_refuses_no_worker_answers() {
          location /denied { deny all; broadcast 9000 /w; }
          location /password { auth_basic x; auth_basic_user_file none; broadcast 9000 /w; }
          location /gone { broadcast 9000 /w; return 410; }
+         location /internal { internal; broadcast 9000 /w; }
+         location /returned { if ($arg_k != 1) { return 404; } broadcast 9000 /w; }
+         location /hidden { deny all; error_page 403 =404 /missing; broadcast 9000 /w; }
+         location /missing { broadcast 9000 /w; return 404; }
          location /moved { broadcast 9000 /w; return 302 /elsewhere; }",
     );
-    for (target, status) in [("/denied", 403), ("/password", 401), ("/gone", 410), ("/moved", 302)] {
+    for (target, status) in [
+        ("/denied", 403),
+        ("/password", 401),
+        ("/gone", 410),
+        ("/internal", 404),
+        ("/returned", 404),
+        ("/hidden", 404),
+        ("/moved", 302),
+    ] {
         let got = get(server.http, target);
         assert_eq!(got.status(), status, "{target}");
         assert!(!got.text().contains("first"), "{target}");
     }
+    assert_eq!(get(server.http, "/returned?k=1").text(), "[first][second]");
 }
 
 #[test]

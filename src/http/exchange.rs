@@ -343,6 +343,8 @@ pub struct Exchange<'a> {
     pub(super) is_target_invalid: bool,
     /// Whether `response` has its status already.
     pub(super) has_status: bool,
+    /// Whether the location's content answers, and nothing before it has.
+    pub has_content: bool,
     /// Whether its preconditions have failed: as in nginx, it then never counts as completed.
     pub(super) is_cut_short: bool,
     /// Whether the response is final.
@@ -408,6 +410,7 @@ impl<'a> Exchange<'a> {
             is_body_refused: false,
             is_target_invalid: false,
             has_status: false,
+            has_content: false,
             is_cut_short: false,
             is_answered: false,
             is_continued: false,

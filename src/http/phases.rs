@@ -112,7 +112,7 @@ impl Exchange<'_> {
     /// Prepares an internal redirect; `false` if there were too many.
     fn redirect(&mut self) -> bool {
         self.location = self.server.routes().fallback.clone();
-        (self.is_internal, self.is_path_changed) = (true, false);
+        (self.is_internal, self.is_path_changed, self.has_content) = (true, false, false);
         self.count_change()
     }
 
@@ -323,6 +323,7 @@ impl Exchange<'_> {
         if self.location.refusal.is_some() {
             return Decision::page(StatusCode::SERVICE_UNAVAILABLE);
         }
+        self.has_content = true;
         let mut handlers = self.service().handlers.iter();
         if let Some((handler, answer)) = handlers.find_map(|handler| Some((handler, handler.answer(self)?))) {
             let response = match method::answer(self, handler.methods()) {

@@ -1,5 +1,6 @@
 //! `auth_request`: asks a location whether a request is admitted.
 
+use bstr::BString;
 use http::{Method, StatusCode};
 
 use super::conf::Current;
@@ -25,7 +26,8 @@ async fn ask(exchange: &mut Exchange<'_>) -> Decision {
     let location = exchange.location.clone();
     let conf = location.get::<Current>();
     let Some(uri) = &conf.uri.0 else { return Decision::Next };
-    let mut inner = exchange.subrequest(uri.clone(), exchange.query.clone(), Some(Method::GET)).await;
+    // As in nginx, it has no query string: the client must not decide about itself.
+    let mut inner = exchange.subrequest(uri.clone(), BString::default(), Some(Method::GET)).await;
     for set in &conf.sets {
         let value = inner.expand(&set.value);
         inner.assigned.set(&set.name, value.into());

@@ -67,9 +67,9 @@ impl ResponseFilter for BroadcastFilter {
     }
 
     fn filter(&self, exchange: &mut Exchange<'_>) {
-        // Other statuses are refusals and redirects. A location without a response of its own has 404, and is to answer.
+        // Other statuses are refusals and redirects. A location without content of its own has 404, and is to answer.
         let status = exchange.response.status;
-        let answers = status.is_success() || status == StatusCode::NOT_FOUND;
+        let answers = status.is_success() || (exchange.has_content && status == StatusCode::NOT_FOUND);
         if exchange.is_subrequest() || !answers {
             return;
         }

@@ -234,6 +234,7 @@ fn auth_requests() -> Entry {
              location /err/ { alias {ROOT}/html/; auth_request /s401; error_page 401 =302 /login?from=$request_uri; } location /err403/ { alias {ROOT}/html/; auth_request /s403; error_page 403 /a.txt; }
              location /self { auth_request /self; } location /nested { auth_request /inner; } location /inner { auth_request /s403; return 200; } location /nested2 { auth_request /inner2; } location /inner2 { auth_request /s403; alias {ROOT}/html/a.txt; }
              location /deny { deny all; auth_request /s204; } location /uri { auth_request /show; auth_request_set $sub $sent_http_x_u; } location /show { add_header X-U \"$uri-$request_uri-$args-$request_method\"; return 204; }
+             location /query { auth_request /by-query; } location /by-query { if ($arg_t = let-in) { return 204; } if ($is_args) { return 204; } return 403; }
              location /redirecting { auth_request /rw; } location /rw { rewrite ^ /s204 last; } location /errsub { auth_request /errs; } location /errs { error_page 404 =204 /s204; return 404; }",
         );
     for status in [
@@ -273,6 +274,8 @@ fn auth_requests() -> Entry {
             "/file/a.txt\nIf-None-Match: *",
             "POST /file/a.txt\n\nbody",
             "/static.txt",
+            "/query",
+            "/query?t=let-in",
         ])
         .keep(["/a204", "/a401", "/a403", "/file/a.txt"])
 }
