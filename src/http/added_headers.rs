@@ -9,10 +9,6 @@ impl Slot for AddedHeaders {
     const HOLDERS: Contexts = LOCATION;
 
     fn make(level: &BlockLevel<'_>, _: &mut Evaluation<'_>) -> AddedHeaders {
-        let scopes = level.scopes::<Scope>();
-        AddedHeaders(inherited(scopes.iter().map(|scope| match scope {
-            Some(scope) => (&scope.add_header[..], scope.add_header_inherit.as_ref().map(|rule| rule.value)),
-            None => (&[][..], None),
-        })))
+        AddedHeaders(inherited(level, |scope: &Scope| (&scope.add_header, scope.add_header_inherit.as_ref())))
     }
 }

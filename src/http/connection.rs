@@ -390,12 +390,10 @@ impl HttpConnection {
             return (After::Close { lingers: false }, times);
         }
         let mut after = self.finish(&mut exchange, refused.is_some()).await;
-        if exchange.has_follow_up() {
-            let kept = exchange.keeps_alive;
-            self.follow_up(&mut exchange, true).await;
-            if kept && !exchange.keeps_alive && matches!(after, After::Next) {
-                after = After::Close { lingers: false };
-            }
+        let kept = exchange.keeps_alive;
+        self.follow_up(&mut exchange, true).await;
+        if kept && !exchange.keeps_alive && matches!(after, After::Next) {
+            after = After::Close { lingers: false };
         }
         // As in nginx, the log does not tell that the connection stays open.
         exchange.keeps_alive = false;

@@ -189,6 +189,16 @@ impl Exchange<'_> {
         }
     }
 
+    /// A permanent redirect to a path, with the query string of the request.
+    pub(super) fn moved_to(&self, path: &[u8]) -> Response {
+        let mut location = escape(path, Escape::Path);
+        if !self.query.is_empty() {
+            location.push(b'?');
+            location.extend_from_slice(&self.query);
+        }
+        Response::redirect(StatusCode::MOVED_PERMANENTLY, location)
+    }
+
     /// The page for a file that could not be opened; the error is logged as in nginx.
     pub fn open_failed(&self, path: &Path, error: &io::Error) -> Decision {
         let status = match error.raw_os_error() {
@@ -242,7 +252,8 @@ pub(super) async fn content(exchange: &Exchange<'_>) -> Decision {
         Err(error) => return exchange.open_failed(&path, &error),
     };
     if file.is_dir {
-        return Decision::Done(Box::new(to_directory(exchange)));
+        let target = [&exchange.path[..], b"/"].concat();
+        return Decision::Done(Box::new(exchange.moved_to(&target)));
     }
     if !file.is_file {
         return Decision::page(StatusCode::NOT_FOUND);
@@ -260,17 +271,6 @@ fn no_handler(exchange: &Exchange<'_>) -> Decision {
         return Decision::page(StatusCode::FORBIDDEN);
     }
     Decision::page(StatusCode::NOT_FOUND)
-}
-
-/// Redirects from a directory's name to the name with a slash.
-fn to_directory(exchange: &Exchange<'_>) -> Response {
-    let mut location = escape(&exchange.path, Escape::Path);
-    location.push(b'/');
-    if !exchange.query.is_empty() {
-        location.push(b'?');
-        location.extend_from_slice(&exchange.query);
-    }
-    Response::redirect(StatusCode::MOVED_PERMANENTLY, BString::from(location))
 }
 
 #[cfg(test)]

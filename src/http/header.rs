@@ -4,7 +4,7 @@ use bstr::BString;
 
 use super::variable::Template;
 use crate::directive::word::one_of;
-use crate::directive::{Args, Arity, Evaluation, Value};
+use crate::directive::{Args, Arity, BlockLevel, Evaluation, Value};
 use crate::syntax::{Problem, Spanned, sentence};
 
 /// Statuses that get headers without `always`.
@@ -33,14 +33,16 @@ one_of! {
     }
 }
 
-/// The lines in force at a level: `levels` are those of each level with its own rule, innermost first. A rule holds for
-/// the levels within, too.
-pub fn inherited<'l>(
-    levels: impl DoubleEndedIterator<Item = (&'l [Spanned<AddHeader>], Option<HeaderInherit>)>,
+/// The lines in force at a level: `of` gives those that a block sets, with its rule. A rule holds for the levels within,
+/// too.
+pub fn inherited<S: 'static>(
+    level: &BlockLevel<'_>,
+    of: impl Fn(&S) -> (&[Spanned<AddHeader>], Option<&Spanned<HeaderInherit>>),
 ) -> Vec<AddHeader> {
     let (mut lines, mut rule) = (Vec::new(), HeaderInherit::On);
-    for (own, own_rule) in levels.rev() {
-        rule = own_rule.unwrap_or(rule);
+    for scope in level.scopes::<S>().into_iter().rev() {
+        let (own, own_rule) = scope.map_or((&[][..], None), &of);
+        rule = own_rule.map_or(rule, |own| own.value);
         let mut all: Vec<AddHeader> = own.iter().map(|line| line.value.clone()).collect();
         match rule {
             HeaderInherit::On if all.is_empty() => continue,

@@ -12,7 +12,6 @@ use super::request_body::RequestBody;
 use super::response::{Body, Response};
 use super::routes::{Location, Refusal};
 use super::status::shown;
-use super::uri::{Escape, escape};
 use super::{files, log, method, precondition, range_filter};
 
 /// Statuses that close the connection without a response, as in nginx.
@@ -248,17 +247,10 @@ impl Exchange<'_> {
             }
             return Some(Decision::page(StatusCode::PAYLOAD_TOO_LARGE));
         }
-        self.location.adds_slash_to(&self.path).then(|| self.slash_added())
-    }
-
-    /// Redirects from a path without its last slash to a location that forwards requests.
-    fn slash_added(&self) -> Decision {
-        let mut target = escape(self.location.name.spelled(), Escape::Path);
-        if !self.query.is_empty() {
-            target.push(b'?');
-            target.extend_from_slice(&self.query);
-        }
-        Decision::Done(Box::new(Response::redirect(StatusCode::MOVED_PERMANENTLY, target)))
+        // A path without its last slash leads to the location that forwards requests.
+        self.location
+            .adds_slash_to(&self.path)
+            .then(|| Decision::Done(Box::new(self.moved_to(self.location.name.spelled()))))
     }
 
     /// Applies `limit_except`. Returns whether the statements of the location are executed: those of the server, which

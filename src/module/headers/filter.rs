@@ -51,11 +51,7 @@ impl Slot for AddedTrailers {
     const HOLDERS: Contexts = LOCATION;
 
     fn make(level: &BlockLevel<'_>, _: &mut Evaluation<'_>) -> AddedTrailers {
-        let scopes = level.scopes::<Scope>();
-        AddedTrailers(inherited(scopes.iter().map(|scope| match scope {
-            Some(scope) => (&scope.trailers[..], scope.inherit.as_ref().map(|rule| rule.value)),
-            None => (&[][..], None),
-        })))
+        AddedTrailers(inherited(level, |scope: &Scope| (&scope.trailers, scope.inherit.as_ref())))
     }
 }
 
