@@ -140,7 +140,8 @@ fn what_only_root_may_bind_is_bound_at_reloads() {
     assert_eq!(http::get(port, "/").text(), "low");
     assert!(server.prefix().path().join("logs/http.sock").exists());
     server.reload(&conf());
-    assert!(std::net::TcpStream::connect(("127.0.0.1", port)).is_err());
+    // Workers close it after the reload is in force.
+    until_true("the port is closed", || std::net::TcpStream::connect(("127.0.0.1", port)).is_err());
     server.reload(&low);
     assert_eq!(http::get(port, "/").text(), "low");
 }
