@@ -39,6 +39,11 @@ impl Store {
         self.current.load_full()
     }
 
+    /// The configuration in force, for a moment: cheaper than [`Store::load`].
+    pub fn borrow(&self) -> arc_swap::Guard<Arc<Config>> {
+        self.current.load()
+    }
+
     /// Current contents of the file of `dynamic_conf`.
     pub fn dynamic(&self) -> Arc<Dynamic> {
         self.dynamic.load_full()

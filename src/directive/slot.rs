@@ -7,6 +7,7 @@
 use std::any::{Any, TypeId};
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustc_hash::FxHashMap;
 
@@ -37,7 +38,52 @@ pub trait Slot: Any + fmt::Debug + Send + Sync + Sized {
 
     /// Builds the values from a block and its enclosing blocks.
     fn make(level: &BlockLevel<'_>, evaluation: &mut Evaluation<'_>) -> Self;
+
+    /// Where the values were found last; `None` of types that are not looked up often.
+    fn last_places() -> Option<&'static LastPlaces> {
+        None
+    }
 }
+
+/// Where the values of a type were found last, by kind of block: they are looked for there first, which is faster than to
+/// search. All configurations of a program have them in the same places.
+#[derive(Debug)]
+pub struct LastPlaces([AtomicUsize; Contexts::BITS as usize]);
+
+impl LastPlaces {
+    /// Of a type that was not looked up yet.
+    pub const fn new() -> LastPlaces {
+        LastPlaces([const { AtomicUsize::new(0) }; Contexts::BITS as usize])
+    }
+
+    /// The last place in blocks of a kind.
+    pub(super) fn of(&self, holder: Contexts) -> usize {
+        self.0[holder.trailing_zeros() as usize].load(Ordering::Relaxed)
+    }
+
+    /// Records a place in blocks of a kind.
+    pub(super) fn keep(&self, holder: Contexts, place: usize) {
+        self.0[holder.trailing_zeros() as usize].store(place, Ordering::Relaxed);
+    }
+}
+
+impl Default for LastPlaces {
+    fn default() -> Self {
+        LastPlaces::new()
+    }
+}
+
+/// Implements [`Slot::last_places`] of a type.
+macro_rules! keeps_last_places {
+    () => {
+        fn last_places() -> Option<&'static $crate::directive::slot::LastPlaces> {
+            static PLACES: $crate::directive::slot::LastPlaces = $crate::directive::slot::LastPlaces::new();
+            Some(&PLACES)
+        }
+    };
+}
+
+pub(crate) use keeps_last_places;
 
 /// Registration of a [`Slot`] in a module's table.
 #[derive(Clone, Copy)]

@@ -188,6 +188,8 @@ macro_rules! directives {
                     )?
                     values
                 }
+
+                $crate::directive::slot::keeps_last_places!();
             }
         )?
 
@@ -229,6 +231,8 @@ macro_rules! directives {
                 ) -> $Current {
                     level.resolve(evaluation)
                 }
+
+                $crate::directive::slot::keeps_last_places!();
             }
         )?
 

@@ -231,6 +231,15 @@ impl<V> Template<V> {
         matches!(self.parts.last(), Some(Part::Literal(text)) if text.last() == Some(&byte))
     }
 
+    /// Length of the text apart from values of variables, in bytes.
+    pub fn literal_bytes(&self) -> usize {
+        let literals = self.parts.iter().map(|part| match part {
+            Part::Literal(text) => text.len(),
+            Part::Variable(_) => 0,
+        });
+        literals.sum()
+    }
+
     /// Whether the text is empty.
     pub fn is_empty(&self) -> bool {
         self.parts.is_empty()

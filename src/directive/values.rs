@@ -24,8 +24,16 @@ impl<const HOLDER: Contexts> Values<HOLDER> {
 
     /// The values of a type.
     pub fn get<T: Slot>(&self) -> &T {
-        let any: &dyn Any = self.stored::<T>().as_ref();
-        any.downcast_ref().expect(UNDER_OWN_TYPE)
+        let Some(last) = T::last_places() else { return self.get_at(self.place_of::<T>()) };
+        let known = self.stored.get(last.of(HOLDER)).and_then(|value| {
+            let any: &dyn Any = value.as_ref();
+            any.downcast_ref()
+        });
+        known.unwrap_or_else(|| {
+            let place = self.place_of::<T>();
+            last.keep(HOLDER, place);
+            self.get_at(place)
+        })
     }
 
     /// Where the values of a type are, for [`Values::get_at`]: the same in all blocks of a kind.

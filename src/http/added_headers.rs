@@ -6,6 +6,8 @@ use crate::directive::context::{Contexts, LOCATION};
 use crate::directive::{BlockLevel, Evaluation, Slot};
 
 impl Slot for AddedHeaders {
+    crate::directive::slot::keeps_last_places!();
+
     const HOLDERS: Contexts = LOCATION;
 
     fn make(level: &BlockLevel<'_>, _: &mut Evaluation<'_>) -> AddedHeaders {

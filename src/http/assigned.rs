@@ -1,10 +1,10 @@
 //! Values assigned to a request's variables.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bstr::{BStr, BString, ByteSlice};
 use parking_lot::Mutex;
+use rustc_hash::FxHashMap;
 
 use super::variable::Variable;
 use crate::directive::Match;
@@ -13,11 +13,11 @@ use crate::directive::Match;
 #[derive(Default)]
 pub struct AssignedValues {
     /// Values of `set` and of named groups.
-    values: HashMap<BString, BString>,
+    values: FxHashMap<BString, BString>,
     /// Groups of the latest match of a regular expression, the whole match first.
     groups: Vec<BString>,
     /// Values of modules' variables at their first use. As in nginx they stay, even if another location follows.
-    kept: Mutex<HashMap<BString, Option<BString>>>,
+    kept: Mutex<FxHashMap<BString, Option<BString>>>,
     /// The latest match of a variable's regular expression, which counts until the next match of a statement.
     looked_up: Mutex<Option<Match>>,
     /// Whether there is one.

@@ -165,6 +165,8 @@ pub enum Files {
 /// The nearest `root` or `alias` applies. As in nginx, an inherited `alias` replaces the prefix of the location that
 /// contains it.
 impl Slot for Files {
+    crate::directive::slot::keeps_last_places!();
+
     const HOLDERS: Contexts = LOCATION;
 
     fn make(level: &BlockLevel<'_>, evaluation: &mut Evaluation<'_>) -> Files {

@@ -5,7 +5,7 @@ use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use bstr::{BString, ByteSlice};
@@ -30,6 +30,7 @@ use crate::directive::ListenAddr;
 use crate::limits;
 use crate::media::workers::Worker;
 use crate::net::socket::Socket;
+use crate::task::lifetime::{Lifetime, StopSignal};
 
 /// What follows a response.
 enum After {
@@ -54,6 +55,7 @@ enum Head {
 }
 
 /// Settings of the head of a request, which its server does not apply to yet: those of the address's default server.
+#[derive(Clone, Copy)]
 struct HeadSettings {
     buffers: HeadBuffers,
     names: HeaderNames,
@@ -122,19 +124,19 @@ pub async fn serve(
         is_pipelined: false,
         nodelay: AtomicBool::new(false),
     };
-    let (shutdown, draining) = {
-        let lifetime = &connection.service.lifetime;
-        (lifetime.shutdown.clone(), lifetime.draining.clone())
+    let Lifetime { shutdown, draining, .. } = connection.service.lifetime.clone();
+    let mut waits = Waits {
+        timer: pin!(tokio::time::sleep(limits::HTTP_FIRST_WAIT)),
+        ends: [(&shutdown, pin!(shutdown.cancelled())), (&draining, pin!(draining.cancelled()))],
+        woken: None,
+        settings: None,
     };
-    let (timer, shutdown) = (pin!(tokio::time::sleep(limits::HTTP_FIRST_WAIT)), pin!(shutdown.cancelled()));
-    let draining = pin!(draining.cancelled());
-    let mut waits = Waits { timer, shutdown, draining };
     let counters = connection.service.counters.clone();
     let mut counted = counters.connection();
     let mut idle = None;
     loop {
         counted.does(if idle.is_some() { Doing::Waiting } else { Doing::Reading });
-        connection.is_pipelined = idle.is_some() && !connection.input.lock().buffer.is_empty();
+        connection.is_pipelined = idle.is_some() && !connection.input.get_mut().buffer.is_empty();
         // Requests are boxed: while the connection is idle, it needs no room for one.
         let head = connection.read_head(idle, &mut waits).await;
         if matches!(head, Head::None) {
@@ -148,6 +150,9 @@ pub async fn serve(
             Head::Left(request) => return connection.log_left(&request).await,
             Head::None => return,
         };
+        if refused.is_none() {
+            connection.input.get_mut().begin_body(request.body());
+        }
         let answered = Box::pin(connection.answer(&request, refused)).await;
         match answered {
             (After::Next, keepalive) => idle = Some(keepalive),
@@ -162,8 +167,12 @@ pub async fn serve(
 /// cost more than many requests do.
 struct Waits<'w, 't> {
     timer: Pin<&'w mut Sleep>,
-    shutdown: Pin<&'w mut WaitForCancellationFuture<'t>>,
-    draining: Pin<&'w mut WaitForCancellationFuture<'t>>,
+    /// Shutdown, and draining, which ends idle connections only.
+    ends: [(&'t StopSignal, Pin<&'w mut WaitForCancellationFuture<'t>>); 2],
+    /// What the timer and the signals wake.
+    woken: Option<Waker>,
+    /// Settings of the head, and the generation of the configuration that they are from.
+    settings: Option<(u64, HeadSettings)>,
 }
 
 /// How a wait ended.
@@ -183,25 +192,36 @@ impl Waits<'_, '_> {
             if let Poll::Ready(readable) = socket.poll_read_ready(cx) {
                 return Poll::Ready(if readable.is_ok() { Waited::Readable } else { Waited::Ended });
             }
-            if self.shutdown.as_mut().poll(cx).is_ready()
-                || (is_idle && self.draining.as_mut().poll(cx).is_ready())
-            {
+            self.wakes(cx);
+            let [(shutdown, _), (draining, _)] = &self.ends;
+            if shutdown.is_cancelled() || (is_idle && draining.is_cancelled()) {
                 return Poll::Ready(Waited::Ended);
             }
             let Some(until) = until else { return Poll::Pending };
-            loop {
-                if self.timer.is_elapsed() || self.timer.deadline().into_std() > until {
-                    if Instant::now() >= until {
-                        return Poll::Ready(Waited::TimedOut);
-                    }
-                    self.timer.as_mut().reset(until.into());
+            while self.timer.is_elapsed() || self.timer.deadline().into_std() > until {
+                if Instant::now() >= until {
+                    return Poll::Ready(Waited::TimedOut);
                 }
+                self.timer.as_mut().reset(until.into());
                 if self.timer.as_mut().poll(cx).is_pending() {
-                    return Poll::Pending;
+                    break;
                 }
             }
+            Poll::Pending
         })
         .await
+    }
+
+    /// Lets the timer and the signals wake the task. They go on to, so that this is done once, not for each wait.
+    fn wakes(&mut self, cx: &mut Context<'_>) {
+        if self.woken.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            return;
+        }
+        self.woken = Some(cx.waker().clone());
+        for (_, end) in &mut self.ends {
+            let _ = end.as_mut().poll(cx);
+        }
+        let _ = self.timer.as_mut().poll(cx);
     }
 }
 
@@ -225,15 +245,20 @@ impl HttpConnection {
     }
 
     /// Waits for a request head. `idle` is set after the first request.
-    async fn read_head(&self, idle: Option<AfterTimes>, waits: &mut Waits<'_, '_>) -> Head {
-        let settings = {
-            let config = self.service.store.load();
-            let Some((servers, _)) = self.servers(&config) else { return Head::None };
-            // Until a request has selected its server, the default server's settings apply, as in nginx.
-            self.head_settings(servers.default_server())
+    async fn read_head(&mut self, idle: Option<AfterTimes>, waits: &mut Waits<'_, '_>) -> Head {
+        let generation = self.service.store.generation();
+        let settings = match waits.settings {
+            Some((of, settings)) if of == generation => settings,
+            _ => {
+                let config = self.service.store.load();
+                let Some((servers, _)) = self.servers(&config) else { return Head::None };
+                // Until a request has selected its server, the default server's settings apply, as in nginx.
+                self.head_settings(servers.default_server())
+            }
         };
+        waits.settings = Some((generation, settings));
         let mut parser = HeadParser::default();
-        let mut received = std::mem::take(&mut self.input.lock().buffer);
+        let mut received = std::mem::take(&mut self.input.get_mut().buffer);
         let mut deadline = None;
         loop {
             if !received.is_empty() {
@@ -244,7 +269,7 @@ impl HttpConnection {
                             log::invalid_header(self.id, &self.peer);
                         }
                         let request = parser.take(&mut received);
-                        self.input.lock().buffer = received;
+                        self.input.get_mut().buffer = received;
                         return match request.check() {
                             Ok(()) => Head::Complete(Box::new(request)),
                             Err(error) => Head::Refused(Box::new(request), error),
@@ -252,7 +277,7 @@ impl HttpConnection {
                     }
                     Err(error) => {
                         let request = parser.take(&mut received);
-                        self.input.lock().buffer = received;
+                        self.input.get_mut().buffer = received;
                         return Head::Refused(Box::new(request), error);
                     }
                 }
@@ -296,7 +321,7 @@ impl HttpConnection {
         let server = {
             let config = self.service.store.load();
             let Some((servers, _)) = self.servers(&config) else { return };
-            let found = servers.search(&request.host());
+            let found = servers.search(request.host_as_sent());
             found.map_or_else(|_| servers.default_server().clone(), |(server, _)| server.clone())
         };
         let path: BString = request.path().into();
@@ -314,15 +339,14 @@ impl HttpConnection {
     async fn answer(&self, request: &Request, mut refused: Option<HeadError>) -> (After, AfterTimes) {
         let started = Instant::now();
         let (server, named) = {
-            let config = self.service.store.load();
+            let config = self.service.store.borrow();
             let Some((servers, is_present)) = self.servers(&config) else {
                 return (After::Close { lingers: false }, AfterTimes::NONE);
             };
             if !is_present {
                 refused = refused.or(Some((StatusCode::NOT_FOUND, "no server listens here any more")));
             }
-            let host = if refused.is_some() { bytes::Bytes::new() } else { request.host() };
-            match servers.search(&host) {
+            match servers.search(if refused.is_some() { b"" } else { request.host_as_sent() }) {
                 Ok((server, named)) => (server.clone(), named),
                 Err(_) => {
                     log::undecided(self.id, "the host", &self.peer);
@@ -356,7 +380,6 @@ impl HttpConnection {
                 exchange.refuse(status).await
             }
             None => {
-                self.input.lock().begin_body(request.body());
                 exchange.adopt_keepalive();
                 let answers = {
                     let mut processed = pin!(exchange.process());
@@ -441,8 +464,9 @@ impl HttpConnection {
         }
         if let Body::Live(player) = std::mem::take(&mut exchange.response.body) {
             let session = player.session().clone();
-            exchange.run_background().await;
-            player.run(&self.worker, self.socket.clone(), &self.service.lifetime.shutdown).await;
+            // Boxed, because other responses need no room for them.
+            Box::pin(exchange.run_background()).await;
+            Box::pin(player.run(&self.worker, self.socket.clone(), &self.service.lifetime.shutdown)).await;
             let sent = session.traffic().sent;
             exchange.sent.bytes += sent;
             exchange.sent.body_bytes += sent;
@@ -552,20 +576,21 @@ impl Exchange<'_> {
             return;
         }
         let conf = self.conf();
+        if conf.keepalive_timeout.timeout.0 == 0 || self.connection.requests >= conf.keepalive_requests {
+            self.keeps_alive = false;
+            return;
+        }
         let disabled = self.core().keepalive_disable.0.unwrap_or(KeepaliveDisable::NONE);
-        let agent = self.header("user-agent");
-        let is_old_msie = disabled.contains(KeepaliveDisable::MSIE6)
-            && *self.request.method() == Method::POST
-            && browser::is_msie6(agent);
-        let is_safari = disabled.contains(KeepaliveDisable::SAFARI)
-            && agent.contains_str("Safari/")
-            && !agent.contains_str("Chrome")
-            && agent.contains_str("Mac OS X");
-        if conf.keepalive_timeout.timeout.0 == 0
-            || self.connection.requests >= conf.keepalive_requests
-            || is_old_msie
-            || is_safari
-        {
+        let is_old_msie = || {
+            disabled.contains(KeepaliveDisable::MSIE6)
+                && *self.request.method() == Method::POST
+                && browser::is_msie6(self.header("user-agent"))
+        };
+        let is_safari = || {
+            let agent = self.header("user-agent");
+            agent.contains_str("Safari/") && !agent.contains_str("Chrome") && agent.contains_str("Mac OS X")
+        };
+        if is_old_msie() || (disabled.contains(KeepaliveDisable::SAFARI) && is_safari()) {
             self.keeps_alive = false;
         }
     }
@@ -588,6 +613,9 @@ impl Exchange<'_> {
 
     /// Drops what has come of the request's body, and what the socket has of it. Returns whether it is complete.
     pub(super) fn drop_received_body(&mut self) -> Result<bool, BadBody> {
+        if !self.has_body() {
+            return Ok(true);
+        }
         let mut received = 0;
         loop {
             if self.drop_body(received > 0)? {
@@ -628,6 +656,9 @@ impl Exchange<'_> {
 /// Whether the client asks to keep the connection, by version and `Connection`.
 fn wants_keepalive(request: &Request) -> bool {
     // The last header that says one of the two counts.
+    if request.version() >= Version::HTTP_11 && request.header("connection").is_none() {
+        return true;
+    }
     let said = request.headers_named(b"connection").filter_map(|value| {
         let value = value.to_ascii_lowercase();
         if value.contains_str("close") {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, LazyLock, OnceLock};
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 use bstr::{BStr, BString, ByteSlice};
 use http::{Method, StatusCode, Version};
@@ -364,7 +364,6 @@ pub struct Exchange<'a> {
     /// Whether the response was sent and `post_action` goes on.
     pub(super) is_post_action: bool,
     pub(super) started: Instant,
-    pub(super) received: SystemTime,
     pub(super) sent: Sent,
 }
 
@@ -421,7 +420,6 @@ impl<'a> Exchange<'a> {
             background: Vec::new(),
             is_post_action: false,
             started,
-            received: SystemTime::now(),
             sent: Sent::default(),
         }
     }

@@ -12,13 +12,15 @@ pub(super) fn is_host(text: &[u8]) -> bool {
 
 /// Host without port and final dot; an IPv6 address keeps its brackets.
 pub(super) fn name(text: &[u8]) -> &[u8] {
-    let name = match (text.first(), text.iter().position(|&b| b == b']')) {
-        (Some(b'['), Some(end)) => &text[..=end],
-        (Some(b'['), None) => text,
-        _ => text.split(|&b| b == b':').next().unwrap_or_default(),
+    let name = match text.first() {
+        Some(b'[') => text.iter().position(|&b| b == b']').map_or(text, |end| &text[..=end]),
+        _ => text.iter().position(|&b| b == b':').map_or(text, |end| &text[..end]),
     };
-    // As in nginx, the final dot is left out if it is the last one of the whole text.
-    if text[name.len()..].contains(&b'.') { name } else { name.strip_suffix(b".").unwrap_or(name) }
+    match name.strip_suffix(b".") {
+        // As in nginx, the final dot is left out if it is the last one of the whole text.
+        Some(short) if !text[name.len()..].contains(&b'.') => short,
+        _ => name,
+    }
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use http::StatusCode;
 
 use super::core::conf::Satisfy;
-use super::exchange::{Check, Decision, Exchange, PhaseCheck};
-use super::plan::Phase;
+use super::exchange::{Check, Decision, Exchange};
+use super::plan::{Phase, Positions};
 use super::request::BodyFraming;
 use super::request_body::RequestBody;
 use super::response::{Body, Response};
@@ -124,9 +124,11 @@ impl Exchange<'_> {
         let mut named = None;
         match start {
             Start::PostRead => {
-                let decision = self.phase(Phase::PostRead).await;
-                if !matches!(decision, Decision::Next) {
-                    return decision;
+                if self.takes_part(Phase::PostRead) {
+                    let decision = self.phase(Phase::PostRead).await;
+                    if !matches!(decision, Decision::Next) {
+                        return decision;
+                    }
                 }
             }
             Start::ServerRewrite => {}
@@ -134,9 +136,11 @@ impl Exchange<'_> {
         }
         self.find_real_root().await;
         if named.is_none() {
-            let decision = self.rewrite(Phase::ServerRewrite).await;
-            if !matches!(decision, Decision::Next) {
-                return decision;
+            if self.takes_part(Phase::ServerRewrite) {
+                let decision = self.rewrite(Phase::ServerRewrite).await;
+                if !matches!(decision, Decision::Next) {
+                    return decision;
+                }
             }
             self.is_path_changed = false;
         }
@@ -153,7 +157,7 @@ impl Exchange<'_> {
             self.find_real_root().await;
             let is_rewritten = self.limit_methods();
             self.adopt_keepalive();
-            if is_rewritten {
+            if is_rewritten && self.takes_part(Phase::Rewrite) {
                 let decision = self.rewrite(Phase::Rewrite).await;
                 if !matches!(decision, Decision::Next) {
                     return decision;
@@ -170,44 +174,54 @@ impl Exchange<'_> {
         self.adopt_keepalive();
         // Statements may have changed variables in `root`.
         self.find_real_root().await;
-        let decision = self.phase(Phase::PreAccess).await;
-        if !matches!(decision, Decision::Next) {
-            return decision;
+        if self.takes_part(Phase::PreAccess) {
+            let decision = self.phase(Phase::PreAccess).await;
+            if !matches!(decision, Decision::Next) {
+                return decision;
+            }
         }
         if !self.is_subrequest()
+            && (self.takes_part(Phase::Access) || !self.conf().access.is_empty())
             && let Some(refusal) = self.access().await
         {
             return refusal;
         }
-        let decision = self.phase(Phase::PreContent).await;
-        if !matches!(decision, Decision::Next) {
-            return decision;
+        if self.takes_part(Phase::PreContent) {
+            let decision = self.phase(Phase::PreContent).await;
+            if !matches!(decision, Decision::Next) {
+                return decision;
+            }
         }
         self.content().await
+    }
+
+    /// The checks of a phase that apply to the request.
+    fn checks(&self, phase: Phase) -> Positions {
+        let plan = match phase {
+            Phase::ServerRewrite => self.service().plan(&self.server.routes().fallback),
+            _ => self.plan(),
+        };
+        plan.phases[phase as usize]
+    }
+
+    /// Whether any check of a phase applies to the request: a phase without any is passed over.
+    fn takes_part(&self, phase: Phase) -> bool {
+        !self.checks(phase).is_empty()
     }
 
     /// Runs the checks of a phase until one decides.
     async fn phase(&mut self, phase: Phase) -> Decision {
         let checks = self.service().phases.of(phase);
-        let plan = match phase {
-            Phase::ServerRewrite => self.service().plan(&self.server.routes().fallback),
-            _ => self.plan(),
-        };
-        for position in plan.phases[phase as usize] {
-            let decision = self.ask(&*checks[position]).await;
+        for position in self.checks(phase) {
+            let decision = match checks[position].check(self) {
+                Check::Now(decision) => decision,
+                Check::Later(decision) => decision.await,
+            };
             if !matches!(decision, Decision::Next | Decision::Allow) {
                 return decision;
             }
         }
         Decision::Next
-    }
-
-    /// The decision of a check.
-    async fn ask(&mut self, check: &dyn PhaseCheck) -> Decision {
-        match check.check(self) {
-            Check::Now(decision) => decision,
-            Check::Later(decision) => decision.await,
-        }
     }
 
     /// Runs the checks of a rewrite phase.
@@ -293,7 +307,10 @@ impl Exchange<'_> {
             }
             decision = match checks.next() {
                 None => return refusal,
-                Some(check) => self.ask(&**check).await,
+                Some(check) => match check.check(self) {
+                    Check::Now(decision) => decision,
+                    Check::Later(decision) => decision.await,
+                },
             };
         }
     }

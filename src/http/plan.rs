@@ -35,6 +35,13 @@ impl Positions {
     }
 }
 
+impl Positions {
+    /// Whether there are none.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+}
+
 impl Iterator for Positions {
     type Item = usize;
 

@@ -37,6 +37,9 @@ pub(super) struct HeaderNames {
 /// Refusal of a head: its status, and the reason for the log.
 pub(super) type HeadError = (StatusCode, &'static str);
 
+/// Number of header lines for which there is room from the first on.
+const USUAL_HEADERS: usize = 16;
+
 /// nginx's own status of a head that is too large; clients see 400.
 pub(super) const HEAD_TOO_LARGE: u16 = 494;
 
@@ -153,6 +156,9 @@ impl HeadParser {
                     }
                     let moved = |range: Range<usize>| range.start + self.at..range.end + self.at;
                     let (name, value) = (moved(name), moved(value));
+                    if self.fields.is_empty() {
+                        self.fields.reserve(USUAL_HEADERS);
+                    }
                     self.fields.push((name.clone(), value.clone()));
                     self.at += length;
                     self.check_field(&received[name], &received[value])?;
@@ -195,18 +201,19 @@ impl HeadParser {
         let length = if self.line.is_some() { self.at } else { received.len() };
         let room = (self.buffer_start + self.buffer_size).saturating_sub(received.len());
         let head = received.split_to(length).freeze();
-        let line = self.line.clone().unwrap_or_default();
+        let has_line = self.line.is_some();
+        // As in nginx, lines count once they are complete and understood, the empty ones before them do not.
+        let counted = self.line.as_ref().map_or(0, |line| self.at - line.start);
+        let line = self.line.unwrap_or_default();
         let method = Method::from_bytes(&head[line.method.clone()]).unwrap_or_default();
         let version = match line.version {
             (1, 0) => Version::HTTP_10,
             (1, _) => Version::HTTP_11,
             // As in nginx, what is not understood is answered as HTTP/1.0.
-            _ if self.line.is_none() && !self.is_bare => Version::HTTP_10,
+            _ if !has_line && !self.is_bare => Version::HTTP_10,
             _ => Version::HTTP_09,
         };
-        // As in nginx, lines count once they are complete and understood, the empty ones before them do not.
-        let counted = if self.line.is_some() { self.at - line.start } else { 0 };
-        Request {
+        let mut request = Request {
             head,
             method,
             version,
@@ -217,7 +224,10 @@ impl HeadParser {
             counted,
             room,
             is_complete: self.is_complete,
-        }
+            body: BodyFraming::None,
+        };
+        request.body = request.find_body();
+        request
     }
 
     fn version(&self) -> (u32, u32) {
@@ -226,6 +236,9 @@ impl HeadParser {
 }
 
 fn shifted(line: RequestLine, offset: usize) -> RequestLine {
+    if offset == 0 {
+        return line;
+    }
     let moved = |range: Range<usize>| range.start + offset..range.end + offset;
     RequestLine {
         start: line.start + offset,
@@ -266,9 +279,20 @@ pub struct Request {
     room: usize,
     /// Whether the head was received and understood to its end.
     pub(super) is_complete: bool,
+    body: BodyFraming,
 }
 
 impl Request {
+    fn find_body(&self) -> BodyFraming {
+        if self.header("transfer-encoding").is_some() {
+            return BodyFraming::Chunked;
+        }
+        match self.header("content-length").and_then(|text| number(text)) {
+            None | Some(0) => BodyFraming::None,
+            Some(length) => BodyFraming::Length(length),
+        }
+    }
+
     /// Method.
     pub fn method(&self) -> &Method {
         &self.method
@@ -368,22 +392,21 @@ impl Request {
 
     /// Requested host, in lower case without port and final dot: of an absolute target, otherwise of the `Host` header.
     pub fn host(&self) -> Bytes {
+        Bytes::from(self.host_as_sent().to_ascii_lowercase())
+    }
+
+    /// As [`Request::host`], in the client's letters.
+    pub(super) fn host_as_sent(&self) -> &[u8] {
         let authority = match &self.line.host {
             Some(host) => self.part(host),
             None => self.header("host").unwrap_or_default(),
         };
-        Bytes::from(host::name(authority).to_ascii_lowercase())
+        host::name(authority)
     }
 
     /// How the body is framed, given that the head was accepted.
     pub fn body(&self) -> BodyFraming {
-        if self.header("transfer-encoding").is_some() {
-            return BodyFraming::Chunked;
-        }
-        match self.header("content-length").and_then(|text| number(text)) {
-            None | Some(0) => BodyFraming::None,
-            Some(length) => BodyFraming::Length(length),
-        }
+        self.body
     }
 
     /// Checks what nginx checks once the head is complete.

@@ -47,6 +47,25 @@ pub(super) enum LineError {
     Method09,
 }
 
+/// Version with which most lines end.
+const USUAL: &[u8] = b"HTTP/1.1\r\n";
+
+/// Bytes that mean nothing in a path, except directly after a slash.
+const PLAIN: [bool; 256] = {
+    let mut plain = [true; 256];
+    let mut byte = 0;
+    while byte <= b' ' as usize {
+        plain[byte] = false;
+        byte += 1;
+    }
+    plain[b'/' as usize] = false;
+    plain[b'?' as usize] = false;
+    plain[b'#' as usize] = false;
+    plain[b'%' as usize] = false;
+    plain[0x7f] = false;
+    plain
+};
+
 /// State of the parser, named after what comes next.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Next {
@@ -205,7 +224,10 @@ pub(super) fn parse(text: &[u8]) -> Result<Option<RequestLine>, LineError> {
                     next = Next::Path;
                 }
                 b'/' => next = Next::AfterSlash,
-                _ => next = Next::Path,
+                _ => {
+                    next = Next::Path;
+                    at += text[at + 1..].iter().take_while(|byte| PLAIN[usize::from(**byte)]).count();
+                }
             },
             Next::Version => match byte {
                 b' ' => {}
@@ -216,6 +238,11 @@ pub(super) fn parse(text: &[u8]) -> Result<Option<RequestLine>, LineError> {
                 b'\n' => {
                     line.version = (0, 9);
                     break at;
+                }
+                b'H' if text[at..].starts_with(USUAL) => {
+                    (line.protocol, line.version) = (at..at, (1, 1));
+                    line.end = at + USUAL.len() - b"\r\n".len();
+                    break at + USUAL.len() - 1;
                 }
                 b'H' => {
                     let name = b"HTTP/";

@@ -60,6 +60,8 @@ impl HttpServer {
 impl Slot for Routes {
     const HOLDERS: Contexts = HTTP_SERVER;
 
+    crate::directive::slot::keeps_last_places!();
+
     fn make(level: &BlockLevel<'_>, evaluation: &mut Evaluation<'_>) -> Routes {
         let chain = Chain { level, blocks: level.blocks };
         let name = LocationName::Prefix { prefix: BString::default(), stops_regex: false };

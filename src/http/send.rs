@@ -4,12 +4,13 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io::{self, IoSlice, Write};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use http::{StatusCode, Version};
 use tokio::time::timeout;
 
 use super::conf::ServerTokens;
+use super::date;
 use super::exchange::Exchange;
 use super::response::{Body, FilePart, Piece, Response};
 use super::status::reason;
@@ -35,7 +36,7 @@ const COPIED: u64 = 32 * 1024;
 
 thread_local! {
     /// Date of the present second.
-    static DATE: RefCell<(u64, String)> = const { RefCell::new((0, String::new())) };
+    static DATE: RefCell<(i64, String)> = const { RefCell::new((0, String::new())) };
     /// Output that is written at once.
     static OUTPUT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
@@ -461,10 +462,10 @@ async fn make_present(part: &FilePart) -> io::Result<()> {
 
 /// The present date.
 fn with_date(work: impl FnOnce(&[u8])) {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let now = date::now();
     DATE.with_borrow_mut(|(second, text)| {
         if *second != now || text.is_empty() {
-            *text = http_date(i64::try_from(now).unwrap_or(0));
+            *text = http_date(now);
             *second = now;
         }
         work(text.as_bytes());

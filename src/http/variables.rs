@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt;
 use std::sync::atomic::Ordering;
-use std::time::UNIX_EPOCH;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use bstr::{BStr, BString, ByteSlice};
 use http::Version;
@@ -240,7 +240,7 @@ impl Exchange<'_> {
 
     /// Expands a template, with the groups of a match in place of the request's.
     pub fn expand_matched(&self, template: &Template, matched: Option<&Match>) -> Vec<u8> {
-        let mut text = Vec::new();
+        let mut text = Vec::with_capacity(template.literal_bytes());
         template.expand(&RequestValues { exchange: self, matched }, &mut text);
         text
     }
@@ -329,7 +329,9 @@ impl Exchange<'_> {
 
     /// Seconds since 1970 at which the request was received.
     pub fn received_seconds(&self) -> u64 {
-        self.received.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+        let received = SystemTime::now().checked_sub(self.started.elapsed());
+        let since = received.and_then(|received| received.duration_since(UNIX_EPOCH).ok());
+        since.map_or(0, |since| since.as_secs())
     }
 }
 

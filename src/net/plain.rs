@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use nix::sys::socket::{MsgFlags, recv};
-use rustix::net::SendFlags;
+use rustix::net::{RecvFlags, SendFlags};
 use socket2::SockRef;
 use tokio::io::Interest;
 use tokio::net::{TcpStream, UnixStream};
@@ -167,10 +167,7 @@ impl PlainSocket {
     }
 
     pub(super) fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
-        match &self.stream {
-            PlainStream::Tcp(s) => s.try_write(buf),
-            PlainStream::Unix(s) => s.try_write(buf),
-        }
+        self.when_writable(|| Ok(rustix::net::send(self, buf, SendFlags::NOSIGNAL)?))
     }
 
     pub(super) fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
@@ -228,7 +225,7 @@ impl AsFd for PlainSocket {
 /// Reads once. A buffer that is not filled means that no data is left, so the socket is marked as not readable, which
 /// saves a futile read after each message. At the end of the stream it stays readable.
 fn read_dry(socket: &impl AsFd, buf: &mut [u8], got: &mut usize) -> io::Result<usize> {
-    let n = nix::unistd::read(socket, buf)?;
+    let n = rustix::net::recv(socket, &mut *buf, RecvFlags::empty())?.1;
     if n == 0 || n == buf.len() {
         return Ok(n);
     }

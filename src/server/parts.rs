@@ -291,7 +291,7 @@ impl Parts {
             trails: trails.clone(),
             lifetime: lifetime.clone(),
             phases: PhaseChecks::default()
-                .with(Phase::PostRead, [Box::new(RealIpCheck), Box::new(TraceCheck { store: store.clone() })])
+                .with(Phase::PostRead, [Box::new(RealIpCheck), Box::new(TraceCheck)])
                 .with(Phase::ServerRewrite, [Box::new(ServerRewritePhase)])
                 .with(Phase::Rewrite, [Box::new(SliceCheck), Box::new(RewritePhase)])
                 .with(

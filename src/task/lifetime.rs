@@ -1,5 +1,9 @@
 //! Shutdown of the process, as seen by everything that runs in it.
 
+use std::ops::Deref;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -9,14 +13,42 @@ use super::supervise::Deaths;
 #[derive(Clone, Debug, Default)]
 pub struct Lifetime {
     /// Cancelled when all sessions must end.
-    pub shutdown: CancellationToken,
+    pub shutdown: StopSignal,
     /// Cancelled when idle connections must close, and busy ones as soon as they are idle.
-    pub draining: CancellationToken,
+    pub draining: StopSignal,
     /// Work for which the shutdown waits: files being completed, sessions without a connection. Each item holds a
     /// token.
     pub unfinished: TaskTracker,
     /// Tasks that died and must be restarted.
     pub deaths: Deaths,
+}
+
+/// A [`CancellationToken`] that can be asked for its state without a lock. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct StopSignal {
+    token: CancellationToken,
+    is_given: Arc<AtomicBool>,
+}
+
+impl StopSignal {
+    /// Gives the signal.
+    pub fn cancel(&self) {
+        self.is_given.store(true, Ordering::Release);
+        self.token.cancel();
+    }
+
+    /// Whether the signal was given.
+    pub fn is_cancelled(&self) -> bool {
+        self.is_given.load(Ordering::Acquire)
+    }
+}
+
+impl Deref for StopSignal {
+    type Target = CancellationToken;
+
+    fn deref(&self) -> &CancellationToken {
+        &self.token
+    }
 }
 
 impl Lifetime {

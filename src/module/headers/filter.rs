@@ -1,12 +1,14 @@
 //! Headers that directives add to responses.
 
-use jiff::{Span, ZonedDateTime};
+use jiff::tz::TimeZone;
+use jiff::{Span, Timestamp, ZonedDateTime};
 
 use super::conf::{Current, Scope};
 use super::expires::Expires;
 use super::trailers::AddedTrailers;
 use crate::directive::context::{Contexts, LOCATION};
 use crate::directive::{BlockLevel, Evaluation, Slot};
+use crate::http::date;
 use crate::http::exchange::{Exchange, ResponseFilter};
 use crate::http::header::{AddedHeaders, USUAL, inherited};
 use crate::http::routes::Location;
@@ -72,7 +74,9 @@ fn expire(exchange: &mut Exchange<'_>) {
         return;
     }
     let response = &mut exchange.response;
-    let Some((date, age)) = date_and_age(expires, &ZonedDateTime::now(), response.last_modified) else {
+    let Ok(now) = Timestamp::from_second(date::now()) else { return };
+    let now = now.to_zoned_datetime(TimeZone::system());
+    let Some((date, age)) = date_and_age(expires, &now, response.last_modified) else {
         return;
     };
     let age = if age < 0 { "no-cache".to_owned() } else { format!("max-age={age}") };

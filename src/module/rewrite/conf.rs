@@ -60,6 +60,8 @@ pub enum Statement {
 }
 
 impl Slot for Statements {
+    crate::directive::slot::keeps_last_places!();
+
     const HOLDERS: Contexts = LOCATION;
 
     fn make(level: &BlockLevel<'_>, _: &mut Evaluation<'_>) -> Statements {

@@ -15,6 +15,7 @@ use crate::http::exchange::{
     Check, Decision, Exchange, Lookup, PhaseCheck, RequestVariables, ResponseFilter, VariableLookup,
 };
 use crate::http::response::{Body, BodySource, Piece};
+use crate::http::routes::Location;
 
 /// Prepares slices where a location has them.
 pub struct SliceCheck;
@@ -25,15 +26,23 @@ pub struct SliceFilter;
 /// The variable `$slice_range`.
 pub struct SliceRange;
 
+fn is_sliced(location: &Location) -> bool {
+    location.get::<Current>().size.0 > 0
+}
+
+/// The slices of a request. Those of a location that it has left do not count.
+fn slices<'e>(exchange: &'e Exchange<'_>) -> Option<&'e Arc<Slices>> {
+    exchange.kept.get().filter(|_| exchange.is_subrequest() || is_sliced(&exchange.location))
+}
+
 impl PhaseCheck for SliceCheck {
+    fn applies_to(&self, location: &Location) -> bool {
+        is_sliced(location)
+    }
+
     fn check<'a, 'r>(&'a self, exchange: &'a mut Exchange<'r>) -> Check<'a> {
-        let size = exchange.location.get::<Current>().size.0;
-        if exchange.is_subrequest() {
-            return Check::Now(Decision::Next);
-        }
-        if size == 0 {
-            exchange.kept.remove::<Arc<Slices>>();
-        } else {
+        if !exchange.is_subrequest() {
+            let size = exchange.location.get::<Current>().size.0;
             exchange.kept.insert(Arc::new(Slices::new(size)));
         }
         Check::Now(Decision::Next)
@@ -45,7 +54,7 @@ impl RequestVariables for SliceRange {
         if name != "slice_range" {
             return Ok(None);
         }
-        let Some(slices) = exchange.kept.get::<Arc<Slices>>() else { return Ok(Some(Lookup::Missing)) };
+        let Some(slices) = slices(exchange) else { return Ok(Some(Lookup::Missing)) };
         let start = || match exchange.request.header("if-range") {
             Some(_) => 0,
             None => asked_start(exchange.header("range")),
@@ -60,10 +69,7 @@ impl ResponseFilter for SliceFilter {
         if exchange.is_subrequest() {
             return;
         }
-        let Some(slices) = exchange.kept.get::<Arc<Slices>>().filter(|slices| slices.is_used()).cloned()
-        else {
-            return;
-        };
+        let Some(slices) = slices(exchange).filter(|slices| slices.is_used()).cloned() else { return };
         if exchange.response.status != StatusCode::PARTIAL_CONTENT {
             exchange.kept.remove::<Arc<Slices>>();
             return;

@@ -1,8 +1,8 @@
 //! Directives of the trace module.
 
-use crate::directive::Present;
-use crate::directive::context::HTTP;
+use crate::directive::context::{Contexts, HTTP, LOCATION};
 use crate::directive::table::directives;
+use crate::directive::{BlockLevel, Evaluation, Present, Slot};
 
 directives! {
     /// Trace ids of requests.
@@ -14,5 +14,20 @@ directives! {
         /// about the request. Unlike in PingOS, new ids are not visible as `$http_x_ntm_*`, and `X-NTM-Debug` sets
         /// `$ntm_debug` only, not the level of the log. Subrequests have no ids.
         "http_trace" => trace: Option<Present>, in HTTP;
+    }
+    made {
+        Traced;
+    }
+}
+
+/// Whether requests have trace ids.
+#[derive(Clone, Copy, Debug)]
+pub struct Traced(pub bool);
+
+impl Slot for Traced {
+    const HOLDERS: Contexts = LOCATION;
+
+    fn make(level: &BlockLevel<'_>, _: &mut Evaluation<'_>) -> Traced {
+        Traced(level.blocks.iter().any(|block| block.uses("http_trace").is_some()))
     }
 }

@@ -1,16 +1,15 @@
 //! `http_trace`, and the variables `$ntm_*`.
 
 use std::fmt::Write;
-use std::sync::Arc;
 
 use bstr::{BStr, BString};
 
-use super::conf::Current;
-use crate::config::store::Store;
+use super::conf::Traced;
 use crate::http::exchange::{
     Check, Decision, Exchange, Lookup, PhaseCheck, RequestVariables, VariableLookup,
 };
 use crate::http::log::LogSuffix;
+use crate::http::routes::Location;
 use crate::limits;
 use crate::log::shown::Shown;
 
@@ -18,10 +17,7 @@ use crate::log::shown::Shown;
 const NO_PARENT: &str = "00000000000000000000000000000000";
 
 /// Gives requests their trace ids.
-pub struct TraceCheck {
-    /// The configuration in force.
-    pub store: Arc<Store>,
-}
+pub struct TraceCheck;
 
 /// The variables `$ntm_*`.
 pub struct TraceVariables;
@@ -60,13 +56,14 @@ impl TraceIds {
 }
 
 impl PhaseCheck for TraceCheck {
+    fn applies_to(&self, location: &Location) -> bool {
+        location.get::<Traced>().0
+    }
+
     fn check<'a, 'r>(&'a self, exchange: &'a mut Exchange<'r>) -> Check<'a> {
-        let config = self.store.load();
-        if config.http.as_ref().is_some_and(|http| http.get::<Current>().trace.is_some()) {
-            let ids = TraceIds::new(|name| exchange.request.header(name));
-            exchange.kept.insert(LogSuffix(ids.suffix()));
-            exchange.kept.insert(ids);
-        }
+        let ids = TraceIds::new(|name| exchange.request.header(name));
+        exchange.kept.insert(LogSuffix(ids.suffix()));
+        exchange.kept.insert(ids);
         Check::Now(Decision::Next)
     }
 }
