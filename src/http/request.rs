@@ -196,7 +196,11 @@ impl HeadParser {
         let room = (self.buffer_start + self.buffer_size).saturating_sub(received.len());
         let head = received.split_to(length).freeze();
         let line = self.line.clone().unwrap_or_default();
-        let method = Method::from_bytes(&head[line.method.clone()]).unwrap_or_default();
+        let method = match self.line {
+            // As in nginx, a method counts before the rest of its line is understood: HEAD gets no body.
+            None if begins_head(&head) => Method::HEAD,
+            _ => Method::from_bytes(&head[line.method.clone()]).unwrap_or_default(),
+        };
         let version = match line.version {
             (1, 0) => Version::HTTP_10,
             (1, _) => Version::HTTP_11,
@@ -223,6 +227,12 @@ impl HeadParser {
     fn version(&self) -> (u32, u32) {
         self.line.as_ref().map_or((0, 9), |line| line.version)
     }
+}
+
+/// Whether a line that was not understood begins with the method HEAD.
+fn begins_head(line: &[u8]) -> bool {
+    let start = line.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+    line[start..].starts_with(b"HEAD ")
 }
 
 fn shifted(line: RequestLine, offset: usize) -> RequestLine {

@@ -66,12 +66,14 @@ impl Variables for RequestValues<'_, '_> {
             Variable::ConnectionRequests => text(exchange.connection.requests.to_string().as_bytes()),
             Variable::ConnectionTime => text(seconds(exchange.connection.started.elapsed()).as_bytes()),
             Variable::ContentLength => {
+                // As in nginx, that a body in chunks has no length yet is not kept.
+                let is_open = exchange.chunked_length.is_none();
                 return header(exchange, b"content-length", out)
-                    || exchange.keep_value(b"content_length", out, |out| {
-                        let length = exchange.chunked_length?;
-                        out.extend_from_slice(length.to_string().as_bytes());
-                        Some(())
-                    });
+                    || !is_open
+                        && exchange.keep_value(b"content_length", out, |out| {
+                            out.extend_from_slice(exchange.chunked_length?.to_string().as_bytes());
+                            Some(())
+                        });
             }
             Variable::ContentType => return header(exchange, b"content-type", out),
             Variable::DateGmt => text(

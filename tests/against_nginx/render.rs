@@ -274,7 +274,7 @@ fn checksum(bytes: &[u8]) -> u64 {
 }
 
 /// A request line as access logs have it.
-fn logged(bytes: &[u8]) -> String {
+pub fn logged(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut out, byte| {
         match byte {
             0..=0x1f | 0x7f..=0xff | b'"' | b'\\' => out.push_str(&format!("\\x{byte:02X}")),
