@@ -25,6 +25,7 @@ mod reloads;
 mod service;
 mod serving;
 mod settings;
+mod sockets;
 mod upgrade;
 mod watchdog;
 pub mod watching;
@@ -55,6 +56,7 @@ use crate::config::LoadOptions;
 use crate::config::model::Config;
 use crate::config::store::Store;
 use crate::directive::{ListenAddr, ListenOptions};
+use crate::http::temp_directory;
 use crate::hub::pace::Grid;
 use crate::limits;
 use crate::log::sink::{OpenedSinks, SinkSpec, Sinks};
@@ -101,7 +103,8 @@ pub fn prepare(config: Config, load: LoadOptions) -> Result<Prepared, StartError
     let transport = Transport::load(&config, &dns, None)?;
     let mut inherited = Inherited::from_env();
     let tls = Tls::load(&config, relay_conf::trust(&config), None)?;
-    let mut addresses = listener::wanted(&config, &tls.server).into_keys();
+    let workers = config.workers();
+    let mut addresses = sockets::wanted(&config, &tls.server, workers).into_keys();
     // Otherwise an upgrade whose configuration file is missing would open other addresses.
     if inherited.replaces() && load.conf_file.is_none() && !addresses.all(|(_, addr)| inherited.has(&addr)) {
         return Err(StartError::NoConfiguration);
@@ -110,8 +113,7 @@ pub fn prepare(config: Config, load: LoadOptions) -> Result<Prepared, StartError
     let control = control::open(&config)?;
     let launch = Launch::current(inherited.replaces()).map_err(StartError::WorkingDirectory)?;
     let secrets = Secrets::load(&config)?;
-    let workers = config.workers();
-    let wanted = listener::wanted(&config, &tls.server).into_iter().map(|(key, options)| {
+    let wanted = sockets::wanted(&config, &tls.server, workers).into_iter().map(|(key, options)| {
         let count = listener::sockets_of(&key.1, &options, workers);
         Wanted { key, options, count }
     });
@@ -277,6 +279,7 @@ impl Prepared {
             pid_file.write().map_err(StartError::PidFileNotWritten)?;
         }
         owned.extend(hls::make_directories(&config, live_record::directories(&config)));
+        owned.extend(temp_directory::make(&config));
         owned.extend(control_socket.iter().map(|socket| socket.path().to_owned()));
         let StartGeneration { history, number, archive, is_new } = StartGeneration::look(&config, &load);
         let own_files =
