@@ -351,11 +351,12 @@ impl Exchange<'_> {
             encoding.filter(|encoding| !encoding.is_empty()).map(|encoding| encoding.to_owned());
         (self.has_status, self.is_answered) = (true, true);
         // As in nginx, headers such as WWW-Authenticate stay when `error_page` replaces the response.
-        if let Some((headers, location)) = self.carried.take() {
+        if let Some((mut headers, location)) = self.carried.take() {
             self.response.location = self.response.location.take().or(location);
-            headers
-                .iter()
-                .for_each(|(name, value)| self.response.headers.append(name.to_vec(), value.to_vec()));
+            for (name, value) in self.response.headers.iter() {
+                headers.append(name.to_vec(), value.to_vec());
+            }
+            self.response.headers = headers;
         }
         if let Some(status) = self.error_status {
             self.response.status = status;

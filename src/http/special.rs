@@ -76,6 +76,13 @@ impl Exchange<'_> {
         }
         response.headers.remove(b"ETag");
         response.headers.remove(b"Last-Modified");
+        // As in nginx, it stands behind the headers that there were before.
+        if is_page_elsewhere
+            && !response.headers.is_empty()
+            && let Some(location) = response.location.take()
+        {
+            response.headers.append("Location", Vec::from(location));
+        }
         let pads = self.core().msie_padding && self.is_browser_with_own_pages();
         response.body = match status::page(response.status, self.server_token(), pads) {
             Some(page) => {

@@ -11,7 +11,7 @@ use pcre2::bytes::Regex;
 
 use crate::entry::{Entry, Exchange, Step};
 use crate::open;
-use crate::render::{Renderer, logged};
+use crate::render::{Renderer, by_name, logged};
 use crate::side::{NGINX, Ports, Side, Which, has_v6, nginx_build, nginx_version};
 use crate::talk::{Talk, Target, find, talk};
 
@@ -325,9 +325,12 @@ impl Group {
                 .results
                 .get(number)
                 .map_or("=== not tried, as the ones before had no answer\n", |text| text);
+            // What an entry expects has the headers by name.
+            let (our_by_name, their_by_name) = (by_name(our), their.map(|their| by_name(their)));
+            let our = if own.is_some() { &our_by_name } else { our };
             let expected = match (own, their) {
                 (Some((_, reason, text)), _) => {
-                    if their.is_some_and(|their| their == text) {
+                    if their_by_name.is_some_and(|their| their == *text) {
                         differs(format!("{what}: nginx does the same after all ({reason})\n{text}"));
                     }
                     text.as_str()
@@ -358,7 +361,7 @@ impl Group {
             }
             let (theirs, ours) = (without(&theirs.log, &of_own), without(&ours.log, &of_own));
             if settings.only.is_some() {
-                println!("---- access log of nginx\n{}\n---- access log of pingosd\n{}", theirs, ours);
+                println!("---- access log of nginx\n{theirs}\n---- access log of pingosd\n{ours}");
             }
             if theirs != ours {
                 let text =

@@ -155,7 +155,7 @@ pub fn entries() -> Vec<Entry> {
                  location /page/ { alias {ROOT}/html/; error_page 416 /said; add_header X-Always \"a $status\" always; }
                  location /named/ { alias {ROOT}/html/; error_page 416 @said; }
                  location /code/ { alias {ROOT}/html/; error_page 416 =404 @said; }
-                 location /away/ { alias {ROOT}/html/; error_page 416 http://other/x; }
+                 location /away/ { alias {ROOT}/html/; error_page 416 http://other/x; expires off; add_header X-Empty ''; }
                  location /charset/ { alias {ROOT}/html/; charset utf-8; add_header X-C \"[$sent_http_content_type]\"; }
                  location /gzip/ { alias {ROOT}/html/; gzip on; gzip_types *; gzip_vary on; }
                  location /location/ { alias {ROOT}/html/; add_header Location /elsewhere; add_header Content-Range own; add_header Accept-Ranges none; }
