@@ -318,6 +318,19 @@ fn each_worker_has_a_socket_of_multi_listen_and_serves_its_connections() {
 }
 
 #[test]
+fn ports_of_workers_must_exist() {
+    let server = Server::start(&Conf::live(""));
+    server.rewrite(&Conf::live("").events("multi_listen 127.0.0.1:65535 {rtmp_port};"));
+    let said = "bind() to 127.0.0.1:65535 failed (the ports of 2 workers exceed 65535)";
+    for arguments in [&["-t"][..], &["-s", "reload"]] {
+        let output = server.prefix().command().args(arguments).output().unwrap();
+        let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert!(!output.status.success() && text.contains(said), "{text}");
+    }
+    Publisher::start(server.rtmp, "s").leave();
+}
+
+#[test]
 fn an_upgrade_takes_over_the_sockets_of_workers() {
     let conf = Conf::live("")
         .events("multi_listen unix:{dir}/w {http_port};")

@@ -66,6 +66,7 @@ use crate::media::trails::Secrets;
 use crate::media::workers::Workers;
 use crate::module::hls;
 use crate::module::live_record;
+use crate::module::multiport;
 use crate::net::dns::Dns;
 use crate::net::listener::{self, Bound, Listeners};
 use crate::net::speaks::ListenProtocol;
@@ -104,6 +105,7 @@ pub fn prepare(config: Config, load: LoadOptions) -> Result<Prepared, StartError
     let mut inherited = Inherited::from_env();
     let tls = Tls::load(&config, relay_conf::trust(&config), None)?;
     let workers = config.workers();
+    sockets::check(&config, workers)?;
     let mut addresses = sockets::wanted(&config, &tls.server, workers).into_keys();
     // Otherwise an upgrade whose configuration file is missing would open other addresses.
     if inherited.replaces() && load.conf_file.is_none() && !addresses.all(|(_, addr)| inherited.has(&addr)) {
@@ -148,7 +150,9 @@ pub fn prepare(config: Config, load: LoadOptions) -> Result<Prepared, StartError
 pub fn check(config: &Config) -> Result<(), StartError> {
     let rtmp = config.rtmp.iter().flat_map(|rtmp| &rtmp.listeners).map(|listener| &listener.addr);
     let http = config.http.iter().flat_map(|http| &http.listeners).map(|listener| &listener.addr);
-    for addr in rtmp.chain(http) {
+    sockets::check(config, config.workers())?;
+    let of_workers = multiport::listen::sockets(config, 1).map(|socket| socket.addr).collect::<Vec<_>>();
+    for addr in rtmp.chain(http).chain(&of_workers) {
         match listener::check_address(addr) {
             Err(source) if source.kind() == io::ErrorKind::AddrNotAvailable => {
                 return Err(StartError::Bind { address: addr.clone(), source });

@@ -158,6 +158,9 @@ impl Reloader {
     /// Determines what a reload would do.
     async fn plan(&mut self, style: Style) -> Result<ReloadOutcome, ReloadRefusal> {
         let read = self.read(&ConfigOrigin::Disk, style).await?;
+        if let Err(error) = sockets::check(&read.config, self.parts.workers.count()) {
+            return Err(ReloadRefusal::simply(Some(read.fingerprint), &error));
+        }
         for Wanted { key, options, .. } in self.missing(&read) {
             // Only checked: clients could connect to a bound socket. Further sockets of an address bind as the first did.
             if self.listeners.count(&key) > 0 {
@@ -181,6 +184,9 @@ impl Reloader {
 
     async fn prepare(&self, from: &ConfigOrigin, style: Style) -> Result<PreparedReload, ReloadRefusal> {
         let read = self.read(from, style).await?;
+        if let Err(error) = sockets::check(&read.config, self.parts.workers.count()) {
+            return Err(ReloadRefusal::simply(Some(read.fingerprint), &error));
+        }
         let mut missing = self.missing(&read);
         // Last, since clients connect to further sockets of an open address at once.
         missing.sort_by_key(|wanted| self.listeners.count(&wanted.key) > 0);

@@ -1,7 +1,9 @@
 //! Addresses on which a configuration listens.
 
 use std::collections::HashMap;
+use std::io;
 
+use super::error::StartError;
 use crate::config::model::Config;
 use crate::directive::listen::StandsFor;
 use crate::directive::{ListenAddr, ListenOptions};
@@ -9,6 +11,18 @@ use crate::module::multiport::listen::{self, WorkerSocket};
 use crate::net::listener;
 use crate::net::speaks::ListenProtocol;
 use crate::net::tls::server::ServerTls;
+
+/// Checks that there is a port for each worker's socket.
+///
+/// # Errors
+///
+/// A line of `multi_listen` begins too high.
+pub(super) fn check(config: &Config, workers: usize) -> Result<(), StartError> {
+    let Some(line) = listen::without_ports(config, workers) else { return Ok(()) };
+    let text = format!("the ports of {workers} workers exceed 65535");
+    let source = io::Error::new(io::ErrorKind::InvalidInput, text);
+    Err(StartError::Bind { address: line.base.clone(), source })
+}
 
 /// The sockets of `listen` lines, without those whose certificate does not exist, and those of `multi_listen` for this
 /// number of workers.

@@ -14,7 +14,7 @@ directives! {
     live as Current {
         /// Opens a further listening socket for each worker, BASE with the worker's number: `unix:PATH.N`, or PORT+N. It
         /// behaves like the socket of `listen RELATED`, and its connections are served by that worker. Numbers begin
-        /// with 0; a port above 65535 is not opened. `worker_processes` is the number of workers. May be repeated. A line
+        /// with 0, and a port above 65535 is an error. `worker_processes` is the number of workers. May be repeated. A line
         /// whose RELATED no server listens on opens nothing, and `-t` warns of it.
         "multi_listen" => multi_listen: Vec<MultiListen>, in EVENTS;
     }
@@ -32,6 +32,12 @@ pub struct WorkerSocket<'c> {
     pub worker: usize,
     /// The `listen` address that it stands for.
     pub related: &'c ListenAddr,
+}
+
+/// The first line whose port leaves no port for one of the workers.
+pub fn without_ports(config: &Config, workers: usize) -> Option<&MultiListen> {
+    let lines = &config.events.get::<Current>().multi_listen;
+    lines.iter().find(|line| worker_listen(&line.base, workers.saturating_sub(1)).is_none())
 }
 
 /// The sockets that a configuration has for this number of workers.
