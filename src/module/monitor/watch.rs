@@ -42,7 +42,8 @@ struct Watched {
 struct Entry {
     inner: Arc<Inner>,
     number: u64,
-    frames: Arc<AtomicU64>,
+    /// A publisher's.
+    frames: Option<Arc<AtomicU64>>,
 }
 
 impl Monitor {
@@ -63,11 +64,11 @@ impl Monitor {
             return None;
         }
         let number = self.0.latest.fetch_add(1, Ordering::Relaxed);
-        let frames = Arc::<AtomicU64>::default();
+        let frames: Option<Arc<AtomicU64>> = is_publisher.then(Arc::default);
         let watched = Watched {
             view: on.view.clone(),
             session: on.session.clone(),
-            published: is_publisher.then(|| frames.clone()),
+            published: frames.clone(),
             stalls: Stalls::default(),
         };
         self.0.watched.lock().insert(number, watched);
@@ -87,8 +88,10 @@ impl SessionObserver for Monitor {
 
 impl PublishObserver for Entry {
     fn batch_ingested(&mut self, summary: BatchSummary) {
-        if summary.video_frames > 0 {
-            self.frames.fetch_add(summary.video_frames as u64, Ordering::Relaxed);
+        if summary.video_frames > 0
+            && let Some(frames) = &self.frames
+        {
+            frames.fetch_add(summary.video_frames as u64, Ordering::Relaxed);
         }
     }
 }
