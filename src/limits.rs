@@ -395,6 +395,12 @@ pub const RTMP_LOG_LOOK: Duration = Duration::from_secs(1);
 /// Maximum length in bytes of a line of the RTMP access log. Names and arguments from a peer may be 64 KiB each.
 pub const RTMP_LOG_LINE: usize = 16 * 1024;
 
+/// Time after which `buffered_log` looks at sessions again; its lines count in seconds.
+pub const MONITOR_PERIOD: Duration = Duration::from_secs(1);
+
+/// Maximum number of sessions that `buffered_log` looks at under one lock.
+pub const MONITOR_TURN: usize = 64;
+
 /// Time that the process's end waits for a log to accept the last lines.
 pub const LOG_FLUSH: Duration = Duration::from_secs(2);
 

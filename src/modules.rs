@@ -14,6 +14,7 @@ pub static MODULES: &[&Module] = &[
     &crate::net::client::conf::MODULE,
     &crate::module::dynamic::conf::MODULE,
     &crate::module::multiport::conf::MODULE,
+    &crate::module::multiport::listen::MODULE,
     &crate::media::server_conf::MODULE,
     &crate::server::reload_conf::MODULE,
     &crate::media::conf::MODULE,

@@ -378,7 +378,7 @@ fn migrate_check_judges_every_directive() {
         return;
     };
     let conf = format!(
-        "events {{ multi_listen unix:/tmp/x 80; }}\nrtmp {{\n server {{\n  application a {{\n   live on;\n   {inert} on;\n   \
+        "events {{ accept_mutex off; }}\nrtmp {{\n server {{\n  application a {{\n   live on;\n   {inert} on;\n   \
          hls off;\n   on_publish_done http://h;\n   sync 5x;\n   allow 10.0.0.1;\n  }}\n }}\n}}\nmail {{ server {{ }} }}\n"
     );
     let prefix = Prefix::new(conf, &[]);
@@ -387,7 +387,7 @@ fn migrate_check_judges_every_directive() {
     let path = prefix.path().join("conf/nginx.conf");
     let text = answer.text().replace(path.to_str().unwrap(), "FILE");
     for line in [
-        "FILE:1: needless: multi_listen: Opens a further listening socket",
+        "FILE:1: needless: accept_mutex: Makes worker processes accept in turn",
         &format!("FILE:6: no effect yet: {inert}: missing so far: "),
         "FILE:8: unsupported: on_publish_done: unknown directive: it belongs to nginx-rtmp; here",
         "FILE:9: unsupported: sync: \"sync\" directive invalid value",

@@ -232,7 +232,9 @@ fn worker_processes_need_no_lines() {
     );
     fires(name, "stream_zone buckets=1024 streams=4096;\nevents {}\n", "worker processes");
     silent(name, &app(""));
-    let conf = "events {\nmulti_listen unix:/tmp/http 80;\n}\nhttp {\nupstream w {\nserver unix:/tmp/http.0;\nserver unix:/tmp/http.1;\n}\n}\n";
+    // Its sockets answer.
+    silent(name, "events {\nmulti_listen unix:/tmp/http 80;\n}\n");
+    let conf = "events {\nmulti_listen unix:/tmp/http 80;\n}\nhttp {\nupstream w {\nserver unix:/tmp/http.0;\nserver unix:/tmp/http.1;\nserver unix:/tmp/http.2;\n}\n}\n";
     let (_, out) = Prefix::new(conf, &[]).test("");
     assert!(out.contains("this line and 1 more"), "{out}");
 }

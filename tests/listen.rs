@@ -2,7 +2,6 @@
 
 mod support;
 
-use std::collections::HashSet;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{Ipv6Addr, SocketAddr, TcpListener, TcpStream};
@@ -16,12 +15,12 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use nix::libc;
-use nix::sys::socket::{GetSockOpt, sockopt};
+use nix::sys::socket::GetSockOpt;
 use nix::{getsockopt_impl, sockopt_impl};
-use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
 use socket2::Socket;
 use support::http::{Connection, get};
 use support::server::{Prefix, Signal, free_port};
+use support::sockets::sockets;
 use support::upgrade::{Successor, start};
 use support::wait::{PATIENCE, until, until_true};
 use support::{Conf, Publisher, Server};
@@ -35,27 +34,6 @@ sockopt_impl!(
 sockopt_impl!(
     /// State of a connection.
     Info, GetOnly, libc::IPPROTO_TCP, libc::TCP_INFO, libc::tcp_info);
-
-/// Sockets that a process has at a local port: those that listen, or those that are connected.
-fn sockets(pid: i32, port: u16, listening: bool) -> Vec<Socket> {
-    let process = pidfd_open(Pid::from_raw(pid).unwrap(), PidfdFlags::empty()).unwrap();
-    let (mut seen, mut found) = (HashSet::new(), Vec::new());
-    for entry in fs::read_dir(format!("/proc/{pid}/fd")).unwrap().flatten() {
-        let Ok(target) = fs::read_link(entry.path()) else { continue };
-        if !target.to_string_lossy().starts_with("socket:") || !seen.insert(target) {
-            continue;
-        }
-        let number = entry.file_name().to_str().unwrap().parse().unwrap();
-        let Ok(socket) = pidfd_getfd(&process, number, PidfdGetfdFlags::empty()) else { continue };
-        let socket = Socket::from(socket);
-        let local = socket.local_addr().ok().and_then(|addr| addr.as_socket());
-        let accepts = sockopt::AcceptConn.get(&socket).unwrap_or(false);
-        if local.is_some_and(|local| local.port() == port) && accepts == listening {
-            found.push(socket);
-        }
-    }
-    found
-}
 
 fn listening(server: &Server, port: u16) -> Vec<Socket> {
     sockets(server.pid(), port, true)
@@ -287,6 +265,86 @@ fn a_unix_socket_outlives_the_process_that_hands_it_on() {
     assert_eq!(ask_unix(&path, "h"), "own");
     successor.signal(Signal::SIGTERM);
     until_true("the file is removed", || !path.exists());
+}
+
+#[test]
+fn each_worker_has_a_socket_of_multi_listen_and_serves_its_connections() {
+    let prefix = Prefix::new();
+    let mut ports = std::iter::repeat_with(|| (free_port(), free_port()));
+    let (base, _) = ports.find(|(first, second)| first + 1 == *second).expect("ports follow one another");
+    // A killed server has left it behind.
+    drop(UnixListener::bind(prefix.path().join("w.1")).unwrap());
+    let conf = |events: &str| {
+        Conf::live("")
+            .events(events)
+            .http_server("location /denied { deny all; } location / { return 200 $server_port; }")
+    };
+    let lines = format!(
+        "multi_listen unix:{{dir}}/w {{http_port}}; multi_listen 127.0.0.1:{base} {{http_port}}; multi_listen unix:{{dir}}/r {{rtmp_port}}; multi_listen unix:{{dir}}/lost 9;"
+    );
+    let mut server = Server::start_in(prefix, &conf(&lines));
+    let path = |name: &str| server.prefix().path().join(name);
+    let (http, rtmp) = (server.http, server.rtmp);
+    assert!(!path("lost.0").exists());
+    for worker in ["w.0", "w.1"] {
+        assert_eq!(ask_unix(&path(worker), "h"), "");
+        for _ in 0..3 {
+            let mut socket = UnixStream::connect(path(worker)).unwrap();
+            write!(socket, "GET /denied?{worker} HTTP/1.0\r\n\r\n").unwrap();
+            socket.read_to_end(&mut Vec::new()).unwrap();
+        }
+    }
+    // `pid#tid` stands in front: one thread serves each socket.
+    let threads = |worker: &str| -> std::collections::BTreeSet<String> {
+        let lines = server.log_lines(&format!("denied?{worker}"));
+        assert_eq!(lines.len(), 3);
+        lines.iter().map(|line| line.split(['#', ':']).nth(3).unwrap().to_owned()).collect()
+    };
+    let (first, second) = (threads("w.0"), threads("w.1"));
+    assert!(first.len() == 1 && second.len() == 1 && first != second, "{first:?} {second:?}");
+    assert_eq!(
+        (get(base, "/").text(), get(base + 1, "/").text()),
+        (base.to_string(), (base + 1).to_string())
+    );
+    assert_eq!(get(http, "/").text(), http.to_string());
+    let mut handshake = UnixStream::connect(path("r.1")).unwrap();
+    handshake.write_all(&[vec![3], vec![0; 1536]].concat()).unwrap();
+    handshake.set_read_timeout(Some(PATIENCE)).unwrap();
+    handshake.read_exact(&mut [0; 1 + 1536]).unwrap();
+    let _publisher = Publisher::start(rtmp, "s");
+    assert!(server.stop().success());
+    let prefix = server.prefix().path();
+    assert!(["w.0", "w.1", "r.0", "r.1"].iter().all(|name| !prefix.join(name).exists()));
+}
+
+#[test]
+fn ports_of_workers_must_exist() {
+    let server = Server::start(&Conf::live(""));
+    server.rewrite(&Conf::live("").events("multi_listen 127.0.0.1:65535 {rtmp_port};"));
+    let said = "bind() to 127.0.0.1:65535 failed (the ports of 2 workers exceed 65535)";
+    for arguments in [&["-t"][..], &["-s", "reload"]] {
+        let output = server.prefix().command().args(arguments).output().unwrap();
+        let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert!(!output.status.success() && text.contains(said), "{text}");
+    }
+    Publisher::start(server.rtmp, "s").leave();
+}
+
+#[test]
+fn an_upgrade_takes_over_the_sockets_of_workers() {
+    let conf = Conf::live("")
+        .events("multi_listen unix:{dir}/w {http_port};")
+        .http_server("location / { return 200 own; }");
+    let (mut server, _) = start(&conf);
+    let path = |name: &str| server.prefix().path().join(name);
+    let paths = [path("w.0"), path("w.1")];
+    server.signal(Signal::SIGUSR2);
+    let successor = Successor::of(&server);
+    server.signal(Signal::SIGQUIT);
+    assert!(server.wait_exit().success());
+    assert!(paths.iter().all(|path| ask_unix(path, "h") == "own"));
+    successor.signal(Signal::SIGTERM);
+    until_true("the files are removed", || paths.iter().all(|path| !path.exists()));
 }
 
 /// Whether this machine has IPv6.

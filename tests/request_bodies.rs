@@ -3,8 +3,10 @@
 mod support;
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use nix::unistd::geteuid;
 use support::http::Connection;
 use support::server::Prefix;
 use support::wait::until_true;
@@ -56,6 +58,26 @@ fn files_end_with_their_requests() {
     assert!(server.stop().success());
     assert_eq!(files(&directory), 1);
     drop(staying);
+}
+
+#[test]
+fn directories_are_there_from_the_start_and_belong_to_the_servers_user() {
+    let is_root = geteuid().is_root();
+    // The server's user must reach it.
+    let prefix = if is_root { Prefix::below(Path::new("/run")) } else { Prefix::new() };
+    let kept = prefix.path().join("kept");
+    fs::create_dir(&kept).unwrap();
+    let conf = Conf::live("").http_server(
+        "client_body_temp_path outer; location /a { client_body_temp_path inner 1; } location /b { client_body_temp_path kept; }",
+    );
+    let conf = if is_root { conf.user("nobody nogroup") } else { conf };
+    let server = Server::start_in(prefix, &conf);
+    for name in ["outer", "inner", "kept"] {
+        let found = fs::metadata(server.prefix().path().join(name)).unwrap();
+        let owner = if is_root { 65_534 } else { geteuid().as_raw() };
+        assert_eq!(found.uid(), owner, "{name}");
+        assert!(name == "kept" || found.mode() & 0o777 == 0o700, "{name}");
+    }
 }
 
 #[test]

@@ -83,7 +83,14 @@ impl Builder<'_> {
         let rtmp_addresses: Vec<_> = rtmp.iter().flat_map(|rtmp| rtmp.addresses()).collect();
         let sockets = rtmp.map_or(0, |rtmp| rtmp.listeners.len()) + http.map_or(0, |h| h.listeners.len());
         let notes = &mut self.detached.notes;
-        let mut whole = Whole { notes, events, rtmp_addresses: &rtmp_addresses, sockets };
+        let http_addresses: Vec<_> = http.iter().flat_map(|http| &http.listeners).map(|l| &l.addr).collect();
+        let mut whole = Whole {
+            notes,
+            events,
+            rtmp_addresses: &rtmp_addresses,
+            http_addresses: &http_addresses,
+            sockets,
+        };
         for conclude in self.registry.modules().iter().flat_map(|module| module.conclusions) {
             for problem in conclude(&mut whole) {
                 self.detached.reports.add(u32::MAX, problem);

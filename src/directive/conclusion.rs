@@ -14,6 +14,8 @@ pub struct Whole<'a> {
     pub events: &'a Values<EVENTS>,
     /// Addresses on which RTMP servers listen.
     pub rtmp_addresses: &'a [&'a ListenAddr],
+    /// Addresses on which HTTP servers listen.
+    pub http_addresses: &'a [&'a ListenAddr],
     /// Number of listening sockets.
     pub sockets: usize,
 }

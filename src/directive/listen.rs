@@ -57,6 +57,17 @@ pub struct ListenOptions {
     pub http2: bool,
     /// Whether the line sets socket options, which only one line of an address may do.
     pub makes_socket: bool,
+    /// Set for a socket of one worker (`multi_listen`): whose connections it takes.
+    pub stands_for: Option<StandsFor>,
+}
+
+/// A socket's share in a `listen` address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StandsFor {
+    /// The `listen` address, whose servers answer.
+    pub addr: ListenAddr,
+    /// Number of the worker that serves the connections.
+    pub worker: usize,
 }
 
 /// Sockets and names that a server block specifies.

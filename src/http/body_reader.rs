@@ -79,6 +79,11 @@ impl<T: Transform + 'static> Transformed<T> {
         self.transform.take(&mut rest, output)?;
         let used = self.input.len() - rest.len();
         self.input.advance(used);
+        if self.input.is_empty() && self.reader.is_at_end() && !is_full(output) {
+            // What the end adds is sent with the last piece. Its failure comes after that piece.
+            let is_done = matches!(self.transform.end(output), Ok(true));
+            self.state = if is_done { State::Done } else { State::Ending };
+        }
         Ok(())
     }
 }
@@ -128,6 +133,13 @@ impl BodyReader {
     /// A reader of this body.
     pub fn new(body: Body) -> Self {
         BodyReader { body, bytes: Bytes::new(), part: None, reading: None }
+    }
+
+    /// Whether it is known that no more bytes come.
+    fn is_at_end(&self) -> bool {
+        let is_read = self.part.as_ref().is_none_or(|part| part.length == 0);
+        let Body::Pieces(pieces) = &self.body else { return false };
+        self.bytes.is_empty() && is_read && pieces.iter().all(|piece| piece.length() == 0)
     }
 
     /// The next bytes: some, but no more than [`limits::HTTP_FILTER_BYTES`]; `None` at the end.
@@ -298,6 +310,13 @@ mod tests {
         assert!(pieces.iter().all(|piece| piece.len() <= limits::HTTP_FILTER_BYTES));
         assert!(turns >= 350_000 / limits::HTTP_FILTER_TURN, "{turns}");
         assert!(pieces.concat() == [b"<", &text[10..150_010], &text, b"."].concat());
+    }
+
+    #[tokio::test]
+    async fn what_the_end_adds_is_no_piece_of_its_own() {
+        let mut body = Body::from("text");
+        Transformed::replace(&mut body, Repeat(1), None);
+        assert_eq!(pieces(&mut body).await.0, ["text."]);
     }
 
     #[tokio::test]

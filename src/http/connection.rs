@@ -18,7 +18,7 @@ use tokio_util::sync::WaitForCancellationFuture;
 use super::browser;
 use super::core::conf::{Current as Core, KeepaliveDisable, LingeringClose};
 use super::counters::Doing;
-use super::exchange::{Decision, Exchange, HttpConnection, HttpService};
+use super::exchange::{Exchange, HttpConnection, HttpService};
 use super::input::{BadBody, Input, read_some};
 use super::log;
 use super::request::{HeadBuffers, HeadError, HeadParser, HeaderNames, Request};
@@ -443,14 +443,9 @@ impl HttpConnection {
         let is_body_done = was_refused
             || match self.discard(exchange).await {
                 Ok(is_done) => is_done,
+                // As in nginx, one that is found only now, when a page is sent, is not told.
                 Err(_) => {
                     exchange.keeps_alive = false;
-                    // As in nginx, a malformed body is told, unless the response is an error already.
-                    if exchange.error_status.is_none()
-                        && !exchange.conclude(Decision::page(StatusCode::BAD_REQUEST)).await
-                    {
-                        return After::Gone;
-                    }
                     true
                 }
             };
@@ -514,8 +509,13 @@ impl HttpConnection {
             exchange.keeps_alive &= is_done;
             return Ok(is_done || !exchange.keeps_alive);
         }
-        exchange.ask_for_body().await;
-        exchange.drop_received_body()
+        match exchange.is_body_discarded {
+            true => Ok(self.input.lock().is_body_done() || !exchange.keeps_alive),
+            false => {
+                exchange.ask_for_body().await;
+                exchange.drop_received_body()
+            }
+        }
     }
 
     /// Receives and drops the rest of the request's body. Returns whether it is complete.
@@ -595,12 +595,11 @@ impl Exchange<'_> {
         }
     }
 
-    /// Sends `100 Continue` if the client waits for it.
+    /// Sends `100 Continue` if the client waits for it; as in nginx 1.22, also where the request has no body.
     pub(super) async fn ask_for_body(&mut self) {
         let asked = std::mem::replace(&mut self.is_continued, true);
         let waits = !asked
             && self.request.version() >= Version::HTTP_11
-            && self.has_body()
             && self.header("expect").eq_ignore_ascii_case(b"100-continue");
         if waits {
             // A failure shows when the response is written.
@@ -609,6 +608,19 @@ impl Exchange<'_> {
             self.sent.bytes += CONTINUE.len() as u64;
             self.sent.body_bytes = self.sent.bytes;
         }
+    }
+
+    /// Discards the body of the request, once, before content answers: as in nginx, a malformed one is told instead of the
+    /// response. Returns whether it was understood.
+    pub(super) async fn discard_body(&mut self) -> bool {
+        if self.is_subrequest() || self.body.is_some() || std::mem::replace(&mut self.is_body_discarded, true)
+        {
+            return true;
+        }
+        self.ask_for_body().await;
+        let is_understood = self.drop_received_body().is_ok();
+        self.keeps_alive &= is_understood;
+        is_understood
     }
 
     /// Drops what has come of the request's body, and what the socket has of it. Returns whether it is complete.

@@ -339,6 +339,10 @@ pub struct Exchange<'a> {
     pub(super) has_error_page: bool,
     /// Whether the body was refused as too large.
     pub(super) is_body_refused: bool,
+    /// Whether the connection is closed without a response.
+    pub(super) is_closed: bool,
+    /// Whether the body was discarded, as far as it had come.
+    pub(super) is_body_discarded: bool,
     /// Whether the target was not understood.
     pub(super) is_target_invalid: bool,
     /// Whether `response` has its status already.
@@ -407,6 +411,8 @@ impl<'a> Exchange<'a> {
             error_status: None,
             has_error_page: false,
             is_body_refused: false,
+            is_body_discarded: false,
+            is_closed: false,
             is_target_invalid: false,
             has_status: false,
             has_content: false,
@@ -470,7 +476,7 @@ impl<'a> Exchange<'a> {
 
     /// The values that select the location's handler.
     pub fn chosen_by<T: Slot>(&self) -> &T {
-        self.location.choosing.get()
+        self.location.handling().get()
     }
 
     /// Method; GET after `error_page`, unless it is HEAD.
@@ -587,7 +593,7 @@ impl<'a> Exchange<'a> {
 
     /// Whether a subrequest closed its connection, with this status for the log.
     pub fn closed_with(&self) -> Option<u16> {
-        (self.sent.status > 0 && !self.has_status).then_some(self.sent.status)
+        self.is_closed.then_some(self.sent.status)
     }
 
     /// Counts a change of the path; `false` if there were too many.

@@ -15,11 +15,15 @@ impl Headers {
         self.0.push((name.into(), value.into()));
     }
 
-    /// Sets a field; replaces all of this name.
+    /// Sets a field; replaces all of this name, where the first of them stands.
     pub fn set(&mut self, name: impl Into<Bytes>, value: impl Into<Bytes>) {
-        let name = name.into();
-        self.remove(&name);
-        self.0.push((name, value.into()));
+        let (name, value) = (name.into(), value.into());
+        let mut next = Some((name.clone(), value));
+        self.0.retain_mut(|field| match field.0.eq_ignore_ascii_case(&name) {
+            false => true,
+            true => next.take().map(|new| *field = new).is_some(),
+        });
+        self.0.extend(next);
     }
 
     /// Removes all fields of this name.
@@ -64,7 +68,7 @@ mod tests {
         assert_eq!(headers.all(b"x-one").collect::<Vec<_>>(), ["1", "3"]);
         headers.set("X-ONE", "4");
         let all: Vec<_> = headers.iter().map(|(name, value)| format!("{name}: {value}")).collect();
-        assert_eq!(all, ["x-Two: 2", "X-ONE: 4"]);
+        assert_eq!(all, ["X-ONE: 4", "x-Two: 2"]);
         headers.remove(b"x-two");
         assert_eq!(headers.get(b"x-two"), None);
     }

@@ -19,8 +19,11 @@ pub struct Location {
     pub name: LocationName,
     /// Values of modules.
     pub values: Values<LOCATION>,
-    /// The values that select the handler; inside `if` or `limit_except` those of the surrounding location.
+    /// The values that select the handler; inside `if` those of the surrounding location, and inside `limit_except` those
+    /// that say where requests are forwarded. See [`Location::handling`].
     pub choosing: Values<LOCATION>,
+    /// Whether it is a `limit_except` block.
+    pub is_limit: bool,
     /// A directive that refuses all requests here.
     pub refusal: Option<Refusal>,
     /// The `if` blocks of the location, in the order of the file; each applies instead of the location once its
@@ -57,6 +60,11 @@ impl Deref for Location {
 }
 
 impl Location {
+    /// The values that select a handler which `limit_except` does not inherit, as in nginx: there, files answer.
+    pub fn handling(&self) -> &Values<LOCATION> {
+        if self.is_limit { &self.values } else { &self.choosing }
+    }
+
     /// Whether a path lacks only the slash at the end of the location's name, and is redirected.
     pub fn adds_slash_to(&self, path: &[u8]) -> bool {
         self.adds_slash && self.name.spelled().strip_suffix(b"/") == Some(path)

@@ -1,6 +1,8 @@
 //! Log lines about HTTP requests, with nginx's texts.
 
 use std::fmt::Display;
+use std::io;
+use std::path::Path;
 
 use tracing::{error, info, warn};
 
@@ -56,13 +58,18 @@ pub(super) fn redirect_cycle(exchange: &Exchange<'_>, doing: &str, target: &[u8]
     about(exchange, &format_args!("rewrite or internal redirection cycle while {doing} \"{target}\""));
 }
 
+/// A directory of temporary files could not be created.
+pub(super) fn directory_not_made(path: &Path, error: &io::Error) {
+    error!("mkdir() \"{}\" failed ({error})", Shown::path(path));
+}
+
 /// A request body above `client_max_body_size`.
 pub(super) fn body_too_large(exchange: &Exchange<'_>, length: u64) {
     about(exchange, &format_args!("client intended to send too large body: {length} bytes"));
 }
 
 /// A request body is written to a file.
-pub(super) fn body_in_file(exchange: &Exchange<'_>, path: &std::path::Path, always: bool) {
+pub(super) fn body_in_file(exchange: &Exchange<'_>, path: &Path, always: bool) {
     let level = if always { LogLevel::Notice } else { LogLevel::Warn };
     let path = Shown::path(path);
     about_at(level, exchange, &format_args!("a client request body is buffered to a temporary file {path}"));
@@ -90,15 +97,15 @@ pub(super) fn body_failed(exchange: &Exchange<'_>, failure: &BodyFailure) {
 }
 
 /// A file that could not be opened.
-pub(super) fn open_failed(exchange: &Exchange<'_>, path: &std::path::Path, failure: &std::io::Error) {
+pub(super) fn open_failed(exchange: &Exchange<'_>, path: &Path, failure: &io::Error) {
     let path = Shown::path(path);
     about(exchange, &format_args!("open() \"{path}\" failed ({})", os_text(failure)));
 }
 
 /// A response that could not be sent completely.
-pub(super) fn send_failed(exchange: &Exchange<'_>, failure: &std::io::Error) {
+pub(super) fn send_failed(exchange: &Exchange<'_>, failure: &io::Error) {
     let text = match failure.kind() {
-        std::io::ErrorKind::TimedOut => "client timed out (110: Connection timed out)".to_owned(),
+        io::ErrorKind::TimedOut => "client timed out (110: Connection timed out)".to_owned(),
         _ => format!("send() failed ({})", os_text(failure)),
     };
     about_at(LogLevel::Info, exchange, &format_args!("{text} while sending response to client"));

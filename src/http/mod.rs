@@ -57,6 +57,7 @@ pub mod server_conf;
 mod special;
 mod status;
 pub mod subrequest;
+pub mod temp_directory;
 pub mod temp_file;
 pub mod types;
 pub mod uri;

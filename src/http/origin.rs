@@ -52,13 +52,19 @@ impl<'a> PathParts<'a> {
     /// Splits the path after the location; `None` if it ends with the location, so that there is no name.
     pub fn of(exchange: &'a Exchange<'_>) -> Option<Self> {
         let path: &[u8] = &exchange.path;
+        Self::split(exchange, path)
+    }
+
+    /// The parts of the path before the last element; `None` if there is no name in it.
+    pub fn above(&self, exchange: &Exchange<'_>) -> Option<Self> {
+        Self::split(exchange, self.before)
+    }
+
+    fn split(exchange: &Exchange<'_>, path: &'a [u8]) -> Option<Self> {
         let (before, last) = path.rsplit_once_str("/")?;
-        let bare = |path: &'a [u8]| path.trim_end_with(|c| c == '/');
-        let is_location = exchange
-            .location
-            .name
-            .prefix()
-            .is_some_and(|prefix| bare(path) == prefix.trim_end_with(|c| c == '/'));
+        let bare = |path: &[u8]| path.trim_end_with(|c| c == '/').to_owned();
+        let is_location =
+            exchange.location.name.prefix().is_some_and(|prefix| bare(path) == bare(prefix.as_slice()));
         (!last.is_empty() && !is_location).then_some(PathParts { before, last })
     }
 }
@@ -73,19 +79,35 @@ impl RequestedStream {
         place: &PathParts<'_>,
         name: &[u8],
     ) -> Option<Self> {
+        let chosen = Self::find(exchange, addr, app, place, name);
+        if chosen.is_none() {
+            let app = Self::app(exchange, app, place);
+            log::unknown_application(exchange.connection.id, app, &exchange.request.host());
+        }
+        chosen
+    }
+
+    /// As [`RequestedStream::choose`], without a log line where there is no such application.
+    pub fn find(
+        exchange: &Exchange<'_>,
+        addr: &ListenAddr,
+        app: Option<&BString>,
+        place: &PathParts<'_>,
+        name: &[u8],
+    ) -> Option<Self> {
+        let app = Bytes::copy_from_slice(Self::app(exchange, app, place));
+        let host = exchange.request.host();
+        let view = AppView::choose(&exchange.service().store, addr, &host, &app)?;
+        Some(RequestedStream { view, host, app, name: Bytes::copy_from_slice(name) })
+    }
+
+    fn app<'a>(exchange: &'a Exchange<'_>, app: Option<&'a BString>, place: &PathParts<'a>) -> &'a [u8] {
         let asked = query_argument(exchange.query(), b"app");
-        let app = match (app, asked) {
+        match (app, asked) {
             (_, asked) if !asked.is_empty() => asked,
             (Some(app), _) => app.as_slice(),
             (None, _) => place.before.trim_start_with(|c| c == '/'),
-        };
-        let (app, host) = (Bytes::copy_from_slice(app), exchange.request.host());
-        let connection = exchange.connection;
-        let Some(view) = AppView::choose(&exchange.service().store, addr, &host, &app) else {
-            log::unknown_application(connection.id, &app, &host);
-            return None;
-        };
-        Some(RequestedStream { view, host, app, name: Bytes::copy_from_slice(name) })
+        }
     }
 
     /// Key of the stream.

@@ -48,7 +48,9 @@ impl Exchange<'_> {
         loop {
             decision = match decision {
                 Decision::Close(status) => {
-                    self.sent.status = status;
+                    (self.sent.status, self.is_closed) = (status, true);
+                    // As in nginx, a request to which nothing was to be said is complete.
+                    self.sent.is_complete = status == 0;
                     return false;
                 }
                 Decision::Done(response)
@@ -58,6 +60,11 @@ impl Exchange<'_> {
                 }
                 Decision::Done(response) => {
                     let is_page = response.is_page;
+                    let discards = (!is_page || response.discards_body) && !self.is_post_action;
+                    if discards && !self.discard_body().await {
+                        decision = Decision::page(StatusCode::BAD_REQUEST);
+                        continue;
+                    }
                     let response = match is_page {
                         false => response,
                         true => match self.special(*response) {
@@ -81,21 +88,27 @@ impl Exchange<'_> {
                     }
                     match self.finish(*response).await {
                         None => return true,
-                        Some(page) => Decision::Done(Box::new(page)),
+                        Some(other) => other,
                     }
                 }
                 Decision::Redirect { path, query } => {
+                    // As in nginx, one too many changes neither path nor location.
+                    if !self.count_change() {
+                        decision = self.redirected_too_often("redirecting to", &path);
+                        continue;
+                    }
                     (self.path, self.is_path_replaced) = (path, true);
                     (self.has_query, self.query) = (query.is_some(), query.unwrap_or_default());
-                    match self.redirect() {
-                        true => self.run(Start::ServerRewrite).await,
-                        false => self.redirected_too_often("redirecting to", &self.path.clone()),
-                    }
+                    self.redirect();
+                    self.run(Start::ServerRewrite).await
                 }
                 Decision::Named(name) => {
                     let location = self.server.routes().locations.named(&name).cloned();
-                    match (self.redirect(), location) {
-                        (true, Some(location)) => self.run(Start::Named(location)).await,
+                    match (self.count_change(), location) {
+                        (true, Some(location)) => {
+                            self.redirect();
+                            self.run(Start::Named(location)).await
+                        }
                         (false, _) => self.redirected_too_often("redirecting to", &name),
                         (true, None) => {
                             log::no_named_location(self, &name);
@@ -108,11 +121,10 @@ impl Exchange<'_> {
         }
     }
 
-    /// Prepares an internal redirect; `false` if there were too many.
-    fn redirect(&mut self) -> bool {
+    /// Prepares an internal redirect.
+    fn redirect(&mut self) {
         self.location = self.server.routes().fallback.clone();
         (self.is_internal, self.is_path_changed, self.has_content) = (true, false, false);
-        self.count_change()
     }
 
     fn redirected_too_often(&mut self, doing: &str, target: &[u8]) -> Decision {
@@ -348,19 +360,20 @@ impl Exchange<'_> {
         files::content(self).await
     }
 
-    /// Makes a response the one that is sent, after all filters. Returns a page that replaces it.
-    async fn finish(&mut self, response: Response) -> Option<Response> {
+    /// Makes a response the one that is sent, after all filters. Returns what replaces it.
+    async fn finish(&mut self, response: Response) -> Option<Decision> {
         self.response = response;
         let encoding = self.response.headers.get(b"Content-Encoding");
         self.response.encoding =
             encoding.filter(|encoding| !encoding.is_empty()).map(|encoding| encoding.to_owned());
         (self.has_status, self.is_answered) = (true, true);
         // As in nginx, headers such as WWW-Authenticate stay when `error_page` replaces the response.
-        if let Some((headers, location)) = self.carried.take() {
+        if let Some((mut headers, location)) = self.carried.take() {
             self.response.location = self.response.location.take().or(location);
-            headers
-                .iter()
-                .for_each(|(name, value)| self.response.headers.append(name.to_vec(), value.to_vec()));
+            for (name, value) in self.response.headers.iter() {
+                headers.append(name.to_vec(), value.to_vec());
+            }
+            self.response.headers = headers;
         }
         if let Some(status) = self.error_status {
             self.response.status = status;
@@ -369,14 +382,27 @@ impl Exchange<'_> {
         self.plan().adapters.for_each(|position| service.adapters[position].filter(self));
         if let Some(page) = precondition::filter(self) {
             self.is_cut_short = true;
-            return Some(page);
+            return Some(Decision::Done(Box::new(page)));
         }
         self.plan().filters.for_each(|position| service.filters[position].filter(self));
-        if !self.surroundings.is_empty() {
-            self.surround().await;
+        if !self.surroundings.is_empty()
+            && let Some(status) = self.surround().await
+        {
+            return Some(Decision::Close(status));
         }
         self.plan().encodings.for_each(|position| service.encodings[position].filter(self));
-        range_filter::filter(self)
+        let mut page = range_filter::filter(self)?;
+        // As in nginx, what filters have added to the response stays, and they add to the page once more.
+        let mut headers = std::mem::take(&mut self.response.headers);
+        for (name, value) in page.headers.iter() {
+            // A page that is refused for the same reason has it already; nginx then sends it twice.
+            if !headers.all(name).any(|known| known == value) {
+                headers.append(name.to_vec(), value.to_vec());
+            }
+        }
+        (page.headers, page.has_expiry) = (headers, self.response.has_expiry);
+        page.expects_trailers = self.response.expects_trailers;
+        Some(Decision::Done(Box::new(page)))
     }
 }
 

@@ -205,7 +205,11 @@ impl HeadParser {
         // As in nginx, lines count once they are complete and understood, the empty ones before them do not.
         let counted = self.line.as_ref().map_or(0, |line| self.at - line.start);
         let line = self.line.unwrap_or_default();
-        let method = Method::from_bytes(&head[line.method.clone()]).unwrap_or_default();
+        let method = match has_line {
+            // As in nginx, a method counts before the rest of its line is understood: HEAD gets no body.
+            false if begins_head(&head) => Method::HEAD,
+            _ => Method::from_bytes(&head[line.method.clone()]).unwrap_or_default(),
+        };
         let version = match line.version {
             (1, 0) => Version::HTTP_10,
             (1, _) => Version::HTTP_11,
@@ -233,6 +237,12 @@ impl HeadParser {
     fn version(&self) -> (u32, u32) {
         self.line.as_ref().map_or((0, 9), |line| line.version)
     }
+}
+
+/// Whether a line that was not understood begins with the method HEAD.
+fn begins_head(line: &[u8]) -> bool {
+    let start = line.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+    line[start..].starts_with(b"HEAD ")
 }
 
 fn shifted(line: RequestLine, offset: usize) -> RequestLine {

@@ -43,6 +43,8 @@ pub struct Response {
     pub hides_length: bool,
     /// Whether trailers are expected, so that the body is sent in chunks.
     pub expects_trailers: bool,
+    /// Whether the body of the request is discarded before the page, as before other responses: a malformed one is then told.
+    pub discards_body: bool,
     /// Whether preconditions such as `If-Modified-Since` do not apply.
     pub ignores_preconditions: bool,
     /// Whether the body depends on `Accept-Encoding` (`gzip_vary`).
@@ -131,6 +133,7 @@ impl Response {
             has_single_range: false,
             hides_length: false,
             expects_trailers: false,
+            discards_body: false,
             ignores_preconditions: false,
             varies: false,
             body: body.into(),

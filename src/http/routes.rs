@@ -95,6 +95,10 @@ impl Chain<'_> {
                 LocationName::Named(_) => 2,
                 LocationName::Regex(_) => 3,
             };
+            if let (LocationName::Named(_), Some(alias)) = (name, block.uses("alias")) {
+                let text = sentence(&[b"the \"alias\" directive cannot be used inside the named location"]);
+                evaluation.refuse(block, Problem::new(text).at(alias).place(alias));
+            }
             let first = seen.insert((kind, name.spelled().to_owned()), block.span);
             if let Some(first) = first.filter(|_| kind != 3) {
                 let text = sentence(&[b"duplicate location \"", name.spelled(), b"\""]);
@@ -115,7 +119,11 @@ impl Chain<'_> {
         };
         let conditional = block.inner(LOCATION_IF).map(&mut part).collect();
         let limit = block.inner(LIMIT_EXCEPT).next();
-        let limited = limit.and_then(|block| Some((block.head::<Methods>()?.0.clone(), part(block))));
+        let limited = limit.and_then(|limit| {
+            let part = self.with(limit, |inner| inner.bare(name.clone(), evaluation));
+            let part = Location { choosing: location.values.clone(), is_limit: true, ..part };
+            Some((limit.head::<Methods>()?.0.clone(), Arc::new(part)))
+        });
         let nested = self.locations(Some(name), evaluation);
         // As in nginx, forwarding is from the directory.
         let has_name = matches!(name, LocationName::Exact(_) | LocationName::Prefix { .. });
@@ -131,6 +139,7 @@ impl Chain<'_> {
             choosing: values.clone(),
             values,
             refusal: self.refusal(evaluation),
+            is_limit: false,
             conditional: Vec::new(),
             limited: None,
             nested: Locations::default(),

@@ -6,6 +6,7 @@ use std::future::poll_fn;
 use std::io::{self, IoSlice, Write};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
+use bstr::BString;
 use http::{StatusCode, Version};
 use tokio::time::timeout;
 
@@ -125,7 +126,13 @@ impl Exchange<'_> {
             out.extend_from_slice(date.as_bytes());
             out.extend_from_slice(b"\r\n");
         }
-        if let Some(location) = &response.location {
+        // As in nginx, one that need not be made absolute is the first of the other headers.
+        let is_path = |location: &BString| location.starts_with(b"/") && self.core().absolute_redirect;
+        let (early, late) = match &response.location {
+            Some(location) if is_path(location) => (Some(location), None),
+            location => (None, location.as_ref()),
+        };
+        if let Some(location) = early {
             write_field(out, b"Location", &self.absolute(location));
         }
         if framing == Framing::Chunked {
@@ -144,6 +151,9 @@ impl Exchange<'_> {
         }
         if response.varies {
             out.extend_from_slice(b"Vary: Accept-Encoding\r\n");
+        }
+        if let Some(location) = late {
+            write_field(out, b"Location", location);
         }
         for (name, value) in response.headers.iter() {
             write_field(out, name, value);

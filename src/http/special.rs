@@ -23,6 +23,8 @@ impl Exchange<'_> {
     pub(super) fn special(&mut self, mut response: Response) -> Decision {
         let status = response.status;
         self.error_status = Some(status);
+        // As in nginx, the client is not asked for the body of a request that fails.
+        self.is_continued = true;
         if CLOSING.contains(&status.as_u16()) {
             self.keeps_alive = false;
         }
@@ -42,6 +44,7 @@ impl Exchange<'_> {
                 };
                 let uri = self.expand(&page.uri);
                 if matches!(uri.first(), Some(b'/' | b'@')) {
+                    self.response.headers = response.headers.clone();
                     self.carried = Some((std::mem::take(&mut response.headers), response.location.take()));
                 }
                 match uri.first() {
@@ -58,19 +61,27 @@ impl Exchange<'_> {
                     _ => {}
                 }
                 let status = page.overwrite.filter(|status| REDIRECTS.contains(status)).unwrap_or(302);
-                response = Response::redirect(StatusCode::from_u16(status).expect("it is one"), uri);
+                let status = StatusCode::from_u16(status).expect("it is one");
+                response = Response { headers: response.headers, ..Response::redirect(status, uri) };
                 self.error_status = Some(response.status);
                 is_page_elsewhere = true;
             }
         }
-        // As in nginx, the client is not asked for the body of a request that fails.
-        self.is_continued = true;
         if (is_page_elsewhere || matches!(response.status.as_u16(), 301 | 302))
             && self.core().msie_refresh
             && browser::is_msie(self.header("user-agent"))
             && let Some(location) = response.location.take()
         {
             return self.refresh(response, &location);
+        }
+        response.headers.remove(b"ETag");
+        response.headers.remove(b"Last-Modified");
+        // As in nginx, it stands behind the headers that there were before.
+        if is_page_elsewhere
+            && !response.headers.is_empty()
+            && let Some(location) = response.location.take()
+        {
+            response.headers.append("Location", Vec::from(location));
         }
         let pads = self.core().msie_padding && self.is_browser_with_own_pages();
         response.body = match status::page(response.status, self.server_token(), pads) {

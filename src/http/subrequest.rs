@@ -42,9 +42,9 @@ impl<'a> Exchange<'a> {
                 inner.response = Response::page(StatusCode::INTERNAL_SERVER_ERROR);
                 return inner;
             }
-            // One that closes has no response; see `Exchange::closed_with`.
-            inner.process().await;
-            if inner.core().log_subrequest {
+            // One that closes has no response and is not logged; see `Exchange::closed_with`.
+            let answers = inner.process().await;
+            if answers && inner.core().log_subrequest {
                 inner.log();
             }
             inner
@@ -96,9 +96,11 @@ impl<'a> Exchange<'a> {
     pub(super) async fn run_background(&mut self) {
         for mut inner in std::mem::take(&mut self.background) {
             inner.assigned = std::mem::take(&mut self.assigned);
+            // A page may have changed it since.
+            inner.main_method = Some(self.main_method().clone());
             inner.count_sent(self);
-            inner.process().await;
-            if inner.core().log_subrequest {
+            let answers = inner.process().await;
+            if answers && inner.core().log_subrequest {
                 inner.log();
             }
             self.take_values(&mut inner);
@@ -115,19 +117,26 @@ impl<'a> Exchange<'a> {
         self.assigned = std::mem::take(&mut inner.assigned);
     }
 
-    /// Puts the responses of subrequests around the body.
-    pub(super) async fn surround(&mut self) {
+    /// Puts the responses of subrequests around the body. If one of them closes the connection, returns the status for the
+    /// log.
+    pub(super) async fn surround(&mut self) -> Option<u16> {
         let surroundings = std::mem::take(&mut self.surroundings);
         let (mut before, mut after) = (VecDeque::new(), VecDeque::new());
-        for Surrounding { uri, is_before } in surroundings {
+        // As in nginx, no subrequest is made for a body that is not sent.
+        let made = surroundings.into_iter().filter(|_| !self.is_head()).collect::<Vec<_>>();
+        for Surrounding { uri, is_before } in made {
             let mut inner = self.subrequest(uri, BString::default(), Some(Method::GET)).await;
             self.take_values(&mut inner);
+            if let Some(status) = inner.closed_with() {
+                return Some(status);
+            }
             let bodies = if is_before { &mut before } else { &mut after };
             bodies.push_back(std::mem::take(&mut inner.response.body));
         }
         let own = std::mem::take(&mut self.response.body);
         let bodies = before.into_iter().chain([own]).chain(after).collect();
         self.response.body = Body::Source(Box::new(Bodies(bodies)));
+        None
     }
 }
 

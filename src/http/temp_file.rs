@@ -62,7 +62,7 @@ pub struct TempFileError {
 }
 
 /// Mode of files, and of directories.
-const MODE: (u32, u32) = (0o600, 0o700);
+pub(super) const MODE: (u32, u32) = (0o600, 0o700);
 
 /// Number in the name of the latest file.
 static NUMBER: AtomicU32 = AtomicU32::new(0);

@@ -66,12 +66,14 @@ impl Variables for RequestValues<'_, '_> {
             Variable::ConnectionRequests => text(exchange.connection.requests.to_string().as_bytes()),
             Variable::ConnectionTime => text(seconds(exchange.connection.started.elapsed()).as_bytes()),
             Variable::ContentLength => {
+                // As in nginx, that a body in chunks has no length yet is not kept.
+                let is_open = exchange.chunked_length.is_none();
                 return header(exchange, b"content-length", out)
-                    || exchange.keep_value(b"content_length", out, |out| {
-                        let length = exchange.chunked_length?;
-                        out.extend_from_slice(length.to_string().as_bytes());
-                        Some(())
-                    });
+                    || !is_open
+                        && exchange.keep_value(b"content_length", out, |out| {
+                            out.extend_from_slice(exchange.chunked_length?.to_string().as_bytes());
+                            Some(())
+                        });
             }
             Variable::ContentType => return header(exchange, b"content-type", out),
             Variable::DateGmt => text(
@@ -405,7 +407,10 @@ fn sent_header(exchange: &Exchange<'_>, name: &[u8]) -> Option<Vec<u8>> {
             exchange.sent.length.or(response.body.length()).map(|length| length.to_string().into_bytes())
         }
         b"last-modified" => response.last_modified.map(|seconds| send::http_date(seconds).into_bytes()),
-        b"location" => response.location.as_ref().map(|location| exchange.absolute(location)),
+        b"location" => match &response.location {
+            Some(location) => Some(exchange.absolute(location)),
+            None => response.headers.get(name).map(|location| location.to_vec()),
+        },
         b"connection" => Some(if exchange.keeps_alive { b"keep-alive".to_vec() } else { b"close".to_vec() }),
         b"keep-alive" => {
             let seconds = exchange.conf().keepalive_timeout.header_seconds.filter(|_| exchange.keeps_alive);

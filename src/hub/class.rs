@@ -22,3 +22,10 @@ pub enum PacketClass {
     /// Any other data message.
     Other,
 }
+
+impl PacketClass {
+    /// Whether it is a video frame.
+    pub fn is_frame(self) -> bool {
+        matches!(self, PacketClass::Key | PacketClass::Inter)
+    }
+}

@@ -41,6 +41,8 @@ pub struct PlayerSettings {
     pub sync: u32,
     /// Maximum lag in packets.
     pub out_queue: u64,
+    /// Media in milliseconds beyond which a player is moved to the newest key frame (`latency_time`); 0 means never.
+    pub latency: u32,
     /// Maximum number of packets per write.
     pub merge_frame: usize,
     /// Number of packets that must be due before anything is sent; 0 sends at once.
@@ -80,6 +82,8 @@ pub struct Cursor {
     resumed: bool,
     /// Offset subtracted from the stream's timestamps; `None` sends them unchanged.
     origin: Option<StreamOrigin>,
+    /// Video frames queued for the player or sent, in total.
+    frames: u64,
 }
 
 impl Cursor {
@@ -100,6 +104,7 @@ impl Cursor {
             paused: false,
             resumed: false,
             origin: settings.zero_start.then(StreamOrigin::default),
+            frames: 0,
         };
         let _ = cursor.push_control(lead);
         cursor
@@ -152,6 +157,11 @@ impl Cursor {
         self.next
     }
 
+    /// Number of video frames queued for the player or sent so far.
+    pub fn frames(&self) -> u64 {
+        self.frames
+    }
+
     /// Settings of the player.
     pub fn settings(&self) -> &PlayerSettings {
         &self.settings
@@ -185,9 +195,11 @@ impl Cursor {
             }
     }
 
-    /// Records that a steady player was sent `written` bytes of `slices`, which end at packet number `end`.
-    pub fn advance_steady(&mut self, slices: &[Bytes], mut written: usize, end: u64) {
+    /// Records that a steady player was sent `written` bytes of `slices`, which end at packet number `end` and have
+    /// `frames` video frames.
+    pub fn advance_steady(&mut self, slices: &[Bytes], mut written: usize, end: u64, frames: u64) {
         self.next = end;
+        self.frames += frames;
         // A player that keeps up has nothing queued; release the memory that its start took.
         self.pending.shrink();
         for slice in slices {
@@ -336,6 +348,7 @@ impl Cursor {
     }
 
     fn push_packet(&mut self, packet: &Packet) {
+        self.frames += u64::from(packet.class().is_frame());
         let lane = packet.lane().bit();
         let plain = match self.settings.container {
             // Data messages are rare, so their timestamps need no chain of deltas.

@@ -104,6 +104,8 @@ pub struct BatchSummary {
     pub audio_headers: usize,
     /// Number of video headers.
     pub video_headers: usize,
+    /// Number of video frames.
+    pub video_frames: usize,
 }
 
 /// Source of streams that have players and no publisher.

@@ -169,7 +169,7 @@ impl Ingest {
             match message.class {
                 PacketClass::AudioHeader => summary.audio_headers += 1,
                 PacketClass::VideoHeader => summary.video_headers += 1,
-                _ => {}
+                class => summary.video_frames += usize::from(class.is_frame()),
             }
             headers |= HeaderKey::is_of(message.class);
         }

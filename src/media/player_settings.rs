@@ -24,6 +24,7 @@ pub fn player_settings(view: &AppView, container: Container, stream_id: u32, par
         zero_start: gop.zero_start && cache_time > 0 && millis(gop.fix_timestamp) > 0,
         sync: millis(live.sync.msec),
         out_queue: server.out_queue.0,
+        latency: millis(gop.latency_time),
         merge_frame: rtmp.merge_frame.0 as usize,
         repeat_extended: rtmp.play_time_fix,
         cork: if live.buffer.0 > 0 {

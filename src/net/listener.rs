@@ -25,6 +25,7 @@ use super::speaks::ListenProtocol;
 use super::tls::server::ServerTls;
 use super::unix::is_stale;
 use crate::config::model::Config;
+use crate::directive::listen::StandsFor;
 use crate::directive::{Keepalive, ListenAddr, ListenOptions};
 use crate::limits;
 use crate::net::log;
@@ -280,8 +281,8 @@ impl From<Bound> for OwnedFd {
 
 /// Receiver of accepted connections.
 pub trait Accept: Send + Sync {
-    /// Handles a connection to a listening address. With `reuseport`, `worker` is the number of the worker to whose
-    /// socket the client connected.
+    /// Handles a connection to a listening address, or to a socket that stands for it. With `reuseport` and `multi_listen`,
+    /// `worker` is the number of the worker to whose socket the client connected.
     fn accepted(&self, speaks: ListenProtocol, addr: &ListenAddr, worker: Option<usize>, socket: Accepted);
 }
 
@@ -560,9 +561,13 @@ async fn accept_unix(acceptor: &AcceptTask, listener: &UnixListener) {
 /// Passes a connection on.
 fn dispatch(acceptor: &AcceptTask, socket: impl FnOnce() -> io::Result<Socket> + Send + 'static) {
     fault::panic_at("accept");
-    let by_system = matches!(acceptor.addr, ListenAddr::Tcp(_)) && acceptor.options.load().reuseport;
-    let worker = by_system.then_some(acceptor.number);
-    acceptor.accept.accepted(acceptor.speaks, &acceptor.addr, worker, Box::new(socket));
+    let options = acceptor.options.load();
+    let by_system = matches!(acceptor.addr, ListenAddr::Tcp(_)) && options.reuseport;
+    let (addr, worker) = match &options.stands_for {
+        Some(StandsFor { addr, worker }) => (addr, Some(*worker)),
+        None => (&acceptor.addr, by_system.then_some(acceptor.number)),
+    };
+    acceptor.accept.accepted(acceptor.speaks, addr, worker, Box::new(socket));
 }
 
 fn keepalive_of(keepalive: Keepalive) -> TcpKeepalive {

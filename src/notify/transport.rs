@@ -64,6 +64,7 @@ struct ClientSettings {
     connect: Duration,
     send: Duration,
     idle: Duration,
+    nodelay: bool,
 }
 
 /// The HTTP client. Reading the system's certificates takes longer than binding all sockets, so it is created on first
@@ -146,6 +147,7 @@ impl Transport {
             connect: net.connect_timeout.duration(),
             send: net.send_timeout.duration(),
             idle: net.keepalive.duration(),
+            nodelay: net.tcp_nodelay,
         };
         let http = match before {
             Some(before) if before.http.settings == settings => before.http.clone(),
@@ -279,7 +281,7 @@ fn http_client(settings: &ClientSettings, dns: &Dns) -> Result<Client, Transport
         .no_proxy()
         .dns_resolver(Arc::new(dns.clone()))
         .http1_only()
-        .tcp_nodelay(true)
+        .tcp_nodelay(settings.nodelay)
         .connect_timeout(settings.connect)
         .tcp_user_timeout(client::send_time(settings.send))
         .pool_max_idle_per_host(if settings.idle.is_zero() { 0 } else { limits::CALLBACK_IDLE_CONNECTIONS })

@@ -25,6 +25,7 @@ mod reloads;
 mod service;
 mod serving;
 mod settings;
+mod sockets;
 mod upgrade;
 mod watchdog;
 pub mod watching;
@@ -55,6 +56,7 @@ use crate::config::LoadOptions;
 use crate::config::model::Config;
 use crate::config::store::Store;
 use crate::directive::{ListenAddr, ListenOptions};
+use crate::http::temp_directory;
 use crate::hub::pace::Grid;
 use crate::limits;
 use crate::log::sink::{OpenedSinks, SinkSpec, Sinks};
@@ -64,6 +66,7 @@ use crate::media::trails::Secrets;
 use crate::media::workers::Workers;
 use crate::module::hls;
 use crate::module::live_record;
+use crate::module::multiport;
 use crate::net::dns::Dns;
 use crate::net::listener::{self, Bound, Listeners};
 use crate::net::speaks::ListenProtocol;
@@ -101,7 +104,9 @@ pub fn prepare(config: Config, load: LoadOptions) -> Result<Prepared, StartError
     let transport = Transport::load(&config, &dns, None)?;
     let mut inherited = Inherited::from_env();
     let tls = Tls::load(&config, relay_conf::trust(&config), None)?;
-    let mut addresses = listener::wanted(&config, &tls.server).into_keys();
+    let workers = config.workers();
+    sockets::check(&config, workers)?;
+    let mut addresses = sockets::wanted(&config, &tls.server, workers).into_keys();
     // Otherwise an upgrade whose configuration file is missing would open other addresses.
     if inherited.replaces() && load.conf_file.is_none() && !addresses.all(|(_, addr)| inherited.has(&addr)) {
         return Err(StartError::NoConfiguration);
@@ -110,8 +115,7 @@ pub fn prepare(config: Config, load: LoadOptions) -> Result<Prepared, StartError
     let control = control::open(&config)?;
     let launch = Launch::current(inherited.replaces()).map_err(StartError::WorkingDirectory)?;
     let secrets = Secrets::load(&config)?;
-    let workers = config.workers();
-    let wanted = listener::wanted(&config, &tls.server).into_iter().map(|(key, options)| {
+    let wanted = sockets::wanted(&config, &tls.server, workers).into_iter().map(|(key, options)| {
         let count = listener::sockets_of(&key.1, &options, workers);
         Wanted { key, options, count }
     });
@@ -146,7 +150,9 @@ pub fn prepare(config: Config, load: LoadOptions) -> Result<Prepared, StartError
 pub fn check(config: &Config) -> Result<(), StartError> {
     let rtmp = config.rtmp.iter().flat_map(|rtmp| &rtmp.listeners).map(|listener| &listener.addr);
     let http = config.http.iter().flat_map(|http| &http.listeners).map(|listener| &listener.addr);
-    for addr in rtmp.chain(http) {
+    sockets::check(config, config.workers())?;
+    let of_workers = multiport::listen::sockets(config, 1).map(|socket| socket.addr).collect::<Vec<_>>();
+    for addr in rtmp.chain(http).chain(&of_workers) {
         match listener::check_address(addr) {
             Err(source) if source.kind() == io::ErrorKind::AddrNotAvailable => {
                 return Err(StartError::Bind { address: addr.clone(), source });
@@ -277,6 +283,7 @@ impl Prepared {
             pid_file.write().map_err(StartError::PidFileNotWritten)?;
         }
         owned.extend(hls::make_directories(&config, live_record::directories(&config)));
+        owned.extend(temp_directory::make(&config));
         owned.extend(control_socket.iter().map(|socket| socket.path().to_owned()));
         let StartGeneration { history, number, archive, is_new } = StartGeneration::look(&config, &load);
         let own_files =

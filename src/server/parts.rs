@@ -55,6 +55,7 @@ use crate::module::limit::{LimitConnCheck, LimitReqCheck, LimitVariables, ZoneKe
 use crate::module::live_record::task::TsRecording;
 use crate::module::map::MapVariables;
 use crate::module::mirror::MirrorCheck;
+use crate::module::monitor::Monitor;
 use crate::module::mp4::Mp4Check;
 use crate::module::multiport::BroadcastFilter;
 use crate::module::realip::{RealIpCheck, RealIpVariables};
@@ -231,7 +232,9 @@ impl Parts {
         let access = RtmpAccess::new(store.clone(), log.sinks().clone());
         access.start().map_err(StartError::runtime("rtmp log thread"))?;
         let access = Arc::new(access);
-        let observers: Vec<Arc<dyn SessionObserver>> = vec![execs.clone(), relays.clone(), access];
+        let monitor =
+            Arc::new(Monitor::start(log.sinks().clone()).map_err(StartError::runtime("monitor thread"))?);
+        let observers: Vec<Arc<dyn SessionObserver>> = vec![execs.clone(), relays.clone(), access, monitor];
         let sources: Vec<Arc<dyn Source>> = vec![relays.clone()];
         let admission = Arc::new(Admission::new(
             sessions.clone(),

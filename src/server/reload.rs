@@ -9,7 +9,7 @@ use super::control::{Order, refused};
 use super::inherited::Inherited;
 use super::log;
 use super::reloads::Reloader;
-use super::{Sockets, StartError, Wanted, accept, bind_all, life, orphans};
+use super::{Sockets, StartError, Wanted, accept, bind_all, life, orphans, sockets};
 use crate::config::diff::{self, Change, ChangeEffect, RunningSession};
 use crate::config::history::Generation;
 use crate::config::model::Config;
@@ -158,6 +158,9 @@ impl Reloader {
     /// Determines what a reload would do.
     async fn plan(&mut self, style: Style) -> Result<ReloadOutcome, ReloadRefusal> {
         let read = self.read(&ConfigOrigin::Disk, style).await?;
+        if let Err(error) = sockets::check(&read.config, self.parts.workers.count()) {
+            return Err(ReloadRefusal::simply(Some(read.fingerprint), &error));
+        }
         for Wanted { key, options, .. } in self.missing(&read) {
             // Only checked: clients could connect to a bound socket. Further sockets of an address bind as the first did.
             if self.listeners.count(&key) > 0 {
@@ -181,6 +184,9 @@ impl Reloader {
 
     async fn prepare(&self, from: &ConfigOrigin, style: Style) -> Result<PreparedReload, ReloadRefusal> {
         let read = self.read(from, style).await?;
+        if let Err(error) = sockets::check(&read.config, self.parts.workers.count()) {
+            return Err(ReloadRefusal::simply(Some(read.fingerprint), &error));
+        }
         let mut missing = self.missing(&read);
         // Last, since clients connect to further sockets of an open address at once.
         missing.sort_by_key(|wanted| self.listeners.count(&wanted.key) > 0);
@@ -201,9 +207,10 @@ impl Reloader {
 
     /// Sockets that the configuration requires and that are not open.
     fn missing(&self, read: &LoadedConfig) -> Vec<Wanted> {
-        let wanted = listener::wanted(&read.config, &read.opened.tls.server).into_iter();
+        let workers = self.parts.workers.count();
+        let wanted = sockets::wanted(&read.config, &read.opened.tls.server, workers).into_iter();
         let wanted = wanted.map(|(key, options)| {
-            let required = listener::sockets_of(&key.1, &options, self.parts.workers.count());
+            let required = listener::sockets_of(&key.1, &options, workers);
             let count = required.saturating_sub(self.listeners.count(&key));
             Wanted { key, options, count }
         });
@@ -238,7 +245,7 @@ impl Reloader {
         warnings.iter().for_each(|line| log::configuration_warning(line));
         let warnings = shown_warnings;
         config.keep_restart_values(&before);
-        let wanted = listener::wanted(&config, &tls.server);
+        let wanted = sockets::wanted(&config, &tls.server, self.parts.workers.count());
         let path = config.paths.conf_file.clone();
         self.parts.callbacks.set_transport(transport);
         self.parts.trails.set_secrets(secrets);

@@ -199,8 +199,8 @@ impl Entry {
         self
     }
 
-    /// The last exchange has a result that is not nginx 1.22's, as [`crate::render`] writes it. The access log of the entry is then
-    /// not compared.
+    /// The last exchange has a result that is not nginx 1.22's, as [`crate::render`] writes it. Of the access log, lines with what
+    /// its requests ask for are then not compared.
     pub fn own(mut self, reason: &'static str, result: impl Into<String>) -> Self {
         self.own.push((self.exchanges.len() - 1, reason, result.into()));
         self

@@ -29,8 +29,7 @@
 //! At the end of an exchange a last request shows whether the connection was kept. It stands in the access log of both.
 //!
 //! Only what must differ is made the same: `Server` and the name in error pages (with the lengths that follow), `Date`, what is
-//! counted from it in `Expires`, paths of the prefix, addresses, boundaries. The order of headers with different names is not compared;
-//! bodies are compared after chunks and gzip are undone, the headers that say so stay.
+//! counted from it in `Expires`, paths of the prefix, addresses, boundaries. Bodies are compared after chunks and gzip are undone, the headers that say so stay.
 //!
 //! Where nginx 1.22 is not to be followed, [`own`](entry::Entry::own) gives the reason and the result that is right. What it
 //! lacks is marked with [`newer`](entry::Entry::newer) and has all its results written down. What Debian's build lacks is named with

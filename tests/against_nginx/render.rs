@@ -1,6 +1,6 @@
 //! Results as text in which nothing stands that must differ between the two servers.
 //!
-//! A response is its status line, its headers by name, an empty line and the body; `=== closed` or `=== kept` says what became
+//! A response is its status line, its headers, an empty line and the body; `=== closed` or `=== kept` says what became
 //! of the connection, with the response to the probe after it. Bytes that are not printable are escaped as `\x00`; a long body
 //! is shown by its beginning, its length and its checksum.
 
@@ -96,10 +96,8 @@ impl Renderer<'_> {
         out.push_str(&escape(&answer.line));
         out.push('\n');
         let date = answer.header("date").and_then(date);
-        let mut headers: Vec<(Vec<u8>, Vec<u8>)> = answer.headers.clone();
-        headers.sort_by_key(|(name, _)| name.to_ascii_lowercase());
         let mut head_change = 0;
-        for (name, value) in headers {
+        for (name, value) in answer.headers.clone() {
             let mut value = value;
             match name.to_ascii_lowercase().as_slice() {
                 b"server" => {
@@ -193,6 +191,22 @@ impl Renderer<'_> {
     }
 }
 
+/// A result with the headers of each response sorted by name.
+pub fn by_name(result: &str) -> String {
+    let mut lines: Vec<&str> = result.split_inclusive('\n').collect();
+    let mut at = 0;
+    while at < lines.len() {
+        let is_head = lines[at].starts_with("HTTP/");
+        at += 1;
+        let end = lines[at..].iter().position(|line| *line == "\n").map_or(lines.len(), |more| at + more);
+        if is_head {
+            lines[at..end].sort_by_key(|line| line.split(':').next().map(str::to_ascii_lowercase));
+            at = end;
+        }
+    }
+    lines.concat()
+}
+
 /// Puts what is compared in the place of a length that was sent.
 fn even(line: String, field: &str, lengths: &[Length]) -> String {
     let Some(count) = number(&line, field) else { return line };
@@ -274,7 +288,7 @@ fn checksum(bytes: &[u8]) -> u64 {
 }
 
 /// A request line as access logs have it.
-fn logged(bytes: &[u8]) -> String {
+pub fn logged(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut out, byte| {
         match byte {
             0..=0x1f | 0x7f..=0xff | b'"' | b'\\' => out.push_str(&format!("\\x{byte:02X}")),

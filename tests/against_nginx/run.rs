@@ -11,9 +11,9 @@ use pcre2::bytes::Regex;
 
 use crate::entry::{Entry, Exchange, Step};
 use crate::open;
-use crate::render::Renderer;
+use crate::render::{Renderer, by_name, logged};
 use crate::side::{NGINX, Ports, Side, Which, has_v6, nginx_build, nginx_version};
-use crate::talk::{Talk, Target, talk};
+use crate::talk::{Talk, Target, find, talk};
 
 /// What the entries and their exceptions were written against.
 const VERSION: &str = "nginx/1.22.";
@@ -325,9 +325,12 @@ impl Group {
                 .results
                 .get(number)
                 .map_or("=== not tried, as the ones before had no answer\n", |text| text);
+            // What an entry expects has the headers by name.
+            let (our_by_name, their_by_name) = (by_name(our), their.map(|their| by_name(their)));
+            let our = if own.is_some() { &our_by_name } else { our };
             let expected = match (own, their) {
                 (Some((_, reason, text)), _) => {
-                    if their.is_some_and(|their| their == text) {
+                    if their_by_name.is_some_and(|their| their == *text) {
                         differs(format!("{what}: nginx does the same after all ({reason})\n{text}"));
                     }
                     text.as_str()
@@ -347,21 +350,22 @@ impl Group {
                 differs(format!("{what}: {}\n{}", first_difference(expected, our), sides(expected, our)));
             }
         }
-        if let Some(theirs) = theirs
-            && !entry.own.iter().any(|_| !settings.is_self)
-        {
-            if settings.only.is_some() {
-                println!(
-                    "---- access log of nginx\n{}\n---- access log of pingosd\n{}",
-                    theirs.log, ours.log
-                );
+        if let Some(theirs) = theirs {
+            let mut of_own: Vec<String> = match settings.is_self {
+                true => Vec::new(),
+                false => entry.own.iter().flat_map(|(of, ..)| targets(&entry.exchanges[*of])).collect(),
+            };
+            if !of_own.is_empty() {
+                // Perhaps only one of the two has kept the connection.
+                of_own.push("/-probe-".to_owned());
             }
-            if theirs.log != ours.log {
-                let text = format!(
-                    "access log: {}\n{}",
-                    first_difference(&theirs.log, &ours.log),
-                    sides(&theirs.log, &ours.log)
-                );
+            let (theirs, ours) = (without(&theirs.log, &of_own), without(&ours.log, &of_own));
+            if settings.only.is_some() {
+                println!("---- access log of nginx\n{theirs}\n---- access log of pingosd\n{ours}");
+            }
+            if theirs != ours {
+                let text =
+                    format!("access log: {}\n{}", first_difference(&theirs, &ours), sides(&theirs, &ours));
                 differences.push(Difference { part: "#log".to_owned(), text });
             }
         }
@@ -420,6 +424,29 @@ fn deed(side: &Side, member: &Member, talks: &[Talk], masks: &[(Regex, &'static 
     let (results, renderer) = render(0);
     let log = renderer.log(&side.log(&member.entry));
     Deed { results, evened, log }
+}
+
+/// What the requests of an exchange ask for, as access logs have it.
+fn targets(exchange: &Exchange) -> Vec<String> {
+    let sent = exchange.steps.iter().filter_map(|step| match step {
+        Step::Send(bytes) => Some(bytes.as_slice()),
+        _ => None,
+    });
+    let sent: Vec<u8> = sent.flatten().copied().collect();
+    let lines = sent.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    let lines = lines.enumerate().filter(|(number, line)| *number == 0 || find(line, b" HTTP/").is_some());
+    let target = |line: &[u8]| logged(line.split(|byte| *byte == b' ').nth(1).unwrap_or(line));
+    lines.map(|(_, line)| target(line)).filter(|target| !target.is_empty()).collect()
+}
+
+/// The lines of an access log that name none of these targets.
+fn without(log: &str, targets: &[String]) -> String {
+    let names = |line: &str, target: &str| {
+        let mut found = line.match_indices(target);
+        found.any(|(at, _)| matches!(line[at + target.len()..].chars().next(), None | Some(' ' | '"' | '?')))
+    };
+    let others = log.lines().filter(|line| !targets.iter().any(|target| names(line, target)));
+    others.collect::<Vec<_>>().join("\n")
 }
 
 /// The first line of what is sent.

@@ -96,6 +96,7 @@ const WAITING: &[&str] = &[
     "module::http_static::random_index",
     "module::http_static::try_files",
     "module::mirror::check",
+    "module::monitor::watch",
     "module::mp4::check",
     "module::multiport::broadcast",
     "module::relay::http",

@@ -2,13 +2,14 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 use std::thread;
 
 use socket2::{Domain, Socket, Type};
 
 use crate::support::RtmpClient;
 use crate::support::notify::Answer;
+use crate::support::sockets::nodelay;
 use crate::support::wait::until_true;
 use crate::walk::{Around, Case, Place, Walk, walk_each};
 
@@ -20,6 +21,10 @@ const SERVER: &str = "application silent { live on; on_publish {old}/silent time
 
 /// Connections that the callback server of `kept` has accepted.
 static CONNECTIONS: AtomicUsize = AtomicUsize::new(0);
+
+/// Its port, and that of the client of the latest connection.
+static KEPT: AtomicU16 = AtomicU16::new(0);
+static LATEST: AtomicU16 = AtomicU16::new(0);
 
 pub const CASES: &[Case] = &[
     Case {
@@ -37,6 +42,23 @@ pub const CASES: &[Case] = &[
             };
             assert_eq!(opened(walk), 1);
             Box::new(move || assert_eq!(opened(walk), 3))
+        },
+    },
+    Case {
+        row: "client/tcp_nodelay",
+        place: Place::Main,
+        before: "tcp_nodelay on;",
+        after: "tcp_nodelay off;",
+        look: |walk| {
+            // Of the connection that a callback has used.
+            let seen = |walk: &Walk<'_>| {
+                RtmpClient::publish(walk.server.rtmp, "kept", "a").wait_started();
+                let local = LATEST.load(Ordering::SeqCst);
+                let remote = KEPT.load(Ordering::SeqCst);
+                nodelay(walk.server.pid(), local, remote)
+            };
+            assert_eq!(seen(walk), Some(true));
+            Box::new(move || assert_eq!(seen(walk), Some(false)))
         },
     },
     Case {
@@ -91,10 +113,12 @@ fn fails_after<'w>(walk: &'w Walk<'w>, app: &'static str, name: &str) -> Box<dyn
 fn keeping() -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
+    KEPT.store(port, Ordering::SeqCst);
     thread::spawn(move || {
         for socket in listener.incoming() {
             let Ok(mut socket) = socket else { continue };
             CONNECTIONS.fetch_add(1, Ordering::SeqCst);
+            LATEST.store(socket.peer_addr().map_or(0, |peer| peer.port()), Ordering::SeqCst);
             thread::spawn(move || {
                 let mut head = Vec::new();
                 let mut byte = [0];

@@ -98,6 +98,31 @@ pub const CASES: &[Case] = &[
         },
     },
     Case {
+        row: "gop/latency_time",
+        place: Place::Application,
+        before: "latency_time 100ms;",
+        after: "latency_time 0;",
+        look: |walk| {
+            let mut publisher = walk.publish("s");
+            let player = walk.play("s");
+            player.wait_frame(publisher.send(GOP));
+            Box::new(move || {
+                let newcomer = walk.play("s");
+                newcomer.wait_frame(publisher.send(1));
+                for player in [&player, &newcomer] {
+                    player.hold();
+                }
+                publisher.set_size(50_000);
+                let last = publisher.send(400);
+                for player in [&player, &newcomer] {
+                    player.resume();
+                    player.wait_frame(last - GOP);
+                }
+                assert_eq!((skipped(&player), skipped(&newcomer)), (true, false));
+            })
+        },
+    },
+    Case {
         row: "gop/fix_timestamp",
         place: Place::Application,
         before: "cache_time 400ms; fix_timestamp 1s;",

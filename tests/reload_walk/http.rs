@@ -1,10 +1,12 @@
 //! HTTP: connections that are open already get the new values with their next request.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
 
 use crate::support::http::{self, Connection, Response};
 use crate::support::raw::Raw;
+use crate::support::sockets::nodelay;
 use crate::support::wait::until_true;
 use crate::support::{Player, Publisher, RtmpClient};
 use crate::walk::{After, Case, Place, Walk, walk_with};
@@ -25,6 +27,59 @@ macro_rules! location {
 pub(crate) use location;
 
 pub const CASES: &[Case] = &[
+    Case {
+        row: "http/tcp_nodelay",
+        place: Place::HttpServer,
+        before: "listen 127.0.0.1:{web}; tcp_nodelay on; return 200 x;",
+        after: "listen 127.0.0.1:{web}; tcp_nodelay off; return 200 x;",
+        look: |walk| {
+            let mut stream = TcpStream::connect(("127.0.0.1", walk.web)).unwrap();
+            let remote = stream.local_addr().unwrap().port();
+            let seen = move |stream: &mut TcpStream| {
+                stream.write_all(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
+                let mut got = Vec::new();
+                while !got.ends_with(b"\r\n\r\nx") {
+                    let mut byte = [0];
+                    stream.read_exact(&mut byte).unwrap();
+                    got.push(byte[0]);
+                }
+                nodelay(walk.server.pid(), walk.web, remote)
+            };
+            assert_eq!(seen(&mut stream), Some(true));
+            Box::new(move || assert_eq!(seen(&mut stream), Some(false)))
+        },
+    },
+    Case {
+        row: "multi listen/multi_listen",
+        place: Place::Events,
+        before: "multi_listen unix:{dir}/old {http_port};",
+        after: "multi_listen unix:{dir}/new {http_port};",
+        look: |walk| {
+            let path = |name: &str| walk.server.prefix().path().join(name);
+            let answers = move |name: &str| {
+                let mut socket = UnixStream::connect(path(name)).ok()?;
+                socket.write_all(b"GET / HTTP/1.0\r\n\r\n").unwrap();
+                let mut got = String::new();
+                socket.read_to_string(&mut got).unwrap();
+                got.starts_with("HTTP/1.1 ").then_some(())
+            };
+            assert!(answers("old.0").and(answers("old.1")).is_some());
+            assert!(answers("old.2").or(answers("new.0")).is_none());
+            let mut kept = UnixStream::connect(path("old.1")).unwrap();
+            kept.write_all(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
+            kept.read_exact(&mut [0; 9]).unwrap();
+            Box::new(move || {
+                assert!(answers("new.0").and(answers("new.1")).is_some());
+                assert!(answers("old.0").or(answers("old.1")).is_none());
+                assert!(!path("old.0").exists());
+                // An open connection still gets an answer.
+                kept.write_all(b"GET / HTTP/1.0\r\n\r\n").unwrap();
+                let mut rest = String::new();
+                kept.read_to_string(&mut rest).unwrap();
+                assert_eq!(rest.matches("HTTP/1.1 ").count(), 1, "{rest}");
+            })
+        },
+    },
     Case {
         row: "http server/listen",
         place: Place::HttpServer,

@@ -35,6 +35,28 @@ pub const CASES: &[Case] = &[
         },
     },
     Case {
+        row: "monitor/buffered_log",
+        place: Place::Application,
+        before: "buffered_log {dir}/logs/{app}.old;",
+        after: "buffered_log {dir}/logs/{app}.new error;",
+        look: |walk| {
+            let player = walk.play("s");
+            let mut publisher = walk.publish("s");
+            let said = |role: &str| format!(" {role}, peer: 127.0.0.1:");
+            let (of_publisher, of_player) = (said("publisher"), said("player"));
+            // Nothing follows these frames.
+            publisher.send(10);
+            wait_text(walk, "old", &of_publisher);
+            wait_text(walk, "old", &of_player);
+            wait_text(walk, "old", &format!("/{}/s, buffered: 1, time: 2s\n", walk.own_app));
+            Box::new(move || {
+                wait_text(walk, "new", &of_publisher);
+                wait_text(walk, "new", &of_player);
+                drop((publisher, player));
+            })
+        },
+    },
+    Case {
         row: "http log/access_log",
         place: Place::Locations,
         before: "location /{app} { access_log {dir}/logs/{app}.old; return 200 a; }",

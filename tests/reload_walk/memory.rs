@@ -128,6 +128,30 @@ pub const CASES: &[Case] = &[
             })
         }
     ),
+    case!("hls2_nested", "hls2_fragment 1s; hls2_nested off;", "hls2_fragment 1s; hls2_nested on;", |walk| {
+        let mut source = walk.source("s");
+        source.send_to(4_500);
+        // Of a known stream, the master playlist has the true bandwidth.
+        let is_known = |walk: &Walk<'_>| {
+            let target = format!("/hls2/s/index.m3u8?app={}", walk.app);
+            !http::get(walk.web, &target).text().contains("BANDWIDTH=1,")
+        };
+        assert_eq!(playlist(walk, "s", "old").status(), 200);
+        assert!(!is_known(walk));
+        Box::new(move || {
+            source.send_to(6_500);
+            let nested = |file: &str, session: &str| {
+                http::get(walk.web, &format!("/hls2/s/{file}?session={session}&app={}", walk.app))
+            };
+            let text = nested("index.m3u8", "new").text();
+            let fragment = text.lines().find(|line| !line.starts_with('#')).expect("a fragment").to_owned();
+            let (file, _) = fragment.split_once('?').unwrap();
+            assert_eq!(nested(file, "new").status(), 200);
+            assert_eq!(nested("other-1.ts", "new").status(), 404);
+            assert!(is_known(walk));
+            assert_eq!(playlist(walk, "s", "old").status(), 200);
+        })
+    }),
     Case {
         row: "hls2/hls2_live",
         place: Place::Locations,

@@ -9,6 +9,7 @@ use pingosd::wire::rtmp::client_session::{ClientPurpose, ClientSettings};
 use crate::live::skipped;
 use crate::support::frame::{GOP, STEP, Tracks, number};
 use crate::support::raw::{Raw, Script};
+use crate::support::sockets::nodelay;
 use crate::support::wait::PATIENCE;
 use crate::support::{Player, Publisher, RtmpClient};
 use crate::walk::{Case, Place, Walk, walk};
@@ -29,6 +30,24 @@ pub const CASES: &[Case] = &[
                 let last = publisher.send(2 * GOP);
                 player.wait_frame(last);
                 newcomer.wait_frame(last);
+            })
+        },
+    },
+    Case {
+        row: "rtmp/tcp_nodelay",
+        place: Place::Application,
+        before: "tcp_nodelay off;",
+        after: "tcp_nodelay on;",
+        look: |walk| {
+            let seen = |client: &RtmpClient| {
+                let remote = client.socket.local_addr().unwrap().port();
+                nodelay(walk.server.pid(), walk.port, remote)
+            };
+            let held = walk.publisher("old").wait_started();
+            assert_eq!(seen(&held), Some(false));
+            Box::new(move || {
+                let newcomer = walk.publisher("new").wait_started();
+                assert_eq!((seen(&held), seen(&newcomer)), (Some(false), Some(true)));
             })
         },
     },

@@ -17,6 +17,7 @@ pub mod publisher;
 pub mod raw;
 pub mod rtmp;
 pub mod server;
+pub mod sockets;
 pub mod tls;
 pub mod tool;
 pub mod upgrade;

@@ -2,7 +2,7 @@
 
 use strum::FromRepr;
 
-use super::Cursor;
+use super::{Cursor, PlayerSettings};
 use crate::hub::backlog::Backlog;
 use crate::hub::stream::Stream;
 use crate::limits;
@@ -17,7 +17,7 @@ pub enum Behind {
     Time,
     /// The worker was too late for the player's next packets.
     Lost,
-    /// `low_latency` requires the newest key frame.
+    /// `low_latency` or `latency_time` requires the newest key frame.
     Latency,
     /// More bytes than `stream_backlog` allows were waiting.
     Bytes,
@@ -49,7 +49,8 @@ pub struct Skipped {
 
 impl Cursor {
     /// Moves a player forward if it lags too far: to the newest key frame in the backlog, else to the end, where it
-    /// waits for one. With `low_latency` it moves to every new key frame that it is behind.
+    /// waits for one. With `low_latency` it moves to every new key frame that it is behind,
+    /// with `latency_time` to the newest one when it is too late.
     pub fn skip_if_behind(&mut self, backlog: &Backlog, stream: &Stream) -> Option<Skipped> {
         let behind = backlog.end().saturating_sub(self.next);
         let lost = backlog.base().saturating_sub(self.next);
@@ -62,7 +63,7 @@ impl Cursor {
             Behind::Queue
         } else if backlog.span_from(self.next) > most {
             Behind::Time
-        } else if self.settings.start.low_latency && self.settings.start.cache_time > 0 {
+        } else if self.is_too_late(backlog) {
             Behind::Latency
         } else {
             return None;
@@ -85,5 +86,12 @@ impl Cursor {
             self.push_headers(&stream.headers(), timestamp);
         }
         Some(skipped)
+    }
+
+    /// Whether `low_latency` or `latency_time` moves the player, if there is a newer key frame.
+    fn is_too_late(&self, backlog: &Backlog) -> bool {
+        let PlayerSettings { start, latency, .. } = self.settings;
+        let most = latency.saturating_add(start.cache_time);
+        (start.low_latency && start.cache_time > 0) || (latency > 0 && backlog.span_from(self.next) > most)
     }
 }

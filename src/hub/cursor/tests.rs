@@ -16,6 +16,7 @@ fn settings(container: Container) -> PlayerSettings {
         zero_start: false,
         sync: 300,
         out_queue: 16,
+        latency: 0,
         merge_frame: 32,
         cork: 0,
         repeat_extended: true,
@@ -262,6 +263,22 @@ fn a_player_holds_few_large_packets_and_is_moved_on_when_they_are_forgotten() {
 }
 
 #[test]
+fn a_player_that_is_later_than_its_latency_time_moves_to_the_newest_key_frame() {
+    let late = |latency| {
+        let mut rig = Rig::new();
+        let mut cursor = rig.join(PlayerSettings { latency, ..settings(Container::Flv) });
+        for i in 0..11u32 {
+            let class = if i % 5 == 0 { PacketClass::Key } else { PacketClass::Inter };
+            rig.push([incoming(MediaKind::Video, class, i * 40)]);
+        }
+        cursor.skip_if_behind(&rig.backlog, &rig.stream).map(|skipped| (skipped.packets, skipped.why))
+    };
+    assert_eq!(late(0), None);
+    assert_eq!(late(400), None);
+    assert_eq!(late(399), Some((10, Behind::Latency)));
+}
+
+#[test]
 fn slow_player_without_key_frame_waits_for_the_next() {
     let mut rig = Rig::new();
     let mut cursor = rig.join(settings(Container::Flv));
@@ -295,7 +312,7 @@ fn steady_players_keep_the_unsent_rest_only() {
     let slices: Vec<Bytes> = rig.backlog.from(seq).map(|p| p.shared(Container::Rtmp).clone()).collect();
     let whole: Vec<u8> = slices.iter().flat_map(|s| s.to_vec()).collect();
     all.extend_from_slice(&whole[..50]);
-    cursor.advance_steady(&slices, 50, rig.backlog.end());
+    cursor.advance_steady(&slices, 50, rig.backlog.end(), 0);
     all.extend(drain(&mut cursor, &rig.backlog, 1000));
     assert_eq!(rtmp_messages(&all), [(9, 0), (8, 0), (9, 40), (8, 41)]);
 }

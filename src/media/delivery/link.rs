@@ -55,6 +55,8 @@ impl PlayerSlot {
 pub struct PlayerLink {
     /// Bytes that the loop has written to the socket.
     pub bytes_sent: AtomicU64,
+    /// Video frames that the loop has taken up for the player.
+    pub frames_sent: AtomicU64,
     /// Number of packets skipped because the player was too slow.
     pub dropped_total: AtomicU64,
     skip_reason: AtomicU8,

@@ -563,6 +563,7 @@ mod tests {
             zero_start: false,
             sync: 0,
             out_queue: 16,
+            latency: 0,
             merge_frame: 32,
             cork: 0,
             repeat_extended: false,

@@ -46,17 +46,20 @@ pub(super) struct SharedBytes {
     /// The slices joined into one byte string, if worthwhile.
     whole: Option<Bytes>,
     len: usize,
+    /// Number of video frames.
+    frames: u64,
 }
 
 impl SharedBytes {
     /// Packets of `backlog` from number `first` on, for about `players` players.
     pub(super) fn new(container: Container, backlog: &Backlog, first: u64, players: usize) -> Self {
         let slices: Vec<Bytes> = backlog.from(first).map(|p| p.shared(container).clone()).collect();
+        let frames = backlog.from(first).map(|packet| u64::from(packet.class().is_frame())).sum();
         let len = slices.iter().map(Bytes::len).sum();
         // The kernel walks the slices for each player; joining them once reduces that to one.
         let joins = slices.len() > 1 && players >= MANY && len <= 2 * limits::BATCH_BYTES;
         let whole = joins.then(|| slices.concat().into());
-        SharedBytes { container, first, end: backlog.end(), slices, whole, len }
+        SharedBytes { container, first, end: backlog.end(), slices, whole, len, frames }
     }
 
     /// The batch for `container` in `batches`; if missing, it is created for about `players` players.
@@ -125,17 +128,24 @@ impl WorkerPlayer {
         let written = took(written)?;
         // Only the unsent rest is joined.
         let slices = if written < len { std::slice::from_ref(packet.shared(container)) } else { &[] };
-        Ok(self.advance(slices, written, len, end))
+        let frames = u64::from(packet.class().is_frame());
+        Ok(self.advance(slices, written, len, (end, frames)))
     }
 
     /// Records that a steady player was sent `written` bytes of a shared batch.
     pub(super) fn took(&mut self, batch: &SharedBytes, written: usize) -> Progress {
-        self.advance(&batch.slices, written, batch.len, batch.end)
+        self.advance(&batch.slices, written, batch.len, (batch.end, batch.frames))
     }
 
-    fn advance(&mut self, slices: &[Bytes], written: usize, len: usize, end: u64) -> Progress {
+    fn advance(
+        &mut self,
+        slices: &[Bytes],
+        written: usize,
+        len: usize,
+        (end, frames): (u64, u64),
+    ) -> Progress {
         self.bytes_sent += written as u64;
-        self.cursor.advance_steady(slices, written, end);
+        self.cursor.advance_steady(slices, written, end, frames);
         if written == len { Progress::CaughtUp } else { Progress::Blocked }
     }
 
@@ -163,6 +173,7 @@ impl WorkerPlayer {
         let before = self.link.bytes_sent.load(Ordering::Relaxed);
         if before != self.bytes_sent {
             self.link.bytes_sent.store(self.bytes_sent, Ordering::Relaxed);
+            self.link.frames_sent.store(self.cursor.frames(), Ordering::Relaxed);
             self.blocked_since = None;
         }
         if progress == Progress::CaughtUp {

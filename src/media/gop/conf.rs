@@ -18,6 +18,9 @@ directives! {
             "roll_back" => roll_back: Msec = "0", in RTMP_ALL;
             /// Moves a player to each new key frame and skips the media in between.
             "low_latency" => low_latency: Flag = "off", in RTMP_ALL;
+            /// Moves a player that is more than this time behind, beyond `cache_time`, to the newest key frame; 0 never does.
+            /// A directive of earlier PingOS releases. Players are looked at when their connection accepts no more.
+            "latency_time" => latency_time: Msec = "0", in RTMP_ALL;
             /// Sends the whole cache to a new player at once instead of `cache_time` worth.
             "send_all" => send_all: Flag = "off", in RTMP_ALL;
             /// Flattens forward jumps of timestamps above this value; 0 leaves them. For players it requires

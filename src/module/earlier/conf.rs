@@ -1,26 +1,22 @@
 //! Directives of earlier releases.
 
 use super::auth::AuthUri;
+use super::unused::{HlsType, ResetVhost};
 use crate::directive::context::{HTTP_ALL, MAIN, RTMP_ALL};
 use crate::directive::table::directives;
-use crate::directive::{Flag, Msec, Text, Words};
-use crate::media::segments::PlaylistKind;
+use crate::directive::{Flag, Msec, Text};
 
 directives! {
     /// Directives of earlier PingOS releases and of nginx-rtmp that occur in existing files.
     module "earlier";
-    later {
-        /// Moved a player that lagged by more than this time to the newest key frame; `low_latency` moves players at
-        /// each key frame.
-        "latency_time" => Msec, in RTMP_ALL;
-        /// Wrote HLS from memory as NAME/index.m3u8.
-        "hls2_nested" => Flag = "off", in RTMP_ALL;
-        /// Whether old fragments left the playlist of HLS from memory.
-        "hls2_type" => PlaylistKind = "live", in RTMP_ALL;
-        /// Selected the virtual server of HTTP players by a name other than that of the request.
-        "reset_vhost" => Words, in RTMP_ALL | HTTP_ALL;
-    }
     needless {
+        /// Whether old fragments left the playlist of HLS from memory (`live`) or stayed in it (`event`). Here they always
+        /// leave it, since memory holds the latest fragments only; `-t` warns of `event`. `hls_type event` keeps all of them
+        /// in files.
+        "hls2_type" => HlsType = "live", in RTMP_ALL;
+        /// Selected the virtual server of HTTP players by a name other than that of the request. Here it is the name of the
+        /// request's host, and `-t` warns of the line; a `server_name` that lists both names does the same.
+        "reset_vhost" => ResetVhost, in RTMP_ALL | HTTP_ALL;
         /// Amount of time-shifted media sent at once; here all of it is sent as fast as the player reads.
         "one_off_send" => Msec, in RTMP_ALL;
         /// Asked an HTTP server whether a client may publish or play. It is not asked here, and `-t` warns of that; use

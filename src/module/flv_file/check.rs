@@ -17,7 +17,7 @@ pub struct FlvFileCheck;
 
 impl PhaseCheck for FlvFileCheck {
     fn applies_to(&self, location: &Location) -> bool {
-        location.choosing.get::<Current>().flv.0.is_some()
+        location.handling().get::<Current>().flv.0.is_some()
     }
 
     fn check<'a, 'r>(&'a self, exchange: &'a mut Exchange<'r>) -> Check<'a> {

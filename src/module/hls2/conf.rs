@@ -62,6 +62,9 @@ directives! {
             "hls2_fragment_slicing" => fragment_slicing: Slicing = "plain", in RTMP_ALL;
             /// Prefix of fragment URIs, inserted unchanged.
             "hls2_base_url" => base_url: Text = "", in RTMP_ALL;
+            /// Also serves the stream as `/LOCATION/NAME/index.m3u8`, with `NAME/NAME-ID.ts`. A directive of earlier PingOS
+            /// releases, which with it served only those names.
+            "hls2_nested" => nested: Flag = "off", in RTMP_ALL;
             /// Ends a session without requests after this time; the default is three times the playlist's length.
             "hls2_timeout" => timeout: Option<Msec>, in RTMP_ALL;
             /// What a session id is bound to, besides its stream: with `addr`, to the address of its first request;

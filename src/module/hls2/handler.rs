@@ -64,7 +64,10 @@ impl Handler for Hls2Handler {
 impl Hls2Handler {
     async fn respond(&self, exchange: &Exchange<'_>, live: &Hls2Live) -> Response {
         let Some(place) = PathParts::of(exchange) else { return Response::page(StatusCode::BAD_REQUEST) };
-        let Some(target) = HlsRequest::parse(place.last) else {
+        let nested = nested(exchange, live, &place);
+        let place = nested.as_ref().map_or(&place, |(above, _)| above);
+        let target = nested.as_ref().map(|(_, target)| *target).or_else(|| HlsRequest::parse(place.last));
+        let Some(target) = target else {
             return Response::page(StatusCode::NOT_FOUND);
         };
         let session = query_argument(exchange.query(), b"session");
@@ -73,12 +76,12 @@ impl Hls2Handler {
             HlsRequest::Fragment { name, id } => (name, Some(id)),
         };
         if session.is_empty() && fragment.is_none() {
-            let origin = RequestedStream::choose(exchange, &live.addr, live.app.as_ref(), &place, name);
+            let origin = RequestedStream::choose(exchange, &live.addr, live.app.as_ref(), place, name);
             let known = origin.and_then(|origin| self.presentation(&origin));
             return ok(exchange, PLAYLIST_TYPE, self.master(exchange, known.as_ref()).into());
         }
         let Some(session) = SessionId::parse(session) else { return Response::page(StatusCode::NOT_FOUND) };
-        let Some(origin) = RequestedStream::choose(exchange, &live.addr, live.app.as_ref(), &place, name)
+        let Some(origin) = RequestedStream::choose(exchange, &live.addr, live.app.as_ref(), place, name)
         else {
             return Response::page(StatusCode::NOT_FOUND);
         };
@@ -168,6 +171,18 @@ impl Hls2Handler {
         let fragments = self.feeds.find(&stream)?.find_companion::<Fragments>()?;
         fragments.presentation(&stream.info())
     }
+}
+
+/// What is asked for in a directory with the name of a stream, if the application serves such (`hls2_nested`).
+fn nested<'a>(
+    exchange: &Exchange<'_>,
+    live: &Hls2Live,
+    place: &PathParts<'a>,
+) -> Option<(PathParts<'a>, HlsRequest<'a>)> {
+    let above = place.above(exchange)?;
+    let target = HlsRequest::parse_nested(above.last, place.last)?;
+    let origin = RequestedStream::find(exchange, &live.addr, live.app.as_ref(), &above, above.last)?;
+    origin.view.held().get::<Conf>().nested.then_some((above, target))
 }
 
 /// Reads status, length and body; `None` if the answer is not complete.

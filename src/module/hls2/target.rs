@@ -33,11 +33,30 @@ impl<'a> HlsRequest<'a> {
         let id = str::from_utf8(digits).ok()?.parse().ok()?;
         Some(Self::Fragment { name, id })
     }
+
+    /// Parses the name of a file in the directory of a stream: `index.m3u8`, or a fragment of the stream.
+    pub fn parse_nested(directory: &'a [u8], file: &'a [u8]) -> Option<Self> {
+        if file == b"index.m3u8" {
+            return Some(Self::Playlist { name: directory });
+        }
+        let found = Self::parse(file)?;
+        matches!(found, Self::Fragment { name, .. } if name == directory).then_some(found)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_directory_has_an_index_and_its_own_fragments() {
+        let parse = HlsRequest::parse_nested;
+        assert_eq!(parse(b"s", b"index.m3u8"), Some(HlsRequest::Playlist { name: b"s" }));
+        assert_eq!(parse(b"s", b"s-1.ts"), Some(HlsRequest::Fragment { name: b"s", id: 1 }));
+        for other in [&b"s.m3u8"[..], b"other-1.ts", b"s-x.ts", b"index.ts", b""] {
+            assert_eq!(parse(b"s", other), None);
+        }
+    }
 
     #[test]
     fn playlists_fragments_and_the_rest() {

@@ -8,8 +8,7 @@ use crate::limits;
 use crate::syntax::Problem;
 
 /// Directives that only share streams between processes.
-const NEEDLESS: [&str; 5] =
-    ["inner_proxy", "multi_listen", "rtmp_auto_pull", "rtmp_auto_pull_port", "stream_zone"];
+const NEEDLESS: [&str; 4] = ["inner_proxy", "rtmp_auto_pull", "rtmp_auto_pull_port", "stream_zone"];
 /// Maximum number of further lines to mark.
 const MAX_LABELS: usize = 8;
 
@@ -18,7 +17,8 @@ pub(super) fn needless_multi_process(scope: &LintContext<'_>, findings: &mut Vec
     let outline = &scope.outline;
     let mut needless: Vec<&OutlineStatement<'_>> =
         outline.statements.iter().filter(|s| NEEDLESS.iter().any(|name| s.is(name))).collect();
-    let bases: Vec<&[u8]> = needless
+    let bases: Vec<&[u8]> = outline
+        .statements
         .iter()
         .filter(|s| s.is("multi_listen"))
         .filter_map(|s| s.words().first().map(|w| &w.bytes[..]))

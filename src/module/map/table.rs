@@ -196,7 +196,12 @@ impl Map {
                 return Ok(found(*index, Some(matched)));
             }
         }
-        Ok(self.default.map_or(Mapped { value: None, matched: None }, |index| found(index, None)))
+        Ok(self.otherwise())
+    }
+
+    /// What a key without an entry has.
+    pub fn otherwise(&self) -> Mapped<'_> {
+        Mapped { value: self.default.and_then(|index| self.values.get(index)), matched: None }
     }
 
     fn find_literal(&self, key: &[u8]) -> Option<usize> {

@@ -3,7 +3,9 @@
 use bstr::BStr;
 
 use super::conf::{Definition, Definitions};
+use crate::directive::Undecided;
 use crate::http::exchange::{Exchange, Lookup, RequestVariables, VariableLookup};
+use crate::http::log;
 
 /// Values of the variables.
 pub struct MapVariables;
@@ -13,7 +15,11 @@ impl RequestVariables for MapVariables {
         let Some(definition) = exchange.server.get::<Definitions>().0.get(name) else { return Ok(None) };
         match definition {
             Definition::Map(map) => {
-                let found = map.find(&exchange.expand(&map.source))?;
+                let found = map.find(&exchange.expand(&map.source)).unwrap_or_else(|Undecided| {
+                    // As in nginx, the default then holds.
+                    log::undecided(exchange.id(), "the source of a map", exchange.peer());
+                    map.otherwise()
+                });
                 if let Some(template) = found.value {
                     out.extend_from_slice(&exchange.expand_matched(template, found.matched.as_ref()));
                 }

@@ -1,3 +1,7 @@
 //! Detection of stalls.
 
 pub mod conf;
+mod stalls;
+mod watch;
+
+pub use watch::Monitor;

@@ -21,7 +21,7 @@ pub struct Mp4Check;
 
 impl PhaseCheck for Mp4Check {
     fn applies_to(&self, location: &Location) -> bool {
-        location.choosing.get::<Current>().mp4.0.is_some()
+        location.handling().get::<Current>().mp4.0.is_some()
     }
 
     fn check<'a, 'r>(&'a self, exchange: &'a mut Exchange<'r>) -> Check<'a> {

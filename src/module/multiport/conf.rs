@@ -1,7 +1,7 @@
 //! Directives of the multiport module.
 
-use super::zone::{BroadcastTarget, MultiListen, PrefixPair, StreamZone};
-use crate::directive::context::{EVENTS, HTTP_ALL, LOCATION, MAIN};
+use super::zone::{BroadcastTarget, PrefixPair, StreamZone};
+use crate::directive::context::{HTTP_ALL, LOCATION, MAIN};
 use crate::directive::table::directives;
 use crate::directive::{Arity, Text, Words};
 
@@ -24,9 +24,6 @@ directives! {
         "broadcast_suffix" => suffix: Text = "", in LOCATION;
     }
     needless {
-        /// Opens a further listening socket BASE+slot (unix:PATH.N or PORT+N) in every worker, which behaves like the
-        /// listening socket RELATED.
-        "multi_listen" => Vec<MultiListen>, in EVENTS;
         /// The multi_listen base and the internal URI for forwarding a request to the worker that owns a stream or
         /// session.
         "inner_proxy" => Words, in HTTP_ALL, args Arity::TWO;

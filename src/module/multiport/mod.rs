@@ -2,6 +2,7 @@
 
 mod broadcast;
 pub mod conf;
+pub mod listen;
 mod log;
 mod prefix;
 pub mod zone;

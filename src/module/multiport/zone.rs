@@ -1,5 +1,7 @@
 //! Values about individual worker processes; here there is only one process.
 
+use std::net::SocketAddr;
+
 use bstr::{BString, ByteSlice};
 
 use crate::directive::address::{literal_addr, strip_unix};
@@ -55,6 +57,21 @@ pub fn worker_address(base: &[u8], worker: usize) -> Option<BString> {
     let port = number::digits(port)?.checked_add(u64::try_from(worker).ok()?)?;
     let port = u16::try_from(port).ok().filter(|port| *port > 0)?;
     Some(format!("{}{port}", host.as_bstr()).into())
+}
+
+/// As [`worker_address`], of an address that was parsed.
+pub fn worker_listen(base: &ListenAddr, worker: usize) -> Option<ListenAddr> {
+    match base {
+        ListenAddr::Unix(path) => {
+            let mut path = path.clone().into_os_string();
+            path.push(format!(".{worker}"));
+            Some(ListenAddr::Unix(path.into()))
+        }
+        ListenAddr::Tcp(addr) => {
+            let port = addr.port().checked_add(u16::try_from(worker).ok()?)?;
+            Some(ListenAddr::Tcp(SocketAddr::new(addr.ip(), port)))
+        }
+    }
 }
 
 impl Value for BroadcastTarget {
@@ -141,6 +158,17 @@ fn address(word: &Word, role: &str) -> Result<ListenAddr, Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sockets_of_workers_have_the_addresses_that_broadcast_asks() {
+        let parsed = |text: &str| literal_addr(text.as_bytes(), DEFAULT_PORT).unwrap();
+        for base in ["unix:/tmp/http", "127.0.0.1:9000", "[::1]:9000", "9000"] {
+            let asked = worker_address(base.as_bytes(), 3).unwrap();
+            assert_eq!(worker_listen(&parsed(base), 3), Some(parsed(&asked.to_string())), "{base}");
+        }
+        assert_eq!(worker_listen(&parsed("127.0.0.1:65535"), 1), None);
+        assert_eq!(worker_listen(&parsed("9000"), 70_000), None);
+    }
 
     #[test]
     fn addresses_of_workers() {

@@ -13,6 +13,7 @@ use super::address::RelayAddress;
 use super::error::{ConnectError, RelayError};
 use crate::limits;
 use crate::module::relay::relays::Relays;
+use crate::net::client;
 use crate::net::dns::Dns;
 use crate::net::socket::Socket;
 use crate::net::tls::TlsStream;
@@ -25,7 +26,7 @@ pub(super) async fn connect(
 ) -> Result<Socket, RelayError> {
     let connecting = async {
         let tcp = try_all(&relays.dns, address, limit).await?;
-        keep_alive(&tcp);
+        configure(&tcp, relays.store.load().get::<client::conf::Current>().tcp_nodelay);
         if address.is_tls { encrypt(relays, address, tcp).await } else { Ok(Socket::from(tcp)) }
     };
     match timeout(limit, connecting).await {
@@ -64,13 +65,13 @@ async fn try_all(dns: &Dns, address: &RelayAddress, limit: Duration) -> Result<T
 }
 
 /// Enables TCP keep-alive: a relay may be silent as long as its stream is, and probes distinguish a silent server from
-/// a dead one.
-fn keep_alive(stream: &TcpStream) {
+/// a dead one. Applies `tcp_nodelay`.
+fn configure(stream: &TcpStream, nodelay: bool) {
     let probes = TcpKeepalive::new()
         .with_time(limits::RELAY_KEEPALIVE)
         .with_interval(limits::RELAY_KEEPALIVE)
         .with_retries(3);
     // These fail if the server is already gone, which reading will show.
     let _ = SockRef::from(stream).set_tcp_keepalive(&probes);
-    let _ = stream.set_nodelay(true);
+    let _ = stream.set_nodelay(nodelay);
 }

@@ -34,17 +34,18 @@ impl Download {
         max_message: usize,
         trail: &Bytes,
     ) -> Result<Download, RelayEnd> {
-        let (connect, send, header) = {
-            let config = relays.store.load();
-            let conf = config.get::<client::conf::Current>();
-            [conf.connect_timeout, conf.send_timeout, conf.header_timeout].map(Msec::duration).into()
-        };
+        let config = relays.store.load();
+        let conf = config.get::<client::conf::Current>();
+        let [connect, send, header] =
+            [conf.connect_timeout, conf.send_timeout, conf.header_timeout].map(Msec::duration);
+        let nodelay = conf.tcp_nodelay;
+        drop(config);
         let builder = Client::builder()
             .redirect(redirect::Policy::none())
             .no_proxy()
             .dns_resolver(Arc::new(relays.dns.clone()))
             .http1_only()
-            .tcp_nodelay(true)
+            .tcp_nodelay(nodelay)
             .connect_timeout(connect)
             .tcp_user_timeout(client::send_time(send))
             .tcp_keepalive(limits::RELAY_KEEPALIVE)

@@ -309,7 +309,7 @@ fn reply(exchange: &mut Exchange<'_>, fixed: &Return) -> Decision {
     }
     if fixed.is_redirect() {
         let mut page = Response::page(status);
-        page.location = Some(text.unwrap_or_default().into());
+        (page.location, page.discards_body) = (Some(text.unwrap_or_default().into()), true);
         return Decision::Done(Box::new(page));
     }
     let text = text.unwrap_or_default();

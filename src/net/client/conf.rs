@@ -21,10 +21,8 @@ directives! {
         /// Time for the header of the response to a callback or HTTP-FLV pull, from the beginning of the request.
         /// `timeout=` of a callback applies as well: the shorter time counts.
         "header_timeout" => header_timeout: Msec = "10s", in MAIN;
-    }
-    later {
-        /// TCP_NODELAY on outgoing connections.
-        "tcp_nodelay" => Flag = "on", in MAIN;
+        /// Sends small packets on connections of callbacks and relays without delay (TCP_NODELAY).
+        "tcp_nodelay" => tcp_nodelay: Flag = "on", in MAIN;
     }
     needless {
         /// TCP_CORK on outgoing connections; here each request is one write, so there is nothing to collect.

@@ -12,6 +12,7 @@ use crate::directive::{ListenAddr, ListenOptions};
 use crate::log::sink::SinkSpec;
 use crate::media::relay_conf;
 use crate::media::trails::Secrets;
+use crate::module::multiport;
 use crate::net::tls::Tls;
 use crate::notify::transport::Transport;
 use crate::task::rights::Purpose;
@@ -64,7 +65,11 @@ impl Listed {
         let files: BTreeSet<ListedFile> = logs.chain(read).collect();
         let rtmp = config.rtmp.iter().flat_map(|rtmp| &rtmp.listeners).map(|l| (&l.addr, &l.options));
         let http = config.http.iter().flat_map(|http| &http.listeners).map(|l| (&l.addr, &l.options));
-        let addresses = rtmp.chain(http).map(|(addr, options)| ListedAddress::of(addr, options)).collect();
+        let mut addresses: Vec<ListedAddress> =
+            rtmp.chain(http).map(|(addr, options)| ListedAddress::of(addr, options)).collect();
+        let of_workers = multiport::listen::sockets(config, config.workers());
+        let plain = ListenOptions::default();
+        addresses.extend(of_workers.map(|socket| ListedAddress::of(&socket.addr, &plain)));
         Listed { files: files.into_iter().collect(), addresses }
     }
 

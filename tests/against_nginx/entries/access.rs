@@ -111,6 +111,21 @@ pub fn entries() -> Vec<Entry> {
                     .flat_map(|place| ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PROPFIND", "PATCH", "TRACE", "FOO"].map(|method| format!("{method} /{place}/a.txt")))
                     .collect::<Vec<_>>(),
             ),
+        entry("limit-except-and-handlers")
+            .server(
+                "root {ROOT}/html; location /stub { stub_status; limit_except GET { allow all; } } location /stub-denied { stub_status; limit_except GET { deny all; } }
+                 location /gif { empty_gif; limit_except GET { allow all; } } location /flv { flv; limit_except GET { allow all; } } location /mp4 { mp4; limit_except GET { allow all; } }
+                 location /list/ { alias {ROOT}/html/noindex/; autoindex on; limit_except GET { allow all; } } location /random/ { alias {ROOT}/html/noindex/; random_index on; limit_except GET { allow all; } }
+                 location /a.txt { limit_except GET { allow all; } } location /return { limit_except GET { allow all; } return 200 x; } location /if { if ($arg_x) { set $y 1; } stub_status; limit_except GET { allow all; } }
+                 location /outer/ { stub_status; location /outer/inner { limit_except GET { allow all; } } }",
+            )
+            .asks(
+                ["stub", "stub-denied", "gif", "flv", "mp4", "list/", "random/", "a.txt", "return", "if", "if?x=1", "outer/inner", "none"]
+                    .iter()
+                    .flat_map(|place| ["HEAD", "POST", "PUT", "DELETE", "OPTIONS"].map(|method| format!("{method} /{place}")))
+                    .collect::<Vec<_>>(),
+            )
+            .mask("(?s)Active connections.*", "STATUS"),
         referers(),
         real_ip(),
         entry("real-ip-and-access")

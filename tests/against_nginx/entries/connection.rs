@@ -95,6 +95,54 @@ pub fn entries() -> Vec<Entry> {
             )
             .asks(["return", "file/a.txt", "deny/", "auth/", "file/none"].map(|path| format!("POST /{path}\nExpect: 100-continue\n\nbody")))
             .asks(["GET /file/a.txt\nExpect: 100-continue\n\nbody", "HEAD /file/a.txt\nExpect: 100-continue"]),
+        entry("bad-chunks-and-error-pages")
+            .server(
+                "root {ROOT}/html; client_max_body_size 50;
+                 location /page { error_page 404 /said; return 404; } location /named { error_page 404 @said; return 404; }
+                 location /code { error_page 404 =200 /said; return 404; } location /file { error_page 404 /a.txt; return 404; }
+                 location /400 { error_page 404 /said; error_page 400 /said400; return 404; } location /only400 { error_page 400 /said400; return 200 x; }
+                 location /deep { recursive_error_pages on; error_page 404 /deeper; return 404; } location /deeper { recursive_error_pages on; error_page 400 /said400; return 200 deeper; }
+                 location /away { error_page 404 http://other/x; return 404; } location /plain { return 404; } location /moved { return 302 /x; }
+                 location /said { return 200 \"said $status\"; } location @said { return 200 \"named $status\"; } location /said400 { return 200 \"said400 $status\"; }
+                 location /304/ { alias {ROOT}/html/; } location /empty { return 204; } location /deny { deny all; } location /deny-page { deny all; error_page 403 /said; }
+                 location /try { try_files /none =404; error_page 404 /said; } location /list/ { alias {ROOT}/html/noindex/; autoindex on; }",
+            )
+            .asks(
+                ["GET /page", "GET /named", "GET /code", "GET /file", "GET /400", "GET /only400", "GET /deep", "GET /away", "GET /plain", "GET /moved", "GET /304/a.txt", "GET /304/a.txt\nIf-None-Match: *", "GET /304/a.txt\nIf-Match: \"x\"", "GET /304/a.txt\nRange: bytes=99-", "GET /304/none", "GET /304/a.txt\nRange: bytes=0-1", "HEAD /304/a.txt", "GET /empty", "GET /deny", "GET /deny-page", "GET /try", "GET /list/", "HEAD /page", "GET /dir"]
+                    .iter()
+                    .flat_map(|line| ["x\r\n", "4\r\nbody\r\n0\r\n\r\n", "4\r\nbodyx"].map(|body| format!("{line}\nTransfer-Encoding: chunked\n\n{body}")))
+                    .collect::<Vec<_>>(),
+            )
+            .keep(["/page\nTransfer-Encoding: chunked\n\nx\r\n"])
+            .keep(["/304/a.txt\nIf-None-Match: *\nTransfer-Encoding: chunked\n\nx\r\n"]),
+        entry("refused-head-requests")
+            .server("root {ROOT}/html; error_page 414 /said; location /said { return 200 said; } large_client_header_buffers 2 1k;")
+            .raws([
+                "HEAD / HTTP/9.9\r\nHost: x\r\n\r\n", "HEAD / HTTP/2.0\r\nHost: x\r\n\r\n", "HEAD / HTTP/x.1\r\nHost: x\r\n\r\n", "HEAD /%zz HTTP/1.1\r\nHost: x\r\n\r\n", "HEAD / HTTP/1.1\r\n\r\n", "HEAD / HTTP/1.1\r\nHost: a b\r\n\r\n",
+                "HEAD / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", "HEAD / HTTP/1.1\r\nHost: x\r\nContent-Length: z\r\n\r\n", "HEAD / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: z\r\n\r\n", "HEAD / HTTP/1.1 x\r\nHost: x\r\n\r\n", "HEAD /\x01 HTTP/1.1\r\nHost: x\r\n\r\n",
+                "HEAD /../.. HTTP/1.1\r\nHost: x\r\n\r\n", "HEAD  HTTP/1.1\r\nHost: x\r\n\r\n", "HEAD x HTTP/1.1\r\nHost: x\r\n\r\n", "HEAD /\r\n", "HEAD /none\r\n", "HEAD", "HEAD / HTTP/1.0\r\nContent-Length: -1\r\n\r\n", "head / HTTP/1.1\r\nHost: x\r\n\r\n", "HEAD\t/ HTTP/1.1\r\nHost: x\r\n\r\n",
+            ])
+            .raw(format!("HEAD /{} HTTP/1.1\r\nHost: x\r\n\r\n", "a".repeat(2000)))
+            .raw(format!("HEAD / HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n", "a".repeat(2000)))
+            .cut("HEAD / HTTP/1.1\r\nHost"),
+        entry("expect-without-body")
+            .server(
+                "root {ROOT}/html; location /return { return 200 x; } location /page { error_page 404 /said; return 404; } location /named { error_page 404 @said; return 404; } location /file { error_page 404 /a.txt; return 404; } location /missing { error_page 404 /none; }
+                 location /plain { return 404; } location /moved { return 302 /x; } location /deny { deny all; } location /deny-page { deny all; error_page 403 /said; } location /empty { return 204; } location /away { error_page 404 http://other/x; return 404; }
+                 location /said { return 200 \"said $status\"; } location @said { return 200 \"named $status\"; } location /list/ { alias {ROOT}/html/noindex/; autoindex on; } location /auth { auth_request /said; return 200 x; } location /mirror { mirror /said; root {ROOT}/html; try_files /a.txt =404; }
+                 location /sub { add_after_body /a.txt; addition_types *; return 200 x; } location /gif { empty_gif; } location /stub { stub_status; } location /post { post_action /said; return 200 x; }",
+            )
+            .asks(
+                ["GET /a.txt", "HEAD /a.txt", "POST /a.txt", "PUT /a.txt", "OPTIONS /a.txt", "GET /none", "GET /dir", "GET /dir/", "GET /return", "GET /page", "GET /named", "GET /file", "GET /missing", "GET /plain", "GET /moved", "GET /deny", "GET /deny-page", "GET /empty", "GET /away", "GET /list/", "GET /auth", "GET /mirror", "GET /sub", "GET /gif", "GET /post", "GET /a.txt\nIf-None-Match: *", "GET /a.txt\nRange: bytes=99-", "GET /a.txt\nIf-Match: \"x\""]
+                    .iter()
+                    .flat_map(|line| [format!("{line}\nExpect: 100-continue"), format!("{line}\nExpect: 100-continue\n\nbody"), format!("{line}\nExpect: 100-continue\nContent-Length: 0\n\n"), format!("{line}\nExpect: 100-continue\nTransfer-Encoding: chunked\n\n0\r\n\r\n")])
+                    .collect::<Vec<_>>(),
+            )
+            .raw("GET /a.txt HTTP/1.0\r\nExpect: 100-continue\r\n\r\n")
+            .raw("GET /page HTTP/1.0\r\nExpect: 100-continue\r\n\r\n")
+            .keep(["/a.txt\nExpect: 100-continue", "/page\nExpect: 100-continue", "/plain\nExpect: 100-continue"])
+            // With the bytes of 100 in them, they are lengths of no response.
+            .mask("body=[0-9]+ sent=~?[0-9]+", "LENGTHS"),
         entry("lingering")
             .server("client_max_body_size 10; location / { root {ROOT}/html; } location /off/ { alias {ROOT}/html/; lingering_close off; } location /always/ { alias {ROOT}/html/; lingering_close always; lingering_timeout 200ms; } location /return { return 200 x; } location /off-return { lingering_close off; return 200 x; }")
             .asks([

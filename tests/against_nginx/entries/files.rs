@@ -110,6 +110,7 @@ pub fn entries() -> Vec<Entry> {
                 "/line/", "/var/?i=a.html", "/var/?i=../a.txt", "/var/?i=none", "/var/?i=/a.txt", "/var/?i=..", "/var/?i=sub/../file.txt", "/var/?i=../none", "/root/", "/real", "/real-none", "/real-link", "/real-var?d=html",
                 "/real-var?d=none", "/real-var?d=html/../html", "/real-set",
             ])
+            .mask("uri=\"/var/sub/[.][.]/file.txt\"", "uri=\"/var/file.txt\"")
             .own_for("GET /line/ ", ABOVE, format!("{}=== closed\n", page("403 Forbidden", &["Connection: close"])))
             .own_for("GET /var/?i=../a.txt ", ABOVE, file_txt())
             .own_for("GET /var/?i=.. ", ABOVE, file_txt()),
@@ -153,6 +154,17 @@ pub fn entries() -> Vec<Entry> {
                 "GET /var/?f=/../html/a.txt ",
                 "nginx lets a client leave the root by a variable",
                 format!("{}=== closed\n", page("404 Not Found", &["Connection: close"])),
+            ),
+        entry("try-files-status-and-methods")
+            .server(
+                "root {ROOT}/html; location /404/ { try_files /none =404; } location /403/ { try_files /none =403; } location /200/ { try_files /none =200; } location /204/ { try_files /none =204; } location /301/ { try_files /none =301; } location /405/ { try_files /none =405; } location /444/ { try_files /none =444; }
+                 location /a/ { try_files /a.txt =404; } location /page/ { try_files /none =404; error_page 404 /a.txt; } location /cors/ { try_files /none =404; add_header X-A b always; }",
+            )
+            .asks(
+                ["404", "403", "200", "204", "301", "405", "444", "a", "page", "cors"]
+                    .iter()
+                    .flat_map(|place| ["OPTIONS", "PUT", "DELETE", "POST", "HEAD", "PATCH", "PROPFIND"].map(|method| format!("{method} /{place}/x")))
+                    .collect::<Vec<_>>(),
             ),
         entry("types")
             .server(

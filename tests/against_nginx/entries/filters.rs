@@ -126,6 +126,26 @@ pub fn entries() -> Vec<Entry> {
             .raw("GET /both/a.html HTTP/1.0\r\n\r\n")
             .raw("GET /both/a.html\r\n")
             .keep(["/both/a.html", "/big/a.html", "/none/a.html"]),
+        entry("addition-and-head")
+            .server(
+                "root {ROOT}/html; log_subrequest on; addition_types *; location /both/ { alias {ROOT}/html/; add_before_body /before; add_after_body /after; } location /return { add_after_body /after; return 200 x; }
+                 location /before { return 200 before; } location /after { return 200 after; } location /gzip/ { alias {ROOT}/html/; gzip on; add_after_body /after; } location /list/ { alias {ROOT}/html/noindex/; autoindex on; add_after_body /after; }",
+            )
+            .asks(
+                ["/both/a.html", "/both/none", "/both/empty.txt", "/return", "/gzip/long.html\nAccept-Encoding: gzip", "/list/", "/both/a.html\nIf-None-Match: *", "/both/a.html\nRange: bytes=0-1"]
+                    .iter()
+                    .flat_map(|line| [format!("HEAD {line}"), format!("GET {line}")])
+                    .collect::<Vec<_>>(),
+            )
+            .raw("HEAD /both/a.html HTTP/1.0\r\n\r\n")
+            .keep(["HEAD /both/a.html", "/both/a.html"])
+            .mask("body=[0-9]+ sent=~?[0-9]+(?=.*uri=\"/(before|after))", "LENGTHS"),
+        entry("sub-filter-chunks")
+            .server(
+                "root {DIR}; sub_filter_types *; chunked_transfer_encoding on; location /one/ { alias {DIR}/; sub_filter one 1; sub_filter_once off; } location /slow/ { alias {DIR}/; sub_filter one 1; sub_filter_once off; limit_rate 1000000; }",
+            )
+            .file("a.txt", "one two one two\n")
+            .asks(["/one/a.txt", "/slow/a.txt"]),
         entry("chunked-transfer-encoding-off")
             .server(
                 "chunked_transfer_encoding off; location /sub/ { alias {ROOT}/html/; sub_filter a b; sub_filter_types *; } location /gzip/ { alias {ROOT}/html/; gzip on; gzip_types *; gzip_min_length 1; } location /add/ { alias {ROOT}/html/; add_after_body /a.txt; addition_types *; }

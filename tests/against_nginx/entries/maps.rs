@@ -36,6 +36,14 @@ pub fn entries() -> Vec<Entry> {
                     .map(|host| format!("/6\nHost: {host}")),
             )
             .asks(["/cached?v=a"]),
+        entry("map-regex-beyond-bounds")
+            .http(
+                "map $arg_v $deep { default d; ~^(a+)+$ long; ~b last; }
+                 map $arg_v $deep2 { ~^(a+)+$ long; }",
+            )
+            .server("location /m { return 200 \"[$deep][$deep2]\"; } location /if { if ($arg_v ~ ^(a+)+$) { return 200 yes; } return 200 no; } location /rw { rewrite ^/rw/(a+)+$ /yes last; return 200 no; } location ~ ^/loc/(a+)+$ { return 200 yes; } location /loc/ { return 200 no; } location /yes { return 200 yes; }")
+            .asks(["/m?v=aaaa", "/m?v=b"])
+            .asks(["/m?v=", "/if?v=", "/rw/", "/loc/"].map(|start| format!("{start}{}b", "a".repeat(40)))),
         entry("map-hostnames-of-text")
             .http("map $arg_h $mh { hostnames; default d; .example.com e; example.* t; www.example.* wt; \"\" empty; *.example.org o; }")
             .server("return 200 \"[$mh]\";")

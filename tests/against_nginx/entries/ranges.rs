@@ -143,12 +143,33 @@ pub fn entries() -> Vec<Entry> {
                     .iter()
                     .flat_map(|path| [format!("{path}\nRange: bytes=1-3"), format!("{path}\nRange: bytes=1-3,5-6"), format!("{path}\nRange: bytes=9999-"), format!("{path}\nRange: bytes=1-3\nAccept-Encoding: gzip")])
                     .collect::<Vec<_>>(),
-            )
-            .own_for(
-                "GET /headers/digits.txt HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nRange: bytes=9999-",
-                "nginx leaves the headers of the whole file on the error",
-                format!("{}=== closed\n", page("416 Requested Range Not Satisfiable", &["Connection: close", "Content-Range: bytes */1000"])),
             ),
+        entry("unsatisfiable-range-headers")
+            .server(
+                "root {ROOT}/html; add_header X-Plain p; expires 1h;
+                 location /always/ { alias {ROOT}/html/; add_header X-Plain \"p $status\"; add_header X-Always \"a $status\" always; add_header X-Empty ''; }
+                 location /off/ { alias {ROOT}/html/; expires off; }
+                 location /epoch/ { alias {ROOT}/html/; expires epoch; add_header Cache-Control private always; }
+                 location /tag/ { alias {ROOT}/html/; add_header ETag \"\\\"own\\\"\"; add_header Last-Modified own; }
+                 location /trailers/ { alias {ROOT}/html/; add_trailer X-T \"t $status\"; add_trailer X-TA \"ta $status\" always; }
+                 location /page/ { alias {ROOT}/html/; error_page 416 /said; add_header X-Always \"a $status\" always; }
+                 location /named/ { alias {ROOT}/html/; error_page 416 @said; }
+                 location /code/ { alias {ROOT}/html/; error_page 416 =404 @said; }
+                 location /away/ { alias {ROOT}/html/; error_page 416 http://other/x; expires off; add_header X-Empty ''; }
+                 location /charset/ { alias {ROOT}/html/; charset utf-8; add_header X-C \"[$sent_http_content_type]\"; }
+                 location /gzip/ { alias {ROOT}/html/; gzip on; gzip_types *; gzip_vary on; }
+                 location /location/ { alias {ROOT}/html/; add_header Location /elsewhere; add_header Content-Range own; add_header Accept-Ranges none; }
+                 location /type/ { alias {ROOT}/html/; add_header Content-Type own/type; add_header Content-Length 5; }
+                 location /said { return 200 \"said [$status][$sent_http_x_plain][$sent_http_expires]\"; } location @said { return 200 \"named [$status]\"; }",
+            )
+            .asks(
+                ["", "always/", "off/", "epoch/", "tag/", "trailers/", "page/", "named/", "code/", "away/", "charset/", "gzip/", "location/", "type/"]
+                    .iter()
+                    .flat_map(|place| [format!("/{place}digits.txt\nRange: bytes=9999-"), format!("HEAD /{place}digits.txt\nRange: bytes=9999-"), format!("/{place}digits.txt\nIf-Match: \"x\"")])
+                    .collect::<Vec<_>>(),
+            )
+            .mask("[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9:]{8} GMT(?=\\])", "NOW")
+            .keep(["/always/digits.txt\nRange: bytes=9999-", "/always/digits.txt"]),
         entry("ranges-and-methods")
             .server("")
             .asks([

@@ -202,6 +202,21 @@ pub fn entries() -> Vec<Entry> {
             .keep(["/closes", "/uri"])
             .keep(["/fails", "/uri"])
             .keep(["/uri", "/page", "/file", "/uri"]),
+        entry("paths-after-cycles")
+            .http("log_format cycle '$request_uri $uri $document_root $realpath_root $request_filename $args $status';")
+            .bare()
+            .server("").http(
+                "server { listen {ADDR}:{PORT}; access_log logs/{NAME}.log cycle; root {DIR}/server; recursive_error_pages on;
+                 location /turn/ { root {DIR}/turn; post_action /turn/again?x=y; return 200 x; }
+                 location /a/ { root {DIR}/a; post_action /b/next; return 200 x; } location /b/ { root {DIR}/b; post_action /a/next; return 200 x; }
+                 location /named/ { root {DIR}/a; post_action @n; return 200 x; } location @n { root {DIR}/b; post_action @m; return 200 x; } location @m { root {DIR}/a; post_action @n; return 200 x; }
+                 location /err/ { root {DIR}/a; error_page 404 /err/again; return 404; } location /err2/ { root {DIR}/a; error_page 404 /err3/x; return 404; } location /err3/ { root {DIR}/b; error_page 404 /err2/x; return 404; }
+                 location /file/ { root {DIR}/a; error_page 404 /file/none; } location /perr/ { root {DIR}/a; post_action /turn/p; error_page 404 /perr/again; return 404; }
+                 location /try/ { root {DIR}/b; try_files /none /try/again; } location /rw/ { root {DIR}/b; rewrite ^/rw/(.*) /rw/x$1 last; } location /nerr/ { root {DIR}/a; error_page 404 @nerr; return 404; } location @nerr { root {DIR}/b; error_page 404 @nerr; return 404; }
+                 location /nerr2/ { root {DIR}/a; error_page 404 @none; return 404; } location /pnone/ { root {DIR}/a; post_action @none; return 200 x; } location /perr2/ { root {DIR}/a; post_action @nerr; return 200 x; } }",
+            )
+            .file("a/x", "x").file("b/x", "x").file("turn/x", "x").file("server/x", "x")
+            .asks(["/turn/1", "/a/1", "/b/1", "/named/1", "/err/1", "/err2/1", "/err3/1", "/file/1", "/perr/1", "/try/1", "/rw/1", "/nerr/1", "/nerr2/1", "/pnone/1", "/perr2/1"]),
         entry("post-action-of-server")
             .mask("sent=~?[0-9]+", "sent=N")
             .mask("body=[0-9]{3,}", "body=N")
@@ -216,6 +231,8 @@ pub fn entries() -> Vec<Entry> {
 const BELOW_100: &str =
     "a status has three digits from 100 on (RFC 9110, section 15), and clients refuse nginx's 000";
 
+const NO_BODY: &str = "responses from 100 to 199 have no body (RFC 9110, section 15.2)";
+
 fn returns() -> Entry {
     let statuses = || (200..210).chain(299..=310).chain(399..=432).chain(490..=512);
     let mut entry = entry("return-statuses").server("location = /page { return 200 \"page $status\"; }");
@@ -229,7 +246,26 @@ fn returns() -> Entry {
             entry.server(format!("location = /p{status} {{ return {status}; error_page {status} /page; }}"));
         entry = entry.ask(format!("/p{status}"));
     }
-    entry.keep(["/404", "/500", "/204"]).keep(["/400"]).keep(["/414"]).keep(["/501"])
+    entry = entry.keep(["/404", "/500", "/204"]).keep(["/400"]).keep(["/414"]).keep(["/501"]);
+    for status in [100, 101, 102, 103, 199] {
+        entry = entry
+            .server(format!("location = /{status} {{ return {status}; }} location = /t{status} {{ return {status} text; }}"))
+            .asks([format!("/{status}"), format!("/t{status}"), format!("HEAD /t{status}")]);
+    }
+    let head = |status: &str, connection, length| {
+        format!(
+            "HTTP/1.1 {status}\nConnection: {connection}\nContent-Length: {length}\nContent-Type: text/plain\nDate: DATE\nServer: PRODUCT\n\n=== closed\n"
+        )
+    };
+    for status in ["100", "102", "103", "199"] {
+        let result = head(&format!("{status} "), "close", 4);
+        entry = entry.own_for(&format!("GET /t{status} "), NO_BODY, result);
+    }
+    for (start, length) in [("GET /101 ", 0), ("GET /t101 ", 4), ("HEAD /t101 ", 4)] {
+        let why = "nginx sends no reason phrase, and a body of what must not have one";
+        entry = entry.own_for(start, why, head("101 Switching Protocols", "upgrade", length));
+    }
+    entry
 }
 
 fn rewrites() -> Entry {

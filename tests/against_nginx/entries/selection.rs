@@ -236,6 +236,37 @@ pub fn entries() -> Vec<Entry> {
                  location = /copy { internal; proxy_pass http://{ADDR}:{PORT2}/copied; }",
             )
             .asks(["/on", "POST /on\n\nbody", "/off", "POST /off\n\nbody", "POST /on\nTransfer-Encoding: chunked\n\n4\r\nbody\r\n0\r\n\r\n"]),
+        entry("mirror-variables")
+            .http("log_format copy '$request_uri $uri [$request_method] [$content_length] [$http_content_length] [$request_length] $status';")
+            .server(
+                "root {ROOT}/html; access_log logs/{NAME}_copies.log copy; log_subrequest on;
+                 location /on/ { alias {ROOT}/html/; mirror /copy; } location /off/ { alias {ROOT}/html/; mirror /copy; mirror_request_body off; } location /return { mirror /copy; return 200 x; }
+                 location /page/ { alias {ROOT}/html/; mirror /copy; error_page 405 /said/a.txt; } location /page200/ { alias {ROOT}/html/; mirror /copy; error_page 405 =200 /a.txt; } location /pagemirrored/ { alias {ROOT}/html/; error_page 405 =200 /said/b.txt; } location /said/ { alias {ROOT}/html/; mirror /copy; }
+                 location /none/ { alias {ROOT}/html/; mirror /copy; error_page 404 /said/a.txt; } location /namedpage/ { alias {ROOT}/html/; mirror /copy; error_page 405 @said; } location @said { mirror /copy; root {ROOT}/html; try_files /a.txt =404; }
+                 location = /copy { internal; return 204; }",
+            )
+            .asks(
+                ["on/a.txt", "off/a.txt", "page/a.txt", "page200/a.txt", "pagemirrored/a.txt", "none/x", "namedpage/a.txt"]
+                    .iter()
+                    .flat_map(|place| {
+                        ["GET", "HEAD", "PUT", "POST"].iter().flat_map(move |method| {
+                            [format!("{method} /{place}"), format!("{method} /{place}\n\nbody"), format!("{method} /{place}\nTransfer-Encoding: chunked\n\n4\r\nbody\r\n3\r\nabc\r\n0\r\n\r\n"), format!("{method} /{place}\nTransfer-Encoding: chunked\n\n0\r\n\r\n")]
+                        })
+                    })
+                    .collect::<Vec<_>>(),
+            )
+            .mask("body=[0-9]+ sent=~?[0-9]+(?=.*uri=\"/copy)", "LENGTHS"),
+        entry("auth-request-that-closes")
+            .http("log_format closes '$request_uri $uri $status $request_completion [$sent_http_content_type] [$body_bytes_sent]';")
+            .server(
+                "root {ROOT}/html; access_log logs/{NAME}_closes.log closes; location /a { auth_request /444; return 200 x; } location /file/ { alias {ROOT}/html/; auth_request /444; } location /logged/ { alias {ROOT}/html/; auth_request /444l; } location /499/ { alias {ROOT}/html/; auth_request /499; } location /408/ { alias {ROOT}/html/; auth_request /408; }
+                 location /page/ { alias {ROOT}/html/; auth_request /444; error_page 444 500 /said; } location /said { return 200 said; } location = /444 { return 444; } location = /444l { log_subrequest on; return 444; } location = /499 { return 499; } location = /408 { return 408; } location /post/ { alias {ROOT}/html/; auth_request /444; post_action /said; }
+                 location /444r/ { alias {ROOT}/html/; auth_request /rw; } location /rw { rewrite ^ /444 last; } location /errp/ { alias {ROOT}/html/; auth_request /e; } location /e { error_page 404 /444; return 404; } location /add/ { alias {ROOT}/html/; addition_types *; add_after_body /444; }
+                 location /mir/ { alias {ROOT}/html/; mirror /444; } location /mirl/ { alias {ROOT}/html/; mirror /444l; } location /named/ { alias {ROOT}/html/; auth_request /n; } location /n { try_files /none @n; } location @n { return 444; }",
+            )
+            .asks(["/file/a.txt", "/logged/a.txt", "/499/a.txt", "/408/a.txt", "/page/a.txt", "/post/a.txt", "/444r/a.txt", "/errp/a.txt", "/add/a.txt", "/mir/a.txt", "/mirl/a.txt", "/named/a.txt", "/file/none", "POST /file/a.txt\n\nbody", "HEAD /file/a.txt"])
+            .keep(["/file/a.txt", "/file/a.txt"])
+            .keep(["/said", "/logged/a.txt"]),
         entry("subrequests-in-log")
             .server(
                 "log_subrequest on;

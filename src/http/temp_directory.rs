@@ -1,0 +1,66 @@
+//! Directories of temporary files, made at the start.
+
+use std::collections::BTreeSet;
+use std::fs::DirBuilder;
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use super::core::conf::Current;
+use super::log;
+use super::temp_file::MODE;
+use crate::config::Config;
+
+/// Creates the directories that a configuration names, and returns them all, so that they can be handed over to the server's
+/// user, as nginx does at its start. Failures are logged; what is missing is created when it is first used.
+pub fn make(config: &Config) -> Vec<PathBuf> {
+    let mut wanted: BTreeSet<&Path> = BTreeSet::new();
+    for server in config.http.iter().flat_map(|http| &http.servers) {
+        let routes = server.routes();
+        let mut locations: Vec<_> = routes.locations.iter().chain([&routes.fallback]).collect();
+        while let Some(location) = locations.pop() {
+            wanted.insert(&location.get::<Current>().client_body_temp_path.directory);
+            locations.extend(location.nested.iter());
+        }
+    }
+    let made = |path: &Path| match DirBuilder::new().mode(MODE.1).create(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            log::directory_not_made(path, &error);
+            None
+        }
+        _ => Some(path.to_owned()),
+    };
+    wanted.into_iter().filter_map(made).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+    use crate::config::LoadOptions;
+    use crate::config::load::load_text;
+    use crate::modules::LANGUAGE;
+
+    #[test]
+    fn each_directory_of_a_location_is_made_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().display();
+        let text = format!(
+            "events {{ }} http {{ client_body_temp_path {root}/outer; server {{ listen 1; \
+             location /a {{ client_body_temp_path {root}/a 1 2; location /a/b {{ client_body_temp_path {root}/b; }} }} \
+             location /missing {{ client_body_temp_path {root}/none/x; }} }} }}"
+        );
+        let options = LoadOptions::choose(&LANGUAGE, Some("/nonexistent".into()), None, Vec::new(), None);
+        let Ok(config) = load_text(Path::new("test.conf"), text.into(), &options) else {
+            panic!("it is refused")
+        };
+        let names = ["a", "b", "outer"].map(|name| dir.path().join(name));
+        // Those that are there already are the user's, too.
+        for _ in 0..2 {
+            assert_eq!(make(&config), names);
+        }
+        let mode = std::fs::metadata(&names[0]).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+    }
+}
