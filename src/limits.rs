@@ -516,6 +516,13 @@ pub const RECORD_HELD_MS: u32 = 500;
 /// Maximum number of packets buffered for that: two tracks of up to some hundred packets a second.
 pub const RECORD_HELD_PACKETS: usize = 256;
 
+/// Maximum length of the name to which a control request moves sessions, in bytes; names in RTMP commands are not longer.
+pub const REDIRECT_NAME: usize = 65_535;
+
+/// Time that the answer to a control request waits at most until sessions have moved to another stream. Encoders send a key
+/// frame every few seconds.
+pub const REDIRECT_PATIENCE: Duration = Duration::from_secs(3);
+
 /// Maximum number of status messages queued for a publisher's connection.
 pub const SESSION_STATUSES: usize = 16;
 

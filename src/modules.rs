@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use crate::directive::Module;
 use crate::directive::language::Language;
 use crate::directive::registry::Registry;
+use crate::media::control::ControlVerb;
 
 /// Modules whose directives may stand in a configuration.
 pub static MODULES: &[&Module] = &[
@@ -78,6 +79,15 @@ pub static REGISTRY: LazyLock<Registry> =
 
 /// The language of configurations.
 pub static LANGUAGE: Language = Language::new(&REGISTRY, crate::module::lint::lint);
+
+/// Verbs of `pingosd ctl`, each served by a section of the running server.
+pub static CONTROL_VERBS: &[&ControlVerb] = &[
+    &crate::module::control::DROP,
+    &crate::module::control::PAUSE,
+    &crate::module::record::RECORD,
+    &crate::module::control::REDIRECT,
+    &crate::module::control::RESUME,
+];
 
 #[cfg(test)]
 mod tests {

@@ -13,6 +13,8 @@ complete -c pingosd -s g -x -d 'set global directives out of configuration file'
 complete -c pingosd -n __fish_use_subcommand -a callback -d 'send a marked test request of a callback line'
 complete -c pingosd -n __fish_use_subcommand -a completion -d 'print a shell completion script'
 complete -c pingosd -n __fish_use_subcommand -a confirm -d 'confirm a reload that was started with --confirm'
+complete -c pingosd -n __fish_use_subcommand -a ctl -d 'send a control request to the running server; without a verb, list them'
+complete -c pingosd -n '__fish_seen_subcommand_from ctl' -l json
 complete -c pingosd -n __fish_use_subcommand -a directives -d 'print the manual of all directives, or of one'
 complete -c pingosd -n '__fish_seen_subcommand_from directives' -l man
 complete -c pingosd -n __fish_use_subcommand -a explain -d 'show the values in force for a client, or explain a line'
@@ -34,4 +36,14 @@ complete -c pingosd -n '__fish_seen_subcommand_from reload' -l confirm
 complete -c pingosd -n __fish_use_subcommand -a rollback -d 'return to the preceding configuration'
 complete -c pingosd -n __fish_use_subcommand -a status -d 'show the state of the running server'
 complete -c pingosd -n '__fish_seen_subcommand_from status' -l json
+complete -c pingosd -n '__fish_seen_subcommand_from ctl' -x -a drop -d 'end sessions'
+complete -c pingosd -n '__fish_seen_subcommand_from ctl; and __fish_seen_subcommand_from drop' -x -a 'publisher subscriber client srv= app= name= clientid= addr='
+complete -c pingosd -n '__fish_seen_subcommand_from ctl' -x -a pause -d 'hold back what publishers send; players are counted only'
+complete -c pingosd -n '__fish_seen_subcommand_from ctl; and __fish_seen_subcommand_from pause' -x -a 'publisher subscriber client srv= app= name= clientid= addr='
+complete -c pingosd -n '__fish_seen_subcommand_from ctl' -x -a record -d 'start or stop the recorder rec=, or the applications own recorder'
+complete -c pingosd -n '__fish_seen_subcommand_from ctl; and __fish_seen_subcommand_from record' -x -a 'start stop rec= srv= app= name='
+complete -c pingosd -n '__fish_seen_subcommand_from ctl' -x -a redirect -d 'move sessions to another stream of their application'
+complete -c pingosd -n '__fish_seen_subcommand_from ctl; and __fish_seen_subcommand_from redirect' -x -a 'publisher subscriber client newname= srv= app= name= clientid= addr='
+complete -c pingosd -n '__fish_seen_subcommand_from ctl' -x -a resume -d 'let paused publishers go on with their next key frame'
+complete -c pingosd -n '__fish_seen_subcommand_from ctl; and __fish_seen_subcommand_from resume' -x -a 'publisher subscriber client srv= app= name= clientid= addr='
 complete -c pingosd -n '__fish_seen_subcommand_from completion' -x -a 'bash fish zsh'

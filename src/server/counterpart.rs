@@ -21,6 +21,7 @@ use super::parts::Parts;
 use crate::hub::stream_key::StreamKey;
 use crate::limits;
 use crate::log::ErrorLog;
+use crate::media::control::ControlOrder;
 use crate::media::counterpart::Side;
 use crate::media::counterpart::message::{CounterpartMessage, CounterpartRequest, VIEWER_KNOWN};
 use crate::media::counterpart::stream::{StreamToCounterpart, ask};
@@ -82,9 +83,10 @@ impl CounterpartService {
                     let _ = timeout(limits::CONTROL_IDLE, stream.write_all(&line)).await;
                 }
             }
-            CounterpartRequest::Control { section, method, query } => {
-                let result =
-                    self.parts.control.carry_out_here(&section.bytes(), &method.bytes(), &query.bytes());
+            CounterpartRequest::Control { section, method, query, caller } => {
+                let (method, query) = (method.bytes(), query.bytes());
+                let order = ControlOrder::new(&method, &query, &caller);
+                let result = self.parts.control.carry_out_here(&section.bytes(), &order);
                 if let Ok(line) = serde_json::to_vec(&result) {
                     let _ = timeout(limits::CONTROL_IDLE, stream.write_all(&line)).await;
                 }

@@ -257,8 +257,11 @@ impl Parts {
         });
         let statistics =
             Arc::new(StatisticsSource { registry: registry.clone(), sessions: sessions.clone() });
-        let control =
-            Arc::new(ControlSections::new(sessions.clone(), [(ControlParts::RECORD, recordings as _)]));
+        let control = Arc::new(ControlSections::new(
+            sessions.clone(),
+            counterpart.clone(),
+            [(ControlParts::RECORD, recordings as _)],
+        ));
         let viewers = Arc::new(Viewers::new(secret()?, admission.clone(), feeds.clone(), lifetime.clone()));
         let counters: Arc<HttpCounters> = Arc::default();
         // The first handler that takes a location answers.
@@ -280,7 +283,7 @@ impl Parts {
                 history: history.clone(),
                 started,
             }),
-            Box::new(ControlHandler { sections: control.clone(), counterpart: counterpart.clone() }),
+            Box::new(ControlHandler { sections: control.clone() }),
             Box::new(EmptyGifHandler),
             Box::new(StubStatusHandler(counters.clone())),
         ];

@@ -9,7 +9,7 @@ use crate::media::admission::AdmittedSession;
 use crate::media::extension::{OnStream, PublishObserver};
 use crate::media::ingest::{Feeder, Ingest, Intake};
 use crate::media::live;
-use crate::media::session::Session;
+use crate::media::session::{Arrival, Session};
 use crate::media::view::AppView;
 use crate::module::rtmp::log;
 use crate::wire::MediaKind;
@@ -47,6 +47,7 @@ impl Publishing {
         };
         let idle = view.held().get::<live::conf::Conf>().drop_idle_publisher.nonzero();
         log::publishing(&session);
+        session.accept_moves();
         let observers = entered.observe_publish();
         Ok(Publishing { stream_id, ingest, observers, idle, last_media: None, _entered: entered })
     }
@@ -75,6 +76,16 @@ impl Publishing {
     /// Time at which a consumer next needs media; `None` for at once.
     pub fn next_wanted(&self) -> Option<Instant> {
         self.ingest.next_wanted()
+    }
+
+    /// It comes from another stream.
+    pub fn arrives(&mut self, arrival: Arrival) {
+        self.ingest.arrives(arrival);
+    }
+
+    /// The headers that it has sent, for another stream that it continues with.
+    pub fn headers(&mut self) -> Vec<(MediaKind, u32, Bytes)> {
+        self.ingest.headers()
     }
 
     /// Message stream id.
