@@ -523,6 +523,9 @@ pub const REDIRECT_NAME: usize = 65_535;
 /// frame every few seconds.
 pub const REDIRECT_PATIENCE: Duration = Duration::from_secs(3);
 
+/// Maximum number of bans; each is compared with every publish, play and HTTP request.
+pub const BANS: usize = 1_000;
+
 /// Maximum number of status messages queued for a publisher's connection.
 pub const SESSION_STATUSES: usize = 16;
 

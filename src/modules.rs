@@ -82,11 +82,14 @@ pub static LANGUAGE: Language = Language::new(&REGISTRY, crate::module::lint::li
 
 /// Verbs of `pingosd ctl`, each served by a section of the running server.
 pub static CONTROL_VERBS: &[&ControlVerb] = &[
+    &crate::module::ban::BAN,
+    &crate::module::ban::BANS,
     &crate::module::control::DROP,
     &crate::module::control::PAUSE,
     &crate::module::record::RECORD,
     &crate::module::control::REDIRECT,
     &crate::module::control::RESUME,
+    &crate::module::ban::UNBAN,
 ];
 
 #[cfg(test)]

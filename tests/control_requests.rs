@@ -8,7 +8,7 @@ use pingosd::modules::CONTROL_VERBS;
 use pingosd::wire::MediaKind;
 use support::frame::{GOP, is_key, number};
 use support::wait::until_true;
-use support::{Conf, NotifyServer, Player, Publisher, Server, http};
+use support::{Conf, NotifyServer, Player, Publisher, RtmpClient, Server, http};
 
 const CONTROL: &str = "location /control { rtmp_control all; }
     location /flv { flv_live {rtmp_port} app=live; } location /ts { ts_live {rtmp_port} app=live; }";
@@ -220,4 +220,95 @@ fn a_moved_publisher_is_whole_for_who_waits_for_it() {
     server.wait_log("publishing 't'");
     let last = publisher.send(2 * GOP);
     waiting.wait_frame(last);
+}
+
+#[test]
+fn what_is_banned_is_refused_over_every_protocol_until_the_ban_ends() {
+    let locations =
+        "location /flv { flv_live {rtmp_port} app=live; } location /ts { ts_live {rtmp_port} app=live; }
+        location /hls2 { hls2_live {rtmp_port} app=live; } location /text { return 200 text; }";
+    let conf = Conf::live("hls2 on; mpegts_cache_time 1s; cache_time 1s;").http_server(locations);
+    let server = Server::start(&conf);
+    let mut publisher = Publisher::start(server.rtmp, "s");
+    let mut other = Publisher::start(server.rtmp, "other");
+    other.send(2 * GOP);
+    let player = Player::start(server.rtmp, "s");
+    let web = Player::http(server.http, "/flv/s");
+    until_true("both play", || {
+        publisher.send(GOP);
+        [&player, &web].iter().all(|player| player.got().media.iter().any(|media| is_key(&media.payload)))
+    });
+    until_true("two players", || server.status()["sessions"]["players"] == 2);
+    let banned = json(&server, &["ban", "live/s", "for", "1h"]);
+    assert_eq!(banned["sessions"], 3);
+    player.wait_end();
+    web.wait_end();
+    server.wait_log("session of 's' ends, 'live/s' is banned, client: 127.0.0.1");
+    server.wait_log(
+        "control: banned, dropped 3 sessions, request: for=1h, method: live/s, control socket, user: ",
+    );
+    publisher.client.wait_end();
+    let mut client = RtmpClient::publish(server.rtmp, "live", "s");
+    client.wait_status("NetStream.Publish.Forbidden");
+    let mut client = RtmpClient::play(server.rtmp, "live", "s");
+    client.wait_status("NetStream.Play.Forbidden");
+    let status = |target: &str| http::get(server.http, target).status();
+    assert_eq!((status("/flv/s"), status("/ts/s"), status("/text")), (403, 403, 200));
+    assert_eq!(hls2_status(&server, "s"), 403);
+    server.wait_log("publish: 's' refused, 'live/s' is banned, client: 127.0.0.1");
+    Player::http(server.http, "/flv/other").wait_key();
+
+    // Kept over reloads, and taken back.
+    server.reload(&Conf::live("hls2 on; mpegts_cache_time 1s; cache_time 2s;").http_server(locations));
+    let bans = json(&server, &["bans"]);
+    assert_eq!(bans["bans"][0]["stream"], "live/s");
+    assert!(bans["bans"][0]["seconds_left"].as_u64().unwrap() > 3_000, "{bans}");
+    assert!(text(&ctl(&server, &["bans"]).stdout).starts_with("'live/s' for "));
+    assert!(ctl(&server, &["unban", "live/s"]).status.success());
+    assert!(text(&ctl(&server, &["unban", "live/s"]).stderr).contains("'live/s' is not banned"));
+    assert_eq!(json(&server, &["bans"]), serde_json::json!({ "bans": [] }));
+    drop(Publisher::start(server.rtmp, "s"));
+
+    // An address, over HTTP for whatever it asks.
+    assert_eq!(json(&server, &["ban", "127.0.0.0/8"])["sessions"], 1);
+    assert_eq!((status("/text"), status("/flv/other")), (403, 403));
+    RtmpClient::play(server.rtmp, "live", "other").wait_status("NetStream.Play.Forbidden");
+    server.wait_log("access forbidden, 127.0.0.0/8 is banned, client: 127.0.0.1");
+    json(&server, &["unban", "127.0.0.0/8"]);
+    assert_eq!(status("/text"), 200);
+    json(&server, &["ban", "127.0.0.1", "for", "300ms"]);
+    until_true("the ban is over", || status("/text") == 200);
+    for (words, why) in [
+        (&["ban"][..], "is missing"),
+        (&["ban", "s", "for", "ever"], "is no time such as 10m"),
+        (&["ban", "s", "until=1h"], "is no time such as 10m"),
+        (&["unban"], "is missing"),
+        (&["bans", "all"], "takes no arguments"),
+    ] {
+        let output = ctl(&server, words);
+        assert!(text(&output.stderr).contains(why), "{output:?}");
+    }
+}
+
+/// The status of the media playlist of a new viewer.
+fn hls2_status(server: &Server, name: &str) -> u16 {
+    let master = http::get(server.http, &format!("/hls2/{name}.m3u8")).text();
+    let media = master.lines().find(|line| !line.starts_with('#')).expect("a media playlist");
+    http::get(server.http, &format!("/hls2/{}", media.trim_start_matches("/hls2/"))).status()
+}
+
+#[test]
+fn the_new_process_of_an_upgrade_takes_bans_over() {
+    let (mut server, _) = support::upgrade::start(&Conf::live(""));
+    json(&server, &["ban", "s", "for", "1h"]);
+    json(&server, &["ban", "10.0.0.0/8"]);
+    server.signal(support::server::Signal::SIGUSR2);
+    let _successor = support::upgrade::Successor::of(&server);
+    until_true("both bans are known", || json(&server, &["bans"])["bans"].as_array().unwrap().len() == 2);
+    // Given to the new one, carried out by both.
+    json(&server, &["ban", "t"]);
+    server.signal(support::server::Signal::SIGQUIT);
+    assert!(server.wait_exit().success());
+    RtmpClient::publish(server.rtmp, "live", "s").wait_status("NetStream.Publish.Forbidden");
+    RtmpClient::publish(server.rtmp, "live", "t").wait_status("NetStream.Publish.Forbidden");
 }

@@ -8,7 +8,7 @@ _pingosd() {
         -c|-e) COMPREPLY=($(compgen -f -- "$current")); return ;;
         -g) return ;;
         completion) COMPREPLY=($(compgen -W "bash fish zsh" -- "$current")); return ;;
-        ctl) COMPREPLY=($(compgen -W "--json drop pause record redirect resume" -- "$current")); return ;;
+        ctl) COMPREPLY=($(compgen -W "--json ban bans drop pause record redirect resume unban" -- "$current")); return ;;
         directives) COMPREPLY=($(compgen -W "--man $(pingosd directives 2>/dev/null | sed -n 's/^### `\([^`]*\)`.*/\1/p')" -- "$current")); return ;;
     esac
     if [ "$COMP_CWORD" -eq 1 ]; then
@@ -30,6 +30,7 @@ _pingosd() {
     if [ "${COMP_WORDS[1]}" = ctl ]; then
         for word in "${COMP_WORDS[@]:2:COMP_CWORD-2}"; do
             case $word in
+                ban) words="for" ;;
                 drop) words="publisher subscriber client srv= app= name= clientid= addr=" ;;
                 pause) words="publisher subscriber client srv= app= name= clientid= addr=" ;;
                 record) words="start stop rec= srv= app= name=" ;;

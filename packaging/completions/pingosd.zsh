@@ -40,12 +40,13 @@ _pingosd() {
                 completion) compadd bash fish zsh ;;
                 ctl)
                     case $words[3] in
+                    ban) compadd -- for ;;
                     drop) compadd -- publisher subscriber client srv= app= name= clientid= addr= ;;
                     pause) compadd -- publisher subscriber client srv= app= name= clientid= addr= ;;
                     record) compadd -- start stop rec= srv= app= name= ;;
                     redirect) compadd -- publisher subscriber client newname= srv= app= name= clientid= addr= ;;
                     resume) compadd -- publisher subscriber client srv= app= name= clientid= addr= ;;
-                    *) compadd -- --json drop pause record redirect resume ;;
+                    *) compadd -- --json ban bans drop pause record redirect resume unban ;;
                     esac
                     return
                     ;;

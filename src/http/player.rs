@@ -94,6 +94,9 @@ impl HttpPlayer {
             SessionMoments::default(),
         ));
         log::stream_requested(&session);
+        if admission.refuses(&session) {
+            return None;
+        }
         let mut entered = AdmittedSession::enter(&admission, &view, &session);
         let admitted = tokio::select! {
             admitted = entered.admit() => admitted,

@@ -55,6 +55,8 @@ pub enum Reason {
     RelayRefused,
     /// The session would feed its stream with itself.
     RelayLoop,
+    /// A limit of its application was reached.
+    OverLimit,
 }
 
 impl Reason {
@@ -75,6 +77,7 @@ impl Reason {
             Reason::StreamEnd => "relay_close",
             Reason::ProcessExit => "process_exit",
             Reason::RelayLoop => "relay_loop",
+            Reason::OverLimit => "over_limit",
         }
     }
 }

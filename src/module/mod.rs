@@ -2,6 +2,7 @@
 
 pub mod addition;
 pub mod auth_request;
+pub mod ban;
 pub mod browser;
 pub mod charset;
 pub mod control;

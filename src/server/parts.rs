@@ -34,6 +34,7 @@ use crate::media::trails::{Secrets, Trails};
 use crate::media::workers::Workers;
 use crate::module::addition::AdditionFilter;
 use crate::module::auth_request::AuthRequestCheck;
+use crate::module::ban::{BanCheck, BanRule, BanVerb, BanVerbs, Bans};
 use crate::module::browser::BrowserVariables;
 use crate::module::charset::CharsetFilter;
 use crate::module::control::conf::ControlParts;
@@ -115,6 +116,8 @@ pub(super) struct Parts {
     pub(super) statistics: Arc<StatisticsSource>,
     /// Control requests to this process.
     pub(super) control: Arc<ControlSections>,
+    /// Addresses and streams that are refused.
+    pub(super) bans: Arc<Bans>,
     /// Viewers of HLS from memory.
     pub(super) viewers: Arc<Viewers>,
     /// Worker threads.
@@ -233,12 +236,14 @@ impl Parts {
         let access = Arc::new(access);
         let observers: Vec<Arc<dyn SessionObserver>> = vec![execs.clone(), relays.clone(), access];
         let sources: Vec<Arc<dyn Source>> = vec![relays.clone()];
+        let bans: Arc<Bans> = Arc::default();
         let admission = Arc::new(Admission::new(
             sessions.clone(),
             callbacks.clone(),
             trails.clone(),
             observers,
             sources,
+            vec![Arc::new(BanRule(bans.clone()))],
             stream_events.clone(),
             counterpart.clone(),
         ));
@@ -257,10 +262,17 @@ impl Parts {
         });
         let statistics =
             Arc::new(StatisticsSource { registry: registry.clone(), sessions: sessions.clone() });
+        let ban_verbs = BanVerbs { bans: bans.clone(), sessions: sessions.clone() };
         let control = Arc::new(ControlSections::new(
             sessions.clone(),
             counterpart.clone(),
-            [(ControlParts::RECORD, recordings as _)],
+            [
+                (ControlParts::RECORD, recordings as _),
+                // Only over the control socket.
+                (ControlParts::empty(), Arc::new(BanVerb::Ban(ban_verbs.clone())) as _),
+                (ControlParts::empty(), Arc::new(BanVerb::Unban(ban_verbs.clone())) as _),
+                (ControlParts::empty(), Arc::new(BanVerb::List(ban_verbs)) as _),
+            ],
         ));
         let viewers = Arc::new(Viewers::new(secret()?, admission.clone(), feeds.clone(), lifetime.clone()));
         let counters: Arc<HttpCounters> = Arc::default();
@@ -294,13 +306,21 @@ impl Parts {
             trails: trails.clone(),
             lifetime: lifetime.clone(),
             phases: PhaseChecks::default()
-                .with(Phase::PostRead, [Box::new(RealIpCheck), Box::new(TraceCheck { store: store.clone() })])
+                .with(
+                    Phase::PostRead,
+                    [
+                        Box::new(RealIpCheck),
+                        Box::new(BanCheck(bans.clone())),
+                        Box::new(TraceCheck { store: store.clone() }),
+                    ],
+                )
                 .with(Phase::ServerRewrite, [Box::new(ServerRewritePhase)])
                 .with(Phase::Rewrite, [Box::new(SliceCheck), Box::new(RewritePhase)])
                 .with(
                     Phase::PreAccess,
                     [
                         Box::new(RealIpCheck),
+                        Box::new(BanCheck(bans.clone())),
                         Box::new(LimitReqCheck(zones.clone())),
                         Box::new(LimitConnCheck(zones)),
                     ],
@@ -375,6 +395,7 @@ impl Parts {
             stream_events,
             statistics,
             control,
+            bans,
             viewers,
             workers,
             places,

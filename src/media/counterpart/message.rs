@@ -131,6 +131,13 @@ pub enum CounterpartMessage {
     Retires,
     /// Logs are reopened.
     Reopen,
+    /// A ban that was in force when the exchange began.
+    Banned {
+        /// The address, the network or the stream.
+        target: BytesText,
+        /// Its end in milliseconds since 1970; `None` if it has none.
+        until_ms: Option<u64>,
+    },
     /// The sender's publisher has left, or no longer wants the stream.
     Release {
         /// The stream.

@@ -70,6 +70,11 @@ impl RtmpConnection {
             moments,
         ));
         media_log::stream_requested(&session);
+        if self.rtmp.admission.refuses(&session) {
+            session.set_reason(Reason::ControlDrop);
+            self.core.reject_request(request, forbidden(role), "Refused.");
+            return Err(ConnectionEnd::Told(Reason::ControlDrop));
+        }
         let entered = AdmittedSession::enter(&self.rtmp.admission, &connected.view, &session);
         let verdict = async move {
             let mut entered = entered;
@@ -101,21 +106,13 @@ impl RtmpConnection {
         let Origin { early, arrival } = origin;
         if let Err(AdmissionRefusal(reason)) = verdict {
             session.set_reason(reason);
-            let code = match session.role {
-                Role::Publisher => "NetStream.Publish.Forbidden",
-                Role::Player => "NetStream.Play.Forbidden",
-            };
-            self.core.reject_request(request, code, "Refused.");
+            self.core.reject_request(request, forbidden(session.role), "Refused.");
             return Err(ConnectionEnd::Told(reason));
         }
         if !connected.view.held().get::<live::conf::Conf>().live {
             media_log::not_live(&session);
             session.set_reason(Reason::NormalClose);
-            let code = match session.role {
-                Role::Publisher => "NetStream.Publish.Forbidden",
-                Role::Player => "NetStream.Play.Forbidden",
-            };
-            self.core.reject_request(request, code, "The application is not live.");
+            self.core.reject_request(request, forbidden(session.role), "The application is not live.");
             return Err(ConnectionEnd::Told(Reason::NormalClose));
         }
         let view = connected.view.clone();
@@ -276,5 +273,13 @@ impl RtmpConnection {
             playing.phase_changed(&mut self.core).map_err(ConnectionEnd::Because)?;
         }
         Ok(())
+    }
+}
+
+/// Status code of a refusal.
+fn forbidden(role: Role) -> &'static str {
+    match role {
+        Role::Publisher => "NetStream.Publish.Forbidden",
+        Role::Player => "NetStream.Play.Forbidden",
     }
 }
