@@ -364,6 +364,12 @@ pub const HLS_SWEPT_DEPTH: usize = 9;
 /// Maximum length in bytes of an error log line, as in nginx. Names and arguments from a peer may be 64 KiB each.
 pub const LOG_LINE: usize = 2048;
 
+/// Interval in which an error that repeats gets one line.
+pub const LOG_REPEAT: Duration = Duration::from_secs(10);
+
+/// Maximum number of texts of the error log that are watched for repetition; further ones are written each time.
+pub const LOG_REPEATED_TEXTS: usize = 256;
+
 /// Maximum number of symbolic links followed to a log file, one by one; ends a loop of links.
 pub const LOG_LINKS: usize = 8;
 

@@ -15,6 +15,11 @@ pub fn show(on: bool) {
     SHOWN.store(on, Ordering::Relaxed);
 }
 
+/// Whether values are logged unchanged.
+pub(super) fn are_shown() -> bool {
+    SHOWN.load(Ordering::Relaxed)
+}
+
 /// A query string, shown without its values unless `log_args` is on.
 pub struct Arguments<'a> {
     query: &'a [u8],

@@ -1,6 +1,7 @@
 //! Publisher side of an RTMP connection.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -22,6 +23,9 @@ pub struct Publishing {
     idle: Option<Duration>,
     /// Time of the latest audio or video; used only with `idle`.
     last_media: Option<Instant>,
+    began: Instant,
+    /// The connection's bytes at the beginning; `None` before the first batch.
+    before: Option<u64>,
     _entered: Box<AdmittedSession>,
 }
 
@@ -49,7 +53,16 @@ impl Publishing {
         log::publishing(&session);
         session.accept_moves();
         let observers = entered.observe_publish();
-        Ok(Publishing { stream_id, ingest, observers, idle, last_media: None, _entered: entered })
+        Ok(Publishing {
+            stream_id,
+            ingest,
+            observers,
+            idle,
+            last_media: None,
+            began: Instant::now(),
+            before: None,
+            _entered: entered,
+        })
     }
 
     /// Adds one media message; [`Publishing::push`] publishes it.
@@ -59,6 +72,7 @@ impl Publishing {
 
     /// Publishes what was added since the last call. `bytes_received` is the connection's count.
     pub fn push(&mut self, bytes_received: u64) {
+        self.before.get_or_insert(bytes_received);
         let summary = self.ingest.push(bytes_received);
         if summary.media && self.idle.is_some() {
             self.last_media = Some(Instant::now());
@@ -101,7 +115,13 @@ impl Publishing {
 
 impl Drop for Publishing {
     fn drop(&mut self) {
-        log::published(self.session());
+        let session = self.session();
+        let received = session.bytes_received.load(Ordering::Relaxed);
+        log::published(
+            session,
+            self.began.elapsed(),
+            received.saturating_sub(self.before.unwrap_or(received)),
+        );
         self.session().end();
     }
 }

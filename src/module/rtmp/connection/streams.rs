@@ -33,6 +33,7 @@ impl RtmpConnection {
         let Some(connected) = &self.connected else { return Ok(()) };
         if !matches!(self.part, StreamPart::None) {
             // One stream per connection and direction at a time, as in PingOS.
+            log::second_stream(self.id, &self.peer, name);
             let code = match role {
                 Role::Publisher => "NetStream.Publish.BadName",
                 Role::Player => "NetStream.Play.Failed",
