@@ -24,6 +24,7 @@ pub static MODULES: &[&Module] = &[
     &crate::media::delivery::main_conf::MODULE,
     &crate::media::codec::conf::MODULE,
     &crate::media::access::conf::MODULE,
+    &crate::module::session_limit::conf::MODULE,
     &crate::notify::main_conf::MODULE,
     &crate::notify::conf::MODULE,
     &crate::media::relay_conf::MODULE,

@@ -104,6 +104,8 @@ pub struct BatchSummary {
     pub audio_headers: usize,
     /// Number of video headers.
     pub video_headers: usize,
+    /// Payload bytes.
+    pub bytes: usize,
 }
 
 /// Rule about sessions, besides callbacks and access rules.

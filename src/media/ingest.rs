@@ -173,6 +173,7 @@ impl Ingest {
         }
         for message in &self.batch {
             summary.media |= message.kind != MediaKind::Data;
+            summary.bytes += message.payload.len();
             match message.class {
                 PacketClass::AudioHeader => summary.audio_headers += 1,
                 PacketClass::VideoHeader => summary.video_headers += 1,

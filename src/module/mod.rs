@@ -37,6 +37,7 @@ pub mod rewrite;
 pub mod rtmp;
 pub mod rtmp_log;
 pub mod secure_link;
+pub mod session_limit;
 pub mod slice;
 pub mod stat;
 pub mod stub_status;

@@ -67,6 +67,7 @@ use crate::module::rewrite::{RewritePhase, ServerRewritePhase};
 use crate::module::rtmp::connection::RtmpService;
 use crate::module::rtmp_log::sessions::RtmpAccess;
 use crate::module::secure_link::SecureLinkVariables;
+use crate::module::session_limit::SessionLimits;
 use crate::module::slice::{SliceCheck, SliceFilter, SliceRange};
 use crate::module::stat::StatHandler;
 use crate::module::stat::statistics::StatisticsSource;
@@ -234,7 +235,9 @@ impl Parts {
         let access = RtmpAccess::new(store.clone(), log.sinks().clone());
         access.start().map_err(StartError::runtime("rtmp log thread"))?;
         let access = Arc::new(access);
-        let observers: Vec<Arc<dyn SessionObserver>> = vec![execs.clone(), relays.clone(), access];
+        let limits: Arc<SessionLimits> = Arc::default();
+        let observers: Vec<Arc<dyn SessionObserver>> =
+            vec![execs.clone(), relays.clone(), access, limits.clone()];
         let sources: Vec<Arc<dyn Source>> = vec![relays.clone()];
         let bans: Arc<Bans> = Arc::default();
         let admission = Arc::new(Admission::new(
@@ -243,7 +246,7 @@ impl Parts {
             trails.clone(),
             observers,
             sources,
-            vec![Arc::new(BanRule(bans.clone()))],
+            vec![Arc::new(BanRule(bans.clone())), limits.clone()],
             stream_events.clone(),
             counterpart.clone(),
         ));

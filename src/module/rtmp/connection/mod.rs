@@ -120,6 +120,7 @@ impl RtmpConnection {
                 WaitEvent::Verdict(entered, verdict) => self.admitted(entered, verdict)?,
                 WaitEvent::ConnectVerdict(event, verdict) => self.connect_decided(*event, verdict)?,
                 WaitEvent::Close(Reason::NotifyRefused) => return Err(self.refuse_publisher()),
+                WaitEvent::Close(Reason::OverLimit) => return Err(self.over_limit()),
                 // As recorded from PingOS, without another status.
                 WaitEvent::Close(reason @ Reason::RelayRefused) => return Err(ConnectionEnd::Told(reason)),
                 WaitEvent::Close(reason) => {

@@ -240,6 +240,16 @@ impl RtmpConnection {
         ConnectionEnd::Told(Reason::NotifyRefused)
     }
 
+    /// The publisher has exceeded a limit: it is told that before the connection ends.
+    pub(crate) fn over_limit(&mut self) -> ConnectionEnd {
+        let StreamPart::Publishing(publishing) = &self.part else {
+            return ConnectionEnd::Because(Reason::OverLimit);
+        };
+        let code = forbidden(Role::Publisher);
+        self.core.send_status(publishing.stream_id(), "error", code, "A limit was exceeded.");
+        ConnectionEnd::Told(Reason::OverLimit)
+    }
+
     /// The delivery loop no longer sends for this connection.
     pub(crate) async fn delivery_ended(&mut self) -> Result<(), ConnectionEnd> {
         let StreamPart::Playing(playing) = std::mem::replace(&mut self.part, StreamPart::None) else {
