@@ -364,6 +364,12 @@ pub const HLS_SWEPT_DEPTH: usize = 9;
 /// Maximum length in bytes of an error log line, as in nginx. Names and arguments from a peer may be 64 KiB each.
 pub const LOG_LINE: usize = 2048;
 
+/// Interval in which an error that repeats gets one line.
+pub const LOG_REPEAT: Duration = Duration::from_secs(10);
+
+/// Maximum number of texts of the error log that are watched for repetition; further ones are written each time.
+pub const LOG_REPEATED_TEXTS: usize = 256;
+
 /// Maximum number of symbolic links followed to a log file, one by one; ends a loop of links.
 pub const LOG_LINKS: usize = 8;
 
@@ -521,6 +527,16 @@ pub const RECORD_HELD_MS: u32 = 500;
 
 /// Maximum number of packets buffered for that: two tracks of up to some hundred packets a second.
 pub const RECORD_HELD_PACKETS: usize = 256;
+
+/// Maximum length of the name to which a control request moves sessions, in bytes; names in RTMP commands are not longer.
+pub const REDIRECT_NAME: usize = 65_535;
+
+/// Time that the answer to a control request waits at most until sessions have moved to another stream. Encoders send a key
+/// frame every few seconds.
+pub const REDIRECT_PATIENCE: Duration = Duration::from_secs(3);
+
+/// Maximum number of bans; each is compared with every publish, play and HTTP request.
+pub const BANS: usize = 1_000;
 
 /// Maximum number of status messages queued for a publisher's connection.
 pub const SESSION_STATUSES: usize = 16;

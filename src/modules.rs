@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use crate::directive::Module;
 use crate::directive::language::Language;
 use crate::directive::registry::Registry;
+use crate::media::control::ControlVerb;
 
 /// Modules whose directives may stand in a configuration.
 pub static MODULES: &[&Module] = &[
@@ -24,6 +25,7 @@ pub static MODULES: &[&Module] = &[
     &crate::media::delivery::main_conf::MODULE,
     &crate::media::codec::conf::MODULE,
     &crate::media::access::conf::MODULE,
+    &crate::module::session_limit::conf::MODULE,
     &crate::notify::main_conf::MODULE,
     &crate::notify::conf::MODULE,
     &crate::media::relay_conf::MODULE,
@@ -79,6 +81,18 @@ pub static REGISTRY: LazyLock<Registry> =
 
 /// The language of configurations.
 pub static LANGUAGE: Language = Language::new(&REGISTRY, crate::module::lint::lint);
+
+/// Verbs of `pingosd ctl`, each served by a section of the running server.
+pub static CONTROL_VERBS: &[&ControlVerb] = &[
+    &crate::module::ban::BAN,
+    &crate::module::ban::BANS,
+    &crate::module::control::DROP,
+    &crate::module::control::PAUSE,
+    &crate::module::record::RECORD,
+    &crate::module::control::REDIRECT,
+    &crate::module::control::RESUME,
+    &crate::module::ban::UNBAN,
+];
 
 #[cfg(test)]
 mod tests {

@@ -225,8 +225,8 @@ fn the_error_log_goes_to_several_places_each_with_its_level() {
                 error_log syslog:server=unix:{dir}/syslog,facility=daemon,tag=media,nohostname notice;";
     let server = Server::start_in(prefix, &conf("").main(main));
     publish(&server, "s");
-    server.wait_log("publishing 's'");
-    assert_eq!(lines(&server, "logs/notice.log", "publishing"), 0);
+    server.wait_log("publish: name='s'");
+    assert_eq!(lines(&server, "logs/notice.log", "publish: name="), 0);
     assert_eq!(lines(&server, "logs/notice.log", " [notice] "), server.log_lines(" [notice] ").len());
     assert!(server.prefix().read("stderr").is_empty());
     let mut message = vec![0; 4096];
@@ -254,7 +254,7 @@ fn a_syslog_server_that_is_missing_costs_lines_and_one_that_comes_back_gets_the_
         let length = socket.recv(&mut message).unwrap();
         let text = String::from_utf8_lossy(&message[..length]).into_owned();
         // Facility local7 (23) and severity info (6), with the machine's name.
-        text.starts_with("<190>") && text.contains(" nginx: ") && text.contains("publishing 'there'")
+        text.starts_with("<190>") && text.contains(" nginx: ") && text.contains("publish: name='there'")
     });
 }
 
@@ -372,4 +372,91 @@ fn a_live_response_is_logged_at_its_end_with_its_bytes() {
     let bytes: u64 = server.prefix().read("logs/a.log").trim().rsplit(' ').next().unwrap().parse().unwrap();
     assert!(bytes > 1000, "{bytes}");
     feed.stop();
+}
+
+#[test]
+fn begin_and_end_of_a_publish_and_refusals_are_notices() {
+    let conf =
+        Conf::live("allow publish 127.0.0.1; deny play all;").main("error_log logs/notice.log notice;");
+    let server = Server::start(&conf);
+    let mut publisher = Publisher::start(server.rtmp, "s");
+    publisher.send(20);
+    wait_line(&server, "logs/notice.log", "publishing 's', client: 127.0.0.1, app: 'live'");
+    let mut second = RtmpClient::publish(server.rtmp, "live", "s");
+    second.wait_status("NetStream.Publish.BadName");
+    wait_line(
+        &server,
+        "logs/notice.log",
+        "stream is already publishing: 's', client: 127.0.0.1, app: 'live'",
+    );
+    RtmpClient::play(server.rtmp, "live", "s").wait_end();
+    wait_line(&server, "logs/notice.log", "access forbidden by rule, client: 127.0.0.1");
+    publisher.leave();
+    let end = "stopped publishing 's', client: 127.0.0.1, app: 'live', video: H264, audio: AAC, lasted: ";
+    wait_line(&server, "logs/notice.log", end);
+    let text = server.prefix().read("logs/notice.log");
+    let line = text.lines().find(|line| line.contains(end)).unwrap();
+    let (_, rest) = line.split_once(" s, bytes: ").unwrap();
+    let (bytes, end) = rest.split_once(", ended by: ").unwrap();
+    assert!(bytes.parse::<u64>().unwrap() > 1_000 && end == "normal_close", "{line}");
+}
+
+#[test]
+fn an_error_log_in_json_has_an_object_a_line() {
+    let conf = Conf::live("").main("error_log logs/own.json info json; error_log logs/few.json error json;");
+    let server = Server::start(&conf);
+    publish_to_the_end(&server, "s\"\\");
+    wait_line(&server, "logs/own.json", "stopped publishing");
+    for line in server.prefix().read("logs/own.json").lines() {
+        let value: serde_json::Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"));
+        assert!(
+            value["pid"] == server.pid() && value["tid"].is_number() && value["time"].is_string(),
+            "{line}"
+        );
+        assert!(!value["message"].as_str().unwrap().is_empty() && value["level"].is_string(), "{line}");
+        if line.contains("stopped publishing") {
+            assert!(value["connection"].is_number());
+            assert!(value["message"].as_str().unwrap().contains("'s\\x22\\x5C'"), "{line}");
+        }
+    }
+    assert_eq!(server.prefix().read("logs/few.json"), "");
+    // A reload changes the form.
+    server.reload(&Conf::live("").main("error_log logs/own.json info;"));
+    publish_to_the_end(&server, "t");
+    wait_line(&server, "logs/own.json", "[notice] ");
+}
+
+#[test]
+fn values_of_secret_arguments_stay_out_of_request_lines() {
+    let server = Server::start(&Conf::live("").http_server("location / { root {dir}/none; }"));
+    for (target, want) in [
+        ("/a?token=abc&n=1", "\"GET /a?token=***&n=1 HTTP/1.1\""),
+        ("/b?n=1&Password=abc", "\"GET /b?n=1&Password=*** HTTP/1.1\""),
+    ] {
+        support::http::get(server.http, target);
+        server.wait_log(want);
+    }
+    assert!(!server.log().contains("=abc"));
+    server.reload(&Conf::live("").main("log_args on;").http_server("location / { root {dir}/none; }"));
+    support::http::get(server.http, "/c?token=abc");
+    server.wait_log("/c?token=abc");
+}
+
+#[test]
+fn an_error_that_repeats_is_written_once_and_counted() {
+    let nobody = support::server::free_port();
+    let conf = Conf::live("on_publish http://127.0.0.1:{port}/;").var("port", nobody);
+    let server = Server::start(&conf);
+    let error = "notify publish start: no answer (111: Connection refused)";
+    for _ in 0..4 {
+        RtmpClient::publish(server.rtmp, "live", "s").wait_status("NetStream.Publish.Forbidden");
+    }
+    server.wait_log(&format!("last message repeated 3 times: {error}"));
+    assert_eq!(server.log_lines(error).len(), 2, "{}", server.log());
+    // Requests over HTTP are counted by scripts: each has its line.
+    let server = Server::start(&Conf::live("").http_server("location / { root {dir}/none; }"));
+    for _ in 0..3 {
+        support::http::get(server.http, "/same");
+    }
+    until_true("each has a line", || server.log_lines("/same\" failed (2: No such file").len() == 3);
 }

@@ -112,6 +112,9 @@ fn bash_completes_commands_switches_and_signals() {
     assert_eq!(offered(&["pingosd", "mig"]), ["migrate-check"]);
     assert_eq!(offered(&["pingosd", "-s", "re"]), ["reopen", "reload"]);
     assert_eq!(offered(&["pingosd", "fmt", "--"]), ["--check", "--write"]);
+    assert_eq!(offered(&["pingosd", "ctl", "re"]), ["record", "redirect", "resume"]);
+    assert_eq!(offered(&["pingosd", "ctl", "record", "st"]), ["start", "stop"]);
+    assert_eq!(offered(&["pingosd", "ctl", "drop", "client", "a"]), ["app=", "addr="]);
 }
 
 #[test]

@@ -284,3 +284,29 @@ fn aggregate_is_taken_apart() {
     peer.message_at(type_id::AGGREGATE, 1, 1000, payload).unwrap();
     assert_eq!(peer.events(), ["Audio#1 @1000 ab", "Video#1 @1023 c"]);
 }
+
+#[test]
+fn a_running_stream_may_be_asked_for_again() {
+    let mut peer = Peer::connected(settings());
+    peer.command(0, "createStream", 4.0, &[AmfValue::Null]).unwrap();
+    assert_eq!(peer.server.ask_again(1), None, "it does nothing yet");
+    peer.command(1, "publish", 5.0, &[AmfValue::Null, "s".into()]).unwrap();
+    let request = loop {
+        if let Some(ServerEvent::Publish { request, .. }) = peer.server.poll_event() {
+            break request;
+        }
+    };
+    assert_eq!(peer.server.ask_again(1), None, "the first request is pending");
+    assert!(peer.server.accept_publish(request));
+    peer.replies();
+    let again = peer.server.ask_again(1).unwrap();
+    assert!(!peer.server.accept_publish(request), "the first request is over");
+    peer.message(type_id::VIDEO, 1, b"video").unwrap();
+    assert_eq!(peer.events(), ["Video#1 @0 video"], "media is not dropped meanwhile");
+    assert!(peer.server.accept_publish(again));
+    // The encoder still ends what it has begun.
+    peer.command(0, "FCUnpublish", 6.0, &[AmfValue::Null, "s".into()]).unwrap();
+    assert_eq!(peer.events(), ["CloseStream { stream_id: 1 }"]);
+    assert_eq!(peer.server.ask_again(1), None);
+    assert_eq!(peer.server.ask_again(7), None);
+}

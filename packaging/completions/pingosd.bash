@@ -8,14 +8,16 @@ _pingosd() {
         -c|-e) COMPREPLY=($(compgen -f -- "$current")); return ;;
         -g) return ;;
         completion) COMPREPLY=($(compgen -W "bash fish zsh" -- "$current")); return ;;
+        ctl) COMPREPLY=($(compgen -W "--json ban bans drop pause record redirect resume unban" -- "$current")); return ;;
         directives) COMPREPLY=($(compgen -W "--man $(pingosd directives 2>/dev/null | sed -n 's/^### `\([^`]*\)`.*/\1/p')" -- "$current")); return ;;
     esac
     if [ "$COMP_CWORD" -eq 1 ]; then
-        COMPREPLY=($(compgen -W "-h -v -V -t -T -q -s -p -e -c -g callback completion confirm directives explain fmt help json lints migrate-check plan reload rollback status" -- "$current"))
+        COMPREPLY=($(compgen -W "-h -v -V -t -T -q -s -p -e -c -g callback completion confirm ctl directives explain fmt help json lints migrate-check plan reload rollback status" -- "$current"))
         return
     fi
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         case $word in
+        ctl) words="--json" ;;
         directives) words="--man" ;;
         fmt) words="--check --write" ;;
         help) words="--man" ;;
@@ -25,6 +27,20 @@ _pingosd() {
         status) words="--json" ;;
         esac
     done
+    if [ "${COMP_WORDS[1]}" = ctl ]; then
+        for word in "${COMP_WORDS[@]:2:COMP_CWORD-2}"; do
+            case $word in
+                ban) words="for" ;;
+                drop) words="publisher subscriber client srv= app= name= clientid= addr=" ;;
+                pause) words="publisher subscriber client srv= app= name= clientid= addr=" ;;
+                record) words="start stop rec= srv= app= name=" ;;
+                redirect) words="publisher subscriber client newname= srv= app= name= clientid= addr=" ;;
+                resume) words="publisher subscriber client srv= app= name= clientid= addr=" ;;
+            esac
+        done
+        COMPREPLY=($(compgen -W "$words" -- "$current"))
+        return
+    fi
     case $current in
         -*) COMPREPLY=($(compgen -W "-h -v -V -t -T -q -s -p -e -c -g $words" -- "$current")) ;;
         *) COMPREPLY=($(compgen -f -- "$current")) ;;

@@ -6,6 +6,7 @@ _pingosd() {
         'callback:send a marked test request of a callback line'
         'completion:print a shell completion script'
         'confirm:confirm a reload that was started with --confirm'
+        'ctl:send a control request to the running server; without a verb, list them'
         'directives:print the manual of all directives, or of one'
         'explain:show the values in force for a client, or explain a line'
         'fmt:format a configuration file'
@@ -37,6 +38,19 @@ _pingosd() {
         word)
             case $words[2] in
                 completion) compadd bash fish zsh ;;
+                ctl)
+                    case $words[3] in
+                    ban) compadd -- for ;;
+                    drop) compadd -- publisher subscriber client srv= app= name= clientid= addr= ;;
+                    pause) compadd -- publisher subscriber client srv= app= name= clientid= addr= ;;
+                    record) compadd -- start stop rec= srv= app= name= ;;
+                    redirect) compadd -- publisher subscriber client newname= srv= app= name= clientid= addr= ;;
+                    resume) compadd -- publisher subscriber client srv= app= name= clientid= addr= ;;
+                    *) compadd -- --json ban bans drop pause record redirect resume unban ;;
+                    esac
+                    return
+                    ;;
+                ctl) compadd -- --json ;;
                 directives) compadd -- --man ;;
                 fmt) compadd -- --check --write ;;
                 help) compadd -- --man ;;

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::help::{COMMANDS, OPTIONS, SIGNALS};
+use crate::modules::CONTROL_VERBS;
 
 /// The script for a shell: `bash`, `fish` or `zsh`.
 pub fn script(shell: &str) -> Option<String> {
@@ -35,6 +36,7 @@ _pingosd() {{
         -c|-e) COMPREPLY=($(compgen -f -- "$current")); return ;;
         -g) return ;;
         completion) COMPREPLY=($(compgen -W "bash fish zsh" -- "$current")); return ;;
+        ctl) COMPREPLY=($(compgen -W "--json {verbs}" -- "$current")); return ;;
         directives) COMPREPLY=($(compgen -W "--man $(pingosd directives 2>/dev/null | sed -n 's/^### `\([^`]*\)`.*/\1/p')" -- "$current")); return ;;
     esac
     if [ "$COMP_CWORD" -eq 1 ]; then
@@ -45,6 +47,14 @@ _pingosd() {{
         case $word in
 {switches}        esac
     done
+    if [ "${{COMP_WORDS[1]}}" = ctl ]; then
+        for word in "${{COMP_WORDS[@]:2:COMP_CWORD-2}}"; do
+            case $word in
+{methods}            esac
+        done
+        COMPREPLY=($(compgen -W "$words" -- "$current"))
+        return
+    fi
     case $current in
         -*) COMPREPLY=($(compgen -W "{options} $words" -- "$current")) ;;
         *) COMPREPLY=($(compgen -f -- "$current")) ;;
@@ -52,6 +62,8 @@ _pingosd() {{
 }}
 complete -o filenames -F _pingosd pingosd
 "#,
+        verbs = verbs().join(" "),
+        methods = methods("                ", "words=\"", "\""),
         signals = SIGNALS.join(" "),
         options = options.join(" "),
         commands = commands.join(" "),
@@ -94,13 +106,21 @@ _pingosd() {{
         word)
             case $words[2] in
                 completion) compadd bash fish zsh ;;
+                ctl)
+                    case $words[3] in
+{methods}                    *) compadd -- --json {verbs} ;;
+                    esac
+                    return
+                    ;;
 {switches}            esac
             _files
             ;;
     esac
 }}
 _pingosd "$@"
-"#
+"#,
+        verbs = verbs().join(" "),
+        methods = methods("                    ", "compadd -- ", ""),
     )
 }
 
@@ -124,7 +144,35 @@ fn fish() -> String {
             let _ = writeln!(out, "complete -c pingosd -n '__fish_seen_subcommand_from {word}' -l {switch}");
         }
     }
+    for verb in CONTROL_VERBS {
+        let text = quoted(verb.text);
+        let seen =
+            format!("'__fish_seen_subcommand_from ctl; and __fish_seen_subcommand_from {}'", verb.name);
+        let unseen = "'__fish_seen_subcommand_from ctl'";
+        let _ = writeln!(out, "complete -c pingosd -n {unseen} -x -a {} -d '{text}'", verb.name);
+        let words: Vec<&str> = verb.words().collect();
+        if !words.is_empty() {
+            let _ = writeln!(out, "complete -c pingosd -n {seen} -x -a '{}'", words.join(" "));
+        }
+    }
     out.push_str("complete -c pingosd -n '__fish_seen_subcommand_from completion' -x -a 'bash fish zsh'\n");
+    out
+}
+
+/// Names of the verbs of `ctl`.
+fn verbs() -> Vec<&'static str> {
+    CONTROL_VERBS.iter().map(|verb| verb.name).collect()
+}
+
+/// Arms of a `case` that offer what may follow each verb of `ctl`.
+fn methods(indent: &str, before: &str, after: &str) -> String {
+    let mut out = String::new();
+    for verb in CONTROL_VERBS {
+        let words: Vec<&str> = verb.words().collect();
+        if !words.is_empty() {
+            let _ = writeln!(out, "{indent}{}) {before}{}{after} ;;", verb.name, words.join(" "));
+        }
+    }
     out
 }
 

@@ -40,6 +40,11 @@ pub const COMMANDS: &[HelpEntry] = &[
     entry("callback", "test file:line", "send a marked test request of a callback line"),
     entry("completion", "bash|fish|zsh", "print a shell completion script"),
     entry("confirm", "", "confirm a reload that was started with --confirm"),
+    entry(
+        "ctl",
+        "[--json] verb [method] [argument=value ...]",
+        "send a control request to the running server; without a verb, list them",
+    ),
     entry("directives", "[--man|name]", "print the manual of all directives, or of one"),
     entry(
         "explain",

@@ -6,6 +6,7 @@ use super::help::{COMMANDS, OPTIONS};
 use crate::directive::context;
 use crate::directive::registry::Registry;
 use crate::directive::table::{ReloadClass, Row, StatementShape};
+use crate::modules::CONTROL_VERBS;
 
 /// pingosd(8).
 pub fn program() -> String {
@@ -26,9 +27,28 @@ pub fn program() -> String {
             if command.takes.is_empty() { String::new() } else { format!(" {}", escaped(command.takes)) };
         let _ = writeln!(out, ".TP\n\\fB{}\\fR{takes}\n{}", escaped(command.word), escaped(command.text));
     }
+    out.push_str(".SH CONTROL REQUESTS\n");
+    out.push_str(&paragraph(CONTROL));
+    out.push('\n');
+    for verb in CONTROL_VERBS {
+        let _ = writeln!(
+            out,
+            ".TP\n\\fB{}\\fR {}\n{}",
+            escaped(verb.name),
+            escaped(verb.takes),
+            escaped(verb.text)
+        );
+    }
     out.push_str(REST);
     out
 }
+
+/// What `pingosd ctl` has in common for all verbs.
+const CONTROL: &[&str] = &[
+    "The verbs of `ctl`. Arguments select sessions: `srv=` the serverid, `app=` the application, `name=` the stream,",
+    "`clientid=` the number of the connection, `addr=` the address of the client. Only root and the server's own user",
+    "may send them. `--json` prints the answer as one JSON object.",
+];
 
 /// pingosd.conf(5): every directive.
 pub fn directives(registry: &Registry) -> String {

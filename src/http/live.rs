@@ -19,6 +19,7 @@ use crate::media::admission::{Admission, AdmissionRefusal, AdmittedSession};
 use crate::media::live;
 use crate::media::log;
 use crate::media::mpegts::MpegtsFeed;
+use crate::media::session::Reason;
 
 /// A live location.
 pub struct LiveLocation<'a> {
@@ -48,11 +49,17 @@ pub async fn answer(exchange: &Exchange<'_>, live: LiveLocation<'_>, admission: 
         return Response::page(StatusCode::LOOP_DETECTED);
     }
     log::stream_requested(&session);
+    if admission.refuses(&session) {
+        return Response::page(StatusCode::FORBIDDEN);
+    }
     let view = origin.view;
     let mut entered = AdmittedSession::enter(admission, &view, &session);
     if let Err(AdmissionRefusal(reason)) = entered.admit().await {
         session.set_reason(reason);
-        return Response::page(StatusCode::FORBIDDEN);
+        return Response::page(match reason {
+            Reason::OverLimit => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::FORBIDDEN,
+        });
     }
     if !view.held().get::<live::conf::Conf>().live {
         log::not_live(&session);

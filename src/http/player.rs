@@ -1,5 +1,6 @@
 //! Player of a live response after its head: media is sent by the delivery loop.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -8,17 +9,18 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::arrival::Arrival;
-use super::live_format::{LiveFormat, RelayMessages};
+use super::live_format::{LiveFormat, RelayMessages, Sending};
 use crate::hub::cursor::PlayerSettings;
 use crate::hub::packet::{Container, http_chunk};
 use crate::hub::stream::Stream;
+use crate::limits;
 use crate::media;
-use crate::media::admission::AdmittedSession;
+use crate::media::admission::{AdmissionRefusal, AdmittedSession};
 use crate::media::delivery::{Gone, Join};
 use crate::media::live;
 use crate::media::log;
 use crate::media::mpegts::MpegtsFeed;
-use crate::media::session::{Reason, Session, mark};
+use crate::media::session::{Identity, Reason, Session, SessionMoments, StreamMove, mark};
 use crate::media::view::AppView;
 use crate::media::workers::Worker;
 use crate::net::socket::Socket;
@@ -51,16 +53,85 @@ impl HttpPlayer {
         socket: Arc<Socket>,
         shutdown: &CancellationToken,
     ) {
-        let session = self.entered.session().clone();
         socket.set_nodelay(self.view.held().get::<media::conf::Conf>().tcp_nodelay);
+        let mut begins = true;
+        while let Some(StreamMove { name, arrival: _arrival }) =
+            self.play(worker, &socket, shutdown, begins).await
+        {
+            begins = false;
+            let moved = tokio::select! {
+                moved = self.moved(&name) => moved,
+                () = socket.hung_up() => None,
+                () = shutdown.cancelled() => None,
+            };
+            match moved {
+                Some(moved) => self = moved,
+                None => return,
+            }
+        }
+    }
+
+    /// The same response with another stream, whose name may have a query; `None` if the player is refused.
+    async fn moved(self: Box<Self>, name: &Bytes) -> Option<Box<Self>> {
+        let chunked = self.is_chunked();
+        let HttpPlayer { view, entered, format, .. } = *self;
+        let (before, admission) = (entered.session().clone(), entered.admission().clone());
+        // Its events end before those of the next session begin.
+        drop(entered);
+        let (name, pargs) = media::split_query(name);
+        let identity = Identity { name, pargs, ..before.identity.clone() };
+        if admission.is_loop(&identity, before.role) {
+            log::relay_loop(before.id, &identity);
+            return None;
+        }
+        let session = Arc::new(Session::new(
+            before.id,
+            before.peer.clone(),
+            before.protocol,
+            before.role,
+            identity,
+            before.started,
+            SessionMoments::default(),
+        ));
+        log::stream_requested(&session);
+        if admission.refuses(&session) {
+            return None;
+        }
+        let mut entered = AdmittedSession::enter(&admission, &view, &session);
+        let admitted = tokio::select! {
+            admitted = entered.admit() => admitted,
+            reason = session.closed() => Err(AdmissionRefusal(reason)),
+        };
+        if let Err(AdmissionRefusal(reason)) = admitted {
+            session.set_reason(reason);
+            return None;
+        }
+        let Sending { settings, feed } = format.sending(&view, &entered, chunked);
+        let stream = feed.as_deref().map_or(entered.stream(), MpegtsFeed::stream).clone();
+        let may_wait = view.held().get::<live::conf::Conf>().idle_streams || entered.is_pulled();
+        let arrival = Arrival { source: entered.stream().watch(), phase: stream.watch(), may_wait };
+        Some(Box::new(HttpPlayer { view, entered, stream, arrival, settings, format, _feed: feed }))
+    }
+
+    /// Plays until one side ends the response, or until it is to go on with another stream, which is returned.
+    /// `begins` tells whether the body begins.
+    async fn play(
+        &mut self,
+        worker: &Worker,
+        socket: &Arc<Socket>,
+        shutdown: &CancellationToken,
+        begins: bool,
+    ) -> Option<StreamMove> {
+        let session = self.entered.session().clone();
         let mut way = self.entered.way().filter(|_| self.relay_messages().is_some());
-        let mut lead = Some(self.lead()).filter(|_| way.is_some());
+        let mut lead = Some(self.lead()).filter(|_| begins && way.is_some());
         loop {
             // Sent before any media: the path reveals circles without media.
             if let Some(lead) = lead.take()
                 && socket.write_all(&lead).await.is_err()
             {
-                return session.set_reason(Reason::FlvSendErr);
+                session.set_reason(Reason::FlvSendErr);
+                return None;
             }
             let media = tokio::select! {
                 biased;
@@ -74,7 +145,10 @@ impl HttpPlayer {
             };
             match media {
                 Ok(()) => break,
-                Err(reason) => return session.set_reason(reason),
+                Err(reason) => {
+                    session.set_reason(reason);
+                    return None;
+                }
             }
         }
         mark(&session.moments.first_data);
@@ -85,12 +159,14 @@ impl HttpPlayer {
             stream: self.stream.clone(),
             socket: socket.clone(),
             settings: self.settings,
-            lead: if way.is_some() { Bytes::new() } else { self.lead() },
+            lead: if way.is_some() || !begins { Bytes::new() } else { self.lead() },
             link: session.link.clone(),
             send_timeout: self.view.server().timeout.duration(),
             view: self.view.clone(),
         });
         log::playing(&session);
+        session.accept_moves();
+        let mut next = None;
         let idle = self.view.held().get::<live::conf::Conf>().idle_streams;
         let (mut phase, mut publishing) = (self.arrival.source.clone(), true);
         let tells_idle = self.relay_messages().is_some();
@@ -117,6 +193,10 @@ impl HttpPlayer {
                     }
                     continue;
                 }
+                move_to = session.next_move() => {
+                    next = Some(move_to);
+                    Reason::NormalClose
+                }
                 () = shutdown.cancelled() => Reason::ProcessExit,
             };
         };
@@ -129,7 +209,26 @@ impl HttpPlayer {
             }
             _ => drop(membership),
         }
+        if next.is_some() && !self.released(socket).await {
+            next = None;
+        }
         log::played(&session, session.link.dropped_total.load(Ordering::Relaxed));
+        next
+    }
+
+    /// Waits until the delivery loop has released the player, and sends the rest of its last message. Returns false if that
+    /// fails.
+    async fn released(&self, socket: &Socket) -> bool {
+        let link = &self.session().link;
+        let rest = async {
+            link.ended().await;
+            for rest in link.take_rest() {
+                socket.write_all(&rest).await?;
+            }
+            io::Result::Ok(())
+        };
+        let timeout = self.view.server().timeout.nonzero().unwrap_or(limits::DEFAULT_SEND_TIMEOUT);
+        link.gone().is_none() && matches!(tokio::time::timeout(timeout, rest).await, Ok(Ok(())))
     }
 
     fn is_chunked(&self) -> bool {

@@ -15,6 +15,11 @@ pub fn show(on: bool) {
     SHOWN.store(on, Ordering::Relaxed);
 }
 
+/// Whether values are logged unchanged.
+pub(super) fn are_shown() -> bool {
+    SHOWN.load(Ordering::Relaxed)
+}
+
 /// A query string, shown without its values unless `log_args` is on.
 pub struct Arguments<'a> {
     query: &'a [u8],
@@ -30,7 +35,7 @@ impl<'a> Arguments<'a> {
 
     /// Query string of a control request, whose command must be visible.
     pub fn of_control(query: &'a [u8]) -> Self {
-        Arguments { query, plain: &["srv", "app", "name", "clientid", "addr", "rec"] }
+        Arguments { query, plain: &["srv", "app", "name", "newname", "clientid", "addr", "rec", "for"] }
     }
 }
 
@@ -51,7 +56,13 @@ impl Arguments<'_> {
             }
             match pair.split_once_str("=") {
                 Some((name, _)) if self.plain.iter().any(|plain| name == plain.as_bytes()) => {
-                    write!(f, "{}", Shown::new(pair))?;
+                    // A name may have arguments of its own.
+                    let marks = [&b"?"[..], b"%3F", b"%3f"];
+                    let marks = marks.iter().filter_map(|mark| Some((pair.find(mark)?, mark.len())));
+                    match marks.min() {
+                        Some((at, length)) => write!(f, "{}***", Shown::new(&pair[..at + length]))?,
+                        None => write!(f, "{}", Shown::new(pair))?,
+                    }
                 }
                 Some((name, b"")) => write!(f, "{}=", Shown::new(name))?,
                 Some((name, _)) => write!(f, "{}=***", Shown::new(name))?,
@@ -91,5 +102,7 @@ mod tests {
         assert_eq!(client(""), "");
         let control = redacted(Arguments::of_control(b"srv=a&name=b&token=c"));
         assert_eq!(control, "srv=a&name=b&token=***");
+        let moves = redacted(Arguments::of_control(b"name=a&newname=b%3Fkey%3D1%3F&newname=c?key=1"));
+        assert_eq!(moves, "name=a&newname=b%3F***&newname=c?***");
     }
 }

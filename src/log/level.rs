@@ -1,5 +1,6 @@
 //! Destinations and levels of the error log.
 
+use super::form::LineForm;
 use super::sink::spec::{NotedSinks, SinkSpec, SinkTarget};
 use super::sink::syslog::Syslog;
 use crate::directive::context::MAIN;
@@ -38,6 +39,8 @@ pub struct ErrorLogLine {
     pub target: SinkTarget,
     /// Least severe level to be written.
     pub level: LogLevel,
+    /// Form of its lines.
+    pub form: LineForm,
 }
 
 const LEVELS: [(&str, LogLevel); 8] = [
@@ -60,12 +63,16 @@ impl Value for ErrorLogLine {
 
     fn syntax() -> String {
         let levels: Vec<&str> = LEVELS.iter().map(|(name, _)| *name).collect();
-        format!("file | stderr | syslog:... | memory:size [{}]", levels.join(" | "))
+        format!("file | stderr | syslog:... | memory:size [{}] [json]", levels.join(" | "))
     }
 
     fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<ErrorLogLine, Problem> {
         let target = target(args, evaluation)?;
-        let level = match args.words.get(1..) {
+        let (words, form) = match args.words {
+            [words @ .., last] if !words.is_empty() && &last.bytes[..] == b"json" => (words, LineForm::Json),
+            words => (words, LineForm::Text),
+        };
+        let level = match words.get(1..) {
             None | Some([]) => LogLevel::Error,
             Some([only]) => level(only)?,
             Some([first, rest @ ..]) => {
@@ -84,7 +91,7 @@ impl Value for ErrorLogLine {
                 found
             }
         };
-        let line = ErrorLogLine { target, level };
+        let line = ErrorLogLine { target, level, form };
         evaluation.notes.of::<NotedSinks>().note(&SinkSpec::of(line.target.clone()));
         if evaluation.context != MAIN {
             let own = evaluation.notes.of::<OwnLevel>();

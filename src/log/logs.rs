@@ -6,28 +6,33 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::RwLock;
 
+use super::form::LineForm;
 use super::level::LogLevel;
+use super::line::{LineVisitor, format_line};
 use super::sink::{LogSink, Sinks};
 use super::spec::LogSpec;
 
 /// Destinations of error lines.
 #[derive(Debug, Default)]
-pub(super) struct Logs(Vec<(LogLevel, LogSink)>);
+pub(super) struct Logs(Vec<(LogLevel, LineForm, LogSink)>);
 
 impl Logs {
     pub(super) fn new(sinks: &Sinks, specs: &[LogSpec]) -> Logs {
-        Logs(specs.iter().map(|spec| (spec.level, sinks.get(&spec.sink))).collect())
+        Logs(specs.iter().map(|spec| (spec.level, spec.form, sinks.get(&spec.sink))).collect())
     }
 
     /// Least severe level that any of them takes.
     pub(super) fn level(&self) -> Option<LogLevel> {
-        self.0.iter().map(|(level, _)| *level).max()
+        self.0.iter().map(|(level, ..)| *level).max()
     }
 
     /// Queues a line for each of them that takes its level.
-    pub(super) fn write(&self, level: LogLevel, line: &str) {
-        for (_, sink) in self.0.iter().filter(|(least, _)| level <= *least) {
-            sink.error_line(level, line.to_owned());
+    pub(super) fn write(&self, level: LogLevel, visitor: &LineVisitor) {
+        // Each form is made once.
+        let mut made: [Option<String>; 2] = [None, None];
+        for (_, form, sink) in self.0.iter().filter(|(least, ..)| level <= *least) {
+            let line = made[*form as usize].get_or_insert_with(|| format_line(*form, level, visitor));
+            sink.error_line(*form, level, line.clone());
         }
     }
 }

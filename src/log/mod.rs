@@ -3,21 +3,26 @@
 //! `YYYY/MM/DD hh:mm:ss [level] pid#tid: *conn message, field: value`. nginx's eight levels are mapped to tracing's
 //! five: an event whose target is `emerg`, `alert`, `crit` or `notice` has that level, any other has its tracing level.
 //! Control bytes and bytes from 0x80 on are escaped here, so that peers cannot forge lines, and long lines are
-//! truncated. Separate threads write the lines ([`sink`]).
+//! truncated. Errors that repeat are summarised, and secrets in query strings are left out. Separate threads write the lines
+//! ([`sink`]).
 
 pub mod arguments;
 mod file;
 mod file_error;
+mod form;
 pub mod level;
 mod line;
 mod logs;
 pub mod os_text;
+mod redact;
+mod repeats;
 pub mod shown;
 pub mod sink;
 pub mod spec;
 
 use std::io;
 use std::sync::Arc;
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use tracing::{Event, Level, Subscriber};
@@ -26,11 +31,13 @@ use tracing_subscriber::registry::LookupSpan;
 
 pub use self::file::open_log;
 pub use self::file_error::{FileError, RenameError, rename};
+pub use self::form::LineForm;
 use self::level::{ErrorLogLine, LogLevel};
+use self::line::LineVisitor;
 pub use self::line::line;
-use self::line::{LineVisitor, format_line};
 use self::logs::{ConnectionLogs, Logs};
 pub use self::os_text::os_text;
+use self::repeats::{Repeats, Summary};
 use self::sink::Sinks;
 pub use self::sink::lines_lost_total;
 use self::spec::LogSpec;
@@ -65,6 +72,7 @@ struct ErrorLogInner {
     connections: ConnectionLogs,
     /// Least severe level that any log takes.
     level: ArcSwap<Option<LogLevel>>,
+    repeats: Repeats,
 }
 
 impl ErrorLog {
@@ -75,6 +83,7 @@ impl ErrorLog {
             main: ArcSwap::default(),
             connections: ConnectionLogs::default(),
             level: ArcSwap::default(),
+            repeats: Repeats::default(),
         };
         let log = ErrorLog { inner: Arc::new(inner), sinks };
         log.replace(specs, own);
@@ -109,11 +118,21 @@ impl ErrorLog {
     ///
     /// A thread cannot be started.
     pub fn start(&self) -> io::Result<()> {
-        self.sinks.start()
+        self.sinks.start()?;
+        let log = self.clone();
+        let thread = std::thread::Builder::new().name("log repeats".into()).stack_size(limits::LOG_STACK);
+        thread.spawn(move || {
+            loop {
+                log.summarise(log.inner.repeats.wait());
+            }
+        })?;
+        self.inner.repeats.begin();
+        Ok(())
     }
 
     /// Waits, at most [`limits::LOG_FLUSH`], until all lines of all logs are written.
     pub fn flush(&self) {
+        self.summarise(self.inner.repeats.rest());
         self.sinks.flush(limits::LOG_FLUSH);
     }
 
@@ -121,6 +140,12 @@ impl ErrorLog {
     /// queued before are still written to the old files.
     pub fn reopen(&self, done: impl FnOnce(Result<(), FileError>) + Send + 'static) {
         self.sinks.reopen(done);
+    }
+
+    fn summarise(&self, summaries: Vec<Summary>) {
+        for Summary { level, text } in summaries {
+            self.inner.main.load().write(level, &LineVisitor::of_text(text));
+        }
     }
 
     fn takes(&self, level: LogLevel) -> bool {
@@ -178,10 +203,27 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for NginxLayer {
         let severity = severity_of(event.metadata());
         let mut visitor = LineVisitor::default();
         event.record(&mut visitor);
-        let line = format_line(severity, &visitor);
-        match self.0.inner.connections.of(visitor.conn()) {
-            Some(own) => own.write(severity, &line),
-            None => self.0.inner.main.load().write(severity, &line),
+        if !arguments::are_shown() {
+            visitor.redact();
+        }
+        let ErrorLogInner { connections, main, repeats, .. } = &*self.0.inner;
+        if may_repeat(event.metadata(), severity)
+            && !repeats.admits(event.metadata().callsite(), severity, &visitor.text(), Instant::now())
+        {
+            return;
+        }
+        match connections.of(visitor.conn()) {
+            Some(own) => own.write(severity, &visitor),
+            None => main.load().write(severity, &visitor),
         }
     }
+}
+
+/// Whether repeated lines of this kind are summarised: errors, except those about requests over HTTP, which scripts count by
+/// client, and those about reloads and other acts of operators.
+fn may_repeat(metadata: &tracing::Metadata<'_>, severity: LogLevel) -> bool {
+    let place = metadata.module_path().unwrap_or_default();
+    severity == LogLevel::Error
+        && !place.starts_with("pingosd::http")
+        && !place.starts_with("pingosd::server")
 }

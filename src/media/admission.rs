@@ -10,7 +10,9 @@ use tokio::sync::watch;
 
 use super::access::rule::AccessAction;
 use super::counterpart::{Counterpart, StreamClaim};
-use super::extension::{Demand, EndedClient, OnStream, PublishObserver, Running, SessionObserver, Source};
+use super::extension::{
+    AdmissionRule, Demand, EndedClient, OnStream, PublishObserver, Running, SessionObserver, Source,
+};
 use super::session::{Identity, ListedSession, Reason, Role, Session, Sessions};
 use super::stream_events::{StreamEvents, StreamPresence};
 use super::trails::Trails;
@@ -32,21 +34,29 @@ pub struct Admission {
     trails: Arc<Trails>,
     observers: Vec<Arc<dyn SessionObserver>>,
     sources: Vec<Arc<dyn Source>>,
+    rules: Vec<Arc<dyn AdmissionRule>>,
     counterpart: Arc<Counterpart>,
 }
 
 impl Admission {
     /// Creates an admission without sessions.
+    #[allow(clippy::too_many_arguments, reason = "there is one caller, which names what it passes")]
     pub fn new(
         sessions: Arc<Sessions>,
         callbacks: Notifier,
         trails: Arc<Trails>,
         observers: Vec<Arc<dyn SessionObserver>>,
         sources: Vec<Arc<dyn Source>>,
+        rules: Vec<Arc<dyn AdmissionRule>>,
         stream_events: Arc<StreamEvents>,
         counterpart: Arc<Counterpart>,
     ) -> Admission {
-        Admission { sessions, callbacks, stream_events, trails, observers, sources, counterpart }
+        Admission { sessions, callbacks, stream_events, trails, observers, sources, rules, counterpart }
+    }
+
+    /// Whether a rule refuses a publish or play request at once. To be asked before [`AdmittedSession::enter`].
+    pub fn refuses(&self, session: &Session) -> bool {
+        self.rules.iter().any(|rule| rule.refuses(session))
     }
 
     /// Relay trails, and this server's streams on them.
@@ -78,6 +88,8 @@ pub struct AdmittedSession {
     demands: Vec<Box<dyn Demand>>,
     /// Observers of the player.
     observed: Vec<Running>,
+    /// What rules count.
+    ruled: Vec<Running>,
     /// Observers of the session; dropped after its events were sent.
     _entered: Vec<Running>,
     /// The publisher's claim of its stream.
@@ -117,6 +129,7 @@ impl AdmittedSession {
             event,
             demands: Vec::new(),
             observed: Vec::new(),
+            ruled: Vec::new(),
             _entered: entered,
             claim: None,
             _listed: admission.sessions.list(session.clone()),
@@ -140,6 +153,12 @@ impl AdmittedSession {
             log::access_denied(&self.session);
             return Err(AdmissionRefusal(Reason::NormalClose));
         }
+        let on = OnStream { view: &self.view, session: &self.session, stream: self.stream() };
+        let mut ruled = Vec::new();
+        for rule in &self.admission.rules {
+            ruled.extend(rule.admit(on).map_err(AdmissionRefusal)?);
+        }
+        self.ruled = ruled;
         if self.session.role == Role::Publisher {
             self.claim = self.admission.counterpart.claim(&self.view, &self.session).await;
         }
@@ -241,6 +260,7 @@ impl Drop for AdmittedSession {
         let Some(presence) = self.presence.take() else { return };
         self.demands.clear();
         self.observed.clear();
+        self.ruled.clear();
         let id = presence.stream().id();
         self.admission.stream_events.leave(id, &self.session);
         let order = presence.leave();

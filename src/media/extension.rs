@@ -10,7 +10,7 @@ use bytes::Bytes;
 use tokio::sync::watch;
 
 use super::listing::Traffic;
-use super::session::{Identity, Session};
+use super::session::{Identity, Reason, Session};
 use super::view::AppView;
 use crate::hub::stream::Stream;
 use crate::hub::stream_key::StreamKey;
@@ -106,6 +106,26 @@ pub struct BatchSummary {
     pub video_headers: usize,
     /// Number of video frames.
     pub video_frames: usize,
+    /// Payload bytes.
+    pub bytes: usize,
+}
+
+/// Rule about sessions, besides callbacks and access rules.
+pub trait AdmissionRule: Send + Sync {
+    /// Whether a publish or play request is refused before anything else happens, as if the server had not received it. The
+    /// rule logs why.
+    fn refuses(&self, _: &Session) -> bool {
+        false
+    }
+
+    /// Called when callbacks and access rules admit a session. The result is dropped when the session ends.
+    ///
+    /// # Errors
+    ///
+    /// The rule refuses the session, and has logged why.
+    fn admit(&self, _: OnStream<'_>) -> Result<Option<Running>, Reason> {
+        Ok(None)
+    }
 }
 
 /// Source of streams that have players and no publisher.

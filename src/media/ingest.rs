@@ -10,7 +10,7 @@ use super::codec::track::Tracks;
 use super::extension::{BatchSummary, OnStream, Output, Running};
 use super::millis;
 use super::relay_messages;
-use super::session::{Session, mark};
+use super::session::{Arrival, Session, mark};
 use super::view::AppView;
 use crate::hub::gop::CacheSettings;
 use crate::hub::headers::{HeaderKey, HeaderList};
@@ -71,7 +71,12 @@ pub struct Ingest {
     batch: Vec<Incoming>,
     /// Whether it stands by behind a relay that publishes; meanwhile only `headers` are kept.
     waiting: bool,
-    /// The newest headers while it stands by, with which it begins when it takes over.
+    /// Whether a control request has paused it, and no key frame has come since it was resumed. Meanwhile, too, only
+    /// `headers` are kept.
+    is_held: bool,
+    /// Dropped with the first key frame of a publisher that comes from another stream.
+    arrival: Option<Arrival>,
+    /// The newest headers while it stands by or is held, with which it begins or goes on.
     headers: HeaderList<Incoming>,
     /// Whether a header that is not kept was logged.
     complained: bool,
@@ -128,6 +133,8 @@ impl Ingest {
             tracks,
             batch: Vec::new(),
             waiting,
+            is_held: false,
+            arrival: None,
             headers: HeaderList::default(),
             complained: false,
             running,
@@ -166,6 +173,7 @@ impl Ingest {
         }
         for message in &self.batch {
             summary.media |= message.kind != MediaKind::Data;
+            summary.bytes += message.payload.len();
             match message.class {
                 PacketClass::AudioHeader => summary.audio_headers += 1,
                 PacketClass::VideoHeader => summary.video_headers += 1,
@@ -173,8 +181,15 @@ impl Ingest {
             }
             headers |= HeaderKey::is_of(message.class);
         }
-        if self.waiting && !self.take_over() {
+        if self.waiting && !self.take_over() || self.holds_back() {
             return summary;
+        }
+        let begins = |message: &Incoming| match self.tracks.info().video_codec_id {
+            None => message.kind == MediaKind::Audio,
+            Some(_) => message.class == PacketClass::Key,
+        };
+        if self.arrival.is_some() && self.batch.iter().any(begins) {
+            self.arrival = None;
         }
         if self.tracks.take_changed() {
             self.stream.set_info(self.tracks.info().clone());
@@ -198,6 +213,23 @@ impl Ingest {
         waits.then(|| self.intake.grid.next(self.patience, limits::READ_REST, Instant::now()))
     }
 
+    /// The publisher comes from another stream.
+    pub fn arrives(&mut self, arrival: Arrival) {
+        self.arrival = Some(arrival);
+    }
+
+    /// The headers in force, in the order of sending.
+    pub fn headers(&mut self) -> Vec<(MediaKind, u32, Bytes)> {
+        let own: Vec<_> =
+            self.headers.take().map(|header| (header.kind, header.timestamp, header.payload)).collect();
+        if self.waiting {
+            return own;
+        }
+        let sent = self.stream.headers();
+        let sent = sent.iter().map(|packet| (packet.kind(), packet.timestamp(), packet.payload().clone()));
+        sent.chain(own).collect()
+    }
+
     /// The session.
     pub fn session(&self) -> &Arc<Session> {
         &self.session
@@ -211,12 +243,38 @@ impl Ingest {
             self.running = self.intake.begin(publisher, Feeder::Client);
             return true;
         }
-        for message in self.batch.drain(..) {
+        self.keep_headers(self.batch.len());
+        false
+    }
+
+    /// Whether the batch is held back: the publisher is paused, or was resumed and has sent no key frame since. A batch with
+    /// that key frame begins with it.
+    fn holds_back(&mut self) -> bool {
+        if self.session.is_paused.load(Ordering::Relaxed) {
+            self.is_held = true;
+            self.keep_headers(self.batch.len());
+            return true;
+        }
+        if !self.is_held {
+            return false;
+        }
+        let begin = match self.tracks.info().video_codec_id {
+            // There is no key frame to wait for.
+            None => Some(0),
+            Some(_) => self.batch.iter().position(|message| message.class == PacketClass::Key),
+        };
+        self.keep_headers(begin.unwrap_or(self.batch.len()));
+        self.is_held = begin.is_none();
+        self.is_held
+    }
+
+    /// Removes this many messages from the batch and keeps the newest headers among them.
+    fn keep_headers(&mut self, count: usize) {
+        for message in self.batch.drain(..count) {
             if let Some(key) = HeaderKey::of(message.kind, message.class, &message.payload) {
                 self.headers.keep(key, message.payload.len(), message);
             }
         }
-        false
     }
 }
 

@@ -170,7 +170,10 @@ impl Sessions {
 impl Drop for ListedSession {
     fn drop(&mut self) {
         let mut live = self.sessions.live.lock();
-        live.sessions.remove(&self.session.id);
+        // A connection that changes to another stream may have listed its next session.
+        if live.sessions.get(&self.session.id).is_some_and(|listed| Arc::ptr_eq(listed, &self.session)) {
+            live.sessions.remove(&self.session.id);
+        }
         let traffic = self.session.traffic();
         live.ended += traffic;
         let Some(stream) = self.session.stream_id() else { return };

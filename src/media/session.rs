@@ -1,6 +1,7 @@
 //! Data of every session, RTMP or HTTP, publisher or player: number, addresses, role, counters, and a way to close it.
 
 use std::collections::VecDeque;
+use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
@@ -8,7 +9,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use strum::FromRepr;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 
 use super::delivery::PlayerLink;
 pub use super::listing::{ListedSession, Sessions, Traffic};
@@ -54,6 +55,8 @@ pub enum Reason {
     RelayRefused,
     /// The session would feed its stream with itself.
     RelayLoop,
+    /// A limit of its application was reached.
+    OverLimit,
 }
 
 impl Reason {
@@ -74,6 +77,7 @@ impl Reason {
             Reason::StreamEnd => "relay_close",
             Reason::ProcessExit => "process_exit",
             Reason::RelayLoop => "relay_loop",
+            Reason::OverLimit => "over_limit",
         }
     }
 }
@@ -193,6 +197,12 @@ pub struct Session {
     stream: OnceLock<Arc<Stream>>,
     /// Identification that a relay sends to the other server, once known.
     pub relayed_as: OnceLock<Identity>,
+    /// Whether a control request holds back what the publisher sends.
+    pub is_paused: AtomicBool,
+    /// Whether its connection can change to another stream.
+    moves: AtomicBool,
+    next_move: Mutex<Option<StreamMove>>,
+    next_move_ready: Notify,
     over: AtomicBool,
     ending: Notify,
     statuses: Mutex<VecDeque<StatusMessage>>,
@@ -209,6 +219,19 @@ pub struct StatusMessage {
     /// Human-readable text.
     pub description: String,
 }
+
+/// A request to a connection to change to another stream.
+#[derive(Debug)]
+pub struct StreamMove {
+    /// Name of the stream, which may have a query.
+    pub name: Bytes,
+    /// To be dropped when the connection has arrived, or has failed to.
+    pub arrival: Arrival,
+}
+
+/// Dropped when a session that moves has arrived.
+#[derive(Debug)]
+pub struct Arrival(#[expect(dead_code, reason = "dropping it tells the receiver")] oneshot::Sender<()>);
 
 impl Session {
     /// Creates a session for a publish, play or HTTP request.
@@ -246,6 +269,10 @@ impl Session {
             closing: OnceLock::new(),
             stream: OnceLock::new(),
             relayed_as: OnceLock::new(),
+            is_paused: AtomicBool::new(false),
+            moves: AtomicBool::new(false),
+            next_move: Mutex::default(),
+            next_move_ready: Notify::new(),
             over: AtomicBool::new(false),
             ending: Notify::new(),
             statuses: Mutex::default(),
@@ -291,6 +318,37 @@ impl Session {
                 return *reason;
             }
             asked.await;
+        }
+    }
+
+    /// From now on [`Session::next_move`] is waited for.
+    pub fn accept_moves(&self) {
+        self.moves.store(true, Ordering::Release);
+    }
+
+    /// Asks its connection to change to the stream of this name, which may have a query. The latest request counts. The
+    /// result resolves when it has arrived there, or has failed to; `None` if the connection cannot move.
+    pub fn move_to(&self, name: Bytes) -> Option<impl Future<Output = ()> + Send + use<>> {
+        if !self.moves.load(Ordering::Acquire) {
+            return None;
+        }
+        let (arrival, arrived) = oneshot::channel();
+        *self.next_move.lock() = Some(StreamMove { name, arrival: Arrival(arrival) });
+        self.next_move_ready.notify_one();
+        Some(async move {
+            let _ = arrived.await;
+        })
+    }
+
+    /// Waits for a request to change to another stream.
+    pub async fn next_move(&self) -> StreamMove {
+        loop {
+            let ready = self.next_move_ready.notified();
+            let next = self.next_move.lock().take();
+            if let Some(next) = next {
+                return next;
+            }
+            ready.await;
         }
     }
 

@@ -2,6 +2,7 @@
 
 pub mod addition;
 pub mod auth_request;
+pub mod ban;
 pub mod browser;
 pub mod charset;
 pub mod control;
@@ -36,6 +37,7 @@ pub mod rewrite;
 pub mod rtmp;
 pub mod rtmp_log;
 pub mod secure_link;
+pub mod session_limit;
 pub mod slice;
 pub mod stat;
 pub mod stub_status;

@@ -8,6 +8,7 @@ use std::future::Future;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
@@ -21,10 +22,12 @@ use super::parts::Parts;
 use crate::hub::stream_key::StreamKey;
 use crate::limits;
 use crate::log::ErrorLog;
+use crate::media::control::ControlOrder;
 use crate::media::counterpart::Side;
 use crate::media::counterpart::message::{CounterpartMessage, CounterpartRequest, VIEWER_KNOWN};
 use crate::media::counterpart::stream::{StreamToCounterpart, ask};
 use crate::media::workers::Worker;
+use crate::module::ban::{Ban, BanTarget};
 use crate::module::hls2::{SessionId, ViewerAnswer, ViewerQuestion};
 use crate::net::socket::Socket;
 use crate::server::log;
@@ -82,9 +85,10 @@ impl CounterpartService {
                     let _ = timeout(limits::CONTROL_IDLE, stream.write_all(&line)).await;
                 }
             }
-            CounterpartRequest::Control { section, method, query } => {
-                let result =
-                    self.parts.control.carry_out_here(&section.bytes(), &method.bytes(), &query.bytes());
+            CounterpartRequest::Control { section, method, query, caller } => {
+                let (method, query) = (method.bytes(), query.bytes());
+                let order = ControlOrder::new(&method, &query, &caller);
+                let result = self.parts.control.carry_out_here(&section.bytes(), &order);
                 if let Ok(line) = serde_json::to_vec(&result) {
                     let _ = timeout(limits::CONTROL_IDLE, stream.write_all(&line)).await;
                 }
@@ -149,11 +153,20 @@ impl CounterpartService {
     /// Exchanges messages until one of the processes ends. `ready` becomes true when the counterpart has named its
     /// streams.
     async fn talk(self, stream: UnixStream, side: Side, control: PathBuf, ready: &watch::Sender<bool>) {
-        let Parts { counterpart, stream_events, viewers, .. } = &*self.parts;
+        let Parts { counterpart, stream_events, viewers, bans, .. } = &*self.parts;
         let greeting = (side == Side::Older).then(|| CounterpartMessage::ViewerKey { key: viewers.key() });
         let Some(outbox) = counterpart.attach(side, control, greeting) else {
             return log::second_counterpart();
         };
+        if side == Side::Older {
+            for ban in bans.list() {
+                let until = ban.until.and_then(|until| until.duration_since(UNIX_EPOCH).ok());
+                counterpart.tell(CounterpartMessage::Banned {
+                    target: ban.target.text().into(),
+                    until_ms: until.map(|until| u64::try_from(until.as_millis()).unwrap_or(u64::MAX)),
+                });
+            }
+        }
         let (reader, writer) = stream.into_split();
         let mut is_ready = ready.subscribe();
         let sending = async {
@@ -178,7 +191,7 @@ impl CounterpartService {
     /// Receives messages until the counterpart ends, falls silent, or turns out to be of a version that does not
     /// exchange streams.
     async fn receive(&self, reader: OwnedReadHalf, ready: &watch::Sender<bool>) {
-        let Parts { counterpart, stream_events, viewers, .. } = &*self.parts;
+        let Parts { counterpart, stream_events, viewers, bans, .. } = &*self.parts;
         let mut reader = BufReader::new(reader);
         let mut line = Vec::new();
         loop {
@@ -194,6 +207,12 @@ impl CounterpartService {
                     Err(error) => log::reopen_failed(&error),
                 }),
                 Ok(CounterpartMessage::ViewerKey { key }) => viewers.adopt_key(&key),
+                Ok(CounterpartMessage::Banned { target, until_ms }) => {
+                    let until = until_ms.and_then(|ms| UNIX_EPOCH.checked_add(Duration::from_millis(ms)));
+                    if let Some(target) = BanTarget::parse(&target.bytes()) {
+                        bans.add(Ban { target, until });
+                    }
+                }
                 Ok(message) => {
                     counterpart.handle(&message);
                     stream_events.handle(&message);

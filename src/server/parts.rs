@@ -34,6 +34,7 @@ use crate::media::trails::{Secrets, Trails};
 use crate::media::workers::Workers;
 use crate::module::addition::AdditionFilter;
 use crate::module::auth_request::AuthRequestCheck;
+use crate::module::ban::{BanCheck, BanRule, BanVerb, BanVerbs, Bans};
 use crate::module::browser::BrowserVariables;
 use crate::module::charset::CharsetFilter;
 use crate::module::control::conf::ControlParts;
@@ -67,6 +68,7 @@ use crate::module::rewrite::{RewritePhase, ServerRewritePhase};
 use crate::module::rtmp::connection::RtmpService;
 use crate::module::rtmp_log::sessions::RtmpAccess;
 use crate::module::secure_link::SecureLinkVariables;
+use crate::module::session_limit::SessionLimits;
 use crate::module::slice::{SliceCheck, SliceFilter, SliceRange};
 use crate::module::stat::StatHandler;
 use crate::module::stat::statistics::StatisticsSource;
@@ -116,6 +118,8 @@ pub(super) struct Parts {
     pub(super) statistics: Arc<StatisticsSource>,
     /// Control requests to this process.
     pub(super) control: Arc<ControlSections>,
+    /// Addresses and streams that are refused.
+    pub(super) bans: Arc<Bans>,
     /// Viewers of HLS from memory.
     pub(super) viewers: Arc<Viewers>,
     /// Worker threads.
@@ -234,14 +238,18 @@ impl Parts {
         let access = Arc::new(access);
         let monitor =
             Arc::new(Monitor::start(log.sinks().clone()).map_err(StartError::runtime("monitor thread"))?);
-        let observers: Vec<Arc<dyn SessionObserver>> = vec![execs.clone(), relays.clone(), access, monitor];
+        let limits: Arc<SessionLimits> = Arc::default();
+        let observers: Vec<Arc<dyn SessionObserver>> =
+            vec![execs.clone(), relays.clone(), access, monitor, limits.clone()];
         let sources: Vec<Arc<dyn Source>> = vec![relays.clone()];
+        let bans: Arc<Bans> = Arc::default();
         let admission = Arc::new(Admission::new(
             sessions.clone(),
             callbacks.clone(),
             trails.clone(),
             observers,
             sources,
+            vec![Arc::new(BanRule(bans.clone())), limits.clone()],
             stream_events.clone(),
             counterpart.clone(),
         ));
@@ -260,8 +268,18 @@ impl Parts {
         });
         let statistics =
             Arc::new(StatisticsSource { registry: registry.clone(), sessions: sessions.clone() });
-        let control =
-            Arc::new(ControlSections::new(sessions.clone(), [(ControlParts::RECORD, recordings as _)]));
+        let ban_verbs = BanVerbs { bans: bans.clone(), sessions: sessions.clone() };
+        let control = Arc::new(ControlSections::new(
+            sessions.clone(),
+            counterpart.clone(),
+            [
+                (ControlParts::RECORD, recordings as _),
+                // Only over the control socket.
+                (ControlParts::empty(), Arc::new(BanVerb::Ban(ban_verbs.clone())) as _),
+                (ControlParts::empty(), Arc::new(BanVerb::Unban(ban_verbs.clone())) as _),
+                (ControlParts::empty(), Arc::new(BanVerb::List(ban_verbs)) as _),
+            ],
+        ));
         let viewers = Arc::new(Viewers::new(secret()?, admission.clone(), feeds.clone(), lifetime.clone()));
         let counters: Arc<HttpCounters> = Arc::default();
         // The first handler that takes a location answers.
@@ -283,7 +301,7 @@ impl Parts {
                 history: history.clone(),
                 started,
             }),
-            Box::new(ControlHandler { sections: control.clone(), counterpart: counterpart.clone() }),
+            Box::new(ControlHandler { sections: control.clone() }),
             Box::new(EmptyGifHandler),
             Box::new(StubStatusHandler(counters.clone())),
         ];
@@ -294,13 +312,17 @@ impl Parts {
             trails: trails.clone(),
             lifetime: lifetime.clone(),
             phases: PhaseChecks::default()
-                .with(Phase::PostRead, [Box::new(RealIpCheck), Box::new(TraceCheck)])
+                .with(
+                    Phase::PostRead,
+                    [Box::new(RealIpCheck), Box::new(BanCheck(bans.clone())), Box::new(TraceCheck)],
+                )
                 .with(Phase::ServerRewrite, [Box::new(ServerRewritePhase)])
                 .with(Phase::Rewrite, [Box::new(SliceCheck), Box::new(RewritePhase)])
                 .with(
                     Phase::PreAccess,
                     [
                         Box::new(RealIpCheck),
+                        Box::new(BanCheck(bans.clone())),
                         Box::new(LimitReqCheck(zones.clone())),
                         Box::new(LimitConnCheck(zones)),
                     ],
@@ -375,6 +397,7 @@ impl Parts {
             stream_events,
             statistics,
             control,
+            bans,
             viewers,
             workers,
             places,

@@ -10,6 +10,7 @@ use super::core::process::{EnvVar, WorkerProcesses};
 use super::{core, events};
 use crate::config::Config;
 use crate::limits;
+use crate::log::LineForm;
 use crate::log::level::LogLevel;
 use crate::log::sink::SinkSpec;
 use crate::log::sink::spec::NotedSinks;
@@ -41,7 +42,7 @@ impl Config {
         let configured = &self.get::<core::conf::Current>().error_log;
         if configured.is_empty() {
             let sink = SinkSpec::file(self.paths.error_log.clone());
-            return vec![LogSpec { sink, level: LogLevel::Error }];
+            return vec![LogSpec { sink, level: LogLevel::Error, form: LineForm::Text }];
         }
         configured.iter().map(LogSpec::from).collect()
     }

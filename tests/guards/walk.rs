@@ -5,10 +5,12 @@ use std::collections::BTreeSet;
 use pingosd::directive::context::{APPLICATION, RTMP, RTMP_SERVER};
 use pingosd::directive::context::{HTTP, HTTP_SERVER, LIMIT_EXCEPT, LOCATION, LOCATION_IF, SERVER_IF};
 use pingosd::directive::{Contexts, Inherit, Row};
+use pingosd::wire::MediaKind;
 
 use crate::support::http::{get, request};
 use crate::support::server::Prefix;
-use crate::support::{Answer, Conf, End, NotifyServer, RtmpClient, Server};
+use crate::support::wait::until_true;
+use crate::support::{Answer, Conf, End, NotifyServer, Publisher, RtmpClient, Server};
 
 /// A line of http that refuses `/f.txt`, at each place of its row.
 struct Web {
@@ -76,6 +78,38 @@ const SESSIONS: &[(&str, fn())] = &[
     ("notify/on_push", || asked("call=push act=start", "publish", &["on_push", "oclp_push"])),
     // Of these two, only the older kind cuts.
     ("notify/on_stream", || asked("call=stream act=start", "publish", &["oclp_stream"])),
+    ("session limit/max_bitrate", || {
+        for place in [RTMP, RTMP_SERVER, APPLICATION] {
+            let server = Server::start(&at(place, "max_bitrate 8k grace=0s;"));
+            let mut publisher = Publisher::start(server.rtmp, "s");
+            until_true("the publisher is refused", || {
+                publisher
+                    .client
+                    .session
+                    .send_media(MediaKind::Video, 0, &bytes::Bytes::from(vec![0x27; 9_000]))
+                    .unwrap();
+                publisher.client.flush();
+                publisher.client.end().is_some()
+            });
+            server.wait_log("are above max_bitrate 8000");
+        }
+    }),
+    ("session limit/max_publishers", || {
+        for place in [RTMP, RTMP_SERVER, APPLICATION] {
+            let server = Server::start(&at(place, "max_publishers 1;"));
+            let first = RtmpClient::publish(server.rtmp, "live", "first").wait_started();
+            assert_refused(&server, "publish");
+            first.leave();
+        }
+    }),
+    ("session limit/max_viewers", || {
+        for place in [RTMP, RTMP_SERVER, APPLICATION] {
+            let server = Server::start(&at(place, "max_viewers 1;"));
+            let first = RtmpClient::play(server.rtmp, "live", "s").wait_started();
+            assert_refused(&server, "play");
+            first.leave();
+        }
+    }),
     ("rtmp/max_connections", || {
         for place in [RTMP, RTMP_SERVER, APPLICATION] {
             let server = Server::start(&at(place, "max_connections 1;"));

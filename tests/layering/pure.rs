@@ -125,6 +125,7 @@ const WAITING: &[&str] = &[
     "notify::session_event",
     "notify::transport",
     "notify::transport_error",
+    "module::control::handler",
 ];
 
 #[test]

@@ -29,6 +29,7 @@ mod relay;
 mod release;
 mod requests;
 mod rtmp;
+mod session_limit;
 mod ssl;
 mod table;
 mod walk;

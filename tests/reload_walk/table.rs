@@ -40,6 +40,7 @@ const FAMILIES: &[&[Case]] = &[
     crate::relay::SECRETS,
     crate::release::CASES,
     crate::rtmp::CASES,
+    crate::session_limit::CASES,
     crate::ssl::CASES,
 ];
 

@@ -76,7 +76,8 @@ fn socket(task: &Task) -> Result<PathBuf, CommandError> {
     })
 }
 
-fn question(task: &Task, request: &Request) -> Result<ControlAnswer, CommandError> {
+/// Sends a request to the running server.
+pub(super) fn question(task: &Task, request: &Request) -> Result<ControlAnswer, CommandError> {
     let path = socket(task)?;
     ask(&path, request).map_err(|error| {
         let text = match error {
@@ -103,11 +104,14 @@ fn tell(task: &Task, streams: &mut Streams<'_>, request: Request) -> Result<Exit
             writeln!(streams.err, "{}", text.trim_end())?;
             Ok(ExitCode::FAILURE)
         }
-        ControlAnswer::Status(_) | ControlAnswer::Callbacks(_) => Err(misunderstood()),
+        ControlAnswer::Controlled { .. } | ControlAnswer::Status(_) | ControlAnswer::Callbacks(_) => {
+            Err(misunderstood())
+        }
     }
 }
 
-fn misunderstood() -> CommandError {
+/// Error of an answer of another version.
+pub(super) fn misunderstood() -> CommandError {
     CommandError::Text(b"the server's answer is not understood".to_vec())
 }
 
@@ -164,7 +168,7 @@ fn status(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, CommandErr
                 writeln!(streams.out, "{line}")?;
             }
             ControlAnswer::Status(status) => streams.out.write_all(page(&status).as_bytes())?,
-            ControlAnswer::Callbacks(_) => return Err(misunderstood()),
+            ControlAnswer::Callbacks(_) | ControlAnswer::Controlled { .. } => return Err(misunderstood()),
             ControlAnswer::Refused { text } | ControlAnswer::Done { text } => {
                 return Err(CommandError::Text(text.into()));
             }

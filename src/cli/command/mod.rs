@@ -3,6 +3,7 @@
 //! nginx has only options and refuses words, so commands do not conflict with it.
 
 mod control;
+mod ctl;
 mod explain;
 pub mod fmt;
 pub mod json;
@@ -26,6 +27,7 @@ const COMMANDS: &[(Name, &str, &str)] = &[
     (Name::Callback, "callback", control::CALLBACK),
     (Name::Confirm, "confirm", control::CONFIRM),
     (Name::Completion, "completion", "completion bash | fish | zsh"),
+    (Name::Ctl, "ctl", ctl::USAGE),
     (Name::Explain, "explain", explain::USAGE),
     (Name::Fmt, "fmt", fmt::USAGE),
     (Name::Help, "help", "help [--man]"),
@@ -63,6 +65,7 @@ impl Task {
     pub fn run(&self, streams: &mut Streams<'_>) -> io::Result<ExitCode> {
         let done = match self.name {
             Name::Completion => self.completion(streams),
+            Name::Ctl => ctl::run(self, streams),
             Name::Explain => explain::run(self, streams),
             Name::Fmt => fmt::run(self, streams),
             Name::Help => self.help(streams),

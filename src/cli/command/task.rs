@@ -26,6 +26,8 @@ pub enum Name {
     Confirm,
     /// Prints a shell completion script.
     Completion,
+    /// Sends a control request.
+    Ctl,
     /// Shows effective values and their origin.
     Explain,
     /// Formats a file.

@@ -25,6 +25,7 @@ pub use self::spec::SinkSpec;
 use self::writer::QueuedLine;
 use super::file::open_log;
 use super::file_error::FileError;
+use super::form::LineForm;
 use super::level::LogLevel;
 
 /// Destinations with their files opened.
@@ -63,17 +64,18 @@ impl LogSink {
     /// Queues a line, which ends in a newline; never blocks. If the log does not accept lines in time, the line is
     /// dropped and counted.
     pub fn line(&self, line: Vec<u8>) {
-        self.0.0.push(QueuedLine { level: None, file: None, bytes: line });
+        self.0.0.push(QueuedLine { form: LineForm::Text, level: None, file: None, bytes: line });
     }
 
     /// As [`LogSink::line`], for a destination with variables in its path.
     pub fn line_to(&self, file: LineFile, line: Vec<u8>) {
-        self.0.0.push(QueuedLine { level: None, file: Some(file), bytes: line });
+        self.0.0.push(QueuedLine { form: LineForm::Text, level: None, file: Some(file), bytes: line });
     }
 
     /// Queues a line of an error log.
-    pub fn error_line(&self, level: LogLevel, line: String) {
-        self.0.0.push(QueuedLine { level: Some(level), file: None, bytes: line.into_bytes() });
+    pub fn error_line(&self, form: LineForm, level: LogLevel, line: String) {
+        let bytes = line.into_bytes();
+        self.0.0.push(QueuedLine { form, level: Some(level), file: None, bytes });
     }
 }
 

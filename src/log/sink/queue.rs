@@ -21,6 +21,7 @@ use super::spec::SinkSpec;
 use super::writer::{QueuedLine, WriteLoss, Writer};
 use crate::limits;
 use crate::log::file_error::FileError;
+use crate::log::form::LineForm;
 use crate::log::level::LogLevel;
 use crate::log::line::line;
 
@@ -76,6 +77,8 @@ enum Turn {
 
 /// Lines of the error log that were dropped.
 struct LostErrors {
+    /// Form of the lines.
+    form: LineForm,
     /// Level of the most severe one.
     level: LogLevel,
     lines: u64,
@@ -321,7 +324,7 @@ impl State {
         let Some(level) = line.level else {
             return self.unreported.add(1, Some(format!("the log \"{name}\" took no lines in time")));
         };
-        let lost = self.lost_errors.get_or_insert(LostErrors { level, lines: 0 });
+        let lost = self.lost_errors.get_or_insert(LostErrors { form: line.form, level, lines: 0 });
         lost.level = lost.level.min(level);
         lost.lines += 1;
         None
@@ -329,10 +332,10 @@ impl State {
 
     /// Queues a line with the number of lines that were dropped in its place.
     fn tell_lost_errors(&mut self) {
-        let Some(LostErrors { level, lines }) = self.lost_errors.take() else { return };
+        let Some(LostErrors { form, level, lines }) = self.lost_errors.take() else { return };
         let what = if lines == 1 { "line was" } else { "lines were" };
-        let text = line(level, &format!("{lines} log {what} lost, the log took none in time"));
-        self.add(QueuedLine { level: Some(level), file: None, bytes: text.into_bytes() });
+        let text = line(form, level, &format!("{lines} log {what} lost, the log took none in time"));
+        self.add(QueuedLine { form, level: Some(level), file: None, bytes: text.into_bytes() });
     }
 }
 
@@ -384,7 +387,7 @@ mod tests {
     }
 
     fn push(queue: &Queue, level: Option<LogLevel>, text: impl Into<String>) {
-        queue.push(QueuedLine { level, file: None, bytes: text.into().into_bytes() });
+        queue.push(QueuedLine { form: LineForm::Text, level, file: None, bytes: text.into().into_bytes() });
     }
 
     fn fifo(path: &Path) -> File {

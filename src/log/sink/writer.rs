@@ -15,6 +15,7 @@ use super::syslog::SyslogSocket;
 use crate::limits;
 use crate::log::file::open_log;
 use crate::log::file_error::FileError;
+use crate::log::form::LineForm;
 use crate::log::level::LogLevel;
 use crate::log::os_text::os_text;
 use crate::log::shown::Shown;
@@ -22,6 +23,8 @@ use crate::log::shown::Shown;
 /// A line with its newline.
 #[derive(Debug)]
 pub(super) struct QueuedLine {
+    /// Form, for lines of the error log.
+    pub(super) form: LineForm,
     /// Level, for lines of the error log.
     pub(super) level: Option<LogLevel>,
     /// Its file, for a log with variables in its path.
@@ -282,7 +285,7 @@ mod tests {
     use super::*;
 
     fn line(text: &str) -> QueuedLine {
-        QueuedLine { level: None, file: None, bytes: text.as_bytes().to_vec() }
+        QueuedLine { form: LineForm::Text, level: None, file: None, bytes: text.as_bytes().to_vec() }
     }
 
     fn buffered(path: &Path, size: usize, flush: Option<Duration>, gzip: Option<u32>) -> Writer {

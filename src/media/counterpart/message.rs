@@ -8,6 +8,7 @@ use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 use serde::{Deserialize, Serialize};
 
 use crate::hub::stream_key::StreamKey;
+use crate::media::control::ControlCaller;
 
 /// Begins the answer to a viewer that is known.
 pub const VIEWER_KNOWN: &[u8] = b"known\n";
@@ -37,6 +38,9 @@ pub enum CounterpartRequest {
         method: BytesText,
         /// The query.
         query: BytesText,
+        /// Who sent it.
+        #[serde(default)]
+        caller: ControlCaller,
     },
     /// A request of a viewer of HLS from memory, which both processes may receive. The answer is empty if the viewer is not
     /// known. Otherwise it begins with a line `known` at once; a line with status and length and the body follow.
@@ -127,6 +131,13 @@ pub enum CounterpartMessage {
     Retires,
     /// Logs are reopened.
     Reopen,
+    /// A ban that was in force when the exchange began.
+    Banned {
+        /// The address, the network or the stream.
+        target: BytesText,
+        /// Its end in milliseconds since 1970; `None` if it has none.
+        until_ms: Option<u64>,
+    },
     /// The sender's publisher has left, or no longer wants the stream.
     Release {
         /// The stream.

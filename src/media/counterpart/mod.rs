@@ -336,6 +336,7 @@ impl Counterpart {
             CounterpartMessage::ViewerKey { .. }
             | CounterpartMessage::Ready
             | CounterpartMessage::Alive
+            | CounterpartMessage::Banned { .. }
             | CounterpartMessage::Reopen
             | CounterpartMessage::EventContinued { .. }
             | CounterpartMessage::EventReturned { .. } => return,

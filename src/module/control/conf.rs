@@ -27,7 +27,13 @@ directives! {
     /// Control requests.
     module "control";
     live as Current {
-        /// Accepts control requests of these sections.
+        /// Accepts control requests of these sections: `/LOCATION/SECTION/METHOD?srv=&app=&name=&clientid=&addr=`. `srv`, the
+        /// `serverid`, is needed; arguments that are missing select all. `drop`, `pause`, `resume` and `redirect` have the
+        /// methods `publisher`, `subscriber` and `client` and answer with the number of sessions; `record` has `start` and
+        /// `stop`, with `rec=` for the name of a recorder. Media of a paused publisher is dropped, and after `resume`
+        /// its stream goes on with a key frame; players are counted, but not paused. `redirect` moves sessions to the stream
+        /// `newname=` of their application, and answers when they have arrived, after 3s at the latest. A request that
+        /// cannot be carried out gets status 500 and the reason.
         "rtmp_control" => rtmp_control: Summed<ControlParts>, in HTTP_ALL;
     }
     made {

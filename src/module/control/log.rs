@@ -4,13 +4,36 @@ use tracing::info;
 
 use crate::log::arguments::Arguments;
 use crate::log::shown::Shown;
+use crate::media::control::{ControlOrder, ControlOutcome, ControlVerb};
 
-/// A control request ended sessions.
-pub fn dropped(count: usize, query: &[u8]) {
-    info!("control: dropped {count} sessions, request: {}", Arguments::of_control(query));
+/// A control request was carried out.
+pub fn carried_out(verb: &ControlVerb, outcome: &ControlOutcome, order: &ControlOrder<'_>) {
+    let arguments = Arguments::of_control(order.query);
+    let (method, caller) = (Shown::new(order.method), order.caller);
+    match outcome {
+        ControlOutcome::Sessions(count) => info!(
+            target: "notice",
+            "control: {} {count} sessions, request: {arguments}, method: {method}, {caller}",
+            verb.done
+        ),
+        // Lists change nothing.
+        ControlOutcome::Listed(..) => {}
+        ControlOutcome::Text(_) => info!(
+            target: "notice",
+            "control: {} {method}, request: {arguments}, {caller}",
+            verb.name
+        ),
+    }
 }
 
 /// A control request failed.
-pub fn failed(why: &str, path: &[u8], query: &[u8]) {
-    info!(target: "notice", "control: {why}, request: {}?{}", Shown::new(path), Arguments::of_control(query));
+pub fn failed(why: &str, section: &[u8], order: &ControlOrder<'_>) {
+    info!(
+        target: "notice",
+        "control: {why}, request: {}/{}?{}, {}",
+        Shown::new(section),
+        Shown::new(order.method),
+        Arguments::of_control(order.query),
+        order.caller
+    );
 }

@@ -130,6 +130,10 @@ fn tell(config: &Config, sinks: &Sinks, level: LogLevel, message: &str) {
         return log::used(level, message);
     }
     for log in config.get::<Current>().dynamic_log.iter().filter(|log| level <= log.level) {
-        sinks.get(&SinkSpec::of(log.target.clone())).error_line(level, line(level, message));
+        sinks.get(&SinkSpec::of(log.target.clone())).error_line(
+            log.form,
+            level,
+            line(log.form, level, message),
+        );
     }
 }

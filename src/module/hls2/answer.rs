@@ -90,10 +90,12 @@ impl ViewerAnswer {
     }
 }
 
-fn status(refusal: ViewerRefusal) -> StatusCode {
+/// Status of a refusal.
+pub(super) fn status(refusal: ViewerRefusal) -> StatusCode {
     match refusal {
         ViewerRefusal::Forbidden => StatusCode::FORBIDDEN,
         ViewerRefusal::NoStream => StatusCode::NOT_FOUND,
         ViewerRefusal::Over => StatusCode::GONE,
+        ViewerRefusal::Crowded => StatusCode::SERVICE_UNAVAILABLE,
     }
 }

@@ -13,6 +13,7 @@ use http::header::HOST;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::net::UnixStream;
 
+use super::answer::status;
 use super::conf::{Conf, Current};
 use super::live::Hls2Live;
 use super::{
@@ -117,8 +118,8 @@ impl Hls2Handler {
                 origin.session(exchange, self.sessions.next_session_id(), Protocol::Hls2, &overrides)
             });
         match entering {
-            Some(visit) => respond(exchange, ViewerAnswer::to(visit, &question).await),
-            None => Response::page(StatusCode::SERVICE_UNAVAILABLE),
+            Ok(visit) => respond(exchange, ViewerAnswer::to(visit, &question).await),
+            Err(refusal) => Response::page(status(refusal)),
         }
     }
 

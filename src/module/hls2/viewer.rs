@@ -63,6 +63,8 @@ pub enum ViewerRefusal {
     NoStream,
     /// The session was ended.
     Over,
+    /// There are too many viewers.
+    Crowded,
 }
 
 /// All viewers.
@@ -124,9 +126,13 @@ impl Viewers {
         find(&self.live.lock(), stream, id, addr, issued).map(|viewer| viewer.visit())
     }
 
-    /// Begins a request of an existing or new viewer. `None` if there are too many.
+    /// Begins a request of an existing or new viewer.
     ///
     /// `session` creates the session of a new one. Must be called within a runtime, on which the viewer's task runs.
+    ///
+    /// # Errors
+    ///
+    /// A rule refuses the viewer, or there are too many.
     pub fn visit_or_enter(
         self: &Arc<Self>,
         view: &AppView,
@@ -134,25 +140,28 @@ impl Viewers {
         stream: &StreamKey,
         addr: Option<IpAddr>,
         session: impl FnOnce() -> Session,
-    ) -> Option<ViewerRequest> {
+    ) -> Result<ViewerRequest, ViewerRefusal> {
         let issued = self.ids.has_issued(&id);
         let bound = !issued || view.held().get::<Conf>().session_bind.to_addr();
         let key = ViewerKey { stream: stream.clone(), id: id.clone(), addr: addr.filter(|_| bound) };
         let mut live = self.live.lock();
         if let Some(there) = find(&live, stream, &id, addr, issued) {
-            return Some(there.visit());
+            return Ok(there.visit());
         }
         let count = live.len();
         let vacant = match live.entry(key.clone()) {
-            Entry::Occupied(there) => return Some(there.get().visit()),
+            Entry::Occupied(there) => return Ok(there.get().visit()),
             Entry::Vacant(_) if count >= limits::HLS2_SESSIONS => {
                 log::too_many_viewers(limits::HLS2_SESSIONS);
-                return None;
+                return Err(ViewerRefusal::Crowded);
             }
             Entry::Vacant(vacant) => vacant,
         };
         let session = Arc::new(session());
         media_log::stream_requested(&session);
+        if self.admission.refuses(&session) {
+            return Err(ViewerRefusal::Forbidden);
+        }
         let viewer = Arc::new(Viewer {
             key,
             session: session.clone(),
@@ -173,7 +182,7 @@ impl Viewers {
             _unfinished: self.lifetime.unfinished.token(),
         };
         tokio::spawn(stay.run());
-        Some(visit)
+        Ok(visit)
     }
 
     /// Removes the viewer, unless its timeout has not expired at `now`.
@@ -334,7 +343,11 @@ impl ViewerTask {
             reason = session.closed() => return Err((reason, ViewerRefusal::Forbidden)),
         };
         if let Err(AdmissionRefusal(reason)) = admitted {
-            return Err((reason, ViewerRefusal::Forbidden));
+            let refusal = match reason {
+                Reason::OverLimit => ViewerRefusal::Crowded,
+                _ => ViewerRefusal::Forbidden,
+            };
+            return Err((reason, refusal));
         }
         let held = self.view.held();
         let (live, hls2) = (held.get::<live::conf::Conf>(), held.get::<Conf>());

@@ -134,8 +134,8 @@ impl Watched {
         if let Some(stall) = self.stalls.second(frames.load(Ordering::Relaxed), rate)
             && LogLevel::Error <= log.level
         {
-            let text = line(LogLevel::Error, &self.text(stall));
-            sinks.get(&SinkSpec::of(log.target.clone())).error_line(LogLevel::Error, text);
+            let text = line(log.form, LogLevel::Error, &self.text(stall));
+            sinks.get(&SinkSpec::of(log.target.clone())).error_line(log.form, LogLevel::Error, text);
         }
     }
 

@@ -1,27 +1,40 @@
 //! The control requests `record/start` and `record/stop`.
 
+use std::borrow::Cow;
+
 use super::registry::{RecordControl, Recordings};
-use crate::media::control::{ArgumentValue, ControlSection};
+use crate::media::control::{
+    ArgumentValue, ControlOrder, ControlOutcome, ControlSection, ControlSelection, ControlVerb,
+};
+
+/// Description of the section.
+pub const RECORD: ControlVerb = ControlVerb {
+    name: "record",
+    takes: "start|stop [rec=] [srv=] [app=] [name=]",
+    text: "start or stop the recorder rec=, or the application's own recorder",
+    done: "recorded",
+};
 
 /// `rec=` names a recorder; without it the application's own recorder is meant.
 impl ControlSection for Recordings {
-    fn name(&self) -> &'static str {
-        "record"
+    fn verb(&self) -> &'static ControlVerb {
+        &RECORD
     }
 
-    fn carry_out(&self, method: &[u8], query: &[u8]) -> Result<String, &'static str> {
-        let on = match method {
+    fn carry_out(&self, order: &ControlOrder<'_>) -> Result<ControlOutcome, Cow<'static, str>> {
+        let on = match order.method {
             b"start" => true,
             b"stop" => false,
-            _ => return Err("record knows start and stop"),
+            _ => return Err("record knows start and stop".into()),
         };
-        let serverid = ArgumentValue::server(query)?;
-        let (app, name) = (ArgumentValue::of(query, b"app"), ArgumentValue::of(query, b"name"));
-        let command = RecordControl { recorder: ArgumentValue::of(query, b"rec").decoded().into(), on };
-        let count = self.command(&command, |key| {
-            serverid.is(&key.serverid) && app.fits(&key.app) && name.fits(&key.name)
-        });
+        let selection = ControlSelection::of(order)?;
+        let recorder = ArgumentValue::of(order.query, b"rec").decoded().into();
+        let command = RecordControl { recorder, on };
+        let count = self.command(&command, |key| selection.fits(&key.serverid, &key.app, &key.name));
         // As recorded from PingOS, this is an error even if the stream has no publisher.
-        if count == 0 { Err("no stream that is published has such a recorder") } else { Ok("ok\n".into()) }
+        match count {
+            0 => Err("no stream that is published has such a recorder".into()),
+            _ => Ok(ControlOutcome::Text("ok\n".into())),
+        }
     }
 }

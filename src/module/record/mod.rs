@@ -13,6 +13,7 @@ mod selection;
 mod steady;
 
 pub use conf::{RecorderSettings, Recorders};
+pub use control::RECORD;
 pub use file_name::file_path;
 pub use metadata::{DURATION_AT, FILE_SIZE_AT, opens_with_ours, tag_body};
 pub use retention::FlvRecordings;

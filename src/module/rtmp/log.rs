@@ -2,10 +2,12 @@
 
 use std::fmt::Display;
 use std::io;
+use std::time::Duration;
 
 use tracing::info;
 
 use crate::directive::ListenAddr;
+use crate::log::arguments::ShownName;
 use crate::log::shown::Shown;
 use crate::media::session::{Reason, Session};
 use crate::net::socket::Peer;
@@ -42,15 +44,53 @@ pub fn over_max_connections(conn: u64, limit: u64) {
 
 /// The stream name is already published.
 pub fn name_taken(session: &Session) {
-    info!(target: "notice", conn = session.id, "stream is already publishing: '{}'", Shown::new(&session.key.name));
+    info!(
+        target: "notice",
+        conn = session.id,
+        "stream is already publishing: '{}', client: {}, app: '{}'",
+        Shown::new(&session.key.name),
+        session.peer.addr,
+        Shown::new(&session.key.app)
+    );
+}
+
+/// A second publish or play request on a connection.
+pub fn second_stream(conn: u64, peer: &Peer, name: &[u8]) {
+    info!(
+        target: "notice",
+        conn,
+        "'{}' refused, another stream is active on this connection, client: {}",
+        ShownName(name),
+        peer.addr
+    );
 }
 
 /// A publisher was admitted.
 pub fn publishing(session: &Session) {
-    info!(conn = session.id, "publishing '{}', client: {}", Shown::new(&session.key.name), session.peer.addr);
+    info!(
+        target: "notice",
+        conn = session.id,
+        "publishing '{}', client: {}, app: '{}'",
+        Shown::new(&session.key.name),
+        session.peer.addr,
+        Shown::new(&session.key.app)
+    );
 }
 
-/// A publisher left.
-pub fn published(session: &Session) {
-    info!(conn = session.id, "stopped publishing '{}'", Shown::new(&session.key.name));
+/// A publisher left after `lasted`; `received` is the number of bytes that it has sent.
+pub fn published(session: &Session, lasted: Duration, received: u64) {
+    let info = session.stream_info();
+    let codec = |name: &'static str| if name.is_empty() { "none" } else { name };
+    info!(
+        target: "notice",
+        conn = session.id,
+        "stopped publishing '{}', client: {}, app: '{}', video: {}, audio: {}, lasted: {:.3} s, bytes: {received}, ended by: {}",
+        Shown::new(&session.key.name),
+        session.peer.addr,
+        Shown::new(&session.key.app),
+        codec(info.video_codec),
+        codec(info.audio_codec),
+        lasted.as_secs_f64(),
+        session.reason().name()
+    );
 }

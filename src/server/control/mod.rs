@@ -22,6 +22,7 @@ use super::parts::Parts;
 use crate::config::Config;
 use crate::config::path_setting::PathSetting;
 use crate::limits;
+use crate::media::control::{ControlCaller, ControlOrder, ControlOutcome};
 use crate::server::core;
 use crate::server::log;
 use crate::task::lifetime::Lifetime;
@@ -135,7 +136,7 @@ impl ControlService {
             let answer = match line.last() {
                 Some(b'\n') => match serde_json::from_slice(&line) {
                     Ok(request) => match self.places.try_acquire() {
-                        Ok(_place) => self.answer(request).await,
+                        Ok(_place) => self.answer(request, user).await,
                         Err(_) => refused("too many commands at once"),
                     },
                     Err(error) => refused(&format!("the request is not understood ({error})")),
@@ -151,7 +152,8 @@ impl ControlService {
         Ok(())
     }
 
-    async fn answer(&self, request: Request) -> ControlAnswer {
+    /// `user` is the number of the user who asks.
+    async fn answer(&self, request: Request, user: u32) -> ControlAnswer {
         match request {
             Request::Status => ControlAnswer::Status(Box::new(status::of(&self.parts).await)),
             Request::Callbacks => ControlAnswer::Callbacks(Box::new(self.parts.callbacks.snapshot())),
@@ -163,7 +165,30 @@ impl ControlService {
                 }
             }
             Request::Confirm => self.confirm(),
+            Request::Control { section, method, query } => {
+                let (method, query, caller) = (method.bytes(), query.bytes(), ControlCaller::User(user));
+                let order = ControlOrder::new(&method, &query, &caller);
+                self.control(&section, &order).await
+            }
             request => self.order(request).await,
+        }
+    }
+
+    async fn control(&self, section: &str, order: &ControlOrder<'_>) -> ControlAnswer {
+        let control = &self.parts.control;
+        let Some(verb) = control.verbs().find(|verb| verb.name == section) else {
+            return refused("there is no such control request");
+        };
+        match control.carry_out(section.as_bytes(), order).await {
+            Some(Ok(outcome)) => ControlAnswer::Controlled {
+                text: match &outcome {
+                    ControlOutcome::Sessions(count) => format!("{} {count} sessions\n", verb.done),
+                    other => other.to_string(),
+                },
+                result: outcome.json(),
+            },
+            Some(Err(why)) => refused(&why),
+            None => refused("there is no such control request"),
         }
     }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::config::on_disk::OnDisk;
+use crate::media::counterpart::message::BytesText;
 use crate::notify::ledger::snapshot::LedgerSnapshot;
 
 /// A request.
@@ -36,6 +37,15 @@ pub enum Request {
     Rollback,
     /// Keeps the configuration of a reload with `confirm_ms`.
     Confirm,
+    /// A control request, as over HTTP.
+    Control {
+        /// The section.
+        section: String,
+        /// The method.
+        method: BytesText,
+        /// Arguments, as a query string.
+        query: BytesText,
+    },
 }
 
 /// An answer.
@@ -51,6 +61,13 @@ pub enum ControlAnswer {
     Done {
         /// Human-readable result.
         text: String,
+    },
+    /// A control request was carried out.
+    Controlled {
+        /// Human-readable result.
+        text: String,
+        /// The result in JSON.
+        result: serde_json::Value,
     },
     /// State of the server.
     Status(Box<ServerStatus>),

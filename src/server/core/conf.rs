@@ -60,12 +60,15 @@ directives! {
         }
     }
     live as Current {
-        /// Destination and minimum level of the log. May be repeated. In names and arguments of clients, every byte
+        /// Destination and minimum level of the log, and with `json` a form of its lines: one JSON object with `time`,
+        /// `level`, `pid`, `tid`, `connection` and `message` each. May be repeated. An error that repeats is written once, then
+        /// once in 10s with its count. In names and arguments of clients, every byte
         /// that is not printable ASCII, and `"` and `\`, is written as `\xHH`. As root, a log behind a symbolic link is
         /// opened only if root owns link and directory and no other user may write to the directory.
         "error_log" => error_log: Vec<ErrorLogLine>, in MAIN;
         /// Shows the values of clients' arguments, such as passwords and tokens, in the error log. When off, the log
-        /// shows only the names of the arguments: `user=***`.
+        /// shows only the names of the arguments of publishers and players: `user=***`. In request lines of HTTP it leaves out
+        /// the values of arguments such as `token`, `key`, `sign`, `secret`, `auth` and `password`.
         "log_args" => log_args: Flag = "off", in MAIN;
         /// Reloads automatically when files have changed: `on` watches their directories, a time checks at that
         /// interval, which also works if other machines write the files. Only changed contents count. Invalid files are

@@ -8,7 +8,7 @@ use super::opening;
 use super::setup::User;
 use crate::limits;
 use crate::log::level::LogLevel;
-use crate::log::line;
+use crate::log::{LineForm, line};
 use crate::task::rights::Purpose;
 
 /// Writer of alerts, at most [`limits::HELPER_ALERTS`] per second; further ones are counted.
@@ -39,7 +39,7 @@ impl Alerts {
             0 => String::new(),
             left_out => format!(" ({left_out} alerts before were left out)"),
         };
-        let line = line(LogLevel::Alert, &format!("privileged helper: {text}{more}"));
+        let line = line(LineForm::Text, LogLevel::Alert, &format!("privileged helper: {text}{more}"));
         // There is no other place for a line that cannot be written.
         let _ = match opening::open(log, Purpose::Append, user) {
             Ok(mut log) => log.write_all(line.as_bytes()),

@@ -26,6 +26,9 @@
 //! does not block input: media for a stream that neither publishes nor has requested to is dropped; commands that
 //! arrive before `connect` was answered are queued, within bounds, and handled right after the answer.
 //!
+//! [`ServerSession::ask_again`], an action of the caller too, leads from Publishing to PublishPending and from Playing to
+//! PlayPending: the stream continues with other media.
+//!
 //! Differs from PingOS: a connection may publish again after deleteStream.
 
 mod command;
@@ -291,6 +294,22 @@ impl ServerSession {
         let stream_id = stream.id;
         self.send_status(stream_id, "error", code, description);
         true
+    }
+
+    /// Makes a stream that publishes or plays wait for an answer again, as after a request of the peer. Returns the request;
+    /// `None` if the stream does neither.
+    pub fn ask_again(&mut self, stream_id: u32) -> Option<RequestId> {
+        let request = self.new_request();
+        let stream = self.streams.find(stream_id)?;
+        stream.role = match stream.role {
+            StreamRole::Publishing => StreamRole::PublishPending(request),
+            StreamRole::Playing => StreamRole::PlayPending(request),
+            StreamRole::Idle
+            | StreamRole::PublishPending(_)
+            | StreamRole::PlayPending(_)
+            | StreamRole::Refused => return None,
+        };
+        Some(request)
     }
 
     /// Sends onStatus on a message stream.

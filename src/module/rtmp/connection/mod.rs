@@ -19,7 +19,7 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 pub use self::state::RtmpService;
-use self::state::{ConnectionEnd, RtmpConnection, StreamPart, settings_of};
+use self::state::{ConnectionEnd, Origin, RtmpConnection, StreamPart, settings_of};
 use self::waiting::{WaitEvent, asked_to_close};
 use crate::directive::ListenAddr;
 use crate::limits;
@@ -67,6 +67,7 @@ pub async fn serve(rtmp: Arc<RtmpService>, worker: Worker, listen: ListenAddr, s
         notified: None,
         part: StreamPart::None,
         leaving: false,
+        next: None,
         farewell: false,
         sent: 0,
     });
@@ -119,6 +120,7 @@ impl RtmpConnection {
                 WaitEvent::Verdict(entered, verdict) => self.admitted(entered, verdict)?,
                 WaitEvent::ConnectVerdict(event, verdict) => self.connect_decided(*event, verdict)?,
                 WaitEvent::Close(Reason::NotifyRefused) => return Err(self.refuse_publisher()),
+                WaitEvent::Close(Reason::OverLimit) => return Err(self.over_limit()),
                 // As recorded from PingOS, without another status.
                 WaitEvent::Close(reason @ Reason::RelayRefused) => return Err(ConnectionEnd::Told(reason)),
                 WaitEvent::Close(reason) => {
@@ -130,6 +132,7 @@ impl RtmpConnection {
                 WaitEvent::Draining => self.say_draining(),
                 WaitEvent::Delivery => self.delivery_ended().await?,
                 WaitEvent::Phase => self.phase_changed()?,
+                WaitEvent::Move(next) => self.move_to(next)?,
                 WaitEvent::Status(StatusMessage { level, code, description }) => {
                     if let StreamPart::Publishing(publishing) = &self.part {
                         self.core.send_status(publishing.stream_id(), level, code, &description);
@@ -198,17 +201,17 @@ impl RtmpConnection {
                 ServerEvent::Connect { request, connect } => self.connect(request, &connect)?,
                 ServerEvent::CreateStream { .. } => mark(&self.moments.create_stream),
                 ServerEvent::Publish { request, stream_id, name, .. } => {
-                    self.begin(request, stream_id, &name, Role::Publisher)?;
+                    self.begin(request, stream_id, &name, Role::Publisher, Origin::default())?;
                 }
                 ServerEvent::Play { request, stream_id, name, .. } => {
-                    self.begin(request, stream_id, &name, Role::Player)?;
+                    self.begin(request, stream_id, &name, Role::Player, Origin::default())?;
                 }
                 ServerEvent::Media { stream_id, kind, timestamp, payload } => match &mut self.part {
                     StreamPart::Publishing(publishing) if publishing.stream_id() == stream_id => {
                         publishing.media(kind, timestamp, payload);
                     }
                     StreamPart::Pending(pending) if pending.stream_id == stream_id => {
-                        pending.early.keep(kind, timestamp, payload);
+                        pending.origin.early.keep(kind, timestamp, payload);
                     }
                     _ => {}
                 },

@@ -64,6 +64,7 @@ impl Playing {
             view: self.view.clone(),
         });
         log::playing(session);
+        session.accept_moves();
     }
 
     /// Takes the sending side back.

@@ -1,6 +1,7 @@
 //! Publisher side of an RTMP connection.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -9,7 +10,7 @@ use crate::media::admission::AdmittedSession;
 use crate::media::extension::{OnStream, PublishObserver};
 use crate::media::ingest::{Feeder, Ingest, Intake};
 use crate::media::live;
-use crate::media::session::Session;
+use crate::media::session::{Arrival, Session};
 use crate::media::view::AppView;
 use crate::module::rtmp::log;
 use crate::wire::MediaKind;
@@ -22,6 +23,9 @@ pub struct Publishing {
     idle: Option<Duration>,
     /// Time of the latest audio or video; used only with `idle`.
     last_media: Option<Instant>,
+    began: Instant,
+    /// The connection's bytes at the beginning; `None` before the first batch.
+    before: Option<u64>,
     _entered: Box<AdmittedSession>,
 }
 
@@ -47,8 +51,18 @@ impl Publishing {
         };
         let idle = view.held().get::<live::conf::Conf>().drop_idle_publisher.nonzero();
         log::publishing(&session);
+        session.accept_moves();
         let observers = entered.observe_publish();
-        Ok(Publishing { stream_id, ingest, observers, idle, last_media: None, _entered: entered })
+        Ok(Publishing {
+            stream_id,
+            ingest,
+            observers,
+            idle,
+            last_media: None,
+            began: Instant::now(),
+            before: None,
+            _entered: entered,
+        })
     }
 
     /// Adds one media message; [`Publishing::push`] publishes it.
@@ -58,6 +72,7 @@ impl Publishing {
 
     /// Publishes what was added since the last call. `bytes_received` is the connection's count.
     pub fn push(&mut self, bytes_received: u64) {
+        self.before.get_or_insert(bytes_received);
         let summary = self.ingest.push(bytes_received);
         if summary.media && self.idle.is_some() {
             self.last_media = Some(Instant::now());
@@ -77,6 +92,16 @@ impl Publishing {
         self.ingest.next_wanted()
     }
 
+    /// It comes from another stream.
+    pub fn arrives(&mut self, arrival: Arrival) {
+        self.ingest.arrives(arrival);
+    }
+
+    /// The headers that it has sent, for another stream that it continues with.
+    pub fn headers(&mut self) -> Vec<(MediaKind, u32, Bytes)> {
+        self.ingest.headers()
+    }
+
     /// Message stream id.
     pub fn stream_id(&self) -> u32 {
         self.stream_id
@@ -90,7 +115,13 @@ impl Publishing {
 
 impl Drop for Publishing {
     fn drop(&mut self) {
-        log::published(self.session());
+        let session = self.session();
+        let received = session.bytes_received.load(Ordering::Relaxed);
+        log::published(
+            session,
+            self.began.elapsed(),
+            received.saturating_sub(self.before.unwrap_or(received)),
+        );
         self.session().end();
     }
 }

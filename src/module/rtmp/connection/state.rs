@@ -21,7 +21,7 @@ use crate::media::extension::EndedClient;
 use crate::media::ingest::Intake;
 use crate::media::listing::Traffic;
 use crate::media::server_conf::ServerConf;
-use crate::media::session::{Identity, Reason, Session, SessionMoments, Sessions};
+use crate::media::session::{Arrival, Identity, Reason, Session, SessionMoments, Sessions, StreamMove};
 use crate::media::trail::{self, Claim};
 use crate::media::trail_proof;
 use crate::media::view::AppView;
@@ -92,6 +92,8 @@ pub(super) struct RtmpConnection {
     /// Whether the delivery loop was asked for the sending side: until it is back, nothing is sent and no event
     /// handled.
     pub(super) leaving: bool,
+    /// The stream that a leaving player continues with.
+    pub(super) next: Option<StreamMove>,
     /// Whether the peer was informed that the server drains.
     pub(super) farewell: bool,
     /// Bytes sent, without a player's media.
@@ -127,12 +129,21 @@ pub(super) type PendingVerdict =
     Pin<Box<dyn Future<Output = (Box<AdmittedSession>, Result<(), AdmissionRefusal>)> + Send>>;
 
 pub(super) struct Pending {
-    /// Headers that an encoder sends without waiting for the answer.
-    pub(super) early: EarlyHeaders,
+    /// What it comes with.
+    pub(super) origin: Origin,
     pub(super) request: RequestId,
     pub(super) stream_id: u32,
     pub(super) session: Arc<Session>,
     pub(super) verdict: PendingVerdict,
+}
+
+/// What a session brings to its stream.
+#[derive(Default)]
+pub(super) struct Origin {
+    /// Headers that an encoder sends without waiting for the answer, or has sent to the stream that it comes from.
+    pub(super) early: EarlyHeaders,
+    /// Set if it comes from another stream.
+    pub(super) arrival: Option<Arrival>,
 }
 
 /// The newest metadata and codec headers that arrived before a publisher was admitted. Without them the stream could

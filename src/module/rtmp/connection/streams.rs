@@ -7,12 +7,14 @@ use bytes::Bytes;
 
 use super::play::Playing;
 use super::publish::Publishing;
-use super::state::{ConnectionEnd, EarlyHeaders, Pending, PendingVerdict, RtmpConnection, StreamPart};
+use super::state::{
+    ConnectionEnd, EarlyHeaders, Origin, Pending, PendingVerdict, RtmpConnection, StreamPart,
+};
 use crate::media::admission::{AdmissionRefusal, AdmittedSession};
 use crate::media::live;
 use crate::media::log as media_log;
 use crate::media::relay_messages;
-use crate::media::session::{Identity, Protocol, Reason, Role, Session, mark};
+use crate::media::session::{Identity, Protocol, Reason, Role, Session, StreamMove, mark};
 use crate::media::split_query;
 use crate::media::trail_proof::ProofPurpose;
 use crate::module::rtmp::log;
@@ -26,10 +28,12 @@ impl RtmpConnection {
         stream_id: u32,
         name: &Bytes,
         role: Role,
+        origin: Origin,
     ) -> Result<(), ConnectionEnd> {
         let Some(connected) = &self.connected else { return Ok(()) };
         if !matches!(self.part, StreamPart::None) {
             // One stream per connection and direction at a time, as in PingOS.
+            log::second_stream(self.id, &self.peer, name);
             let code = match role {
                 Role::Publisher => "NetStream.Publish.BadName",
                 Role::Player => "NetStream.Play.Failed",
@@ -67,6 +71,11 @@ impl RtmpConnection {
             moments,
         ));
         media_log::stream_requested(&session);
+        if self.rtmp.admission.refuses(&session) {
+            session.set_reason(Reason::ControlDrop);
+            self.core.reject_request(request, forbidden(role), "Refused.");
+            return Err(ConnectionEnd::Told(Reason::ControlDrop));
+        }
         let entered = AdmittedSession::enter(&self.rtmp.admission, &connected.view, &session);
         let verdict = async move {
             let mut entered = entered;
@@ -76,8 +85,7 @@ impl RtmpConnection {
         let mut verdict: PendingVerdict = Box::pin(verdict);
         // Without callbacks the decision is available at once, and media may directly follow `publish`.
         let polled = verdict.as_mut().poll(&mut TaskContext::from_waker(Waker::noop()));
-        let early = EarlyHeaders::default();
-        self.part = StreamPart::Pending(Box::new(Pending { request, stream_id, session, verdict, early }));
+        self.part = StreamPart::Pending(Box::new(Pending { request, stream_id, session, verdict, origin }));
         match polled {
             Poll::Ready((entered, verdict)) => self.admitted(entered, verdict),
             Poll::Pending => Ok(()),
@@ -95,24 +103,17 @@ impl RtmpConnection {
         else {
             return Ok(());
         };
-        let Pending { request, stream_id, session, early, .. } = *pending;
+        let Pending { request, stream_id, session, origin, .. } = *pending;
+        let Origin { early, arrival } = origin;
         if let Err(AdmissionRefusal(reason)) = verdict {
             session.set_reason(reason);
-            let code = match session.role {
-                Role::Publisher => "NetStream.Publish.Forbidden",
-                Role::Player => "NetStream.Play.Forbidden",
-            };
-            self.core.reject_request(request, code, "Refused.");
+            self.core.reject_request(request, forbidden(session.role), "Refused.");
             return Err(ConnectionEnd::Told(reason));
         }
         if !connected.view.held().get::<live::conf::Conf>().live {
             media_log::not_live(&session);
             session.set_reason(Reason::NormalClose);
-            let code = match session.role {
-                Role::Publisher => "NetStream.Publish.Forbidden",
-                Role::Player => "NetStream.Play.Forbidden",
-            };
-            self.core.reject_request(request, code, "The application is not live.");
+            self.core.reject_request(request, forbidden(session.role), "The application is not live.");
             return Err(ConnectionEnd::Told(Reason::NormalClose));
         }
         let view = connected.view.clone();
@@ -124,6 +125,9 @@ impl RtmpConnection {
                         publishing.media(kind, timestamp, payload);
                     }
                     publishing.push(self.core.bytes_received());
+                    if let Some(arrival) = arrival {
+                        publishing.arrives(arrival);
+                    }
                     // A relay that pushes in a circle recognises its own hop in this report.
                     if session.identity.trail.claims_relay() {
                         let reach = self.rtmp.admission.trails().reach(b"", &session.key);
@@ -157,6 +161,44 @@ impl RtmpConnection {
             }
         }
         Ok(())
+    }
+
+    /// Changes to another stream: the session ends, and one with the same number begins.
+    pub(crate) fn move_to(&mut self, next: StreamMove) -> Result<(), ConnectionEnd> {
+        match &mut self.part {
+            StreamPart::Playing(playing) => {
+                // The sending side must come back first; `delivery_ended` continues then.
+                playing.leave(&self.worker.delivery);
+                (self.leaving, self.next) = (true, Some(next));
+                Ok(())
+            }
+            StreamPart::Publishing(publishing) => {
+                publishing.push(self.core.bytes_received());
+                let mut early = EarlyHeaders::default();
+                for (kind, timestamp, payload) in publishing.headers() {
+                    early.keep(kind, timestamp, payload);
+                }
+                let stream_id = publishing.stream_id();
+                publishing.session().set_reason(Reason::NormalClose);
+                self.part = StreamPart::None;
+                self.begin_again(stream_id, next, Role::Publisher, early)
+            }
+            StreamPart::None | StreamPart::Pending(_) | StreamPart::Discarding { .. } => Ok(()),
+        }
+    }
+
+    fn begin_again(
+        &mut self,
+        stream_id: u32,
+        StreamMove { name, arrival }: StreamMove,
+        role: Role,
+        early: EarlyHeaders,
+    ) -> Result<(), ConnectionEnd> {
+        let origin = Origin { early, arrival: Some(arrival) };
+        match self.core.ask_again(stream_id) {
+            Some(request) => self.begin(request, stream_id, &name, role, origin),
+            None => Ok(()),
+        }
     }
 
     pub(crate) fn close_stream(&mut self, closed: u32) {
@@ -198,6 +240,16 @@ impl RtmpConnection {
         ConnectionEnd::Told(Reason::NotifyRefused)
     }
 
+    /// The publisher has exceeded a limit: it is told that before the connection ends.
+    pub(crate) fn over_limit(&mut self) -> ConnectionEnd {
+        let StreamPart::Publishing(publishing) = &self.part else {
+            return ConnectionEnd::Because(Reason::OverLimit);
+        };
+        let code = forbidden(Role::Publisher);
+        self.core.send_status(publishing.stream_id(), "error", code, "A limit was exceeded.");
+        ConnectionEnd::Told(Reason::OverLimit)
+    }
+
     /// The delivery loop no longer sends for this connection.
     pub(crate) async fn delivery_ended(&mut self) -> Result<(), ConnectionEnd> {
         let StreamPart::Playing(playing) = std::mem::replace(&mut self.part, StreamPart::None) else {
@@ -210,12 +262,19 @@ impl RtmpConnection {
             return Err(ConnectionEnd::Because(reason));
         }
         session.set_reason(Reason::NormalClose);
-        mark(&session.moments.close_stream);
+        let stream_id = playing.stream_id();
+        let next = self.next.take();
+        if next.is_none() {
+            mark(&session.moments.close_stream);
+        }
         drop(playing);
         for rest in session.link.take_rest() {
             self.write(&rest).await?;
         }
         self.leaving = false;
+        if let Some(next) = next {
+            self.begin_again(stream_id, next, Role::Player, EarlyHeaders::default())?;
+        }
         self.handle_events()
     }
 
@@ -225,5 +284,13 @@ impl RtmpConnection {
             playing.phase_changed(&mut self.core).map_err(ConnectionEnd::Because)?;
         }
         Ok(())
+    }
+}
+
+/// Status code of a refusal.
+fn forbidden(role: Role) -> &'static str {
+    match role {
+        Role::Publisher => "NetStream.Publish.Forbidden",
+        Role::Player => "NetStream.Play.Forbidden",
     }
 }

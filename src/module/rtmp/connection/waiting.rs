@@ -8,7 +8,7 @@ use super::play::Playing;
 use super::state::{ConnectionEnd, RtmpConnection, StreamPart};
 use crate::media::admission::{AdmissionRefusal, AdmittedSession};
 use crate::media::delivery::PlayerLink;
-use crate::media::session::{Reason, Session, StatusMessage};
+use crate::media::session::{Reason, Session, StatusMessage, StreamMove};
 use crate::net::read_pause::ReadPause;
 use crate::notify::SessionEvent;
 use crate::task::lifetime::Lifetime;
@@ -27,6 +27,8 @@ pub(crate) enum WaitEvent {
     Delivery,
     Draining,
     Phase,
+    /// A control request wants the connection to change to this stream.
+    Move(StreamMove),
     Status(StatusMessage),
 }
 
@@ -60,6 +62,7 @@ impl RtmpConnection {
             }
             () = sleep_until(due) => Ok(WaitEvent::Timer),
             () = changed(playing) => Ok(WaitEvent::Phase),
+            next = next_move(session.as_deref()), if !self.leaving => Ok(WaitEvent::Move(next)),
             ready = self.socket.readable(), if !self.leaving => ready.map(|()| WaitEvent::Readable).map_err(ConnectionEnd::Io),
         }
     }
@@ -81,6 +84,7 @@ impl RtmpConnection {
                 reason = asked_to_close(notified.as_deref()) => WaitEvent::Close(reason),
                 () = draining.cancelled(), if may_drain => WaitEvent::Draining,
                 () = sleep_until(armed) => WaitEvent::Timer,
+                next = session.next_move() => WaitEvent::Move(next),
                 status = session.next_status() => WaitEvent::Status(status),
             }
         });
@@ -128,6 +132,13 @@ impl RtmpConnection {
 pub(crate) async fn asked_to_close(session: Option<&Session>) -> Reason {
     match session {
         Some(session) => session.closed().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn next_move(session: Option<&Session>) -> StreamMove {
+    match session {
+        Some(session) => session.next_move().await,
         None => std::future::pending().await,
     }
 }

@@ -94,6 +94,10 @@ impl MessageStreams {
             .map(|stream| stream.id)
     }
 
+    pub(super) fn find(&mut self, id: u32) -> Option<&mut MessageStream> {
+        self.0.iter_mut().find(|stream| stream.id == id)
+    }
+
     pub(super) fn find_role(&mut self, role: StreamRole) -> Option<&mut MessageStream> {
         self.0.iter_mut().find(|stream| stream.role == role)
     }

@@ -1,0 +1,132 @@
+//! `pingosd ctl ban`, `unban` and `bans`.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use bstr::ByteSlice;
+
+use super::bans::{Ban, BanTarget, Bans};
+use super::log;
+use crate::directive::number;
+use crate::limits;
+use crate::media::control::{ArgumentValue, ControlOrder, ControlOutcome, ControlSection, ControlVerb};
+use crate::media::session::{Reason, Sessions};
+
+/// Description of `ban`.
+pub const BAN: ControlVerb = ControlVerb {
+    name: "ban",
+    takes: "ADDRESS|NETWORK|[APPLICATION/]STREAM [for TIME]",
+    text: "refuse an address, a network or a stream, and end its sessions",
+    done: "banned, dropped",
+};
+
+/// Description of `unban`.
+pub const UNBAN: ControlVerb = ControlVerb {
+    name: "unban",
+    takes: "ADDRESS|NETWORK|[APPLICATION/]STREAM",
+    text: "take back a ban",
+    done: "unbanned",
+};
+
+/// Description of `bans`.
+pub const BANS: ControlVerb =
+    ControlVerb { name: "bans", takes: "", text: "list the bans in force", done: "listed" };
+
+/// What the three verbs use.
+#[derive(Clone)]
+pub struct BanVerbs {
+    /// The bans.
+    pub bans: Arc<Bans>,
+    /// All sessions.
+    pub sessions: Arc<Sessions>,
+}
+
+/// One of the verbs.
+pub enum BanVerb {
+    /// `ban`.
+    Ban(BanVerbs),
+    /// `unban`.
+    Unban(BanVerbs),
+    /// `bans`.
+    List(BanVerbs),
+}
+
+impl ControlSection for BanVerb {
+    fn verb(&self) -> &'static ControlVerb {
+        match self {
+            BanVerb::Ban(_) => &BAN,
+            BanVerb::Unban(_) => &UNBAN,
+            BanVerb::List(_) => &BANS,
+        }
+    }
+
+    fn carry_out(&self, order: &ControlOrder<'_>) -> Result<ControlOutcome, Cow<'static, str>> {
+        match self {
+            BanVerb::Ban(verbs) => verbs.ban(order),
+            BanVerb::Unban(verbs) => {
+                let target = target(order)?;
+                match verbs.bans.remove(&target) {
+                    true => Ok(ControlOutcome::Text(format!("{target} is no longer banned\n"))),
+                    false => Err(format!("{target} is not banned").into()),
+                }
+            }
+            BanVerb::List(verbs) if order.method.is_empty() => Ok(verbs.list()),
+            BanVerb::List(_) => Err("bans takes no arguments".into()),
+        }
+    }
+}
+
+impl BanVerbs {
+    fn ban(&self, order: &ControlOrder<'_>) -> Result<ControlOutcome, Cow<'static, str>> {
+        let target = target(order)?;
+        let time = ArgumentValue::of(order.query, b"for");
+        let until = match time.decoded() {
+            b"" if order.query.is_empty() => None,
+            time => {
+                let shown = time.as_bstr();
+                let wrong = || format!("\"{shown}\" is no time such as 10m");
+                let msec = number::msec(time).filter(|msec| *msec > 0).ok_or_else(wrong)?;
+                Some(SystemTime::now().checked_add(Duration::from_millis(msec)).ok_or_else(wrong)?)
+            }
+        };
+        if !self.bans.add(Ban { target: target.clone(), until }) {
+            return Err(format!("there are {} bans already", limits::BANS).into());
+        }
+        let mut count = 0;
+        for session in self.sessions.snapshot() {
+            if target.is_address(session.peer.ip) || target.is_stream(&session.key) {
+                log::dropped(&session, &target);
+                session.close(Reason::ControlDrop);
+                count += 1;
+            }
+        }
+        Ok(ControlOutcome::Sessions(count))
+    }
+
+    fn list(&self) -> ControlOutcome {
+        let (mut text, mut list) = (String::new(), Vec::new());
+        let now = SystemTime::now();
+        for Ban { target, until } in self.bans.list() {
+            let left = until.map(|until| until.duration_since(now).unwrap_or_default().as_secs());
+            // Writing to a string cannot fail.
+            let _ = match left {
+                Some(left) => writeln!(text, "{target} for {left}s"),
+                None => writeln!(text, "{target}"),
+            };
+            let kind = match &target {
+                BanTarget::Network(..) => "address",
+                BanTarget::Stream(_) => "stream",
+            };
+            list.push(serde_json::json!({
+                kind: target.text().to_str_lossy(), "seconds_left": left,
+            }));
+        }
+        ControlOutcome::Listed(text, serde_json::json!({ "bans": list }))
+    }
+}
+
+fn target(order: &ControlOrder<'_>) -> Result<BanTarget, Cow<'static, str>> {
+    BanTarget::parse(order.method).ok_or_else(|| "an address, a network or a stream is missing".into())
+}

@@ -1,0 +1,314 @@
+//! Control requests over HTTP and over the control socket: what they do to sessions, who may send them, what they say.
+
+mod support;
+
+use std::process::Output;
+
+use pingosd::modules::CONTROL_VERBS;
+use pingosd::wire::MediaKind;
+use support::frame::{GOP, is_key, number};
+use support::wait::until_true;
+use support::{Conf, NotifyServer, Player, Publisher, RtmpClient, Server, http};
+
+const CONTROL: &str = "location /control { rtmp_control all; }
+    location /flv { flv_live {rtmp_port} app=live; } location /ts { ts_live {rtmp_port} app=live; }";
+
+fn control(server: &Server, target: &str) -> (u16, String) {
+    let response = http::get(server.http, &format!("/control/{target}"));
+    (response.status(), response.text())
+}
+
+fn ctl(server: &Server, words: &[&str]) -> Output {
+    server.run(&[&["ctl"], words].concat())
+}
+
+fn json(server: &Server, words: &[&str]) -> serde_json::Value {
+    let output = ctl(server, &[&["--json"], words].concat());
+    assert!(output.status.success(), "{output:?}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn media_of_a_paused_publisher_is_dropped_and_goes_on_with_a_key_frame() {
+    let server = Server::start(&Conf::live("").http_server(CONTROL));
+    let feed = Publisher::start(server.rtmp, "s").keep_sending();
+    let player = Player::start(server.rtmp, "s");
+    player.wait_key();
+    assert_eq!(control(&server, "pause/publisher?srv=default&app=live&name=s"), (200, "1".into()));
+    let paused = feed.next();
+    until_true("frames are held back", || feed.next() > paused + 5 * GOP);
+    assert_eq!(control(&server, "resume/publisher?srv=default&app=live&name=s"), (200, "1".into()));
+    player.wait_frame(feed.next() + 2 * GOP);
+    let got = player.got();
+    let frames: Vec<(u64, bool)> = got
+        .media
+        .iter()
+        .filter(|media| media.kind == MediaKind::Video)
+        .filter_map(|media| Some((number(&media.payload)?, is_key(&media.payload))))
+        .collect();
+    let gaps: Vec<_> = frames.windows(2).filter(|pair| pair[1].0 > pair[0].0 + 2).collect();
+    let [gap] = gaps[..] else { panic!("{gaps:?}") };
+    assert!(gap[1].0 > gap[0].0 + GOP && gap[1].1, "{gap:?}");
+    drop(got);
+    // As in PingOS, players are counted and go on.
+    assert_eq!(control(&server, "pause/subscriber?srv=default&app=live&name=s"), (200, "1".into()));
+    player.wait_frame(feed.next() + GOP);
+    feed.stop().leave();
+}
+
+#[test]
+fn players_and_publishers_move_to_another_name() {
+    let notify = NotifyServer::start();
+    let conf = Conf::live("on_publish {url} stage=start,done; on_play {url} stage=start,done;")
+        .http_server(CONTROL)
+        .var("url", notify.url("/"));
+    let server = Server::start(&conf);
+    let one = Publisher::start(server.rtmp, "one").keep_sending();
+    let mut two = Publisher::start(server.rtmp, "two");
+    two.set_size(3_000);
+    let two = two.keep_sending();
+    let player = Player::start(server.rtmp, "one");
+    let web = Player::http(server.http, "/flv/one");
+    let mut ts = http::Connection::open(server.http);
+    ts.send(b"GET /ts/one HTTP/1.1\r\nHost: h\r\n\r\n");
+    player.wait_key();
+    web.wait_key();
+    notify.wait_count("call=play act=start name=one", 3);
+    server.wait_log("playing 'one'");
+    until_true("all play", || server.log_lines(" playing 'one'").len() == 3);
+    assert_eq!(control(&server, "redirect/subscriber?srv=default&app=live&name=one").0, 500);
+    let target = "redirect/subscriber?srv=default&app=live&name=one&newname=two%3Fkey=1";
+    assert_eq!(control(&server, target), (200, "3".into()));
+    for player in [&player, &web] {
+        player.wait("media of the other stream", |got| {
+            got.media.iter().any(|media| media.payload.len() > 2_500).then_some(())
+        });
+        assert!(player.got().end.is_none());
+    }
+    notify.wait_count("call=play act=done name=one", 3);
+    notify.wait_count("call=play act=start name=two", 3);
+    assert_eq!(json(&server, &["drop", "subscriber", "name=one"])["sessions"], 0);
+    assert!(!server.log().contains("key=1"), "values of arguments stay out of the log");
+
+    // A name that has a publisher is refused, and nothing changes.
+    let (status, why) = control(&server, "redirect/publisher?srv=default&name=one&newname=two");
+    assert_eq!(status, 500);
+    assert!(why.contains("has a publisher"), "{why}");
+    assert_eq!(control(&server, "redirect/publisher?srv=default&name=one&newname=three"), (200, "1".into()));
+    notify.wait("call=publish act=done name=one");
+    notify.wait("call=publish act=start name=three");
+    let late = Player::start(server.rtmp, "three");
+    late.wait_key();
+    late.wait("the codec header", |got| {
+        got.media.iter().any(|media| media.payload.starts_with(&[0x17, 0])).then_some(())
+    });
+    one.stop().leave();
+    notify.wait("call=publish act=done name=three");
+    drop(two);
+    drop(ts);
+}
+
+#[test]
+fn a_move_that_is_refused_ends_the_session() {
+    let notify = NotifyServer::start();
+    notify.answer("name=closed", support::Answer::Status(403));
+    let conf = Conf::live("on_play {url};").http_server(CONTROL).var("url", notify.url("/"));
+    let server = Server::start(&conf);
+    let _publisher = Publisher::start(server.rtmp, "s").keep_sending();
+    let player = Player::start(server.rtmp, "s");
+    let web = Player::http(server.http, "/flv/s");
+    player.wait_key();
+    web.wait_key();
+    assert_eq!(json(&server, &["redirect", "client", "newname=closed", "name=s", "app=live"])["sessions"], 3);
+    player.wait_status("NetStream.Play.Forbidden");
+    player.wait_end();
+    web.wait_end();
+}
+
+#[test]
+fn requests_that_cannot_be_carried_out_say_why() {
+    let server = Server::start(&Conf::live("").http_server(CONTROL));
+    for (target, why) in [
+        ("drop/xyz?srv=default", "drop knows publisher, subscriber and client"),
+        ("pause/xyz?srv=default", "pause knows publisher, subscriber and client"),
+        ("drop/client?app=live", "srv= is missing"),
+        ("redirect/client?srv=default", "newname= is missing"),
+        ("redirect/client?srv=default&newname=%3Fa=b", "newname= is missing"),
+        ("record/pause?srv=default", "record knows start and stop"),
+        ("record/start?srv=default&rec=none", "has such a recorder"),
+    ] {
+        let (status, text) = control(&server, target);
+        assert_eq!(status, 500, "{target}");
+        assert!(text.contains(why), "{target}: {text}");
+        let words = target.split_once('?').unwrap().0;
+        server.wait_log(&format!(", request: {words}?"));
+    }
+    assert!(!server.log_lines("client: 127.0.0.1").is_empty(), "the caller is named");
+    assert_eq!(control(&server, "ban/127.0.0.1?srv=default").0, 404, "not over HTTP");
+}
+
+#[test]
+fn locations_serve_the_sections_that_they_name_to_whom_they_allow() {
+    let server = Server::start(&Conf::live("").http_server(
+        "location /all { rtmp_control all; } location /some { rtmp_control drop pause; }
+         location /closed { rtmp_control all; deny all; }",
+    ));
+    let status = |target: &str| http::get(server.http, target).status();
+    for section in ["drop", "pause", "resume", "redirect"] {
+        let target = format!("{section}/client?srv=default&newname=n");
+        assert_eq!(status(&format!("/all/{target}")), 200, "{section}");
+        let served = matches!(section, "drop" | "pause");
+        assert_eq!(status(&format!("/some/{target}")), if served { 200 } else { 404 }, "{section}");
+        assert_eq!(status(&format!("/closed/{target}")), 403, "{section}");
+    }
+}
+
+#[test]
+fn ctl_reaches_the_same_sections_and_names_its_caller() {
+    let server = Server::start(&Conf::live(""));
+    let feed = Publisher::start(server.rtmp, "a&b=c").keep_sending();
+    let player = Player::start(server.rtmp, "a&b=c");
+    player.wait_key();
+    assert_eq!(json(&server, &["pause", "publisher", "name=a&b=c"]), serde_json::json!({ "sessions": 1 }));
+    assert_eq!(json(&server, &["resume", "publisher", "name", "a&b=c"])["sessions"], 1);
+    let dropped = ctl(&server, &["drop", "client", "app=live"]);
+    assert_eq!(text(&dropped.stdout), "dropped 2 sessions\n", "{dropped:?}");
+    player.wait_end();
+    let user = nix::unistd::geteuid();
+    server.wait_log(&format!(
+        "control: dropped 2 sessions, request: app=live, method: client, control socket, user: {user}"
+    ));
+    for (words, why) in [
+        (&["drop", "client"][..], "must say which sessions are meant"),
+        (&["drop", "all", "app=live"], "drop knows publisher"),
+        (&["explode"], "is no control request, there are: "),
+        (&["drop", "client", "app"], "usage: pingosd ctl"),
+    ] {
+        let output = ctl(&server, words);
+        assert!(!output.status.success());
+        assert!(text(&output.stderr).contains(why), "{output:?}");
+    }
+    drop(feed);
+}
+
+#[test]
+fn every_verb_of_the_program_is_known_to_the_server() {
+    let mut server = Server::start(&Conf::live(""));
+    let listed = text(&ctl(&server, &[]).stdout);
+    for verb in CONTROL_VERBS {
+        assert!(listed.contains(&format!("{} {}", verb.name, verb.takes)), "{listed}");
+        let output = ctl(&server, &[verb.name]);
+        assert!(!text(&output.stderr).contains("no such control request"), "{output:?}");
+    }
+    server.stop();
+    let alone = ctl(&server, &["drop", "client", "app=live"]);
+    assert!(text(&alone.stderr).contains("no server answers on"), "{alone:?}");
+}
+
+#[test]
+fn a_moved_publisher_is_whole_for_who_waits_for_it() {
+    let server = Server::start(&Conf::live(""));
+    let mut publisher = Publisher::start(server.rtmp, "s");
+    publisher.send(GOP);
+    let waiting = Player::start(server.rtmp, "t");
+    assert_eq!(json(&server, &["redirect", "publisher", "newname=t", "name=s"])["sessions"], 1);
+    publisher.client.wait_status("NetStream.Publish.Start");
+    server.wait_log("publishing 't'");
+    let last = publisher.send(2 * GOP);
+    waiting.wait_frame(last);
+}
+
+#[test]
+fn what_is_banned_is_refused_over_every_protocol_until_the_ban_ends() {
+    let locations =
+        "location /flv { flv_live {rtmp_port} app=live; } location /ts { ts_live {rtmp_port} app=live; }
+        location /hls2 { hls2_live {rtmp_port} app=live; } location /text { return 200 text; }";
+    let conf = Conf::live("hls2 on; mpegts_cache_time 1s; cache_time 1s;").http_server(locations);
+    let server = Server::start(&conf);
+    let mut publisher = Publisher::start(server.rtmp, "s");
+    let mut other = Publisher::start(server.rtmp, "other");
+    other.send(2 * GOP);
+    let player = Player::start(server.rtmp, "s");
+    let web = Player::http(server.http, "/flv/s");
+    until_true("both play", || {
+        publisher.send(GOP);
+        [&player, &web].iter().all(|player| player.got().media.iter().any(|media| is_key(&media.payload)))
+    });
+    until_true("two players", || server.status()["sessions"]["players"] == 2);
+    let banned = json(&server, &["ban", "live/s", "for", "1h"]);
+    assert_eq!(banned["sessions"], 3);
+    player.wait_end();
+    web.wait_end();
+    server.wait_log("session of 's' ends, 'live/s' is banned, client: 127.0.0.1");
+    server.wait_log(
+        "control: banned, dropped 3 sessions, request: for=1h, method: live/s, control socket, user: ",
+    );
+    publisher.client.wait_end();
+    let mut client = RtmpClient::publish(server.rtmp, "live", "s");
+    client.wait_status("NetStream.Publish.Forbidden");
+    let mut client = RtmpClient::play(server.rtmp, "live", "s");
+    client.wait_status("NetStream.Play.Forbidden");
+    let status = |target: &str| http::get(server.http, target).status();
+    assert_eq!((status("/flv/s"), status("/ts/s"), status("/text")), (403, 403, 200));
+    assert_eq!(hls2_status(&server, "s"), 403);
+    server.wait_log("publish: 's' refused, 'live/s' is banned, client: 127.0.0.1");
+    Player::http(server.http, "/flv/other").wait_key();
+
+    // Kept over reloads, and taken back.
+    server.reload(&Conf::live("hls2 on; mpegts_cache_time 1s; cache_time 2s;").http_server(locations));
+    let bans = json(&server, &["bans"]);
+    assert_eq!(bans["bans"][0]["stream"], "live/s");
+    assert!(bans["bans"][0]["seconds_left"].as_u64().unwrap() > 3_000, "{bans}");
+    assert!(text(&ctl(&server, &["bans"]).stdout).starts_with("'live/s' for "));
+    assert!(ctl(&server, &["unban", "live/s"]).status.success());
+    assert!(text(&ctl(&server, &["unban", "live/s"]).stderr).contains("'live/s' is not banned"));
+    assert_eq!(json(&server, &["bans"]), serde_json::json!({ "bans": [] }));
+    drop(Publisher::start(server.rtmp, "s"));
+
+    // An address, over HTTP for whatever it asks.
+    assert_eq!(json(&server, &["ban", "127.0.0.0/8"])["sessions"], 1);
+    assert_eq!((status("/text"), status("/flv/other")), (403, 403));
+    RtmpClient::play(server.rtmp, "live", "other").wait_status("NetStream.Play.Forbidden");
+    server.wait_log("access forbidden, 127.0.0.0/8 is banned, client: 127.0.0.1");
+    json(&server, &["unban", "127.0.0.0/8"]);
+    assert_eq!(status("/text"), 200);
+    json(&server, &["ban", "127.0.0.1", "for", "300ms"]);
+    until_true("the ban is over", || status("/text") == 200);
+    for (words, why) in [
+        (&["ban"][..], "is missing"),
+        (&["ban", "s", "for", "ever"], "is no time such as 10m"),
+        (&["ban", "s", "until=1h"], "is no time such as 10m"),
+        (&["unban"], "is missing"),
+        (&["bans", "all"], "takes no arguments"),
+    ] {
+        let output = ctl(&server, words);
+        assert!(text(&output.stderr).contains(why), "{output:?}");
+    }
+}
+
+/// The status of the media playlist of a new viewer.
+fn hls2_status(server: &Server, name: &str) -> u16 {
+    let master = http::get(server.http, &format!("/hls2/{name}.m3u8")).text();
+    let media = master.lines().find(|line| !line.starts_with('#')).expect("a media playlist");
+    http::get(server.http, &format!("/hls2/{}", media.trim_start_matches("/hls2/"))).status()
+}
+
+#[test]
+fn the_new_process_of_an_upgrade_takes_bans_over() {
+    let (mut server, _) = support::upgrade::start(&Conf::live(""));
+    json(&server, &["ban", "s", "for", "1h"]);
+    json(&server, &["ban", "10.0.0.0/8"]);
+    server.signal(support::server::Signal::SIGUSR2);
+    let _successor = support::upgrade::Successor::of(&server);
+    until_true("both bans are known", || json(&server, &["bans"])["bans"].as_array().unwrap().len() == 2);
+    // Given to the new one, carried out by both.
+    json(&server, &["ban", "t"]);
+    server.signal(support::server::Signal::SIGQUIT);
+    assert!(server.wait_exit().success());
+    RtmpClient::publish(server.rtmp, "live", "s").wait_status("NetStream.Publish.Forbidden");
+    RtmpClient::publish(server.rtmp, "live", "t").wait_status("NetStream.Publish.Forbidden");
+}
