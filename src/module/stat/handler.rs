@@ -10,7 +10,7 @@ use bstr::ByteSlice;
 use http::StatusCode;
 
 use super::conf::{Document, ServedDocument, StatParts};
-use super::statistics::{ClientStatistics, Statistics, StatisticsSource, StreamStatistics};
+
 use crate::config::history::SharedHistory;
 use crate::config::on_disk::{self, ConfFiles};
 use crate::config::store::Store;
@@ -23,6 +23,7 @@ use crate::media::counterpart::Counterpart;
 use crate::media::counterpart::message::CounterpartRequest;
 use crate::media::listing::CarriedCounts;
 use crate::media::session::Traffic;
+use crate::media::statistics::{ClientStatistics, Statistics, StatisticsSource, StreamStatistics};
 
 /// Handler of `rtmp_stat`.
 #[derive(Clone)]

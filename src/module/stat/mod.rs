@@ -2,6 +2,5 @@
 
 pub mod conf;
 mod handler;
-pub mod statistics;
 
 pub use handler::StatHandler;
