@@ -516,6 +516,13 @@ pub const RECORD_HELD_MS: u32 = 500;
 /// Maximum number of packets buffered for that: two tracks of up to some hundred packets a second.
 pub const RECORD_HELD_PACKETS: usize = 256;
 
+/// Interval at which counters are noted for rates in statistics.
+pub const RATE_INTERVAL: Duration = Duration::from_secs(2);
+
+/// Time over which rates in statistics are computed, as in nginx-rtmp.
+pub const RATE_WINDOW: Duration = Duration::from_secs(10);
+const _: () = assert!(RATE_INTERVAL.as_secs() < RATE_WINDOW.as_secs());
+
 /// Maximum number of status messages queued for a publisher's connection.
 pub const SESSION_STATUSES: usize = 16;
 

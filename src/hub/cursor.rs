@@ -9,6 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::backlog::Backlog;
+use super::counters::MediaTimes;
 use super::gop::StartSettings;
 use super::headers::Headers;
 use super::origin::StreamOrigin;
@@ -80,6 +81,8 @@ pub struct Cursor {
     resumed: bool,
     /// Offset subtracted from the stream's timestamps; `None` sends them unchanged.
     origin: Option<StreamOrigin>,
+    /// Newest timestamps of the frames that the player was sent or that are queued for it, on the stream's timeline.
+    times: MediaTimes,
 }
 
 impl Cursor {
@@ -100,6 +103,7 @@ impl Cursor {
             paused: false,
             resumed: false,
             origin: settings.zero_start.then(StreamOrigin::default),
+            times: MediaTimes::default(),
         };
         let _ = cursor.push_control(lead);
         cursor
@@ -185,9 +189,11 @@ impl Cursor {
             }
     }
 
-    /// Records that a steady player was sent `written` bytes of `slices`, which end at packet number `end`.
-    pub fn advance_steady(&mut self, slices: &[Bytes], mut written: usize, end: u64) {
+    /// Records that a steady player was sent `written` bytes of `slices`, which end at packet number `end` and contain
+    /// frames up to `times`.
+    pub fn advance_steady(&mut self, slices: &[Bytes], mut written: usize, end: u64, times: MediaTimes) {
         self.next = end;
+        self.times.take_up(times);
         // A player that keeps up has nothing queued; release the memory that its start took.
         self.pending.shrink();
         for slice in slices {
@@ -357,6 +363,7 @@ impl Cursor {
             }
         }
         self.synced |= lane;
+        self.times.note(packet);
     }
 
     fn push_private(&mut self, packet: &Packet, timestamp: u32) {
@@ -373,6 +380,12 @@ impl Cursor {
     /// Player's time of a stream timestamp, for headers that precede a packet.
     fn player_time(&self, timestamp: u32) -> u32 {
         self.origin.as_ref().map_or(timestamp, |origin| origin.time(timestamp))
+    }
+
+    /// Newest timestamps of the frames sent to the player, as the player sees them.
+    pub fn times(&self) -> MediaTimes {
+        let time = |timestamp| if timestamp == 0 { 0 } else { self.player_time(timestamp) };
+        MediaTimes { audio: time(self.times.audio), video: time(self.times.video) }
     }
 
     fn consume(&mut self, written: usize) {

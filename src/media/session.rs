@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 use super::delivery::PlayerLink;
 pub use super::listing::{ListedSession, Sessions, Traffic};
 use super::trail::Trail;
+use crate::hub::counters::MediaTimes;
 use crate::hub::info::MediaInfo;
 use crate::hub::registry::StreamKey;
 use crate::hub::stream::Stream;
@@ -303,6 +304,22 @@ impl Session {
     /// Number of its stream.
     pub fn stream_id(&self) -> Option<u64> {
         self.stream.get().map(|stream| stream.id())
+    }
+
+    /// Its stream, once it has entered it.
+    pub fn stream(&self) -> Option<&Arc<Stream>> {
+        self.stream.get()
+    }
+
+    /// Newest timestamps of the frames that it has sent or was sent.
+    pub fn times(&self) -> MediaTimes {
+        match self.role {
+            Role::Player => self.link.times(),
+            Role::Publisher => self
+                .stream()
+                .filter(|stream| stream.publisher() == Some(self.id))
+                .map_or_else(MediaTimes::default, |stream| stream.counters().times()),
+        }
     }
 
     /// Its traffic so far.

@@ -68,7 +68,7 @@ use crate::module::rtmp::connection::RtmpService;
 use crate::module::rtmp_log::sessions::RtmpAccess;
 use crate::module::secure_link::SecureLinkVariables;
 use crate::module::slice::{SliceCheck, SliceFilter, SliceRange};
-use crate::module::stat::StatHandler;
+use crate::module::stat::{SharedDocuments, StatHandler, StatService};
 use crate::module::stub_status::{StubStatusHandler, StubStatusVariables};
 use crate::module::sub::SubFilter;
 use crate::module::trace::{TraceCheck, TraceVariables};
@@ -255,8 +255,7 @@ impl Parts {
             lifetime: lifetime.clone(),
             open: Default::default(),
         });
-        let statistics =
-            Arc::new(StatisticsSource { registry: registry.clone(), sessions: sessions.clone() });
+        let statistics = Arc::new(StatisticsSource::new(registry.clone(), sessions.clone()));
         let control =
             Arc::new(ControlSections::new(sessions.clone(), [(ControlParts::RECORD, recordings as _)]));
         let viewers = Arc::new(Viewers::new(secret()?, admission.clone(), feeds.clone(), lifetime.clone()));
@@ -272,14 +271,15 @@ impl Parts {
                 sessions: sessions.clone(),
                 counterpart: counterpart.clone(),
             }),
-            Box::new(StatHandler {
+            Box::new(StatHandler(Arc::new(StatService {
                 store: store.clone(),
                 source: statistics.clone(),
                 counterpart: counterpart.clone(),
                 conf_files: conf_files.clone(),
                 history: history.clone(),
                 started,
-            }),
+                shared: SharedDocuments::default(),
+            }))),
             Box::new(ControlHandler { sections: control.clone(), counterpart: counterpart.clone() }),
             Box::new(EmptyGifHandler),
             Box::new(StubStatusHandler(counters.clone())),

@@ -314,6 +314,34 @@ pub const CASES: &[Case] = &[
         },
     },
     Case {
+        row: "stat/rtmp_stat_format",
+        place: Place::Locations,
+        before: "location /{app} { rtmp_stat all; }",
+        after: "location /{app} { rtmp_stat all; rtmp_stat_format json; }",
+        look: |walk| {
+            changes(
+                walk,
+                "",
+                |response| response.text().starts_with("<?xml"),
+                |response| response.text().starts_with("{\"rtmp\":"),
+            )
+        },
+    },
+    Case {
+        row: "stat/sys_stat",
+        place: Place::Locations,
+        before: "location /{app} { return 200 none; }",
+        after: "location /{app} { sys_stat; }",
+        look: |walk| {
+            changes(
+                walk,
+                "",
+                |response| response.text() == "none",
+                |response| response.text().contains("\"live_stream\":{"),
+            )
+        },
+    },
+    Case {
         row: "stat/rtmp_stat_stylesheet",
         place: Place::Locations,
         before: "location /{app} { rtmp_stat all; rtmp_stat_stylesheet one.xsl; }",

@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use strum::FromRepr;
 use tokio::sync::Notify;
 
+use crate::hub::counters::MediaTimes;
 use crate::hub::cursor::{Behind, Skipped};
 
 /// Reason why the delivery loop gave up a player.
@@ -57,6 +58,8 @@ pub struct PlayerLink {
     pub bytes_sent: AtomicU64,
     /// Number of packets skipped because the player was too slow.
     pub dropped_total: AtomicU64,
+    /// See [`PlayerLink::times`].
+    times: AtomicU64,
     skip_reason: AtomicU8,
     gone: AtomicU8,
     left: AtomicBool,
@@ -97,6 +100,15 @@ impl PlayerLink {
     pub(super) fn skipped(&self, skipped: Skipped) -> u64 {
         self.skip_reason.store(skipped.why as u8, Ordering::Relaxed);
         self.dropped_total.fetch_add(skipped.packets, Ordering::Relaxed) + skipped.packets
+    }
+
+    /// Newest timestamps of the frames sent to the player, as the player sees them.
+    pub fn times(&self) -> MediaTimes {
+        MediaTimes::unpack(self.times.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn set_times(&self, times: MediaTimes) {
+        self.times.store(times.pack(), Ordering::Relaxed);
     }
 
     /// Position of the player, if the loop has it.

@@ -9,6 +9,7 @@ use bytes::Bytes;
 
 use super::link::{Gone, PlayerLink};
 use crate::hub::backlog::Backlog;
+use crate::hub::counters::MediaTimes;
 use crate::hub::cursor::{Cursor, Progress};
 use crate::hub::packet::{Container, Packet};
 use crate::hub::stream::Stream;
@@ -46,6 +47,8 @@ pub(super) struct SharedBytes {
     /// The slices joined into one byte string, if worthwhile.
     whole: Option<Bytes>,
     len: usize,
+    /// Newest timestamps of its frames.
+    times: MediaTimes,
 }
 
 impl SharedBytes {
@@ -56,7 +59,8 @@ impl SharedBytes {
         // The kernel walks the slices for each player; joining them once reduces that to one.
         let joins = slices.len() > 1 && players >= MANY && len <= 2 * limits::BATCH_BYTES;
         let whole = joins.then(|| slices.concat().into());
-        SharedBytes { container, first, end: backlog.end(), slices, whole, len }
+        let times = MediaTimes::of(backlog.from(first).map(|packet| &**packet));
+        SharedBytes { container, first, end: backlog.end(), slices, whole, len, times }
     }
 
     /// The batch for `container` in `batches`; if missing, it is created for about `players` players.
@@ -125,17 +129,24 @@ impl WorkerPlayer {
         let written = took(written)?;
         // Only the unsent rest is joined.
         let slices = if written < len { std::slice::from_ref(packet.shared(container)) } else { &[] };
-        Ok(self.advance(slices, written, len, end))
+        Ok(self.advance(slices, written, len, end, MediaTimes::of([packet])))
     }
 
     /// Records that a steady player was sent `written` bytes of a shared batch.
     pub(super) fn took(&mut self, batch: &SharedBytes, written: usize) -> Progress {
-        self.advance(&batch.slices, written, batch.len, batch.end)
+        self.advance(&batch.slices, written, batch.len, batch.end, batch.times)
     }
 
-    fn advance(&mut self, slices: &[Bytes], written: usize, len: usize, end: u64) -> Progress {
+    fn advance(
+        &mut self,
+        slices: &[Bytes],
+        written: usize,
+        len: usize,
+        end: u64,
+        times: MediaTimes,
+    ) -> Progress {
         self.bytes_sent += written as u64;
-        self.cursor.advance_steady(slices, written, end);
+        self.cursor.advance_steady(slices, written, end, times);
         if written == len { Progress::CaughtUp } else { Progress::Blocked }
     }
 
@@ -163,6 +174,7 @@ impl WorkerPlayer {
         let before = self.link.bytes_sent.load(Ordering::Relaxed);
         if before != self.bytes_sent {
             self.link.bytes_sent.store(self.bytes_sent, Ordering::Relaxed);
+            self.link.set_times(self.cursor.times());
             self.blocked_since = None;
         }
         if progress == Progress::CaughtUp {
