@@ -516,6 +516,13 @@ pub const RECORD_HELD_MS: u32 = 500;
 /// Maximum number of packets buffered for that: two tracks of up to some hundred packets a second.
 pub const RECORD_HELD_PACKETS: usize = 256;
 
+/// Maximum number of streams with metrics of their own (`rtmp_metrics top=`): each is a series that Prometheus keeps for
+/// every name that ever occurs.
+pub const METRICS_STREAMS: usize = 1000;
+
+/// Maximum length of a label of metrics in bytes; longer names are cut.
+pub const METRICS_LABEL: usize = 128;
+
 /// Interval at which counters are noted for rates in statistics.
 pub const RATE_INTERVAL: Duration = Duration::from_secs(2);
 

@@ -58,6 +58,9 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Number of reasons.
+    pub const COUNT: usize = Reason::RelayLoop as usize + 1;
+
     /// PingOS's name of the reason.
     pub fn name(self) -> &'static str {
         match self {
@@ -227,6 +230,7 @@ impl Session {
         moments: SessionMoments,
     ) -> Self {
         let key = StreamKey::new(identity.serverid.clone(), identity.app.clone(), identity.name.clone());
+        let link = Arc::new(PlayerLink::of_request(moments.ptime.load(Ordering::Relaxed)));
         Session {
             id,
             peer,
@@ -239,7 +243,7 @@ impl Session {
             moments,
             orphaned: AtomicU64::new(0),
             bytes_received: AtomicU64::new(0),
-            link: Arc::new(PlayerLink::default()),
+            link,
             asked_to_reconnect: AtomicBool::new(false),
             notify_status: AtomicU64::new(0),
             reason: AtomicU8::new(Reason::InternalErr as u8),

@@ -55,6 +55,7 @@ use crate::module::http_static::{
 use crate::module::limit::{LimitConnCheck, LimitReqCheck, LimitVariables, ZoneKeeper};
 use crate::module::live_record::task::TsRecording;
 use crate::module::map::MapVariables;
+use crate::module::metrics::{MetricsHandler, MetricsSource};
 use crate::module::mirror::MirrorCheck;
 use crate::module::mp4::Mp4Check;
 use crate::module::multiport::BroadcastFilter;
@@ -280,6 +281,21 @@ impl Parts {
                 started,
                 shared: SharedDocuments::default(),
             }))),
+            Box::new(MetricsHandler {
+                source: Arc::new(MetricsSource {
+                    statistics: statistics.clone(),
+                    workers: workers.clone(),
+                    callbacks: callbacks.clone(),
+                    store: store.clone(),
+                    history: history.clone(),
+                    http: counters.clone(),
+                    connections: connections.clone(),
+                    lifetime: lifetime.clone(),
+                    connection_limit: |store| store.load().connection_limit(),
+                    started,
+                }),
+                turn: Default::default(),
+            }),
             Box::new(ControlHandler { sections: control.clone(), counterpart: counterpart.clone() }),
             Box::new(EmptyGifHandler),
             Box::new(StubStatusHandler(counters.clone())),

@@ -142,6 +142,7 @@ impl Reloader {
                 Err(refused)
             }
         };
+        self.parts.history.lock().count_reload(done.is_ok());
         self.over(done.is_err());
         done
     }

@@ -96,6 +96,7 @@ const WAITING: &[&str] = &[
     "module::http_static::index",
     "module::http_static::random_index",
     "module::http_static::try_files",
+    "module::metrics::handler",
     "module::mirror::check",
     "module::mp4::check",
     "module::multiport::broadcast",

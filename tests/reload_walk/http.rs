@@ -342,6 +342,29 @@ pub const CASES: &[Case] = &[
         },
     },
     Case {
+        row: "metrics/rtmp_metrics",
+        place: Place::Locations,
+        before: "location /{app} { rtmp_metrics; }",
+        after: "location /{app} { rtmp_metrics top=1000; }",
+        look: |walk| {
+            let publisher = Publisher::start(walk.server.rtmp, &walk.own_app);
+            let label = format!("stream=\"{}\"", walk.own_app);
+            let same = label.clone();
+            let after = changes(
+                walk,
+                "",
+                move |response| {
+                    response.text().contains("pingosd_streams ") && !response.text().contains(&label)
+                },
+                move |response| response.text().contains(&same),
+            );
+            Box::new(move || {
+                after();
+                drop(publisher);
+            })
+        },
+    },
+    Case {
         row: "stat/rtmp_stat_stylesheet",
         place: Place::Locations,
         before: "location /{app} { rtmp_stat all; rtmp_stat_stylesheet one.xsl; }",

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::support::frame::{GOP, STEP};
 use crate::support::wait::until_true;
-use crate::support::{Player, Publisher, RtmpClient, Server, http};
+use crate::support::{Player, Publisher, RtmpClient, http};
 use crate::xml::Elements;
 use crate::{conf, json, start};
 

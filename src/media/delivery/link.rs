@@ -58,6 +58,8 @@ pub struct PlayerLink {
     pub bytes_sent: AtomicU64,
     /// Number of packets skipped because the player was too slow.
     pub dropped_total: AtomicU64,
+    /// See [`PlayerLink::asked`].
+    asked: u64,
     /// See [`PlayerLink::times`].
     times: AtomicU64,
     skip_reason: AtomicU8,
@@ -70,6 +72,16 @@ pub struct PlayerLink {
 }
 
 impl PlayerLink {
+    /// Of a player that asked for its stream at this time, in milliseconds of the server's clock; 0 if it did not.
+    pub fn of_request(asked: u64) -> Self {
+        PlayerLink { asked, ..PlayerLink::default() }
+    }
+
+    /// Time at which the player asked for its stream, in milliseconds of the server's clock.
+    pub fn asked(&self) -> Option<u64> {
+        (self.asked != 0).then_some(self.asked)
+    }
+
     /// Waits until the loop has given up the player or released it.
     pub async fn ended(&self) {
         loop {

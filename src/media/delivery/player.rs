@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use super::figures::WorkerFigures;
 use super::link::{Gone, PlayerLink};
 use crate::hub::backlog::Backlog;
 use crate::hub::counters::MediaTimes;
@@ -156,12 +157,14 @@ impl WorkerPlayer {
         backlog: &Backlog,
         limit: u64,
         stream: &Stream,
+        figures: &WorkerFigures,
     ) -> Result<Progress, Gone> {
         let gap = self.cursor.next() < backlog.base();
         let mut progress = if gap { Progress::Blocked } else { self.write(backlog, limit)? };
         if progress == Progress::Blocked
             && let Some(skipped) = self.cursor.skip_if_behind(backlog, stream)
         {
+            figures.skipped(skipped);
             let total = self.link.skipped(skipped);
             log::player_skipped(self.session, stream, skipped, total);
             progress = self.write(backlog, limit)?;

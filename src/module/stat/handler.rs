@@ -130,3 +130,84 @@ fn write(overview: &Overview, document: &Document) -> String {
         Document::System => sys::write(overview),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::config::on_disk::OnDisk;
+    use crate::hub::registry::StreamRegistry;
+    use crate::media::session::{Identity, Protocol, Role, Session, SessionMoments, Sessions};
+    use crate::module::stat::conf::StatParts;
+    use crate::net::socket::Peer;
+
+    /// Not part of the tests: it measures. `cargo test --release --lib stat::handler -- --ignored --nocapture`
+    #[test]
+    #[ignore = "a measurement"]
+    fn time_of_documents_of_2000_streams_and_12000_clients() {
+        let (registry, sessions) = (Arc::<StreamRegistry>::default(), Arc::new(Sessions::default()));
+        let mut alive = Vec::new();
+        for n in 0..12_000_u64 {
+            let identity = Identity {
+                app: "live".into(),
+                name: format!("stream-{:05}", n % 2000).into(),
+                serverid: "default".into(),
+                flash_ver: "LNX 9,0,124,2".into(),
+                page_url: "https://example.test/watch?v=1".into(),
+                ..Identity::default()
+            };
+            let peer = Peer {
+                addr: "192.0.2.1".into(),
+                ip: None,
+                port: 1,
+                local_addr: String::new(),
+                local_port: 0,
+                declared: None,
+            };
+            let role = if n < 2000 { Role::Publisher } else { Role::Player };
+            let moments = SessionMoments::default();
+            let session = Session::new(n, peer, Protocol::Rtmp, role, identity, Instant::now(), moments);
+            let entered = registry.enter(&session.key, 4096);
+            session.set_stream(entered.stream().clone());
+            alive.push((sessions.list(Arc::new(session)), entered));
+        }
+        let source = StatisticsSource::new(registry, sessions.clone());
+        let mut best = [Duration::MAX; 6];
+        let mut measure = |n: usize, began: Instant| best[n] = best[n].min(began.elapsed());
+        for _ in 0..20 {
+            let began = Instant::now();
+            source.note();
+            measure(0, began);
+            let began = Instant::now();
+            let all = sessions.at_once();
+            measure(1, began);
+            drop(all);
+            let began = Instant::now();
+            let statistics = source.whole();
+            measure(2, began);
+            let overview = Overview {
+                uptime: 0,
+                at: 0,
+                generation: 1,
+                current: None,
+                on_disk: OnDisk::Same,
+                refused: None,
+                statistics,
+            };
+            let formats = [StatFormat::Xml, StatFormat::Json];
+            for (n, format) in formats.into_iter().enumerate() {
+                let document = Document::Statistics { parts: StatParts::ALL, format, stylesheet: "".into() };
+                let began = Instant::now();
+                assert!(write(&overview, &document).len() > 1_000_000);
+                measure(3 + n, began);
+            }
+            let began = Instant::now();
+            assert!(write(&overview, &Document::System).len() > 1_000_000);
+            measure(5, began);
+        }
+        let [noted, locked, read, xml, json, sys] = best;
+        eprintln!("noting counters {noted:?}, of which under the lock {locked:?}");
+        eprintln!("reading {read:?}, then XML {xml:?}, JSON {json:?}, sys_stat {sys:?}");
+    }
+}
