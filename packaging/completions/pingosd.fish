@@ -34,4 +34,6 @@ complete -c pingosd -n '__fish_seen_subcommand_from reload' -l confirm
 complete -c pingosd -n __fish_use_subcommand -a rollback -d 'return to the preceding configuration'
 complete -c pingosd -n __fish_use_subcommand -a status -d 'show the state of the running server'
 complete -c pingosd -n '__fish_seen_subcommand_from status' -l json
+complete -c pingosd -n '__fish_seen_subcommand_from status' -l watch
+complete -c pingosd -n __fish_use_subcommand -a top -d 'show streams and clients live'
 complete -c pingosd -n '__fish_seen_subcommand_from completion' -x -a 'bash fish zsh'

@@ -114,6 +114,8 @@ pub(super) struct Parts {
     pub(super) stream_events: Arc<StreamEvents>,
     /// Statistics of this process.
     pub(super) statistics: Arc<StatisticsSource>,
+    /// Statistics of both processes of an upgrade.
+    pub(super) stat: Arc<StatService>,
     /// Control requests to this process.
     pub(super) control: Arc<ControlSections>,
     /// Viewers of HLS from memory.
@@ -261,6 +263,15 @@ impl Parts {
             Arc::new(ControlSections::new(sessions.clone(), [(ControlParts::RECORD, recordings as _)]));
         let viewers = Arc::new(Viewers::new(secret()?, admission.clone(), feeds.clone(), lifetime.clone()));
         let counters: Arc<HttpCounters> = Arc::default();
+        let stat = Arc::new(StatService {
+            store: store.clone(),
+            source: statistics.clone(),
+            counterpart: counterpart.clone(),
+            conf_files: conf_files.clone(),
+            history: history.clone(),
+            started,
+            shared: SharedDocuments::default(),
+        });
         // The first handler that takes a location answers.
         let handlers: Vec<Box<dyn Handler>> = vec![
             Box::new(FlvHandler { admission: admission.clone() }),
@@ -272,15 +283,7 @@ impl Parts {
                 sessions: sessions.clone(),
                 counterpart: counterpart.clone(),
             }),
-            Box::new(StatHandler(Arc::new(StatService {
-                store: store.clone(),
-                source: statistics.clone(),
-                counterpart: counterpart.clone(),
-                conf_files: conf_files.clone(),
-                history: history.clone(),
-                started,
-                shared: SharedDocuments::default(),
-            }))),
+            Box::new(StatHandler(stat.clone())),
             Box::new(MetricsHandler {
                 source: Arc::new(MetricsSource {
                     statistics: statistics.clone(),
@@ -387,6 +390,7 @@ impl Parts {
             counterpart,
             stream_events,
             statistics,
+            stat,
             control,
             viewers,
             workers,

@@ -120,9 +120,11 @@ impl Reloader {
             ),
             Request::Rollback => self.roll_back(plain).await,
             // Answered elsewhere.
-            Request::Confirm | Request::Status | Request::Callbacks | Request::Probe { .. } => {
-                refused("not an order")
-            }
+            Request::Confirm
+            | Request::Status
+            | Request::Callbacks
+            | Request::Streams
+            | Request::Probe { .. } => refused("not an order"),
         };
         // The client may have disconnected; the result is in the log.
         let _ = reply.send(answer);

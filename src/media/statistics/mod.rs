@@ -7,12 +7,12 @@ pub mod rates;
 pub mod timer;
 
 use std::cmp::Ordering;
-use std::collections::HashMap;
 use std::sync::{Arc, atomic};
 use std::time::Instant;
 
 use bstr::ByteSlice;
 use parking_lot::Mutex;
+use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 use self::rates::Rates;
@@ -289,19 +289,21 @@ impl StatisticsSource {
     }
 }
 
-/// Sessions in groups, one per stream.
+/// Sessions in groups, one per name.
 fn by_stream(snapshot: Snapshot) -> Vec<StreamSessions> {
-    let Snapshot { sessions, of_streams: ended, .. } = snapshot;
-    let mut places: HashMap<Option<u64>, usize, rustc_hash::FxBuildHasher> = HashMap::default();
+    let Snapshot { sessions, of_streams, .. } = snapshot;
+    let mut places: FxHashMap<StreamKey, usize> = FxHashMap::default();
     let mut groups: Vec<StreamSessions> = Vec::new();
     for session in sessions {
-        let id = session.stream_id();
-        let place = *places.entry(id).or_insert_with(|| {
-            let ended = id.and_then(|id| ended.get(&id)).copied().unwrap_or_default();
-            groups.push(StreamSessions { clients: Vec::new(), ended });
+        let place = *places.entry(session.key.clone()).or_insert_with(|| {
+            groups.push(StreamSessions { clients: Vec::new(), ended: Traffic::default() });
             groups.len() - 1
         });
         groups[place].clients.push(session);
+    }
+    for group in &mut groups {
+        let id = group.stream().map(|stream| stream.id());
+        group.ended = id.and_then(|id| of_streams.get(&id)).copied().unwrap_or_default();
     }
     groups
 }
@@ -311,8 +313,9 @@ impl StreamSessions {
         &self.clients[0].key
     }
 
+    /// The stream. While its name begins anew, a session may still be listed with the stream before.
     fn stream(&self) -> Option<&Arc<Stream>> {
-        self.clients[0].stream()
+        self.clients.iter().rev().find_map(|session| session.stream())
     }
 
     fn started(&self) -> Instant {

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http::StatusCode;
 use jiff::Timestamp;
 
-use super::conf::{Document, ServedDocument, StatFormat};
+use super::conf::{Document, ServedDocument, StatFormat, StatParts};
 use super::overview::Overview;
 use super::shared::SharedDocuments;
 use super::{json, sys, xml};
@@ -85,6 +85,12 @@ impl StatService {
         self.shared.get(document, async || self.overview().await, render).await
     }
 
+    /// The present statistics as `rtmp_stat_format json` gives them; `None` if that fails.
+    pub async fn value(self: &Arc<Self>) -> Option<serde_json::Value> {
+        let overview = self.overview().await?;
+        tokio::task::spawn_blocking(move || json::value(&overview, StatParts::ALL)).await.ok()
+    }
+
     /// The present state; `None` if reading it fails.
     async fn overview(self: &Arc<Self>) -> Option<Overview> {
         let generation = self.store.generation();
@@ -139,7 +145,6 @@ mod tests {
     use crate::config::on_disk::OnDisk;
     use crate::hub::registry::StreamRegistry;
     use crate::media::session::{Identity, Protocol, Role, Session, SessionMoments, Sessions};
-    use crate::module::stat::conf::StatParts;
     use crate::net::socket::Peer;
 
     /// Not part of the tests: it measures. `cargo test --release --lib stat::handler -- --ignored --nocapture`

@@ -138,6 +138,18 @@ struct Client<'o> {
 
 /// Writes a document.
 pub(super) fn write(overview: &Overview, parts: StatParts) -> String {
+    let document = document(overview, parts);
+    let mut text = serde_json::to_string(&document).expect("it has names and values that JSON knows");
+    text.push('\n');
+    text
+}
+
+/// The document as a value.
+pub(super) fn value(overview: &Overview, parts: StatParts) -> serde_json::Value {
+    serde_json::to_value(document(overview, parts)).expect("it has names and values that JSON knows")
+}
+
+fn document(overview: &Overview, parts: StatParts) -> Document<'_> {
     let clients = parts.contains(StatParts::CLIENTS);
     let statistics = &overview.statistics;
     let servers = parts.intersects(StatParts::LIVE | StatParts::CLIENTS);
@@ -158,10 +170,7 @@ pub(super) fn write(overview: &Overview, parts: StatParts) -> String {
         traffic: traffic(statistics.counts.traffic, statistics.bandwidth),
         servers,
     };
-    let mut text =
-        serde_json::to_string(&Document { rtmp }).expect("it has names and values that JSON knows");
-    text.push('\n');
-    text
+    Document { rtmp }
 }
 
 fn server<'o>(group: &Group<'o>, clients: bool) -> Server<'o> {
