@@ -54,9 +54,9 @@ pub(super) fn run(mut look: impl FnMut() -> Result<Overview, String>) -> Result<
             b"top needs a terminal; `pingosd status streams` prints a list".to_vec(),
         ));
     }
-    let mut view = View::default();
     // A server that does not answer at the beginning is an error; later it may be restarting.
-    view.overview = look().map_err(|why| CommandError::Text(why.into()))?;
+    let overview = look().map_err(|why| CommandError::Text(why.into()))?;
+    let mut view = View { overview, ..View::default() };
     let mut terminal = ratatui::try_init()?;
     let shown = show(&mut terminal, &mut view, &mut look);
     ratatui::try_restore()?;
