@@ -88,6 +88,6 @@ impl Slot for ServedDocument {
         let (format, stylesheet) = (stat.format, stat.stylesheet.0.clone());
         let statistics = |parts| Document::Statistics { parts, format, stylesheet };
         let document = stat.rtmp_stat.0.filter(|_| level.location_sets("rtmp_stat")).map(statistics);
-        ServedDocument(document.or_else(|| level.location_sets("sys_stat").then_some(Document::System)))
+        ServedDocument(document.or_else(|| stat.sys_stat.0.is_some().then_some(Document::System)))
     }
 }
