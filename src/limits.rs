@@ -538,6 +538,20 @@ pub const REDIRECT_PATIENCE: Duration = Duration::from_secs(3);
 /// Maximum number of bans; each is compared with every publish, play and HTTP request.
 pub const BANS: usize = 1_000;
 
+/// Maximum number of streams with metrics of their own (`rtmp_metrics top=`): each is a series that Prometheus keeps for
+/// every name that ever occurs.
+pub const METRICS_STREAMS: usize = 1000;
+
+/// Maximum length of a label of metrics in bytes; longer names are cut.
+pub const METRICS_LABEL: usize = 128;
+
+/// Interval at which counters are noted for rates in statistics.
+pub const RATE_INTERVAL: Duration = Duration::from_secs(2);
+
+/// Time over which rates in statistics are computed, as in nginx-rtmp.
+pub const RATE_WINDOW: Duration = Duration::from_secs(10);
+const _: () = assert!(RATE_INTERVAL.as_secs() < RATE_WINDOW.as_secs());
+
 /// Maximum number of status messages queued for a publisher's connection.
 pub const SESSION_STATUSES: usize = 16;
 

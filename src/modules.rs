@@ -46,6 +46,7 @@ pub static MODULES: &[&Module] = &[
     &crate::module::flv::conf::MODULE,
     &crate::module::ts::conf::MODULE,
     &crate::module::stat::conf::MODULE,
+    &crate::module::metrics::conf::MODULE,
     &crate::module::control::conf::MODULE,
     &crate::module::headers::conf::MODULE,
     &crate::module::rewrite::conf::MODULE,

@@ -94,6 +94,7 @@ fn control_and_statistics_are_guarded() {
         "who reaches 0.0.0.0:8080 sends control requests",
     );
     fires(name, &http("location /s {\nrtmp_stat all;\n}"), "sees the statistics");
+    fires(name, &http("location /s {\nrtmp_metrics;\n}"), "sees the statistics");
     fires(name, &http("location /s {\nrtmp_stat all;\nallow all;\n}"), "sees the statistics");
     silent(name, &http("location /c { rtmp_control all; allow 127.0.0.1; deny all; }"));
     silent(name, &http("deny all; location /c { rtmp_control all; }"));

@@ -50,4 +50,6 @@ complete -c pingosd -n '__fish_seen_subcommand_from ctl; and __fish_seen_subcomm
 complete -c pingosd -n '__fish_seen_subcommand_from ctl' -x -a resume -d 'let paused publishers go on with their next key frame'
 complete -c pingosd -n '__fish_seen_subcommand_from ctl; and __fish_seen_subcommand_from resume' -x -a 'publisher subscriber client srv= app= name= clientid= addr='
 complete -c pingosd -n '__fish_seen_subcommand_from ctl' -x -a unban -d 'take back a ban'
+complete -c pingosd -n '__fish_seen_subcommand_from status' -l watch
+complete -c pingosd -n __fish_use_subcommand -a top -d 'show streams and clients live'
 complete -c pingosd -n '__fish_seen_subcommand_from completion' -x -a 'bash fish zsh'

@@ -18,6 +18,7 @@ _pingosd() {
         'reload:reload and show the changes; roll back unless confirmed in time'
         'rollback:return to the preceding configuration'
         'status:show the state of the running server'
+        'top:show streams and clients live'
     )
     _arguments \
         '-h[this help]' \
@@ -57,7 +58,7 @@ _pingosd() {
                 json) compadd -- --combine --to-conf ;;
                 migrate-check) compadd -- --json --all ;;
                 reload) compadd -- --confirm ;;
-                status) compadd -- --json ;;
+                status) compadd -- --json --watch ;;
             esac
             _files
             ;;

@@ -59,7 +59,8 @@ pub const COMMANDS: &[HelpEntry] = &[
     entry("plan", "", "show what a reload would change"),
     entry("reload", "[--confirm time]", "reload and show the changes; roll back unless confirmed in time"),
     entry("rollback", "", "return to the preceding configuration"),
-    entry("status", "[callbacks] [--json]", "show the state of the running server"),
+    entry("status", "[callbacks|streams] [--json] [--watch]", "show the state of the running server"),
+    entry("top", "", "show streams and clients live"),
 ];
 
 /// The help text.

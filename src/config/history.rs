@@ -49,6 +49,16 @@ pub struct History {
     confirm_by: Option<Instant>,
     /// Reason why the current generation is not on disk, if it should be.
     unkept: Option<String>,
+    reloads: ReloadTotals,
+}
+
+/// Reloads of this process so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReloadTotals {
+    /// Those that applied a configuration, also the one in force.
+    pub applied: u64,
+    /// Those that were refused.
+    pub refused: u64,
 }
 
 impl Generation {
@@ -78,6 +88,19 @@ impl History {
     /// Records a refused reload.
     pub fn refused(&mut self, fingerprint: Option<Fingerprint>, reasons: Vec<String>) {
         self.refused = Some(Refusal { at: Timestamp::now(), fingerprint, reasons });
+    }
+
+    /// Counts a reload.
+    pub fn count_reload(&mut self, is_applied: bool) {
+        match is_applied {
+            true => self.reloads.applied += 1,
+            false => self.reloads.refused += 1,
+        }
+    }
+
+    /// Reloads so far.
+    pub fn reloads(&self) -> ReloadTotals {
+        self.reloads
     }
 
     /// The current generation.

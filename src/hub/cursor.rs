@@ -9,6 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::backlog::Backlog;
+use super::counters::{MediaTimes, SentFrames};
 use super::gop::StartSettings;
 use super::headers::Headers;
 use super::origin::StreamOrigin;
@@ -82,8 +83,8 @@ pub struct Cursor {
     resumed: bool,
     /// Offset subtracted from the stream's timestamps; `None` sends them unchanged.
     origin: Option<StreamOrigin>,
-    /// Video frames queued for the player or sent, in total.
-    frames: u64,
+    /// Frames queued for the player or sent, on the stream's timeline.
+    frames: SentFrames,
 }
 
 impl Cursor {
@@ -104,7 +105,7 @@ impl Cursor {
             paused: false,
             resumed: false,
             origin: settings.zero_start.then(StreamOrigin::default),
-            frames: 0,
+            frames: SentFrames::default(),
         };
         let _ = cursor.push_control(lead);
         cursor
@@ -159,7 +160,7 @@ impl Cursor {
 
     /// Number of video frames queued for the player or sent so far.
     pub fn frames(&self) -> u64 {
-        self.frames
+        self.frames.video
     }
 
     /// Settings of the player.
@@ -195,11 +196,11 @@ impl Cursor {
             }
     }
 
-    /// Records that a steady player was sent `written` bytes of `slices`, which end at packet number `end` and have
-    /// `frames` video frames.
-    pub fn advance_steady(&mut self, slices: &[Bytes], mut written: usize, end: u64, frames: u64) {
+    /// Records that a steady player was sent `written` bytes of `slices`, which end at packet number `end` and contain
+    /// `frames`.
+    pub fn advance_steady(&mut self, slices: &[Bytes], mut written: usize, end: u64, frames: SentFrames) {
         self.next = end;
-        self.frames += frames;
+        self.frames.take_up(frames);
         // A player that keeps up has nothing queued; release the memory that its start took.
         self.pending.shrink();
         for slice in slices {
@@ -348,7 +349,7 @@ impl Cursor {
     }
 
     fn push_packet(&mut self, packet: &Packet) {
-        self.frames += u64::from(packet.class().is_frame());
+        self.frames.note(packet);
         let lane = packet.lane().bit();
         let plain = match self.settings.container {
             // Data messages are rare, so their timestamps need no chain of deltas.
@@ -386,6 +387,12 @@ impl Cursor {
     /// Player's time of a stream timestamp, for headers that precede a packet.
     fn player_time(&self, timestamp: u32) -> u32 {
         self.origin.as_ref().map_or(timestamp, |origin| origin.time(timestamp))
+    }
+
+    /// Newest timestamps of the frames sent to the player, as the player sees them.
+    pub fn times(&self) -> MediaTimes {
+        let time = |timestamp| if timestamp == 0 { 0 } else { self.player_time(timestamp) };
+        MediaTimes { audio: time(self.frames.times.audio), video: time(self.frames.times.video) }
     }
 
     fn consume(&mut self, written: usize) {

@@ -10,6 +10,7 @@
 
 pub mod backlog;
 pub mod class;
+pub mod counters;
 pub mod cursor;
 pub mod gop;
 pub mod header_key;

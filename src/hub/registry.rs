@@ -6,14 +6,23 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
+use super::counters::MediaCounts;
 use super::stream::Stream;
 pub use super::stream_key::StreamKey;
 
 /// All streams of the process.
 #[derive(Debug, Default)]
 pub struct StreamRegistry {
-    streams: Mutex<HashMap<StreamKey, RegisteredStream>>,
+    streams: Mutex<RegisteredStreams>,
     ids: AtomicU64,
+}
+
+/// Changed and read under one lock, so that a stream's media counts exactly once.
+#[derive(Debug, Default)]
+struct RegisteredStreams {
+    by_key: HashMap<StreamKey, RegisteredStream>,
+    /// Media of streams that have ended.
+    ended: MediaCounts,
 }
 
 #[derive(Debug)]
@@ -35,7 +44,7 @@ impl StreamRegistry {
     /// Starts using a stream, which is created if it does not exist. `chunk_size` applies to a new stream only.
     pub fn enter(self: &Arc<Self>, key: &StreamKey, chunk_size: usize) -> StreamUse {
         let mut streams = self.streams.lock();
-        let entry = streams.entry(key.clone()).or_insert_with(|| RegisteredStream {
+        let entry = streams.by_key.entry(key.clone()).or_insert_with(|| RegisteredStream {
             stream: Arc::new(Stream::new(self.ids.fetch_add(1, Ordering::Relaxed), key.clone(), chunk_size)),
             users: 0,
         });
@@ -57,24 +66,40 @@ impl StreamRegistry {
 
     /// The stream, if a session uses it.
     pub fn find(&self, key: &StreamKey) -> Option<Arc<Stream>> {
-        self.streams.lock().get(key).map(|e| e.stream.clone())
+        self.streams.lock().by_key.get(key).map(|e| e.stream.clone())
     }
 
     /// All current streams.
     pub fn list(&self) -> Vec<Arc<Stream>> {
-        self.streams.lock().values().map(|e| e.stream.clone()).collect()
+        self.streams.lock().by_key.values().map(|e| e.stream.clone()).collect()
+    }
+
+    /// Media published so far, under all names.
+    pub fn media_total(&self) -> MediaCounts {
+        let streams = self.streams.lock();
+        let mut total = streams.ended;
+        streams.by_key.values().for_each(|entry| total.add(entry.stream.counters().counts()));
+        total
+    }
+
+    /// Number of streams, and of those with a publisher.
+    pub fn count(&self) -> (usize, usize) {
+        let streams = self.list();
+        (streams.len(), streams.iter().filter(|stream| stream.phase().publishing).count())
     }
 
     /// Ends a use. Returns whether it was the last one.
     fn leave(&self, stream: &Arc<Stream>) -> bool {
         let mut streams = self.streams.lock();
-        let Some(entry) = streams.get_mut(stream.key()).filter(|e| Arc::ptr_eq(&e.stream, stream)) else {
+        let Some(entry) = streams.by_key.get_mut(stream.key()).filter(|e| Arc::ptr_eq(&e.stream, stream))
+        else {
             return false;
         };
         entry.users -= 1;
         let last = entry.users == 0;
         if last {
-            streams.remove(stream.key());
+            streams.by_key.remove(stream.key());
+            streams.ended.add(stream.counters().counts());
         }
         last
     }

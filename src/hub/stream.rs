@@ -10,6 +10,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
+use super::counters::{MediaCounts, StreamCounters};
 use super::gop::{CacheSettings, Ring, StartSettings};
 use super::headers::Headers;
 use super::info::MediaInfo;
@@ -47,6 +48,7 @@ pub struct Stream {
     /// Whether a publisher stands by; changed as `phase`.
     waited_for: watch::Sender<bool>,
     info: Mutex<MediaInfo>,
+    counters: StreamCounters,
     /// See [`Stream::set_backlog`].
     backlog: Arc<AtomicUsize>,
     /// One bit for each container in which packets were requested; each is a copy in memory.
@@ -86,12 +88,14 @@ impl Stream {
                 further: Vec::new(),
                 left_out: false,
                 flows: false,
+                times: Default::default(),
                 workers: Vec::new(),
                 lost_total: 0,
             }),
             phase: watch::Sender::new(StreamPhase::default()),
             waited_for: watch::Sender::new(false),
             info: Mutex::default(),
+            counters: StreamCounters::default(),
             backlog: Arc::new(AtomicUsize::new(usize::MAX)),
             containers: AtomicU8::new(0),
         }
@@ -242,6 +246,11 @@ impl Stream {
         *self.info.lock() = info;
     }
 
+    /// Counters of the media published here.
+    pub fn counters(&self) -> &StreamCounters {
+        &self.counters
+    }
+
     /// Session number of the publisher.
     pub fn publisher(&self) -> Option<u64> {
         self.state.lock().publisher
@@ -263,10 +272,12 @@ impl Stream {
         if state.publisher != Some(publisher) {
             return Duration::ZERO;
         }
-        let mut flows = false;
+        let (mut flows, mut counts) = (false, MediaCounts::default());
         for incoming in batch {
+            counts.count(incoming.kind, incoming.class, incoming.payload.len());
             flows |= state.add(incoming, self.chunk_size);
         }
+        self.counters.add(counts, state.times);
         // Sent once per publisher and under the lock, so that the order of publishers is kept.
         if flows && !std::mem::replace(&mut state.flows, true) {
             self.phase.send_if_modified(|p| !std::mem::replace(&mut p.flowing, true));

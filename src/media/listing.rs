@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
-use super::session::Session;
+use super::session::{Protocol, Reason, Role, Session};
 
 /// Bytes received and sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +26,38 @@ pub struct Sessions {
     live: Mutex<LiveSessions>,
     ids: AtomicU64,
     accepted_total: AtomicU64,
+    totals: SessionTotals,
+    /// Attempts of relays.
+    pub relays: RelayCounters,
+}
+
+/// Attempts of relays so far, by direction.
+#[derive(Debug, Default)]
+pub struct RelayCounters {
+    /// From other servers.
+    pub pull: RelayCounter,
+    /// To other servers.
+    pub push: RelayCounter,
+}
+
+/// Attempts of relays of one direction so far.
+#[derive(Debug, Default)]
+pub struct RelayCounter {
+    /// Connections begun.
+    pub attempts: AtomicU64,
+    /// Those through which media flowed.
+    pub started: AtomicU64,
+    /// Those that failed or were refused.
+    pub failed: AtomicU64,
+}
+
+/// Numbers of sessions so far.
+#[derive(Debug, Default)]
+struct SessionTotals {
+    /// By [`Protocol`] and [`Role`].
+    begun: [[AtomicU64; 2]; 4],
+    /// By [`Reason`].
+    ended: [AtomicU64; Reason::COUNT],
 }
 
 /// Changed and read under one lock, so that a session's traffic counts exactly once.
@@ -90,7 +122,13 @@ impl Sessions {
             0 => 0,
             ids => (ids / ID_DISTANCE + 1).wrapping_mul(ID_DISTANCE),
         };
-        Sessions { live: Mutex::new(live), ids: AtomicU64::new(ids), accepted_total }
+        Sessions {
+            live: Mutex::new(live),
+            ids: AtomicU64::new(ids),
+            accepted_total,
+            totals: SessionTotals::default(),
+            relays: RelayCounters::default(),
+        }
     }
 
     /// Counters for the succeeding process, which continues them.
@@ -140,8 +178,22 @@ impl Sessions {
         self.accepted_total.load(Ordering::Relaxed)
     }
 
+    /// Sessions that this process has begun.
+    pub fn begun_total(&self, protocol: Protocol, role: Role) -> u64 {
+        self.totals.begun[protocol as usize][role as usize].load(Ordering::Relaxed)
+    }
+
+    /// Sessions that have ended in this process for a reason.
+    pub fn ended_total(&self) -> impl Iterator<Item = (Reason, u64)> {
+        self.totals.ended.iter().enumerate().filter_map(|(number, count)| {
+            let reason = u8::try_from(number).ok().and_then(Reason::from_repr)?;
+            Some((reason, count.load(Ordering::Relaxed)))
+        })
+    }
+
     /// Lists a session until the result is dropped.
     pub fn list(self: &Arc<Self>, session: Arc<Session>) -> ListedSession {
+        self.totals.begun[session.protocol as usize][session.role as usize].fetch_add(1, Ordering::Relaxed);
         let mut live = self.live.lock();
         live.sessions.insert(session.id, session.clone());
         if let Some(stream) = session.stream_id() {
@@ -169,6 +221,7 @@ impl Sessions {
 
 impl Drop for ListedSession {
     fn drop(&mut self) {
+        self.sessions.totals.ended[self.session.reason() as usize].fetch_add(1, Ordering::Relaxed);
         let mut live = self.sessions.live.lock();
         // A connection that changes to another stream may have listed its next session.
         if live.sessions.get(&self.session.id).is_some_and(|listed| Arc::ptr_eq(listed, &self.session)) {

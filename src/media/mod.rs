@@ -25,6 +25,7 @@ pub mod segments;
 pub mod server_conf;
 pub mod session;
 pub mod static_pull;
+pub mod statistics;
 pub mod stream_events;
 mod subject;
 pub mod trail;

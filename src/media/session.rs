@@ -14,6 +14,7 @@ use tokio::sync::{Notify, oneshot};
 use super::delivery::PlayerLink;
 pub use super::listing::{ListedSession, Sessions, Traffic};
 use super::trail::Trail;
+use crate::hub::counters::MediaTimes;
 use crate::hub::info::MediaInfo;
 use crate::hub::registry::StreamKey;
 use crate::hub::stream::Stream;
@@ -60,6 +61,9 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Number of reasons.
+    pub const COUNT: usize = Reason::RelayLoop as usize + 1;
+
     /// PingOS's name of the reason.
     pub fn name(self) -> &'static str {
         match self {
@@ -249,6 +253,7 @@ impl Session {
         moments: SessionMoments,
     ) -> Self {
         let key = StreamKey::new(identity.serverid.clone(), identity.app.clone(), identity.name.clone());
+        let link = Arc::new(PlayerLink::of_request(moments.ptime.load(Ordering::Relaxed)));
         Session {
             id,
             peer,
@@ -261,7 +266,7 @@ impl Session {
             moments,
             orphaned: AtomicU64::new(0),
             bytes_received: AtomicU64::new(0),
-            link: Arc::new(PlayerLink::default()),
+            link,
             asked_to_reconnect: AtomicBool::new(false),
             notify_status: AtomicU64::new(0),
             reason: AtomicU8::new(Reason::InternalErr as u8),
@@ -361,6 +366,22 @@ impl Session {
     /// Number of its stream.
     pub fn stream_id(&self) -> Option<u64> {
         self.stream.get().map(|stream| stream.id())
+    }
+
+    /// Its stream, once it has entered it.
+    pub fn stream(&self) -> Option<&Arc<Stream>> {
+        self.stream.get()
+    }
+
+    /// Newest timestamps of the frames that it has sent or was sent.
+    pub fn times(&self) -> MediaTimes {
+        match self.role {
+            Role::Player => self.link.times(),
+            Role::Publisher => self
+                .stream()
+                .filter(|stream| stream.publisher() == Some(self.id))
+                .map_or_else(MediaTimes::default, |stream| stream.counters().times()),
+        }
     }
 
     /// Its traffic so far.

@@ -8,13 +8,14 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::mpsc;
 
 use super::delivery::conf::BackEnd;
+use super::delivery::figures::WorkerFigures;
 use super::delivery::{BacklogTotal, Delivery, IoRing};
 use crate::hub::pace::Grid;
 use crate::limits;
@@ -48,6 +49,8 @@ pub struct Workers {
     how: BackEnd,
     grid: Grid,
     total: Arc<BacklogTotal>,
+    /// Figures of each worker.
+    figures: Vec<Arc<WorkerFigures>>,
     deaths: mpsc::UnboundedSender<Death>,
 }
 
@@ -66,10 +69,12 @@ impl Workers {
         let (deaths, told) = mpsc::unbounded_channel();
         let mut rings = IoRing::for_workers(count, how);
         let total = BacklogTotal::new(count);
-        let places = (0..count)
-            .map(|number| Ok(ArcSwap::from_pointee(start(number, rings.pop(), grid, &total, &deaths)?)));
+        let figures: Vec<Arc<WorkerFigures>> = std::iter::repeat_with(Arc::default).take(count).collect();
+        let places = figures.iter().enumerate().map(|(number, figures)| {
+            Ok(ArcSwap::from_pointee(start(number, rings.pop(), grid, (&total, figures), &deaths)?))
+        });
         let places = places.collect::<io::Result<_>>()?;
-        Ok((Workers { places, next: AtomicUsize::new(0), how, grid, total, deaths }, told))
+        Ok((Workers { places, next: AtomicUsize::new(0), how, grid, total, figures, deaths }, told))
     }
 
     /// Number of workers.
@@ -80,6 +85,27 @@ impl Workers {
     /// All workers, in order.
     pub fn iter(&self) -> impl Iterator<Item = Arc<Worker>> + '_ {
         self.places.iter().map(ArcSwap::load_full)
+    }
+
+    /// Figures of all workers, in order.
+    pub fn figures(&self) -> &[Arc<WorkerFigures>] {
+        &self.figures
+    }
+
+    /// Time during which each worker was busy so far, with the threads that it has replaced.
+    pub fn busy(&self) -> impl Iterator<Item = Duration> + '_ {
+        let now = self.iter().map(|worker| worker.runtime.metrics().worker_total_busy_duration(0));
+        now.zip(&self.figures).map(|(now, figures)| now + figures.busy())
+    }
+
+    /// Bytes that wait for the players of all workers whose sockets are full.
+    pub fn backlog(&self) -> usize {
+        let workers = self.figures.iter().zip(self.total.bytes());
+        // A worker without such players does not tell its bytes anew.
+        workers
+            .filter(|(figures, _)| figures.blocked() > 0)
+            .map(|(_, bytes)| bytes)
+            .fold(0, usize::saturating_add)
     }
 
     /// The next worker in turn; dead ones are skipped.
@@ -101,8 +127,11 @@ impl Workers {
     ///
     /// As for [`Workers::start`].
     pub fn replace(&self, number: usize) -> io::Result<()> {
+        let busy = self.places[number].load().runtime.metrics().worker_total_busy_duration(0);
         let ring = IoRing::for_workers(1, self.how).pop();
-        self.places[number].store(Arc::new(start(number, ring, self.grid, &self.total, &self.deaths)?));
+        let shared = (&self.total, &self.figures[number]);
+        self.places[number].store(Arc::new(start(number, ring, self.grid, shared, &self.deaths)?));
+        self.figures[number].add_busy(busy);
         Ok(())
     }
 }
@@ -112,10 +141,10 @@ fn start(
     number: usize,
     ring: Option<IoRing>,
     grid: Grid,
-    total: &Arc<BacklogTotal>,
+    (total, figures): (&Arc<BacklogTotal>, &Arc<WorkerFigures>),
     deaths: &mpsc::UnboundedSender<Death>,
 ) -> io::Result<Worker> {
-    let (delivery, serving) = Delivery::new(number, ring, grid, total.clone());
+    let (delivery, serving) = Delivery::new(number, ring, grid, total.clone(), figures.clone());
     let waker = WorkerWaker::new()?;
     let heard = waker.clone();
     let serve = move || {

@@ -40,7 +40,6 @@ pub static NAMES: &[Advice] = &[
     ("play_temp_path", "it belongs to nginx-rtmp; playing of files is not supported"),
     ("publish_nofity", "it is a misspelling of `publish_notify`"),
     ("reset_server_name", "it appears only in comments of example files"),
-    ("rtmp_stat_format", "it belongs to nginx-http-flv-module; statistics here are XML"),
     ("session_relay", "it belongs to nginx-rtmp; relays here always end with their session"),
     ("static_pull", "it stands only in the file that `dynamic_conf` names"),
     ("stream", "the nginx module that has it is not part of PingOS"),

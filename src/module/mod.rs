@@ -24,6 +24,7 @@ pub mod limit;
 pub mod lint;
 pub mod live_record;
 pub mod map;
+pub mod metrics;
 pub mod mirror;
 pub mod monitor;
 pub mod mp4;

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use parking_lot::Mutex;
@@ -35,6 +35,48 @@ struct LineRecords {
     /// By file, line and event, since one line of a file may hold several callbacks.
     lines: BTreeMap<(Arc<Path>, u32, &'static str), LineRecord>,
     unlisted_total: u64,
+    /// By event, also of lines that are not listed.
+    events: BTreeMap<&'static str, EventRecord>,
+}
+
+/// Calls of one event.
+#[derive(Debug, Default)]
+struct EventRecord {
+    outcomes: BTreeMap<(Stage, CallOutcome), u64>,
+    took: Duration,
+    classes: [u64; CLASSES.len() + 1],
+    decisions: Arc<DecisionCounts>,
+}
+
+/// Number of consequences, by [`CallDecision`].
+type DecisionCounts = [AtomicU64; CallDecision::GiveUp as usize + 1];
+
+/// How a call ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CallOutcome {
+    /// Status below 400.
+    Answered,
+    /// Status of 400 or above.
+    Refused,
+    /// No answer.
+    Failed,
+    /// No answer in time.
+    TimedOut,
+}
+
+/// Calls of one event so far.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EventTotals {
+    /// Value of `call=`.
+    pub event: &'static str,
+    /// Calls by stage and outcome.
+    pub outcomes: Vec<(Stage, CallOutcome, u64)>,
+    /// Sum of their durations.
+    pub took: Duration,
+    /// Upper bound of each class of durations in seconds, the last one infinite, and number of calls in it alone.
+    pub classes: Vec<(f64, u64)>,
+    /// Consequences of answers.
+    pub decisions: Vec<(CallDecision, u64)>,
 }
 
 /// One callback line.
@@ -101,7 +143,10 @@ pub enum CallDecision {
 
 /// Reference to a recorded call, for adding its consequence later.
 #[derive(Clone, Debug, Default)]
-pub struct Receipt(Arc<AtomicU8>);
+pub struct Receipt {
+    decision: Arc<AtomicU8>,
+    counts: Arc<DecisionCounts>,
+}
 
 impl CallDecision {
     /// Its displayed name; `-` for [`CallDecision::None`].
@@ -124,19 +169,29 @@ impl CallDecision {
 impl Receipt {
     /// Enters the consequence.
     pub fn decided(&self, decision: CallDecision) {
-        self.0.store(decision as u8, Ordering::Relaxed);
+        let before = self.decision.swap(decision as u8, Ordering::Relaxed);
+        // One call has one consequence.
+        if before == CallDecision::None as u8 {
+            self.counts[decision as usize].fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     fn decision(&self) -> CallDecision {
-        CallDecision::from_repr(self.0.load(Ordering::Relaxed)).unwrap_or_default()
+        CallDecision::from_repr(self.decision.load(Ordering::Relaxed)).unwrap_or_default()
     }
 }
 
 impl Ledger {
     /// Records a call.
     pub fn record(&self, hook: &Hook, event: &'static str, call: FinishedCall) -> Receipt {
-        let receipt = Receipt::default();
+        let outcome = CallOutcome::of(&call.answer);
+        let class = class_of(call.took);
         let mut records = self.records.lock();
+        let of_event = records.events.entry(event).or_default();
+        *of_event.outcomes.entry((call.stage, outcome)).or_default() += 1;
+        of_event.took += call.took;
+        of_event.classes[class] += 1;
+        let receipt = Receipt { decision: Arc::default(), counts: of_event.decisions.clone() };
         let key = (hook.pos.file.clone(), hook.pos.line, event);
         if records.lines.len() >= limits::LEDGER_LINES && !records.lines.contains_key(&key) {
             records.unlisted_total += 1;
@@ -147,21 +202,24 @@ impl Ledger {
         if line.url.as_ref() != Some(&hook.url) {
             line.url = Some(hook.url.clone());
         }
-        match call.answer {
-            CallbackAnswer::Status(400..) => line.refused_total += 1,
-            CallbackAnswer::Status(_) => line.answered_total += 1,
-            CallbackAnswer::Failed(_) => line.failed_total += 1,
-            CallbackAnswer::TimedOut => line.timed_out_total += 1,
+        match outcome {
+            CallOutcome::Answered => line.answered_total += 1,
+            CallOutcome::Refused => line.refused_total += 1,
+            CallOutcome::Failed => line.failed_total += 1,
+            CallOutcome::TimedOut => line.timed_out_total += 1,
         }
         line.took += call.took;
-        let millis = call.took.as_micros().div_ceil(1000);
-        let class = CLASSES.iter().position(|end| millis <= u128::from(*end)).unwrap_or(CLASSES.len());
         line.classes[class] += 1;
         if line.last.len() >= limits::LEDGER_CALLS {
             line.last.pop_front();
         }
         line.last.push_back(CallRecord { at: SystemTime::now(), call, receipt: receipt.clone() });
         receipt
+    }
+
+    /// Calls by event. Not bounded by the number of lines, so no call is missing.
+    pub(super) fn totals(&self) -> Vec<EventTotals> {
+        self.records.lock().events.iter().map(|(event, record)| record.totals(event)).collect()
     }
 
     /// The present state.
@@ -171,6 +229,54 @@ impl Ledger {
         let lines = lines.map(|((file, number, event), line)| line.snapshot(file, *number, event)).collect();
         LedgerSnapshot { lines, unlisted_total: records.unlisted_total, done_waiting, done_lost_total }
     }
+}
+
+impl CallOutcome {
+    /// Name in metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            CallOutcome::Answered => "answered",
+            CallOutcome::Refused => "refused",
+            CallOutcome::Failed => "failed",
+            CallOutcome::TimedOut => "timed_out",
+        }
+    }
+
+    fn of(answer: &CallbackAnswer) -> Self {
+        match answer {
+            CallbackAnswer::Status(400..) => CallOutcome::Refused,
+            CallbackAnswer::Status(_) => CallOutcome::Answered,
+            CallbackAnswer::Failed(_) => CallOutcome::Failed,
+            CallbackAnswer::TimedOut => CallOutcome::TimedOut,
+        }
+    }
+}
+
+impl EventRecord {
+    fn totals(&self, event: &'static str) -> EventTotals {
+        let ends = CLASSES.iter().map(|millis| *millis as f64 / 1000.0).chain([f64::INFINITY]);
+        let decision = |(number, count): (usize, &AtomicU64)| {
+            let decision = u8::try_from(number).ok().and_then(CallDecision::from_repr)?;
+            Some((decision, count.load(Ordering::Relaxed)))
+        };
+        EventTotals {
+            event,
+            outcomes: self
+                .outcomes
+                .iter()
+                .map(|((stage, outcome), count)| (*stage, *outcome, *count))
+                .collect(),
+            took: self.took,
+            classes: ends.zip(self.classes).collect(),
+            decisions: self.decisions.iter().enumerate().filter_map(decision).collect(),
+        }
+    }
+}
+
+/// Class of a duration in [`CLASSES`].
+fn class_of(took: Duration) -> usize {
+    let millis = took.as_micros().div_ceil(1000);
+    CLASSES.iter().position(|end| millis <= u128::from(*end)).unwrap_or(CLASSES.len())
 }
 
 impl LineRecord {
@@ -252,6 +358,14 @@ mod tests {
         record(&ledger, 9, CallbackAnswer::Failed(CallFailure::Closed), 0);
         let text = ledger.snapshot(2, 1).to_string();
         assert!(text.starts_with("ends: 2 waiting, 1 lost\n"), "{text}");
+        let totals = &ledger.totals()[0];
+        let outcomes: Vec<_> =
+            totals.outcomes.iter().map(|(_, outcome, count)| (outcome.name(), *count)).collect();
+        assert_eq!(outcomes, [("answered", 1), ("refused", 1), ("failed", 1), ("timed_out", 1)]);
+        assert_eq!((totals.classes[0], totals.classes[3]), ((0.001, 2), (0.01, 1)));
+        assert_eq!(totals.took, Duration::from_millis(5_008));
+        let decided: Vec<_> = totals.decisions.iter().filter(|(_, count)| *count > 0).collect();
+        assert_eq!(decided, [&(CallDecision::Allow, 1), &(CallDecision::Refuse, 1)]);
         let line = "publish nginx.conf:5 http://h:81\n  answered 1 refused 1 failed 0 timed out 1\n";
         assert!(text.contains(line), "{text}");
         assert!(text.contains("  latency <=1ms:1 <=10ms:1 more:1\n"), "{text}");
@@ -301,5 +415,7 @@ mod tests {
         let snapshot = ledger.snapshot(0, 0);
         assert_eq!(snapshot.lines.len(), limits::LEDGER_LINES);
         assert_eq!(snapshot.unlisted_total, limits::LEDGER_LINES as u64);
+        let calls = 10 * limits::LEDGER_CALLS as u64 + 2 * limits::LEDGER_LINES as u64;
+        assert_eq!(ledger.totals()[0].outcomes, [(Stage::Start, CallOutcome::Answered, calls)]);
     }
 }

@@ -77,6 +77,16 @@ impl Notifier {
         self.ledger.snapshot(self.ends.waiting(), self.ends.lost_total())
     }
 
+    /// Calls by event.
+    pub fn totals(&self) -> Vec<ledger::EventTotals> {
+        self.ledger.totals()
+    }
+
+    /// Numbers of `done` requests that wait to be repeated, and that were given up.
+    pub fn done(&self) -> (usize, u64) {
+        (self.ends.waiting(), self.ends.lost_total())
+    }
+
     /// Runs a request to completion, even if the caller goes away; [`Notifier::drained`] waits for it.
     pub fn spawn<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
         self.requests.spawn_on(work, &self.runtime)

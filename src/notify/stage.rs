@@ -3,7 +3,7 @@
 use strum::VariantArray;
 
 /// Stage of an event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, VariantArray)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, VariantArray)]
 pub enum Stage {
     /// The event begins; the answer decides.
     Start,

@@ -29,6 +29,7 @@ use crate::media::mpegts;
 use crate::media::mpegts::Feeds;
 use crate::media::segments::Presentations;
 use crate::media::session::{Session, Sessions};
+use crate::media::statistics::StatisticsSource;
 use crate::media::stream_events::StreamEvents;
 use crate::media::trails::{Secrets, Trails};
 use crate::media::workers::Workers;
@@ -55,6 +56,7 @@ use crate::module::http_static::{
 use crate::module::limit::{LimitConnCheck, LimitReqCheck, LimitVariables, ZoneKeeper};
 use crate::module::live_record::task::TsRecording;
 use crate::module::map::MapVariables;
+use crate::module::metrics::{MetricsHandler, MetricsSource};
 use crate::module::mirror::MirrorCheck;
 use crate::module::monitor::Monitor;
 use crate::module::mp4::Mp4Check;
@@ -70,8 +72,7 @@ use crate::module::rtmp_log::sessions::RtmpAccess;
 use crate::module::secure_link::SecureLinkVariables;
 use crate::module::session_limit::SessionLimits;
 use crate::module::slice::{SliceCheck, SliceFilter, SliceRange};
-use crate::module::stat::StatHandler;
-use crate::module::stat::statistics::StatisticsSource;
+use crate::module::stat::{SharedDocuments, StatHandler, StatService};
 use crate::module::stub_status::{StubStatusHandler, StubStatusVariables};
 use crate::module::sub::SubFilter;
 use crate::module::trace::{TraceCheck, TraceVariables};
@@ -116,6 +117,8 @@ pub(super) struct Parts {
     pub(super) stream_events: Arc<StreamEvents>,
     /// Statistics of this process.
     pub(super) statistics: Arc<StatisticsSource>,
+    /// Statistics of both processes of an upgrade.
+    pub(super) stat: Arc<StatService>,
     /// Control requests to this process.
     pub(super) control: Arc<ControlSections>,
     /// Addresses and streams that are refused.
@@ -266,8 +269,7 @@ impl Parts {
             lifetime: lifetime.clone(),
             open: Default::default(),
         });
-        let statistics =
-            Arc::new(StatisticsSource { registry: registry.clone(), sessions: sessions.clone() });
+        let statistics = Arc::new(StatisticsSource::new(registry.clone(), sessions.clone()));
         let ban_verbs = BanVerbs { bans: bans.clone(), sessions: sessions.clone() };
         let control = Arc::new(ControlSections::new(
             sessions.clone(),
@@ -282,6 +284,15 @@ impl Parts {
         ));
         let viewers = Arc::new(Viewers::new(secret()?, admission.clone(), feeds.clone(), lifetime.clone()));
         let counters: Arc<HttpCounters> = Arc::default();
+        let stat = Arc::new(StatService {
+            store: store.clone(),
+            source: statistics.clone(),
+            counterpart: counterpart.clone(),
+            conf_files: conf_files.clone(),
+            history: history.clone(),
+            started,
+            shared: SharedDocuments::default(),
+        });
         // The first handler that takes a location answers.
         let handlers: Vec<Box<dyn Handler>> = vec![
             Box::new(FlvHandler { admission: admission.clone() }),
@@ -293,13 +304,21 @@ impl Parts {
                 sessions: sessions.clone(),
                 counterpart: counterpart.clone(),
             }),
-            Box::new(StatHandler {
-                store: store.clone(),
-                source: statistics.clone(),
-                counterpart: counterpart.clone(),
-                conf_files: conf_files.clone(),
-                history: history.clone(),
-                started,
+            Box::new(StatHandler(stat.clone())),
+            Box::new(MetricsHandler {
+                source: Arc::new(MetricsSource {
+                    statistics: statistics.clone(),
+                    workers: workers.clone(),
+                    callbacks: callbacks.clone(),
+                    store: store.clone(),
+                    history: history.clone(),
+                    http: counters.clone(),
+                    connections: connections.clone(),
+                    lifetime: lifetime.clone(),
+                    connection_limit: |store| store.load().connection_limit(),
+                    started,
+                }),
+                turn: Default::default(),
             }),
             Box::new(ControlHandler { sections: control.clone() }),
             Box::new(EmptyGifHandler),
@@ -396,6 +415,7 @@ impl Parts {
             counterpart,
             stream_events,
             statistics,
+            stat,
             control,
             bans,
             viewers,

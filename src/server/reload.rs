@@ -124,6 +124,7 @@ impl Reloader {
             | Request::Control { .. }
             | Request::Status
             | Request::Callbacks
+            | Request::Streams
             | Request::Probe { .. } => refused("not an order"),
         };
         // The client may have disconnected; the result is in the log.
@@ -144,6 +145,7 @@ impl Reloader {
                 Err(refused)
             }
         };
+        self.parts.history.lock().count_reload(done.is_ok());
         self.over(done.is_err());
         done
     }

@@ -19,6 +19,7 @@ use crate::limits;
 use crate::log::ErrorLog;
 use crate::media::counterpart::message::CounterpartMessage;
 use crate::media::files::retention::{self, Retained};
+use crate::media::statistics;
 use crate::media::workers::{Death, Workers};
 use crate::module::hls::HlsRecordings;
 use crate::module::live_record::TsRecordings;
@@ -83,6 +84,8 @@ impl Server {
         self.parts.callbacks.announce(self.parts.workers.count());
         let (notifier, dns) = (self.parts.callbacks.clone(), self.parts.dns.clone());
         keep("on_master", move || notifier.clone().keep_master());
+        let statistics = self.parts.statistics.clone();
+        keep("rates of statistics", move || statistics::timer::run(statistics.clone()));
         keep("the resolver", move || dns.clone().keep_fresh());
         self.parts.execs.start();
         let Parts { store, places, relays, counterpart, lifetime, .. } = &*self.parts;

@@ -15,7 +15,7 @@ use pingosd::media::access::rule::AccessAction;
 use pingosd::media::server_conf::ServerConf;
 use pingosd::media::{self, access, gop, live};
 use pingosd::module::rewrite::conf::{Statement, Statements};
-use pingosd::module::stat::conf::{Document, StatParts};
+use pingosd::module::stat::conf::{Document, StatFormat, StatParts};
 use pingosd::module::{control, flv, hls, hls2, stat};
 use pingosd::modules::LANGUAGE;
 use pingosd::notify::hook::Enforce;
@@ -250,7 +250,8 @@ fn handlers_are_told_apart() {
         "events {} rtmp { server { listen 1935; } }
          http { rtmp_stat live; auth_basic off; server { listen 8080; root /srv;
             location /flv { flv_live 1935 app=live audio=0; }
-            location /stat { rtmp_stat global; rtmp_stat clients; rtmp_stat_stylesheet /s.xsl; }
+            location /stat { rtmp_stat global; rtmp_stat clients; rtmp_stat_stylesheet /s.xsl; rtmp_stat_format json; }
+            location /system { sys_stat; }
             location /control { rtmp_control drop; }
             location /files { root html; }
             location /alias { alias /data/; }
@@ -269,8 +270,9 @@ fn handlers_are_told_apart() {
     let flv = at("/flv/a").get::<flv::conf::Current>().flv_live.0.as_ref().unwrap();
     assert!(!flv.audio && flv.video && flv.app.as_ref().unwrap() == "live");
     let parts = StatParts::GLOBAL | StatParts::CLIENTS;
-    let document = Document { parts, stylesheet: "/s.xsl".into() };
+    let document = Document::Statistics { parts, format: StatFormat::Json, stylesheet: "/s.xsl".into() };
     assert_eq!(at("/stat").get::<stat::conf::ServedDocument>().0, Some(document));
+    assert_eq!(at("/system").get::<stat::conf::ServedDocument>().0, Some(Document::System));
     // What is said around locations only chooses what is shown.
     assert_eq!(at("/files/a").get::<stat::conf::ServedDocument>().0, None);
     assert_eq!(at("/else").get::<stat::conf::ServedDocument>().0, None);

@@ -34,6 +34,7 @@ const ADOPTED: &[&str] = &[
     "secure_link",
     "secure_link_md5",
     "set_real_ip_from",
+    "rtmp_stat_format",
     "stub_status",
     "gzip_static",
     "flv",

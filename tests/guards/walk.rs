@@ -38,7 +38,6 @@ const WEB: &[Web] = &[
     web("referer/valid_referers", "valid_referers a.test; if ($invalid_referer) { return 403; }", 403),
     web("rewrite/if in http server", "if ($request_method = POST) { return 403; }", 403),
     web("rewrite/if in location", "if ($remote_addr ~ ^127) { return 403; }", 403),
-    web("stat/sys_stat", "sys_stat;", 503),
 ];
 
 /// Rows of rtmp, each with what refuses a publisher or a player.

@@ -369,6 +369,57 @@ pub const CASES: &[Case] = &[
         },
     },
     Case {
+        row: "stat/rtmp_stat_format",
+        place: Place::Locations,
+        before: "location /{app} { rtmp_stat all; }",
+        after: "location /{app} { rtmp_stat all; rtmp_stat_format json; }",
+        look: |walk| {
+            changes(
+                walk,
+                "",
+                |response| response.text().starts_with("<?xml"),
+                |response| response.text().starts_with("{\"rtmp\":"),
+            )
+        },
+    },
+    Case {
+        row: "stat/sys_stat",
+        place: Place::Locations,
+        before: "location /{app} { return 200 none; }",
+        after: "location /{app} { sys_stat; }",
+        look: |walk| {
+            changes(
+                walk,
+                "",
+                |response| response.text() == "none",
+                |response| response.text().contains("\"live_stream\":{"),
+            )
+        },
+    },
+    Case {
+        row: "metrics/rtmp_metrics",
+        place: Place::Locations,
+        before: "location /{app} { rtmp_metrics; }",
+        after: "location /{app} { rtmp_metrics top=1000; }",
+        look: |walk| {
+            let publisher = Publisher::start(walk.server.rtmp, &walk.own_app);
+            let label = format!("stream=\"{}\"", walk.own_app);
+            let same = label.clone();
+            let after = changes(
+                walk,
+                "",
+                move |response| {
+                    response.text().contains("pingosd_streams ") && !response.text().contains(&label)
+                },
+                move |response| response.text().contains(&same),
+            );
+            Box::new(move || {
+                after();
+                drop(publisher);
+            })
+        },
+    },
+    Case {
         row: "stat/rtmp_stat_stylesheet",
         place: Place::Locations,
         before: "location /{app} { rtmp_stat all; rtmp_stat_stylesheet one.xsl; }",

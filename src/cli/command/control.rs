@@ -1,12 +1,16 @@
-//! Commands for the running server: `status`, `reload`, `plan`, `rollback`, `confirm`, `callback`.
+//! Commands for the running server: `status`, `top`, `reload`, `plan`, `rollback`, `confirm`, `callback`.
 
 use std::ffi::OsStr;
 use std::fmt::Write;
+use std::io::IsTerminal;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
+use super::streams::{Overview, duration};
 use super::task::{CommandError, Name, Streams, Task};
+use super::top;
 use crate::config::on_disk::OnDisk;
 use crate::directive::number;
 use crate::notify::ledger::snapshot::LineSnapshot;
@@ -18,7 +22,10 @@ use crate::server::control::protocol::{
 use crate::server::control::socket::{find_alive, old_name};
 
 /// Usage lines.
-pub(super) const STATUS: &str = "status [callbacks] [--json]";
+pub(super) const STATUS: &str = "status [callbacks|streams] [--json] [--watch]";
+/// Interval of `--watch`.
+const WATCH_INTERVAL: Duration = Duration::from_secs(2);
+
 pub(super) const RELOAD: &str = "reload [--confirm time]";
 pub(super) const PLAN: &str = "plan";
 pub(super) const ROLLBACK: &str = "rollback";
@@ -28,6 +35,7 @@ pub(super) const CALLBACK: &str = "callback test file:line";
 pub(super) fn run(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, CommandError> {
     match task.name {
         Name::Status => status(task, streams),
+        Name::Top if task.words.is_empty() => top::run(|| overview(task).map_err(|error| error.text())),
         Name::Callback => {
             let [test, place] = &task.words[..] else { return Err(CommandError::Usage) };
             let place = place.to_str().filter(|_| test == "test").ok_or(CommandError::Usage)?;
@@ -104,9 +112,10 @@ fn tell(task: &Task, streams: &mut Streams<'_>, request: Request) -> Result<Exit
             writeln!(streams.err, "{}", text.trim_end())?;
             Ok(ExitCode::FAILURE)
         }
-        ControlAnswer::Controlled { .. } | ControlAnswer::Status(_) | ControlAnswer::Callbacks(_) => {
-            Err(misunderstood())
-        }
+        ControlAnswer::Controlled { .. }
+        | ControlAnswer::Status(_)
+        | ControlAnswer::Callbacks(_)
+        | ControlAnswer::Streams(_) => Err(misunderstood()),
     }
 }
 
@@ -148,13 +157,54 @@ fn quantile(line: &LineSnapshot, percent: u64) -> String {
     }
 }
 
-fn status(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, CommandError> {
-    let ([json], words) = task.switches(["--json"])?;
-    match words[..] {
-        [] => {}
-        [word] if word == "callbacks" => return callbacks(task, streams, json),
-        _ => return Err(CommandError::Usage),
+/// Streams and clients of the server.
+fn overview(task: &Task) -> Result<Overview, CommandError> {
+    let document = document(task)?;
+    serde_json::from_value(document).map_err(|_| misunderstood())
+}
+
+/// Streams and clients of the server, as JSON.
+fn document(task: &Task) -> Result<serde_json::Value, CommandError> {
+    match question(task, &Request::Streams)? {
+        ControlAnswer::Streams(document) => Ok(*document),
+        ControlAnswer::Refused { text } => Err(CommandError::Text(text.into())),
+        _ => Err(misunderstood()),
     }
+}
+
+fn list(task: &Task, streams: &mut Streams<'_>, json: bool) -> Result<ExitCode, CommandError> {
+    if json {
+        writeln!(streams.out, "{}", document(task)?)?;
+    } else {
+        streams.out.write_all(overview(task)?.page().as_bytes())?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn status(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, CommandError> {
+    let ([json, watch], words) = task.switches(["--json", "--watch"])?;
+    let show = match words[..] {
+        [] => state,
+        [word] if word == "callbacks" => callbacks,
+        [word] if word == "streams" => list,
+        _ => return Err(CommandError::Usage),
+    };
+    if !watch {
+        return show(task, streams, json);
+    }
+    let clears = !json && std::io::stdout().is_terminal();
+    loop {
+        if clears {
+            // Clears the terminal, and begins at its top.
+            streams.out.write_all(b"\x1b[2J\x1b[H")?;
+        }
+        show(task, streams, json)?;
+        streams.out.flush()?;
+        std::thread::sleep(WATCH_INTERVAL);
+    }
+}
+
+fn state(task: &Task, streams: &mut Streams<'_>, json: bool) -> Result<ExitCode, CommandError> {
     // A process being replaced answers besides the one that took over, and before that one is ready.
     let old = ask(&old_name(&socket(task)?), &Request::Status).ok();
     let found = match (question(task, &Request::Status), old) {
@@ -168,7 +218,9 @@ fn status(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, CommandErr
                 writeln!(streams.out, "{line}")?;
             }
             ControlAnswer::Status(status) => streams.out.write_all(page(&status).as_bytes())?,
-            ControlAnswer::Callbacks(_) | ControlAnswer::Controlled { .. } => return Err(misunderstood()),
+            ControlAnswer::Callbacks(_) | ControlAnswer::Streams(_) | ControlAnswer::Controlled { .. } => {
+                return Err(misunderstood());
+            }
             ControlAnswer::Refused { text } | ControlAnswer::Done { text } => {
                 return Err(CommandError::Text(text.into()));
             }
@@ -186,7 +238,10 @@ fn page(status: &ServerStatus) -> String {
         let _ = writeln!(out, "{name:<14} {value}");
     };
     let ending = if *draining { ", waiting for its sessions to end" } else { "" };
-    line("server", format!("pingosd/{version}, process {pid}, up {}{ending}", duration(*uptime_seconds)));
+    line(
+        "server",
+        format!("pingosd/{version}, process {pid}, up {}{ending}", duration(uptime_seconds * 1000)),
+    );
     line("configuration", conf.file.clone());
     line("generation", format!("{} since {}", conf.generation, conf.since));
     line("hash", conf.hash.clone());
@@ -233,14 +288,4 @@ fn page(status: &ServerStatus) -> String {
         line("log", format!("{log_lines_lost_total} lines could not be written"));
     }
     out
-}
-
-fn duration(seconds: u64) -> String {
-    let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
-    match (days, hours, minutes) {
-        (0, 0, 0) => format!("{seconds}s"),
-        (0, 0, _) => format!("{minutes}m {}s", seconds % 60),
-        (0, ..) => format!("{hours}h {minutes}m"),
-        _ => format!("{days}d {hours}h"),
-    }
 }

@@ -52,9 +52,10 @@ pub(super) fn run(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, Co
             Ok(ExitCode::SUCCESS)
         }
         ControlAnswer::Refused { text } => Err(CommandError::Text(text.trim_end().into())),
-        ControlAnswer::Done { .. } | ControlAnswer::Status(_) | ControlAnswer::Callbacks(_) => {
-            Err(misunderstood())
-        }
+        ControlAnswer::Done { .. }
+        | ControlAnswer::Status(_)
+        | ControlAnswer::Callbacks(_)
+        | ControlAnswer::Streams(_) => Err(misunderstood()),
     }
 }
 

@@ -10,7 +10,9 @@ pub mod json;
 mod migrate;
 mod origin;
 mod sample;
+mod streams;
 mod task;
+mod top;
 pub mod variables;
 
 use std::ffi::OsStr;
@@ -38,6 +40,7 @@ const COMMANDS: &[(Name, &str, &str)] = &[
     (Name::Reload, "reload", control::RELOAD),
     (Name::Rollback, "rollback", control::ROLLBACK),
     (Name::Status, "status", control::STATUS),
+    (Name::Top, "top", top::USAGE),
 ];
 
 impl Name {
@@ -72,9 +75,13 @@ impl Task {
             Name::Json => json::run(self, streams),
             Name::Lints => self.lints(streams),
             Name::MigrateCheck => migrate::run(self, streams),
-            Name::Callback | Name::Confirm | Name::Plan | Name::Reload | Name::Rollback | Name::Status => {
-                control::run(self, streams)
-            }
+            Name::Callback
+            | Name::Confirm
+            | Name::Plan
+            | Name::Reload
+            | Name::Rollback
+            | Name::Status
+            | Name::Top => control::run(self, streams),
         };
         match done {
             Ok(code) => Ok(code),

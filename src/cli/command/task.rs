@@ -48,6 +48,8 @@ pub enum Name {
     Rollback,
     /// Shows the state of the server.
     Status,
+    /// Shows streams and clients live.
+    Top,
 }
 
 /// A command with its arguments.
@@ -133,6 +135,17 @@ pub(super) enum CommandError {
     Told,
     /// The output cannot be written.
     Output(io::Error),
+}
+
+impl CommandError {
+    /// The reason in words.
+    pub(super) fn text(&self) -> String {
+        match self {
+            CommandError::Text(text) => String::from_utf8_lossy(text).into_owned(),
+            CommandError::Output(error) => error.to_string(),
+            CommandError::Usage | CommandError::Told => String::new(),
+        }
+    }
 }
 
 impl From<io::Error> for CommandError {

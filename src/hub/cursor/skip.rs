@@ -24,6 +24,9 @@ pub enum Behind {
 }
 
 impl Behind {
+    /// All reasons.
+    pub const ALL: [Behind; 5] = [Behind::Queue, Behind::Time, Behind::Lost, Behind::Latency, Behind::Bytes];
+
     /// Name in logs and statistics.
     pub fn name(self) -> &'static str {
         match self {

@@ -312,7 +312,10 @@ fn steady_players_keep_the_unsent_rest_only() {
     let slices: Vec<Bytes> = rig.backlog.from(seq).map(|p| p.shared(Container::Rtmp).clone()).collect();
     let whole: Vec<u8> = slices.iter().flat_map(|s| s.to_vec()).collect();
     all.extend_from_slice(&whole[..50]);
-    cursor.advance_steady(&slices, 50, rig.backlog.end(), 0);
+    let frames = SentFrames { video: 1, times: MediaTimes { audio: 0, video: 7 } };
+    cursor.advance_steady(&slices, 50, rig.backlog.end(), frames);
+    assert_eq!(cursor.frames(), 1);
+    assert_eq!(cursor.times().video, 7);
     all.extend(drain(&mut cursor, &rig.backlog, 1000));
     assert_eq!(rtmp_messages(&all), [(9, 0), (8, 0), (9, 40), (8, 41)]);
 }

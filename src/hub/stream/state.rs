@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::input::{Incoming, PublishSettings};
+use crate::hub::counters::MediaTimes;
 use crate::hub::gop::Ring;
 use crate::hub::headers::Headers;
 use crate::hub::packet::{Lane, Packet, PacketClass};
@@ -25,6 +26,8 @@ pub(super) struct StreamState {
     pub(super) left_out: bool,
     /// Whether the publisher has sent media.
     pub(super) flows: bool,
+    /// Newest timestamps of this publisher.
+    pub(super) times: MediaTimes,
     pub(super) workers: Vec<AttachedWorker>,
     /// Number of packets dropped from the ring before a worker fetched them.
     pub(super) lost_total: u64,
@@ -63,6 +66,7 @@ impl StreamState {
         self.further.clear();
         self.left_out = false;
         self.flows = false;
+        self.times = MediaTimes::default();
     }
 
     /// Adds a packet. Returns whether it is media that can start a waiting player.
@@ -85,6 +89,9 @@ impl StreamState {
                 return false;
             }
             self.left_out |= !self.headers.keep_packet(&packet);
+        }
+        if is_frame {
+            self.times.note(&packet);
         }
         self.ring.push(packet);
         is_frame

@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use strum::FromRepr;
 use tokio::sync::Notify;
 
+use crate::hub::counters::MediaTimes;
 use crate::hub::cursor::{Behind, Skipped};
 
 /// Reason why the delivery loop gave up a player.
@@ -59,6 +60,10 @@ pub struct PlayerLink {
     pub frames_sent: AtomicU64,
     /// Number of packets skipped because the player was too slow.
     pub dropped_total: AtomicU64,
+    /// See [`PlayerLink::asked`].
+    asked: u64,
+    /// See [`PlayerLink::times`].
+    times: AtomicU64,
     skip_reason: AtomicU8,
     gone: AtomicU8,
     left: AtomicBool,
@@ -69,6 +74,16 @@ pub struct PlayerLink {
 }
 
 impl PlayerLink {
+    /// Of a player that asked for its stream at this time, in milliseconds of the server's clock; 0 if it did not.
+    pub fn of_request(asked: u64) -> Self {
+        PlayerLink { asked, ..PlayerLink::default() }
+    }
+
+    /// Time at which the player asked for its stream, in milliseconds of the server's clock.
+    pub fn asked(&self) -> Option<u64> {
+        (self.asked != 0).then_some(self.asked)
+    }
+
     /// Waits until the loop has given up the player or released it.
     pub async fn ended(&self) {
         loop {
@@ -99,6 +114,15 @@ impl PlayerLink {
     pub(super) fn skipped(&self, skipped: Skipped) -> u64 {
         self.skip_reason.store(skipped.why as u8, Ordering::Relaxed);
         self.dropped_total.fetch_add(skipped.packets, Ordering::Relaxed) + skipped.packets
+    }
+
+    /// Newest timestamps of the frames sent to the player, as the player sees them.
+    pub fn times(&self) -> MediaTimes {
+        MediaTimes::unpack(self.times.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn set_times(&self, times: MediaTimes) {
+        self.times.store(times.pack(), Ordering::Relaxed);
     }
 
     /// Position of the player, if the loop has it.

@@ -9,6 +9,7 @@ use rustc_hash::FxHashSet;
 use super::ahead;
 use super::conf::Current;
 use super::conf::SendDelay;
+use super::figures::WorkerFigures;
 use super::join::Join;
 use super::link::{Gone, PlayerLink, PlayerSlot};
 use super::player::{SharedBytes, WorkerPlayer};
@@ -20,6 +21,7 @@ use crate::hub::packet::Packet;
 use crate::hub::stream::{Stream, StreamWaker};
 use crate::limits;
 use crate::media::log;
+use crate::media::session;
 use crate::media::view::AppView;
 use crate::wire::MediaKind;
 
@@ -40,6 +42,10 @@ pub(super) struct LocalStream {
     has_video: bool,
     /// Buffer for fetching.
     fetched: Vec<Arc<Packet>>,
+    /// Arrival of the oldest packets that were not fetched yet.
+    arrived: Option<Instant>,
+    /// Figures of the worker.
+    figures: Arc<WorkerFigures>,
 }
 
 /// Players that are served together.
@@ -54,6 +60,8 @@ pub(super) struct PlayerGroup {
     keep: u64,
     /// Summary of what arrived since `sent`.
     waiting: Waiting,
+    /// Arrival of the oldest packets among them.
+    since: Option<Instant>,
     /// Time of the next service.
     schedule: Schedule,
     /// Number of players whose socket was full at the last attempt.
@@ -112,6 +120,7 @@ impl PlayerGroup {
             sent,
             keep: sent,
             waiting: Waiting::default(),
+            since: None,
             schedule: Schedule::default(),
             blocked: 0,
         }
@@ -145,6 +154,7 @@ impl LocalStream {
         view: &AppView,
         worker: usize,
         wake: Arc<dyn StreamWaker>,
+        figures: &Arc<WorkerFigures>,
     ) -> Self {
         let base = stream.attach(worker, wake);
         LocalStream {
@@ -157,7 +167,14 @@ impl LocalStream {
             groups: Vec::new(),
             has_video: false,
             fetched: Vec::new(),
+            arrived: None,
+            figures: figures.clone(),
         }
+    }
+
+    /// Records that packets arrived at this time.
+    pub(super) fn arrived(&mut self, at: Instant) {
+        self.arrived.get_or_insert(at);
     }
 
     /// Adds a player.
@@ -343,7 +360,7 @@ impl LocalStream {
             {
                 player.write_packet(packet, end)
             } else if turn == GroupTurn::Batch || player.blocked_since.is_some() {
-                player.catch_up(&self.backlog, limit, &self.stream)
+                player.catch_up(&self.backlog, limit, &self.stream, &self.figures)
             } else {
                 Ok(Progress::CaughtUp)
             };
@@ -358,6 +375,9 @@ impl LocalStream {
             let group = &mut self.groups[number];
             (group.sent, group.waiting) = (end, Waiting::default());
             group.schedule.served();
+            if let Some(since) = group.since.take().filter(|_| !group.players.is_empty()) {
+                self.figures.send_delay.observe(since.elapsed());
+            }
             // Hundreds of players may wait for a key frame together; release the capacity once they have left.
             if group.players.capacity() > SPARE_PLAYERS.max(4 * group.players.len()) {
                 group.players.shrink_to(SPARE_PLAYERS.max(2 * group.players.len()));
@@ -435,7 +455,7 @@ impl LocalStream {
 
     /// Fetches new packets of the stream; returns whether there were any.
     pub(super) fn fetch(&mut self, worker: usize) -> bool {
-        let start = self.stream.fetch(worker, &mut self.fetched);
+        let (start, arrived) = (self.stream.fetch(worker, &mut self.fetched), self.arrived.take());
         if self.fetched.is_empty() {
             return false;
         }
@@ -446,9 +466,13 @@ impl LocalStream {
                 group.waiting.add(packet.payload().len(), header);
             }
         }
+        for group in &mut self.groups {
+            group.since = group.since.or(arrived);
+        }
         let lost = self.backlog.append(start, self.fetched.drain(..));
         self.backlog.trim(self.stream.window());
         if lost > 0 {
+            self.figures.lost(lost);
             log::packets_lost(&self.stream, lost);
         }
         true
@@ -476,7 +500,7 @@ impl LocalStream {
     fn serve_player(&mut self, number: usize, index: usize, now: Instant, totals: &mut WorkerTotals) {
         let limit = self.backlog.end();
         let player = &mut self.groups[number].players[index];
-        let outcome = player.catch_up(&self.backlog, limit, &self.stream);
+        let outcome = player.catch_up(&self.backlog, limit, &self.stream, &self.figures);
         let outcome = outcome.and_then(|progress| player.settle(progress, now));
         self.settled(number, index, outcome, now, totals);
     }
@@ -522,11 +546,15 @@ impl LocalStream {
 
     /// Gives a phase to a player that was sent its first frame.
     fn admit(&mut self, player: WorkerPlayer, totals: &mut WorkerTotals) {
+        if let Some(asked) = player.link.asked() {
+            let now = session::millis(Instant::now());
+            self.figures.first_frame.observe(Duration::from_millis(now.saturating_sub(asked)));
+        }
         let place = self.of_phase(totals.phased % PHASES);
         totals.phased += 1;
         let group = &mut self.groups[place];
         if group.players.is_empty() {
-            (group.sent, group.waiting) = (self.backlog.end(), Waiting::default());
+            (group.sent, group.waiting, group.since) = (self.backlog.end(), Waiting::default(), None);
             group.schedule.served();
         }
         group.push(player);

@@ -16,6 +16,7 @@
 
 mod ahead;
 pub mod conf;
+pub mod figures;
 mod join;
 mod link;
 mod local;
@@ -34,6 +35,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use tokio::runtime::{Handle, RuntimeMetrics};
 use tokio::sync::mpsc;
 
+use self::figures::WorkerFigures;
 pub use self::join::Join;
 pub use self::link::{Gone, PlayerLink};
 use self::local::{GroupRound, LocalStream, WorkerTotals};
@@ -52,11 +54,24 @@ const BLOCKED_TICK: Duration = Duration::from_millis(10);
 const COMMANDS: usize = 1024;
 
 enum LoopCommand {
-    Dirty(u64),
+    /// New packets of a stream arrived at this time.
+    Dirty(u64, Instant),
     Join(Box<Join>),
-    Control { stream: u64, link: Arc<PlayerLink>, bytes: Bytes },
-    Leave { stream: u64, link: Arc<PlayerLink>, flush: bool },
-    Pause { stream: u64, link: Arc<PlayerLink>, paused: bool },
+    Control {
+        stream: u64,
+        link: Arc<PlayerLink>,
+        bytes: Bytes,
+    },
+    Leave {
+        stream: u64,
+        link: Arc<PlayerLink>,
+        flush: bool,
+    },
+    Pause {
+        stream: u64,
+        link: Arc<PlayerLink>,
+        paused: bool,
+    },
 }
 
 /// Handle to a worker's delivery loop.
@@ -67,12 +82,13 @@ pub struct Delivery {
 
 impl Delivery {
     /// Creates the loop of worker `worker`, which must run on that worker. Without a ring each player gets its own
-    /// write. `grid` and `total` are shared by all workers.
+    /// write. `grid` and `total` are shared by all workers; `figures` are those of the worker.
     pub fn new(
         worker: usize,
         ring: Option<IoRing>,
         grid: Grid,
         total: Arc<BacklogTotal>,
+        figures: Arc<WorkerFigures>,
     ) -> (Delivery, DeliveryLoop) {
         // The channel is unbounded, but its users bound it: a stream is dirty at most once per worker, a session joins
         // and leaves once, and control messages answer received ones.
@@ -92,6 +108,7 @@ impl Delivery {
             grid,
             due: BinaryHeap::new(),
             totals: WorkerTotals::default(),
+            figures,
             auto: AutoDelay::default(),
             ring,
         };
@@ -137,7 +154,7 @@ struct Waker {
 
 impl StreamWaker for Waker {
     fn wake(&self, stream: u64) {
-        let _ = self.commands.send(LoopCommand::Dirty(stream));
+        let _ = self.commands.send(LoopCommand::Dirty(stream, Instant::now()));
     }
 }
 
@@ -160,6 +177,7 @@ pub struct DeliveryLoop {
     /// is gone.
     due: BinaryHeap<Reverse<(Instant, u64)>>,
     totals: WorkerTotals,
+    figures: Arc<WorkerFigures>,
     auto: AutoDelay,
     ring: Option<IoRing>,
 }
@@ -206,6 +224,7 @@ impl DeliveryLoop {
             for id in dirty.drain(..) {
                 self.serve(id, now).await;
             }
+            self.figures.set_blocked(self.totals.blocked);
         }
     }
 
@@ -230,11 +249,22 @@ impl DeliveryLoop {
 
     fn handle(&mut self, command: LoopCommand, dirty: &mut Vec<u64>, now: Instant) {
         let stream = match command {
-            LoopCommand::Dirty(id) => id,
+            LoopCommand::Dirty(id, at) => {
+                if let Some(local) = self.streams.get_mut(&id) {
+                    local.arrived(at);
+                }
+                id
+            }
             LoopCommand::Join(join) => {
                 let id = join.stream.id();
                 let local = self.streams.entry(id).or_insert_with(|| {
-                    LocalStream::attach(&join.stream, &join.view, self.worker, self.wake.clone())
+                    LocalStream::attach(
+                        &join.stream,
+                        &join.view,
+                        self.worker,
+                        self.wake.clone(),
+                        &self.figures,
+                    )
                 });
                 local.join(*join, now);
                 id
@@ -326,6 +356,7 @@ impl Drop for DeliveryLoop {
             local.detach(self.worker, &mut WorkerTotals::default());
         }
         self.total.tell(self.worker, 0, None);
+        self.figures.set_blocked(0);
     }
 }
 

@@ -7,8 +7,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use super::figures::WorkerFigures;
 use super::link::{Gone, PlayerLink};
 use crate::hub::backlog::Backlog;
+use crate::hub::counters::SentFrames;
 use crate::hub::cursor::{Cursor, Progress};
 use crate::hub::packet::{Container, Packet};
 use crate::hub::stream::Stream;
@@ -46,15 +48,15 @@ pub(super) struct SharedBytes {
     /// The slices joined into one byte string, if worthwhile.
     whole: Option<Bytes>,
     len: usize,
-    /// Number of video frames.
-    frames: u64,
+    /// Frames in it.
+    frames: SentFrames,
 }
 
 impl SharedBytes {
     /// Packets of `backlog` from number `first` on, for about `players` players.
     pub(super) fn new(container: Container, backlog: &Backlog, first: u64, players: usize) -> Self {
         let slices: Vec<Bytes> = backlog.from(first).map(|p| p.shared(container).clone()).collect();
-        let frames = backlog.from(first).map(|packet| u64::from(packet.class().is_frame())).sum();
+        let frames = SentFrames::of(backlog.from(first).map(|packet| &**packet));
         let len = slices.iter().map(Bytes::len).sum();
         // The kernel walks the slices for each player; joining them once reduces that to one.
         let joins = slices.len() > 1 && players >= MANY && len <= 2 * limits::BATCH_BYTES;
@@ -128,8 +130,7 @@ impl WorkerPlayer {
         let written = took(written)?;
         // Only the unsent rest is joined.
         let slices = if written < len { std::slice::from_ref(packet.shared(container)) } else { &[] };
-        let frames = u64::from(packet.class().is_frame());
-        Ok(self.advance(slices, written, len, (end, frames)))
+        Ok(self.advance(slices, written, len, (end, SentFrames::of([packet]))))
     }
 
     /// Records that a steady player was sent `written` bytes of a shared batch.
@@ -142,7 +143,7 @@ impl WorkerPlayer {
         slices: &[Bytes],
         written: usize,
         len: usize,
-        (end, frames): (u64, u64),
+        (end, frames): (u64, SentFrames),
     ) -> Progress {
         self.bytes_sent += written as u64;
         self.cursor.advance_steady(slices, written, end, frames);
@@ -155,12 +156,14 @@ impl WorkerPlayer {
         backlog: &Backlog,
         limit: u64,
         stream: &Stream,
+        figures: &WorkerFigures,
     ) -> Result<Progress, Gone> {
         let gap = self.cursor.next() < backlog.base();
         let mut progress = if gap { Progress::Blocked } else { self.write(backlog, limit)? };
         if progress == Progress::Blocked
             && let Some(skipped) = self.cursor.skip_if_behind(backlog, stream)
         {
+            figures.skipped(skipped);
             let total = self.link.skipped(skipped);
             log::player_skipped(self.session, stream, skipped, total);
             progress = self.write(backlog, limit)?;
@@ -174,6 +177,7 @@ impl WorkerPlayer {
         if before != self.bytes_sent {
             self.link.bytes_sent.store(self.bytes_sent, Ordering::Relaxed);
             self.link.frames_sent.store(self.cursor.frames(), Ordering::Relaxed);
+            self.link.set_times(self.cursor.times());
             self.blocked_since = None;
         }
         if progress == Progress::CaughtUp {

@@ -24,6 +24,11 @@ impl BacklogTotal {
         Arc::new(BacklogTotal { waits, most: most.unwrap_or(usize::MAX) })
     }
 
+    /// Backlog of each worker in bytes, as it told last.
+    pub fn bytes(&self) -> impl Iterator<Item = usize> {
+        self.waits.iter().map(|waits| waits.load(Ordering::Relaxed))
+    }
+
     /// Sets the backlog of this worker's players; `most` is the configured limit for all workers together. Returns the
     /// number of bytes by which this worker must reduce its backlog: its share of the excess.
     pub(super) fn tell(&self, worker: usize, bytes: usize, most: Option<usize>) -> usize {

@@ -75,9 +75,8 @@ pub(super) fn open_control(scope: &LintContext<'_>, findings: &mut Vec<Finding>)
     let outline = &scope.outline;
     for section in outline.of(LOCATION) {
         let handler = |name| outline.own(section, name).last();
-        let Some(statement) = handler("rtmp_control").or(handler("rtmp_stat")).or(handler("sys_stat")) else {
-            continue;
-        };
+        let names = ["rtmp_control", "rtmp_stat", "sys_stat", "rtmp_metrics"];
+        let Some(statement) = names.into_iter().find_map(handler) else { continue };
         if is_guarded(scope, section) {
             continue;
         }

@@ -1,6 +1,7 @@
 //! Common parts of pull and push: the decision that an answer requests, and the outcome of an attempt.
 
 use std::fmt::Display;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -11,6 +12,7 @@ use super::outcome::{AttemptOutcome, RelayEnd, asked};
 use super::address::{RelayAddress, RelayProtocol};
 use super::complaints::{Complaints, LogDecision};
 use super::destination::Destination;
+use crate::media::listing::RelayCounter;
 use crate::media::log as media_log;
 use crate::media::relay_target::RelayTarget;
 use crate::media::session::{Reason, Session};
@@ -77,6 +79,7 @@ pub(super) struct Attempt<'a> {
     pub(super) kind: RelayKind,
     pub(super) session: &'a Session,
     pub(super) complaints: &'a Mutex<Complaints>,
+    pub(super) counter: &'a RelayCounter,
 }
 
 impl Attempt<'_> {
@@ -161,6 +164,7 @@ impl Attempt<'_> {
 
     /// Logs the start of a relay; at level debug if it failed at this destination before.
     pub(super) fn starting(self, destination: &Destination) {
+        self.counter.attempts.fetch_add(1, Ordering::Relaxed);
         let address = &destination.address;
         let is_new = self.complaints.lock().tries(&format!("{}:{}", address.host, address.port));
         log::starting(self.session, self.kind.name(), destination, !is_new);
@@ -175,6 +179,7 @@ impl Attempt<'_> {
     }
 
     fn failed(self, why: &str) -> LogDecision {
+        self.counter.failed.fetch_add(1, Ordering::Relaxed);
         self.complaints.lock().failed(why, Instant::now())
     }
 

@@ -127,7 +127,7 @@ impl PulledStream {
             return self.fixed(relays, session).await;
         };
         let reply = pull.reply().await;
-        let destination = self.tries(session).destination(&mut pull, &reply);
+        let destination = self.tries(relays, session).destination(&mut pull, &reply);
         if let Ok(_) | Err(AttemptOutcome::Unwanted) = destination {
             self.settled.send_replace(self.counts.borrow().arrived);
         }
@@ -145,8 +145,9 @@ impl PulledStream {
         }
     }
 
-    fn tries<'a>(&'a self, session: &'a Session) -> Attempt<'a> {
-        Attempt { kind: RelayKind::Pull, session, complaints: &self.complaints }
+    fn tries<'a>(&'a self, relays: &'a Relays, session: &'a Session) -> Attempt<'a> {
+        let counter = &relays.sessions.relays.pull;
+        Attempt { kind: RelayKind::Pull, session, complaints: &self.complaints, counter }
     }
 
     /// Ends the relay of a session once a reload has removed its line.
@@ -161,7 +162,7 @@ impl PulledStream {
 
     /// Tries the addresses of a `pull` line in order.
     async fn line(&self, relays: &Arc<Relays>, session: &Arc<Session>, line: &RelayTarget) -> AttemptOutcome {
-        for destination in self.tries(session).destinations(line) {
+        for destination in self.tries(relays, session).destinations(line) {
             match self.relay(relays, session, destination).await {
                 AttemptOutcome::Failed => {}
                 outcome => return outcome,
@@ -188,7 +189,7 @@ impl PulledStream {
         session: &Arc<Session>,
         destination: Destination,
     ) -> AttemptOutcome {
-        self.tries(session).starting(&destination);
+        self.tries(relays, session).starting(&destination);
         let _listed = relays.sessions.list(session.clone());
         let mut fetch = RunningPull {
             relays,
@@ -219,7 +220,7 @@ impl PulledStream {
         let most = self.view.current().get::<Current>().most_pull_delay().duration();
         let worked = has_worked(fetch.started, most);
         drop(fetch);
-        self.tries(session).outcome(&end, worked)
+        self.tries(relays, session).outcome(&end, worked)
     }
 
     /// Waits until a session other than the relay's publishes the stream.

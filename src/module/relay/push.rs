@@ -5,6 +5,7 @@
 //! which skips to a key frame if the other server is too slow and never blocks others.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -94,7 +95,12 @@ impl Push {
     }
 
     fn tries<'a>(&'a self, session: &'a Session) -> Attempt<'a> {
-        Attempt { kind: RelayKind::Push, session, complaints: &self.complaints }
+        Attempt {
+            kind: RelayKind::Push,
+            session,
+            complaints: &self.complaints,
+            counter: &self.relays.sessions.relays.push,
+        }
     }
 
     /// One attempt for a callback line: a session with its own events.
@@ -239,6 +245,7 @@ impl Push {
             end = self.asked_to_end(session) => return Ok(end),
         };
         *started = Some(Instant::now());
+        self.relays.sessions.relays.push.started.fetch_add(1, Ordering::Relaxed);
         log::started(session, RelayKind::Push.name());
         let mut sending = Sending { push: self, session, worker, upstream };
         sending.join();

@@ -4,7 +4,7 @@ use bstr::BString;
 
 use crate::directive::context::{Contexts, HTTP_ALL, LOCATION};
 use crate::directive::table::directives;
-use crate::directive::word::any_of;
+use crate::directive::word::{any_of, one_of};
 use crate::directive::{BlockLevel, Evaluation, Own, Present, Slot, Summed, Text};
 
 any_of! {
@@ -21,32 +21,59 @@ any_of! {
     }
 }
 
+one_of! {
+    /// Format of the statistics.
+    pub enum StatFormat {
+        /// XML with PingOS's elements: streams below `server/live`.
+        "xml" => Xml,
+        /// XML with nginx-rtmp's elements: streams below `server/application/live`.
+        "nginx_rtmp" => NginxRtmp,
+        /// JSON.
+        "json" => Json,
+    }
+}
+
 directives! {
     /// Statistics.
     module "stat";
     live as Current {
-        /// Responds with statistics as XML. In http and server contexts it sets the parts for locations with this
-        /// handler. Attributes of the root element give the configuration in force (`generation`, `conf_hash`,
-        /// `conf_since`), whether the files match it (`conf_on_disk`: same, newer, rejected, or unknown if they could
-        /// not be read in time), and the time of a refused reload since then (`conf_refused`).
+        /// Responds with statistics as XML: of the server, and with `live` of its streams, with `clients` also of their
+        /// sessions. In http and server contexts it sets the parts for locations with this handler. Rates are in bits per
+        /// second over the last ten seconds. Attributes of the root element give the configuration in force
+        /// (`generation`, `conf_hash`, `conf_since`), whether the files match it (`conf_on_disk`: same, newer, rejected,
+        /// or unknown if they could not be read in time), and the time of a refused reload since then (`conf_refused`);
+        /// an attribute of `dropped` gives the reason of the last skip. Requests that come at the same time get the same
+        /// document.
         "rtmp_stat" => rtmp_stat: Summed<StatParts>, in HTTP_ALL;
+        /// Format of the statistics. `xml` has PingOS's elements: streams below `server/live`, as `stat.xsl` of PingOS
+        /// expects, without their applications. `nginx_rtmp` has those of nginx-rtmp, streams below `server/application/live`, for its `stat.xsl`
+        /// and for exporters. `json` contains more: see docs/statistics.md.
+        "rtmp_stat_format" => format: StatFormat = "xml", in HTTP_ALL;
         /// URL of a stylesheet to name in the XML.
         "rtmp_stat_stylesheet" => stylesheet: Text = "", in HTTP_ALL;
-        /// Responds with internal figures as JSON.
-        "sys_stat" => sys_stat: Own<Present>, in LOCATION, no effect yet, restricts answers;
+        /// Responds with the statistics of all streams and sessions as JSON with PingOS's names. One process serves
+        /// all, so `ngx_worker` is 0 and every response is complete.
+        "sys_stat" => sys_stat: Own<Present>, in LOCATION;
     }
     made {
         ServedDocument;
     }
 }
 
-/// Contents of a statistics document.
+/// A statistics document.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Document {
-    /// Parts.
-    pub parts: StatParts,
-    /// Stylesheet that the document references; empty for none.
-    pub stylesheet: BString,
+pub enum Document {
+    /// `rtmp_stat`.
+    Statistics {
+        /// Parts.
+        parts: StatParts,
+        /// Format.
+        format: StatFormat,
+        /// Stylesheet that the document references; empty for none.
+        stylesheet: BString,
+    },
+    /// `sys_stat`.
+    System,
 }
 
 /// Document that a location serves itself.
@@ -58,7 +85,9 @@ impl Slot for ServedDocument {
 
     fn make(level: &BlockLevel<'_>, evaluation: &mut Evaluation<'_>) -> ServedDocument {
         let stat: Current = level.resolve(evaluation);
-        let document = |parts| Document { parts, stylesheet: stat.stylesheet.0.clone() };
-        ServedDocument(stat.rtmp_stat.0.filter(|_| level.location_sets("rtmp_stat")).map(document))
+        let (format, stylesheet) = (stat.format, stat.stylesheet.0.clone());
+        let statistics = |parts| Document::Statistics { parts, format, stylesheet };
+        let document = stat.rtmp_stat.0.filter(|_| level.location_sets("rtmp_stat")).map(statistics);
+        ServedDocument(document.or_else(|| stat.sys_stat.0.is_some().then_some(Document::System)))
     }
 }

@@ -2,6 +2,11 @@
 
 pub mod conf;
 mod handler;
-pub mod statistics;
+mod json;
+mod overview;
+mod shared;
+mod sys;
+mod xml;
 
-pub use handler::StatHandler;
+pub use handler::{StatHandler, StatService};
+pub use shared::SharedDocuments;

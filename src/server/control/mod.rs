@@ -157,6 +157,10 @@ impl ControlService {
         match request {
             Request::Status => ControlAnswer::Status(Box::new(status::of(&self.parts).await)),
             Request::Callbacks => ControlAnswer::Callbacks(Box::new(self.parts.callbacks.snapshot())),
+            Request::Streams => match self.parts.stat.value().await {
+                Some(document) => ControlAnswer::Streams(Box::new(document)),
+                None => refused("the statistics cannot be read"),
+            },
             Request::Probe { place } => {
                 let (config, transport) = (self.parts.store.load(), self.parts.callbacks.transport());
                 match probe::run(&config, &transport, &place).await {

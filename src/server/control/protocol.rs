@@ -16,6 +16,8 @@ pub enum Request {
     Status,
     /// Ledger of callbacks.
     Callbacks,
+    /// Streams and clients.
+    Streams,
     /// Sends a marked callback of the line at `place` (`FILE:LINE`).
     Probe {
         /// Position of the line.
@@ -73,6 +75,8 @@ pub enum ControlAnswer {
     Status(Box<ServerStatus>),
     /// Ledger of callbacks.
     Callbacks(Box<LedgerSnapshot>),
+    /// Streams and clients: the document of `rtmp_stat_format json`.
+    Streams(Box<serde_json::Value>),
 }
 
 /// State of the server.

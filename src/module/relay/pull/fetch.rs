@@ -1,6 +1,7 @@
 //! A running pull: passes the origin's media to the stream.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -142,6 +143,7 @@ impl RunningPull<'_> {
             )
             .map_err(|_| RelayEnd::Published)?;
             self.started = Some(Instant::now());
+            self.relays.sessions.relays.pull.started.fetch_add(1, Ordering::Relaxed);
             log::started(self.session, RelayKind::Pull.name());
             self.ingest = Some(ingest);
         }
