@@ -3,6 +3,7 @@
 //!
 //! Modules take part through the traits in [`exchange`].
 
+mod accel;
 mod added_headers;
 mod arrival;
 pub mod assigned;
@@ -59,6 +60,7 @@ mod status;
 pub mod subrequest;
 pub mod temp_file;
 pub mod types;
+pub mod upstream;
 pub mod uri;
 pub mod variable;
 mod variables;

@@ -129,7 +129,7 @@ impl Exchange<'_> {
                     return decision;
                 }
             }
-            Start::ServerRewrite => {}
+            Start::ServerRewrite => self.has_location_name = true,
             Start::Named(location) => named = Some(location),
         }
         self.find_real_root().await;
@@ -344,6 +344,11 @@ impl Exchange<'_> {
             headers
                 .iter()
                 .for_each(|(name, value)| self.response.headers.append(name.to_vec(), value.to_vec()));
+        }
+        if let Some((content_type, charset)) =
+            self.carried_type.take().filter(|_| self.response.foreign.is_none())
+        {
+            (self.response.content_type, self.response.charset) = (Some(content_type), charset);
         }
         if let Some(status) = self.error_status {
             self.response.status = status;

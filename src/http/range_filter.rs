@@ -126,7 +126,7 @@ fn is_current(exchange: &Exchange<'_>) -> bool {
     if known.starts_with(b"\"") || known.starts_with(b"W/") {
         return known.ends_with(b"\"") && response.headers.get(b"ETag") == Some(known);
     }
-    let Some(modified) = response.last_modified else { return false };
+    let Some(modified) = response.modified() else { return false };
     super::date::seconds(known) == Some(modified)
 }
 

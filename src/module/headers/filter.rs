@@ -72,7 +72,7 @@ fn expire(exchange: &mut Exchange<'_>) {
         return;
     }
     let response = &mut exchange.response;
-    let Some((date, age)) = date_and_age(expires, &ZonedDateTime::now(), response.last_modified) else {
+    let Some((date, age)) = date_and_age(expires, &ZonedDateTime::now(), response.modified()) else {
         return;
     };
     let age = if age < 0 { "no-cache".to_owned() } else { format!("max-age={age}") };
