@@ -6,6 +6,7 @@ use http::{Method, StatusCode};
 use super::exchange::{Decision, Exchange};
 use super::headers::Headers;
 use super::log::about;
+use super::response::Response;
 use super::special::split_query;
 use super::uri::unescape_safe;
 use crate::log::shown::Shown;
@@ -26,8 +27,9 @@ impl Exchange<'_> {
         let (path, query) = split_query(uri);
         let Some(path) = unescape_safe(&path) else {
             about(self, &format_args!("unsafe URI \"{}\" was detected", Shown::new(uri)));
-            self.carried = None;
-            return Decision::page(StatusCode::NOT_FOUND);
+            let mut page = Response::page(StatusCode::NOT_FOUND);
+            page.headers = self.carried.take().map(|(headers, _)| headers).unwrap_or_default();
+            return Decision::Done(Box::new(page));
         };
         if *self.method() != Method::HEAD {
             self.method = Some(Method::GET);

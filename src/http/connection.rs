@@ -507,7 +507,7 @@ impl HttpConnection {
             exchange.keeps_alive &= is_done;
             return Ok(is_done || !exchange.keeps_alive);
         }
-        exchange.ask_for_body().await;
+        exchange.ask_to_continue().await;
         exchange.drop_received_body()
     }
 
@@ -587,12 +587,11 @@ impl Exchange<'_> {
         }
     }
 
-    /// Sends `100 Continue` if the client waits for it.
-    pub(super) async fn ask_for_body(&mut self) {
+    /// Sends `100 Continue` if the client waits for it, be there a body or not: nginx does so before it reads one.
+    pub(super) async fn ask_to_continue(&mut self) {
         let asked = std::mem::replace(&mut self.is_continued, true);
         let waits = !asked
             && self.request.version() >= Version::HTTP_11
-            && self.has_body()
             && self.header("expect").eq_ignore_ascii_case(b"100-continue");
         if waits {
             // A failure shows when the response is written.

@@ -40,6 +40,11 @@ pub(super) fn filter(exchange: &mut Exchange<'_>) -> Option<Response> {
         Ranges::Whole => exchange.response.headers.append("Accept-Ranges", "bytes"),
         Ranges::Unsatisfiable => {
             let mut page = Response::page(StatusCode::RANGE_NOT_SATISFIABLE);
+            if exchange.response.foreign.is_some() {
+                // As in nginx, the page has the headers of the other server.
+                page.headers = std::mem::take(&mut exchange.response.headers);
+                [&b"ETag"[..], b"Last-Modified", b"Accept-Ranges"].map(|name| page.headers.remove(name));
+            }
             page.headers.append("Content-Range", format!("bytes */{length}"));
             return Some(page);
         }

@@ -99,6 +99,8 @@ pub trait Tunnel: std::fmt::Debug + Send + Sync {
 pub struct BrokenBody {
     /// The line for the log.
     pub text: String,
+    /// Whether the client gets what came before.
+    pub is_sent: bool,
 }
 
 impl From<BrokenBody> for io::Error {

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use super::conf::ServerTokens;
 use super::exchange::Exchange;
-use super::response::{Body, FilePart, Piece, Response};
+use super::response::{Body, BrokenBody, FilePart, Piece, Response};
 use super::status::reason;
 use crate::limits;
 use crate::net::socket::Socket;
@@ -71,7 +71,12 @@ impl Exchange<'_> {
         if matches!(body, Body::Live(_)) {
             self.response.body = body;
         }
-        self.sent.is_complete = sent.is_ok() && !self.is_cut_short;
+        // As in nginx, what another server has cut short is complete.
+        let is_complete = match &sent {
+            Ok(()) => true,
+            Err(error) => is_passed_on(error),
+        };
+        self.sent.is_complete = is_complete && !self.is_cut_short;
         sent
     }
 
@@ -243,9 +248,11 @@ impl Exchange<'_> {
                 Some(None) => break,
                 Some(Some(Ok(piece))) => piece,
                 Some(Some(Err(error))) => {
-                    // The client gets what was there.
-                    self.write(output, &mut rate).await?;
-                    self.flush().await?;
+                    if is_passed_on(&error) {
+                        // The client gets what another server has sent.
+                        self.write(output, &mut rate).await?;
+                        self.flush().await?;
+                    }
                     return Err(error);
                 }
             };
@@ -408,9 +415,19 @@ impl Exchange<'_> {
     }
 }
 
+/// Whether a body has ended early, and the client gets what came before.
+fn is_passed_on(error: &io::Error) -> bool {
+    let broken = error.get_ref().and_then(|cause| cause.downcast_ref::<BrokenBody>());
+    broken.is_some_and(|broken| broken.is_sent)
+}
+
 /// Whether a response tells the length of a body that is not sent.
 fn has_length(response: &Response) -> bool {
-    (response.status != StatusCode::NO_CONTENT || response.foreign.is_some()) && !response.hides_length
+    let has_length = match response.foreign {
+        Some(_) => !response.status.is_informational(),
+        None => response.status != StatusCode::NO_CONTENT,
+    };
+    has_length && !response.hides_length
 }
 
 /// Limit of a response's rate, as in nginx: the bytes that may have been sent after a number of seconds.

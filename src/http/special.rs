@@ -63,6 +63,7 @@ impl Exchange<'_> {
                 is_page_elsewhere = true;
             }
         }
+        self.carried_type = None;
         // As in nginx, the client is not asked for the body of a request that fails.
         self.is_continued = true;
         if (is_page_elsewhere || matches!(response.status.as_u16(), 301 | 302))

@@ -69,7 +69,8 @@ fn serve(mut stream: TcpStream) {
         if target.starts_with(b"/count") {
             // Which request of the connection it is.
             let body = count.to_string();
-            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+            let sent = if request.starts_with(b"HEAD") { "" } else { &body };
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{sent}", body.len());
             let _ = stream.write_all(head.as_bytes());
             continue;
         }

@@ -312,7 +312,15 @@ impl Job<'_> {
         in_chunks: bool,
     ) -> Result<Sent, Failure> {
         let patience = self.conf.send_timeout.duration();
-        let mut sent = link.send(&self.head.bytes, patience).await;
+        // What came with the head of the client's request is sent with that of ours.
+        let began = exchange.body.as_ref().and_then(|body| body.in_memory()).unwrap_or_default();
+        let mut first = self.head.bytes.clone();
+        if in_chunks && !began.is_empty() {
+            first.extend_from_slice(&chunk(began));
+        } else {
+            first.extend_from_slice(began);
+        }
+        let mut sent = link.send(&first, patience).await;
         while let Ok(Sent::All) = sent {
             if link.flush(patience).await.is_err() {
                 sent = Err(LinkError::Closed);
@@ -328,8 +336,7 @@ impl Job<'_> {
             };
             match part.map_err(Failure::Client)? {
                 Some(part) if in_chunks => {
-                    let chunk = [format!("{:x}\r\n", part.len()).as_bytes(), &part, b"\r\n"].concat();
-                    sent = link.send(&chunk, patience).await;
+                    sent = link.send(&chunk(&part), patience).await;
                 }
                 Some(part) => sent = link.send(&part, patience).await,
                 None => {
@@ -378,6 +385,10 @@ impl Job<'_> {
         }
         Err(refused("upstream sent too many interim responses"))
     }
+}
+
+fn chunk(bytes: &[u8]) -> Vec<u8> {
+    [format!("{:x}\r\n", bytes.len()).as_bytes(), bytes, b"\r\n"].concat()
 }
 
 fn connect_failed(exchange: &Exchange<'_>, peer: &str, error: &ConnectError) -> Failure {

@@ -80,6 +80,8 @@ pub(super) struct UpstreamBody {
     /// Set while more is waited for.
     timer: Option<Pin<Box<Sleep>>>,
     rate: Rate,
+    /// Bytes that came with the head, until they count.
+    early: u64,
 }
 
 /// `proxy_limit_rate`
@@ -139,20 +141,23 @@ impl UpstreamBody {
         let rate =
             Rate { bytes: rate, began: Instant::now(), received: link.received.len() as u64, wait: None };
         let early = link.received.len() as u64;
-        afterwards.attempts.latest(|attempt| attempt.length += early);
-        UpstreamBody { open: Some((link, afterwards)), framing, length, patience, timer: None, rate }
+        UpstreamBody { open: Some((link, afterwards)), framing, length, patience, timer: None, rate, early }
     }
 
-    fn broken(&mut self, text: &str) -> io::Error {
+    fn broken(&mut self, text: &str, is_sent: bool) -> io::Error {
         if let Some((link, afterwards)) = self.open.take() {
             afterwards.close(&link);
         }
-        BrokenBody { text: format!("{text} while reading upstream") }.into()
+        BrokenBody { text: format!("{text} while reading upstream"), is_sent }.into()
     }
 
     /// Takes what follows from what was received.
     fn step(&mut self) -> Result<Step, &'static str> {
         let Some((link, afterwards)) = &mut self.open else { return Ok(Step::End) };
+        let early = std::mem::take(&mut self.early);
+        if early > 0 {
+            afterwards.attempts.latest(|attempt| attempt.length += early);
+        }
         let received = &mut link.received;
         match &mut self.framing {
             Framing::Length(0) => Ok(Step::End),
@@ -191,7 +196,7 @@ impl UpstreamBody {
                         afterwards.kept = None;
                         return Poll::Ready(Ok(()));
                     }
-                    return Poll::Ready(Err(self.broken("upstream prematurely closed connection")));
+                    return Poll::Ready(Err(self.broken("upstream prematurely closed connection", true)));
                 }
                 Ok(length) => {
                     let length = length as u64;
@@ -207,7 +212,7 @@ impl UpstreamBody {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => {
                     let text = format!("recv() failed ({})", os_text(&error));
-                    return Poll::Ready(Err(self.broken(&text)));
+                    return Poll::Ready(Err(self.broken(&text, true)));
                 }
             }
             let patience = self.patience;
@@ -215,12 +220,12 @@ impl UpstreamBody {
             if let Poll::Ready(ready) = socket.poll_read_ready(cx) {
                 if let Err(error) = ready {
                     let text = format!("recv() failed ({})", os_text(&error));
-                    return Poll::Ready(Err(self.broken(&text)));
+                    return Poll::Ready(Err(self.broken(&text, true)));
                 }
                 continue;
             }
             ready!(timer.as_mut().poll(cx));
-            return Poll::Ready(Err(self.broken("upstream timed out (110: Connection timed out)")));
+            return Poll::Ready(Err(self.broken("upstream timed out (110: Connection timed out)", true)));
         }
     }
 }
@@ -241,7 +246,7 @@ impl BodySource for UpstreamBody {
                     }
                     return Poll::Ready(None);
                 }
-                Err(text) => return Poll::Ready(Some(Err(self.broken(text)))),
+                Err(text) => return Poll::Ready(Some(Err(self.broken(text, false)))),
             }
         }
     }

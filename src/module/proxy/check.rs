@@ -144,15 +144,10 @@ async fn body(
         && !exchange.is_subrequest()
         && (!is_chunked || conf.http_version == ProxyHttpVersion::Http11);
     if is_streamed {
-        exchange.begin_body().await;
         // As in nginx, what has come completely is sent with its length.
-        if is_chunked && exchange.is_body_received() {
-            let mut all = Vec::new();
-            while let Some(part) = exchange.next_body_part().await? {
-                all.extend_from_slice(&part);
-            }
+        if exchange.begin_body().await? {
             vars.length = exchange.body_length();
-            return Ok(Outgoing::Bytes(all.into()));
+            return Ok(exchange.body.clone().map_or(Outgoing::None, Outgoing::Collected));
         }
         (vars.is_chunked, vars.length) = (is_chunked, exchange.body_length().filter(|_| !is_chunked));
         return Ok(Outgoing::Streamed { in_chunks: is_chunked });

@@ -108,14 +108,15 @@ pub(super) fn head(exchange: &Exchange<'_>, conf: &Current, vars: &ProxyVars, ur
     RequestHead { bytes: out, method: method.into(), uri: uri.into() }
 }
 
-/// Appends a header with a value, without the bytes that would end its line; nginx sends them.
+/// Appends a header with a value, up to what would end its line; nginx sends that, too.
 fn field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
     if value.is_empty() {
         return;
     }
     out.extend_from_slice(name);
     out.extend_from_slice(b": ");
-    out.extend(value.iter().copied().filter(|byte| !matches!(byte, b'\r' | b'\n' | 0)));
+    let end = value.find_byteset(b"\r\n\0").unwrap_or(value.len());
+    out.extend_from_slice(&value[..end]);
     out.extend_from_slice(b"\r\n");
 }
 

@@ -74,9 +74,9 @@ const FLAGS: [(&str, CookieFlag); 8] = [
     ("nosecure", CookieFlag::Secure(false)),
     ("httponly", CookieFlag::HttpOnly(true)),
     ("nohttponly", CookieFlag::HttpOnly(false)),
-    ("samesite=strict", CookieFlag::SameSite(Some("strict"))),
-    ("samesite=lax", CookieFlag::SameSite(Some("lax"))),
-    ("samesite=none", CookieFlag::SameSite(Some("none"))),
+    ("samesite=strict", CookieFlag::SameSite(Some("Strict"))),
+    ("samesite=lax", CookieFlag::SameSite(Some("Lax"))),
+    ("samesite=none", CookieFlag::SameSite(Some("None"))),
     ("nosamesite", CookieFlag::SameSite(None)),
 ];
 
@@ -218,6 +218,10 @@ pub(super) fn cookie(
             }
         })
         .collect();
+    // As in nginx, what is no pair is no cookie.
+    if attributes.first().is_none_or(|(_, value)| value.is_none()) {
+        return None;
+    }
     let mut is_changed = false;
     for (name, value) in attributes.iter_mut().skip(1) {
         let Some(text) = value else { continue };
@@ -258,7 +262,9 @@ fn domain((wanted, replacement): &(Wanted, Template), value: &[u8], expand: Expa
         Wanted::Text(text) => {
             let text = expand(text, None);
             let bare = |text: &[u8]| text.strip_prefix(b".").unwrap_or(text).to_ascii_lowercase();
-            (bare(&text) == bare(value)).then(|| expand(replacement, None))
+            // As in nginx, a dot at the beginning stays.
+            let dot = if value.starts_with(b".") { &b"."[..] } else { b"" };
+            (bare(&text) == bare(value)).then(|| [dot, &expand(replacement, None)[..]].concat())
         }
         Wanted::Regex(pattern) => {
             let found = pattern.find(value).ok()??;
@@ -282,15 +288,15 @@ fn path((wanted, replacement): &(Wanted, Template), value: &[u8], expand: Expand
 
 fn set_flag(attributes: &mut Vec<(BString, Option<BString>)>, flag: CookieFlag) {
     let (name, value, is_set) = match flag {
-        CookieFlag::Secure(set) => ("secure", None, set),
-        CookieFlag::HttpOnly(set) => ("httponly", None, set),
-        CookieFlag::SameSite(value) => ("samesite", value, value.is_some()),
+        CookieFlag::Secure(set) => ("Secure", None, set),
+        CookieFlag::HttpOnly(set) => ("HttpOnly", None, set),
+        CookieFlag::SameSite(value) => ("SameSite", value, value.is_some()),
     };
     let at = attributes.iter().skip(1).position(|(known, _)| known.eq_ignore_ascii_case(name.as_bytes()));
     let new = (BString::from(name), value.map(BString::from));
     match at.map(|at| at + 1) {
         Some(at) if !is_set => drop(attributes.remove(at)),
-        Some(at) if value.is_some() => attributes[at].1 = new.1,
+        Some(at) if value.is_some() => attributes[at] = new,
         Some(_) => {}
         None if is_set => attributes.push(new),
         None => {}

@@ -113,8 +113,13 @@ impl UpstreamAttempts {
         while let Some(attempt) = next {
             text.push_str(&shown(attempt, figure));
             next = rest.next();
-            if next.is_some() {
-                text.push_str(if attempt.peer.is_some() { ", " } else { " : " });
+            match next {
+                Some(next) if next.peer.is_some() => text.push_str(", "),
+                Some(_) => {
+                    text.push_str(" : ");
+                    next = rest.next();
+                }
+                None => {}
             }
         }
         Some(text)
@@ -174,7 +179,7 @@ mod tests {
         assert_eq!(attempts.list(Figure::Status).unwrap(), "502, -");
         attempts.begin();
         attempts.add("unix:/s");
-        assert_eq!(attempts.list(Figure::Addr).unwrap(), "127.0.0.1:1, 127.0.0.1:2,  : unix:/s");
+        assert_eq!(attempts.list(Figure::Addr).unwrap(), "127.0.0.1:1, 127.0.0.1:2 : unix:/s");
     }
 
     #[test]
