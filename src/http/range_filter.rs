@@ -43,7 +43,9 @@ pub(super) fn filter(exchange: &mut Exchange<'_>) -> Option<Response> {
             if exchange.response.foreign.is_some() {
                 // As in nginx, the page has the headers of the other server.
                 page.headers = std::mem::take(&mut exchange.response.headers);
-                [&b"ETag"[..], b"Last-Modified", b"Accept-Ranges"].map(|name| page.headers.remove(name));
+                for name in [&b"ETag"[..], b"Last-Modified", b"Accept-Ranges"] {
+                    page.headers.remove(name);
+                }
             }
             page.headers.append("Content-Range", format!("bytes */{length}"));
             return Some(page);

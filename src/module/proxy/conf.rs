@@ -175,7 +175,7 @@ directives! {
         /// Name for SNI and verification.
         "proxy_ssl_name" => ssl_name: Option<Template>, in HTTP_ALL;
         /// TLS protocols for the upstream. Those before TLS 1.2 are not supported.
-        "proxy_ssl_protocols" => ssl_protocols: Summed<ProxySslProtocols> = "TLSv1 TLSv1.1 TLSv1.2 TLSv1.3", in HTTP_ALL;
+        "proxy_ssl_protocols" => ssl_protocols: Summed<ProxySslProtocols> = "TLSv1 TLSv1.1 TLSv1.2", in HTTP_ALL;
         /// File with CA certificates.
         "proxy_ssl_trusted_certificate" => ssl_trusted: Option<ConfPath>, in HTTP_ALL;
         /// File with the certificate that the upstream gets.

@@ -77,7 +77,7 @@ impl Keeper {
             verify: conf.ssl_verify,
             sends_name: conf.ssl_server_name,
             identity: certificate.zip(key),
-            protocols: conf.ssl_protocols.0.unwrap_or_default().bits(),
+            protocols: conf.ssl_protocols.0.unwrap_or(ProxySslProtocols::TLS12).bits(),
         };
         let generation = self.store.generation();
         {

@@ -37,7 +37,7 @@ directives! {
         /// Maximum number of idle upstream connections per worker.
         "keepalive" => keepalive: Option<KeepaliveConnections>, in UPSTREAM;
         /// Maximum number of requests per upstream connection.
-        "keepalive_requests" => keepalive_requests: Num = "1000", in UPSTREAM;
+        "keepalive_requests" => keepalive_requests: Num = "100", in UPSTREAM;
         /// Idle time of upstream connections.
         "keepalive_timeout" => keepalive_timeout: Msec = "60s", in UPSTREAM;
         /// Age after which an upstream connection is not kept any more.
