@@ -86,6 +86,7 @@ const WAITING: &[&str] = &[
     "module::proxy::connect",
     "module::proxy::keeper",
     "module::proxy::link",
+    "module::proxy::store",
     "module::proxy::tunnel",
     "module::record::flv_file",
     "module::record::recordings",

@@ -2,13 +2,14 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::thread;
 use std::time::Duration;
 
 use crate::support::http::{self, Connection};
 use crate::support::wait::until_true;
 use crate::support::{DnsServer, Records};
-use crate::walk::{After, Case, Place, Walk, walk, walk_with};
+use crate::walk::{After, Case, Place, Walk, walk_with};
 
 /// A row of a location that forwards to another one of the same server.
 macro_rules! forwarded {
@@ -88,6 +89,36 @@ macro_rules! encrypted {
                 let status = |walk: &Walk<'_>| http::get(walk.own_web, "/").status();
                 assert_eq!(status(walk), $old);
                 Box::new(move || assert_eq!(status(walk), $new))
+            },
+        }
+    };
+}
+
+/// A row that stores responses in a file.
+macro_rules! stored {
+    ($row:literal, $before:literal, $after:literal, $is_new:expr) => {
+        Case {
+            row: $row,
+            place: Place::Http,
+            before: concat!(
+                "server { listen 127.0.0.1:{web}; location / { proxy_pass http://127.0.0.1:{port}; ",
+                $before,
+                " } } server { listen 127.0.0.1:{port}; return 200 text; }"
+            ),
+            after: concat!(
+                "server { listen 127.0.0.1:{web}; location / { proxy_pass http://127.0.0.1:{port}; ",
+                $after,
+                " } } server { listen 127.0.0.1:{port}; return 200 text; }"
+            ),
+            look: |walk| {
+                let is_new: fn(&std::path::Path) -> bool = $is_new;
+                let path = walk.server.prefix().path().join("stored").join(&walk.own_app);
+                assert_eq!(http::get(walk.own_web, "/").text(), "text");
+                assert!(!is_new(&path), "{}", path.display());
+                Box::new(move || {
+                    assert_eq!(http::get(walk.own_web, "/").text(), "text");
+                    until_true("the response is stored", || is_new(&path));
+                })
             },
         }
     };
@@ -441,6 +472,19 @@ pub const GROUPS: &[Case] = &[
             })
         },
     },
+    stored!("proxy/proxy_store", "proxy_store off;", "proxy_store {dir}/stored/{app};", |path| path.exists()),
+    stored!(
+        "proxy/proxy_store_access",
+        "proxy_store {dir}/stored/{app};",
+        "proxy_store {dir}/stored/{app}; proxy_store_access group:rw all:r;",
+        |path| std::fs::metadata(path).is_ok_and(|found| found.permissions().mode() & 0o777 == 0o664)
+    ),
+    stored!(
+        "proxy/proxy_temp_path",
+        "proxy_temp_path html/f; proxy_store {dir}/stored/{app};",
+        "proxy_temp_path stored_temp; proxy_store {dir}/stored/{app};",
+        |path| path.exists()
+    ),
     Case {
         row: "charset/override_charset",
         place: Place::Http,
@@ -670,5 +714,5 @@ fn proxying() {
 
 #[test]
 fn groups() {
-    walk(GROUPS);
+    walk_with(GROUPS, |prefix| prefix.write("html/f", "text"));
 }

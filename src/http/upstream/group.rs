@@ -242,7 +242,7 @@ impl Choice {
     }
 
     /// The next peer; `None` if there is none that may be used.
-    pub fn next(&mut self) -> Option<PeerUse> {
+    pub fn next_peer(&mut self) -> Option<PeerUse> {
         let now = now();
         let group = self.group.clone();
         let mut state = group.state.lock();

@@ -155,12 +155,11 @@ impl PeerList {
     pub fn is_usable(&self, index: usize, tried: &Tried, now: u64) -> bool {
         let state = &self.states[index];
         let server = &state.peer.server;
-        !tried.iter().any(|peer| Arc::ptr_eq(peer, &state.peer))
-            && !server.down
-            && !(server.max_fails > 0
-                && state.fails >= server.max_fails
-                && now.saturating_sub(state.checked) <= server.fail_timeout)
-            && !self.is_full(index)
+        let is_tried = tried.iter().any(|peer| Arc::ptr_eq(peer, &state.peer));
+        let has_failed = server.max_fails > 0
+            && state.fails >= server.max_fails
+            && now.saturating_sub(state.checked) <= server.fail_timeout;
+        !is_tried && !server.down && !has_failed && !self.is_full(index)
     }
 
     fn is_full(&self, index: usize) -> bool {

@@ -8,6 +8,7 @@ use super::body::{Afterwards, Framing, NoBody, UpstreamBody};
 use super::conf::{Current, IgnoredHeaders};
 use super::head::ResponseHead;
 use super::rewriting;
+use super::store;
 use super::target::Target;
 use super::tunnel::UpgradedLink;
 use crate::directive::{Match, Text};
@@ -213,6 +214,9 @@ impl Context<'_> {
         };
         let (patience, rate) = (self.conf.read_timeout.duration(), self.conf.limit_rate.0);
         response.body = Body::Source(Box::new(UpstreamBody::new(link, afterwards, framing, patience, rate)));
+        if let Some(to) = store::file(exchange, &self.conf.store).filter(|_| status == StatusCode::OK) {
+            store::store(exchange, self.conf, to, response.modified(), &mut response.body);
+        }
         response
     }
 }

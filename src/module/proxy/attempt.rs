@@ -161,7 +161,7 @@ impl Job<'_> {
             choice.tries = choice.tries.min(usize::try_from(most).unwrap_or(usize::MAX));
         }
         loop {
-            let Some(used) = choice.next() else {
+            let Some(used) = choice.next_peer() else {
                 let name = choice.group().conf.name.clone();
                 self.attempts.add(&name.to_string());
                 self.name_upstream(exchange, &name.to_string());

@@ -3,6 +3,7 @@
 use bstr::BString;
 
 use super::rewriting::{CookieDomain, CookieFlags, CookiePath, ProxyRedirect};
+use super::store::{Store, StoreAccess};
 use super::target::ProxyPass;
 use crate::directive::context::{HTTP, HTTP_ALL, LIMIT_EXCEPT, LOCATION, LOCATION_IF};
 use crate::directive::table::directives;
@@ -11,6 +12,7 @@ use crate::directive::{
     AnyOf, Args, Arity, ConfPath, Evaluation, Flag, Msec, Num, Offset, Own, Size, Summed, Text, Value, Words,
 };
 use crate::http::core::buffers::BufferCount;
+use crate::http::core::temp_path::TempPath;
 use crate::http::variable::{Template, Templates};
 use crate::syntax::Problem;
 
@@ -182,12 +184,15 @@ directives! {
         "proxy_ssl_certificate" => ssl_certificate: Option<ConfPath>, in HTTP_ALL;
         /// File with its key.
         "proxy_ssl_certificate_key" => ssl_certificate_key: Option<ConfPath>, in HTTP_ALL;
+        /// Saves complete responses of status 200 to files: to the file of the request, or to a path. A response is
+        /// sent no faster than it is written, and is not stored if its client leaves before its end.
+        "proxy_store" => store: Store = "off", in HTTP_ALL;
+        /// Permissions of files written by proxy_store.
+        "proxy_store_access" => store_access: Option<StoreAccess>, in HTTP_ALL;
+        /// Directory of files while proxy_store writes them.
+        "proxy_temp_path" => temp_path: TempPath = "proxy_temp", in HTTP_ALL;
     }
     later {
-        /// Saves responses to files.
-        "proxy_store" => Template = "off", in HTTP_ALL;
-        /// Permissions of files written by proxy_store.
-        "proxy_store_access" => Words, in HTTP_ALL, args Arity::between(1, 3);
         /// Cache zone.
         "proxy_cache" => Template = "off", in HTTP_ALL;
         /// Directory and zone of a cache.
@@ -219,8 +224,6 @@ directives! {
         "proxy_max_temp_file_size" => Offset = "1024m", in HTTP_ALL;
         /// Number of bytes written to a temporary file at once.
         "proxy_temp_file_write_size" => Offset, in HTTP_ALL;
-        /// Directory of temporary files.
-        "proxy_temp_path" => Words, in HTTP_ALL, args Arity::between(1, 4);
         /// Size of a hash table.
         "proxy_headers_hash_max_size" => Num = "512", in HTTP_ALL;
         /// Bucket size of a hash table.

@@ -84,6 +84,11 @@ pub(super) fn disabled(exchange: &Exchange<'_>) {
     about_at(LogLevel::Warn, exchange, &"upstream server temporarily disabled while connecting to upstream");
 }
 
+/// A response could not be stored.
+pub(super) fn not_stored(conn: u64, what: &str) {
+    tracing::info!(target: "crit", conn, "{what} while reading upstream");
+}
+
 /// A backend has sent more than a response.
 pub(super) fn too_much(conn: u64, peer: &str, what: &str) {
     warn!(conn, "upstream sent {what} while reading upstream, upstream: \"{peer}\"");

@@ -14,6 +14,7 @@ mod log;
 mod request;
 pub mod rewriting;
 mod states;
+pub mod store;
 pub mod target;
 mod tunnel;
 mod variables;
