@@ -215,7 +215,9 @@ impl Context<'_> {
         let (patience, rate) = (self.conf.read_timeout.duration(), self.conf.limit_rate.0);
         response.body = Body::Source(Box::new(UpstreamBody::new(link, afterwards, framing, patience, rate)));
         if let Some(to) = store::file(exchange, &self.conf.store).filter(|_| status == StatusCode::OK) {
-            store::store(exchange, self.conf, to, response.modified(), &mut response.body);
+            let modified = response.modified();
+            let place = (&self.conf.temp_path, self.conf.store_access);
+            store::store(exchange.id(), place, to, modified, &mut response.body);
         }
         response
     }

@@ -10,7 +10,6 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use tokio::task::JoinHandle;
 
-use super::conf::Current;
 use super::log;
 use crate::directive::{Args, Arity, Evaluation, Value};
 use crate::http::core::temp_path::TempPath;
@@ -114,10 +113,10 @@ struct StoredBody {
     naming: Option<JoinHandle<Result<(), String>>>,
 }
 
-/// Lets a response be stored while it is sent.
+/// Lets a response be stored while it is sent: in a temporary file first.
 pub(super) fn store(
-    exchange: &Exchange<'_>,
-    conf: &Current,
+    conn: u64,
+    (place, access): (&TempPath, Option<StoreAccess>),
     to: PathBuf,
     modified: Option<i64>,
     body: &mut Body,
@@ -125,11 +124,11 @@ pub(super) fn store(
     let source = StoredBody {
         body: std::mem::take(body),
         to,
-        mode: conf.store_access.map_or(0o600, |access| access.0),
+        mode: access.map_or(0o600, |access| access.0),
         modified,
-        conn: exchange.id(),
+        conn,
         file: None,
-        writing: Some(create(conf.temp_path.clone())),
+        writing: Some(create(place.clone())),
         piece: None,
         naming: None,
     };
