@@ -283,6 +283,33 @@ pub const HTTP_SENDFILE_BYTES: u64 = 1024 * 1024;
 /// Distance in bytes at which a part of a file is tested for being in memory before it is sent.
 pub const HTTP_PRESENCE_STEP: usize = 256 * 1024;
 
+/// Points on the ring of a consistent hash.
+pub const UPSTREAM_POINTS: usize = 1 << 20;
+
+/// Groups of servers in use after which those without requests are forgotten.
+pub const UPSTREAM_GROUPS: usize = 1024;
+
+/// Bytes that are read from a backend at once.
+pub const PROXY_READ_BYTES: usize = 64 * 1024;
+
+/// Bytes that a backend's last chunk may have as trailers.
+pub const PROXY_TRAILER_BYTES: usize = 16 * 1024;
+
+/// Interim responses of a backend before its final one.
+pub const PROXY_INTERIM: usize = 100;
+
+/// Name servers of locations (`resolver`) that answers are kept of.
+pub const PROXY_RESOLVERS: usize = 64;
+
+/// Settings of TLS to backends that are kept.
+pub const PROXY_TLS_SETTINGS: usize = 256;
+
+/// Steps of each direction of a tunnel before the other tasks of its worker run.
+pub const PROXY_TUNNEL_TURNS: usize = 32;
+
+/// Bytes of each direction of a tunnel that are kept until the other side takes them.
+pub const PROXY_TUNNEL_BYTES: usize = 32 * 1024;
+
 /// Bytes of a response that a filter changes at once.
 pub const HTTP_FILTER_BYTES: usize = 32 * 1024;
 

@@ -157,7 +157,7 @@ fn commands_do_not_trust_clients() {
 fn variables_without_a_value_are_named() {
     let name = "empty-variable";
     fires(name, &http("location / {\nreturn 200 $ssl_protocol;\n}"), "\"$ssl_protocol\" is always empty");
-    fires(name, &http("location / {\nadd_header X \"a${upstream_http_id}\";\n}"), "\"$upstream_http_id\"");
+    fires(name, &http("location / {\nadd_header X \"a${ssl_curve}\";\n}"), "\"$ssl_curve\"");
     fires(name, &http("location / {\nif ($ssl_protocol) { return 403; }\n}"), "\"$ssl_protocol\"");
     fires(name, &http("location ~ ^/(a)/ {\nreturn 200 $2;\n}"), "\"$2\" is always empty");
     fires(name, &http("location /b/ {\nreturn 200 $1;\n}\nlocation ~ ^/(a)/ { return 200 x; }"), "\"$1\"");

@@ -14,7 +14,7 @@ use rustc_hash::FxHashMap;
 use super::block::{Block, resolve};
 use super::context::{
     APPLICATION, Contexts, EVENTS, HTTP, HTTP_SERVER, LIMIT_EXCEPT, LOCATION, LOCATION_IF, MAIN, RECORDER,
-    RTMP, RTMP_SERVER, SERVER_IF,
+    RTMP, RTMP_SERVER, SERVER_IF, UPSTREAM,
 };
 use super::evaluation::Evaluation;
 use super::field::{Field, Inherit};
@@ -250,7 +250,7 @@ pub const fn holders(contexts: Contexts) -> Contexts {
     } else if contexts & HTTP_SERVER != 0 {
         HTTP_SERVER
     } else {
-        contexts & HTTP
+        contexts & (HTTP | UPSTREAM)
     };
     match rtmp | http {
         0 => contexts & (MAIN | EVENTS),

@@ -450,7 +450,13 @@ impl HttpConnection {
                 }
             };
         self.adopt_nodelay(exchange.conf().tcp_nodelay);
-        if let Err(error) = exchange.send().await {
+        let needs_client = exchange.response.foreign.as_ref().is_some_and(|foreign| foreign.needs_client);
+        let sent = tokio::select! {
+            biased;
+            sent = exchange.send() => sent,
+            () = self.client_left(), if needs_client => Err(io::ErrorKind::ConnectionAborted.into()),
+        };
+        if let Err(error) = sent {
             log::send_failed(exchange, &error);
             if exchange.core().reset_timedout_connection {
                 self.socket.abort_on_close();
@@ -465,6 +471,17 @@ impl HttpConnection {
             let sent = session.traffic().sent;
             exchange.sent.bytes += sent;
             exchange.sent.body_bytes += sent;
+            return After::Gone;
+        }
+        if let Some(tunnel) = exchange.response.foreign.as_mut().and_then(|foreign| foreign.tunnel.take()) {
+            let received = std::mem::take(&mut self.input.lock().buffer).freeze();
+            tokio::select! {
+                sent = tunnel.run(self.socket.clone(), received) => {
+                    exchange.sent.bytes += sent;
+                    exchange.sent.body_bytes += sent;
+                }
+                () = self.service.lifetime.shutdown.cancelled() => {}
+            }
             return After::Gone;
         }
         let is_body_done = is_body_done || self.discard_rest(exchange).await;

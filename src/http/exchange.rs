@@ -301,6 +301,8 @@ pub struct Exchange<'a> {
     pub is_path_changed: bool,
     /// Whether the path is no longer that of the request.
     pub is_path_replaced: bool,
+    /// Whether the path begins with the name of the location: not behind `rewrite ... break`.
+    pub has_location_name: bool,
     /// The client, where `realip` has replaced it.
     pub client: Option<Peer>,
     /// The body, once [`Exchange::read_body`] was called: as far as it could be read.
@@ -331,6 +333,8 @@ pub struct Exchange<'a> {
     pub(super) depth: u32,
     /// Headers and target of the response that `error_page` replaces.
     pub(super) carried: Option<(Headers, Option<BString>)>,
+    /// Content type and charset of a response that is sent with another body (`X-Accel-Redirect`).
+    pub(super) carried_type: Option<(BString, Option<BString>)>,
     /// Path changes that are still allowed.
     pub(super) changes_left: u32,
     /// Status that replaces the response's own (`error_page`).
@@ -392,6 +396,7 @@ impl<'a> Exchange<'a> {
             assigned: AssignedValues::default(),
             is_path_changed: false,
             is_path_replaced: false,
+            has_location_name: true,
             client: None,
             body: None,
             kept: http::Extensions::new(),
@@ -407,6 +412,7 @@ impl<'a> Exchange<'a> {
             is_internal: false,
             depth: 0,
             carried: None,
+            carried_type: None,
             changes_left: limits::HTTP_PATH_CHANGES,
             error_status: None,
             has_error_page: false,
@@ -499,6 +505,29 @@ impl<'a> Exchange<'a> {
         self.has_query.then(|| self.query.clone())
     }
 
+    /// Whether the path is still that of the client's request, so that its target can be passed on as received.
+    pub fn has_own_target(&self) -> bool {
+        !self.is_path_replaced && !self.request.target().is_empty()
+    }
+
+    /// Whether the path may contain what has to be escaped in a target, because it was decoded.
+    pub fn is_path_escaped(&self) -> bool {
+        self.is_internal || self.request.raw_path().contains(&b'%')
+    }
+
+    /// Length of the request's body, as far as it is known.
+    pub fn body_length(&self) -> Option<u64> {
+        match self.request.header("content-length") {
+            Some(text) => text.to_str().ok()?.parse().ok(),
+            None => self.chunked_length,
+        }
+    }
+
+    /// Sets whether the request goes on when the client has left.
+    pub fn ignore_client(&self, ignores: bool) {
+        self.connection.input.lock().is_client_ignored = ignores;
+    }
+
     /// Query string without question mark.
     pub fn query(&self) -> &[u8] {
         &self.query
@@ -563,6 +592,7 @@ impl<'a> Exchange<'a> {
     /// Records that a statement has replaced the path; `again` selects the location anew.
     pub fn rewritten(&mut self, again: bool) {
         (self.is_internal, self.is_path_changed) = (true, again);
+        self.has_location_name &= again;
     }
 
     /// Adds the headers of `add_header` lines to the response.
@@ -575,7 +605,7 @@ impl<'a> Exchange<'a> {
             let response = &mut self.response;
             // As in nginx, a response has one of each of these: the line replaces it, an empty value removes it.
             if name.eq_ignore_ascii_case(b"Last-Modified") {
-                response.last_modified = None;
+                response.forget_modified();
             }
             if name.eq_ignore_ascii_case(b"ETag") {
                 response.headers.remove(b"ETag");

@@ -17,6 +17,8 @@ pub(super) struct Input {
     pub(super) body_bytes: u64,
     /// Whether the body is being read, so that nothing else may receive.
     pub(super) is_reading: bool,
+    /// Whether the request goes on when the client has left.
+    pub(super) is_client_ignored: bool,
 }
 
 /// The rest of a request's body.
@@ -67,7 +69,7 @@ pub(super) enum BadBody {
 impl Input {
     /// Begins the body of a request.
     pub(super) fn begin_body(&mut self, framing: BodyFraming) {
-        (self.body_bytes, self.is_reading) = (0, false);
+        (self.body_bytes, self.is_reading, self.is_client_ignored) = (0, false, false);
         self.body = match framing {
             BodyFraming::None => BodyState::Done,
             BodyFraming::Length(length) => BodyState::Length(length),

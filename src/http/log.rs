@@ -9,6 +9,7 @@ use tracing::{error, info, warn};
 use super::exchange::Exchange;
 use super::input::BadBody;
 use super::request_body::BodyFailure;
+use super::response::BrokenBody;
 use crate::log::level::LogLevel;
 use crate::log::os_text::os_text;
 use crate::log::shown::Shown;
@@ -18,6 +19,11 @@ use crate::net::socket::Peer;
 /// escaped.
 #[derive(Clone, Debug)]
 pub struct LogSuffix(pub String);
+
+/// Where a request is forwarded to, kept for it in order to have it in log lines about it. Bytes of the client's are
+/// escaped.
+#[derive(Clone, Debug)]
+pub struct LogUpstream(pub String);
 
 /// A request refused before a location was selected.
 pub fn refused(conn: u64, status: u16, why: &str, peer: &Peer) {
@@ -104,6 +110,9 @@ pub(super) fn open_failed(exchange: &Exchange<'_>, path: &Path, failure: &io::Er
 
 /// A response that could not be sent completely.
 pub(super) fn send_failed(exchange: &Exchange<'_>, failure: &io::Error) {
+    if let Some(broken) = failure.get_ref().and_then(|error| error.downcast_ref::<BrokenBody>()) {
+        return about(exchange, &broken.text);
+    }
     let text = match failure.kind() {
         io::ErrorKind::TimedOut => "client timed out (110: Connection timed out)".to_owned(),
         _ => format!("send() failed ({})", os_text(failure)),
@@ -141,6 +150,8 @@ fn text_about(exchange: &Exchange<'_>, what: &dyn Display) -> String {
     let (server, request) = (Shown::new(&server), Shown::new(exchange.request.text()));
     let host = exchange.request.header("host").map(|host| format!(", host: \"{}\"", Shown::new(host)));
     let host = host.unwrap_or_default();
+    let upstream = exchange.kept.get::<LogUpstream>().map(|to| format!(", upstream: \"{}\"", to.0));
+    let upstream = upstream.unwrap_or_default();
     let suffix = exchange.kept.get::<LogSuffix>().map_or("", |suffix| suffix.0.as_str());
-    format!("{what}, client: {client}, server: {server}, request: \"{request}\"{host}{suffix}")
+    format!("{what}, client: {client}, server: {server}, request: \"{request}\"{upstream}{host}{suffix}")
 }

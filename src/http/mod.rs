@@ -3,6 +3,7 @@
 //!
 //! Modules take part through the traits in [`exchange`].
 
+mod accel;
 mod added_headers;
 mod arrival;
 pub mod assigned;
@@ -60,6 +61,7 @@ pub mod subrequest;
 pub mod temp_directory;
 pub mod temp_file;
 pub mod types;
+pub mod upstream;
 pub mod uri;
 pub mod variable;
 mod variables;

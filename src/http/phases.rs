@@ -143,7 +143,7 @@ impl Exchange<'_> {
                     }
                 }
             }
-            Start::ServerRewrite => {}
+            Start::ServerRewrite => self.has_location_name = true,
             Start::Named(location) => named = Some(location),
         }
         self.find_real_root().await;
@@ -374,6 +374,11 @@ impl Exchange<'_> {
                 headers.append(name.to_vec(), value.to_vec());
             }
             self.response.headers = headers;
+        }
+        if let Some((content_type, charset)) =
+            self.carried_type.take().filter(|_| self.response.foreign.is_none())
+        {
+            (self.response.content_type, self.response.charset) = (Some(content_type), charset);
         }
         if let Some(status) = self.error_status {
             self.response.status = status;

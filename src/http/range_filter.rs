@@ -40,6 +40,13 @@ pub(super) fn filter(exchange: &mut Exchange<'_>) -> Option<Response> {
         Ranges::Whole => exchange.response.headers.append("Accept-Ranges", "bytes"),
         Ranges::Unsatisfiable => {
             let mut page = Response::page(StatusCode::RANGE_NOT_SATISFIABLE);
+            if exchange.response.foreign.is_some() {
+                // As in nginx, the page has the headers of the other server.
+                page.headers = std::mem::take(&mut exchange.response.headers);
+                for name in [&b"ETag"[..], b"Last-Modified", b"Accept-Ranges"] {
+                    page.headers.remove(name);
+                }
+            }
             page.headers.append("Content-Range", format!("bytes */{length}"));
             return Some(page);
         }
@@ -126,7 +133,7 @@ fn is_current(exchange: &Exchange<'_>) -> bool {
     if known.starts_with(b"\"") || known.starts_with(b"W/") {
         return known.ends_with(b"\"") && response.headers.get(b"ETag") == Some(known);
     }
-    let Some(modified) = response.last_modified else { return false };
+    let Some(modified) = response.modified() else { return false };
     super::date::seconds(known) == Some(modified)
 }
 

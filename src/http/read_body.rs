@@ -46,6 +46,72 @@ impl Exchange<'_> {
         read.map_err(|failure| self.body_failed(failure))
     }
 
+    /// Begins to read the body part by part, see [`Exchange::next_body_part`]. [`Exchange::body`] then has what came with the
+    /// head; returns whether that is all.
+    ///
+    /// # Errors
+    ///
+    /// The decision about a request whose body cannot be read.
+    pub async fn begin_body(&mut self) -> Result<bool, Decision> {
+        self.ask_for_body().await;
+        let mut collected = Collected::default();
+        self.connection.input.lock().is_reading = true;
+        let before = self.connection.input.lock().buffer.len();
+        let taken = self.take_into(&mut collected);
+        let after = self.connection.input.lock().buffer.len();
+        if taken.is_ok() {
+            self.body_length += signed(before - after);
+        }
+        let memory = collected.memory.freeze();
+        self.body = Some(RequestBody { memory, file: None, is_present: collected.is_present }.into());
+        let is_done = self.is_body_received();
+        if is_done || taken.is_err() {
+            self.end_body();
+        }
+        taken.map_err(|failure| self.body_failed(failure))?;
+        Ok(is_done)
+    }
+
+    /// Whether the body was received completely, be it taken or not.
+    pub fn is_body_received(&self) -> bool {
+        self.connection.input.lock().is_body_done()
+    }
+
+    /// The next part of a body that is not collected; `None` at its end.
+    ///
+    /// # Errors
+    ///
+    /// The decision about a request whose body cannot be read.
+    pub async fn next_body_part(&mut self) -> Result<Option<Bytes>, Decision> {
+        let part = self.part_of_body().await;
+        if !matches!(part, Ok(Some(_))) {
+            self.end_body();
+        }
+        part.map_err(|failure| self.body_failed(failure))
+    }
+
+    async fn part_of_body(&mut self) -> Result<Option<Bytes>, BodyFailure> {
+        loop {
+            let before = self.connection.input.lock().buffer.len();
+            let part = self.take_body_part()?;
+            let after = self.connection.input.lock().buffer.len();
+            self.body_length += signed(before - after);
+            if part.is_some() || self.is_body_received() {
+                return Ok(part);
+            }
+            self.receive_body(crate::limits::HTTP_READ_BYTES).await?;
+        }
+    }
+
+    /// Ends the reading of a body of which no more is needed.
+    pub fn end_body(&mut self) {
+        let mut input = self.connection.input.lock();
+        input.is_reading = false;
+        if self.request.body() == BodyFraming::Chunked {
+            self.chunked_length = Some(input.body_bytes);
+        }
+    }
+
     /// Collects the body as nginx does: what came with the head and fits, then buffer by buffer; those that are full go to
     /// a file while more is to come.
     async fn collect(&mut self, collected: &mut Collected) -> Result<(), BodyFailure> {

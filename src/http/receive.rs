@@ -39,7 +39,10 @@ impl HttpConnection {
         poll_fn(|cx| {
             loop {
                 let mut input = self.input.lock();
-                if input.is_reading || input.buffer.len() >= limits::HTTP_READ_BYTES {
+                if input.is_reading
+                    || input.is_client_ignored
+                    || input.buffer.len() >= limits::HTTP_READ_BYTES
+                {
                     // The task that reads the body, and takes from the buffer, polls this again.
                     return Poll::Pending;
                 }

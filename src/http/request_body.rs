@@ -37,6 +37,11 @@ impl RequestBody {
         (self.is_present && self.file.is_none()).then_some(&self.memory)
     }
 
+    /// Length in bytes.
+    pub fn length(&self) -> u64 {
+        self.file.as_ref().map_or(self.memory.len() as u64, |file| file.length)
+    }
+
     /// The file that the body was written to.
     pub fn file(&self) -> Option<&TempFile> {
         self.file.as_ref()

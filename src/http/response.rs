@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
 use std::ops::Range;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -13,6 +14,7 @@ use http::StatusCode;
 
 use super::headers::Headers;
 use super::player::HttpPlayer;
+use crate::net::socket::Socket;
 
 /// A response before it is sent.
 ///
@@ -57,6 +59,56 @@ pub struct Response {
     pub has_expiry: bool,
     /// Whether the connection is closed after the response.
     pub closes: bool,
+    /// What is sent as another server has said it.
+    pub foreign: Option<Box<Foreign>>,
+}
+
+/// What a response of another server brings besides its headers.
+#[derive(Debug, Default)]
+pub struct Foreign {
+    /// Status and reason.
+    pub status_line: Bytes,
+    /// `Content-Type` as it was received, and what it was taken apart into: it is sent as long as filters do not change that.
+    pub content_type: Option<(BString, BString, Option<BString>)>,
+    /// Seconds since 1970 of the last modification; the header is among the others.
+    pub modified: Option<i64>,
+    /// Whether its `Server` replaces ours.
+    pub has_server: bool,
+    /// Whether its `Date` replaces ours.
+    pub has_date: bool,
+    /// Charset into which the body is to be recoded.
+    pub wanted_charset: Option<BString>,
+    /// Whether the body is no longer wanted once the client has left.
+    pub needs_client: bool,
+    /// What goes on with the connection behind the head.
+    pub tunnel: Option<Box<dyn Tunnel>>,
+}
+
+/// Goes on with a connection behind a response of status 101.
+pub trait Tunnel: std::fmt::Debug + Send + Sync {
+    /// Passes on bytes of both sides until the end; `received` are those that the client has sent already. Returns the
+    /// number of bytes sent to the client.
+    fn run(
+        self: Box<Self>,
+        client: Arc<Socket>,
+        received: Bytes,
+    ) -> Pin<Box<dyn Future<Output = u64> + Send>>;
+}
+
+/// Why a body cannot be completed, if it is not the client's fault.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{text}")]
+pub struct BrokenBody {
+    /// The line for the log.
+    pub text: String,
+    /// Whether the client gets what came before.
+    pub is_sent: bool,
+}
+
+impl From<BrokenBody> for io::Error {
+    fn from(broken: BrokenBody) -> io::Error {
+        io::Error::other(broken)
+    }
 }
 
 /// A body.
@@ -140,6 +192,21 @@ impl Response {
             encoding: None,
             has_expiry: false,
             closes: false,
+            foreign: None,
+        }
+    }
+
+    /// Seconds since 1970 of the last modification, also of another server's response.
+    pub fn modified(&self) -> Option<i64> {
+        self.last_modified.or(self.foreign.as_ref().and_then(|foreign| foreign.modified))
+    }
+
+    /// Drops the date of the last modification.
+    pub fn forget_modified(&mut self) {
+        self.last_modified = None;
+        if let Some(foreign) = self.foreign.as_mut().filter(|foreign| foreign.modified.is_some()) {
+            foreign.modified = None;
+            self.headers.remove(b"Last-Modified");
         }
     }
 

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use super::conf::ServerTokens;
 use super::date;
 use super::exchange::Exchange;
-use super::response::{Body, FilePart, Piece, Response};
+use super::response::{Body, BrokenBody, FilePart, Piece, Response};
 use super::status::reason;
 use crate::limits;
 use crate::net::socket::Socket;
@@ -73,7 +73,12 @@ impl Exchange<'_> {
         if matches!(body, Body::Live(_)) {
             self.response.body = body;
         }
-        self.sent.is_complete = sent.is_ok() && !self.is_cut_short;
+        // As in nginx, what another server has cut short is complete.
+        let is_complete = match &sent {
+            Ok(()) => true,
+            Err(error) => is_passed_on(error),
+        };
+        self.sent.is_complete = is_complete && !self.is_cut_short;
         sent
     }
 
@@ -104,14 +109,24 @@ impl Exchange<'_> {
     fn write_head(&self, out: &mut Vec<u8>, framing: Framing) {
         let response = &self.response;
         let status = response.status;
+        let foreign = response.foreign.as_deref();
         out.extend_from_slice(b"HTTP/1.1 ");
-        out.extend_from_slice(status.as_str().as_bytes());
-        out.push(b' ');
-        out.extend_from_slice(reason(status).as_bytes());
-        out.extend_from_slice(b"\r\nServer: ");
-        out.extend_from_slice(self.server_token().as_bytes());
-        out.extend_from_slice(b"\r\nDate: ");
-        with_date(|date| out.extend_from_slice(date));
+        match foreign.map(|foreign| &foreign.status_line) {
+            Some(line) if line.starts_with(status.as_str().as_bytes()) => out.extend_from_slice(line),
+            _ => {
+                out.extend_from_slice(status.as_str().as_bytes());
+                out.push(b' ');
+                out.extend_from_slice(reason(status).as_bytes());
+            }
+        }
+        if !foreign.is_some_and(|foreign| foreign.has_server) {
+            out.extend_from_slice(b"\r\nServer: ");
+            out.extend_from_slice(self.server_token().as_bytes());
+        }
+        if !foreign.is_some_and(|foreign| foreign.has_date) {
+            out.extend_from_slice(b"\r\nDate: ");
+            with_date(|date| out.extend_from_slice(date));
+        }
         out.extend_from_slice(b"\r\n");
         if let Some(content_type) = self.sent_content_type() {
             write_field(out, b"Content-Type", &content_type);
@@ -172,9 +187,15 @@ impl Exchange<'_> {
     /// Content type with charset.
     pub(super) fn sent_content_type(&self) -> Option<Cow<'_, [u8]>> {
         // As in nginx, what is not sent keeps its type.
-        let is_sent = !self.is_post_action && !self.is_subrequest();
+        let is_sent = !self.is_post_action && !self.is_subrequest() && self.response.foreign.is_none();
         let has_type = self.response.status != StatusCode::NO_CONTENT || !is_sent;
         let content_type = self.response.content_type.as_ref().filter(|text| has_type && !text.is_empty())?;
+        if let Some((text, known, charset)) =
+            self.response.foreign.as_ref().and_then(|f| f.content_type.as_ref())
+            && (known, charset) == (content_type, &self.response.charset)
+        {
+            return Some(Cow::Borrowed(text));
+        }
         Some(match &self.response.charset {
             None => Cow::Borrowed(content_type),
             Some(charset) => Cow::Owned([content_type, &b"; charset="[..], charset].concat()),
@@ -236,7 +257,15 @@ impl Exchange<'_> {
                     continue;
                 }
                 Some(None) => break,
-                Some(Some(piece)) => piece?,
+                Some(Some(Ok(piece))) => piece,
+                Some(Some(Err(error))) => {
+                    if is_passed_on(&error) {
+                        // The client gets what another server has sent.
+                        self.write(output, &mut rate).await?;
+                        self.flush().await?;
+                    }
+                    return Err(error);
+                }
             };
             if piece.length() == 0 {
                 continue;
@@ -397,9 +426,19 @@ impl Exchange<'_> {
     }
 }
 
+/// Whether a body has ended early, and the client gets what came before.
+fn is_passed_on(error: &io::Error) -> bool {
+    let broken = error.get_ref().and_then(|cause| cause.downcast_ref::<BrokenBody>());
+    broken.is_some_and(|broken| broken.is_sent)
+}
+
 /// Whether a response tells the length of a body that is not sent.
 fn has_length(response: &Response) -> bool {
-    response.status != StatusCode::NO_CONTENT && !response.hides_length
+    let has_length = match response.foreign {
+        Some(_) => !response.status.is_informational(),
+        None => response.status != StatusCode::NO_CONTENT,
+    };
+    has_length && !response.hides_length
 }
 
 /// Limit of a response's rate, as in nginx: the bytes that may have been sent after a number of seconds.

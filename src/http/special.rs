@@ -67,6 +67,7 @@ impl Exchange<'_> {
                 is_page_elsewhere = true;
             }
         }
+        self.carried_type = None;
         if (is_page_elsewhere || matches!(response.status.as_u16(), 301 | 302))
             && self.core().msie_refresh
             && browser::is_msie(self.header("user-agent"))

@@ -61,6 +61,7 @@ impl<'a> Exchange<'a> {
         let mut inner = Exchange::new(self.connection, self.request, self.server.clone(), path, self.started);
         (inner.has_query, inner.query) = (self.has_query, self.query.clone());
         inner.is_path_replaced = self.is_path_replaced;
+        inner.has_location_name = self.has_location_name;
         inner.client = self.client.clone();
         inner.method = self.method.clone();
         inner.location = self.location.clone();
@@ -83,6 +84,7 @@ impl<'a> Exchange<'a> {
     pub fn send_later(&mut self, path: BString) {
         let mut inner = Exchange::new(self.connection, self.request, self.server.clone(), path, self.started);
         inner.query = self.query.clone();
+        inner.is_path_replaced = true;
         inner.client = self.client.clone();
         inner.method = self.method.clone();
         inner.depth = self.depth + 1;

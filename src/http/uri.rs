@@ -56,6 +56,24 @@ fn resolve(out: &mut Vec<u8>) -> Result<bool, InvalidPath> {
     Ok(true)
 }
 
+/// Decodes a path that another server has named. `None` if it is malformed, contains a NUL, or leads upwards.
+pub fn unescape_safe(path: &[u8]) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(path.len());
+    let mut rest = path.iter();
+    while let Some(byte) = rest.next() {
+        let byte = match byte {
+            b'%' => {
+                let mut digit = || rest.next().and_then(|b| char::from(*b).to_digit(16));
+                u8::try_from(digit()? * 16 + digit()?).ok()?
+            }
+            byte => *byte,
+        };
+        out.push(byte);
+    }
+    let leads_up = out.split(|b| *b == b'/').any(|part| part == b"..");
+    (!out.is_empty() && !out.contains(&0) && !leads_up).then_some(out)
+}
+
 /// Bytes that a set of escapes leaves as they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Escape {

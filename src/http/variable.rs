@@ -177,6 +177,10 @@ pub const OF_MODULES: &[(&str, &str)] = &[
     ("ntm_newid", "A new id, for a request that is passed on; with `http_trace`."),
     ("ntm_parentid", "Id of the request that caused this one, with `http_trace`."),
     ("ntm_traceid", "Id of the trace, with `http_trace`."),
+    ("proxy_host", "Host and port of the URL of `proxy_pass`, as `Host` has them."),
+    ("proxy_internal_body_length", "Length of the body that `proxy_pass` forwards."),
+    ("proxy_internal_chunked", "`chunked` if `proxy_pass` forwards the body in chunks."),
+    ("proxy_port", "Port of the URL of `proxy_pass`."),
     ("realip_remote_addr", "Address of the other end of the connection."),
     ("realip_remote_port", "Port of the other end of the connection."),
     (
@@ -188,14 +192,26 @@ pub const OF_MODULES: &[(&str, &str)] = &[
     ("uid_got", "Name and identifier of the `userid` cookie that the client sent."),
     ("uid_reset", "Set by `set`: neither empty nor `0` replaces a client's identifier."),
     ("uid_set", "Name and identifier of the `userid` cookie that the response sets."),
+    ("upstream_addr", "Addresses of the servers that a request was forwarded to."),
+    ("upstream_bytes_received", "Bytes received from each of them."),
+    ("upstream_bytes_sent", "Bytes sent to each of them."),
+    ("upstream_connect_time", "Seconds until each connection was there."),
+    ("upstream_header_time", "Seconds until each response head was there."),
+    ("upstream_response_length", "Bytes of each response's body."),
+    ("upstream_response_time", "Seconds until the end of each response."),
+    ("upstream_status", "Status of each response."),
+];
+
+/// Prefixes of variables with values of modules, with their meaning.
+pub const PREFIXES_OF_MODULES: [(&str, &str); 4] = [
+    ("proxy_protocol_tlv_", "A further value in the header of the PROXY protocol."),
+    ("upstream_cookie_", "A cookie that the latest response of a server behind `proxy_pass` sets."),
+    ("upstream_http_", "A header of that response, its `-` written as `_`."),
+    ("upstream_trailer_", "A trailer of that response, its `-` written as `_`."),
 ];
 
 /// Known names without a value yet.
 pub const OTHERS: &[&str] = &[
-    "proxy_host",
-    "proxy_port",
-    "proxy_internal_body_length",
-    "proxy_internal_chunked",
     "ssl_alpn_protocol",
     "ssl_cipher",
     "ssl_ciphers",
@@ -219,15 +235,7 @@ pub const OTHERS: &[&str] = &[
     "ssl_server_name",
     "ssl_session_id",
     "ssl_session_reused",
-    "upstream_addr",
-    "upstream_bytes_received",
-    "upstream_bytes_sent",
     "upstream_cache_status",
-    "upstream_connect_time",
-    "upstream_header_time",
-    "upstream_response_length",
-    "upstream_response_time",
-    "upstream_status",
 ];
 
 /// Known names that the configuration may redefine, in addition to those that begin with `ssl_`.
@@ -266,10 +274,6 @@ const HEADERS: [&str; 15] = [
     "sent_http_location",
     "sent_http_transfer_encoding",
 ];
-
-/// Prefixes of known names.
-pub const OTHER_PREFIXES: [&str; 4] =
-    ["proxy_protocol_tlv_", "upstream_http_", "upstream_cookie_", "upstream_trailer_"];
 
 /// Notation of variables in `http { }`.
 const NOTATION: Notation = Notation { captures: true, ..Notation::WORDS };
@@ -473,7 +477,7 @@ impl Variable {
         if let [digit @ b'1'..=b'9'] = name.as_slice() {
             return Variable::Capture(digit - b'0');
         }
-        let prefixed = OTHER_PREFIXES.iter().any(|prefix| name.starts_with(prefix.as_bytes()));
+        let prefixed = PREFIXES_OF_MODULES.iter().any(|(prefix, _)| name.starts_with(prefix.as_bytes()));
         if prefixed || known_names().any(|other| name == other.as_bytes()) {
             return Variable::Other(name.clone());
         }
@@ -509,7 +513,8 @@ type NamedVariable = fn(BString) -> Variable;
 
 /// Whether a known variable has a value of a module, or of the PROXY protocol.
 pub fn is_of_module(name: &[u8]) -> bool {
-    OF_MODULES.iter().any(|(known, _)| name == known.as_bytes()) || name.starts_with(b"proxy_protocol_tlv_")
+    OF_MODULES.iter().any(|(known, _)| name == known.as_bytes())
+        || PREFIXES_OF_MODULES.iter().any(|(prefix, _)| name.starts_with(prefix.as_bytes()))
 }
 
 /// All names that the server knows, apart from those with prefixes.

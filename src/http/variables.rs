@@ -406,11 +406,12 @@ fn sent_header(exchange: &Exchange<'_>, name: &[u8]) -> Option<Vec<u8>> {
         b"content-length" => {
             exchange.sent.length.or(response.body.length()).map(|length| length.to_string().into_bytes())
         }
-        b"last-modified" => response.last_modified.map(|seconds| send::http_date(seconds).into_bytes()),
-        b"location" => match &response.location {
-            Some(location) => Some(exchange.absolute(location)),
-            None => response.headers.get(name).map(|location| location.to_vec()),
-        },
+        b"last-modified" if response.last_modified.is_some() => {
+            response.last_modified.map(|seconds| send::http_date(seconds).into_bytes())
+        }
+        b"location" if response.location.is_some() => {
+            response.location.as_ref().map(|location| exchange.absolute(location))
+        }
         b"connection" => Some(if exchange.keeps_alive { b"keep-alive".to_vec() } else { b"close".to_vec() }),
         b"keep-alive" => {
             let seconds = exchange.conf().keepalive_timeout.header_seconds.filter(|_| exchange.keeps_alive);

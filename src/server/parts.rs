@@ -61,6 +61,7 @@ use crate::module::mirror::MirrorCheck;
 use crate::module::monitor::Monitor;
 use crate::module::mp4::Mp4Check;
 use crate::module::multiport::BroadcastFilter;
+use crate::module::proxy::{ProxyCheck, ProxyVariables};
 use crate::module::realip::{RealIpCheck, RealIpVariables};
 use crate::module::record::RecorderSettings;
 use crate::module::record::recordings::{FlvRecording, RecordDone, Recordings};
@@ -352,6 +353,7 @@ impl Parts {
                     Phase::Content,
                     [
                         // Those that a location chooses come first.
+                        Box::new(ProxyCheck::new(store.clone(), dns.clone())),
                         Box::new(FlvFileCheck),
                         Box::new(Mp4Check),
                         Box::new(RandomIndexCheck),
@@ -386,6 +388,7 @@ impl Parts {
                 Box::new(GzipRatio),
                 Box::new(SliceRange),
                 Box::new(TraceVariables),
+                Box::new(ProxyVariables),
             ],
             counters,
             logs: vec![Box::new(HttpAccess::new(log.sinks().clone()))],

@@ -20,7 +20,8 @@
 //!
 //! [`entry::Entry`] has the rest: [`http`](entry::Entry::http) for maps, zones and more servers,
 //! [`steps`](entry::Entry::steps) for packets and waits, [`mask`](entry::Entry::mask) for what differs from run to run. In the
-//! texts `{ADDR}`, `{PORT}`, `{PORT2}`, `{PORT3}`, `{PORT6}`, `{SOCK}`, `{ROOT}`, `{DIR}` (the entry's own directory) and `{NAME}`
+//! texts `{ADDR}`, `{PORT}`, `{PORT2}`, `{PORT3}`, `{PORT6}`, `{SOCK}`, `{BACKEND}` (a server that answers as
+//! the target of a request says, see `backend.rs`), `{BPORT}` (its port, also at 127.0.0.2 and so on), `{ROOT}`, `{DIR}` (the entry's own directory) and `{NAME}`
 //! are replaced. `{ROOT}/html` holds the files of `fixture.rs`; all files have the same modification time. Without a `root`,
 //! `{ROOT}/html` is it.
 //!
@@ -53,6 +54,7 @@
 //! that the server closed the connection, `=== kept` that the last request was answered (its response follows), `=== silent` that
 //! nothing came for seconds.
 
+mod backend;
 mod entries;
 mod entry;
 mod fixture;
@@ -84,7 +86,7 @@ macro_rules! files {
 }
 
 files! {
-    access connection files filters generated headers heads limits locations log maps ranges rewriting selection variables
+    access connection files filters generated headers heads limits locations log maps proxying ranges rewriting selection variables
 }
 
 #[test]

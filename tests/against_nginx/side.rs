@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::backend;
 use crate::entry::{Entry, Listener};
 use crate::fixture;
 use crate::render::Names;
@@ -80,6 +81,8 @@ impl Side {
             (self.root.to_str().unwrap().to_owned(), "{ROOT}".to_owned()),
             (self.address().to_owned(), "{ADDR}".to_owned()),
             (ports.v6[self.number()].to_string(), "{PORT6}".to_owned()),
+            (backend::address().to_string(), "{BACKEND}".to_owned()),
+            (backend::address().port().to_string(), "{BPORT}".to_owned()),
             (ports.tcp[0].to_string(), "{PORT}".to_owned()),
             (ports.tcp[1].to_string(), "{PORT2}".to_owned()),
             (ports.tcp[2].to_string(), "{PORT3}".to_owned()),
@@ -135,6 +138,12 @@ impl Side {
         let root = self.root.to_str().unwrap();
         let mut text = text.replace("{ROOT}", root).replace("{DIR}", &format!("{root}/e/{}", entry.name));
         text = text.replace("{ADDR}", self.address()).replace("{NAME}", entry.name);
+        if text.contains("{BACKEND}") {
+            text = text.replace("{BACKEND}", &backend::address().to_string());
+        }
+        if text.contains("{BPORT}") {
+            text = text.replace("{BPORT}", &backend::address().port().to_string());
+        }
         text = text.replace("{SOCK}", &format!("{root}/{}", socket_name(entry)));
         if let Some(ports) = ports {
             for (word, port) in [

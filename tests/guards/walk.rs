@@ -34,7 +34,6 @@ const WEB: &[Web] = &[
     web("auth request/auth_request", "auth_request /none;", 500),
     web("http core/limit_except in location", "limit_except GET { deny all; }", 403),
     web("http static/try_files", "try_files /none.txt =404;", 404),
-    web("proxy/proxy_pass", "proxy_pass http://127.0.0.1:1;", 503),
     web("referer/valid_referers", "valid_referers a.test; if ($invalid_referer) { return 403; }", 403),
     web("rewrite/if in http server", "if ($request_method = POST) { return 403; }", 403),
     web("rewrite/if in location", "if ($remote_addr ~ ^127) { return 403; }", 403),

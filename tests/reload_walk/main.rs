@@ -24,6 +24,7 @@ mod memory;
 mod mpegts;
 mod notify;
 mod notify_main;
+mod proxying;
 mod record;
 mod relay;
 mod release;

@@ -33,6 +33,8 @@ const FAMILIES: &[&[Case]] = &[
     crate::notify_main::CASES,
     crate::notify_main::SIGNED,
     crate::notify_main::ENCRYPTED,
+    crate::proxying::CASES,
+    crate::proxying::GROUPS,
     crate::record::CASES,
     crate::relay::CASES,
     crate::requests::CASES,
@@ -46,13 +48,16 @@ const FAMILIES: &[&[Case]] = &[
 
 /// Rows whose effect shows nowhere outside of the process, and why.
 const UNSEEN: &[(&str, &str)] = &[
-    ("charset/override_charset", "a response has a charset of its own only from another server"),
     ("http core/lingering_close", "only the moment at which a connection ends depends on it"),
     ("http core/lingering_time", "only the moment at which a connection ends depends on it"),
     ("http core/lingering_timeout", "only the moment at which a connection ends depends on it"),
     ("http core/reset_timedout_connection", "only how a connection ends after a timeout depends on it"),
     ("http static/autoindex_localtime", "the time zone of the tests may be UTC"),
     ("live record/live_record_buffer", "how much is written at once; the file is the same"),
+    (
+        "proxy/proxy_socket_keepalive",
+        "an option of the socket inside the kernel: it shows after hours of silence",
+    ),
     ("rtmp/merge_frame", "how much is written at once; what arrives is the same"),
 ];
 

@@ -100,12 +100,10 @@ pub fn manual() -> String {
     names.push(("sent_http_NAME".into(), "A response header, its `-` written as `_`.".into()));
     names.push(("sent_trailer_NAME".into(), "A trailer of the response, its `-` written as `_`.".into()));
     names.extend(plain(http::variable::OF_MODULES));
+    let prefixed = http::variable::PREFIXES_OF_MODULES.iter();
+    names.extend(prefixed.map(|(prefix, doc)| (format!("{prefix}NAME"), (*doc).to_owned())));
     section(&HTTP, &names, &mut out);
-    let others: Vec<String> = http::variable::OTHERS
-        .iter()
-        .map(|name| format!("`{name}`"))
-        .chain(http::variable::OTHER_PREFIXES.iter().map(|prefix| format!("`{prefix}NAME`")))
-        .collect();
+    let others: Vec<String> = http::variable::OTHERS.iter().map(|name| format!("`{name}`")).collect();
     let _ = write!(out, "\nKnown, but always empty so far: {}.\n", others.join(", "));
     out
 }

@@ -150,12 +150,11 @@ directives! {
         "post_action" => post_action: Option<Text>, in HTTP_ALL | LOCATION_IF;
         /// Redirects MSIE by a page with a refresh instead of a status 301 or 302.
         "msie_refresh" => msie_refresh: Flag = "off", in HTTP_ALL;
-    }
-    later {
-        /// DNS servers for variables in proxy_pass.
-        "resolver" => Resolver, in HTTP_ALL;
+        /// DNS servers for host names with variables in proxy_pass: ADDRESS[:PORT]... [valid=TIME] [ipv6=on|off]. /etc/hosts takes
+        /// precedence over them. Without the directive such requests are refused with 502.
+        "resolver" => resolver: Option<Resolver>, in HTTP_ALL;
         /// DNS timeout.
-        "resolver_timeout" => Msec = "30s", in HTTP_ALL;
+        "resolver_timeout" => resolver_timeout: Msec = "30s", in HTTP_ALL;
     }
     needless {
         /// Size of a hash table.

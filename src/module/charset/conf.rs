@@ -46,6 +46,22 @@ pub enum Charset {
 #[derive(Clone, Debug, PartialEq)]
 pub struct SourceCharset(pub Charset);
 
+impl Current {
+    /// Whether a charset that another server names is one of this location's.
+    pub(super) fn knows(&self, name: &BString) -> bool {
+        let known = [Some(&self.charset), self.source.as_ref().map(|source| &source.0)];
+        let is_it =
+            |charset: &Charset| matches!(charset, Charset::Name(known) if known.eq_ignore_ascii_case(name));
+        let recodes = |charset: &Charset| match charset {
+            Charset::Name(from) => {
+                self.maps.iter().any(|map| map.recoding(from.as_bstr(), name.as_bstr()).is_some())
+            }
+            Charset::Off | Charset::Variable(_) => false,
+        };
+        known.into_iter().flatten().any(|charset| is_it(charset) || recodes(charset))
+    }
+}
+
 impl Charset {
     fn named(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<Charset, Problem> {
         let word = args.first();

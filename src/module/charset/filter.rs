@@ -28,7 +28,12 @@ pub struct CharsetFilter;
 
 impl ResponseFilter for CharsetFilter {
     fn filter(&self, exchange: &mut Exchange<'_>) {
-        if !exchange.is_subrequest() && exchange.location.get::<Current>().charset == Charset::Off {
+        let is_forced =
+            exchange.response.foreign.as_ref().is_some_and(|foreign| foreign.wanted_charset.is_some());
+        if !exchange.is_subrequest()
+            && !is_forced
+            && exchange.location.get::<Current>().charset == Charset::Off
+        {
             return;
         }
         let location = exchange.location.clone();
@@ -65,6 +70,10 @@ fn wanted(exchange: &Exchange<'_>, conf: &Current) -> Option<BString> {
     }
     let response = &exchange.response;
     response.content_type.as_ref()?;
+    let forced = response.foreign.as_ref().and_then(|foreign| foreign.wanted_charset.as_ref());
+    if let Some(forced) = forced.filter(|name| !name.is_empty() && conf.knows(name)) {
+        return Some(forced.clone());
+    }
     let applies = match &response.charset {
         Some(_) => conf.overrides,
         None => conf.types.as_ref().unwrap_or(&USUAL).has(response.content_type.as_ref()),

@@ -76,7 +76,7 @@ fn expire(exchange: &mut Exchange<'_>) {
     let response = &mut exchange.response;
     let Ok(now) = Timestamp::from_second(date::now()) else { return };
     let now = now.to_zoned_datetime(TimeZone::system());
-    let Some((date, age)) = date_and_age(expires, &now, response.last_modified) else {
+    let Some((date, age)) = date_and_age(expires, &now, response.modified()) else {
         return;
     };
     let age = if age < 0 { "no-cache".to_owned() } else { format!("max-age={age}") };

@@ -1,111 +1,198 @@
 //! Directives of the proxy module.
 
+use bstr::BString;
+
+use super::rewriting::{CookieDomain, CookieFlags, CookiePath, ProxyRedirect};
+use super::store::{Store, StoreAccess};
 use super::target::ProxyPass;
 use crate::directive::context::{HTTP, HTTP_ALL, LIMIT_EXCEPT, LOCATION, LOCATION_IF};
 use crate::directive::table::directives;
-use crate::directive::word::word_lists;
+use crate::directive::word::{any_of, one_of, word_lists};
 use crate::directive::{
-    AnyOf, Arity, ConfPath, Flag, Msec, Num, Offset, OneOf, Own, Size, Summed, Text, Words,
+    AnyOf, Args, Arity, ConfPath, Evaluation, Flag, Msec, Num, Offset, Own, Size, Summed, Text, Value, Words,
 };
 use crate::http::core::buffers::BufferCount;
+use crate::http::core::temp_path::TempPath;
 use crate::http::variable::{Template, Templates};
+use crate::syntax::Problem;
+
+any_of! {
+    /// Headers of backends whose effect is ignored.
+    pub struct IgnoredHeaders {
+        /// Internal redirects.
+        "X-Accel-Redirect" => REDIRECT = 1,
+        /// Cache times.
+        "X-Accel-Expires" => EXPIRES_IN = 1 << 1,
+        /// Rate of the response.
+        "X-Accel-Limit-Rate" => LIMIT_RATE = 1 << 2,
+        /// Buffering of the response.
+        "X-Accel-Buffering" => BUFFERING = 1 << 3,
+        /// Charset of the response.
+        "X-Accel-Charset" => CHARSET = 1 << 4,
+        /// Cache time.
+        "Expires" => EXPIRES = 1 << 5,
+        /// Cache rules.
+        "Cache-Control" => CACHE_CONTROL = 1 << 6,
+        /// Cookies, which prevent caching.
+        "Set-Cookie" => SET_COOKIE = 1 << 7,
+        /// What a cached response depends on.
+        "Vary" => VARY = 1 << 8,
+    }
+}
+
+any_of! {
+    /// Cases in which the next server is tried.
+    pub struct NextUpstream {
+        /// No connection, or it failed.
+        "error" => ERROR = 1,
+        /// A timeout.
+        "timeout" => TIMEOUT = 1 << 1,
+        /// A response that is malformed.
+        "invalid_header" => INVALID_HEADER = 1 << 2,
+        /// Requests that may not be repeated, too.
+        "non_idempotent" => NON_IDEMPOTENT = 1 << 3,
+        /// Status 500.
+        "http_500" => HTTP_500 = 1 << 4,
+        /// Status 502.
+        "http_502" => HTTP_502 = 1 << 5,
+        /// Status 503.
+        "http_503" => HTTP_503 = 1 << 6,
+        /// Status 504.
+        "http_504" => HTTP_504 = 1 << 7,
+        /// Status 403.
+        "http_403" => HTTP_403 = 1 << 8,
+        /// Status 404.
+        "http_404" => HTTP_404 = 1 << 9,
+        /// Status 429.
+        "http_429" => HTTP_429 = 1 << 10,
+        /// Cached responses that are being replaced; without a cache there are none.
+        "updating" => UPDATING = 1 << 11,
+        /// None.
+        "off" => OFF = 1 << 12,
+    }
+}
+
+one_of! {
+    /// HTTP version of requests.
+    pub enum ProxyHttpVersion {
+        /// HTTP/1.0
+        "1.0" => Http10,
+        /// HTTP/1.1
+        "1.1" => Http11,
+    }
+}
+
+any_of! {
+    /// Versions of TLS.
+    pub struct ProxySslProtocols {
+        /// Not supported.
+        "SSLv2" => SSL2 = 1,
+        /// Not supported.
+        "SSLv3" => SSL3 = 1 << 1,
+        /// Not supported.
+        "TLSv1" => TLS1 = 1 << 2,
+        /// Not supported.
+        "TLSv1.1" => TLS11 = 1 << 3,
+        /// TLS 1.2
+        "TLSv1.2" => TLS12 = 1 << 4,
+        /// TLS 1.3
+        "TLSv1.3" => TLS13 = 1 << 5,
+    }
+}
 
 word_lists! {
-    /// Values of `proxy_ignore_headers`.
-    pub ProxyIgnoreHeaders:
-        "X-Accel-Redirect" | "X-Accel-Expires" | "X-Accel-Limit-Rate" | "X-Accel-Buffering" |
-        "X-Accel-Charset" | "Expires" | "Cache-Control" | "Set-Cookie" | "Vary";
-    /// Values of `proxy_http_version`.
-    pub ProxyHttpVersion: "1.0" | "1.1";
-    /// Values of `proxy_next_upstream`.
-    pub ProxyNextUpstream:
-        "error" | "timeout" | "invalid_header" | "non_idempotent" | "http_500" | "http_502" | "http_503" |
-        "http_504" | "http_403" | "http_404" | "http_429" | "updating" | "off";
     /// Values of `proxy_cache_methods`.
     pub ProxyCacheMethods: "GET" | "HEAD" | "POST";
     /// Values of `proxy_cache_use_stale`.
     pub ProxyCacheUseStale:
         "error" | "timeout" | "invalid_header" | "http_500" | "http_502" | "http_503" | "http_504" |
         "http_403" | "http_404" | "http_429" | "updating" | "off";
-    /// Values of `proxy_ssl_protocols`.
-    pub ProxySslProtocols: "SSLv2" | "SSLv3" | "TLSv1" | "TLSv1.1" | "TLSv1.2" | "TLSv1.3";
 }
 
 directives! {
     /// Forwarding of requests.
     module "proxy";
-    later {
+    live as Current {
         /// Forwards requests to a URL or upstream. A URI part replaces the matched prefix; with variables the URI is
-        /// used unchanged.
-        "proxy_pass" => Own<ProxyPass>, in LOCATION | LOCATION_IF | LIMIT_EXCEPT, restricts answers;
+        /// used unchanged. Host names are looked up when they are needed, those with variables by `resolver`.
+        "proxy_pass" => pass: Own<ProxyPass>, in LOCATION | LOCATION_IF | LIMIT_EXCEPT;
         /// Rewrites the upstream's Location and Refresh headers.
-        "proxy_redirect" => Vec<Words> = "default", in HTTP_ALL, args Arity::between(1, 2);
+        "proxy_redirect" => redirects: Vec<ProxyRedirect> = "default", in HTTP_ALL;
         /// Rewrites domains of cookies.
-        "proxy_cookie_domain" => Vec<Words> = "off", in HTTP_ALL, args Arity::between(1, 2);
+        "proxy_cookie_domain" => cookie_domains: Vec<CookieDomain> = "off", in HTTP_ALL;
         /// Rewrites paths of cookies.
-        "proxy_cookie_path" => Vec<Words> = "off", in HTTP_ALL, args Arity::between(1, 2);
-        /// Saves responses to files.
-        "proxy_store" => Template = "off", in HTTP_ALL;
-        /// Permissions of files written by proxy_store.
-        "proxy_store_access" => Words, in HTTP_ALL, args Arity::between(1, 3);
-        /// Buffers upstream responses.
-        "proxy_buffering" => Flag = "on", in HTTP_ALL;
-        /// Buffers request bodies.
-        "proxy_request_buffering" => Flag = "on", in HTTP_ALL;
+        "proxy_cookie_path" => cookie_paths: Vec<CookiePath> = "off", in HTTP_ALL;
+        /// Sets and removes flags of cookies: secure, httponly, samesite=strict|lax|none, nosecure, nohttponly, nosamesite.
+        "proxy_cookie_flags" => cookie_flags: Vec<CookieFlags> = "off", in HTTP_ALL;
+        /// Reads request bodies completely before they are sent to the upstream.
+        "proxy_request_buffering" => request_buffering: Flag = "on", in HTTP_ALL;
         /// Continues the upstream request when the client disconnects.
-        "proxy_ignore_client_abort" => Flag = "off", in HTTP_ALL;
-        /// Local address of upstream connections.
-        "proxy_bind" => Templates, in HTTP_ALL, args Arity::between(1, 2);
+        "proxy_ignore_client_abort" => ignore_client_abort: Flag = "off", in HTTP_ALL;
+        /// Local address of upstream connections: ADDRESS[:PORT] [transparent], or off.
+        "proxy_bind" => bind: Option<Templates>, in HTTP_ALL, args Arity::between(1, 2);
         /// Connect timeout.
-        "proxy_connect_timeout" => Msec = "60s", in HTTP_ALL;
+        "proxy_connect_timeout" => connect_timeout: Msec = "60s", in HTTP_ALL;
         /// Send timeout.
-        "proxy_send_timeout" => Msec = "60s", in HTTP_ALL;
+        "proxy_send_timeout" => send_timeout: Msec = "60s", in HTTP_ALL;
         /// Read timeout.
-        "proxy_read_timeout" => Msec = "60s", in HTTP_ALL;
+        "proxy_read_timeout" => read_timeout: Msec = "60s", in HTTP_ALL;
         /// Size of the buffer for the response header.
-        "proxy_buffer_size" => Size = "4k", in HTTP_ALL;
-        /// Number and size of response buffers.
-        "proxy_buffers" => BufferCount = "8 4k", in HTTP_ALL;
-        /// Maximum size of buffers that are being sent to the client.
-        "proxy_busy_buffers_size" => Size = "8k", in HTTP_ALL;
-        /// Maximum size of a temporary file; 0 disables temporary files.
-        "proxy_max_temp_file_size" => Offset = "1024m", in HTTP_ALL;
-        /// Number of bytes written to a temporary file at once.
-        "proxy_temp_file_write_size" => Offset, in HTTP_ALL;
-        /// Directory of temporary files.
-        "proxy_temp_path" => Words, in HTTP_ALL, args Arity::between(1, 4);
+        "proxy_buffer_size" => buffer_size: Size = "4k", in HTTP_ALL;
         /// Supports byte ranges for all proxied responses.
-        "proxy_force_ranges" => Flag = "off", in HTTP_ALL;
-        /// Maximum rate of reading from the upstream.
-        "proxy_limit_rate" => Size = "0", in HTTP_ALL;
+        "proxy_force_ranges" => force_ranges: Flag = "off", in HTTP_ALL;
+        /// Maximum rate of reading from the upstream, in bytes per second.
+        "proxy_limit_rate" => limit_rate: Size = "0", in HTTP_ALL;
         /// Sets a request header for the upstream; variables are allowed.
-        "proxy_set_header" => Vec<Templates>, in HTTP_ALL, args Arity::TWO;
+        "proxy_set_header" => set_headers: Vec<SetHeader>, in HTTP_ALL;
         /// Replaces the request body.
-        "proxy_set_body" => Template, in HTTP_ALL;
+        "proxy_set_body" => set_body: Option<Template>, in HTTP_ALL;
         /// Replaces the request method.
-        "proxy_method" => Template, in HTTP_ALL;
+        "proxy_method" => method: Option<Template>, in HTTP_ALL;
         /// Forwards the request headers.
-        "proxy_pass_request_headers" => Flag = "on", in HTTP_ALL;
+        "proxy_pass_request_headers" => pass_request_headers: Flag = "on", in HTTP_ALL;
         /// Forwards the request body.
-        "proxy_pass_request_body" => Flag = "on", in HTTP_ALL;
+        "proxy_pass_request_body" => pass_request_body: Flag = "on", in HTTP_ALL;
         /// Upstream header to pass to the client.
-        "proxy_pass_header" => Vec<Text>, in HTTP_ALL;
+        "proxy_pass_header" => pass_headers: Vec<Text>, in HTTP_ALL;
         /// Upstream header to hide from the client.
-        "proxy_hide_header" => Vec<Text>, in HTTP_ALL;
+        "proxy_hide_header" => hide_headers: Vec<Text>, in HTTP_ALL;
         /// Upstream headers whose effect is ignored (X-Accel-*, cache headers).
-        "proxy_ignore_headers" => Summed<AnyOf<ProxyIgnoreHeaders>>, in HTTP_ALL;
+        "proxy_ignore_headers" => ignore_headers: Summed<IgnoredHeaders>, in HTTP_ALL;
         /// Applies error_page to upstream errors.
-        "proxy_intercept_errors" => Flag = "off", in HTTP_ALL;
+        "proxy_intercept_errors" => intercept_errors: Flag = "off", in HTTP_ALL;
         /// HTTP version for the upstream.
-        "proxy_http_version" => OneOf<ProxyHttpVersion> = "1.0", in HTTP_ALL;
+        "proxy_http_version" => http_version: ProxyHttpVersion = "1.0", in HTTP_ALL;
         /// Cases in which the next server is tried.
-        "proxy_next_upstream" => Summed<AnyOf<ProxyNextUpstream>> = "error timeout", in HTTP_ALL;
+        "proxy_next_upstream" => next_upstream: Summed<NextUpstream> = "error timeout", in HTTP_ALL;
         /// Maximum number of tries.
-        "proxy_next_upstream_tries" => Num = "0", in HTTP_ALL;
+        "proxy_next_upstream_tries" => next_upstream_tries: Num = "0", in HTTP_ALL;
         /// Maximum time for tries.
-        "proxy_next_upstream_timeout" => Msec = "0", in HTTP_ALL;
+        "proxy_next_upstream_timeout" => next_upstream_timeout: Msec = "0", in HTTP_ALL;
         /// Enables TCP keep-alive to the upstream.
-        "proxy_socket_keepalive" => Flag = "off", in HTTP_ALL;
+        "proxy_socket_keepalive" => socket_keepalive: Flag = "off", in HTTP_ALL;
+        /// Verifies the upstream's certificate.
+        "proxy_ssl_verify" => ssl_verify: Flag = "off", in HTTP_ALL;
+        /// Sends SNI to the upstream.
+        "proxy_ssl_server_name" => ssl_server_name: Flag = "off", in HTTP_ALL;
+        /// Name for SNI and verification.
+        "proxy_ssl_name" => ssl_name: Option<Template>, in HTTP_ALL;
+        /// TLS protocols for the upstream. Those before TLS 1.2 are not supported.
+        "proxy_ssl_protocols" => ssl_protocols: Summed<ProxySslProtocols> = "TLSv1 TLSv1.1 TLSv1.2", in HTTP_ALL;
+        /// File with CA certificates.
+        "proxy_ssl_trusted_certificate" => ssl_trusted: Option<ConfPath>, in HTTP_ALL;
+        /// File with the certificate that the upstream gets.
+        "proxy_ssl_certificate" => ssl_certificate: Option<ConfPath>, in HTTP_ALL;
+        /// File with its key.
+        "proxy_ssl_certificate_key" => ssl_certificate_key: Option<ConfPath>, in HTTP_ALL;
+        /// Saves complete responses of status 200 to files: to the file of the request, or to a path. A response is
+        /// sent no faster than it is written, and is not stored if its client leaves before its end.
+        "proxy_store" => store: Store = "off", in HTTP_ALL;
+        /// Permissions of files written by proxy_store.
+        "proxy_store_access" => store_access: Option<StoreAccess>, in HTTP_ALL;
+        /// Directory of files while proxy_store writes them.
+        "proxy_temp_path" => temp_path: TempPath = "proxy_temp", in HTTP_ALL;
+    }
+    later {
         /// Cache zone.
         "proxy_cache" => Template = "off", in HTTP_ALL;
         /// Directory and zone of a cache.
@@ -124,21 +211,45 @@ directives! {
         "proxy_cache_use_stale" => Summed<AnyOf<ProxyCacheUseStale>> = "off", in HTTP_ALL;
         /// Allows only one request at a time to fill a cache entry.
         "proxy_cache_lock" => Flag = "off", in HTTP_ALL;
-        /// Verifies the upstream's certificate.
-        "proxy_ssl_verify" => Flag = "off", in HTTP_ALL;
-        /// Sends SNI to the upstream.
-        "proxy_ssl_server_name" => Flag = "off", in HTTP_ALL;
-        /// Name for SNI and verification.
-        "proxy_ssl_name" => Template, in HTTP_ALL;
-        /// TLS protocols for the upstream.
-        "proxy_ssl_protocols" => Summed<AnyOf<ProxySslProtocols>> = "TLSv1 TLSv1.1 TLSv1.2", in HTTP_ALL;
-        /// File with CA certificates.
-        "proxy_ssl_trusted_certificate" => ConfPath, in HTTP_ALL;
     }
     needless {
+        /// Buffers upstream responses. Here a response is read as fast as the client takes it, with bounded memory: the
+        /// system's buffers are all that is read ahead.
+        "proxy_buffering" => Flag = "on", in HTTP_ALL;
+        /// Number and size of response buffers.
+        "proxy_buffers" => BufferCount = "8 4k", in HTTP_ALL;
+        /// Maximum size of buffers that are being sent to the client.
+        "proxy_busy_buffers_size" => Size = "8k", in HTTP_ALL;
+        /// Maximum size of a temporary file. Responses are not written to files: see proxy_buffering.
+        "proxy_max_temp_file_size" => Offset = "1024m", in HTTP_ALL;
+        /// Number of bytes written to a temporary file at once.
+        "proxy_temp_file_write_size" => Offset, in HTTP_ALL;
         /// Size of a hash table.
         "proxy_headers_hash_max_size" => Num = "512", in HTTP_ALL;
         /// Bucket size of a hash table.
         "proxy_headers_hash_bucket_size" => Num = "64", in HTTP_ALL;
+    }
+}
+
+/// `proxy_set_header`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetHeader {
+    /// Name of the header.
+    pub name: BString,
+    /// Its value; an empty one leaves it out.
+    pub value: Template,
+}
+
+impl Value for SetHeader {
+    const ARITY: Arity = Arity::TWO;
+
+    fn syntax() -> String {
+        "field value".into()
+    }
+
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<SetHeader, Problem> {
+        let [name, value] = args.words else { return Err(args.refuse("is incomplete")) };
+        let value = Template::compile(value, &value.bytes, evaluation)?;
+        Ok(SetHeader { name: name.text().to_owned(), value })
     }
 }

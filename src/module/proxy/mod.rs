@@ -1,4 +1,23 @@
 //! Forwarding of requests.
 
+mod answer;
+mod attempt;
+mod body;
+mod check;
+mod chunks;
 pub mod conf;
+mod connect;
+mod head;
+mod keeper;
+mod link;
+mod log;
+mod request;
+pub mod rewriting;
+mod states;
+pub mod store;
 pub mod target;
+mod tunnel;
+mod variables;
+
+pub use check::ProxyCheck;
+pub use variables::ProxyVariables;

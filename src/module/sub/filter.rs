@@ -33,7 +33,7 @@ impl ResponseFilter for SubFilter {
         let response = &mut exchange.response;
         response.body_changes();
         if !conf.keeps_date {
-            response.last_modified = None;
+            response.forget_modified();
             response.headers.remove(b"ETag");
         }
         Transformed::replace(&mut response.body, replace, None);

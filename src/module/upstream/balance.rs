@@ -18,7 +18,10 @@ pub struct Method;
 
 /// `random`, or `random two [least_conn]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Random;
+pub struct Random {
+    /// Whether the less loaded of two is used.
+    pub two: bool,
+}
 
 /// Maximum number of idle connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +65,7 @@ impl Value for Random {
             }
         }
         note(args, evaluation, false);
-        Ok(Random)
+        Ok(Random { two: !args.words.is_empty() })
     }
 }
 

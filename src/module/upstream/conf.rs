@@ -1,69 +1,99 @@
 //! Directives of the upstream module.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use bstr::BString;
 
 use super::balance::{KeepaliveConnections, Method, Random};
+use super::methods::{HashMethod, IpHash, LeastConn, RandomChoice};
 use super::server::{HashBalance, UpstreamServer};
 use crate::directive::context::{Contexts, HTTP, UPSTREAM};
 use crate::directive::table::directives;
 use crate::directive::{Arity, BlockLevel, Evaluation, Msec, Num, Slot, Text, Words};
+use crate::http::upstream::group::{Group, Groups, IdleSettings, Method as Balancing};
 use crate::syntax::{Problem, Span, sentence};
 
 directives! {
-    /// Server groups for forwarding.
+    /// Server groups for forwarding. The state of a server (failures, weights) is shared by all workers, and stays over a
+    /// reload if its line does.
     module "upstream";
     blocks {
         /// A server group that `proxy_pass` can name.
-        "upstream" => Text, opens UPSTREAM, in HTTP, no effect yet;
+        "upstream" => Text, opens UPSTREAM, in HTTP;
     }
-    later {
-        /// ADDRESS [weight=N max_conns=N max_fails=N fail_timeout=TIME backup down]; unix:PATH is allowed.
-        "server" => Vec<UpstreamServer>, in UPSTREAM;
+    live as Current {
+        /// ADDRESS [weight=N max_conns=N max_fails=N fail_timeout=TIME backup down]; unix:PATH is allowed. Names are
+        /// looked up when they are needed.
+        "server" => servers: Vec<UpstreamServer>, in UPSTREAM;
         /// KEY [consistent]: selects a server by the hash of KEY.
-        "hash" => HashBalance, in UPSTREAM;
+        "hash" => hash: Option<HashBalance>, in UPSTREAM;
         /// Selects a server by the client's address.
-        "ip_hash" => Method, in UPSTREAM;
+        "ip_hash" => ip_hash: Option<Method>, in UPSTREAM;
         /// Selects the server with the fewest connections.
-        "least_conn" => Method, in UPSTREAM;
+        "least_conn" => least_conn: Option<Method>, in UPSTREAM;
         /// Selects a server at random [two [least_conn]].
-        "random" => Random, in UPSTREAM;
+        "random" => random: Option<Random>, in UPSTREAM;
         /// Maximum number of idle upstream connections per worker.
-        "keepalive" => KeepaliveConnections, in UPSTREAM;
+        "keepalive" => keepalive: Option<KeepaliveConnections>, in UPSTREAM;
         /// Maximum number of requests per upstream connection.
-        "keepalive_requests" => Num = "100", in UPSTREAM;
+        "keepalive_requests" => keepalive_requests: Num = "100", in UPSTREAM;
         /// Idle time of upstream connections.
-        "keepalive_timeout" => Msec = "60s", in UPSTREAM;
-        /// Shared state of the group.
+        "keepalive_timeout" => keepalive_timeout: Msec = "60s", in UPSTREAM;
+        /// Age after which an upstream connection is not kept any more.
+        "keepalive_time" => keepalive_time: Msec = "1h", in UPSTREAM;
+    }
+    needless {
+        /// Shared state of the group: it is always shared.
         "zone" => Words, in UPSTREAM, args Arity::between(1, 2);
     }
     made {
-        Upstreams;
+        Groups;
     }
 }
 
-/// The groups: validated only, since nothing is forwarded yet.
-#[derive(Debug)]
-pub struct Upstreams;
-
-impl Slot for Upstreams {
+impl Slot for Groups {
     const HOLDERS: Contexts = HTTP;
 
-    fn make(level: &BlockLevel<'_>, evaluation: &mut Evaluation<'_>) -> Upstreams {
+    fn make(level: &BlockLevel<'_>, evaluation: &mut Evaluation<'_>) -> Groups {
         let http = level.blocks[0];
         for upstream in http.inner(UPSTREAM).filter(|u| u.uses("server").is_none()) {
             evaluation.refuse(upstream, Problem::new("no servers are inside upstream"));
         }
         let mut names: HashMap<BString, Span> = HashMap::new();
+        let mut groups = Groups::default();
         for upstream in http.inner(UPSTREAM) {
-            let Some(name) = upstream.head::<Text>() else { continue };
-            let Some(first) = names.insert(name.0.to_ascii_lowercase().into(), upstream.span) else {
+            let Some(Text(name)) = upstream.head() else { continue };
+            let key: BString = name.to_ascii_lowercase().into();
+            if let Some(first) = names.insert(key.clone(), upstream.span) {
+                let text = sentence(&[b"duplicate upstream \"", name, b"\""]);
+                evaluation.refuse(upstream, Problem::new(text).label(first, "first given here"));
                 continue;
-            };
-            let text = sentence(&[b"duplicate upstream \"", &name.0, b"\""]);
-            evaluation.refuse(upstream, Problem::new(text).label(first, "first given here"));
+            }
+            let values = level.values::<UPSTREAM>(&[upstream, http], evaluation);
+            groups.0.insert(key, Arc::new(group(name, values.get())));
         }
-        Upstreams
+        groups
     }
+}
+
+fn group(name: &BString, conf: &Current) -> Group {
+    let servers: Vec<_> = conf.servers.iter().map(|server| Arc::new(server.0.clone())).collect();
+    // As in nginx, a later method replaces another one with a warning; here one of them is left.
+    let method: Option<Arc<dyn Balancing>> = if let Some(hash) = &conf.hash {
+        Some(Arc::new(HashMethod::new(hash.key.clone(), hash.consistent, servers.clone())))
+    } else if conf.ip_hash.is_some() {
+        Some(Arc::new(IpHash))
+    } else if conf.least_conn.is_some() {
+        Some(Arc::new(LeastConn))
+    } else {
+        conf.random.map(|random| Arc::new(RandomChoice { two: random.two }) as _)
+    };
+    let idle = conf.keepalive.map(|connections| IdleSettings {
+        connections: usize::try_from(connections.0).unwrap_or(usize::MAX),
+        requests: conf.keepalive_requests,
+        timeout: conf.keepalive_timeout.duration(),
+        time: conf.keepalive_time.duration(),
+    });
+    Group { name: name.clone(), is_named: true, servers, method, idle }
 }

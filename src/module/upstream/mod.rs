@@ -2,4 +2,5 @@
 
 pub mod balance;
 pub mod conf;
+mod methods;
 pub mod server;

@@ -1,10 +1,15 @@
 //! Servers of a group.
 
-use bstr::{BString, ByteSlice};
+use std::ffi::OsStr;
+use std::net::{IpAddr, SocketAddr};
+use std::os::unix::ffi::OsStrExt;
+
+use bstr::ByteSlice;
 
 use super::balance::{self, UpstreamBalance};
 use crate::directive::address::strip_unix;
-use crate::directive::{Args, Arity, Evaluation, Sec, Value, number};
+use crate::directive::{Args, Arity, Evaluation, Value, number};
+use crate::http::upstream::peers::{Server, ServerPlace};
 use crate::http::variable::Template;
 use crate::syntax::{Problem, Word, sentence, suggest};
 
@@ -13,22 +18,7 @@ const PARAMETERS: [&str; 6] = ["weight", "max_conns", "max_fails", "fail_timeout
 
 /// One server of a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UpstreamServer {
-    /// Address as written.
-    pub address: BString,
-    /// Relative share of the requests.
-    pub weight: u64,
-    /// Maximum number of concurrent connections; zero is no limit.
-    pub max_conns: u64,
-    /// Number of failures within `fail_timeout` after which the server is not used for that time.
-    pub max_fails: u64,
-    /// See `max_fails`.
-    pub fail_timeout: Sec,
-    /// Whether it is used only when the others fail.
-    pub backup: bool,
-    /// Whether it is never used.
-    pub down: bool,
-}
+pub struct UpstreamServer(pub Server);
 
 /// `hash`: requests with the same key go to the same server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,25 +38,19 @@ impl Value for UpstreamServer {
     }
 
     fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<UpstreamServer, Problem> {
-        check_address(args.first())?;
-        let mut server = UpstreamServer {
-            address: args.first().text().to_owned(),
-            weight: 1,
-            max_conns: 0,
-            max_fails: 1,
-            fail_timeout: Sec(10),
-            backup: false,
-            down: false,
-        };
+        let place = place(args.first())?;
+        let mut server = Server::plain(args.first().text().to_owned(), place);
         for word in args.words.get(1..).unwrap_or_default() {
             let count = |value| number::digits(value).ok_or_else(|| invalid(word).caption("a number"));
             match word.bytes.split_once_str("=") {
                 Some((b"weight", b"0")) => return Err(invalid(word).caption("at least 1")),
-                Some((b"weight", value)) => server.weight = count(value)?,
+                Some((b"weight", value)) => {
+                    server.weight = u32::try_from(count(value)?).unwrap_or(u32::MAX);
+                }
                 Some((b"max_conns", value)) => server.max_conns = count(value)?,
                 Some((b"max_fails", value)) => server.max_fails = count(value)?,
                 Some((b"fail_timeout", value)) => {
-                    server.fail_timeout = number::sec(value).map(Sec).ok_or_else(|| invalid(word))?;
+                    server.fail_timeout = number::sec(value).ok_or_else(|| invalid(word))?;
                 }
                 None if &word.bytes[..] == b"backup" => {
                     if evaluation.block.of::<UpstreamBalance>().without_backup {
@@ -79,7 +63,7 @@ impl Value for UpstreamServer {
                 _ => return Err(unknown(word)),
             }
         }
-        Ok(server)
+        Ok(UpstreamServer(server))
     }
 }
 
@@ -101,24 +85,43 @@ impl Value for HashBalance {
     }
 }
 
-/// Refuses an invalid address; names are resolved when needed.
-fn check_address(word: &Word) -> Result<(), Problem> {
+/// Port of a server without one.
+const PORT: u16 = 80;
+
+/// Where an address is; names are looked up when they are needed.
+fn place(word: &Word) -> Result<ServerPlace, Problem> {
     let refuse = |reason: &[u8]| {
         let text = sentence(&[reason, b" in upstream \"", &word.bytes, b"\""]);
         Problem::new(text).at(word.span)
     };
     if let Some(path) = strip_unix(&word.bytes) {
-        return if path.is_empty() { Err(refuse(b"no path in the unix domain socket")) } else { Ok(()) };
+        if path.is_empty() {
+            return Err(refuse(b"no path in the unix domain socket"));
+        }
+        return Ok(ServerPlace::Unix(OsStr::from_bytes(path).into()));
     }
-    let port = match word.bytes.strip_prefix(b"[") {
-        Some(rest) => rest.split_once_str("]:").map(|(_, port)| port),
-        None => word.bytes.split_once_str(":").map(|(_, port)| port),
+    let (host, port) = match word.bytes.strip_prefix(b"[") {
+        Some(rest) => match rest.split_once_str("]:") {
+            Some((host, port)) => (host, Some(port)),
+            None => (rest.strip_suffix(b"]").unwrap_or(rest), None),
+        },
+        None => match word.bytes.split_once_str(":") {
+            Some((host, port)) => (host, Some(port)),
+            None => (&word.bytes[..], None),
+        },
     };
-    let valid = |port: &[u8]| number::digits(port).is_some_and(|p| (1..=65_535).contains(&p));
-    match port {
-        Some(port) if !valid(port) => Err(refuse(b"invalid port")),
-        _ => Ok(()),
-    }
+    let port = match port {
+        None => PORT,
+        Some(port) => {
+            let number = number::digits(port).and_then(|port| u16::try_from(port).ok());
+            number.filter(|port| *port > 0).ok_or_else(|| refuse(b"invalid port"))?
+        }
+    };
+    let address = host.to_str().ok().and_then(|host| host.parse::<IpAddr>().ok());
+    Ok(match address {
+        Some(ip) => ServerPlace::Address(SocketAddr::new(ip, port)),
+        None => ServerPlace::Name(host.into(), port),
+    })
 }
 
 /// Error about an unknown parameter of a server.

@@ -67,6 +67,17 @@ impl Dns {
         }))
     }
 
+    /// Creates a resolver with its own name servers, for a part of the configuration.
+    pub fn of_servers(resolver: Resolver, timeout: Duration) -> Self {
+        let settings = DnsSettings { resolver: Some(resolver), timeout, refresh: Some(limits::DNS_REFRESH) };
+        Dns(Arc::new(DnsInner {
+            terms: ArcSwap::from_pointee(ResolverState::new(settings)),
+            names: Mutex::default(),
+            changed: watch::Sender::new(()),
+            places: Semaphore::new(limits::DNS_QUESTIONS),
+        }))
+    }
+
     /// Applies a reloaded configuration. If the name servers changed, all names are queried again, including queries in
     /// progress; cached answers stay as a fallback.
     pub fn apply(&self, config: &Config) {

@@ -40,8 +40,31 @@ impl TlsStream {
         config: Arc<ClientConfig>,
         name: ServerName<'static>,
     ) -> io::Result<Self> {
-        let (tcp, connection) = TlsConnector::from(config).connect(name, tcp).await?.into_inner();
-        Ok(TlsStream::new(PlainStream::Tcp(tcp).into(), connection.into()))
+        TlsStream::connect_over(PlainStream::Tcp(tcp).into(), config, name).await
+    }
+
+    /// As [`TlsStream::connect`], over any socket.
+    ///
+    /// # Errors
+    ///
+    /// The handshake failed.
+    pub async fn connect_over(
+        socket: PlainSocket,
+        config: Arc<ClientConfig>,
+        name: ServerName<'static>,
+    ) -> io::Result<Self> {
+        let connector = TlsConnector::from(config);
+        let (stream, connection) = match socket.stream {
+            PlainStream::Tcp(tcp) => {
+                let (tcp, connection) = connector.connect(name, tcp).await?.into_inner();
+                (PlainStream::Tcp(tcp), connection)
+            }
+            PlainStream::Unix(unix) => {
+                let (unix, connection) = connector.connect(name, unix).await?.into_inner();
+                (PlainStream::Unix(unix), connection)
+            }
+        };
+        Ok(TlsStream::new(stream.into(), connection.into()))
     }
 
     /// Performs the server's handshake. Bound it with a timeout.

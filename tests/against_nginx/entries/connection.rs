@@ -75,6 +75,8 @@ pub fn entries() -> Vec<Entry> {
         bodies(),
         chunked(),
         entry("expect")
+            // The interim response hides the length of the product's name from the comparison.
+            .mask("body=38 sent=18[67] ", "body=38 sent=N ")
             .http(ORIGIN)
             .server(format!("client_max_body_size 20; location / {{ {READS} }} location /return {{ return 200 x; }} location /file/ {{ alias {{ROOT}}/html/; }} location /deny/ {{ deny all; }} location /auth/ {{ auth_basic x; auth_basic_user_file none; }}"))
             .steps([Step::Send(b"POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n".to_vec()), Step::Interim, Step::Send(b"body".to_vec()), Step::Read(1)])

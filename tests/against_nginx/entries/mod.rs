@@ -11,6 +11,7 @@ pub mod limits;
 pub mod locations;
 pub mod log;
 pub mod maps;
+pub mod proxying;
 pub mod ranges;
 pub mod rewriting;
 pub mod selection;

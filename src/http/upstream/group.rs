@@ -1,0 +1,346 @@
+//! Groups of servers, their state, and the choice of a peer for a request.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bstr::{BString, ByteSlice};
+use parking_lot::Mutex;
+
+use super::peers::{Peer, PeerAddr, PeerList, Server, ServerPlace, Tried};
+use crate::http::exchange::Exchange;
+use crate::limits;
+use crate::net::dns::{Dns, LookupError};
+
+/// A balancing method other than round robin.
+pub trait Method: fmt::Debug + Send + Sync {
+    /// Begins the choice for a request.
+    fn begin(&self, exchange: &Exchange<'_>) -> Box<dyn Picker>;
+}
+
+/// The choice of peers for one request.
+pub trait Picker: Send {
+    /// Chooses the next peer.
+    fn pick(&mut self, peers: &mut PeerList, tried: &Tried, now: u64) -> Pick;
+}
+
+/// What a method has chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pick {
+    /// This peer.
+    Peer(usize),
+    /// The round robin chooses.
+    RoundRobin,
+    /// There is none.
+    None,
+}
+
+/// Idle connections of a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IdleSettings {
+    /// Maximum number per worker.
+    pub connections: usize,
+    /// Requests of a connection after which it is not kept.
+    pub requests: u64,
+    /// Time that an idle connection is kept.
+    pub timeout: Duration,
+    /// Age of a connection after which it is not kept.
+    pub time: Duration,
+}
+
+/// A group as configured.
+#[derive(Clone, Debug)]
+pub struct Group {
+    /// Its name; of one that stands for a server, host and port as written.
+    pub name: BString,
+    /// Whether it is an `upstream { }`.
+    pub is_named: bool,
+    /// Its servers.
+    pub servers: Vec<Arc<Server>>,
+    /// `None` is round robin.
+    pub method: Option<Arc<dyn Method>>,
+    /// `None` keeps no connections.
+    pub idle: Option<IdleSettings>,
+}
+
+/// All groups of a configuration by their names in lower case.
+#[derive(Clone, Debug, Default)]
+pub struct Groups(pub HashMap<BString, Arc<Group>>);
+
+impl Groups {
+    /// The group of this name.
+    pub fn find(&self, name: &[u8]) -> Option<&Arc<Group>> {
+        self.0.get(name.to_ascii_lowercase().as_bstr())
+    }
+}
+
+impl Group {
+    /// A group of one server.
+    pub fn of_server(server: Server) -> Group {
+        Group {
+            name: server.address.clone(),
+            is_named: false,
+            servers: vec![Arc::new(server)],
+            method: None,
+            idle: None,
+        }
+    }
+
+    fn is_same(&self, other: &Group) -> bool {
+        let methods = (self.method.as_ref(), other.method.as_ref());
+        let is_same_method = match methods {
+            (None, None) => true,
+            (Some(one), Some(two)) => Arc::ptr_eq(one, two),
+            _ => false,
+        };
+        self.servers == other.servers && self.idle == other.idle && is_same_method
+    }
+}
+
+/// A group in use.
+#[derive(Debug)]
+pub struct RunningGroup {
+    /// What it was made from.
+    pub conf: Arc<Group>,
+    /// Distinguishes its idle connections from others.
+    pub id: u64,
+    state: Mutex<GroupState>,
+}
+
+#[derive(Debug, Default)]
+struct GroupState {
+    /// Addresses of the servers that are names.
+    found: HashMap<BString, Vec<SocketAddr>>,
+    servers: PeerList,
+    backups: PeerList,
+}
+
+impl GroupState {
+    fn is_single(&self) -> bool {
+        self.servers.states().len() == 1 && self.backups.states().is_empty()
+    }
+
+    fn list(&mut self, is_backup: bool) -> &mut PeerList {
+        if is_backup { &mut self.backups } else { &mut self.servers }
+    }
+
+    fn rebuild(&mut self, group: &Group) {
+        let peers = |backup: bool| {
+            let servers = group.servers.iter().filter(move |server| server.backup == backup);
+            let peers = servers.flat_map(|server| {
+                let addrs = match &server.place {
+                    ServerPlace::Unix(path) => vec![PeerAddr::Unix(path.clone())],
+                    ServerPlace::Address(addr) => vec![PeerAddr::Tcp(*addr)],
+                    ServerPlace::Name(..) => {
+                        let found = self.found.get(&server.address).into_iter().flatten();
+                        found.map(|addr| PeerAddr::Tcp(*addr)).collect()
+                    }
+                };
+                addrs.into_iter().map(|addr| Peer::new(addr, server.clone()))
+            });
+            peers.collect::<Vec<_>>().into_iter()
+        };
+        let (servers, backups) = (peers(false), peers(true));
+        self.servers = PeerList::new(servers, &self.servers);
+        self.backups = PeerList::new(backups, &self.backups);
+    }
+}
+
+impl RunningGroup {
+    /// Begins to use a group; `before` is the same group of the former configuration.
+    pub fn new(conf: Arc<Group>, before: Option<&RunningGroup>) -> Arc<RunningGroup> {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let mut state = match before.map(|before| before.state.lock()) {
+            Some(known) => GroupState {
+                found: known.found.clone(),
+                servers: known.servers.clone(),
+                backups: known.backups.clone(),
+            },
+            None => GroupState::default(),
+        };
+        state.servers.forget_conns();
+        state.backups.forget_conns();
+        state.rebuild(&conf);
+        let id = NUMBER.fetch_add(1, Ordering::Relaxed);
+        Arc::new(RunningGroup { conf, id, state: Mutex::new(state) })
+    }
+
+    /// Looks up the servers that are names.
+    ///
+    /// # Errors
+    ///
+    /// A name cannot be looked up, and the group has no peer.
+    pub async fn look_up(&self, dns: &Dns) -> Result<(), LookupError> {
+        let mut failure = None;
+        for server in &self.conf.servers {
+            let ServerPlace::Name(host, port) = &server.place else { continue };
+            match dns.lookup(&host.to_string()).await {
+                Ok(addresses) => {
+                    let addrs: Vec<SocketAddr> = addresses
+                        .iter()
+                        .take(limits::DNS_ADDRESSES)
+                        .map(|ip| SocketAddr::new(*ip, *port))
+                        .collect();
+                    let mut state = self.state.lock();
+                    let known = state.found.get(&server.address);
+                    // Name servers rotate the addresses of a name.
+                    let is_same = known.is_some_and(|known| {
+                        known.len() == addrs.len() && addrs.iter().all(|addr| known.contains(addr))
+                    });
+                    if !is_same {
+                        state.found.insert(server.address.clone(), addrs);
+                        state.rebuild(&self.conf);
+                    }
+                }
+                Err(error) => failure = Some(error),
+            }
+        }
+        let state = self.state.lock();
+        match failure {
+            Some(error) if state.servers.states().is_empty() && state.backups.states().is_empty() => {
+                Err(error)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Begins the choice of peers for a request.
+    pub fn choice(self: &Arc<Self>, exchange: &Exchange<'_>) -> Choice {
+        let state = self.state.lock();
+        let tries = state.servers.tries() + state.backups.tries();
+        let picker = match &self.conf.method {
+            // As in nginx, there is nothing to choose from one.
+            Some(method) if !state.is_single() => Some(method.begin(exchange)),
+            _ => None,
+        };
+        Choice { group: self.clone(), picker, tried: Vec::new(), is_backup: false, tries }
+    }
+}
+
+/// Second since 1970.
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+/// The choice of peers for one request.
+pub struct Choice {
+    group: Arc<RunningGroup>,
+    picker: Option<Box<dyn Picker>>,
+    tried: Vec<Arc<Peer>>,
+    is_backup: bool,
+    /// Peers that may still be tried.
+    pub tries: usize,
+}
+
+impl Choice {
+    /// The group.
+    pub fn group(&self) -> &Arc<RunningGroup> {
+        &self.group
+    }
+
+    /// The next peer; `None` if there is none that may be used.
+    pub fn next_peer(&mut self) -> Option<PeerUse> {
+        let now = now();
+        let group = self.group.clone();
+        let mut state = group.state.lock();
+        let is_single = state.is_single();
+        loop {
+            let list = state.list(self.is_backup);
+            let pick = match &mut self.picker {
+                Some(picker) => picker.pick(list, &self.tried, now),
+                None => Pick::RoundRobin,
+            };
+            let found = match pick {
+                Pick::Peer(index) => Some(index),
+                Pick::None => None,
+                Pick::RoundRobin => {
+                    self.picker = None;
+                    list.round_robin(is_single, &self.tried, now)
+                }
+            };
+            if let Some(index) = found {
+                let peer = list.begin(index, now);
+                self.tried.push(peer.clone());
+                return Some(PeerUse {
+                    group: self.group.clone(),
+                    peer,
+                    is_backup: self.is_backup,
+                    is_ended: false,
+                });
+            }
+            if self.is_backup || state.backups.states().is_empty() {
+                return None;
+            }
+            self.is_backup = true;
+        }
+    }
+
+    /// Ends the use of a peer after a failed attempt. `counts` is whether it is the peer's failure. Returns whether the peer is
+    /// now disabled for a time.
+    pub fn failed(&mut self, mut used: PeerUse, counts: bool) -> bool {
+        let is_single = self.group.state.lock().is_single();
+        self.tries = if is_single { 0 } else { self.tries.saturating_sub(1) };
+        used.end(counts)
+    }
+}
+
+/// Use of a peer, which counts as a connection until it is dropped.
+#[derive(Debug)]
+pub struct PeerUse {
+    group: Arc<RunningGroup>,
+    /// The peer.
+    pub peer: Arc<Peer>,
+    is_backup: bool,
+    is_ended: bool,
+}
+
+impl PeerUse {
+    /// How connections of its group are kept, if they are.
+    pub fn idle_settings(&self) -> Option<IdleSettings> {
+        self.group.conf.idle
+    }
+
+    fn end(&mut self, has_failed: bool) -> bool {
+        self.is_ended = true;
+        let mut state = self.group.state.lock();
+        let is_single = state.is_single();
+        state.list(self.is_backup).end(&self.peer, has_failed, is_single, now())
+    }
+}
+
+impl Drop for PeerUse {
+    fn drop(&mut self) {
+        if !self.is_ended {
+            self.end(false);
+        }
+    }
+}
+
+/// The groups in use. A group keeps the state of its servers over reloads where their lines stay the same.
+#[derive(Debug, Default)]
+pub struct GroupKeeper {
+    running: Mutex<HashMap<(bool, BString), Arc<RunningGroup>>>,
+}
+
+impl GroupKeeper {
+    /// The group in use that a configured one stands for.
+    pub fn running(&self, conf: &Arc<Group>) -> Arc<RunningGroup> {
+        let mut running = self.running.lock();
+        let key = (conf.is_named, conf.name.clone());
+        let known = running.get(&key);
+        if let Some(known) = known.filter(|known| Arc::ptr_eq(&known.conf, conf) || known.conf.is_same(conf))
+        {
+            return known.clone();
+        }
+        let new = RunningGroup::new(conf.clone(), known.map(|known| &**known));
+        if running.len() >= limits::UPSTREAM_GROUPS {
+            // Those of former configurations that no request uses.
+            running.retain(|_, group| Arc::strong_count(group) > 1);
+        }
+        running.insert(key, new.clone());
+        new
+    }
+}

@@ -1,0 +1,271 @@
+//! Responses of backends as responses to the client.
+
+use bstr::{BString, ByteSlice};
+use http::StatusCode;
+
+use super::attempt::{Answered, Job};
+use super::body::{Afterwards, Framing, NoBody, UpstreamBody};
+use super::conf::{Current, IgnoredHeaders};
+use super::head::ResponseHead;
+use super::rewriting;
+use super::store;
+use super::target::Target;
+use super::tunnel::UpgradedLink;
+use crate::directive::{Match, Text};
+use crate::http::core::conf::Current as Core;
+use crate::http::date;
+use crate::http::exchange::{Decision, Exchange};
+use crate::http::headers::Headers;
+use crate::http::response::{Body, Foreign, Response};
+use crate::http::variable::Template;
+
+/// Headers that are not passed on unless `proxy_pass_header` names them.
+const HIDDEN: [&str; 8] = [
+    "Date",
+    "Server",
+    "X-Pad",
+    "X-Accel-Expires",
+    "X-Accel-Redirect",
+    "X-Accel-Limit-Rate",
+    "X-Accel-Buffering",
+    "X-Accel-Charset",
+];
+
+/// Headers that also stay when the body is another one's (`X-Accel-Redirect`).
+const CARRIED: [&str; 5] = ["Set-Cookie", "Content-Disposition", "Cache-Control", "Expires", "Accept-Ranges"];
+
+/// What is needed to make a response.
+pub(super) struct Context<'c> {
+    pub(super) conf: &'c Current,
+    /// The URL of `proxy_pass` without variables.
+    pub(super) target: Option<&'c Target>,
+}
+
+impl Context<'_> {
+    fn ignores(&self, header: IgnoredHeaders) -> bool {
+        self.conf.ignore_headers.0.is_some_and(|ignored| ignored.contains(header))
+    }
+
+    fn is_hidden(&self, name: &[u8]) -> bool {
+        let is_listed = |list: &[Text]| list.iter().any(|listed| listed.0.eq_ignore_ascii_case(name));
+        if is_listed(&self.conf.hide_headers) {
+            return true;
+        }
+        let is_usually = HIDDEN.iter().any(|hidden| name.eq_ignore_ascii_case(hidden.as_bytes()));
+        is_usually && !is_listed(&self.conf.pass_headers)
+    }
+
+    /// Rewrites an address of the backend's from a position on.
+    fn redirect(&self, exchange: &Exchange<'_>, value: &[u8], from: usize) -> Option<Vec<u8>> {
+        let location = exchange.location.name.spelled();
+        let target = self.target.map(|target| (target, location.as_bytes()));
+        let expand = |template: &Template, found: Option<&Match>| exchange.expand_matched(template, found);
+        rewriting::redirect(&self.conf.redirects, value, from, target, &expand)
+    }
+
+    fn cookie(&self, exchange: &Exchange<'_>, value: &[u8]) -> Option<Vec<u8>> {
+        let conf = self.conf;
+        let expand = |template: &Template, found: Option<&Match>| exchange.expand_matched(template, found);
+        rewriting::cookie(value, &conf.cookie_domains, &conf.cookie_paths, &conf.cookie_flags, &expand)
+    }
+
+    /// The decision that a response leads to.
+    pub(super) fn decide(&self, exchange: &mut Exchange<'_>, job: &Job<'_>, answered: Answered) -> Decision {
+        job.attempts.0.lock().headers = answered.head.headers.clone();
+        let status = answered.head.status;
+        if status >= 300 && self.conf.intercept_errors && has_page(exchange, status) {
+            let mut page = Response::page(StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY));
+            if status == 401 {
+                for value in answered.head.headers.all(b"WWW-Authenticate") {
+                    page.headers.append("WWW-Authenticate", value.to_vec());
+                }
+            }
+            self.leave(job, answered);
+            return Decision::Done(Box::new(page));
+        }
+        let redirect = answered.head.headers.get(b"X-Accel-Redirect").map(ToOwned::to_owned);
+        if let Some(uri) = redirect.filter(|_| !self.ignores(IgnoredHeaders::REDIRECT)) {
+            let mut carried = Headers::default();
+            for (name, value) in answered.head.headers.iter() {
+                if CARRIED.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes())) {
+                    self.pass(exchange, name, value, &mut carried);
+                }
+            }
+            let content_type = answered.head.headers.get(b"Content-Type").map(|text| split_type(text));
+            self.limit_rate(exchange, &answered.head);
+            self.leave(job, answered);
+            return exchange.redirect_to(&uri, carried, content_type);
+        }
+        Decision::Done(Box::new(self.response(exchange, job, answered)))
+    }
+
+    /// Ends the use of a connection whose body is not wanted.
+    fn leave(&self, job: &Job<'_>, answered: Answered) {
+        let is_empty = is_bodyless(&answered.head, job);
+        let (_, link, afterwards) = self.split(job, answered, is_empty);
+        if is_empty {
+            afterwards.finish(link);
+        } else {
+            job.attempts.latest(|attempt| attempt.sent = link.sent);
+            job.attempts.end();
+        }
+    }
+
+    fn split(
+        &self,
+        job: &Job<'_>,
+        answered: Answered,
+        may_keep: bool,
+    ) -> (ResponseHead, super::link::Link, Afterwards) {
+        let Answered { head, link, used, is_reusable, key, url } = answered;
+        let kept = used.idle_settings().filter(|_| is_reusable && may_keep).map(|settings| (key, settings));
+        let afterwards = Afterwards { attempts: job.attempts.clone(), used, kept, conn: job.conn, url };
+        (head, link, afterwards)
+    }
+
+    fn limit_rate(&self, exchange: &mut Exchange<'_>, head: &ResponseHead) {
+        let rate =
+            head.headers.get(b"X-Accel-Limit-Rate").filter(|_| !self.ignores(IgnoredHeaders::LIMIT_RATE));
+        if let Some(rate) = rate.filter(|rate| !rate.is_empty() && rate.iter().all(u8::is_ascii_digit)) {
+            exchange.assigned.set(&"limit_rate".into(), rate.to_owned());
+        }
+    }
+
+    /// Passes a header on, as rewritten.
+    fn pass(&self, exchange: &Exchange<'_>, name: &[u8], value: &[u8], headers: &mut Headers) {
+        let rewritten = match () {
+            () if name.eq_ignore_ascii_case(b"Set-Cookie") => self.cookie(exchange, value),
+            () if name.eq_ignore_ascii_case(b"Refresh") => {
+                let lower = value.to_ascii_lowercase();
+                lower.find(b"url=").and_then(|at| self.redirect(exchange, value, at + 4))
+            }
+            () => None,
+        };
+        headers.append(name.to_vec(), rewritten.unwrap_or_else(|| value.to_vec()));
+    }
+
+    fn response(&self, exchange: &mut Exchange<'_>, job: &Job<'_>, answered: Answered) -> Response {
+        self.limit_rate(exchange, &answered.head);
+        let head = &answered.head;
+        let status = StatusCode::from_u16(head.status).unwrap_or(StatusCode::BAD_GATEWAY);
+        let mut response = Response::new(status, Body::default());
+        let mut foreign = Foreign {
+            status_line: head.status_line.clone(),
+            has_server: !self.is_hidden(b"Server"),
+            has_date: !self.is_hidden(b"Date"),
+            needs_client: !self.conf.ignore_client_abort,
+            ..Foreign::default()
+        };
+        for (name, value) in head.headers.iter() {
+            if self.is_hidden(name) {
+                continue;
+            }
+            let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
+            match () {
+                () if is("Content-Length")
+                    || is("Transfer-Encoding")
+                    || is("Connection")
+                    || is("Keep-Alive") => {}
+                () if is("Content-Type") => {
+                    let (content_type, charset) = split_type(value);
+                    foreign.content_type = Some((value.to_owned(), content_type.clone(), charset.clone()));
+                    (response.content_type, response.charset) = (Some(content_type), charset);
+                }
+                () if is("Location") => match self.redirect(exchange, value, 0) {
+                    Some(location) => response.location = Some(location.into()),
+                    None => response.headers.append("Location", value.to_vec()),
+                },
+                () if is("Last-Modified") => {
+                    foreign.modified = date::seconds(value);
+                    response.headers.append("Last-Modified", value.to_vec());
+                }
+                () if is("Accept-Ranges") && self.conf.force_ranges => {}
+                () => self.pass(exchange, name, value, &mut response.headers),
+            }
+        }
+        response.has_expiry = head.headers.get(b"Expires").is_some();
+        (response.has_ranges, response.has_single_range) = (self.conf.force_ranges, self.conf.force_ranges);
+        response.ignores_preconditions = true;
+        let charset = head.headers.get(b"X-Accel-Charset").filter(|_| !self.ignores(IgnoredHeaders::CHARSET));
+        foreign.wanted_charset = charset.map(ToOwned::to_owned);
+        let is_upgrade = head.status == 101;
+        let is_empty = is_bodyless(head, job);
+        let (head, link, afterwards) = self.split(job, answered, !is_upgrade);
+        if is_upgrade {
+            let patience = self.conf.read_timeout.duration();
+            foreign.tunnel = Some(Box::new(UpgradedLink { link, afterwards, patience }));
+            response.foreign = Some(Box::new(foreign));
+            return response;
+        }
+        response.foreign = Some(Box::new(foreign));
+        let length = head.length.filter(|_| !head.is_chunked);
+        if is_empty {
+            afterwards.finish(link);
+            let has_no_body = matches!(head.status, 204 | 304) || exchange.is_head();
+            // What a request has that only its backend takes for HEAD is an empty body.
+            let length = if has_no_body { length } else { Some(0) };
+            response.body = Body::Source(Box::new(NoBody(length)));
+            return response;
+        }
+        let framing = match length {
+            _ if head.is_chunked => Framing::Chunked(Box::default()),
+            Some(length) => Framing::Length(length),
+            None => Framing::UntilClose,
+        };
+        let (patience, rate) = (self.conf.read_timeout.duration(), self.conf.limit_rate.0);
+        response.body = Body::Source(Box::new(UpstreamBody::new(link, afterwards, framing, patience, rate)));
+        if let Some(to) = store::file(exchange, &self.conf.store).filter(|_| status == StatusCode::OK) {
+            let modified = response.modified();
+            let place = (&self.conf.temp_path, self.conf.store_access);
+            store::store(exchange.id(), place, to, modified, &mut response.body);
+        }
+        response
+    }
+}
+
+/// Whether no body follows a head.
+fn is_bodyless(head: &ResponseHead, job: &Job<'_>) -> bool {
+    matches!(head.status, 204 | 304)
+        || job.head.method == "HEAD"
+        || (!head.is_chunked && head.length == Some(0))
+}
+
+/// Whether `error_page` names a page for a status.
+fn has_page(exchange: &Exchange<'_>, status: u16) -> bool {
+    exchange.location.get::<Core>().error_page.iter().any(|page| page.statuses.contains(&status))
+}
+
+/// Type and charset of `Content-Type`, as nginx takes it apart.
+fn split_type(value: &[u8]) -> (BString, Option<BString>) {
+    let mut from = 0;
+    while let Some(at) = value[from..].find_byte(b';') {
+        let end = from + at;
+        let rest = value[end + 1..].trim_start_with(|c| c == ' ');
+        let start = rest.get(..8).filter(|start| start.eq_ignore_ascii_case(b"charset="));
+        if start.is_some() {
+            let charset = &rest[8..];
+            let charset = charset.strip_prefix(b"\"").unwrap_or(charset);
+            let charset = charset.strip_suffix(b"\"").unwrap_or(charset);
+            return (value[..end].into(), Some(charset.into()));
+        }
+        from = end + 1;
+    }
+    (value.into(), None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_are_taken_apart_as_in_nginx() {
+        let split = |text: &str| {
+            let (content_type, charset) = split_type(text.as_bytes());
+            (content_type.to_string(), charset.map(|charset| charset.to_string()))
+        };
+        assert_eq!(split("text/html"), ("text/html".into(), None));
+        assert_eq!(split("text/html;charset=UTF-8"), ("text/html".into(), Some("UTF-8".into())));
+        assert_eq!(split("text/html; a=b;  Charset=\"x\""), ("text/html; a=b".into(), Some("x".into())));
+        assert_eq!(split("text/html;"), ("text/html;".into(), None));
+    }
+}

@@ -1,0 +1,430 @@
+//! Attempts to forward a request: to one server after another, as `proxy_next_upstream` allows.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::{Method, StatusCode};
+
+use super::conf::{Current, NextUpstream};
+use super::connect::{ConnectError, ConnectSettings, connect};
+use super::head::{HeadReader, ResponseHead};
+use super::link::{Link, LinkError, Sent};
+use super::log;
+use super::request::RequestHead;
+use super::states::UpstreamAttempts;
+use crate::http::body_reader::BodyReader;
+use crate::http::exchange::{Decision, Exchange};
+use crate::http::log::LogUpstream;
+use crate::http::request_body::RequestBody;
+use crate::http::response::Body;
+use crate::http::upstream::group::{Choice, PeerUse};
+use crate::http::upstream::idle::{self, IdleKey, PeerConnection};
+use crate::limits;
+
+const CONNECTING: &str = "connecting to upstream";
+const SENDING: &str = "sending request to upstream";
+const READING: &str = "reading response header from upstream";
+
+/// What is forwarded.
+pub(super) struct Job<'j> {
+    pub(super) conf: &'j Current,
+    pub(super) head: RequestHead,
+    pub(super) body: Outgoing,
+    pub(super) connect: ConnectSettings,
+    /// Name of the TLS server and number of its settings, by which idle connections are told apart.
+    pub(super) tls: Option<Vec<u8>>,
+    pub(super) scheme: &'static str,
+    /// Number of the client's connection.
+    pub(super) conn: u64,
+    pub(super) attempts: UpstreamAttempts,
+}
+
+/// The body of a request.
+pub(super) enum Outgoing {
+    /// None.
+    None,
+    /// These bytes.
+    Bytes(Bytes),
+    /// The client's, which was read.
+    Collected(Arc<RequestBody>),
+    /// The client's, part by part.
+    Streamed {
+        /// Whether its length is not known.
+        in_chunks: bool,
+    },
+}
+
+/// A response whose head is there.
+pub(super) struct Answered {
+    pub(super) head: ResponseHead,
+    pub(super) link: Link,
+    pub(super) used: PeerUse,
+    /// Whether the connection may be kept.
+    pub(super) is_reusable: bool,
+    pub(super) key: IdleKey,
+    pub(super) url: String,
+}
+
+/// Why an attempt has failed.
+enum Failure {
+    Error,
+    Timeout,
+    InvalidHeader,
+    Status(u16),
+    /// The client's body cannot be read.
+    Client(Decision),
+}
+
+impl Failure {
+    /// The case of `proxy_next_upstream`.
+    fn case(&self) -> NextUpstream {
+        match self {
+            Failure::Error | Failure::Client(_) => NextUpstream::ERROR,
+            Failure::Timeout => NextUpstream::TIMEOUT,
+            Failure::InvalidHeader => NextUpstream::INVALID_HEADER,
+            Failure::Status(status) => case_of(*status).unwrap_or_default(),
+        }
+    }
+
+    fn status(&self) -> u16 {
+        match self {
+            Failure::Timeout => 504,
+            Failure::Status(status) => *status,
+            Failure::Error | Failure::InvalidHeader | Failure::Client(_) => 502,
+        }
+    }
+}
+
+/// The case of `proxy_next_upstream` that a status is.
+fn case_of(status: u16) -> Option<NextUpstream> {
+    Some(match status {
+        500 => NextUpstream::HTTP_500,
+        502 => NextUpstream::HTTP_502,
+        503 => NextUpstream::HTTP_503,
+        504 => NextUpstream::HTTP_504,
+        403 => NextUpstream::HTTP_403,
+        404 => NextUpstream::HTTP_404,
+        429 => NextUpstream::HTTP_429,
+        _ => return None,
+    })
+}
+
+/// How far a request was sent in an attempt.
+#[derive(Clone, Copy, Debug, Default)]
+struct Progress {
+    /// Whether sending has begun.
+    has_begun: bool,
+    /// Whether everything was sent.
+    is_complete: bool,
+    is_cached: bool,
+}
+
+impl Job<'_> {
+    /// Whether the next server may be tried after a failure, provided that there is one.
+    fn may_repeat(
+        &self,
+        exchange: &Exchange<'_>,
+        case: NextUpstream,
+        has_begun: bool,
+        began: Instant,
+    ) -> bool {
+        let mut case = case;
+        let method = exchange.method();
+        let is_idempotent = *method != Method::POST && *method != Method::PATCH && method.as_str() != "LOCK";
+        if has_begun && !is_idempotent {
+            case |= NextUpstream::NON_IDEMPOTENT;
+        }
+        let allowed = self.conf.next_upstream.0.unwrap_or(NextUpstream::ERROR | NextUpstream::TIMEOUT);
+        let limit = self.conf.next_upstream_timeout.nonzero();
+        let is_streamed = matches!(self.body, Outgoing::Streamed { .. });
+        allowed.contains(case)
+            && !allowed.contains(NextUpstream::OFF)
+            && !(has_begun && is_streamed)
+            && limit.is_none_or(|limit| began.elapsed() < limit)
+    }
+
+    /// Forwards the request until a server answers.
+    ///
+    /// # Errors
+    ///
+    /// The decision about a request that is not answered.
+    pub(super) async fn run(
+        &self,
+        exchange: &mut Exchange<'_>,
+        mut choice: Choice,
+    ) -> Result<Answered, Decision> {
+        let began = Instant::now();
+        let most = self.conf.next_upstream_tries;
+        if most > 0 {
+            choice.tries = choice.tries.min(usize::try_from(most).unwrap_or(usize::MAX));
+        }
+        loop {
+            let Some(used) = choice.next_peer() else {
+                let name = choice.group().conf.name.clone();
+                self.attempts.add(&name.to_string());
+                self.name_upstream(exchange, &name.to_string());
+                log::no_live_upstreams(exchange);
+                self.attempts.latest(|attempt| attempt.status = 502);
+                self.attempts.end();
+                return Err(Decision::page(StatusCode::BAD_GATEWAY));
+            };
+            self.attempts.add(&used.peer.name);
+            let url = self.name_upstream(exchange, &used.peer.name);
+            let key =
+                IdleKey { group: choice.group().id, addr: used.peer.addr.clone(), tls: self.tls.clone() };
+            let mut progress = Progress::default();
+            let result = self.try_once(exchange, &used, &key, &mut progress).await;
+            let failure = match result {
+                Ok((head, link)) => {
+                    let repeats = case_of(head.status).is_some_and(|case| {
+                        choice.tries > 1 && self.may_repeat(exchange, case, progress.has_begun, began)
+                    });
+                    if !repeats {
+                        let is_reusable = progress.is_complete && !head.closes;
+                        return Ok(Answered { head, link, used, is_reusable, key, url });
+                    }
+                    self.attempts.latest(|attempt| attempt.sent = link.sent);
+                    Failure::Status(head.status)
+                }
+                Err(Failure::Client(decision)) => {
+                    self.attempts.end();
+                    return Err(decision);
+                }
+                Err(failure) => failure,
+            };
+            // As in nginx, a server that refuses or does not find something works.
+            let counts = !matches!(failure, Failure::Status(403 | 404));
+            // A connection that was idle may have been closed meanwhile: that is no failure of the server.
+            let was_idle = progress.is_cached && matches!(failure, Failure::Error);
+            let before = choice.tries;
+            if choice.failed(used, counts) {
+                log::disabled(exchange);
+            }
+            if was_idle {
+                choice.tries = before.max(1);
+            }
+            let status = failure.status();
+            self.attempts.latest(|attempt| attempt.status = status);
+            if choice.tries == 0 || !self.may_repeat(exchange, failure.case(), progress.has_begun, began) {
+                self.attempts.end();
+                let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
+                return Err(Decision::page(status));
+            }
+        }
+    }
+
+    /// Lets log lines name the server; returns its URL.
+    fn name_upstream(&self, exchange: &mut Exchange<'_>, peer: &str) -> String {
+        let colon = if peer.starts_with("unix:") { ":" } else { "" };
+        let uri = crate::log::shown::Shown::new(&self.head.uri);
+        let url = format!("{}{peer}{colon}{uri}", self.scheme);
+        exchange.kept.insert(LogUpstream(url.clone()));
+        url
+    }
+
+    async fn try_once(
+        &self,
+        exchange: &mut Exchange<'_>,
+        used: &PeerUse,
+        key: &IdleKey,
+        progress: &mut Progress,
+    ) -> Result<(ResponseHead, Link), Failure> {
+        let mut link = match idle::take(key) {
+            Some(connection) => Link::new(connection, true),
+            None => match connect(&used.peer.addr, &self.connect).await {
+                Ok(socket) => {
+                    let socket = Arc::new(socket);
+                    Link::new(PeerConnection { socket, requests: 0, opened: Instant::now() }, false)
+                }
+                Err(error) => return Err(connect_failed(exchange, &used.peer.name, &error)),
+            },
+        };
+        progress.is_cached = link.is_cached;
+        self.attempts.latest(|attempt| attempt.connect = Some(attempt.began.elapsed()));
+        progress.has_begun = true;
+        let sent = self.send(exchange, &mut link).await;
+        self.attempts.latest(|attempt| attempt.sent = link.sent);
+        progress.is_complete = sent? == Sent::All;
+        let head = self.read_head(exchange, &mut link).await;
+        self.attempts.latest(|attempt| {
+            attempt.header = Some(attempt.began.elapsed());
+            if let Ok(head) = &head {
+                (attempt.status, attempt.sent) = (head.status, 0);
+            }
+        });
+        Ok((head?, link))
+    }
+
+    /// Sends the request.
+    async fn send(&self, exchange: &mut Exchange<'_>, link: &mut Link) -> Result<Sent, Failure> {
+        let patience = self.conf.send_timeout.duration();
+        let head = &self.head.bytes;
+        let sent = match &self.body {
+            Outgoing::None => link.send(head, patience).await,
+            Outgoing::Bytes(bytes) => link.send(&[head, &bytes[..]].concat(), patience).await,
+            Outgoing::Collected(body) => match body.in_memory() {
+                Some(bytes) => link.send(&[head, bytes].concat(), patience).await,
+                None => return self.send_file(exchange, link, body).await,
+            },
+            Outgoing::Streamed { in_chunks } => return self.send_parts(exchange, link, *in_chunks).await,
+        };
+        self.flushed(exchange, link, sent).await
+    }
+
+    async fn flushed(
+        &self,
+        exchange: &Exchange<'_>,
+        link: &mut Link,
+        sent: Result<Sent, LinkError>,
+    ) -> Result<Sent, Failure> {
+        let sent = sent.map_err(|error| link_failed(exchange, &error, SENDING))?;
+        let flushed = link.flush(self.conf.send_timeout.duration()).await;
+        flushed.map_err(|error| link_failed(exchange, &error, SENDING))?;
+        Ok(sent)
+    }
+
+    async fn send_file(
+        &self,
+        exchange: &mut Exchange<'_>,
+        link: &mut Link,
+        body: &RequestBody,
+    ) -> Result<Sent, Failure> {
+        let patience = self.conf.send_timeout.duration();
+        let mut reader = BodyReader::new(Body::Pieces(body.pieces()));
+        let mut sent = link.send(&self.head.bytes, patience).await;
+        while let Ok(Sent::All) = sent {
+            match poll_fn(|cx| reader.poll_bytes(cx)).await {
+                None => break,
+                Some(Ok(bytes)) => sent = link.send(&bytes, patience).await,
+                Some(Err(error)) => sent = Err(LinkError::Failed("pread", error)),
+            }
+        }
+        self.flushed(exchange, link, sent).await
+    }
+
+    /// Sends the client's body as it comes.
+    async fn send_parts(
+        &self,
+        exchange: &mut Exchange<'_>,
+        link: &mut Link,
+        in_chunks: bool,
+    ) -> Result<Sent, Failure> {
+        let patience = self.conf.send_timeout.duration();
+        // What came with the head of the client's request is sent with that of ours.
+        let began = exchange.body.as_ref().and_then(|body| body.in_memory()).unwrap_or_default();
+        let mut first = self.head.bytes.clone();
+        if in_chunks && !began.is_empty() {
+            first.extend_from_slice(&chunk(began));
+        } else {
+            first.extend_from_slice(began);
+        }
+        let mut sent = link.send(&first, patience).await;
+        while let Ok(Sent::All) = sent {
+            if link.flush(patience).await.is_err() {
+                sent = Err(LinkError::Closed);
+                break;
+            }
+            let part = tokio::select! {
+                biased;
+                part = exchange.next_body_part() => part,
+                answered = link.answered() => {
+                    sent = answered.map(|()| Sent::Early);
+                    break;
+                }
+            };
+            match part.map_err(Failure::Client)? {
+                Some(part) if in_chunks => {
+                    sent = link.send(&chunk(&part), patience).await;
+                }
+                Some(part) => sent = link.send(&part, patience).await,
+                None => {
+                    if in_chunks {
+                        sent = link.send(b"0\r\n\r\n", patience).await;
+                    }
+                    break;
+                }
+            }
+        }
+        exchange.end_body();
+        self.flushed(exchange, link, sent).await
+    }
+
+    /// Reads the head of the response; interim ones before it are passed over.
+    async fn read_head(&self, exchange: &Exchange<'_>, link: &mut Link) -> Result<ResponseHead, Failure> {
+        let size = usize::try_from(self.conf.buffer_size.0).unwrap_or(usize::MAX).max(1);
+        let patience = self.conf.read_timeout.duration();
+        // What came while the request was being sent.
+        let early = link.received.len() as u64;
+        self.attempts.latest(|attempt| attempt.received += early);
+        let refused = |what: &str| {
+            log::bad_response(exchange, what);
+            Failure::InvalidHeader
+        };
+        for _ in 0..limits::PROXY_INTERIM {
+            let mut reader = HeadReader::default();
+            let head = loop {
+                match reader.read(&mut link.received) {
+                    Ok(Some(head)) if reader.taken() <= size => break head,
+                    Ok(Some(_)) => return Err(refused("upstream sent too big header")),
+                    Ok(None) => {}
+                    Err(bad) => return Err(refused(&bad.0)),
+                }
+                let room = size.saturating_sub(reader.taken() + link.received.len());
+                if room == 0 {
+                    return Err(refused("upstream sent too big header"));
+                }
+                let received = link.receive(room, patience).await;
+                let length = received.map_err(|error| link_failed(exchange, &error, READING))? as u64;
+                self.attempts.latest(|attempt| attempt.received += length);
+            };
+            if !(100..200).contains(&head.status) || head.status == 101 {
+                return Ok(head);
+            }
+        }
+        Err(refused("upstream sent too many interim responses"))
+    }
+}
+
+fn chunk(bytes: &[u8]) -> Vec<u8> {
+    [format!("{:x}\r\n", bytes.len()).as_bytes(), bytes, b"\r\n"].concat()
+}
+
+fn connect_failed(exchange: &Exchange<'_>, peer: &str, error: &ConnectError) -> Failure {
+    match error {
+        ConnectError::Failed(error) => {
+            log::connect_failed(exchange, peer, error);
+            Failure::Error
+        }
+        ConnectError::Handshake(error) => {
+            log::handshake_failed(exchange, error);
+            Failure::Error
+        }
+        ConnectError::TimedOut => {
+            log::timed_out(exchange, CONNECTING);
+            Failure::Timeout
+        }
+        ConnectError::HandshakeTimedOut => {
+            log::timed_out(exchange, "SSL handshaking to upstream");
+            Failure::Timeout
+        }
+    }
+}
+
+fn link_failed(exchange: &Exchange<'_>, error: &LinkError, doing: &str) -> Failure {
+    match error {
+        LinkError::Failed(call, error) => {
+            log::failed(exchange, call, error, doing);
+            Failure::Error
+        }
+        LinkError::Closed => {
+            log::bad_response_while(exchange, "upstream prematurely closed connection", doing);
+            Failure::Error
+        }
+        LinkError::TimedOut => {
+            log::timed_out(exchange, doing);
+            Failure::Timeout
+        }
+    }
+}

@@ -1,0 +1,278 @@
+//! Bodies of backends' responses, read as fast as the client takes them.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use tokio::time::Sleep;
+
+use super::chunks::ChunkReader;
+use super::link::{Link, read_some};
+use super::log;
+use super::states::UpstreamAttempts;
+use crate::http::response::{BodySource, BrokenBody, Piece};
+use crate::http::upstream::group::{IdleSettings, PeerUse};
+use crate::http::upstream::idle::{self, IdleKey};
+use crate::limits;
+use crate::log::os_text::os_text;
+
+/// How the end of a body shows.
+#[derive(Debug)]
+pub(super) enum Framing {
+    /// Bytes left.
+    Length(u64),
+    /// The last chunk.
+    Chunked(Box<ChunkReader>),
+    /// The end of the connection.
+    UntilClose,
+}
+
+/// What becomes of a connection after its response.
+#[derive(Debug)]
+pub(super) struct Afterwards {
+    pub(super) attempts: UpstreamAttempts,
+    /// The peer in use.
+    pub(super) used: PeerUse,
+    /// Where the connection is kept, if it is.
+    pub(super) kept: Option<(IdleKey, IdleSettings)>,
+    /// Connection of the client, for the log.
+    pub(super) conn: u64,
+    /// URL, for the log.
+    pub(super) url: String,
+}
+
+impl Afterwards {
+    /// Ends the use of a connection whose response is complete.
+    pub(super) fn finish(self, link: Link) {
+        self.attempts.latest(|attempt| attempt.sent = link.sent);
+        self.attempts.end();
+        drop(self.used);
+        let Some((key, settings)) = self.kept else { return };
+        if !link.received.is_empty() {
+            return log::too_much(
+                self.conn,
+                &self.url,
+                "more data than specified in \"Content-Length\" header",
+            );
+        }
+        let mut connection = link.connection;
+        connection.requests += 1;
+        if connection.requests < settings.requests && connection.opened.elapsed() <= settings.time {
+            idle::keep(key, connection, settings.connections, settings.timeout);
+        }
+    }
+
+    /// Ends the use of a connection that is closed.
+    fn close(self, link: &Link) {
+        self.attempts.latest(|attempt| attempt.sent = link.sent);
+        self.attempts.end();
+    }
+}
+
+/// A body being received.
+pub(super) struct UpstreamBody {
+    /// Gone once the body is complete, or cannot be.
+    open: Option<(Link, Afterwards)>,
+    framing: Framing,
+    length: Option<u64>,
+    patience: Duration,
+    /// Set while more is waited for.
+    timer: Option<Pin<Box<Sleep>>>,
+    rate: Rate,
+    /// Bytes that came with the head, until they count.
+    early: u64,
+}
+
+/// `proxy_limit_rate`
+struct Rate {
+    /// Bytes per second; 0 is no limit.
+    bytes: u64,
+    began: Instant,
+    received: u64,
+    wait: Option<Pin<Box<Sleep>>>,
+}
+
+impl Rate {
+    /// Number of bytes that may be read now.
+    fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<usize> {
+        if self.bytes == 0 {
+            return Poll::Ready(usize::MAX);
+        }
+        loop {
+            let allowed = self.bytes.saturating_mul(self.began.elapsed().as_secs() + 1);
+            let room = allowed.saturating_sub(self.received);
+            if room > 0 {
+                self.wait = None;
+                return Poll::Ready(usize::try_from(room).unwrap_or(usize::MAX));
+            }
+            let excess = self.received - allowed;
+            let millis =
+                (excess.saturating_mul(1000) / self.bytes).saturating_add(1).min(limits::HTTP_RATE_WAIT);
+            let wait =
+                self.wait.get_or_insert_with(|| Box::pin(tokio::time::sleep(Duration::from_millis(millis))));
+            ready!(wait.as_mut().poll(cx));
+            self.wait = None;
+        }
+    }
+}
+
+/// What a step of reading came to.
+enum Step {
+    Piece(Piece),
+    /// The body is complete.
+    End,
+    /// More must be received.
+    More,
+}
+
+impl UpstreamBody {
+    pub(super) fn new(
+        link: Link,
+        afterwards: Afterwards,
+        framing: Framing,
+        patience: Duration,
+        rate: u64,
+    ) -> UpstreamBody {
+        let length = match &framing {
+            Framing::Length(length) => Some(*length),
+            Framing::Chunked(_) | Framing::UntilClose => None,
+        };
+        let rate =
+            Rate { bytes: rate, began: Instant::now(), received: link.received.len() as u64, wait: None };
+        let early = link.received.len() as u64;
+        UpstreamBody { open: Some((link, afterwards)), framing, length, patience, timer: None, rate, early }
+    }
+
+    fn broken(&mut self, text: &str, is_sent: bool) -> io::Error {
+        if let Some((link, afterwards)) = self.open.take() {
+            afterwards.close(&link);
+        }
+        BrokenBody { text: format!("{text} while reading upstream"), is_sent }.into()
+    }
+
+    /// Takes what follows from what was received.
+    fn step(&mut self) -> Result<Step, &'static str> {
+        let Some((link, afterwards)) = &mut self.open else { return Ok(Step::End) };
+        let early = std::mem::take(&mut self.early);
+        if early > 0 {
+            afterwards.attempts.latest(|attempt| attempt.length += early);
+        }
+        let received = &mut link.received;
+        match &mut self.framing {
+            Framing::Length(0) => Ok(Step::End),
+            Framing::Length(left) => {
+                let length = received.len().min(usize::try_from(*left).unwrap_or(usize::MAX));
+                if length == 0 {
+                    return Ok(Step::More);
+                }
+                *left -= length as u64;
+                Ok(Step::Piece(Piece::Memory(received.split_to(length).freeze())))
+            }
+            Framing::Chunked(reader) => match reader.take(received) {
+                Err(_) => Err("upstream sent invalid chunked response"),
+                Ok(Some(bytes)) => Ok(Step::Piece(Piece::Memory(bytes))),
+                Ok(None) if reader.is_done() => {
+                    afterwards.attempts.0.lock().trailers = std::mem::take(&mut reader.trailers);
+                    Ok(Step::End)
+                }
+                Ok(None) => Ok(Step::More),
+            },
+            Framing::UntilClose if received.is_empty() => Ok(Step::More),
+            Framing::UntilClose => Ok(Step::Piece(Piece::Memory(received.split().freeze()))),
+        }
+    }
+
+    /// Receives more.
+    fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let room = ready!(self.rate.poll_room(cx));
+        loop {
+            let Some((link, afterwards)) = &mut self.open else { return Poll::Ready(Ok(())) };
+            let socket = link.connection.socket.clone();
+            match read_some(&socket, &mut link.received, room) {
+                Ok(0) => {
+                    if matches!(self.framing, Framing::UntilClose) {
+                        self.framing = Framing::Length(0);
+                        afterwards.kept = None;
+                        return Poll::Ready(Ok(()));
+                    }
+                    return Poll::Ready(Err(self.broken("upstream prematurely closed connection", true)));
+                }
+                Ok(length) => {
+                    let length = length as u64;
+                    self.rate.received += length;
+                    afterwards.attempts.latest(|attempt| {
+                        attempt.received += length;
+                        attempt.length += length;
+                    });
+                    self.timer = None;
+                    return Poll::Ready(Ok(()));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => {
+                    let text = format!("recv() failed ({})", os_text(&error));
+                    return Poll::Ready(Err(self.broken(&text, true)));
+                }
+            }
+            let patience = self.patience;
+            let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
+            if let Poll::Ready(ready) = socket.poll_read_ready(cx) {
+                if let Err(error) = ready {
+                    let text = format!("recv() failed ({})", os_text(&error));
+                    return Poll::Ready(Err(self.broken(&text, true)));
+                }
+                continue;
+            }
+            ready!(timer.as_mut().poll(cx));
+            return Poll::Ready(Err(self.broken("upstream timed out (110: Connection timed out)", true)));
+        }
+    }
+}
+
+impl BodySource for UpstreamBody {
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Piece>>> {
+        loop {
+            match self.step() {
+                Ok(Step::Piece(piece)) => return Poll::Ready(Some(Ok(piece))),
+                Ok(Step::More) => {
+                    if let Err(error) = ready!(self.poll_more(cx)) {
+                        return Poll::Ready(Some(Err(error)));
+                    }
+                }
+                Ok(Step::End) => {
+                    if let Some((link, afterwards)) = self.open.take() {
+                        afterwards.finish(link);
+                    }
+                    return Poll::Ready(None);
+                }
+                Err(text) => return Poll::Ready(Some(Err(self.broken(text, false)))),
+            }
+        }
+    }
+
+    fn length(&self) -> Option<u64> {
+        self.length
+    }
+}
+
+impl Drop for UpstreamBody {
+    fn drop(&mut self) {
+        if let Some((link, afterwards)) = self.open.take() {
+            afterwards.close(&link);
+        }
+    }
+}
+
+/// A body that is not sent, with the length that it would have.
+pub(super) struct NoBody(pub(super) Option<u64>);
+
+impl BodySource for NoBody {
+    fn poll_piece(&mut self, _: &mut Context<'_>) -> Poll<Option<io::Result<Piece>>> {
+        Poll::Ready(None)
+    }
+
+    fn length(&self) -> Option<u64> {
+        self.0
+    }
+}

@@ -1,0 +1,259 @@
+//! `proxy_pass`: the content of a location is another server's.
+
+use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
+use std::sync::Arc;
+
+use bstr::ByteSlice;
+use bytes::Bytes;
+use http::StatusCode;
+use rustls::pki_types::ServerName;
+
+use super::answer::Context;
+use super::attempt::{Job, Outgoing};
+use super::conf::{Current, ProxyHttpVersion};
+use super::connect::{Bind, ConnectSettings, TlsUse};
+use super::keeper::Keeper;
+use super::log;
+use super::request;
+use super::states::UpstreamAttempts;
+use super::target::{ProxyPass, Target};
+use super::variables::ProxyVars;
+use crate::config::store::Store;
+use crate::http::core::conf::Current as Core;
+use crate::http::exchange::{Check, Decision, Exchange, PhaseCheck};
+use crate::http::routes::Location;
+use crate::http::upstream::group::{Groups, RunningGroup};
+use crate::http::upstream::peers::ServerPlace;
+use crate::net::dns::Dns;
+
+/// Forwards requests.
+pub struct ProxyCheck {
+    keeper: Keeper,
+}
+
+impl ProxyCheck {
+    /// `dns` looks up names without variables.
+    pub fn new(store: Arc<Store>, dns: Dns) -> ProxyCheck {
+        ProxyCheck { keeper: Keeper::new(store, dns) }
+    }
+}
+
+/// The `proxy_pass` of a location; of a block inside that has none, the surrounding location's.
+fn pass_of(location: &Location) -> Option<&ProxyPass> {
+    let own = location.get::<Current>().pass.0.as_ref();
+    own.or_else(|| location.choosing.get::<Current>().pass.0.as_ref())
+}
+
+impl PhaseCheck for ProxyCheck {
+    fn applies_to(&self, location: &Location) -> bool {
+        pass_of(location).is_some()
+    }
+
+    fn check<'a, 'r>(&'a self, exchange: &'a mut Exchange<'r>) -> Check<'a> {
+        Check::Later(Box::pin(async move {
+            let decided = forward(&self.keeper, exchange).await;
+            decided.unwrap_or_else(|decision| decision)
+        }))
+    }
+}
+
+fn internal_error() -> Decision {
+    Decision::page(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+/// Forwards a request. The error is a decision, too: that about a request that is not forwarded.
+async fn forward(keeper: &Keeper, exchange: &mut Exchange<'_>) -> Result<Decision, Decision> {
+    let location = exchange.location.clone();
+    let conf = location.get::<Current>();
+    let Some(pass) = pass_of(&location) else { return Ok(Decision::Next) };
+    let evaluated;
+    let target = match &pass.fixed {
+        Some(target) => target,
+        None => {
+            let url = exchange.expand(&pass.url);
+            evaluated = Target::read(&url).map_err(|reason| {
+                log::invalid_url(exchange, reason, &url);
+                internal_error()
+            })?;
+            &evaluated
+        }
+    };
+    let mut vars =
+        ProxyVars { host: target.host_header.clone(), port: target.port.clone(), ..ProxyVars::default() };
+    exchange.kept.insert(vars.clone());
+    if conf.ignore_client_abort {
+        exchange.ignore_client(true);
+    }
+    let body = body(exchange, conf, &mut vars).await?;
+    exchange.kept.insert(vars.clone());
+    let attempts = match exchange.kept.get::<UpstreamAttempts>() {
+        Some(attempts) => attempts.clone(),
+        None => UpstreamAttempts::default(),
+    };
+    attempts.begin();
+    exchange.kept.insert(attempts.clone());
+    let uri = request::uri(exchange, target, pass.fixed.is_none());
+    if uri.is_empty() {
+        crate::http::log::about(exchange, &"zero length URI to proxy");
+        return Err(internal_error());
+    }
+    let head = request::head(exchange, conf, &vars, uri);
+    let tls = match target.is_encrypted {
+        true => Some(tls(keeper, exchange, conf, target).await?),
+        false => None,
+    };
+    let group = group(keeper, exchange, target, pass.fixed.is_none()).await?;
+    let connect = ConnectSettings {
+        timeout: conf.connect_timeout.duration(),
+        bind: bind(exchange, conf),
+        has_keepalive: conf.socket_keepalive,
+        tls: tls.clone(),
+    };
+    let job = Job {
+        conf,
+        head,
+        body,
+        connect,
+        tls: tls.map(|tls| {
+            let settings = Arc::as_ptr(&tls.config) as usize;
+            format!("{settings:x} {}", tls.name.to_str()).into_bytes()
+        }),
+        scheme: if target.is_encrypted { "https://" } else { "http://" },
+        conn: exchange.id(),
+        attempts,
+    };
+    let choice = group.choice(exchange);
+    let answered = job.run(exchange, choice).await?;
+    let context = Context { conf, target: pass.fixed.as_ref() };
+    Ok(context.decide(exchange, &job, answered))
+}
+
+/// The body to be forwarded: read, unless it is forwarded as it comes.
+async fn body(
+    exchange: &mut Exchange<'_>,
+    conf: &Current,
+    vars: &mut ProxyVars,
+) -> Result<Outgoing, Decision> {
+    let is_chunked = exchange.request.header("transfer-encoding").is_some();
+    let is_streamed = !conf.request_buffering
+        && conf.set_body.is_none()
+        && conf.pass_request_body
+        && exchange.has_body()
+        && exchange.body.is_none()
+        && !exchange.is_subrequest()
+        && (!is_chunked || conf.http_version == ProxyHttpVersion::Http11);
+    if is_streamed {
+        // As in nginx, what has come completely is sent with its length.
+        if exchange.begin_body().await? {
+            vars.length = exchange.body_length();
+            return Ok(exchange.body.clone().map_or(Outgoing::None, Outgoing::Collected));
+        }
+        (vars.is_chunked, vars.length) = (is_chunked, exchange.body_length().filter(|_| !is_chunked));
+        return Ok(Outgoing::Streamed { in_chunks: is_chunked });
+    }
+    exchange.read_body().await?;
+    if let Some(text) = &conf.set_body {
+        let bytes = Bytes::from(exchange.expand(text));
+        vars.length = Some(bytes.len() as u64);
+        return Ok(Outgoing::Bytes(bytes));
+    }
+    vars.length = exchange.body_length();
+    match &exchange.body {
+        Some(body) if conf.pass_request_body && body.length() > 0 => Ok(Outgoing::Collected(body.clone())),
+        _ => Ok(Outgoing::None),
+    }
+}
+
+/// The group that a target names.
+async fn group(
+    keeper: &Keeper,
+    exchange: &Exchange<'_>,
+    target: &Target,
+    has_variables: bool,
+) -> Result<Arc<RunningGroup>, Decision> {
+    let bad_gateway = || Decision::page(StatusCode::BAD_GATEWAY);
+    let config = keeper.store.load();
+    let named = config.http.as_ref().and_then(|http| http.get::<Groups>().find(&target.host).cloned());
+    let (conf, dns) = match named.filter(|_| !target.has_port) {
+        Some(group) => (group, keeper.dns.clone()),
+        None => {
+            let is_name = matches!(target.group.servers[0].place, ServerPlace::Name(..));
+            let core = exchange.location.get::<Core>();
+            let dns = match &core.resolver {
+                Some(resolver) if has_variables && is_name => {
+                    keeper.resolver(resolver, core.resolver_timeout)
+                }
+                None if has_variables && is_name => {
+                    log::no_resolver(exchange, &target.host);
+                    return Err(bad_gateway());
+                }
+                _ => keeper.dns.clone(),
+            };
+            (target.group.clone(), dns)
+        }
+    };
+    // As in nginx, what variables name has no state of its own, unless it is a group.
+    let running = match has_variables && !conf.is_named {
+        true => RunningGroup::new(conf, None),
+        false => keeper.groups.running(&conf),
+    };
+    running.look_up(&dns).await.map_err(|error| {
+        log::not_resolved(exchange, &target.host, &error);
+        bad_gateway()
+    })?;
+    Ok(running)
+}
+
+/// TLS to a target.
+async fn tls(
+    keeper: &Keeper,
+    exchange: &Exchange<'_>,
+    conf: &Current,
+    target: &Target,
+) -> Result<TlsUse, Decision> {
+    let config = keeper.tls(conf).await.map_err(|error| {
+        log::handshake_failed(exchange, &error);
+        internal_error()
+    })?;
+    let name = match &conf.ssl_name {
+        Some(name) => exchange.expand(name),
+        None => target.host.to_vec(),
+    };
+    // As in nginx, the name has no port.
+    let name = match name.split_once_str(":") {
+        Some((host, port)) if port.iter().all(u8::is_ascii_digit) => host,
+        _ => &name[..],
+    };
+    let bare = name.strip_prefix(b"[").and_then(|name| name.strip_suffix(b"]")).unwrap_or(name);
+    let parsed = bare.to_str().ok().and_then(|name| ServerName::try_from(name.to_owned()).ok());
+    let name = match parsed {
+        Some(name) => name,
+        // Without verification it does not matter.
+        None if !conf.ssl_verify => ServerName::IpAddress(IpAddr::from([0, 0, 0, 0]).into()),
+        None => {
+            log::handshake_failed(exchange, &"the name of the server is none");
+            return Err(Decision::page(StatusCode::BAD_GATEWAY));
+        }
+    };
+    Ok(TlsUse { config, name })
+}
+
+/// The local address of connections.
+fn bind(exchange: &Exchange<'_>, conf: &Current) -> Option<Bind> {
+    let words = &conf.bind.as_ref()?.0;
+    let text = exchange.expand(words.first()?);
+    let is_transparent = words.get(1).is_some_and(|word| exchange.expand(word) == b"transparent");
+    if text.is_empty() || text == b"off" {
+        return None;
+    }
+    let addr = text.to_str().ok().and_then(|text| {
+        let with_port = SocketAddr::from_str(text).ok();
+        with_port
+            .or_else(|| IpAddr::from_str(text.trim_matches(['[', ']'])).ok().map(|ip| SocketAddr::new(ip, 0)))
+    });
+    if addr.is_none() {
+        log::invalid_bind(exchange, &text);
+    }
+    addr.map(|addr| Bind { addr, is_transparent })
+}

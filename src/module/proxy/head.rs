@@ -1,0 +1,229 @@
+//! Heads of responses, read as strictly as nginx reads them.
+
+use bstr::ByteSlice;
+use bytes::{Bytes, BytesMut};
+
+use crate::http::headers::Headers;
+
+/// Head of a response.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ResponseHead {
+    /// Status.
+    pub(super) status: u16,
+    /// Status and reason as received.
+    pub(super) status_line: Bytes,
+    /// Headers as received.
+    pub(super) headers: Headers,
+    /// Length of the body.
+    pub(super) length: Option<u64>,
+    /// Whether the body comes in chunks.
+    pub(super) is_chunked: bool,
+    /// Whether the connection ends with the response.
+    pub(super) closes: bool,
+}
+
+/// Why a head is refused: the text for the log.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct BadHead(pub(super) String);
+
+/// A head being received.
+#[derive(Debug, Default)]
+pub(super) struct HeadReader {
+    head: ResponseHead,
+    has_line: bool,
+    /// Bytes behind the last complete line that were searched.
+    searched: usize,
+    /// Bytes of complete lines.
+    taken: usize,
+}
+
+impl HeadReader {
+    /// Bytes of the head so far.
+    pub(super) fn taken(&self) -> usize {
+        self.taken
+    }
+
+    /// Takes complete lines from what was received. Returns the head once it is complete.
+    ///
+    /// # Errors
+    ///
+    /// [`BadHead`].
+    pub(super) fn read(&mut self, received: &mut BytesMut) -> Result<Option<ResponseHead>, BadHead> {
+        loop {
+            if !self.has_line {
+                // What cannot become a status line is refused at once.
+                let start = &received[..received.len().min(5)];
+                if !b"HTTP/".starts_with(start) {
+                    return Err(no_head());
+                }
+            }
+            let Some(end) = received[self.searched..].find_byte(b'\n') else {
+                self.searched = received.len();
+                return Ok(None);
+            };
+            let line = received.split_to(self.searched + end + 1).freeze();
+            self.searched = 0;
+            self.taken += line.len();
+            let line = line.slice(..line.len() - 1);
+            if !self.has_line {
+                self.status_line(&line)?;
+                self.has_line = true;
+                continue;
+            }
+            if matches!(&line[..], b"" | b"\r") {
+                return self.complete().map(Some);
+            }
+            self.header(&line)?;
+        }
+    }
+
+    fn status_line(&mut self, line: &Bytes) -> Result<(), BadHead> {
+        let line = line.slice(..line.len() - usize::from(line.ends_with(b"\r")));
+        let rest = line.strip_prefix(b"HTTP/").ok_or_else(no_head)?;
+        let (version, rest) = rest.split_once_str(" ").ok_or_else(no_head)?;
+        let number = |text: &[u8]| {
+            let is_number = (1..=2).contains(&text.len()) && text.iter().all(u8::is_ascii_digit);
+            text.to_str().ok().filter(|_| is_number)?.parse::<u32>().ok()
+        };
+        let (major, minor) = version.split_once_str(".").ok_or_else(no_head)?;
+        let (major, minor) = (number(major).ok_or_else(no_head)?, number(minor).ok_or_else(no_head)?);
+        let text = rest.trim_start_with(|c| c == ' ');
+        let (code, reason) = text.split_at_checked(3).ok_or_else(no_head)?;
+        let is_code = code.iter().all(u8::is_ascii_digit) && code[0] != b'0';
+        if !is_code || !matches!(reason.first(), None | Some(b' ' | b'.')) || reason.contains(&b'\r') {
+            return Err(no_head());
+        }
+        self.head.status = code.iter().fold(0, |status, digit| status * 10 + u16::from(digit - b'0'));
+        self.head.status_line = line.slice_ref(text);
+        self.head.closes = (major, minor) < (1, 1);
+        Ok(())
+    }
+
+    fn header(&mut self, line: &Bytes) -> Result<(), BadHead> {
+        let is_end = |b: &u8| *b <= b' ' || *b == 0x7f || *b == b':';
+        let end = line.iter().position(is_end);
+        let (name, value) = match end {
+            Some(0) => return Err(invalid(line, 0)),
+            Some(end) if line[end] == b':' => (line.slice(..end), line.slice(end + 1..)),
+            // A line without a value, and what a server sends twice.
+            Some(end) if line[end..].iter().all(|b| *b == b'\r') => (line.slice(..end), Bytes::new()),
+            None => (line.clone(), Bytes::new()),
+            Some(_) if line.starts_with(b"HTTP/") => return Ok(()),
+            Some(end) => return Err(invalid(line, end)),
+        };
+        let offset = line.len() - value.len();
+        let text = value.trim_end_with(|c| c == '\r');
+        if let Some(at) = text.find_byteset(b"\r\0") {
+            return Err(invalid(line, offset + at));
+        }
+        let value = value.slice_ref(text.trim_with(|c| c == ' '));
+        let refuse = |what: &str| {
+            let shown = |text: &[u8]| crate::log::shown::Shown::new(text).to_string();
+            Err(BadHead(format!("upstream sent {what}: \"{}: {}\"", shown(&name), shown(&value))))
+        };
+        if name.eq_ignore_ascii_case(b"content-length") {
+            if self.head.length.is_some() {
+                return refuse("duplicate header line");
+            }
+            let digits = value.to_str().ok().filter(|text| text.bytes().all(|b| b.is_ascii_digit()));
+            match digits.and_then(|text| text.parse().ok()).filter(|length| *length <= i64::MAX as u64) {
+                Some(length) => self.head.length = Some(length),
+                None => return refuse("invalid \"Content-Length\" header"),
+            }
+        }
+        if name.eq_ignore_ascii_case(b"transfer-encoding") {
+            if self.head.is_chunked {
+                return refuse("duplicate header line");
+            }
+            if !value.eq_ignore_ascii_case(b"chunked") {
+                return refuse("unknown \"Transfer-Encoding\"");
+            }
+            self.head.is_chunked = true;
+        }
+        if name.eq_ignore_ascii_case(b"connection") && value.to_ascii_lowercase().contains_str("close") {
+            self.head.closes = true;
+        }
+        self.head.headers.append(name, value);
+        Ok(())
+    }
+
+    fn complete(&mut self) -> Result<ResponseHead, BadHead> {
+        if self.head.is_chunked && self.head.length.is_some() {
+            let text = "upstream sent \"Content-Length\" and \"Transfer-Encoding\" headers at the same time";
+            return Err(BadHead(text.into()));
+        }
+        self.has_line = false;
+        Ok(std::mem::take(&mut self.head))
+    }
+}
+
+fn no_head() -> BadHead {
+    BadHead("upstream sent no valid HTTP/1.0 header".into())
+}
+
+/// The complaint about a byte of a line.
+fn invalid(line: &[u8], at: usize) -> BadHead {
+    let before = crate::log::shown::Shown::new(&line[..at]);
+    BadHead(format!("upstream sent invalid header: \"{before}\\x{:02x}...\"", line[at]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &[u8], piece: usize) -> Result<Option<(ResponseHead, usize)>, BadHead> {
+        let (mut reader, mut received) = (HeadReader::default(), BytesMut::new());
+        for bytes in text.chunks(piece) {
+            received.extend_from_slice(bytes);
+            if let Some(head) = reader.read(&mut received)? {
+                return Ok(Some((head, reader.taken())));
+            }
+        }
+        Ok(None)
+    }
+
+    #[test]
+    fn a_head_is_the_same_however_its_bytes_come() {
+        let text = b"HTTP/1.1 200 All fine\r\nA: b\r\nEmpty:\r\nX_y:  v  \r\ncontent-length: 5\n\r\nrest";
+        for piece in 1..text.len() {
+            let (head, taken) = read(text, piece).unwrap().unwrap();
+            assert_eq!((head.status, &head.status_line[..]), (200, &b"200 All fine"[..]));
+            let all: Vec<_> = head.headers.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            assert_eq!(all, ["A=b", "Empty=", "X_y=v", "content-length=5"]);
+            assert_eq!((head.length, head.is_chunked, head.closes), (Some(5), false, false));
+            assert_eq!(taken, text.len() - 4);
+        }
+    }
+
+    #[test]
+    fn malformed_heads_are_refused() {
+        for text in [
+            "hello\r\n\r\n",
+            "HTTP/1 200 OK\r\n\r\n",
+            "HTTP/1.1 20 OK\r\n\r\n",
+            "HTTP/1.1 2000 OK\r\n\r\n",
+            "HTTP/1.1 099 OK\r\n\r\n",
+            "HTTP/1.1 200 O\rK\r\n\r\n",
+            "HTTP/1.1 200 OK\r\n: x\r\n\r\n",
+            "HTTP/1.1 200 OK\r\n folded\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nA b: x\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nA: x\ry\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nA: x\0\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: \r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n",
+        ] {
+            assert!(read(text.as_bytes(), 3).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn http_1_0_and_close_end_the_connection() {
+        let closes = |text: &str| read(text.as_bytes(), 100).unwrap().unwrap().0.closes;
+        assert!(closes("HTTP/1.0 200 OK\r\n\r\n"));
+        assert!(closes("HTTP/1.1 200 OK\r\nConnection: Close\r\n\r\n"));
+        assert!(!closes("HTTP/1.1 200\r\nConnection: keep-alive\r\n\r\n"));
+    }
+}

@@ -1,0 +1,163 @@
+//! A connection to a backend during a request: sends, receives, and counts.
+
+use std::future::poll_fn;
+use std::io;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use tokio::time::timeout;
+
+use crate::http::upstream::idle::PeerConnection;
+use crate::limits;
+use crate::net::socket::Socket;
+
+/// A connection in use.
+#[derive(Debug)]
+pub(super) struct Link {
+    pub(super) connection: PeerConnection,
+    /// What was received and not processed.
+    pub(super) received: BytesMut,
+    /// Whether it was idle before.
+    pub(super) is_cached: bool,
+    /// Bytes sent for this request.
+    pub(super) sent: u64,
+}
+
+/// How sending ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sent {
+    /// Everything is sent.
+    All,
+    /// The backend has answered before.
+    Early,
+}
+
+/// Why a call has failed.
+#[derive(Debug)]
+pub(super) enum LinkError {
+    /// The system's call, and its error.
+    Failed(&'static str, io::Error),
+    TimedOut,
+    /// The backend has closed.
+    Closed,
+}
+
+enum Ready {
+    Write,
+    Read,
+}
+
+thread_local! {
+    static SCRATCH: std::cell::RefCell<Box<[u8]>> =
+        std::cell::RefCell::new(vec![0; limits::PROXY_READ_BYTES].into());
+}
+
+/// Reads what a socket has, `room` bytes at most; 0 at its end.
+pub(super) fn read_some(socket: &Socket, buffer: &mut BytesMut, room: usize) -> io::Result<usize> {
+    SCRATCH.with_borrow_mut(|scratch| {
+        let room = room.min(scratch.len());
+        let length = socket.try_read(&mut scratch[..room])?;
+        buffer.extend_from_slice(&scratch[..length]);
+        Ok(length)
+    })
+}
+
+fn is_passing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+}
+
+impl Link {
+    pub(super) fn new(connection: PeerConnection, is_cached: bool) -> Link {
+        Link { connection, received: BytesMut::new(), is_cached, sent: 0 }
+    }
+
+    fn socket(&self) -> &Arc<Socket> {
+        &self.connection.socket
+    }
+
+    /// Sends bytes, unless the backend answers before it has taken them. `patience` is the time between two writes.
+    pub(super) async fn send(&mut self, mut bytes: &[u8], patience: Duration) -> Result<Sent, LinkError> {
+        while !bytes.is_empty() {
+            match self.socket().try_write(bytes) {
+                Ok(0) => return Err(LinkError::Closed),
+                Ok(written) => {
+                    self.sent += written as u64;
+                    bytes = &bytes[written..];
+                    continue;
+                }
+                Err(error) if is_passing(&error) => {}
+                Err(error) => return Err(LinkError::Failed("send", error)),
+            }
+            let socket = self.socket().clone();
+            let ready = poll_fn(|cx| {
+                if let Poll::Ready(ready) = socket.poll_write_ready(cx) {
+                    return Poll::Ready(ready.map(|()| Ready::Write));
+                }
+                socket.poll_read_ready(cx).map(|ready| ready.map(|()| Ready::Read))
+            });
+            match timeout(patience, ready).await {
+                Err(_) => return Err(LinkError::TimedOut),
+                Ok(Err(error)) => return Err(LinkError::Failed("send", error)),
+                Ok(Ok(Ready::Write)) => {}
+                Ok(Ok(Ready::Read)) => {
+                    if self.has_input()? {
+                        return Ok(Sent::Early);
+                    }
+                }
+            }
+        }
+        Ok(Sent::All)
+    }
+
+    /// Sends what TLS holds back.
+    pub(super) async fn flush(&mut self, patience: Duration) -> Result<(), LinkError> {
+        let socket = self.socket().clone();
+        match timeout(patience, poll_fn(|cx| socket.poll_flush(cx))).await {
+            Err(_) => Err(LinkError::TimedOut),
+            Ok(flushed) => flushed.map_err(|error| LinkError::Failed("send", error)),
+        }
+    }
+
+    /// Whether the backend has sent something.
+    fn has_input(&mut self) -> Result<bool, LinkError> {
+        let socket = self.socket().clone();
+        match read_some(&socket, &mut self.received, 1) {
+            Ok(0) => Err(LinkError::Closed),
+            Ok(_) => Ok(true),
+            Err(error) if is_passing(&error) => Ok(false),
+            Err(error) => Err(LinkError::Failed("recv", error)),
+        }
+    }
+
+    /// Waits until the backend sends something, although it was not asked completely.
+    pub(super) async fn answered(&mut self) -> Result<(), LinkError> {
+        let socket = self.socket().clone();
+        loop {
+            poll_fn(|cx| socket.poll_read_ready(cx))
+                .await
+                .map_err(|error| LinkError::Failed("recv", error))?;
+            if self.has_input()? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Receives `room` bytes at most; returns how many, at least one. `patience` is the time between two reads.
+    pub(super) async fn receive(&mut self, room: usize, patience: Duration) -> Result<usize, LinkError> {
+        let socket = self.socket().clone();
+        loop {
+            match read_some(&socket, &mut self.received, room) {
+                Ok(0) => return Err(LinkError::Closed),
+                Ok(length) => return Ok(length),
+                Err(error) if is_passing(&error) => {}
+                Err(error) => return Err(LinkError::Failed("recv", error)),
+            }
+            match timeout(patience, poll_fn(|cx| socket.poll_read_ready(cx))).await {
+                Err(_) => return Err(LinkError::TimedOut),
+                Ok(ready) => ready.map_err(|error| LinkError::Failed("recv", error))?,
+            }
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Log lines about forwarded requests, with nginx's texts.
+
+use std::fmt::Display;
+use std::io;
+
+use tracing::warn;
+
+use crate::http::exchange::Exchange;
+use crate::http::log::{about, about_at};
+use crate::log::level::LogLevel;
+use crate::log::os_text::os_text;
+use crate::log::shown::Shown;
+
+/// The URL of a variable target is not understood.
+pub(super) fn invalid_url(exchange: &Exchange<'_>, reason: &str, url: &[u8]) {
+    let url = Shown::new(url);
+    match reason {
+        "invalid URL prefix" => about(exchange, &format_args!("{reason} in \"{url}\"")),
+        _ => about(exchange, &format_args!("{reason} in upstream \"{url}\"")),
+    }
+}
+
+/// A host name has no addresses.
+pub(super) fn not_resolved(exchange: &Exchange<'_>, host: &[u8], error: &dyn Display) {
+    about(exchange, &format_args!("{} could not be resolved ({error})", Shown::new(host)));
+}
+
+/// A host name with variables needs a resolver.
+pub(super) fn no_resolver(exchange: &Exchange<'_>, host: &[u8]) {
+    about(exchange, &format_args!("no resolver defined to resolve {}", Shown::new(host)));
+}
+
+/// No server of the group may be used.
+pub(super) fn no_live_upstreams(exchange: &Exchange<'_>) {
+    about(exchange, &"no live upstreams while connecting to upstream");
+}
+
+/// A connection could not be made.
+pub(super) fn connect_failed(exchange: &Exchange<'_>, peer: &str, error: &io::Error) {
+    let text = os_text(error);
+    if peer.starts_with("unix:") {
+        let text = format_args!("connect() to {peer} failed ({text}) while connecting to upstream");
+        let level = match error.kind() {
+            io::ErrorKind::ConnectionRefused => LogLevel::Error,
+            _ => LogLevel::Crit,
+        };
+        return about_at(level, exchange, &text);
+    }
+    about(exchange, &format_args!("connect() failed ({text}) while connecting to upstream"));
+}
+
+/// TLS could not be begun.
+pub(super) fn handshake_failed(exchange: &Exchange<'_>, error: &dyn Display) {
+    about(exchange, &format_args!("SSL_do_handshake() failed ({error}) while SSL handshaking to upstream"));
+}
+
+/// A local address is none.
+pub(super) fn invalid_bind(exchange: &Exchange<'_>, address: &[u8]) {
+    about(exchange, &format_args!("invalid local address \"{}\"", Shown::new(address)));
+}
+
+/// A timeout.
+pub(super) fn timed_out(exchange: &Exchange<'_>, doing: &str) {
+    about(exchange, &format_args!("upstream timed out (110: Connection timed out) while {doing}"));
+}
+
+/// A system call has failed.
+pub(super) fn failed(exchange: &Exchange<'_>, call: &str, error: &io::Error, doing: &str) {
+    about(exchange, &format_args!("{call}() failed ({}) while {doing}", os_text(error)));
+}
+
+/// What a backend has done wrong.
+pub(super) fn bad_response(exchange: &Exchange<'_>, what: &str) {
+    about(exchange, &format_args!("{what} while reading response header from upstream"));
+}
+
+/// What a backend has done wrong meanwhile.
+pub(super) fn bad_response_while(exchange: &Exchange<'_>, what: &str, doing: &str) {
+    about(exchange, &format_args!("{what} while {doing}"));
+}
+
+/// A server is not used for a time.
+pub(super) fn disabled(exchange: &Exchange<'_>) {
+    about_at(LogLevel::Warn, exchange, &"upstream server temporarily disabled while connecting to upstream");
+}
+
+/// A response could not be stored.
+pub(super) fn not_stored(conn: u64, what: &str) {
+    tracing::info!(target: "crit", conn, "{what} while reading upstream");
+}
+
+/// A backend has sent more than a response.
+pub(super) fn too_much(conn: u64, peer: &str, what: &str) {
+    warn!(conn, "upstream sent {what} while reading upstream, upstream: \"{peer}\"");
+}

@@ -1,0 +1,718 @@
+//! Forwarding of requests, and groups of servers.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::thread;
+use std::time::Duration;
+
+use crate::support::http::{self, Connection};
+use crate::support::wait::until_true;
+use crate::support::{DnsServer, Records};
+use crate::walk::{After, Case, Place, Walk, walk_with};
+
+/// A row of a location that forwards to another one of the same server.
+macro_rules! forwarded {
+    ($row:literal, $before:literal, $after:literal, $backend:literal, $old:expr, $new:expr) => {
+        forwarded!($row, $before, $after, $backend, "GET /", $old, $new)
+    };
+    ($row:literal, $before:literal, $after:literal, $backend:literal, $request:literal, $old:expr, $new:expr) => {
+        own!(
+            $row,
+            concat!(
+                "location / { proxy_pass http://127.0.0.1:{web}/b/; ",
+                $before,
+                " } location /b/ { ",
+                $backend,
+                " }"
+            ),
+            concat!(
+                "location / { proxy_pass http://127.0.0.1:{web}/b/; ",
+                $after,
+                " } location /b/ { ",
+                $backend,
+                " }"
+            ),
+            |walk| answers(walk, $request, $old, $new)
+        )
+    };
+}
+
+/// A row of a server of its own.
+macro_rules! own {
+    ($row:literal, $before:expr, $after:expr, $look:expr) => {
+        Case {
+            row: $row,
+            place: Place::HttpServer,
+            before: concat!("listen 127.0.0.1:{web}; listen 127.0.0.1:{port}; ", $before),
+            after: concat!("listen 127.0.0.1:{web}; listen 127.0.0.1:{port}; ", $after),
+            look: $look,
+        }
+    };
+}
+
+/// A row of a location that forwards to the test itself.
+macro_rules! forwarded_here {
+    ($row:literal, $before:literal, $after:literal, $look:expr) => {
+        Case {
+            row: $row,
+            place: Place::HttpServer,
+            before: concat!("listen 127.0.0.1:{web}; proxy_pass_request_headers off; location / { proxy_pass http://127.0.0.1:{port}; ", $before, " }"),
+            after: concat!("listen 127.0.0.1:{web}; proxy_pass_request_headers off; location / { proxy_pass http://127.0.0.1:{port}; ", $after, " }"),
+            look: $look,
+        }
+    };
+}
+
+/// A row of a group, to which a server of its own forwards, and which has that server's second port.
+macro_rules! grouped {
+    ($row:literal, $before:literal, $after:literal, $look:expr) => {
+        Case {
+            row: $row,
+            place: Place::Http,
+            before: concat!("upstream {app} { ", $before, " } server { listen 127.0.0.1:{web}; location / { proxy_http_version 1.1; proxy_set_header Connection ''; proxy_pass http://{app}; add_header X-Addr $upstream_addr; } } server { listen 127.0.0.1:{port}; listen 127.0.0.2:{port}; return 200 \"$server_addr $connection_requests\"; }"),
+            after: concat!("upstream {app} { ", $after, " } server { listen 127.0.0.1:{web}; location / { proxy_http_version 1.1; proxy_set_header Connection ''; proxy_pass http://{app}; add_header X-Addr $upstream_addr; } } server { listen 127.0.0.1:{port}; listen 127.0.0.2:{port}; return 200 \"$server_addr $connection_requests\"; }"),
+            look: $look,
+        }
+    };
+}
+
+/// A row of a location that forwards over TLS.
+macro_rules! encrypted {
+    ($row:literal, $before:literal, $after:literal, $backend:literal, $old:literal, $new:literal) => {
+        Case {
+            row: $row,
+            place: Place::Http,
+            before: concat!("server { listen 127.0.0.1:{web}; location / { proxy_pass https://127.0.0.1:{port}; ", $before, " } } server { listen 127.0.0.1:{port} ssl; ssl_certificate {tls}/origin.crt; ssl_certificate_key {tls}/origin.key; return 200 text; } ", $backend),
+            after: concat!("server { listen 127.0.0.1:{web}; location / { proxy_pass https://127.0.0.1:{port}; ", $after, " } } server { listen 127.0.0.1:{port} ssl; ssl_certificate {tls}/origin.crt; ssl_certificate_key {tls}/origin.key; return 200 text; } ", $backend),
+            look: |walk| {
+                let status = |walk: &Walk<'_>| http::get(walk.own_web, "/").status();
+                assert_eq!(status(walk), $old);
+                Box::new(move || assert_eq!(status(walk), $new))
+            },
+        }
+    };
+}
+
+/// A row that stores responses in a file.
+macro_rules! stored {
+    ($row:literal, $before:literal, $after:literal, $is_new:expr) => {
+        Case {
+            row: $row,
+            place: Place::Http,
+            before: concat!(
+                "server { listen 127.0.0.1:{web}; location / { proxy_pass http://127.0.0.1:{port}; ",
+                $before,
+                " } } server { listen 127.0.0.1:{port}; return 200 text; }"
+            ),
+            after: concat!(
+                "server { listen 127.0.0.1:{web}; location / { proxy_pass http://127.0.0.1:{port}; ",
+                $after,
+                " } } server { listen 127.0.0.1:{port}; return 200 text; }"
+            ),
+            look: |walk| {
+                let is_new: fn(&std::path::Path) -> bool = $is_new;
+                let path = walk.server.prefix().path().join("stored").join(&walk.own_app);
+                assert_eq!(http::get(walk.own_web, "/").text(), "text");
+                assert!(!is_new(&path), "{}", path.display());
+                Box::new(move || {
+                    assert_eq!(http::get(walk.own_web, "/").text(), "text");
+                    until_true("the response is stored", || is_new(&path));
+                })
+            },
+        }
+    };
+}
+
+pub const CASES: &[Case] = &[
+    own!(
+        "proxy/proxy_pass",
+        "location / { proxy_pass http://127.0.0.1:{web}/old; } location /old { return 200 old; } location /new { return 200 new; }",
+        "location / { proxy_pass http://127.0.0.1:{web}/new; } location /old { return 200 old; } location /new { return 200 new; }",
+        |walk| answers(walk, "GET /", "old", "new")
+    ),
+    forwarded!(
+        "proxy/proxy_redirect",
+        "proxy_redirect off;",
+        "proxy_redirect http://a.test/ http://b.test/;",
+        "return 302 http://a.test/x;",
+        "http://a.test/x",
+        "http://b.test/x"
+    ),
+    forwarded!(
+        "proxy/proxy_cookie_domain",
+        "proxy_cookie_domain off;",
+        "proxy_cookie_domain a.test b.test;",
+        "add_header Set-Cookie 'a=b; domain=a.test'; return 200 x;",
+        "domain=a.test",
+        "domain=b.test"
+    ),
+    forwarded!(
+        "proxy/proxy_cookie_path",
+        "proxy_cookie_path off;",
+        "proxy_cookie_path /a /b;",
+        "add_header Set-Cookie 'a=b; path=/a'; return 200 x;",
+        "path=/a",
+        "path=/b"
+    ),
+    forwarded!(
+        "proxy/proxy_cookie_flags",
+        "proxy_cookie_flags a nosecure;",
+        "proxy_cookie_flags a samesite=lax;",
+        "add_header Set-Cookie 'a=b; secure'; return 200 x;",
+        "a=b",
+        "SameSite=Lax"
+    ),
+    forwarded!(
+        "proxy/proxy_request_buffering",
+        "proxy_set_header X file$request_body_file.; client_body_in_file_only clean;",
+        "proxy_request_buffering off; proxy_set_header X file$request_body_file.; client_body_in_file_only clean;",
+        "return 200 $http_x;",
+        "POST /",
+        "file/",
+        "file."
+    ),
+    forwarded!(
+        "proxy/proxy_bind",
+        "proxy_bind 127.0.0.8;",
+        "proxy_bind 127.0.0.9;",
+        "return 200 $remote_addr;",
+        "127.0.0.8",
+        "127.0.0.9"
+    ),
+    forwarded!(
+        "proxy/proxy_buffer_size",
+        "proxy_buffer_size 64;",
+        "proxy_buffer_size 4k;",
+        "return 200 long;",
+        "502",
+        "long"
+    ),
+    forwarded!(
+        "proxy/proxy_force_ranges",
+        "proxy_force_ranges off;",
+        "proxy_force_ranges on;",
+        "return 200 0123456789;",
+        "GET / range",
+        "0123456789",
+        "bytes 1-2/10"
+    ),
+    forwarded!(
+        "proxy/proxy_set_header",
+        "proxy_set_header X old;",
+        "proxy_set_header X new;",
+        "return 200 $http_x;",
+        "old",
+        "new"
+    ),
+    forwarded!(
+        "proxy/proxy_set_body",
+        "proxy_set_body old;",
+        "proxy_set_body newer;",
+        "return 200 $http_content_length.;",
+        "3.",
+        "5."
+    ),
+    forwarded!(
+        "proxy/proxy_method",
+        "proxy_method PUT;",
+        "proxy_method POST;",
+        "return 200 $request_method;",
+        "PUT",
+        "POST"
+    ),
+    forwarded!(
+        "proxy/proxy_pass_request_headers",
+        "proxy_pass_request_headers on;",
+        "proxy_pass_request_headers off;",
+        "return 200 \"[$http_range]\";",
+        "GET / range",
+        "[bytes=1-2]",
+        "[]"
+    ),
+    own!(
+        "proxy/proxy_pass_request_body",
+        "location / { proxy_pass http://127.0.0.1:{web}/b/; proxy_set_header Content-Length 4; } location /b/ { client_body_timeout 100ms; proxy_set_header X $request_body; proxy_pass http://127.0.0.1:{web}/c/; } location /c/ { return 200 \"[$http_x]\"; }",
+        "location / { proxy_pass http://127.0.0.1:{web}/b/; proxy_pass_request_body off; proxy_set_header Content-Length 0; } location /b/ { client_body_timeout 100ms; proxy_set_header X $request_body; proxy_pass http://127.0.0.1:{web}/c/; } location /c/ { return 200 \"[$http_x]\"; }",
+        |walk| answers(walk, "POST /", "[body]", "[]")
+    ),
+    forwarded!(
+        "proxy/proxy_pass_header",
+        "add_header Y z;",
+        "proxy_pass_header X-Pad; add_header Y z;",
+        "add_header X-Pad value; return 200 x;",
+        "y: z",
+        "x-pad: value"
+    ),
+    forwarded!(
+        "proxy/proxy_hide_header",
+        "proxy_hide_header Y;",
+        "proxy_hide_header X;",
+        "add_header X old; add_header Y new; return 200 x;",
+        "x: old",
+        "y: new"
+    ),
+    own!(
+        "proxy/proxy_ignore_headers",
+        "location / { proxy_pass http://127.0.0.1:{web}/b/; } location /b/ { add_header X-Accel-Redirect /c; return 200 new; } location /c { return 200 old; }",
+        "location / { proxy_pass http://127.0.0.1:{web}/b/; proxy_ignore_headers X-Accel-Redirect; } location /b/ { add_header X-Accel-Redirect /c; return 200 new; } location /c { return 200 old; }",
+        |walk| answers(walk, "GET /", "old", "new")
+    ),
+    own!(
+        "proxy/proxy_intercept_errors",
+        "location / { proxy_pass http://127.0.0.1:{web}/b/; error_page 404 /c; } location /b/ { return 404 old; } location /c { return 200 new; }",
+        "location / { proxy_pass http://127.0.0.1:{web}/b/; error_page 404 /c; proxy_intercept_errors on; } location /b/ { return 404 old; } location /c { return 200 new; }",
+        |walk| answers(walk, "GET /", "old", "new")
+    ),
+    forwarded!(
+        "proxy/proxy_http_version",
+        "proxy_http_version 1.0;",
+        "proxy_http_version 1.1;",
+        "return 200 [$server_protocol];",
+        "[HTTP/1.0]",
+        "[HTTP/1.1]"
+    ),
+    forwarded!(
+        "proxy/proxy_limit_rate",
+        "proxy_limit_rate 1; proxy_read_timeout 60s; limit_rate 1;",
+        "limit_rate 0;",
+        "return 200 whole;",
+        "GET / begin",
+        "",
+        "whole"
+    ),
+    forwarded_here!(
+        "proxy/proxy_read_timeout",
+        "proxy_read_timeout 50ms;",
+        "proxy_read_timeout 60s;",
+        |walk| {
+            let _backend = backend(walk, Duration::from_millis(400), Duration::ZERO);
+            answers(walk, "GET /", "504", "served")
+        }
+    ),
+    forwarded_here!(
+        "proxy/proxy_send_timeout",
+        "client_max_body_size 0; proxy_send_timeout 50ms;",
+        "client_max_body_size 0; proxy_send_timeout 60s;",
+        |walk| {
+            let _backend = backend(walk, Duration::ZERO, Duration::from_millis(600));
+            answers(walk, "POST / long", "504", "served")
+        }
+    ),
+    forwarded_here!(
+        "proxy/proxy_connect_timeout",
+        "proxy_connect_timeout 60s;",
+        "proxy_connect_timeout 50ms;",
+        |walk| {
+            // A queue that is full takes no connection.
+            let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+            let address: std::net::SocketAddr = ([127, 0, 0, 1], walk.own_port).into();
+            socket.bind(&address.into()).unwrap();
+            socket.listen(0).unwrap();
+            let connect = || TcpStream::connect_timeout(&address, Duration::from_millis(200));
+            let full: Vec<_> = (0..8).map_while(|_| connect().ok()).collect();
+            let mut waiting = Connection::open(walk.web);
+            waiting.send(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+            Box::new(move || {
+                assert_eq!(http::get(walk.web, "/").status(), 504);
+                drop((full, socket, waiting));
+            })
+        }
+    ),
+    forwarded_here!(
+        "proxy/proxy_ignore_client_abort",
+        "access_log abort.log;",
+        "access_log abort.log; proxy_ignore_client_abort on;",
+        |walk| {
+            let listener = TcpListener::bind(("127.0.0.1", walk.own_port)).unwrap();
+            let log = walk.server.prefix().path().join("abort.log");
+            let logged = move |status: &str| {
+                until_true("the request is logged", || {
+                    std::fs::read_to_string(&log).unwrap_or_default().contains(status)
+                });
+            };
+            let begin = |walk: &Walk<'_>, listener: &TcpListener| {
+                let mut connection = Connection::open(walk.web);
+                connection.send(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+                let (mut stream, _) = listener.accept().unwrap();
+                stream.read_exact(&mut [0; 16]).unwrap();
+                stream
+            };
+            let open = begin(walk, &listener);
+            logged("\" 499 ");
+            drop(open);
+            Box::new(move || {
+                let mut stream = begin(walk, &listener);
+                // Longer than a request goes on without its client otherwise.
+                thread::sleep(Duration::from_millis(1500));
+                stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx").unwrap();
+                logged("\" 200 ");
+            })
+        }
+    ),
+];
+
+pub const GROUPS: &[Case] = &[
+    grouped!(
+        "upstream/server",
+        "server 127.0.0.1:{port};",
+        "server 127.0.0.2:{port};",
+        |walk| group_answers(walk, &["127.0.0.1 1"], &["127.0.0.2 1"])
+    ),
+    grouped!(
+        "upstream/hash",
+        "server 127.0.0.1:{port}; server 127.0.0.2:{port};",
+        "hash fixed; server 127.0.0.1:{port}; server 127.0.0.2:{port};",
+        becomes_fixed
+    ),
+    grouped!(
+        "upstream/ip_hash",
+        "server 127.0.0.1:{port}; server 127.0.0.2:{port};",
+        "ip_hash; server 127.0.0.1:{port}; server 127.0.0.2:{port};",
+        becomes_fixed
+    ),
+    grouped!(
+        "upstream/random",
+        "server 127.0.0.1:{port}; server 127.0.0.2:{port};",
+        "random; server 127.0.0.1:{port}; server 127.0.0.2:{port};",
+        |walk| {
+            let alternates = |walk: &Walk<'_>| {
+                let all = addresses(walk, 40);
+                all.windows(2).all(|pair| pair[0] != pair[1])
+            };
+            assert!(alternates(walk));
+            Box::new(move || assert!(!alternates(walk)))
+        }
+    ),
+    Case {
+        row: "upstream/least_conn",
+        place: Place::Http,
+        before: "upstream {app} { server 127.0.0.1:{port}; server 127.0.0.2:{port}; } server { listen 127.0.0.1:{web}; location / { proxy_pass http://{app}; } }",
+        after: "upstream {app} { least_conn; server 127.0.0.1:{port}; server 127.0.0.2:{port}; } server { listen 127.0.0.1:{web}; location / { proxy_pass http://{app}; } }",
+        look: |walk| {
+            // One of them does not answer.
+            let silent = TcpListener::bind(("127.0.0.1", walk.own_port)).unwrap();
+            let other = TcpListener::bind(("127.0.0.2", walk.own_port)).unwrap();
+            thread::spawn(move || {
+                for mut stream in other.incoming().flatten() {
+                    let _ = stream.read(&mut [0; 4096]);
+                    let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx");
+                }
+            });
+            let begin = |walk: &Walk<'_>| {
+                let mut connection = Connection::open(walk.own_web);
+                connection.send(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+                connection
+            };
+            let mut waiting: Vec<_> = (0..4).map(|_| begin(walk)).collect();
+            let taken: Vec<_> = (0..2).map(|_| silent.accept().unwrap()).collect();
+            Box::new(move || {
+                // The first of these may go to either.
+                waiting.push(begin(walk));
+                let mut answered = 0;
+                for _ in 0..6 {
+                    let connection = begin(walk);
+                    connection.socket.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+                    answered += usize::from(connection.socket.peek(&mut [0]).is_ok_and(|length| length > 0));
+                }
+                assert!(answered >= 4, "{answered}");
+                drop((taken, waiting, silent));
+            })
+        },
+    },
+    grouped!(
+        "upstream/keepalive",
+        "server 127.0.0.1:{port};",
+        "server 127.0.0.1:{port}; keepalive 1;",
+        |walk| group_answers(walk, &["127.0.0.1 1", "127.0.0.1 1"], &["127.0.0.1 1", "127.0.0.1 2"])
+    ),
+    grouped!(
+        "upstream/keepalive_requests",
+        "server 127.0.0.1:{port}; keepalive 1; keepalive_requests 1;",
+        "server 127.0.0.1:{port}; keepalive 1; keepalive_requests 9;",
+        |walk| group_answers(walk, &["127.0.0.1 1", "127.0.0.1 1"], &["127.0.0.1 1", "127.0.0.1 2"])
+    ),
+    grouped!(
+        "upstream/keepalive_timeout",
+        "server 127.0.0.1:{port}; keepalive 1; keepalive_timeout 1ms;",
+        "server 127.0.0.1:{port}; keepalive 1; keepalive_timeout 60s;",
+        |walk| group_answers(walk, &["127.0.0.1 1", "127.0.0.1 1"], &["127.0.0.1 1", "127.0.0.1 2"])
+    ),
+    grouped!(
+        "upstream/keepalive_time",
+        "server 127.0.0.1:{port}; keepalive 1; keepalive_time 0;",
+        "server 127.0.0.1:{port}; keepalive 1; keepalive_time 1h;",
+        |walk| group_answers(walk, &["127.0.0.1 1", "127.0.0.1 1"], &["127.0.0.1 1", "127.0.0.1 2"])
+    ),
+    Case {
+        row: "proxy/proxy_next_upstream",
+        place: Place::Http,
+        before: "upstream {app} { server 127.0.0.1:1 max_fails=0; server 127.0.0.1:{port} backup; } server { listen 127.0.0.1:{web}; location / { proxy_next_upstream off; proxy_pass http://{app}; } } server { listen 127.0.0.1:{port}; return 200 x; }",
+        after: "upstream {app} { server 127.0.0.1:1 max_fails=0; server 127.0.0.1:{port} backup; } server { listen 127.0.0.1:{web}; location / { proxy_next_upstream error; proxy_pass http://{app}; } } server { listen 127.0.0.1:{port}; return 200 x; }",
+        look: becomes_good,
+    },
+    Case {
+        row: "proxy/proxy_next_upstream_tries",
+        place: Place::Http,
+        before: "upstream {app} { server 127.0.0.1:1 max_fails=0; server 127.0.0.1:{port} backup; } server { listen 127.0.0.1:{web}; location / { proxy_next_upstream_tries 1; proxy_pass http://{app}; } } server { listen 127.0.0.1:{port}; return 200 x; }",
+        after: "upstream {app} { server 127.0.0.1:1 max_fails=0; server 127.0.0.1:{port} backup; } server { listen 127.0.0.1:{web}; location / { proxy_next_upstream_tries 2; proxy_pass http://{app}; } } server { listen 127.0.0.1:{port}; return 200 x; }",
+        look: becomes_good,
+    },
+    Case {
+        row: "proxy/proxy_next_upstream_timeout",
+        place: Place::Http,
+        before: "upstream {app} { server 127.0.0.3:{port} max_fails=0; server 127.0.0.1:{port} backup; } server { listen 127.0.0.1:{web}; location / { proxy_read_timeout 100ms; proxy_next_upstream_timeout 10ms; proxy_pass http://{app}; } } server { listen 127.0.0.1:{port}; return 200 x; }",
+        after: "upstream {app} { server 127.0.0.3:{port} max_fails=0; server 127.0.0.1:{port} backup; } server { listen 127.0.0.1:{web}; location / { proxy_read_timeout 100ms; proxy_next_upstream_timeout 0; proxy_pass http://{app}; } } server { listen 127.0.0.1:{port}; return 200 x; }",
+        look: |walk| {
+            let silent = TcpListener::bind(("127.0.0.3", walk.own_port)).unwrap();
+            assert_eq!(http::get(walk.own_web, "/").status(), 504);
+            Box::new(move || {
+                assert_eq!(http::get(walk.own_web, "/").status(), 200);
+                drop(silent);
+            })
+        },
+    },
+    stored!("proxy/proxy_store", "proxy_store off;", "proxy_store {dir}/stored/{app};", |path| path.exists()),
+    stored!(
+        "proxy/proxy_store_access",
+        "proxy_store {dir}/stored/{app};",
+        "proxy_store {dir}/stored/{app}; proxy_store_access group:rw all:r;",
+        |path| std::fs::metadata(path).is_ok_and(|found| found.permissions().mode() & 0o777 == 0o664)
+    ),
+    stored!(
+        "proxy/proxy_temp_path",
+        "proxy_temp_path html/f; proxy_store {dir}/stored/{app};",
+        "proxy_temp_path stored_temp; proxy_store {dir}/stored/{app};",
+        |path| path.exists()
+    ),
+    Case {
+        row: "charset/override_charset",
+        place: Place::Http,
+        before: "charset_map old{app} new{app} { 80 81; } server { listen 127.0.0.1:{web}; location / { charset new{app}; override_charset off; proxy_pass http://127.0.0.1:{web}/b/; } location /b/ { charset old{app}; return 200 x; } }",
+        after: "charset_map old{app} new{app} { 80 81; } server { listen 127.0.0.1:{web}; location / { charset new{app}; override_charset on; proxy_pass http://127.0.0.1:{web}/b/; } location /b/ { charset old{app}; return 200 x; } }",
+        look: |walk| {
+            let has = |walk: &Walk<'_>, charset: &str| {
+                let response = http::get(walk.own_web, "/");
+                assert!(response.header("content-type").unwrap().contains(charset), "{response:?}");
+            };
+            has(walk, "charset=old");
+            Box::new(move || has(walk, "charset=new"))
+        },
+    },
+    encrypted!(
+        "proxy/proxy_ssl_verify",
+        "proxy_ssl_trusted_certificate {tls}/other.crt; proxy_ssl_verify on;",
+        "proxy_ssl_trusted_certificate {tls}/other.crt; proxy_ssl_verify off;",
+        "",
+        502,
+        200
+    ),
+    encrypted!(
+        "proxy/proxy_ssl_trusted_certificate",
+        "proxy_ssl_verify on; proxy_ssl_name localhost; proxy_ssl_trusted_certificate {tls}/other.crt;",
+        "proxy_ssl_verify on; proxy_ssl_name localhost; proxy_ssl_trusted_certificate {tls}/origin.crt;",
+        "",
+        502,
+        200
+    ),
+    encrypted!(
+        "proxy/proxy_ssl_name",
+        "proxy_ssl_verify on; proxy_ssl_trusted_certificate {tls}/origin.crt; proxy_ssl_name other.test;",
+        "proxy_ssl_verify on; proxy_ssl_trusted_certificate {tls}/origin.crt; proxy_ssl_name localhost;",
+        "",
+        502,
+        200
+    ),
+    encrypted!(
+        "proxy/proxy_ssl_server_name",
+        "proxy_ssl_verify on; proxy_ssl_trusted_certificate {tls}/other.crt; proxy_ssl_name localhost; proxy_ssl_server_name off;",
+        "proxy_ssl_verify on; proxy_ssl_trusted_certificate {tls}/other.crt; proxy_ssl_name localhost; proxy_ssl_server_name on;",
+        "server { listen 127.0.0.1:{port} ssl; server_name localhost; ssl_certificate {tls}/other.crt; ssl_certificate_key {tls}/other.key; return 200 x; }",
+        502,
+        200
+    ),
+    encrypted!(
+        "proxy/proxy_ssl_protocols",
+        "proxy_ssl_protocols TLSv1.1;",
+        "proxy_ssl_protocols TLSv1.3;",
+        "",
+        500,
+        200
+    ),
+    encrypted!(
+        "proxy/proxy_ssl_certificate",
+        "proxy_ssl_certificate {tls}/none.crt; proxy_ssl_certificate_key {tls}/other.key;",
+        "proxy_ssl_certificate {tls}/other.crt; proxy_ssl_certificate_key {tls}/other.key;",
+        "",
+        500,
+        200
+    ),
+    encrypted!(
+        "proxy/proxy_ssl_certificate_key",
+        "proxy_ssl_certificate {tls}/other.crt; proxy_ssl_certificate_key {tls}/none.key;",
+        "proxy_ssl_certificate {tls}/other.crt; proxy_ssl_certificate_key {tls}/other.key;",
+        "",
+        500,
+        200
+    ),
+    Case {
+        row: "http core/resolver",
+        place: Place::Http,
+        before: "server { listen 127.0.0.1:{web}; location / { set $n origin.test; proxy_pass http://$n:{port}; } } server { listen 127.0.0.1:{port}; return 200 x; }",
+        after: "server { listen 127.0.0.1:{web}; location / { resolver {dns}; set $n origin.test; proxy_pass http://$n:{port}; } } server { listen 127.0.0.1:{port}; return 200 x; }",
+        look: |walk| {
+            name_is_known(walk.dns);
+            becomes_good(walk)
+        },
+    },
+    Case {
+        row: "http core/resolver_timeout",
+        place: Place::Http,
+        before: "server { listen 127.0.0.1:{web}; location / { resolver {dns}; resolver_timeout 60s; set $n silent.test; proxy_pass http://$n:{port}; } }",
+        after: "server { listen 127.0.0.1:{web}; location / { resolver {dns}; resolver_timeout 100ms; set $n silent.test; proxy_pass http://$n:{port}; } }",
+        look: |walk| {
+            walk.dns.set("silent.test", Records::Silent);
+            let mut waiting = Connection::open(walk.own_web);
+            waiting.send(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+            Box::new(move || {
+                assert_eq!(http::get(walk.own_web, "/").status(), 502);
+                walk.server.wait_log("not looked up within 100 ms");
+                drop(waiting);
+            })
+        },
+    },
+];
+
+fn name_is_known(dns: &DnsServer) {
+    dns.set("origin.test", Records::Addresses(vec!["127.0.0.1".parse().unwrap()], 3600));
+}
+
+/// A backend of the test's: reads after a time, answers after another one.
+fn backend(walk: &Walk<'_>, answer: Duration, read: Duration) -> thread::JoinHandle<()> {
+    let listener = TcpListener::bind(("127.0.0.1", walk.own_port)).unwrap();
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            thread::spawn(move || {
+                thread::sleep(read);
+                let mut bytes = vec![0; 1 << 20];
+                let mut received = Vec::new();
+                let is_whole = |received: &[u8]| {
+                    let text = String::from_utf8_lossy(&received[..received.len().min(4096)]).into_owned();
+                    let Some(head) = text.find("\r\n\r\n") else { return false };
+                    let length =
+                        text.split("Content-Length: ").nth(1).and_then(|text| text.split("\r\n").next());
+                    received.len() >= head + 4 + length.map_or(0, |length| length.parse().unwrap())
+                };
+                while !is_whole(&received) {
+                    match stream.read(&mut bytes) {
+                        Ok(length) if length > 0 => received.extend_from_slice(&bytes[..length]),
+                        _ => return,
+                    }
+                }
+                thread::sleep(answer);
+                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nserved");
+            });
+        }
+    })
+}
+
+/// Status, headers and body of an answer, as far as it comes.
+fn answer(walk: &Walk<'_>, request: &str) -> String {
+    let (line, more) = request.split_once(" / ").unwrap_or((request.trim_end_matches(" /"), ""));
+    let body = match (line, more) {
+        ("POST", "long") => "x".repeat(30 << 20),
+        ("POST", _) => "body".into(),
+        _ => String::new(),
+    };
+    let range = if more == "range" { "Range: bytes=1-2\r\n" } else { "" };
+    let mut stream = TcpStream::connect(("127.0.0.1", walk.web)).unwrap();
+    let head = format!(
+        "{line} / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n{range}Content-Length: {}\r\n\r\n",
+        body.len()
+    );
+    let _ = stream.write_all(head.as_bytes());
+    let _ = stream.write_all(body.as_bytes());
+    let patience = if more == "begin" { Duration::from_millis(500) } else { Duration::from_secs(20) };
+    stream.set_read_timeout(Some(patience)).unwrap();
+    let mut text = Vec::new();
+    let mut bytes = [0; 4096];
+    while let Ok(length) = stream.read(&mut bytes) {
+        if length == 0 {
+            break;
+        }
+        text.extend_from_slice(&bytes[..length]);
+    }
+    let text = String::from_utf8_lossy(&text).into_owned();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+    let lines = head.lines().map(|line| match line.split_once(": ") {
+        Some((name, value)) => format!("{}: {value}\n", name.to_ascii_lowercase()),
+        None => format!("{line}\n"),
+    });
+    format!("{}{body}", lines.collect::<String>())
+}
+
+/// Answers contain this before the reload, and that afterwards.
+fn answers<'w>(walk: &'w Walk<'w>, request: &'static str, old: &'static str, new: &'static str) -> After<'w> {
+    let found = answer(walk, request);
+    assert!(found.contains(old) && !found.contains(new), "{found}");
+    Box::new(move || {
+        let found = answer(walk, request);
+        assert!(found.contains(new), "{found}");
+    })
+}
+
+/// Bodies of requests one after the other on a connection, with time in between.
+fn bodies(walk: &Walk<'_>, count: usize) -> Vec<String> {
+    let mut connection = Connection::open(walk.own_web);
+    let each = (0..count).map(|_| {
+        connection.send(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+        let text = connection.response(false).text();
+        thread::sleep(Duration::from_millis(50));
+        text
+    });
+    each.collect()
+}
+
+fn group_answers<'w>(
+    walk: &'w Walk<'w>,
+    old: &'static [&'static str],
+    new: &'static [&'static str],
+) -> After<'w> {
+    assert_eq!(bodies(walk, old.len()), old);
+    Box::new(move || assert_eq!(bodies(walk, new.len()), new))
+}
+
+/// Addresses of the servers that requests reach.
+fn addresses(walk: &Walk<'_>, count: usize) -> Vec<String> {
+    let mut connection = Connection::open(walk.own_web);
+    let each = (0..count).map(|_| {
+        connection.send(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+        connection.response(false).text()
+    });
+    each.collect()
+}
+
+/// Requests go to both servers in turn, then to one of them.
+fn becomes_fixed<'w>(walk: &'w Walk<'w>) -> After<'w> {
+    let all = addresses(walk, 4);
+    assert_ne!(all[0], all[1]);
+    Box::new(move || {
+        let all = addresses(walk, 4);
+        assert!(all.iter().all(|address| *address == all[0]), "{all:?}");
+    })
+}
+
+fn becomes_good<'w>(walk: &'w Walk<'w>) -> After<'w> {
+    assert_eq!(http::get(walk.own_web, "/").status(), 502);
+    Box::new(move || assert_eq!(http::get(walk.own_web, "/").status(), 200))
+}
+
+#[test]
+fn proxying() {
+    walk_with(CASES, |_| {});
+}
+
+#[test]
+fn groups() {
+    walk_with(GROUPS, |prefix| drop(prefix.write("html/f", "text")));
+}
