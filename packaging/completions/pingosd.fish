@@ -36,6 +36,8 @@ complete -c pingosd -n '__fish_seen_subcommand_from reload' -l confirm
 complete -c pingosd -n __fish_use_subcommand -a rollback -d 'return to the preceding configuration'
 complete -c pingosd -n __fish_use_subcommand -a status -d 'show the state of the running server'
 complete -c pingosd -n '__fish_seen_subcommand_from status' -l json
+complete -c pingosd -n '__fish_seen_subcommand_from status' -l watch
+complete -c pingosd -n __fish_use_subcommand -a top -d 'show streams and clients live'
 complete -c pingosd -n '__fish_seen_subcommand_from ctl' -x -a ban -d 'refuse an address, a network or a stream, and end its sessions'
 complete -c pingosd -n '__fish_seen_subcommand_from ctl; and __fish_seen_subcommand_from ban' -x -a 'for'
 complete -c pingosd -n '__fish_seen_subcommand_from ctl' -x -a bans -d 'list the bans in force'
@@ -50,6 +52,4 @@ complete -c pingosd -n '__fish_seen_subcommand_from ctl; and __fish_seen_subcomm
 complete -c pingosd -n '__fish_seen_subcommand_from ctl' -x -a resume -d 'let paused publishers go on with their next key frame'
 complete -c pingosd -n '__fish_seen_subcommand_from ctl; and __fish_seen_subcommand_from resume' -x -a 'publisher subscriber client srv= app= name= clientid= addr='
 complete -c pingosd -n '__fish_seen_subcommand_from ctl' -x -a unban -d 'take back a ban'
-complete -c pingosd -n '__fish_seen_subcommand_from status' -l watch
-complete -c pingosd -n __fish_use_subcommand -a top -d 'show streams and clients live'
 complete -c pingosd -n '__fish_seen_subcommand_from completion' -x -a 'bash fish zsh'
