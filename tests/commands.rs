@@ -429,8 +429,7 @@ fn migrate_check_judges_every_directive() {
 #[test]
 fn what_restricts_without_working_yet_is_said_to_be_refused() {
     let prefix = Prefix::new(
-        "events { }\nhttp {\n upstream back {\n  server 127.0.0.1:9;\n }\n server {\n  listen 127.0.0.1:8000;\n  \
-         root html;\n  location /a {\n   index x;\n   proxy_pass http://back;\n  }\n }\n}\n\
+        "events { }\nhttp {\n proxy_cache_valid 1m;\n server {\n  listen 127.0.0.1:8000;\n }\n}\n\
          rtmp {\n ssl_verify_client on;\n server {\n  ssl_verify_client optional;\n }\n}\n",
         &[],
     );
@@ -441,31 +440,29 @@ fn what_restricts_without_working_yet_is_said_to_be_refused() {
     let test = test.arg("-t").arg("-p").arg(prefix.path()).arg("-c").arg(&path).output().unwrap();
     let text = told(&String::from_utf8_lossy(&test.stderr));
     for line in [
-        "[warn] \"upstream\" directive has no effect yet in FILE:3\n",
-        "[warn] \"proxy_pass\" directive does not work yet, what it would answer is refused in FILE:11\n",
-        "[warn] \"ssl_verify_client\" directive does not work yet, what it guards is refused in FILE:16\n",
-        "[warn] \"ssl_verify_client\" directive has no effect yet in FILE:18\n",
+        "[warn] \"proxy_cache_valid\" directive has no effect yet in FILE:3\n",
+        "[warn] \"ssl_verify_client\" directive does not work yet, what it guards is refused in FILE:9\n",
+        "[warn] \"ssl_verify_client\" directive has no effect yet in FILE:11\n",
     ] {
         assert!(text.contains(line), "lacks {line} in\n{text}");
     }
-    assert!(test.status.success() && !text.contains("FILE:10"), "{text}");
-    let explained = run(&prefix, &["explain", "nginx.conf:11"], b"");
+    assert!(test.status.success() && !text.contains("FILE:5"), "{text}");
+    let explained = run(&prefix, &["explain", "nginx.conf:9"], b"");
     let explained = explained.text();
-    assert!(explained.contains("proxy_pass http://back; [refused until it works]"), "{explained}");
+    assert!(explained.contains("ssl_verify_client on; [refused until it works]"), "{explained}");
     let judged = run(&prefix, &["migrate-check"], b"");
     let text = told(judged.text());
     for line in [
-        "FILE:3: no effect yet: upstream: missing so far: ",
-        "FILE:11: refused until it works: proxy_pass: ",
-        "FILE:16: refused until it works: ssl_verify_client: ",
-        "FILE:18: no effect yet: ssl_verify_client: ",
-        ", 3 without effect yet, 2 refused, ",
+        "FILE:3: no effect yet: proxy_cache_valid: missing so far: ",
+        "FILE:9: refused until it works: ssl_verify_client: ",
+        "FILE:11: no effect yet: ssl_verify_client: ",
+        ", 2 without effect yet, 1 refused, ",
     ] {
         assert!(text.contains(line), "lacks {line} in\n{text}");
     }
     assert!(!judged.ok);
     let only =
-        Prefix::new("events { }\nhttp { server { location / { proxy_pass http://127.0.0.1:9; } } }\n", &[]);
+        Prefix::new("events { }\nrtmp { ssl_verify_client on; server { listen 127.0.0.1:9; } }\n", &[]);
     assert!(!run(&only, &["migrate-check"], b"").ok);
 }
 

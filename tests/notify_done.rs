@@ -104,7 +104,8 @@ fn an_end_that_nobody_takes_notice_of_is_counted_as_lost() {
     ));
     Publisher::start(server.rtmp, "s").leave();
     server.wait_log("notify publish done: given up, lost: 1, callback in ");
-    assert!(server.log_lines("notify publish done: no answer").len() > 1);
+    // What follows the first line soon is counted only.
+    assert!(!server.log_lines("notify publish done: no answer").is_empty());
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
+use strum::EnumCount;
 
 use super::session::{Protocol, Reason, Role, Session};
 

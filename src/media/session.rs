@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use strum::FromRepr;
+use strum::{EnumCount, FromRepr};
 use tokio::sync::{Notify, oneshot};
 
 use super::delivery::PlayerLink;
@@ -22,7 +22,7 @@ use crate::limits;
 use crate::net::socket::Peer;
 
 /// Reason for a session's end (`$finalize_reason`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromRepr)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumCount, FromRepr)]
 #[repr(u8)]
 pub enum Reason {
     /// Internal error.
@@ -61,9 +61,6 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// Number of reasons.
-    pub const COUNT: usize = Reason::RelayLoop as usize + 1;
-
     /// PingOS's name of the reason.
     pub fn name(self) -> &'static str {
         match self {
