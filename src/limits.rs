@@ -289,8 +289,9 @@ pub const UPSTREAM_POINTS: usize = 1 << 20;
 /// Groups of servers in use after which those without requests are forgotten.
 pub const UPSTREAM_GROUPS: usize = 1024;
 
-/// Bytes that are read from a backend at once.
-pub const PROXY_READ_BYTES: usize = 64 * 1024;
+/// Bytes that are read at once from a socket whose input is kept as it is.
+pub const READ_BYTES: usize = 64 * 1024;
+const _: () = assert!(HTTP_READ_BYTES <= READ_BYTES);
 
 /// Bytes that a backend's last chunk may have as trailers.
 pub const PROXY_TRAILER_BYTES: usize = 16 * 1024;

@@ -1,12 +1,9 @@
 //! What a client sends: received bytes, and the body of a request in them.
 
-use std::io;
-
 use bytes::{Buf, Bytes, BytesMut};
 
+use super::chunks::ChunkState;
 use super::request::BodyFraming;
-use crate::limits;
-use crate::net::socket::Socket;
 
 /// Received bytes that are not processed yet.
 #[derive(Debug, Default)]
@@ -31,25 +28,13 @@ enum BodyState {
     Length(u64),
     /// In chunks.
     Chunked(ChunkState),
-}
-
-/// What follows in a chunked body.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum ChunkState {
-    /// The first digit of a chunk's size.
-    Start,
-    /// Further digits.
-    Size(u64),
-    /// The rest of the line with the size.
-    Extension(u64),
-    /// The line feed after it.
-    SizeEnd(u64),
-    /// Bytes of the chunk.
-    Data(u64),
-    /// The line end after them.
-    DataEnd { has_return: bool },
-    /// A line after the last chunk.
-    Trailer { is_empty: bool, has_return: bool },
+    /// Lines behind the last chunk.
+    Trailers {
+        /// Whether nothing of the line has come.
+        is_empty: bool,
+        /// Whether its carriage return has.
+        has_return: bool,
+    },
 }
 
 /// What is wrong with the body of a request.
@@ -73,7 +58,7 @@ impl Input {
         self.body = match framing {
             BodyFraming::None => BodyState::Done,
             BodyFraming::Length(length) => BodyState::Length(length),
-            BodyFraming::Chunked => BodyState::Chunked(ChunkState::Start),
+            BodyFraming::Chunked => BodyState::Chunked(ChunkState::default()),
         };
     }
 
@@ -86,7 +71,7 @@ impl Input {
     pub(super) fn missing(&self) -> u64 {
         match self.body {
             BodyState::Length(left) => left,
-            BodyState::Done | BodyState::Chunked(_) => 0,
+            BodyState::Done | BodyState::Chunked(_) | BodyState::Trailers { .. } => 0,
         }
     }
 
@@ -101,7 +86,7 @@ impl Input {
 
     /// Whether the body comes in chunks and is not complete.
     pub(super) fn is_chunked(&self) -> bool {
-        matches!(self.body, BodyState::Chunked(_))
+        matches!(self.body, BodyState::Chunked(_) | BodyState::Trailers { .. })
     }
 
     /// Takes the next bytes of the body; `None` if more has to be received or the body is complete. Chunks that exceed
@@ -122,23 +107,27 @@ impl Input {
                     if self.is_chunked() && limit.saturating_sub(self.body_bytes) < left {
                         return Err(BadBody::TooLarge { received: self.body_bytes, chunk: left });
                     }
-                    let left = left - length as u64;
-                    self.body_bytes += length as u64;
-                    self.body = match (self.body, left) {
-                        (BodyState::Length(_), 0) => BodyState::Done,
-                        (BodyState::Length(_), left) => BodyState::Length(left),
-                        (_, 0) => BodyState::Chunked(ChunkState::DataEnd { has_return: false }),
-                        (_, left) => BodyState::Chunked(ChunkState::Data(left)),
+                    let taken = length as u64;
+                    self.body_bytes += taken;
+                    self.body = match self.body {
+                        BodyState::Length(_) if left == taken => BodyState::Done,
+                        BodyState::Length(_) => BodyState::Length(left - taken),
+                        _ => BodyState::Chunked(ChunkState::after_data(left, taken)),
                     };
                     return Ok(Some(self.buffer.split_to(length).freeze()));
+                }
+                BodyState::Chunked(ChunkState::Trailers) => {
+                    self.body = BodyState::Trailers { is_empty: true, has_return: false };
                 }
                 BodyState::Chunked(state) => {
                     let Some(&byte) = self.buffer.first() else { return Ok(None) };
                     self.buffer.advance(1);
-                    self.body = match state.after(byte)? {
-                        Some(next) => BodyState::Chunked(next),
-                        None => BodyState::Done,
-                    };
+                    self.body = BodyState::Chunked(state.after(byte).map_err(|_| BadBody::Chunks)?);
+                }
+                BodyState::Trailers { is_empty, has_return } => {
+                    let Some(&byte) = self.buffer.first() else { return Ok(None) };
+                    self.buffer.advance(1);
+                    self.body = after_trailer(is_empty, has_return, byte)?.unwrap_or(BodyState::Done);
                 }
             }
         }
@@ -155,64 +144,15 @@ impl Input {
     }
 }
 
-impl ChunkState {
-    /// The state after a byte; `None` after the last one.
-    fn after(self, byte: u8) -> Result<Option<ChunkState>, BadBody> {
-        let digit = char::from(byte).to_digit(16).map(u64::from);
-        let size_is = |size| {
-            if size == 0 {
-                ChunkState::Trailer { is_empty: true, has_return: false }
-            } else {
-                ChunkState::Data(size)
-            }
-        };
-        Ok(Some(match (self, byte) {
-            (ChunkState::Start, _) => ChunkState::Size(digit.ok_or(BadBody::Chunks)?),
-            // As in nginx, the byte after a size that is too large shows it.
-            (ChunkState::Size(size), _) if size > limits::HTTP_CHUNK_BYTES => return Err(BadBody::Chunks),
-            (ChunkState::Size(size), _) if digit.is_some() => {
-                ChunkState::Size(size * 16 + digit.unwrap_or(0))
-            }
-            (ChunkState::Size(size), b';' | b' ' | b'\t') => ChunkState::Extension(size),
-            (ChunkState::Size(size) | ChunkState::Extension(size), b'\r') => ChunkState::SizeEnd(size),
-            (ChunkState::Size(size) | ChunkState::Extension(size) | ChunkState::SizeEnd(size), b'\n') => {
-                size_is(size)
-            }
-            (ChunkState::Extension(size), _) => ChunkState::Extension(size),
-            (ChunkState::DataEnd { has_return: false }, b'\r') => ChunkState::DataEnd { has_return: true },
-            (ChunkState::DataEnd { .. }, b'\n') => ChunkState::Start,
-            (ChunkState::Trailer { is_empty: true, .. }, b'\n') => return Ok(None),
-            (ChunkState::Trailer { .. }, b'\n') => ChunkState::Trailer { is_empty: true, has_return: false },
-            (ChunkState::Trailer { is_empty, has_return: false }, b'\r') => {
-                ChunkState::Trailer { is_empty, has_return: true }
-            }
-            (ChunkState::Trailer { has_return: true, .. }, _) => return Err(BadBody::Chunks),
-            (ChunkState::Trailer { .. }, _) => ChunkState::Trailer { is_empty: false, has_return: false },
-            (
-                ChunkState::Size(_)
-                | ChunkState::SizeEnd(_)
-                | ChunkState::DataEnd { .. }
-                | ChunkState::Data(_),
-                _,
-            ) => {
-                return Err(BadBody::Chunks);
-            }
-        }))
-    }
-}
-
-thread_local! {
-    static SCRATCH: std::cell::RefCell<Box<[u8]>> = std::cell::RefCell::new(vec![0; limits::HTTP_READ_BYTES].into());
-}
-
-/// Reads at most `room` bytes of what the socket has into `buffer`, which holds no more memory than they need.
-pub(super) fn read_some(socket: &Socket, buffer: &mut BytesMut, room: usize) -> io::Result<usize> {
-    SCRATCH.with_borrow_mut(|scratch| {
-        let room = room.min(scratch.len());
-        let length = socket.try_read(&mut scratch[..room])?;
-        buffer.extend_from_slice(&scratch[..length]);
-        Ok(length)
-    })
+/// The state of the lines behind the last chunk after a byte; `None` after the last one.
+fn after_trailer(is_empty: bool, has_return: bool, byte: u8) -> Result<Option<BodyState>, BadBody> {
+    Ok(Some(match (has_return, byte) {
+        (_, b'\n') if is_empty => return Ok(None),
+        (_, b'\n') => BodyState::Trailers { is_empty: true, has_return: false },
+        (false, b'\r') => BodyState::Trailers { is_empty, has_return: true },
+        (true, _) => return Err(BadBody::Chunks),
+        (false, _) => BodyState::Trailers { is_empty: false, has_return: false },
+    }))
 }
 
 #[cfg(test)]

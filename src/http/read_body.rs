@@ -8,7 +8,7 @@ use tokio::time::timeout;
 
 use super::core::conf::BodyInFile;
 use super::exchange::{Decision, Exchange};
-use super::input::{BadBody, read_some};
+use super::input::BadBody;
 use super::log;
 use super::request::BodyFraming;
 use super::request_body::{BodyFailure, RequestBody};
@@ -235,7 +235,10 @@ impl Exchange<'_> {
         let socket = &self.connection.socket;
         let patience = self.core().client_body_timeout.duration();
         loop {
-            let read = read_some(socket, &mut self.connection.input.lock().buffer, room);
+            let read = socket.read_some(
+                &mut self.connection.input.lock().buffer,
+                room.min(crate::limits::HTTP_READ_BYTES),
+            );
             match read {
                 Ok(0) => return Err(BodyFailure::Left),
                 Ok(length) => return Ok(length),

@@ -1,15 +1,19 @@
-//! Receives what a client sends while no head is waited for.
+//! Receives what a client sends while no head is waited for, and drops bodies that nothing reads.
 
 use std::future::poll_fn;
 use std::io;
 use std::task::{Poll, ready};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use http::Version;
 use tokio::time::timeout;
 
-use super::exchange::HttpConnection;
-use super::input::read_some;
+use super::connection::AfterTimes;
+use super::exchange::{Exchange, HttpConnection};
+use super::input::BadBody;
 use crate::limits;
+
+const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 impl HttpConnection {
     /// Receives more bytes into the buffer; 0 if the client has closed.
@@ -21,7 +25,7 @@ impl HttpConnection {
         loop {
             let read = {
                 let mut input = self.input.lock();
-                read_some(&self.socket, &mut input.buffer, limits::HTTP_READ_BYTES)
+                self.socket.read_some(&mut input.buffer, limits::HTTP_READ_BYTES)
             };
             match read {
                 Ok(length) => return Ok(length),
@@ -49,7 +53,7 @@ impl HttpConnection {
                 if ready!(self.socket.poll_read_ready(cx)).is_err() {
                     return Poll::Ready(());
                 }
-                match read_some(&self.socket, &mut input.buffer, limits::HTTP_READ_BYTES) {
+                match self.socket.read_some(&mut input.buffer, limits::HTTP_READ_BYTES) {
                     Ok(0) => return Poll::Ready(()),
                     Ok(_) => {}
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -60,5 +64,120 @@ impl HttpConnection {
         .await;
         // Perhaps it only sends no more: then it waits for the response, which a disk may delay.
         tokio::time::sleep(limits::HTTP_HALF_CLOSED).await;
+    }
+
+    /// Drops what has come of the request's body, unless it was read, after asking for it if the client waits to be asked. Returns
+    /// whether it is complete.
+    pub(super) async fn discard(&self, exchange: &mut Exchange<'_>) -> Result<bool, BadBody> {
+        if exchange.body.is_some() {
+            let is_done = self.input.lock().is_body_done();
+            exchange.keeps_alive &= is_done;
+            return Ok(is_done || !exchange.keeps_alive);
+        }
+        match exchange.is_body_discarded {
+            true => Ok(self.input.lock().is_body_done() || !exchange.keeps_alive),
+            false => {
+                exchange.ask_for_body().await;
+                exchange.drop_received_body()
+            }
+        }
+    }
+
+    /// Receives and drops the rest of the request's body. Returns whether it is complete.
+    pub(super) async fn discard_rest(&self, exchange: &mut Exchange<'_>) -> bool {
+        let core = exchange.core();
+        let patience = core.lingering_timeout.duration();
+        let deadline = Instant::now() + core.lingering_time.duration();
+        loop {
+            match exchange.drop_body(true) {
+                Ok(true) => return true,
+                Ok(false) => {}
+                Err(_) => return false,
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.receive(patience.min(left)).await {
+                Ok(length) if length > 0 => {}
+                _ => return false,
+            }
+        }
+    }
+
+    /// Closes after reading what the client still sends, so that it receives the response before a reset.
+    pub(super) async fn linger(&self, times: AfterTimes) {
+        self.socket.shutdown_write();
+        let deadline = Instant::now() + times.lingering_time;
+        loop {
+            self.input.lock().buffer.clear();
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.receive(times.lingering_timeout.min(left)).await {
+                Ok(length) if length > 0 => {}
+                _ => return,
+            }
+        }
+    }
+}
+
+impl Exchange<'_> {
+    /// Sends `100 Continue` if the client waits for it; as in nginx 1.22, also where the request has no body.
+    pub(super) async fn ask_for_body(&mut self) {
+        let asked = std::mem::replace(&mut self.is_continued, true);
+        let waits = !asked
+            && self.request.version() >= Version::HTTP_11
+            && self.header("expect").eq_ignore_ascii_case(b"100-continue");
+        if waits {
+            // A failure shows when the response is written.
+            let _ = self.connection.socket.write_all(CONTINUE).await;
+            // nginx counts these bytes, as of a body.
+            self.sent.bytes += CONTINUE.len() as u64;
+            self.sent.body_bytes = self.sent.bytes;
+        }
+    }
+
+    /// Discards the body of the request, once, before content answers: as in nginx, a malformed one is told instead of the
+    /// response. Returns whether it was understood.
+    pub(super) async fn discard_body(&mut self) -> bool {
+        if self.is_subrequest() || self.body.is_some() || std::mem::replace(&mut self.is_body_discarded, true)
+        {
+            return true;
+        }
+        self.ask_for_body().await;
+        let is_understood = self.drop_received_body().is_ok();
+        self.keeps_alive &= is_understood;
+        is_understood
+    }
+
+    /// Drops what has come of the request's body, and what the socket has of it. Returns whether it is complete.
+    pub(super) fn drop_received_body(&mut self) -> Result<bool, BadBody> {
+        if !self.has_body() {
+            return Ok(true);
+        }
+        let mut received = 0;
+        loop {
+            if self.drop_body(received > 0)? {
+                return Ok(true);
+            }
+            let mut input = self.connection.input.lock();
+            match self.connection.socket.read_some(&mut input.buffer, limits::HTTP_READ_BYTES) {
+                Ok(length) if length > 0 && received < limits::HTTP_DISCARD_BYTES => received += length,
+                _ => return Ok(false),
+            }
+        }
+    }
+
+    /// Drops what was received of the request's body; `again` if more than what came with the head was. Returns whether the body is
+    /// complete.
+    fn drop_body(&mut self, again: bool) -> Result<bool, BadBody> {
+        let mut input = self.connection.input.lock();
+        let is_chunked = input.is_chunked();
+        let is_done = input.discard_body()?;
+        if is_chunked {
+            let next = self.core().large_client_header_buffers.size.0;
+            self.chunked_length = Some(if is_done { 0 } else { next.max(input.next_chunk_bytes()) });
+            if is_done && again {
+                // As in nginx, what belongs to the next request is subtracted, though it was not added.
+                self.body_length -= i64::try_from(input.buffer.len()).unwrap_or(0);
+            }
+        }
+        Ok(is_done)
     }
 }

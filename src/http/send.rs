@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use super::conf::ServerTokens;
 use super::date;
 use super::exchange::Exchange;
+use super::rate::RateLimit;
 use super::response::{Body, BrokenBody, FilePart, Piece, Response};
 use super::status::reason;
 use crate::limits;
@@ -227,12 +228,11 @@ impl Exchange<'_> {
         framing: Framing,
     ) -> io::Result<()> {
         if matches!(body, Body::Live(_)) {
-            let mut rate = Rate::NONE;
-            self.write(output, &mut rate).await?;
+            self.write(output, None).await?;
             return self.flush().await;
         }
         let is_chunked = framing == Framing::Chunked;
-        let mut rate = self.rate();
+        let rate = self.rate();
         loop {
             let continuation = self.continuation.as_ref();
             let piece = match poll_fn(|cx| match body.poll_piece(cx) {
@@ -248,7 +248,7 @@ impl Exchange<'_> {
                 // What is there is sent while the next piece is made.
                 None => {
                     if !output.is_empty() {
-                        self.write(output, &mut rate).await?;
+                        self.write(output, rate).await?;
                         output.clear();
                     }
                     if let Some(more) = self.continuation.clone().filter(|more| more.is_wanted()) {
@@ -261,7 +261,7 @@ impl Exchange<'_> {
                 Some(Some(Err(error))) => {
                     if is_passed_on(&error) {
                         // The client gets what another server has sent.
-                        self.write(output, &mut rate).await?;
+                        self.write(output, rate).await?;
                         self.flush().await?;
                     }
                     return Err(error);
@@ -277,15 +277,15 @@ impl Exchange<'_> {
                 Piece::Memory(bytes) if bytes.len() as u64 <= COPIED => {
                     output.extend_from_slice(&bytes);
                     if output.len() as u64 > COPIED {
-                        self.write(output, &mut rate).await?;
+                        self.write(output, rate).await?;
                         output.clear();
                     }
                 }
                 Piece::Memory(bytes) => {
-                    self.write_both(output, &bytes, &mut rate).await?;
+                    self.write_both(output, &bytes, rate).await?;
                     output.clear();
                 }
-                Piece::File(part) => self.send_file(output, part, &mut rate).await?,
+                Piece::File(part) => self.send_file(output, part, rate).await?,
             }
             if is_chunked {
                 output.extend_from_slice(b"\r\n");
@@ -299,14 +299,19 @@ impl Exchange<'_> {
             output.extend_from_slice(b"\r\n");
         }
         if !output.is_empty() {
-            self.write(output, &mut rate).await?;
+            self.write(output, rate).await?;
         }
         self.flush().await
     }
 
     /// Sends a part of a file behind what is in `output`, which is then empty.
-    async fn send_file(&mut self, output: &mut Vec<u8>, part: FilePart, rate: &mut Rate) -> io::Result<()> {
-        let plain = self.connection.socket.plain().is_some() && !rate.is_limited();
+    async fn send_file(
+        &mut self,
+        output: &mut Vec<u8>,
+        part: FilePart,
+        rate: Option<RateLimit>,
+    ) -> io::Result<()> {
+        let plain = self.connection.socket.plain().is_some() && rate.is_none();
         let mut part = part;
         if part.length <= COPIED || !plain {
             while part.length > 0 {
@@ -341,15 +346,15 @@ impl Exchange<'_> {
         Ok(())
     }
 
-    async fn write(&mut self, bytes: &[u8], rate: &mut Rate) -> io::Result<()> {
+    async fn write(&mut self, bytes: &[u8], rate: Option<RateLimit>) -> io::Result<()> {
         self.write_both(bytes, b"", rate).await
     }
 
     /// Writes two buffers as one.
-    async fn write_both(&mut self, first: &[u8], second: &[u8], rate: &mut Rate) -> io::Result<()> {
+    async fn write_both(&mut self, first: &[u8], second: &[u8], rate: Option<RateLimit>) -> io::Result<()> {
         let (mut first, mut second) = (first, second);
         while !first.is_empty() || !second.is_empty() {
-            let room = rate.room(self.sent.bytes).await;
+            let room = room(rate, self.sent.bytes).await;
             let (now, then) = (&first[..first.len().min(room)], second);
             let then = &then[..then.len().min(room - now.len())];
             let written = match (now, then) {
@@ -409,20 +414,20 @@ impl Exchange<'_> {
     }
 
     /// The rate of the response: `$limit_rate`, `limit_rate`.
-    fn rate(&self) -> Rate {
+    fn rate(&self) -> Option<RateLimit> {
         let core = self.core();
         let rate = match self.assigned.given_named(b"limit_rate") {
             Some(text) => crate::directive::number::size(text).unwrap_or(0),
             None => core.limit_rate.bytes(|template| self.expand(template)),
         };
         if rate == 0 || self.is_subrequest() {
-            return Rate::NONE;
+            return None;
         }
-        Rate {
+        Some(RateLimit {
             bytes: rate,
             after: core.limit_rate_after.bytes(|template| self.expand(template)),
-            began: Some(Instant::now()),
-        }
+            began: Instant::now(),
+        })
     }
 }
 
@@ -441,36 +446,13 @@ fn has_length(response: &Response) -> bool {
     has_length && !response.hides_length
 }
 
-/// Limit of a response's rate, as in nginx: the bytes that may have been sent after a number of seconds.
-struct Rate {
-    /// Bytes per second; 0 means no limit.
-    bytes: u64,
-    /// Bytes before the limit applies.
-    after: u64,
-    began: Option<Instant>,
-}
-
-impl Rate {
-    const NONE: Rate = Rate { bytes: 0, after: 0, began: None };
-
-    fn is_limited(&self) -> bool {
-        self.bytes > 0
-    }
-
-    /// Number of bytes that may be written now, after waiting until there are some.
-    async fn room(&self, sent: u64) -> usize {
-        let Some(began) = self.began else { return usize::MAX };
-        loop {
-            let seconds = began.elapsed().as_secs() + 1;
-            let allowed = self.bytes.saturating_mul(seconds).saturating_add(self.after);
-            let room = allowed.saturating_sub(sent);
-            if room > 0 {
-                return usize::try_from(room).unwrap_or(usize::MAX);
-            }
-            let excess = sent - allowed;
-            let millis =
-                (excess.saturating_mul(1000) / self.bytes).saturating_add(1).min(limits::HTTP_RATE_WAIT);
-            tokio::time::sleep(Duration::from_millis(millis)).await;
+/// Number of bytes that may be written now, after waiting until there are some.
+async fn room(rate: Option<RateLimit>, sent: u64) -> usize {
+    let Some(rate) = rate else { return usize::MAX };
+    loop {
+        match rate.room(sent) {
+            Ok(room) => return room,
+            Err(wait) => tokio::time::sleep(wait).await,
         }
     }
 }

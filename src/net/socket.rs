@@ -1,11 +1,13 @@
 //! A connected stream socket, shared by the session that reads it and the delivery loop that writes media.
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::task::{Context, Poll};
 
+use bytes::BytesMut;
 use nix::sys::socket::{GetSockOpt, SetSockOpt};
 use nix::{getsockopt_impl, libc, setsockopt_impl, sockopt_impl};
 use tokio::net::{TcpStream, UnixStream};
@@ -14,6 +16,7 @@ use super::plain::PlainStream;
 pub use super::plain::{Peer, PlainSocket};
 use super::tls::TlsStream;
 use crate::directive::ListenAddr;
+use crate::limits;
 use crate::wire::proxy_protocol::ProxyHeader;
 
 /// TCP or Unix socket, plain or with TLS. All calls are non-blocking and take `&self`.
@@ -23,6 +26,11 @@ pub enum Socket {
     Plain(PlainSocket),
     /// With TLS.
     Tls(Box<TlsStream>),
+}
+
+thread_local! {
+    /// What was read last, before it is appended to a buffer.
+    static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; limits::READ_BYTES].into());
 }
 
 /// State of a TCP connection.
@@ -109,6 +117,20 @@ impl Socket {
     /// Makes the following close send a reset, so that no data lingers for a peer that does not read.
     pub fn abort_on_close(&self) {
         self.without_tls().abort_on_close();
+    }
+
+    /// Reads at most `room` bytes of what the peer has sent into `buffer`, which holds no more memory than they need; 0 at the end.
+    ///
+    /// # Errors
+    ///
+    /// Errors of the system.
+    pub fn read_some(&self, buffer: &mut BytesMut, room: usize) -> io::Result<usize> {
+        SCRATCH.with_borrow_mut(|scratch| {
+            let room = room.min(scratch.len());
+            let length = self.try_read(&mut scratch[..room])?;
+            buffer.extend_from_slice(&scratch[..length]);
+            Ok(length)
+        })
     }
 
     /// Waits until there is data to read or the peer has closed.

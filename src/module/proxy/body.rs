@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 use tokio::time::Sleep;
 
 use super::chunks::ChunkReader;
-use super::link::{Link, read_some};
+use super::link::Link;
 use super::log;
 use super::states::UpstreamAttempts;
+use crate::http::rate::RateLimit;
 use crate::http::response::{BodySource, BrokenBody, Piece};
 use crate::http::upstream::group::{IdleSettings, PeerUse};
 use crate::http::upstream::idle::{self, IdleKey};
-use crate::limits;
 use crate::log::os_text::os_text;
 
 /// How the end of a body shows.
@@ -86,9 +86,7 @@ pub(super) struct UpstreamBody {
 
 /// `proxy_limit_rate`
 struct Rate {
-    /// Bytes per second; 0 is no limit.
-    bytes: u64,
-    began: Instant,
+    limit: Option<RateLimit>,
     received: u64,
     wait: Option<Pin<Box<Sleep>>>,
 }
@@ -96,21 +94,16 @@ struct Rate {
 impl Rate {
     /// Number of bytes that may be read now.
     fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<usize> {
-        if self.bytes == 0 {
-            return Poll::Ready(usize::MAX);
-        }
+        let Some(limit) = self.limit else { return Poll::Ready(usize::MAX) };
         loop {
-            let allowed = self.bytes.saturating_mul(self.began.elapsed().as_secs() + 1);
-            let room = allowed.saturating_sub(self.received);
-            if room > 0 {
-                self.wait = None;
-                return Poll::Ready(usize::try_from(room).unwrap_or(usize::MAX));
-            }
-            let excess = self.received - allowed;
-            let millis =
-                (excess.saturating_mul(1000) / self.bytes).saturating_add(1).min(limits::HTTP_RATE_WAIT);
-            let wait =
-                self.wait.get_or_insert_with(|| Box::pin(tokio::time::sleep(Duration::from_millis(millis))));
+            let wait = match limit.room(self.received) {
+                Ok(room) => {
+                    self.wait = None;
+                    return Poll::Ready(room);
+                }
+                Err(wait) => wait,
+            };
+            let wait = self.wait.get_or_insert_with(|| Box::pin(tokio::time::sleep(wait)));
             ready!(wait.as_mut().poll(cx));
             self.wait = None;
         }
@@ -138,8 +131,8 @@ impl UpstreamBody {
             Framing::Length(length) => Some(*length),
             Framing::Chunked(_) | Framing::UntilClose => None,
         };
-        let rate =
-            Rate { bytes: rate, began: Instant::now(), received: link.received.len() as u64, wait: None };
+        let limit = (rate > 0).then(|| RateLimit { bytes: rate, after: 0, began: Instant::now() });
+        let rate = Rate { limit, received: link.received.len() as u64, wait: None };
         let early = link.received.len() as u64;
         UpstreamBody { open: Some((link, afterwards)), framing, length, patience, timer: None, rate, early }
     }
@@ -189,7 +182,7 @@ impl UpstreamBody {
         loop {
             let Some((link, afterwards)) = &mut self.open else { return Poll::Ready(Ok(())) };
             let socket = link.connection.socket.clone();
-            match read_some(&socket, &mut link.received, room) {
+            match socket.read_some(&mut link.received, room) {
                 Ok(0) => {
                     if matches!(self.framing, Framing::UntilClose) {
                         self.framing = Framing::Length(0);

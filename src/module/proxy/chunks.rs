@@ -3,6 +3,7 @@
 use bstr::ByteSlice;
 use bytes::{Buf, Bytes, BytesMut};
 
+use crate::http::chunks::{BadChunks, ChunkState};
 use crate::http::headers::Headers;
 use crate::limits;
 
@@ -15,37 +16,13 @@ pub(super) struct ChunkReader {
     trailer_bytes: usize,
     /// Headers behind the last chunk.
     pub(super) trailers: Headers,
+    is_done: bool,
 }
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum ChunkState {
-    /// The first digit of a size.
-    #[default]
-    Start,
-    /// Further digits.
-    Size(u64),
-    /// The rest of the line with the size.
-    Extension(u64),
-    /// The line feed after it.
-    SizeEnd(u64),
-    /// Bytes of the chunk.
-    Data(u64),
-    /// The line end after them.
-    DataEnd { has_return: bool },
-    /// A line after the last chunk.
-    Trailer,
-    /// Nothing.
-    Done,
-}
-
-/// The chunks are malformed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct BadChunks;
 
 impl ChunkReader {
     /// Whether the last chunk is complete.
     pub(super) fn is_done(&self) -> bool {
-        self.state == ChunkState::Done
+        self.is_done
     }
 
     /// Takes the next bytes of the body from what was received; `None` if more is needed, or nothing follows.
@@ -56,19 +33,16 @@ impl ChunkReader {
     pub(super) fn take(&mut self, received: &mut BytesMut) -> Result<Option<Bytes>, BadChunks> {
         loop {
             match self.state {
-                ChunkState::Done => return Ok(None),
+                _ if self.is_done => return Ok(None),
                 ChunkState::Data(left) => {
                     let length = received.len().min(usize::try_from(left).unwrap_or(usize::MAX));
                     if length == 0 {
                         return Ok(None);
                     }
-                    self.state = match left - length as u64 {
-                        0 => ChunkState::DataEnd { has_return: false },
-                        left => ChunkState::Data(left),
-                    };
+                    self.state = ChunkState::after_data(left, length as u64);
                     return Ok(Some(received.split_to(length).freeze()));
                 }
-                ChunkState::Trailer => {
+                ChunkState::Trailers => {
                     let Some(byte) = received.first().copied() else { return Ok(None) };
                     received.advance(1);
                     self.trailer_bytes += 1;
@@ -82,7 +56,7 @@ impl ChunkReader {
                     let line = std::mem::take(&mut self.line);
                     let line = line.strip_suffix(b"\r").unwrap_or(&line);
                     if line.is_empty() {
-                        self.state = ChunkState::Done;
+                        self.is_done = true;
                         return Ok(None);
                     }
                     let (name, value) = line.split_once_str(":").ok_or(BadChunks)?;
@@ -95,35 +69,11 @@ impl ChunkReader {
                 state => {
                     let Some(byte) = received.first().copied() else { return Ok(None) };
                     received.advance(1);
-                    self.state = after(state, byte)?;
+                    self.state = state.after(byte)?;
                 }
             }
         }
     }
-}
-
-/// The state after a byte.
-fn after(state: ChunkState, byte: u8) -> Result<ChunkState, BadChunks> {
-    let digit = char::from(byte).to_digit(16).map(u64::from);
-    let size_is = |size| if size == 0 { ChunkState::Trailer } else { ChunkState::Data(size) };
-    Ok(match (state, byte) {
-        (ChunkState::Start, _) => ChunkState::Size(digit.ok_or(BadChunks)?),
-        (ChunkState::Size(size), _) if digit.is_some() => {
-            if size > limits::HTTP_CHUNK_BYTES {
-                return Err(BadChunks);
-            }
-            ChunkState::Size(size * 16 + digit.unwrap_or(0))
-        }
-        (ChunkState::Size(size), b';' | b' ' | b'\t') => ChunkState::Extension(size),
-        (ChunkState::Size(size) | ChunkState::Extension(size), b'\r') => ChunkState::SizeEnd(size),
-        (ChunkState::Size(size) | ChunkState::Extension(size) | ChunkState::SizeEnd(size), b'\n') => {
-            size_is(size)
-        }
-        (ChunkState::Extension(size), _) => ChunkState::Extension(size),
-        (ChunkState::DataEnd { has_return: false }, b'\r') => ChunkState::DataEnd { has_return: true },
-        (ChunkState::DataEnd { .. }, b'\n') => ChunkState::Start,
-        _ => return Err(BadChunks),
-    })
 }
 
 #[cfg(test)]

@@ -10,7 +10,6 @@ use bytes::BytesMut;
 use tokio::time::timeout;
 
 use crate::http::upstream::idle::PeerConnection;
-use crate::limits;
 use crate::net::socket::Socket;
 
 /// A connection in use.
@@ -47,21 +46,6 @@ pub(super) enum LinkError {
 enum Ready {
     Write,
     Read,
-}
-
-thread_local! {
-    static SCRATCH: std::cell::RefCell<Box<[u8]>> =
-        std::cell::RefCell::new(vec![0; limits::PROXY_READ_BYTES].into());
-}
-
-/// Reads what a socket has, `room` bytes at most; 0 at its end.
-pub(super) fn read_some(socket: &Socket, buffer: &mut BytesMut, room: usize) -> io::Result<usize> {
-    SCRATCH.with_borrow_mut(|scratch| {
-        let room = room.min(scratch.len());
-        let length = socket.try_read(&mut scratch[..room])?;
-        buffer.extend_from_slice(&scratch[..length]);
-        Ok(length)
-    })
 }
 
 fn is_passing(error: &io::Error) -> bool {
@@ -123,7 +107,7 @@ impl Link {
     /// Whether the backend has sent something.
     fn has_input(&mut self) -> Result<bool, LinkError> {
         let socket = self.socket().clone();
-        match read_some(&socket, &mut self.received, 1) {
+        match socket.read_some(&mut self.received, 1) {
             Ok(0) => Err(LinkError::Closed),
             Ok(_) => Ok(true),
             Err(error) if is_passing(&error) => Ok(false),
@@ -148,7 +132,7 @@ impl Link {
     pub(super) async fn receive(&mut self, room: usize, patience: Duration) -> Result<usize, LinkError> {
         let socket = self.socket().clone();
         loop {
-            match read_some(&socket, &mut self.received, room) {
+            match socket.read_some(&mut self.received, room) {
                 Ok(0) => return Err(LinkError::Closed),
                 Ok(length) => return Ok(length),
                 Err(error) if is_passing(&error) => {}

@@ -11,7 +11,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use tokio::time::{Instant, sleep_until};
 
 use super::body::Afterwards;
-use super::link::{Link, read_some};
+use super::link::Link;
 use crate::http::response::Tunnel;
 use crate::limits;
 use crate::net::socket::Socket;
@@ -63,7 +63,7 @@ impl Direction {
                 // As in nginx, the end of one side is the end of both once everything is passed on.
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
-            match read_some(&self.from, &mut self.buffer, limits::PROXY_TUNNEL_BYTES) {
+            match self.from.read_some(&mut self.buffer, limits::PROXY_TUNNEL_BYTES) {
                 Ok(0) => self.is_ended = true,
                 Ok(_) => has_worked = true,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
