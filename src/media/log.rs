@@ -1,6 +1,6 @@
 //! Log lines about sessions and delivery.
 
-use std::io;
+use std::{fmt, io};
 
 use tracing::{info, warn};
 
@@ -10,7 +10,7 @@ use crate::limits;
 use crate::log::arguments::Arguments;
 use crate::log::os_text;
 use crate::log::shown::Shown;
-use crate::media::session::{Identity, Role, Session};
+use crate::media::session::{Identity, Session};
 use crate::media::trail_proof::ProofVerdict;
 use crate::notify::CallbackAnswer;
 use crate::notify::hook::Hook;
@@ -22,19 +22,28 @@ pub fn unknown_application(conn: u64, app: &[u8], domain: &[u8]) {
 
 /// A publish or play request, before callbacks.
 pub fn stream_requested(session: &Session) {
-    let verb = match session.role {
-        Role::Publisher => "publish",
-        Role::Player => "play",
-    };
     let (key, identity) = (&session.key, &session.identity);
     info!(
         conn = session.id,
-        "{verb}: name='{}' args='{}' app='{}' domain='{}', client: {}",
+        "{}: name='{}' args='{}' app='{}' domain='{}', client: {}",
+        session.role.verb(),
         Shown::new(&key.name),
         Arguments::of_client(&identity.pargs),
         Shown::new(&key.app),
         Shown::new(&identity.domain),
         session.peer.addr,
+    );
+}
+
+/// A rule refuses a publish or play request.
+pub fn refused(session: &Session, why: &dyn fmt::Display) {
+    info!(
+        target: "notice",
+        conn = session.id,
+        "{}: '{}' refused, {why}, client: {}",
+        session.role.verb(),
+        Shown::new(&session.key.name),
+        session.peer.addr
     );
 }
 

@@ -92,6 +92,16 @@ pub enum Role {
     Player,
 }
 
+impl Role {
+    /// What it asks for: `publish` or `play`.
+    pub fn verb(self) -> &'static str {
+        match self {
+            Role::Publisher => "publish",
+            Role::Player => "play",
+        }
+    }
+}
+
 /// Protocol of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
@@ -197,7 +207,7 @@ pub struct Session {
     closing: OnceLock<Reason>,
     stream: OnceLock<Arc<Stream>>,
     /// Identification that a relay sends to the other server, once known.
-    pub relayed_as: OnceLock<Identity>,
+    pub relayed_as: OnceLock<Box<Identity>>,
     /// Whether a control request holds back what the publisher sends.
     pub is_paused: AtomicBool,
     /// Whether its connection can change to another stream.

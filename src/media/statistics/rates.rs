@@ -45,13 +45,11 @@ impl<const N: usize> Rates<N> {
     /// Notes the counters of all things that exist now: number, time since which it counts from 0, values. Others are
     /// forgotten.
     pub fn note(&mut self, now: Instant, all: impl IntoIterator<Item = (u64, Instant, [u64; N])>) {
-        let mut before = std::mem::take(&mut self.windows);
         for (number, began, values) in all {
-            let mut window =
-                before.remove(&number).unwrap_or_else(|| Window { noted: VecDeque::from([(began, [0; N])]) });
-            window.note(now, values);
-            self.windows.insert(number, window);
+            let begin = || Window { noted: VecDeque::from([(began, [0; N])]) };
+            self.windows.entry(number).or_insert_with(begin).note(now, values);
         }
+        self.windows.retain(|_, window| window.noted.back().is_some_and(|(at, _)| *at == now));
     }
 
     /// What a thing's counters add per second. `began` is the time since which it counts from 0, for one that was not

@@ -7,21 +7,12 @@ use crate::http::exchange::Exchange;
 use crate::http::log;
 use crate::log::level::LogLevel;
 use crate::log::shown::Shown;
-use crate::media::session::{Role, Session};
+use crate::media::log as media_log;
+use crate::media::session::Session;
 
 /// A publish or play request is refused.
 pub(super) fn refused(session: &Session, ban: &BanTarget) {
-    let verb = match session.role {
-        Role::Publisher => "publish",
-        Role::Player => "play",
-    };
-    info!(
-        target: "notice",
-        conn = session.id,
-        "{verb}: '{}' refused, {ban} is banned, client: {}",
-        Shown::new(&session.key.name),
-        session.peer.addr
-    );
+    media_log::refused(session, &format_args!("{ban} is banned"));
 }
 
 /// A running session is ended.

@@ -3,16 +3,17 @@
 use tracing::info;
 
 use crate::log::shown::Shown;
+use crate::media::log as media_log;
 use crate::media::session::Session;
 
 /// A player above `max_viewers`.
 pub(super) fn too_many_viewers(session: &Session, most: u64) {
-    refused(session, "play", format_args!("max_viewers {most}"));
+    media_log::refused(session, &format_args!("max_viewers {most} reached"));
 }
 
 /// A publisher above `max_publishers`.
 pub(super) fn too_many_publishers(session: &Session, most: u64) {
-    refused(session, "publish", format_args!("max_publishers {most}"));
+    media_log::refused(session, &format_args!("max_publishers {most} reached"));
 }
 
 /// A publisher above `max_bitrate`.
@@ -21,16 +22,6 @@ pub(super) fn bitrate_too_high(session: &Session, bits: u64, most: u64) {
         target: "notice",
         conn = session.id,
         "publisher of '{}' ends, {bits} bit/s are above max_bitrate {most}, client: {}",
-        Shown::new(&session.key.name),
-        session.peer.addr
-    );
-}
-
-fn refused(session: &Session, verb: &str, limit: std::fmt::Arguments<'_>) {
-    info!(
-        target: "notice",
-        conn = session.id,
-        "{verb}: '{}' refused, {limit} reached, client: {}",
         Shown::new(&session.key.name),
         session.peer.addr
     );

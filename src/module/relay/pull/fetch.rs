@@ -108,7 +108,7 @@ impl RunningPull<'_> {
 
     /// Sets the values of `$relay_*`, unchanged by a line's further addresses.
     fn name(&self, destination: &Destination) {
-        let _ = self.session.relayed_as.set(destination.identity());
+        let _ = self.session.relayed_as.set(destination.identity().into());
     }
 
     /// Processes a control message of the source: if its media comes through the very stream being pulled, the relay

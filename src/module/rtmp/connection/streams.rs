@@ -43,12 +43,8 @@ impl RtmpConnection {
         }
         mark(&self.moments.ptime);
         let (name, pargs) = split_query(name);
-        let verb = match role {
-            Role::Publisher => "publish",
-            Role::Player => "play",
-        };
         let claim = &connected.claim;
-        let asked = ProofPurpose { verb, app: claim.app(), name: &name };
+        let asked = ProofPurpose { verb: role.verb(), app: claim.app(), name: &name };
         let trail = self.rtmp.admission.trails().judge(self.id, claim, asked);
         let identity = Identity { name, pargs, trail, ..connected.identity.clone() };
         if self.rtmp.admission.is_loop(&identity, role) {
