@@ -35,7 +35,7 @@ pub(super) const CALLBACK: &str = "callback test file:line";
 pub(super) fn run(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, CommandError> {
     match task.name {
         Name::Status => status(task, streams),
-        Name::Top if task.words.is_empty() => top::run(|| overview(task).map_err(|error| error.text())),
+        Name::Top if task.words.is_empty() => top::run(|| overview(task)),
         Name::Callback => {
             let [test, place] = &task.words[..] else { return Err(CommandError::Usage) };
             let place = place.to_str().filter(|_| test == "test").ok_or(CommandError::Usage)?;

@@ -48,14 +48,16 @@ struct View {
 }
 
 /// Shows what `look` returns until a key ends it.
-pub(super) fn run(mut look: impl FnMut() -> Result<Overview, String>) -> Result<ExitCode, CommandError> {
+pub(super) fn run(
+    mut look: impl FnMut() -> Result<Overview, CommandError>,
+) -> Result<ExitCode, CommandError> {
     if !io::stdout().is_terminal() || !io::stdin().is_terminal() {
         return Err(CommandError::Text(
             b"top needs a terminal; `pingosd status streams` prints a list".to_vec(),
         ));
     }
     // A server that does not answer at the beginning is an error; later it may be restarting.
-    let overview = look().map_err(|why| CommandError::Text(why.into()))?;
+    let overview = look().map_err(|error| CommandError::Text(error.text().into()))?;
     let mut view = View { overview, ..View::default() };
     let mut terminal = ratatui::try_init()?;
     let shown = show(&mut terminal, &mut view, &mut look);
@@ -67,7 +69,7 @@ pub(super) fn run(mut look: impl FnMut() -> Result<Overview, String>) -> Result<
 fn show(
     terminal: &mut ratatui::DefaultTerminal,
     view: &mut View,
-    look: &mut impl FnMut() -> Result<Overview, String>,
+    look: &mut impl FnMut() -> Result<Overview, CommandError>,
 ) -> io::Result<()> {
     let mut next = Instant::now() + INTERVAL;
     loop {
@@ -81,7 +83,7 @@ fn show(
         if Instant::now() >= next {
             match look() {
                 Ok(overview) => (view.overview, view.failure) = (overview, None),
-                Err(why) => view.failure = Some(why),
+                Err(error) => view.failure = Some(error.text()),
             }
             next = Instant::now() + INTERVAL;
         }

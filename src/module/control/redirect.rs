@@ -1,8 +1,8 @@
 //! `redirect`: moves sessions to another stream of their application.
 //!
 //! A session of the old name ends, with its `done`, and one of the new name begins in the same connection, with its `start`
-//! and all checks; PingOS only detaches it. The answer comes when the sessions have arrived, publishers with a key frame: who
-//! plays the new stream then finds it running. Relays, and players of HLS from memory, whose requests name the stream, stay.
+//! and all checks; PingOS only detaches it. The answer comes when the sessions have arrived, publishers with a key frame, so that
+//! players of the new stream find it running. Relays, and players of HLS from memory, whose requests name the stream, stay.
 
 use std::borrow::Cow;
 use std::collections::HashSet;

@@ -1,19 +1,24 @@
 //! What forwarding keeps over requests: the groups in use, TLS settings, name servers.
 
 use std::collections::HashMap;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 use rustls::ClientConfig;
+use tokio::task::JoinError;
 
 use super::conf::{Current, ProxySslProtocols};
 use crate::config::store::Store;
 use crate::directive::Msec;
 use crate::http::upstream::group::GroupKeeper;
 use crate::limits;
+use crate::log::os_text::os_text;
+use crate::log::shown::Shown;
 use crate::net::dns::Dns;
 use crate::net::resolver::server::Resolver;
+use crate::net::tls::TrustedError;
 use crate::net::tls::client::{BackendTls, of_backend};
 use crate::task::disk::{self, DiskWork};
 
@@ -69,7 +74,7 @@ impl Keeper {
     /// # Errors
     ///
     /// A file cannot be read or used.
-    pub(super) async fn tls(&self, conf: &Current) -> Result<Arc<ClientConfig>, String> {
+    pub(super) async fn tls(&self, conf: &Current) -> Result<Arc<ClientConfig>, TlsSettingsError> {
         let certificate = conf.ssl_certificate.as_ref().map(|path| path.0.clone());
         let key = conf.ssl_certificate_key.as_ref().map(|path| path.0.clone());
         let key = TlsKey {
@@ -90,26 +95,34 @@ impl Keeper {
             }
         }
         let wanted = key.clone();
-        let made = disk::spawn(DiskWork::Served, move || make(&wanted)).await;
-        let config = made.map_err(|error| error.to_string())??;
+        let config = disk::spawn(DiskWork::Served, move || make(&wanted)).await??;
         self.tls.lock().1.insert(key, config.clone());
         Ok(config)
     }
 }
 
-fn make(key: &TlsKey) -> Result<Arc<ClientConfig>, String> {
-    let read = |path: &PathBuf| {
-        disk::read(path).map_err(|error| {
-            format!(
-                "cannot load \"{}\": {}",
-                crate::log::shown::Shown::path(path),
-                crate::log::os_text::os_text(&error)
-            )
-        })
-    };
+/// Why there are no TLS settings.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum TlsSettingsError {
+    /// A file cannot be read.
+    #[error("cannot load \"{}\": {}", Shown::path(.0), os_text(.1))]
+    File(PathBuf, #[source] io::Error),
+    /// Certificates are to be verified, with none that is trusted.
+    #[error("no proxy_ssl_trusted_certificate for proxy_ssl_verify")]
+    NoTrusted,
+    /// What a file contains cannot be used.
+    #[error(transparent)]
+    Contents(#[from] TrustedError),
+    /// The files were not read to the end, because the server stops.
+    #[error(transparent)]
+    Stopped(#[from] JoinError),
+}
+
+fn make(key: &TlsKey) -> Result<Arc<ClientConfig>, TlsSettingsError> {
+    let read = |path: &PathBuf| disk::read(path).map_err(|error| TlsSettingsError::File(path.clone(), error));
     let trusted = match (&key.trusted, key.verify) {
         (Some(path), _) => Some(read(path)?),
-        (None, true) => return Err("no proxy_ssl_trusted_certificate for proxy_ssl_verify".into()),
+        (None, true) => return Err(TlsSettingsError::NoTrusted),
         (None, false) => None,
     };
     let identity = match &key.identity {
@@ -124,5 +137,5 @@ fn make(key: &TlsKey) -> Result<Arc<ClientConfig>, String> {
         tls12: protocols.contains(ProxySslProtocols::TLS12),
         tls13: protocols.contains(ProxySslProtocols::TLS13),
     };
-    of_backend(&settings).map_err(|error| error.to_string())
+    Ok(of_backend(&settings)?)
 }

@@ -110,7 +110,7 @@ struct StoredBody {
     writing: Option<Writing>,
     /// What is handed out once it is written.
     piece: Option<Piece>,
-    naming: Option<JoinHandle<Result<(), String>>>,
+    naming: Option<JoinHandle<Result<(), TempFileError>>>,
 }
 
 /// Lets a response be stored while it is sent: in a temporary file first.
@@ -165,8 +165,8 @@ impl BodySource for StoredBody {
             if let Some(naming) = &mut self.naming {
                 let named = ready!(Pin::new(naming).poll(cx));
                 self.naming = None;
-                if let Ok(Err(text)) = named {
-                    log::not_stored(self.conn, &text);
+                if let Ok(Err(error)) = named {
+                    self.failed(&error);
                 }
                 return Poll::Ready(None);
             }
@@ -198,16 +198,15 @@ impl BodySource for StoredBody {
 }
 
 /// Gives a complete file its permissions, time and name.
-fn name(file: &TempFile, to: &Path, mode: u32, modified: Option<i64>) -> Result<(), String> {
-    let failed = |call: &'static str| {
-        move |error: io::Error| format!("{call}() \"{}\" failed ({})", Shown::path(to), os_text(&error))
-    };
+fn name(file: &TempFile, to: &Path, mode: u32, modified: Option<i64>) -> Result<(), TempFileError> {
+    let failed =
+        |call: &'static str| move |source: io::Error| TempFileError { call, path: to.to_owned(), source };
     file.file().set_permissions(PermissionsExt::from_mode(mode)).map_err(failed("chmod"))?;
     if let Some(seconds) = modified.and_then(|seconds| u64::try_from(seconds).ok()) {
         file.file().set_modified(UNIX_EPOCH + Duration::from_secs(seconds)).map_err(failed("utimes"))?;
     }
     if let Some(directory) = to.parent() {
-        // As in nginx, who may read the file may enter its directories.
+        // As in nginx, a class of users that may read the file may enter its directories.
         let mode = 0o700 | (mode & 0o444) >> 2 | mode & 0o077;
         std::fs::DirBuilder::new().recursive(true).mode(mode).create(directory).map_err(failed("mkdir"))?;
     }
