@@ -22,7 +22,7 @@ use crate::media::log;
 use crate::media::{access, live};
 use crate::notify;
 use crate::notify::ledger::CallDecision;
-use crate::notify::{CallbackAnswer, EventKind, Notifier, SessionEvent};
+use crate::notify::{CallbackAnswer, EventKind, Notifier, Reply, SessionEvent};
 
 /// Admits sessions of all protocols.
 pub struct Admission {
@@ -234,7 +234,7 @@ pub async fn verdict(
     view: &AppView,
     session: &Session,
 ) -> Result<(), AdmissionRefusal> {
-    let answer = event.answer().await;
+    let Reply { answer, limits, .. } = event.reply().await;
     let (verdict, decision) = match answer {
         CallbackAnswer::Failed(_) | CallbackAnswer::TimedOut
             if view.current().get::<notify::conf::Current>().ignore_invalid =>
@@ -249,7 +249,12 @@ pub async fn verdict(
     };
     event.decided(decision);
     match verdict {
-        Ok(()) => event.keep(),
+        Ok(()) => {
+            if let Some(limits) = limits {
+                let _ = session.answered_limits.set(limits);
+            }
+            event.keep();
+        }
         Err(_) => log::start_refused(session, event.hook(), &answer),
     }
     verdict

@@ -20,6 +20,7 @@ use crate::hub::registry::StreamKey;
 use crate::hub::stream::Stream;
 use crate::limits;
 use crate::net::socket::Peer;
+use crate::notify::AnsweredLimits;
 
 /// Reason for a session's end (`$finalize_reason`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumCount, FromRepr)]
@@ -206,6 +207,8 @@ pub struct Session {
     close: Notify,
     closing: OnceLock<Reason>,
     stream: OnceLock<Arc<Stream>>,
+    /// Limits in the answer to a publisher's `start`.
+    pub answered_limits: OnceLock<Box<AnsweredLimits>>,
     /// Identification that a relay sends to the other server, once known.
     pub relayed_as: OnceLock<Box<Identity>>,
     /// Whether a control request holds back what the publisher sends.
@@ -280,6 +283,7 @@ impl Session {
             close: Notify::new(),
             closing: OnceLock::new(),
             stream: OnceLock::new(),
+            answered_limits: OnceLock::new(),
             relayed_as: OnceLock::new(),
             is_paused: AtomicBool::new(false),
             moves: AtomicBool::new(false),

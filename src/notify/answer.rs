@@ -39,7 +39,7 @@ pub enum CallFailure {
     Other(String),
 }
 
-/// An answer with the headers that say where a relay of `pull`, `push` or `meta` goes.
+/// An answer with the headers that count for some events.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
     /// The answer.
@@ -48,6 +48,18 @@ pub struct Reply {
     pub location: Option<Bytes>,
     /// The `Domain` header.
     pub domain: Option<Bytes>,
+    /// The headers that limit what is published.
+    pub limits: Option<Box<AnsweredLimits>>,
+}
+
+/// Headers of an answer to the `start` of `publish` that set limits for this publish, as they were received. They have no
+/// counterpart in PingOS.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AnsweredLimits {
+    /// The `Max-Viewers` header: the value of `max_viewers` for the stream.
+    pub max_viewers: Option<Bytes>,
+    /// The `Max-Bitrate` header: the value of `max_bitrate` for the publisher.
+    pub max_bitrate: Option<Bytes>,
 }
 
 impl CallbackAnswer {
@@ -73,7 +85,7 @@ impl CallbackAnswer {
 impl Reply {
     /// A reply without headers.
     pub fn without(answer: CallbackAnswer) -> Self {
-        Reply { answer, location: None, domain: None }
+        Reply { answer, location: None, domain: None, limits: None }
     }
 }
 

@@ -37,7 +37,7 @@ pub mod url;
 mod values;
 pub mod variable;
 
-pub use self::answer::{CallFailure, CallbackAnswer, Reply};
+pub use self::answer::{AnsweredLimits, CallFailure, CallbackAnswer, Reply};
 pub use self::conf::EventKind;
 pub use self::heartbeat::Heartbeat;
 pub use self::id::RequestId;

@@ -13,7 +13,7 @@ use reqwest::{Client, Response, redirect};
 use sha2::Sha256;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::answer::{CallFailure, CallbackAnswer, Reply};
+use super::answer::{AnsweredLimits, CallFailure, CallbackAnswer, Reply};
 use super::hook::Hook;
 use super::id::RequestId;
 use super::main_conf::MainCurrent;
@@ -203,7 +203,10 @@ impl Transport {
                     response.headers().get(name).map(|value| Bytes::copy_from_slice(value.as_bytes()))
                 };
                 let answer = CallbackAnswer::Status(response.status().as_u16());
-                let reply = Reply { answer, location: header("location"), domain: header("domain") };
+                let limits =
+                    AnsweredLimits { max_viewers: header("max-viewers"), max_bitrate: header("max-bitrate") };
+                let limits = (limits != AnsweredLimits::default()).then(|| Box::new(limits));
+                let reply = Reply { answer, location: header("location"), domain: header("domain"), limits };
                 let address = response.remote_addr();
                 let has_body = response.content_length() != Some(0);
                 let rest = has_body.then_some(UnreadBody { response, due, _place });

@@ -250,6 +250,7 @@ mod tests {
             answer: CallbackAnswer::Status(status),
             location: location.map(Bytes::from),
             domain: Some(Bytes::from_static(b"cdn.example")),
+            limits: None,
         };
         decide(&reply, &hook(true), is_pull)
     }
@@ -268,7 +269,7 @@ mod tests {
         for location in [None, Some("ftp://h/"), Some("rtmp://h:0/"), Some("http://h/flv/s")] {
             assert!(matches!(decided(301, location, false), RelayDecision::Again(_)), "{location:?}");
         }
-        let silent = Reply { answer: CallbackAnswer::TimedOut, location: None, domain: None };
+        let silent = Reply::without(CallbackAnswer::TimedOut);
         assert_eq!(decide(&silent, &hook(true), true), RelayDecision::Again("timed out".into()));
     }
 
@@ -276,7 +277,7 @@ mod tests {
     fn a_refusal_counts_unless_the_line_says_otherwise() {
         assert_eq!(decided(200, Some("rtmp://h/"), true), RelayDecision::Unwanted);
         assert_eq!(decided(404, None, true), RelayDecision::Refused);
-        let refusal = Reply { answer: CallbackAnswer::Status(500), location: None, domain: None };
+        let refusal = Reply::without(CallbackAnswer::Status(500));
         assert_eq!(decide(&refusal, &hook(true), true), RelayDecision::Refused);
         assert_eq!(decide(&refusal, &hook(false), true), RelayDecision::Unwanted);
     }

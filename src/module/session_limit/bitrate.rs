@@ -19,6 +19,8 @@ pub(super) struct BitrateWatch {
     /// Configuration generation for which the limit was read.
     generation: Option<u64>,
     limit: MaxBitrate,
+    /// Limit of the callback's answer, which reloads do not change.
+    answered: Option<MaxBitrate>,
     meter: BitrateMeter,
 }
 
@@ -34,11 +36,19 @@ struct BitrateMeter {
 
 impl BitrateWatch {
     pub(super) fn new(view: &AppView, session: &Arc<Session>) -> BitrateWatch {
+        let answered = session.answered_limits.get().and_then(|limits| limits.max_bitrate.as_deref());
+        let answered = answered.and_then(|text| {
+            MaxBitrate::in_header(text).or_else(|| {
+                log::invalid_header(session, "Max-Bitrate", text);
+                None
+            })
+        });
         BitrateWatch {
             view: view.clone(),
             session: session.clone(),
             generation: None,
-            limit: view.current().get::<Current>().max_bitrate,
+            limit: answered.unwrap_or_else(|| view.current().get::<Current>().max_bitrate),
+            answered,
             meter: BitrateMeter::default(),
         }
     }
@@ -47,7 +57,7 @@ impl BitrateWatch {
 impl PublishObserver for BitrateWatch {
     fn batch_ingested(&mut self, summary: BatchSummary) {
         let generation = Some(self.view.generation());
-        if self.generation != generation {
+        if self.answered.is_none() && self.generation != generation {
             self.generation = generation;
             self.limit = self.view.current().get::<Current>().max_bitrate;
         }

@@ -14,14 +14,15 @@ directives! {
     live as Current {
         /// Maximum number of players of a stream, of every protocol and relays of other servers included; 0 is no limit.
         /// Further ones are refused: over RTMP with NetStream.Play.Forbidden, over HTTP with status 503. Each process of an
-        /// upgrade counts its own.
+        /// upgrade counts its own. A `Max-Viewers` header in the answer to the publisher's `start` replaces the value.
         "max_viewers" => max_viewers: Num = "0", in RTMP_ALL, restricts sessions;
         /// Maximum number of streams that one address publishes at once, in all applications together; 0 is no limit. Further
         /// ones are refused with NetStream.Publish.Forbidden. Publishers on Unix sockets are not limited.
         "max_publishers" => max_publishers: Num = "0", in RTMP_ALL, restricts sessions;
         /// Maximum bit rate of a publisher in bits per second, with `k`, `m` or `g` for thousands, millions or billions; 0 is no
         /// limit. It is measured every second; a publisher above it for longer than `grace=` (5s) is told
-        /// NetStream.Publish.Forbidden and disconnected.
+        /// NetStream.Publish.Forbidden and disconnected. A `Max-Bitrate` header in the answer to the publisher's `start`,
+        /// written as the arguments, replaces the value.
         "max_bitrate" => max_bitrate: MaxBitrate = "0", in RTMP_ALL, restricts sessions;
     }
 }
@@ -50,13 +51,27 @@ impl Value for MaxBitrate {
             .ok_or_else(|| invalid(&rate.bytes, rate.span).caption("bits per second, for example 4m"))?;
         let mut grace = DEFAULT_GRACE;
         if let Some(word) = args.words.get(1) {
-            let time = word.bytes.strip_prefix(b"grace=").and_then(number::msec);
-            grace = Msec(time.ok_or_else(|| {
+            grace = tolerated(&word.bytes).ok_or_else(|| {
                 invalid(&word.bytes, word.span).caption("grace= and a time, for example grace=10s")
-            })?);
+            })?;
         }
         Ok(MaxBitrate { bits, grace })
     }
+}
+
+impl MaxBitrate {
+    /// Parses the value of a header, which is written as the arguments of the directive.
+    pub(super) fn in_header(text: &[u8]) -> Option<MaxBitrate> {
+        let mut words = text.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+        let bits = bits(words.next()?)?;
+        let grace = words.next().map_or(Some(DEFAULT_GRACE), tolerated)?;
+        words.next().is_none().then_some(MaxBitrate { bits, grace })
+    }
+}
+
+/// Parses `grace=TIME`.
+fn tolerated(text: &[u8]) -> Option<Msec> {
+    text.strip_prefix(b"grace=").and_then(number::msec).map(Msec)
 }
 
 /// Parses a bit rate.
@@ -73,6 +88,16 @@ fn bits(text: &[u8]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn headers_are_written_as_the_arguments() {
+        let limit = |bits, grace| Some(MaxBitrate { bits, grace: Msec(grace) });
+        assert_eq!(MaxBitrate::in_header(b" 4m "), limit(4_000_000, 5_000));
+        assert_eq!(MaxBitrate::in_header(b"500k  grace=2s"), limit(500_000, 2_000));
+        for text in [&b""[..], b"4m 2s", b"4m grace=", b"4m grace=2s x", b"4m;", b"\xff"] {
+            assert_eq!(MaxBitrate::in_header(text), None);
+        }
+    }
 
     #[test]
     fn rates_are_decimal() {

@@ -10,15 +10,30 @@ use parking_lot::Mutex;
 use super::bitrate::BitrateWatch;
 use super::conf::Current;
 use super::log;
+use crate::directive::number;
 use crate::hub::stream_key::StreamKey;
 use crate::media::extension::{AdmissionRule, OnStream, PublishObserver, Running, SessionObserver};
-use crate::media::session::{Reason, Role};
+use crate::media::session::{Reason, Role, Session};
 
 /// Numbers of sessions, which limits refer to. Sessions count without a limit too: a reload may set one.
 #[derive(Default)]
 pub struct SessionLimits {
     viewers: Arc<Counts<StreamKey>>,
     publishers: Arc<Counts<IpAddr>>,
+    /// Limits of viewers that callbacks have answered, by stream.
+    answered: Arc<AnsweredViewers>,
+}
+
+/// Limits of viewers by stream, each with the number of the publisher's session; bounded by the publishers. A second
+/// publisher of a name, which is refused, comes after the first.
+#[derive(Default)]
+struct AnsweredViewers(Mutex<HashMap<StreamKey, Vec<(u64, u64)>>>);
+
+/// A limit that holds until it is dropped.
+struct AnsweredLimit {
+    answered: Arc<AnsweredViewers>,
+    key: StreamKey,
+    session: u64,
 }
 
 /// Number of sessions by what is limited; bounded by the sessions.
@@ -36,16 +51,20 @@ impl AdmissionRule for SessionLimits {
         let conf = application.get::<Current>();
         match on.session.role {
             Role::Player => {
-                let counted = self.viewers.count(&on.session.key, conf.max_viewers);
-                let counted = counted.ok_or_else(|| log::too_many_viewers(on.session, conf.max_viewers));
+                let most = self.answered.limit(&on.session.key).unwrap_or(conf.max_viewers);
+                let counted = self.viewers.count(&on.session.key, most);
+                let counted = counted.ok_or_else(|| log::too_many_viewers(on.session, most));
                 Ok(Some(Box::new(counted.map_err(|()| Reason::OverLimit)?)))
             }
             Role::Publisher => {
-                let Some(ip) = on.session.peer.ip.map(|ip| ip.to_canonical()) else { return Ok(None) };
+                let answered = self.answered.set(on.session);
+                let Some(ip) = on.session.peer.ip.map(|ip| ip.to_canonical()) else {
+                    return Ok(Some(Box::new(answered)));
+                };
                 let counted = self.publishers.count(&ip, conf.max_publishers);
                 let counted =
                     counted.ok_or_else(|| log::too_many_publishers(on.session, conf.max_publishers));
-                Ok(Some(Box::new(counted.map_err(|()| Reason::OverLimit)?)))
+                Ok(Some(Box::new((counted.map_err(|()| Reason::OverLimit)?, answered))))
             }
         }
     }
@@ -54,6 +73,36 @@ impl AdmissionRule for SessionLimits {
 impl SessionObserver for SessionLimits {
     fn publishing(self: Arc<Self>, publisher: OnStream<'_>) -> Option<Box<dyn PublishObserver>> {
         Some(Box::new(BitrateWatch::new(publisher.view, publisher.session)))
+    }
+}
+
+impl AnsweredViewers {
+    /// Sets the limit of the answer to this publisher's `start`, if there is one.
+    fn set(self: &Arc<Self>, session: &Session) -> Option<AnsweredLimit> {
+        let text = session.answered_limits.get()?.max_viewers.as_deref()?;
+        let Some(most) = number::digits(text) else {
+            log::invalid_header(session, "Max-Viewers", text);
+            return None;
+        };
+        let (key, session) = (session.key.clone(), session.id);
+        self.0.lock().entry(key.clone()).or_default().push((session, most));
+        Some(AnsweredLimit { answered: self.clone(), key, session })
+    }
+
+    fn limit(&self, key: &StreamKey) -> Option<u64> {
+        self.0.lock().get(key)?.first().map(|(_, most)| *most)
+    }
+}
+
+impl Drop for AnsweredLimit {
+    fn drop(&mut self) {
+        let mut answered = self.answered.0.lock();
+        if let Some(limits) = answered.get_mut(&self.key) {
+            limits.retain(|(session, _)| *session != self.session);
+            if limits.is_empty() {
+                answered.remove(&self.key);
+            }
+        }
     }
 }
 

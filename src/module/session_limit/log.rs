@@ -1,6 +1,6 @@
 //! Log lines about limits of sessions.
 
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::log::shown::Shown;
 use crate::media::log as media_log;
@@ -14,6 +14,17 @@ pub(super) fn too_many_viewers(session: &Session, most: u64) {
 /// A publisher above `max_publishers`.
 pub(super) fn too_many_publishers(session: &Session, most: u64) {
     media_log::refused(session, &format_args!("max_publishers {most} reached"));
+}
+
+/// A header of a callback's answer that cannot be a limit; the configured limit is in force.
+pub(super) fn invalid_header(session: &Session, name: &str, value: &[u8]) {
+    warn!(
+        conn = session.id,
+        "invalid {name} header \"{}\" in the answer to publish of '{}', client: {}",
+        Shown::new(value),
+        Shown::new(&session.key.name),
+        session.peer.addr
+    );
 }
 
 /// A publisher above `max_bitrate`.
