@@ -4,7 +4,7 @@ mod support;
 
 use pingosd::wire::MediaKind;
 use support::wait::until_true;
-use support::{Answer, Conf, NotifyServer, Player, Publisher, RtmpClient, Server};
+use support::{Answer, Conf, NotifyServer, Player, Publisher, RtmpClient, Server, http};
 
 /// An answer that admits, with these headers.
 fn admitted(headers: &str) -> Answer {
@@ -25,12 +25,15 @@ fn an_answer_limits_the_viewers_of_the_stream_as_long_as_it_is_published() {
     let notify = NotifyServer::start();
     notify.answer("name=few", admitted("Max-Viewers: 1"));
     notify.answer("name=many", admitted("max-viewers: 0"));
-    let server = Server::start(&conf(&notify, "max_viewers 2;"));
+    let stat = "location /stat { rtmp_stat all; rtmp_stat_format json; }";
+    let server = Server::start(&conf(&notify, "max_viewers 2;").http_server(stat));
     let few = Publisher::start(server.rtmp, "few");
+    let statistics = http::get(server.http, "/stat").text();
+    assert!(statistics.contains(r#""max_viewers":"1""#), "{statistics}");
     let first = RtmpClient::play(server.rtmp, "live", "few").wait_started();
     play_is_refused(&server, "few");
     server.wait_log("play: 'few' refused, max_viewers 1 reached");
-    server.reload(&conf(&notify, "max_viewers 3;"));
+    server.reload(&conf(&notify, "max_viewers 3;").http_server(stat));
     play_is_refused(&server, "few");
 
     let _many = Publisher::start(server.rtmp, "many");

@@ -11,6 +11,7 @@ use std::sync::{Arc, atomic};
 use std::time::Instant;
 
 use bstr::ByteSlice;
+use bytes::Bytes;
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,7 @@ use crate::hub::registry::{StreamKey, StreamRegistry};
 use crate::hub::stream::Stream;
 use crate::media::listing::{CarriedCounts, Snapshot};
 use crate::media::session::{Protocol, Role, Session, Sessions, Traffic};
+use crate::notify::AnsweredLimits;
 
 /// Where the statistics of this process come from.
 pub struct StatisticsSource {
@@ -153,6 +155,12 @@ pub struct ClientStatistics {
     /// Whether it is a relay of this server.
     #[serde(default)]
     pub is_relay: bool,
+    /// The `Max-Viewers` header of the answer that admitted the publisher.
+    #[serde(default)]
+    pub max_viewers: Option<String>,
+    /// Its `Max-Bitrate` header.
+    #[serde(default)]
+    pub max_bitrate: Option<String>,
 }
 
 /// Protocol of a client.
@@ -444,6 +452,8 @@ fn milliseconds(since: Instant) -> u64 {
 fn client(session: &Session, publisher: Option<u64>, noted: &Noted, now: Instant) -> ClientStatistics {
     let text = |bytes: &[u8]| bytes.to_str_lossy().into_owned();
     let (traffic, times) = (session.traffic(), session.times());
+    let answered = session.answered_limits.get();
+    let header = |get: fn(&AnsweredLimits) -> &Option<Bytes>| Some(text(get(answered?).as_ref()?));
     ClientStatistics {
         id: session.id,
         addr: session.peer.addr.clone(),
@@ -462,6 +472,8 @@ fn client(session: &Session, publisher: Option<u64>, noted: &Noted, now: Instant
         publishes: session.role == Role::Publisher,
         is_active: session.role == Role::Player || publisher == Some(session.id),
         is_relay: session.relayed_as.get().is_some(),
+        max_viewers: header(|limits| &limits.max_viewers),
+        max_bitrate: header(|limits| &limits.max_bitrate),
     }
 }
 

@@ -134,6 +134,10 @@ struct Client<'o> {
     publishing: bool,
     active: bool,
     relay: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_viewers: Option<&'o str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_bitrate: Option<&'o str>,
 }
 
 /// Writes a document.
@@ -255,6 +259,8 @@ fn client(client: &ClientStatistics) -> Client<'_> {
         publishing: client.publishes,
         active: client.is_active,
         relay: client.is_relay,
+        max_viewers: client.max_viewers.as_deref(),
+        max_bitrate: client.max_bitrate.as_deref(),
     }
 }
 
