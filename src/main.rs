@@ -46,7 +46,7 @@ fn run() -> io::Result<ExitCode> {
     match command {
         Command::Directives(name) => cli::directives(name.as_deref(), &mut out, &mut err),
         Command::Help => {
-            write!(err, "nginx version: {}\n{}", pingosd::VERSION, cli::help::text())?;
+            write!(err, "{}{}", cli::version::line(), cli::help::text())?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Run(options) => serve(options, &mut err),
@@ -62,13 +62,11 @@ fn run() -> io::Result<ExitCode> {
             Ok(code)
         }
         Command::Version => {
-            writeln!(err, "nginx version: {}", pingosd::VERSION)?;
+            write!(err, "{}", cli::version::line())?;
             Ok(ExitCode::SUCCESS)
         }
         Command::VersionVerbose => {
-            writeln!(err, "nginx version: {}", pingosd::VERSION)?;
-            writeln!(err, "configuration language of nginx/{} with PingOS", pingosd::NGINX_VERSION)?;
-            writeln!(err, "configure arguments: --prefix={}", load::DEFAULT_PREFIX)?;
+            write!(err, "{}", cli::version::details(&LANGUAGE, load::DEFAULT_PREFIX))?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Word(task) => {

@@ -205,7 +205,7 @@ fn global_directives_may_come_from_the_command_line() {
 
 #[test]
 fn version_and_help_go_to_standard_error() {
-    let version = format!("nginx version: pingosd/{}\n", env!("CARGO_PKG_VERSION"));
+    let version = format!("nginx version: nginx/1.17.5 (pingosd/{})\n", env!("CARGO_PKG_VERSION"));
     let short = run(&["-v"]);
     assert_eq!(
         (short.status.code(), stderr(&short), stdout(&short)),
@@ -213,7 +213,9 @@ fn version_and_help_go_to_standard_error() {
     );
     let long = run(&["-V"]);
     assert_eq!(long.status.code(), Some(0));
-    assert!(stderr(&long).starts_with(&version) && stderr(&long).contains("configure arguments:"));
+    assert!(
+        stderr(&long).starts_with(&version) && stderr(&long).contains("\nconfigure arguments: --prefix=")
+    );
     for word in ["-h", "-?"] {
         let help = run(&[word]);
         assert_eq!(help.status.code(), Some(0));

@@ -11,6 +11,7 @@ pub mod completion;
 mod error;
 pub mod help;
 pub mod man;
+pub mod version;
 
 pub use self::error::CommandLineError;
 use crate::config::load::render_all;

@@ -200,7 +200,7 @@ impl Job<'_> {
             let was_idle = progress.is_cached && matches!(failure, Failure::Error);
             let before = choice.tries;
             if choice.failed(used, counts) {
-                log::disabled(exchange);
+                log::disabled(exchange, if progress.has_begun { READING } else { CONNECTING });
             }
             if was_idle {
                 choice.tries = before.max(1);
@@ -248,12 +248,12 @@ impl Job<'_> {
         self.attempts.latest(|attempt| attempt.sent = link.sent);
         progress.is_complete = sent? == Sent::All;
         let head = self.read_head(exchange, &mut link).await;
-        self.attempts.latest(|attempt| {
-            attempt.header = Some(attempt.began.elapsed());
-            if let Ok(head) = &head {
+        if let Ok(head) = &head {
+            self.attempts.latest(|attempt| {
+                attempt.header = Some(attempt.began.elapsed());
                 (attempt.status, attempt.sent) = (head.status, 0);
-            }
-        });
+            });
+        }
         Ok((head?, link))
     }
 

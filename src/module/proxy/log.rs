@@ -80,8 +80,8 @@ pub(super) fn bad_response_while(exchange: &Exchange<'_>, what: &str, doing: &st
 }
 
 /// A server is not used for a time.
-pub(super) fn disabled(exchange: &Exchange<'_>) {
-    about_at(LogLevel::Warn, exchange, &"upstream server temporarily disabled while connecting to upstream");
+pub(super) fn disabled(exchange: &Exchange<'_>, doing: &str) {
+    about_at(LogLevel::Warn, exchange, &format_args!("upstream server temporarily disabled while {doing}"));
 }
 
 /// A response could not be stored.

@@ -112,10 +112,17 @@ fn cookie_rule(
 ) -> Result<Option<(Wanted, Template)>, Problem> {
     match args.words {
         [word] if word.is("off") => Ok(None),
-        [wanted, replacement] => Ok(Some((
-            Wanted::parse(wanted, is_domain, evaluation)?,
-            Template::compile(replacement, &replacement.bytes, evaluation)?,
-        ))),
+        [wanted, replacement] => {
+            let mut text = &replacement.bytes[..];
+            // As in nginx, a dot at the beginning of a replacement is dropped, unless a regex chooses it.
+            if is_domain && !wanted.bytes.starts_with(b"~") {
+                text = text.strip_prefix(b".").unwrap_or(text);
+            }
+            Ok(Some((
+                Wanted::parse(wanted, is_domain, evaluation)?,
+                Template::compile(replacement, text, evaluation)?,
+            )))
+        }
         _ => Err(invalid(args.first())),
     }
 }

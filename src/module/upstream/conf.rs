@@ -23,7 +23,7 @@ directives! {
         "upstream" => Text, opens UPSTREAM, in HTTP;
     }
     live as Current {
-        /// ADDRESS [weight=N max_conns=N max_fails=N fail_timeout=TIME backup down]; unix:PATH is allowed. Names are
+        /// ADDRESS [weight=N max_conns=N max_fails=N fail_timeout=TIME backup down resolve]; unix:PATH is allowed. Names are
         /// looked up when they are needed.
         "server" => servers: Vec<UpstreamServer>, in UPSTREAM;
         /// KEY [consistent]: selects a server by the hash of KEY.
@@ -71,7 +71,12 @@ impl Slot for Groups {
                 continue;
             }
             let values = level.values::<UPSTREAM>(&[upstream, http], evaluation);
-            groups.0.insert(key, Arc::new(group(name, values.get())));
+            let group = group(name, values.get());
+            if !group.servers.is_empty() && group.servers.iter().all(|server| server.backup) {
+                let text = sentence(&[b"no servers in upstream \"", name, b"\""]);
+                evaluation.refuse(upstream, Problem::new(text).help("one of them must be no `backup`"));
+            }
+            groups.0.insert(key, Arc::new(group));
         }
         groups
     }

@@ -14,7 +14,8 @@ use crate::http::variable::Template;
 use crate::syntax::{Problem, Word, sentence, suggest};
 
 /// Parameters after an address.
-const PARAMETERS: [&str; 6] = ["weight", "max_conns", "max_fails", "fail_timeout", "backup", "down"];
+const PARAMETERS: [&str; 7] =
+    ["weight", "max_conns", "max_fails", "fail_timeout", "backup", "down", "resolve"];
 
 /// One server of a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,6 +61,8 @@ impl Value for UpstreamServer {
                     server.backup = true;
                 }
                 None if &word.bytes[..] == b"down" => server.down = true,
+                // Names are looked up again anyway, when an answer has expired.
+                None if &word.bytes[..] == b"resolve" => {}
                 _ => return Err(unknown(word)),
             }
         }

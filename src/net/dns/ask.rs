@@ -55,6 +55,11 @@ impl NameServers {
         }
     }
 
+    /// These name servers, without `/etc/hosts`.
+    pub(super) fn only(resolver: &Resolver, timeout: Duration) -> Self {
+        NameServers { hosts: Hosts::default(), ..NameServers::new(Some(resolver), timeout) }
+    }
+
     /// Addresses in `/etc/hosts`.
     pub(super) fn hosts_file(&self, host: &str) -> Option<Addresses> {
         let name = Name::from_str(host).ok()?;

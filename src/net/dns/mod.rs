@@ -67,11 +67,15 @@ impl Dns {
         }))
     }
 
-    /// Creates a resolver with its own name servers, for a part of the configuration.
+    /// Creates a resolver with its own name servers, for a part of the configuration. As in nginx, it does not read
+    /// `/etc/hosts`.
     pub fn of_servers(resolver: Resolver, timeout: Duration) -> Self {
-        let settings = DnsSettings { resolver: Some(resolver), timeout, refresh: Some(limits::DNS_REFRESH) };
+        let settings =
+            DnsSettings { resolver: Some(resolver.clone()), timeout, refresh: Some(limits::DNS_REFRESH) };
+        let terms =
+            ResolverState { ask: NameServers::only(&resolver, timeout), ..ResolverState::new(settings) };
         Dns(Arc::new(DnsInner {
-            terms: ArcSwap::from_pointee(ResolverState::new(settings)),
+            terms: ArcSwap::from_pointee(terms),
             names: Mutex::default(),
             changed: watch::Sender::new(()),
             places: Semaphore::new(limits::DNS_QUESTIONS),

@@ -474,12 +474,14 @@ fn cookies() -> Entry {
         "other=1; samesite=none",
         "a=b; path=/RE/x",
         "a=b; domain=B.TEST",
+        "a=b; domain=.c.test",
+        "a=b; domain=c.test",
         "",
         "a=b; path",
     ];
     let mut found = entry("cookies").server(
         "location /path/ { proxy_cookie_path /one/ /two/; proxy_cookie_path ~*^/re/(.*)$ /$1/; proxy_pass http://{BACKEND}/; }
-         location /domain/ { proxy_cookie_domain a.test b.test; proxy_cookie_domain ~^www\\.(.*)$ $1; proxy_cookie_domain .b.test $host; proxy_pass http://{BACKEND}/; }
+         location /domain/ { proxy_cookie_domain a.test b.test; proxy_cookie_domain ~^www\\.(.*)$ $1; proxy_cookie_domain .b.test $host; proxy_cookie_domain c.test .d.test; proxy_pass http://{BACKEND}/; }
          location /flags/ { proxy_cookie_flags flag nosecure samesite=strict; proxy_cookie_flags ~ secure httponly samesite=lax; proxy_pass http://{BACKEND}/; }
          location /remove/ { proxy_cookie_flags ~ nosecure nohttponly nosamesite; proxy_pass http://{BACKEND}/; }
          location /off/ { proxy_cookie_path off; proxy_cookie_domain off; proxy_cookie_flags off; proxy_pass http://{BACKEND}/; }
