@@ -114,6 +114,7 @@ impl Target {
         let literal = bare.to_str().ok().and_then(|host| host.parse::<IpAddr>().ok());
         let place = match literal {
             Some(ip) => ServerPlace::Address(SocketAddr::new(ip, number)),
+            None if host.starts_with(b"[") => return Err("invalid IPv6 address"),
             None => ServerPlace::Name(host.into(), number),
         };
         let header = if number == usual_port { host } else { authority };

@@ -120,9 +120,16 @@ fn place(word: &Word) -> Result<ServerPlace, Problem> {
             number.filter(|port| *port > 0).ok_or_else(|| refuse(b"invalid port"))?
         }
     };
+    if host.is_empty() {
+        return Err(refuse(b"no host"));
+    }
+    if host.find_byteset(b"/?").is_some() {
+        return Err(refuse(b"invalid host"));
+    }
     let address = host.to_str().ok().and_then(|host| host.parse::<IpAddr>().ok());
     Ok(match address {
         Some(ip) => ServerPlace::Address(SocketAddr::new(ip, port)),
+        None if word.bytes.starts_with(b"[") => return Err(refuse(b"invalid IPv6 address")),
         None => ServerPlace::Name(host.into(), port),
     })
 }
