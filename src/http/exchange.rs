@@ -301,6 +301,8 @@ pub struct Exchange<'a> {
     pub is_path_changed: bool,
     /// Whether the path is no longer that of the request.
     pub is_path_replaced: bool,
+    /// Whether `alias` of a location with a regular expression is followed by the path, because `try_files` has found it there.
+    pub alias_takes_path: bool,
     /// Whether the path begins with the name of the location: not behind `rewrite ... break`.
     pub has_location_name: bool,
     /// The client, where `realip` has replaced it.
@@ -396,6 +398,7 @@ impl<'a> Exchange<'a> {
             assigned: AssignedValues::default(),
             is_path_changed: false,
             is_path_replaced: false,
+            alias_takes_path: false,
             has_location_name: true,
             client: None,
             body: None,
@@ -505,6 +508,16 @@ impl<'a> Exchange<'a> {
         self.has_query.then(|| self.query.clone())
     }
 
+    /// Assigns a variable.
+    pub fn assign(&mut self, name: &BString, value: BString) {
+        if name == "args" {
+            (self.has_query, self.query) = (true, value);
+            self.is_path_replaced = true;
+        } else {
+            self.assigned.set(name, value);
+        }
+    }
+
     /// Whether the path is still that of the client's request, so that its target can be passed on as received.
     pub fn has_own_target(&self) -> bool {
         !self.is_path_replaced && !self.request.target().is_empty()
@@ -518,9 +531,15 @@ impl<'a> Exchange<'a> {
     /// Length of the request's body, as far as it is known.
     pub fn body_length(&self) -> Option<u64> {
         match self.request.header("content-length") {
+            Some(_) if self.is_body_dropped() => Some(0),
             Some(text) => text.to_str().ok()?.parse().ok(),
             None => self.chunked_length,
         }
+    }
+
+    /// Whether the body was refused or discarded: what answers later has none.
+    pub fn is_body_dropped(&self) -> bool {
+        self.is_body_refused || self.is_body_discarded
     }
 
     /// Sets whether the request goes on when the client has left.

@@ -98,6 +98,7 @@ impl Exchange<'_> {
             Files::Alias { target, replaces } => {
                 let rest = match replaces {
                     Some(length) => path.get(*length..)?,
+                    None if self.alias_takes_path => path,
                     None => b"",
                 };
                 (self.directory(target), rest)
@@ -124,6 +125,11 @@ impl Exchange<'_> {
         match self.location.get::<Files>() {
             Files::Root(directory) | Files::Alias { target: directory, .. } => self.directory(directory),
         }
+    }
+
+    /// Whether the location has an `alias` and no prefix that it replaces.
+    pub fn has_alias_of_regex(&self) -> bool {
+        matches!(self.location.get::<Files>(), Files::Alias { replaces: None, .. })
     }
 
     /// Number of bytes of a path that `alias` replaces; `None` with `root`.

@@ -125,6 +125,7 @@ impl Exchange<'_> {
     fn redirect(&mut self) {
         self.location = self.server.routes().fallback.clone();
         (self.is_internal, self.is_path_changed, self.has_content) = (true, false, false);
+        self.alias_takes_path = false;
     }
 
     fn redirected_too_often(&mut self, doing: &str, target: &[u8]) -> Decision {

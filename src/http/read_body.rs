@@ -29,7 +29,7 @@ impl Exchange<'_> {
     ///
     /// The decision about a request whose body cannot be read.
     pub async fn read_body(&mut self) -> Result<(), Decision> {
-        if self.body.is_some() || self.is_subrequest() {
+        if self.body.is_some() || self.is_subrequest() || self.is_body_discarded {
             return Ok(());
         }
         self.ask_for_body().await;

@@ -225,7 +225,7 @@ impl Response {
         Response { location: Some(location.into()), ..Response::page(status) }
     }
 
-    /// Drops what a change of the body makes wrong: ranges, and the strength of its tag.
+    /// Drops what a change of the body makes wrong: ranges and the strength of its tag.
     pub fn body_changes(&mut self) {
         self.has_ranges = false;
         match self.headers.get(b"ETag") {

@@ -31,6 +31,7 @@ impl<'a> Exchange<'a> {
         inner.depth = self.depth + 1;
         inner.main_method = Some(self.main_method().clone());
         (inner.body, inner.chunked_length) = (self.body.clone(), self.chunked_length);
+        (inner.is_body_refused, inner.is_body_discarded) = (self.is_body_refused, self.is_body_discarded);
         inner.count_sent(self);
         inner.outer_charset = match self.is_subrequest() {
             true => self.outer_charset.clone(),
@@ -69,6 +70,7 @@ impl<'a> Exchange<'a> {
         inner.depth = self.depth + 1;
         inner.main_method = Some(self.main_method().clone());
         (inner.body, inner.chunked_length) = (self.body.clone(), self.chunked_length);
+        (inner.is_body_refused, inner.is_body_discarded) = (self.is_body_refused, self.is_body_discarded);
         (inner.is_internal, inner.is_continued) = (true, true);
         keep(&mut inner.kept);
         Box::pin(async move {
@@ -90,6 +92,7 @@ impl<'a> Exchange<'a> {
         inner.depth = self.depth + 1;
         inner.main_method = Some(self.main_method().clone());
         (inner.body, inner.chunked_length) = (self.body.clone(), self.chunked_length);
+        (inner.is_body_refused, inner.is_body_discarded) = (self.is_body_refused, self.is_body_discarded);
         (inner.is_internal, inner.is_continued) = (true, true);
         self.background.push(inner);
     }

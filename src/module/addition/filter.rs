@@ -31,5 +31,6 @@ impl ResponseFilter for AdditionFilter {
             }
         }
         exchange.response.body_changes();
+        exchange.response.headers.remove(b"Accept-Ranges");
     }
 }

@@ -28,11 +28,15 @@ async fn ask(exchange: &mut Exchange<'_>) -> Decision {
     let Some(uri) = &conf.uri.0 else { return Decision::Next };
     // As in nginx, it has no query string: the client must not decide about itself.
     let mut inner = exchange.subrequest(uri.clone(), BString::default(), Some(Method::GET)).await;
+    let mut own = Vec::new();
     for set in &conf.sets {
-        let value = inner.expand(&set.value);
-        inner.assigned.set(&set.name, value.into());
+        let value = BString::from(inner.expand(&set.value));
+        inner.assigned.set(&set.name, value.clone());
+        own.push((&set.name, value));
     }
     exchange.take_values(&mut inner);
+    // Some variables belong to the request itself, not to its values.
+    own.into_iter().for_each(|(name, value)| exchange.assign(name, value));
     if let Some(status) = inner.closed_with() {
         return Decision::Close(status);
     }

@@ -62,6 +62,7 @@ fn compress(exchange: &mut Exchange<'_>, conf: &Current) {
     let response = &mut exchange.response;
     response.headers.append("Content-Encoding", "gzip");
     response.body_changes();
+    response.headers.remove(b"Accept-Ranges");
     let level = u32::try_from(conf.level.0).unwrap_or(1);
     Transformed::replace(&mut response.body, Gzip::new(level, ratio), None);
 }
@@ -86,6 +87,7 @@ impl ResponseFilter for GunzipFilter {
         response.headers.remove(b"Content-Encoding");
         response.encoding = None;
         response.body_changes();
+        response.headers.remove(b"Accept-Ranges");
         Transformed::replace(&mut response.body, decompression, None);
     }
 }

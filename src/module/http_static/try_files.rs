@@ -34,6 +34,13 @@ async fn look(exchange: &mut Exchange<'_>) -> Decision {
         let Some((file, path)) = exchange.tried_file(name) else { continue };
         let Ok(found) = exchange.test(&file).await else { continue };
         if found.is_dir == wants_directory {
+            // As in nginx, a directory is the one of `alias` then, whatever was found.
+            if exchange.has_alias_of_regex() {
+                if wants_directory {
+                    return Decision::Next;
+                }
+                exchange.alias_takes_path = true;
+            }
             (exchange.path, exchange.is_path_replaced) = (path, true);
             return Decision::Next;
         }

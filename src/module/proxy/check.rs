@@ -140,6 +140,8 @@ async fn body(
         && conf.set_body.is_none()
         && conf.pass_request_body
         && exchange.has_body()
+        && !exchange.is_body_dropped()
+        && !exchange.is_body_dropped()
         && exchange.body.is_none()
         && !exchange.is_subrequest()
         && (!is_chunked || conf.http_version == ProxyHttpVersion::Http11);

@@ -99,11 +99,7 @@ impl Execution<'_, '_> {
                     Statement::Return(answer) => Flow::End(reply(self.exchange, answer)),
                     Statement::Set(set) => {
                         let value = self.text(&set.value)?;
-                        if set.name == "args" {
-                            (self.exchange.has_query, self.exchange.query) = (true, value);
-                        } else {
-                            self.exchange.assigned.set(&set.name, value);
-                        }
+                        self.exchange.assign(&set.name, value);
                         Flow::Continue
                     }
                     Statement::Rewrite(rewrite) => self.rewrite(rewrite)?,

@@ -137,6 +137,9 @@ pub fn entries() -> Vec<Entry> {
                  location /alias2/ { alias {ROOT}/html/dir/; try_files file.txt =404; }
                  location ~ ^/re/(.*)$ { try_files /$1 /dir/$1 @named; }
                  location ~ ^/rea/(.*)$ { alias {ROOT}/html/$1; try_files \"\" =404; }
+                 location ~ ^/dir/?x { alias {ROOT}/html; try_files /dir/file.txt =404; }
+                 location ~ /file.txt$ { alias {ROOT}/html/dir; try_files $uri /a.txt =404; }
+                 location ~ /file.txt/$ { alias {ROOT}/html/dir; try_files /sub/ =404; }
                  location /self/ { try_files /none /self/; }
                  location /type/ { try_files /style.css =404; }
                  location /cond/ { if ($arg_x) { set $y 1; } try_files /b.txt =404; }
@@ -148,6 +151,7 @@ pub fn entries() -> Vec<Entry> {
                 "/dir/file.txt", "/dir/none", "/dir/sub", "/dir/sub/", "/noindex/", "/noindex/file.txt", "/only-dir/", "/dir-as-file/", "/file-as-dir/",
                 "/var/?f=/a.txt", "/var/?f=a.txt", "/var/", "/var/?f=/../html/a.txt", "/var/?f=/%61.txt", "/alias/file.txt", "/alias/", "/alias/sub",
                 "/alias/none", "/alias2/x", "/re/a.txt", "/re/file.txt", "/re/none", "/rea/a.txt", "/rea/none", "/self/x", "/type/", "/cond/", "/cond/?x=1",
+                "/file.txt", "/dir/x", "/dirx", "/none/file.txt", "/file.txt/",
                 "HEAD /files/", "POST /files/\n\nx", "POST /named/\n\nx", "/files/\nRange: bytes=0-2",
             ])
             .own_for(

@@ -27,7 +27,32 @@ pub fn entries() -> Vec<Entry> {
         upgrades(),
         filters(),
         places(),
+        dropped_bodies(),
     ]
+}
+
+/// Requests whose body was discarded or refused before the request is forwarded after all.
+fn dropped_bodies() -> Entry {
+    entry("dropped-bodies")
+        .server(
+            "location /add { return 200 main; add_before_body /before; addition_types *; }
+             location /before { proxy_pass http://{BACKEND}; }
+             location /large { client_max_body_size 1; error_page 413 /before/413; }
+             location /returned { return 404; error_page 404 /before/404; }
+             location /unbuffered { proxy_request_buffering off; proxy_pass http://{BACKEND}; }
+             location /returned2 { return 404; error_page 404 /unbuffered/404; }
+             location /auth/ { auth_request /yes; auth_request_set $args set=1; proxy_pass http://{BACKEND}; }
+             location = /yes { return 204; }
+             location /gzip/ { gzip on; gzip_types *; gzip_min_length 1; gzip_proxied any; proxy_pass http://{BACKEND}/; }
+             location /sub/ { sub_filter hidden shown; sub_filter_types *; proxy_pass http://{BACKEND}/; }",
+        )
+        .asks([
+            "/add", "POST /add\n\n0123456789", "/large", "POST /large\n\n0123456789", "POST /returned\n\n0123456789",
+            "POST /returned2\n\n0123456789", "/auth/x?a=b", "POST /auth/x\n\n0123456789",
+        ])
+        .asks(["/gzip", "/sub"].map(|place| {
+            format!("{place}{}\nAccept-Encoding: gzip", response("200 OK", &["Accept-Ranges: bytes"], "hidden"))
+        }))
 }
 
 /// A server whose locations forward to the backend.
