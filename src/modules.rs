@@ -43,6 +43,7 @@ pub static MODULES: &[&Module] = &[
     &crate::http::server_conf::MODULE,
     &crate::http::conf::MODULE,
     &crate::http::core::conf::MODULE,
+    &crate::http::http2::conf::MODULE,
     &crate::module::flv::conf::MODULE,
     &crate::module::ts::conf::MODULE,
     &crate::module::stat::conf::MODULE,

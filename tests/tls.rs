@@ -282,6 +282,13 @@ fn what_a_start_would_refuse_fails_the_test_of_a_configuration() {
     let (ok, said) = test("", &format!("{} ssl_protocols TLSv1; ssl_ciphers AES128-SHA;", shows("origin")));
     assert!(ok && said.contains("TLSv1.2 is spoken instead"), "{said}");
     assert!(said.contains("cipher suite \"AES128-SHA\" does not exist here"), "{said}");
+    let curves = |list: &str| test("", &format!("{} ssl_ecdh_curve {list};", shows("origin")));
+    let (ok, said) = curves("secp521r1:P-384");
+    assert!(ok && said.contains("curve \"secp521r1\" does not exist here, it is left out"), "{said}");
+    let (ok, said) = curves("X25519:nowhere");
+    assert!(!ok && said.contains("SSL_CTX_set1_curves_list(\"X25519:nowhere\") failed"), "{said}");
+    let (ok, said) = curves("secp521r1");
+    assert!(!ok && said.contains("names no curve that exists here"), "{said}");
 }
 
 #[test]

@@ -171,6 +171,7 @@ fn merge(all: &mut ListenOptions, one: &ListenOptions) {
     all.proxy_protocol |= one.proxy_protocol;
     all.ssl |= one.ssl;
     all.http2 |= one.http2;
+    all.http2_on |= one.http2_on;
 }
 
 /// Adds the names of the last of the servers that share an address.

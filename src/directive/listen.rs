@@ -53,8 +53,10 @@ pub struct ListenOptions {
     pub proxy_protocol: bool,
     /// Whether connections use TLS.
     pub ssl: bool,
-    /// Whether HTTP/2 is offered.
+    /// Whether HTTP/2 is spoken; without TLS nothing else is, unless `http2_on` is set.
     pub http2: bool,
+    /// Whether HTTP/2 is spoken besides HTTP/1.
+    pub http2_on: bool,
     /// Whether the line sets socket options, which only one line of an address may do.
     pub makes_socket: bool,
     /// Set for a socket of one worker (`multi_listen`): whose connections it takes.
@@ -257,11 +259,11 @@ impl Family {
     const fn words(self) -> &'static str {
         match self {
             Family::Http => {
-                "default_server, ssl, proxy_protocol, bind, reuseport, backlog=, rcvbuf=, sndbuf=, ipv6only=, \
+                "default_server, ssl, http2, proxy_protocol, bind, reuseport, backlog=, rcvbuf=, sndbuf=, ipv6only=, \
                  so_keepalive=, deferred, fastopen="
             }
             Family::Rtmp => {
-                "default_server, ssl, proxy_protocol, bind, reuseport, backlog=, rcvbuf=, sndbuf=, \
+                "default_server, ssl, http2, proxy_protocol, bind, reuseport, backlog=, rcvbuf=, sndbuf=, \
                  ipv6only=, so_keepalive=, deferred, fastopen="
             }
         }

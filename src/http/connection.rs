@@ -16,13 +16,16 @@ use tokio::time::Sleep;
 use tokio_util::sync::WaitForCancellationFuture;
 
 use super::browser;
+use super::conf::Conf;
 use super::core::conf::{Current as Core, KeepaliveDisable, LingeringClose};
 use super::counters::Doing;
 use super::exchange::{Exchange, HttpConnection, HttpService};
+use super::http2::{self, Chosen};
 use super::input::Input;
 use super::log;
 use super::request::{HeadBuffers, HeadError, HeadParser, HeaderNames, Request};
 use super::response::Body;
+use super::routes::Location;
 use super::server_conf::ServerConf;
 use crate::config::model::{Config, HttpServer};
 use crate::config::names::NameTable;
@@ -33,7 +36,7 @@ use crate::net::socket::Socket;
 use crate::task::lifetime::{Lifetime, StopSignal};
 
 /// What follows a response.
-enum After {
+pub(super) enum After {
     /// The next request.
     Next,
     /// The connection is closed, possibly after reading what the client still sends.
@@ -56,14 +59,14 @@ enum Head {
 
 /// Settings of the head of a request, which its server does not apply to yet: those of the address's default server.
 #[derive(Clone, Copy)]
-struct HeadSettings {
-    buffers: HeadBuffers,
-    names: HeaderNames,
-    timeout: Option<Duration>,
+pub(super) struct HeadSettings {
+    pub(super) buffers: HeadBuffers,
+    pub(super) names: HeaderNames,
+    pub(super) timeout: Option<Duration>,
 }
 
 impl HttpConnection {
-    fn head_settings(&self, server: &HttpServer) -> HeadSettings {
+    pub(super) fn head_settings(&self, server: &HttpServer) -> HeadSettings {
         let fallback = &server.routes().fallback;
         let core: &Core = fallback.get_at(self.service.plan(fallback).core);
         let size = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
@@ -104,6 +107,13 @@ pub async fn serve(
     let Ok(peer) = socket.peer() else { return };
     // Servers for this specific address may share the wildcard's socket.
     let listen = socket.local(listen);
+    let before = match http2::choose(&service, &listen, &socket, lacks_tls).await {
+        Chosen::Http1(before) => before,
+        Chosen::Http2(before) => {
+            return Box::pin(http2::serve(service, worker, listen, (socket, peer), before)).await;
+        }
+        Chosen::None => return,
+    };
     let scheme = if socket.is_tls() { "https" } else { "http" };
     let id = service.sessions.next_id();
     let mut connection = HttpConnection {
@@ -117,7 +127,7 @@ pub async fn serve(
         lacks_tls,
         started: Instant::now(),
         socket: Arc::new(socket),
-        input: Mutex::new(Input::default()),
+        input: Mutex::new(Input::with(before)),
         requests: 0,
         is_pipelined: false,
         nodelay: AtomicBool::new(false),
@@ -234,7 +244,7 @@ pub(super) struct AfterTimes {
 impl HttpConnection {
     /// The servers of the connection's address, and whether there are any: after a reload that ends them, others stand in
     /// for the last answer on an open connection.
-    fn servers<'c>(&self, config: &'c Config) -> Option<(&'c NameTable<HttpServer>, bool)> {
+    pub(super) fn servers<'c>(&self, config: &'c Config) -> Option<(&'c NameTable<HttpServer>, bool)> {
         let http = config.http.as_ref()?;
         match http.servers_at(&self.listen) {
             Some(servers) => Some((servers, true)),
@@ -334,7 +344,11 @@ impl HttpConnection {
     }
 
     /// Answers a request, or refuses it.
-    async fn answer(&self, request: &Request, mut refused: Option<HeadError>) -> (After, AfterTimes) {
+    pub(super) async fn answer(
+        &self,
+        request: &Request,
+        mut refused: Option<HeadError>,
+    ) -> (After, AfterTimes) {
         let started = Instant::now();
         let (server, named) = {
             let config = self.service.store.borrow();
@@ -371,7 +385,8 @@ impl HttpConnection {
             exchange.query.clear();
             exchange.has_query = false;
         }
-        exchange.keeps_alive = wants_keepalive(request);
+        // A connection of HTTP/2 is kept by its owner.
+        exchange.keeps_alive = self.socket.http2().is_none() && wants_keepalive(request);
         let answers = match refused {
             Some((status, why)) => {
                 log::refused(self.id, status.as_u16(), why, &self.peer);
@@ -448,6 +463,9 @@ impl HttpConnection {
                 }
             };
         self.adopt_nodelay(exchange.conf().tcp_nodelay);
+        if self.socket.http2().is_some() {
+            exchange.refuse_tunnel();
+        }
         let needs_client = exchange.response.foreign.as_ref().is_some_and(|foreign| foreign.needs_client);
         let sent = tokio::select! {
             biased;
@@ -481,6 +499,10 @@ impl HttpConnection {
                 () = self.service.lifetime.shutdown.cancelled() => {}
             }
             return After::Gone;
+        }
+        if self.socket.http2().is_some() {
+            // The client is told with the end of the stream that the rest of the body is not wanted.
+            return After::Next;
         }
         let is_body_done = is_body_done || self.discard_rest(exchange).await;
         if exchange.keeps_alive && is_body_done {
@@ -527,9 +549,17 @@ impl AfterTimes {
     };
 
     fn of(exchange: &Exchange<'_>) -> Self {
-        let core = exchange.core();
+        AfterTimes::new(exchange.conf(), exchange.core())
+    }
+
+    /// As a location has set them.
+    pub(super) fn of_location(location: &Location) -> Self {
+        AfterTimes::new(location.get(), location.get())
+    }
+
+    fn new(conf: &Conf, core: &Core) -> Self {
         AfterTimes {
-            keepalive: exchange.conf().keepalive_timeout.timeout.duration(),
+            keepalive: conf.keepalive_timeout.timeout.duration(),
             lingering_time: core.lingering_time.duration(),
             lingering_timeout: core.lingering_timeout.duration(),
         }
@@ -543,7 +573,11 @@ impl Exchange<'_> {
             return;
         }
         let conf = self.conf();
-        if conf.keepalive_timeout.timeout.0 == 0 || self.connection.requests >= conf.keepalive_requests {
+        let life: &http2::conf::Current = self.location.get();
+        if conf.keepalive_timeout.timeout.0 == 0
+            || self.connection.requests >= conf.keepalive_requests
+            || self.connection.started.elapsed() > life.keepalive_time.duration()
+        {
             self.keeps_alive = false;
             return;
         }

@@ -458,6 +458,14 @@ impl<'a> Exchange<'a> {
         self.client.as_ref().unwrap_or(&self.connection.peer)
     }
 
+    /// Number for a session of this request: the connection's, unless several may have a session at a time.
+    pub(super) fn session_id(&self) -> u64 {
+        match self.connection.socket.http2() {
+            Some(_) => self.service().sessions.next_id(),
+            None => self.connection.id,
+        }
+    }
+
     /// The other end of the connection.
     pub fn connected_peer(&self) -> &'a Peer {
         &self.connection.peer
@@ -569,7 +577,7 @@ impl<'a> Exchange<'a> {
 
     /// Whether the response may use HTTP/1.1 chunks.
     pub(super) fn speaks_chunks(&self) -> bool {
-        self.request.version() >= Version::HTTP_11 && self.conf().chunked
+        self.request.version() == Version::HTTP_11 && self.conf().chunked
     }
 
     /// Content type: `types` by the path's extension, otherwise `default_type`.

@@ -26,6 +26,8 @@ enum BodyState {
     Done,
     /// Bytes left.
     Length(u64),
+    /// Everything that comes, until the end of the stream (HTTP/2).
+    Stream,
     /// In chunks.
     Chunked(ChunkState),
     /// Lines behind the last chunk.
@@ -52,6 +54,11 @@ pub(super) enum BadBody {
 }
 
 impl Input {
+    /// With bytes that were received.
+    pub(super) fn with(buffer: BytesMut) -> Self {
+        Input { buffer, ..Input::default() }
+    }
+
     /// Begins the body of a request.
     pub(super) fn begin_body(&mut self, framing: BodyFraming) {
         (self.body_bytes, self.is_reading, self.is_client_ignored) = (0, false, false);
@@ -60,6 +67,20 @@ impl Input {
             BodyFraming::Length(length) => BodyState::Length(length),
             BodyFraming::Chunked => BodyState::Chunked(ChunkState::default()),
         };
+    }
+
+    /// Lets the body be everything that comes, until the end of the stream (HTTP/2).
+    pub(super) fn begin_stream(&mut self) {
+        self.body = BodyState::Stream;
+    }
+
+    /// Called at the end of what the client sends: whether that is how its body ends.
+    pub(super) fn ends_with_stream(&mut self) -> bool {
+        let ends = self.body == BodyState::Stream;
+        if ends {
+            self.body = BodyState::Done;
+        }
+        ends
     }
 
     /// Whether the body was received completely.
@@ -71,7 +92,7 @@ impl Input {
     pub(super) fn missing(&self) -> u64 {
         match self.body {
             BodyState::Length(left) => left,
-            BodyState::Done | BodyState::Chunked(_) | BodyState::Trailers { .. } => 0,
+            BodyState::Done | BodyState::Stream | BodyState::Chunked(_) | BodyState::Trailers { .. } => 0,
         }
     }
 
@@ -84,9 +105,9 @@ impl Input {
         }
     }
 
-    /// Whether the body comes in chunks and is not complete.
+    /// Whether the body has no length and is not complete.
     pub(super) fn is_chunked(&self) -> bool {
-        matches!(self.body, BodyState::Chunked(_) | BodyState::Trailers { .. })
+        matches!(self.body, BodyState::Stream | BodyState::Chunked(_) | BodyState::Trailers { .. })
     }
 
     /// Takes the next bytes of the body; `None` if more has to be received or the body is complete. Chunks that exceed
@@ -99,6 +120,15 @@ impl Input {
         loop {
             match self.body {
                 BodyState::Done => return Ok(None),
+                BodyState::Stream if self.buffer.is_empty() => return Ok(None),
+                BodyState::Stream => {
+                    let (received, came) = (self.body_bytes, self.buffer.len() as u64);
+                    if limit.saturating_sub(received) < came {
+                        return Err(BadBody::TooLarge { received, chunk: came });
+                    }
+                    self.body_bytes += came;
+                    return Ok(Some(self.buffer.split().freeze()));
+                }
                 BodyState::Length(left) | BodyState::Chunked(ChunkState::Data(left)) => {
                     let length = self.buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
                     if length == 0 {

@@ -15,17 +15,13 @@ impl Value for ListenHttp {
     const ARITY: Arity = Arity::SOME;
 
     fn syntax() -> String {
-        "port | host[:port] | [v6]:port | unix:path [default_server] [ssl] [proxy_protocol] [bind] [reuseport] [deferred] \
+        "port | host[:port] | [v6]:port | unix:path [default_server] [ssl] [http2] [proxy_protocol] [bind] [reuseport] [deferred] \
          [fastopen=number] [backlog=number] [rcvbuf=size] [sndbuf=size] [ipv6only=on|off] \
          [so_keepalive=on|off|idle:interval:probes]"
             .into()
     }
 
     fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<ListenHttp, Problem> {
-        let listen = Listen::read(args, Family::Http, DEFAULT_PORT, evaluation)?;
-        if listen.options.http2 {
-            evaluation.report(Problem::warning("\"http2\" of \"listen\" has no effect yet"));
-        }
-        Ok(ListenHttp(listen))
+        Listen::read(args, Family::Http, DEFAULT_PORT, evaluation).map(ListenHttp)
     }
 }

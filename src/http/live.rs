@@ -41,9 +41,9 @@ pub async fn answer(exchange: &Exchange<'_>, live: LiveLocation<'_>, admission: 
     let Some(origin) = RequestedStream::choose(exchange, live.addr, live.app, &place, name) else {
         return Response::page(StatusCode::NOT_FOUND);
     };
-    let connection = exchange.connection;
     let protocol = live.format.protocol();
-    let session = Arc::new(origin.session(exchange, connection.id, protocol, &IdentityOverrides::default()));
+    let session =
+        Arc::new(origin.session(exchange, exchange.session_id(), protocol, &IdentityOverrides::default()));
     if admission.is_loop(&session.identity, session.role) {
         log::relay_loop(session.id, &session.identity);
         return Response::page(StatusCode::LOOP_DETECTED);

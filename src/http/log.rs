@@ -38,6 +38,11 @@ pub fn left_early(conn: u64, peer: &Peer) {
     );
 }
 
+/// A connection of HTTP/2 is closed because of what its client does.
+pub(super) fn http2_failed(conn: u64, why: &str, peer: &Peer) {
+    info!(conn, "{why}, client: {}", peer.addr);
+}
+
 /// Header lines with invalid names were left out.
 pub fn invalid_header(conn: u64, peer: &Peer) {
     info!(conn, "client sent invalid header line, client: {}", peer.addr);

@@ -1,4 +1,4 @@
-//! HTTP/1 as nginx speaks it: connections, phases, locations, files. The media of a live response is sent by the worker's
+//! HTTP as nginx speaks it: connections, phases, locations, files. The media of a live response is sent by the worker's
 //! delivery loop.
 //!
 //! Modules take part through the traits in [`exchange`].
@@ -28,6 +28,7 @@ pub mod header;
 mod header_line;
 pub mod headers;
 mod host;
+pub mod http2;
 mod input;
 pub mod listen;
 pub mod live;

@@ -240,6 +240,7 @@ impl Exchange<'_> {
                 room.min(crate::limits::HTTP_READ_BYTES),
             );
             match read {
+                Ok(0) if self.connection.input.lock().ends_with_stream() => return Ok(0),
                 Ok(0) => return Err(BodyFailure::Left),
                 Ok(length) => return Ok(length),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}

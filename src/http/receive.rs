@@ -50,6 +50,11 @@ impl HttpConnection {
                     // The task that reads the body, and takes from the buffer, polls this again.
                     return Poll::Pending;
                 }
+                if let Some(stream) = self.socket.http2() {
+                    // The end of the client's body tells nothing.
+                    drop(input);
+                    return stream.poll_gone(cx);
+                }
                 if ready!(self.socket.poll_read_ready(cx)).is_err() {
                     return Poll::Ready(());
                 }
@@ -62,6 +67,9 @@ impl HttpConnection {
             }
         })
         .await;
+        if self.socket.http2().is_some() {
+            return;
+        }
         // Perhaps it only sends no more: then it waits for the response, which a disk may delay.
         tokio::time::sleep(limits::HTTP_HALF_CLOSED).await;
     }
@@ -121,7 +129,9 @@ impl Exchange<'_> {
     /// Sends `100 Continue` if the client waits for it; as in nginx 1.22, also where the request has no body.
     pub(super) async fn ask_for_body(&mut self) {
         let asked = std::mem::replace(&mut self.is_continued, true);
+        // As in nginx, nobody is asked over HTTP/2.
         let waits = !asked
+            && self.connection.socket.http2().is_none()
             && self.request.version() >= Version::HTTP_11
             && self.header("expect").eq_ignore_ascii_case(b"100-continue");
         if waits {
@@ -159,6 +169,7 @@ impl Exchange<'_> {
             let mut input = self.connection.input.lock();
             match self.connection.socket.read_some(&mut input.buffer, limits::HTTP_READ_BYTES) {
                 Ok(length) if length > 0 && received < limits::HTTP_DISCARD_BYTES => received += length,
+                Ok(0) if input.ends_with_stream() => {}
                 _ => return Ok(false),
             }
         }

@@ -303,6 +303,23 @@ impl Request {
         }
     }
 
+    /// Makes a request that was parsed as one of HTTP/1.1 one of HTTP/2; `version_at` is where its line has the version. As in nginx, `length`
+    /// bytes count as its head.
+    pub(super) fn become_http2(&mut self, version_at: usize, length: usize) {
+        const VERSION: &[u8] = b"HTTP/2.0";
+        (self.version, self.counted, self.room) = (Version::HTTP_2, length, 0);
+        let mut head = BytesMut::from(std::mem::take(&mut self.head));
+        if let Some(version) = head.get_mut(version_at..version_at + VERSION.len()) {
+            version.copy_from_slice(VERSION);
+        }
+        self.head = head.freeze();
+    }
+
+    /// Sets how the body is framed.
+    pub(super) fn set_body(&mut self, body: BodyFraming) {
+        self.body = body;
+    }
+
     /// Method.
     pub fn method(&self) -> &Method {
         &self.method
@@ -426,7 +443,7 @@ impl Request {
     /// Status and reason of the refusal.
     pub(super) fn check(&self) -> Result<(), HeadError> {
         let bad = |why| Err((StatusCode::BAD_REQUEST, why));
-        if self.version == Version::HTTP_11 && self.header("host").is_none() {
+        if self.version >= Version::HTTP_11 && self.header("host").is_none() {
             return bad("client sent HTTP/1.1 request without \"Host\" header");
         }
         let length = self.header("content-length");

@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use super::conf::ServerTokens;
 use super::date;
 use super::exchange::Exchange;
+use super::http2::FRAME_HEAD;
 use super::rate::RateLimit;
 use super::response::{Body, BrokenBody, FilePart, Piece, Response};
 use super::status::reason;
@@ -59,13 +60,30 @@ impl Exchange<'_> {
         }
         let mut output = OUTPUT.with_borrow_mut(std::mem::take);
         output.clear();
-        if self.request.version() > Version::HTTP_09 {
-            self.write_head(&mut output, framing);
-        }
-        let head_bytes = output.len() as u64;
         self.sent.status = self.response.status.as_u16();
         self.sent.is_chunked = framing == Framing::Chunked;
-        let sent = self.send_output(&mut output, &mut body, framing).await;
+        let is_http2 = self.connection.socket.http2().is_some();
+        let mut head_bytes = 0;
+        let begun = if is_http2 {
+            let is_empty = body.length() == Some(0) && !self.response.expects_trailers;
+            let head = self.send_http2_head(self.sent_length(framing), is_empty);
+            head.map(|length| head_bytes = length)
+        } else {
+            if self.request.version() > Version::HTTP_09 {
+                self.write_head(&mut output, framing);
+            }
+            head_bytes = output.len() as u64;
+            Ok(())
+        };
+        let sent = match begun {
+            Ok(()) => self.send_output(&mut output, &mut body, framing).await,
+            Err(error) => Err(error),
+        };
+        if let Some(stream) = self.connection.socket.http2() {
+            // As in nginx, the heads of frames do not count as body.
+            head_bytes += stream.frames() * FRAME_HEAD;
+            self.sent.bytes += head_bytes;
+        }
         output.clear();
         if output.capacity() <= limits::HTTP_READ_BYTES * 2 {
             OUTPUT.with_borrow_mut(|kept| *kept = output);
@@ -97,6 +115,7 @@ impl Exchange<'_> {
         }
         match response.body.length() {
             _ if self.is_head() => Framing::HeadOnly,
+            Some(length) if self.connection.socket.http2().is_some() => Framing::Length(length),
             Some(length) if !response.expects_trailers || !self.speaks_chunks() => Framing::Length(length),
             _ if self.speaks_chunks() => Framing::Chunked,
             _ => {
@@ -298,6 +317,9 @@ impl Exchange<'_> {
             }
             output.extend_from_slice(b"\r\n");
         }
+        if self.connection.socket.http2().is_some() {
+            return self.end_http2(output, rate).await;
+        }
         if !output.is_empty() {
             self.write(output, rate).await?;
         }
@@ -312,6 +334,7 @@ impl Exchange<'_> {
         rate: Option<RateLimit>,
     ) -> io::Result<()> {
         let plain = self.connection.socket.plain().is_some() && rate.is_none();
+        let is_http2 = self.connection.socket.http2().is_some();
         let mut part = part;
         if part.length <= COPIED || !plain {
             while part.length > 0 {
@@ -319,7 +342,8 @@ impl Exchange<'_> {
                 let read = append(output, &part, want).await?;
                 part.start += read as u64;
                 part.length -= read as u64;
-                if part.length > 0 || !plain {
+                // What ends a response over HTTP/2 is sent with its end.
+                if part.length > 0 || (!plain && !is_http2) {
                     self.write(output, rate).await?;
                     output.clear();
                 }
@@ -346,7 +370,7 @@ impl Exchange<'_> {
         Ok(())
     }
 
-    async fn write(&mut self, bytes: &[u8], rate: Option<RateLimit>) -> io::Result<()> {
+    pub(super) async fn write(&mut self, bytes: &[u8], rate: Option<RateLimit>) -> io::Result<()> {
         self.write_both(bytes, b"", rate).await
     }
 
@@ -392,7 +416,7 @@ impl Exchange<'_> {
     }
 
     /// Waits until the socket accepts data again, for `send_timeout` at most.
-    async fn wait_for(&self, error: io::Error) -> io::Result<()> {
+    pub(super) async fn wait_for(&self, error: io::Error) -> io::Result<()> {
         match error.kind() {
             io::ErrorKind::WouldBlock => {}
             io::ErrorKind::Interrupted => return Ok(()),
@@ -447,7 +471,7 @@ fn has_length(response: &Response) -> bool {
 }
 
 /// Number of bytes that may be written now, after waiting until there are some.
-async fn room(rate: Option<RateLimit>, sent: u64) -> usize {
+pub(super) async fn room(rate: Option<RateLimit>, sent: u64) -> usize {
     let Some(rate) = rate else { return usize::MAX };
     loop {
         match rate.room(sent) {
@@ -492,7 +516,7 @@ async fn make_present(part: &FilePart) -> io::Result<()> {
 }
 
 /// The present date.
-fn with_date(work: impl FnOnce(&[u8])) {
+pub(super) fn with_date(work: impl FnOnce(&[u8])) {
     let now = date::now();
     DATE.with_borrow_mut(|(second, text)| {
         if *second != now || text.is_empty() {

@@ -4,6 +4,7 @@ use std::net::Ipv4Addr;
 
 use nix::unistd::geteuid;
 
+use super::http2;
 use super::listen::{DEFAULT_PORT, ListenHttp};
 use super::location::LocationName;
 use super::variable::VariableNames;
@@ -36,7 +37,8 @@ directives! {
             /// `proxy_protocol`, connections begin with a PROXY header, version 1 or 2, before TLS; without a valid
             /// one within `client_header_timeout` they are closed. `$remote_addr` stays the load balancer's, as in
             /// nginx. `reuseport` opens a socket per worker, among which the system distributes the connections.
-            /// `deferred` accepts connections once they have sent data. `fastopen` is the length of the queue of
+            /// With `http2`, HTTP/2 is spoken: with TLS besides HTTP/1, without TLS instead of it, as in nginx before 1.25.1; see
+            /// the directive `http2`. `deferred` accepts connections once they have sent data. `fastopen` is the length of the queue of
             /// TCP Fast Open, `backlog` that of the accept queue (511 by default). An IPv6 wildcard leaves IPv4 to
             /// other sockets unless `ipv6only=off`. A reload changes these parameters of open sockets, except
             /// `ipv6only`, without closing them; what `reuseport` has opened stays open.
@@ -83,6 +85,9 @@ pub(super) fn addresses(blocks: &[&Block], evaluation: &mut Evaluation<'_>) -> A
     let usual = ListenAddr::Tcp((Ipv4Addr::UNSPECIFIED, port).into());
     let lines = listen.iter().map(|line| (&line.value.0, line.span, line.place));
     let mut addresses = Addresses::new(block, lines, names, usual);
+    if resolve::<http2::conf::Current>(blocks, evaluation).http2 {
+        addresses.listen.iter_mut().for_each(|line| line.value.options.http2_on = true);
+    }
     if resolve::<ssl::conf::Conf>(blocks, evaluation).on.is_some_and(|on| on.0) {
         addresses.listen.iter_mut().for_each(|line| line.value.options.ssl = true);
         let whole = Spanned { value: (), span: block.span, place: block.place };

@@ -74,7 +74,7 @@ variables! {
     "host" => Host,
     /// Name of the machine.
     "hostname" => Hostname,
-    /// Protocol of a connection with HTTP/2; empty, since there are none.
+    /// Protocol of a connection with HTTP/2: `h2` with TLS, `h2c` without; empty with HTTP/1.
     "http2" => Http2,
     /// `on` for a TLS connection.
     "https" => Https,

@@ -85,7 +85,9 @@ impl Variables for RequestValues<'_, '_> {
                 host if host.is_empty() => text(&exchange.server_name()),
                 host => text(&host),
             },
-            // Connections with HTTP/2 do not exist.
+            Variable::Http2 if exchange.connection.socket.http2().is_some() => {
+                text(if exchange.connection.socket.is_tls() { b"h2" } else { b"h2c" });
+            }
             Variable::Http2 => return true,
             Variable::Hostname => text(&crate::directive::server_name::host_name()),
             Variable::Https if exchange.connection.socket.is_tls() => text(b"on"),

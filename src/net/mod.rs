@@ -5,6 +5,7 @@ pub mod client;
 pub mod connections;
 pub mod dns;
 pub mod file;
+pub mod http2;
 pub mod links;
 pub mod listener;
 pub mod log;

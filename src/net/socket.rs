@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::fs::File;
+use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -12,6 +13,7 @@ use nix::sys::socket::{GetSockOpt, SetSockOpt};
 use nix::{getsockopt_impl, libc, setsockopt_impl, sockopt_impl};
 use tokio::net::{TcpStream, UnixStream};
 
+use super::http2::Http2Stream;
 use super::plain::PlainStream;
 pub use super::plain::{Peer, PlainSocket};
 use super::tls::TlsStream;
@@ -26,6 +28,8 @@ pub enum Socket {
     Plain(PlainSocket),
     /// With TLS.
     Tls(Box<TlsStream>),
+    /// A stream of an HTTP/2 connection.
+    Http2(Box<Http2Stream>),
 }
 
 thread_local! {
@@ -83,6 +87,23 @@ impl Socket {
         match self {
             Socket::Plain(s) => s,
             Socket::Tls(s) => s.socket(),
+            Socket::Http2(s) => s.connection().without_tls(),
+        }
+    }
+
+    /// The stream, of a socket that is one of HTTP/2.
+    pub fn http2(&self) -> Option<&Http2Stream> {
+        match self {
+            Socket::Http2(stream) => Some(stream),
+            Socket::Plain(_) | Socket::Tls(_) => None,
+        }
+    }
+
+    /// Protocol that was chosen in the TLS handshake, if any.
+    pub fn alpn(&self) -> Option<Vec<u8>> {
+        match self {
+            Socket::Tls(s) => s.alpn(),
+            Socket::Plain(_) | Socket::Http2(_) => None,
         }
     }
 
@@ -93,14 +114,18 @@ impl Socket {
 
     /// Whether the connection uses TLS.
     pub fn is_tls(&self) -> bool {
-        matches!(self, Socket::Tls(_))
+        match self {
+            Socket::Plain(_) => false,
+            Socket::Tls(_) => true,
+            Socket::Http2(s) => s.connection().is_tls(),
+        }
     }
 
     /// The descriptor, if bytes written to it are sent unchanged.
     pub fn plain(&self) -> Option<BorrowedFd<'_>> {
         match self {
             Socket::Plain(s) => Some(s.as_fd()),
-            Socket::Tls(_) => None,
+            Socket::Tls(_) | Socket::Http2(_) => None,
         }
     }
 
@@ -111,11 +136,18 @@ impl Socket {
 
     /// Sets `TCP_NODELAY`; no effect on a Unix socket.
     pub fn set_nodelay(&self, on: bool) {
+        // Of an HTTP/2 connection, its owner decides.
+        if self.http2().is_some() {
+            return;
+        }
         self.without_tls().set_nodelay(on);
     }
 
     /// Makes the following close send a reset, so that no data lingers for a peer that does not read.
     pub fn abort_on_close(&self) {
+        if let Socket::Http2(s) = self {
+            return s.abort();
+        }
         self.without_tls().abort_on_close();
     }
 
@@ -142,6 +174,7 @@ impl Socket {
         match self {
             Socket::Plain(s) => s.readable().await,
             Socket::Tls(s) => s.readable().await,
+            Socket::Http2(s) => poll_fn(|cx| s.poll_read_ready(cx)).await,
         }
     }
 
@@ -174,6 +207,7 @@ impl Socket {
         match self {
             Socket::Plain(s) => s.writable().await,
             Socket::Tls(s) => s.writable().await,
+            Socket::Http2(s) => poll_fn(|cx| s.poll_write_ready(cx)).await,
         }
     }
 
@@ -186,6 +220,7 @@ impl Socket {
         match self {
             Socket::Plain(s) => s.try_read(buf),
             Socket::Tls(s) => s.try_read(buf),
+            Socket::Http2(s) => s.try_read(buf),
         }
     }
 
@@ -219,6 +254,7 @@ impl Socket {
         match self {
             Socket::Plain(s) => s.try_write(buf),
             Socket::Tls(s) => s.try_write_vectored(&[IoSlice::new(buf)]),
+            Socket::Http2(s) => s.try_write_vectored(&[IoSlice::new(buf)]),
         }
     }
 
@@ -231,6 +267,7 @@ impl Socket {
         match self {
             Socket::Plain(s) => s.try_write_vectored(bufs),
             Socket::Tls(s) => s.try_write_vectored(bufs),
+            Socket::Http2(s) => s.try_write_vectored(bufs),
         }
     }
 
@@ -242,7 +279,7 @@ impl Socket {
     pub fn try_write_more(&self, buf: &[u8]) -> io::Result<usize> {
         match self {
             Socket::Plain(s) => s.try_write_more(buf),
-            Socket::Tls(_) => self.try_write(buf),
+            Socket::Tls(_) | Socket::Http2(_) => self.try_write(buf),
         }
     }
 
@@ -255,7 +292,7 @@ impl Socket {
     pub fn try_send_file(&self, file: &File, start: u64, length: usize) -> io::Result<usize> {
         match self {
             Socket::Plain(s) => s.try_send_file(file, start, length),
-            Socket::Tls(_) => Err(io::ErrorKind::Unsupported.into()),
+            Socket::Tls(_) | Socket::Http2(_) => Err(io::ErrorKind::Unsupported.into()),
         }
     }
 
@@ -264,6 +301,7 @@ impl Socket {
         match self {
             Socket::Plain(s) => s.poll_read_ready(cx),
             Socket::Tls(s) => s.poll_read_ready(cx),
+            Socket::Http2(s) => s.poll_read_ready(cx),
         }
     }
 
@@ -272,6 +310,7 @@ impl Socket {
         match self {
             Socket::Plain(s) => s.poll_write_ready(cx),
             Socket::Tls(s) => s.poll_write_ready(cx),
+            Socket::Http2(s) => s.poll_write_ready(cx),
         }
     }
 
@@ -292,12 +331,15 @@ impl Socket {
         }
         match self {
             Socket::Tls(s) => s.flush().await,
-            Socket::Plain(_) => Ok(()),
+            Socket::Plain(_) | Socket::Http2(_) => Ok(()),
         }
     }
 
     /// Waits until the peer closes. Its data is ignored.
     pub async fn hung_up(&self) {
+        if let Socket::Http2(s) = self {
+            return s.gone().await;
+        }
         let mut ignored = [0; 512];
         while self.readable().await.is_ok() {
             match self.try_read(&mut ignored) {
@@ -313,7 +355,7 @@ impl Socket {
     pub fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             Socket::Tls(s) => s.poll_flush(cx),
-            Socket::Plain(_) => Poll::Ready(Ok(())),
+            Socket::Plain(_) | Socket::Http2(_) => Poll::Ready(Ok(())),
         }
     }
 
@@ -333,6 +375,8 @@ impl Socket {
         match self {
             Socket::Plain(s) => s.shutdown_write(),
             Socket::Tls(s) => s.shutdown_write(),
+            // The end of a body is told apart from its interruption.
+            Socket::Http2(_) => {}
         }
     }
 }

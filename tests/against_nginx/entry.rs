@@ -26,6 +26,8 @@ pub struct Entry {
     pub own: Vec<(usize, &'static str, String)>,
     /// nginx 1.22 lacks it: the reason. Every exchange has its result in `own`.
     pub newer: Option<&'static str>,
+    /// Whether the requests are sent over HTTP/2.
+    pub is_http2: bool,
 }
 
 /// One connection.
@@ -77,10 +79,38 @@ pub fn entry(name: &'static str) -> Entry {
         needs: None,
         own: Vec::new(),
         newer: None,
+        is_http2: false,
     }
 }
 
 impl Entry {
+    /// The requests are sent over HTTP/2, and the server speaks it.
+    pub fn over_http2(mut self) -> Self {
+        self.is_http2 = true;
+        // How heads are compressed is not compared.
+        self.mask(r"sent=[0-9]+", "sent=N").mask(r"length=[0-9]+", "length=N")
+    }
+
+    /// The entry once more over HTTP/2, with the exchanges that HTTP/2 can say; `None` if there are none, or what it expects is not
+    /// nginx's.
+    pub fn again_over_http2(mut self, name: String) -> Option<Self> {
+        let is_own =
+            self.is_bare || self.newer.is_some() || !self.own.is_empty() || self.server.contains("listen");
+        self.exchanges.retain(|exchange| {
+            exchange.listener == Listener::Port(0)
+                && exchange.steps.iter().all(|step| match step {
+                    Step::Send(bytes) => crate::talk_http2::request(bytes).is_some(),
+                    Step::Read(count) => *count == 1,
+                    _ => false,
+                })
+        });
+        if is_own || self.exchanges.is_empty() {
+            return None;
+        }
+        self.name = name.leak();
+        Some(self.over_http2())
+    }
+
     /// Adds to `http { }`: maps, zones, more servers.
     pub fn http(mut self, text: impl AsRef<str>) -> Self {
         self.http.push_str(text.as_ref());

@@ -25,6 +25,8 @@
 //! are replaced. `{ROOT}/html` holds the files of `fixture.rs`; all files have the same modification time. Without a `root`,
 //! `{ROOT}/html` is it.
 //!
+//! With [`over_http2`](entry::Entry::over_http2) the requests are sent over HTTP/2; `entries/http2.rs` repeats those of other files so.
+//!
 //! A `log_format` of its own writes to `logs/{NAME}.log` or `logs/{NAME}_x.log`.
 //!
 //! At the end of an exchange a last request shows whether the connection was kept. It stands in the access log of both.
@@ -65,6 +67,7 @@ mod side;
 #[path = "../support/mod.rs"]
 mod support;
 mod talk;
+mod talk_http2;
 
 use std::collections::BTreeSet;
 
@@ -86,7 +89,7 @@ macro_rules! files {
 }
 
 files! {
-    access connection files filters generated headers heads limits locations log maps proxying ranges rewriting selection variables
+    access connection files filters generated headers heads http2 limits locations log maps proxying ranges rewriting selection variables
 }
 
 #[test]

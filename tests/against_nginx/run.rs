@@ -14,6 +14,7 @@ use crate::open;
 use crate::render::{Renderer, by_name, logged};
 use crate::side::{NGINX, Ports, Side, Which, has_v6, nginx_build, nginx_version};
 use crate::talk::{Talk, Target, find, talk};
+use crate::talk_http2;
 
 /// What the entries and their exceptions were written against.
 const VERSION: &str = "nginx/1.22.";
@@ -402,7 +403,10 @@ fn exchange(side: &Side, member: &Member) -> Vec<Talk> {
     let mut talks = Vec::new();
     for exchange in &member.entry.exchanges {
         let target = side.target(&member.entry, &member.ports, exchange.listener);
-        let talk = talk(&target, &exchange.steps);
+        let talk = match member.entry.is_http2 {
+            true => talk_http2::talk(&target, &exchange.steps),
+            false => talk(&target, &exchange.steps),
+        };
         silent += usize::from(talk.is_silent);
         talks.push(talk);
         if silent == SILENT && side.which == Which::Ours {

@@ -179,7 +179,9 @@ impl Side {
         for (entry, ports) in entries {
             let mut text = format!("# {}\n{}", entry.name, entry.http);
             if !entry.is_bare {
-                text.push_str("server {\nlisten {ADDR}:{PORT};\naccess_log logs/{NAME}.log against;\n");
+                let http2 = if entry.is_http2 { " http2" } else { "" };
+                text.push_str(&format!("server {{\nlisten {{ADDR}}:{{PORT}}{http2};\n"));
+                text.push_str("access_log logs/{NAME}.log against;\n");
                 text.push_str(&entry.server);
                 text.push_str("}\n");
             }

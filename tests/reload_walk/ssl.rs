@@ -7,7 +7,7 @@ use rustls::crypto::ring::cipher_suite::{
     TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256 as CHACHA20,
 };
 use rustls::version::{TLS12, TLS13};
-use rustls::{CipherSuite, ProtocolVersion, SupportedCipherSuite};
+use rustls::{CipherSuite, NamedGroup, ProtocolVersion, SupportedCipherSuite};
 
 use crate::support::http;
 use crate::support::tls::{Client, connect};
@@ -57,6 +57,20 @@ pub const CASES: &[Case] = &[
         "ssl_certificate {tls}/origin.crt; ssl_certificate_key {tls}/origin.key; ssl_protocols TLSv1.2; ssl_ciphers ECDHE-ECDSA-AES128-GCM-SHA256;",
         "ssl_certificate {tls}/origin.crt; ssl_certificate_key {tls}/origin.key; ssl_protocols TLSv1.2; ssl_ciphers ECDHE-ECDSA-AES256-GCM-SHA384;",
         |walk| { suite_changes(walk, [AES_128, AES_256], AES_128, AES_256) }
+    ),
+    case!(
+        "ssl_ecdh_curve",
+        "ssl_certificate {tls}/origin.crt; ssl_certificate_key {tls}/origin.key; ssl_ecdh_curve secp384r1;",
+        "ssl_certificate {tls}/origin.crt; ssl_certificate_key {tls}/origin.key; ssl_ecdh_curve prime256v1;",
+        |walk| {
+            let curve = |client: &Client| Some(client.conn.negotiated_key_exchange_group()?.name());
+            let mut old = open(walk, "origin", &[]);
+            assert_eq!(curve(&old), Some(NamedGroup::secp384r1));
+            Box::new(move || {
+                assert_eq!(curve(&open(walk, "origin", &[])), Some(NamedGroup::secp256r1));
+                goes_on(&mut old);
+            })
+        }
     ),
     case!(
         "ssl_prefer_server_ciphers",

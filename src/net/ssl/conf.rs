@@ -3,13 +3,14 @@
 use bstr::BStr;
 
 use super::cipher::Ciphers;
+use super::curve::Curves;
 use crate::directive::context::{Contexts, HTTP, HTTP_SERVER, RTMP, RTMP_SERVER};
 use crate::directive::listen::Addresses;
 use crate::directive::slot::ValueLookup;
 use crate::directive::table::directives;
 use crate::directive::word::{any_of, word_lists};
 use crate::directive::{
-    Args, Arity, ConfPath, Evaluation, Flag, Num, OneOf, Sec, Size, Sum, Summed, Text, Value, Words,
+    Args, Arity, ConfPath, Evaluation, Flag, Num, OneOf, Sec, Size, Sum, Summed, Value, Words,
 };
 use crate::syntax::Problem;
 
@@ -54,6 +55,9 @@ directives! {
             /// Cipher list of TLS 1.2. Suites with forward secrecy and authenticated encryption can be chosen by name;
             /// others are not supported. Group names such as HIGH stand for all supported suites.
             "ssl_ciphers" => ciphers: Ciphers = "HIGH:!aNULL:!MD5", in SERVERS;
+            /// Curves of key exchanges, preferred ones first: X25519, prime256v1 (P-256) and secp384r1 (P-384). Other
+            /// curves are not supported. Value auto stands for all supported curves.
+            "ssl_ecdh_curve" => ecdh_curve: Curves = "auto", in SERVERS;
             /// Prefers the server's cipher order to the client's.
             "ssl_prefer_server_ciphers" => prefer_server_ciphers: Flag = "off", in SERVERS;
             /// Enabled protocols. Protocols before TLSv1.2 are not supported; the default is TLSv1.2 and TLSv1.3.
@@ -75,8 +79,6 @@ directives! {
         "ssl_session_ticket_key" => ConfPath, in SERVERS;
         /// Key passphrases.
         "ssl_password_file" => ConfPath, in SERVERS;
-        /// Curves.
-        "ssl_ecdh_curve" => Text = "auto", in SERVERS;
         /// off|none|builtin[:N]|shared:NAME:SIZE.
         "ssl_session_cache" => Words, in SERVERS, args Arity::between(1, 2);
         /// Lifetime of sessions (in whole seconds; the units y and M are allowed, ms is not).

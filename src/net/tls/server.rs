@@ -9,8 +9,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls::crypto::CryptoProvider;
-use rustls::crypto::ring::{cipher_suite, default_provider, sign};
+use rustls::crypto::ring::{cipher_suite, default_provider, kx_group, sign};
+use rustls::crypto::{CryptoProvider, SupportedKxGroup};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
@@ -22,11 +22,13 @@ use crate::config::model::{Config, HttpServer, Listener, RtmpServer};
 use crate::config::names::NameTable;
 use crate::directive::{ConfPath, ListenAddr};
 use crate::limits;
+use crate::net::http2::{ALPN_HTTP1, ALPN_HTTP2};
 use crate::net::log;
 use crate::net::socket::Socket;
 use crate::net::speaks::ListenProtocol;
 use crate::net::ssl::cipher::SUITES;
 use crate::net::ssl::conf::{Conf, SslProtocols};
+use crate::net::ssl::curve::CURVES;
 use crate::task::disk;
 
 use super::TlsStream;
@@ -47,6 +49,9 @@ const ALWAYS: [SupportedCipherSuite; 3] = [
     cipher_suite::TLS13_AES_128_GCM_SHA256,
     cipher_suite::TLS13_CHACHA20_POLY1305_SHA256,
 ];
+/// The curves of [`CURVES`], in its order.
+const GROUPS: [&dyn SupportedKxGroup; CURVES.len()] =
+    [kx_group::X25519, kx_group::SECP256R1, kx_group::SECP384R1];
 
 /// Settings of TLS sockets.
 #[derive(Debug, Default)]
@@ -79,8 +84,13 @@ impl ServerTls {
             loaded.add((ListenProtocol::Rtmp, addr.clone()), settings, before)?;
         }
         let http = config.http.iter().flat_map(|http| &http.listeners).flat_map(Listener::addresses);
-        for (addr, _, servers) in http.filter(|(_, options, _)| options.ssl) {
-            let settings = settings(&mut keys, servers, |server: &HttpServer| server.get::<Conf>());
+        for (addr, options, servers) in http.filter(|(_, options, _)| options.ssl) {
+            let mut settings = settings(&mut keys, servers, |server: &HttpServer| server.get::<Conf>());
+            if let Ok(settings) = &mut settings
+                && (options.http2 || options.http2_on)
+            {
+                Arc::make_mut(settings).alpn_protocols = vec![ALPN_HTTP2.to_vec(), ALPN_HTTP1.to_vec()];
+            }
             loaded.add((ListenProtocol::Http, addr.clone()), settings, before)?;
         }
         Ok(loaded)
@@ -176,7 +186,11 @@ fn settings<T: Send + Sync + 'static>(
 fn provider(conf: &Conf) -> CryptoProvider {
     let implemented = |name: &&str| SUITES.iter().position(|suite| suite == name).map(|at| IMPLEMENTED[at]);
     let chosen = conf.ciphers.0.iter().filter_map(implemented);
-    CryptoProvider { cipher_suites: ALWAYS.into_iter().chain(chosen).collect(), ..default_provider() }
+    CryptoProvider {
+        cipher_suites: ALWAYS.into_iter().chain(chosen).collect(),
+        kx_groups: conf.ecdh_curve.0.iter().map(|curve| GROUPS[*curve]).collect(),
+        ..default_provider()
+    }
 }
 
 /// Certificates with their keys; each pair of files is read once.

@@ -93,6 +93,11 @@ impl TlsStream {
         TlsStream { socket, connection: Mutex::new(connection), held_back: Notify::new() }
     }
 
+    /// Protocol that was chosen in the handshake, if any.
+    pub fn alpn(&self) -> Option<Vec<u8>> {
+        self.connection.lock().alpn_protocol().map(<[u8]>::to_vec)
+    }
+
     /// The underlying socket.
     pub fn socket(&self) -> &PlainSocket {
         &self.socket

@@ -7,6 +7,7 @@ pub mod filters;
 pub mod generated;
 pub mod headers;
 pub mod heads;
+pub mod http2;
 pub mod limits;
 pub mod locations;
 pub mod log;

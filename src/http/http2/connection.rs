@@ -1,0 +1,452 @@
+//! One connection of HTTP/2: takes requests, lets each be answered on its stream, and ends when it is idle, when it is to, or
+//! when its client does not keep to the rules.
+
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use h2::server::{Builder, Connection, SendResponse};
+use h2::{Reason, RecvStream};
+use parking_lot::Mutex;
+use tokio::time::Sleep;
+
+use super::conf::Current as Http2;
+use super::head;
+use crate::directive::ListenAddr;
+use crate::http::conf::Conf;
+use crate::http::connection::{AfterTimes, HeadSettings};
+use crate::http::counters::{CountedConnection, Doing};
+use crate::http::exchange::{HttpConnection, HttpService};
+use crate::http::input::Input;
+use crate::http::log;
+use crate::http::request::{BodyFraming, HeadError, Request};
+use crate::limits;
+use crate::media::workers::Worker;
+use crate::net::http2::{Http2Io, Http2Stream, Traffic};
+use crate::net::socket::{Peer, Socket};
+use crate::task::lifetime::Lifetime;
+
+/// Values of the default server of a connection's address.
+struct Settings {
+    head: HeadSettings,
+    streams: u32,
+    preread: u32,
+    /// Bytes that a head may have, as the crate h2 counts them.
+    head_bytes: u32,
+    keepalive: Duration,
+    keepalive_requests: u64,
+    keepalive_time: Duration,
+    send_timeout: Option<Duration>,
+    lingering: AfterTimes,
+}
+
+/// How many requests are being answered, shared with their tasks.
+#[derive(Default)]
+struct Running(Mutex<Counts>);
+
+#[derive(Default)]
+struct Counts {
+    now: usize,
+    completed: u64,
+    /// Those that the client has reset before their responses were complete.
+    reset: u64,
+    /// The connection's task, which waits for the last one to end.
+    waker: Option<Waker>,
+}
+
+/// A request being answered.
+struct Run(Arc<Running>);
+
+impl Run {
+    fn begin(running: &Arc<Running>) -> Run {
+        running.0.lock().now += 1;
+        Run(running.clone())
+    }
+
+    fn ended(&self, was_reset: bool) {
+        let mut counts = self.0.0.lock();
+        match was_reset {
+            true => counts.reset += 1,
+            false => counts.completed += 1,
+        }
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        let mut counts = self.0.0.lock();
+        counts.now -= 1;
+        if let Some(waker) = counts.waker.as_ref().filter(|_| counts.now == 0) {
+            waker.wake_by_ref();
+        }
+    }
+}
+
+/// What happens on a connection.
+enum Event {
+    /// A request has come.
+    Request(Box<http::Request<RecvStream>>, SendResponse<Bytes>),
+    /// The client does not keep to the rules, or the socket failed.
+    Failed(h2::Error),
+    /// The client has closed, or everything that was to be answered is.
+    Ended,
+    /// The server drains.
+    Drains,
+    /// Nothing more is waited for.
+    TimedOut(&'static str),
+    /// The client resets too many requests.
+    Resets,
+}
+
+/// Serves a connection that speaks HTTP/2, of which `before` was read already.
+pub(in crate::http) async fn serve(
+    service: Arc<HttpService>,
+    worker: Worker,
+    listen: ListenAddr,
+    (socket, peer): (Socket, Peer),
+    before: Bytes,
+) {
+    // As in nginx, small frames are sent without delay.
+    socket.set_nodelay(true);
+    let id = service.sessions.next_id();
+    let counters = service.counters.clone();
+    let base = HttpConnection {
+        id,
+        error_log: Mutex::new(service.error_log.connection(id)),
+        service,
+        worker,
+        listen,
+        peer,
+        scheme: if socket.is_tls() { "https" } else { "http" },
+        lacks_tls: false,
+        started: Instant::now(),
+        socket: Arc::new(socket),
+        input: Mutex::new(Input::default()),
+        requests: 0,
+        is_pipelined: false,
+        nodelay: AtomicBool::new(true),
+    };
+    let Some(settings) = base.http2_settings() else { return };
+    let traffic = Arc::new(Traffic::default());
+    let Some(connection) = begin(&base, &settings, before, traffic.clone()).await else { return };
+    let Lifetime { shutdown, draining, .. } = base.service.lifetime.clone();
+    let mut serving = Serving {
+        generation: base.service.store.generation(),
+        base,
+        settings,
+        connection,
+        traffic,
+        running: Arc::default(),
+        idle_since: None,
+        incomplete_since: None,
+        is_ending: false,
+    };
+    let served = serving.run(counters.connection());
+    let mut served = pin!(served);
+    let mut waits_to_drain = true;
+    loop {
+        let drains = tokio::select! {
+            biased;
+            () = shutdown.cancelled() => return,
+            () = draining.cancelled(), if waits_to_drain => true,
+            () = served.as_mut() => false,
+        };
+        if !drains {
+            break;
+        }
+        // The connection sees it at its next turn.
+        waits_to_drain = false;
+    }
+}
+
+/// Takes the client's preface and sends the settings.
+async fn begin(
+    base: &HttpConnection,
+    settings: &Settings,
+    before: Bytes,
+    traffic: Arc<Traffic>,
+) -> Option<Connection<Http2Io, Bytes>> {
+    let io = Http2Io::new(base.socket.clone(), before, traffic);
+    let mut builder = Builder::new();
+    builder
+        .max_concurrent_streams(settings.streams)
+        .initial_window_size(settings.preread)
+        // Streams hold the client back, as in nginx.
+        .initial_connection_window_size(u32::try_from(limits::HTTP2_WINDOW).unwrap_or(u32::MAX))
+        .max_header_list_size(settings.head_bytes)
+        .max_send_buffer_size(limits::HTTP2_SEND_BUFFER)
+        .max_pending_accept_reset_streams(limits::HTTP2_PENDING_RESETS)
+        .max_local_error_reset_streams(Some(limits::HTTP2_ERROR_RESETS))
+        .max_concurrent_reset_streams(limits::HTTP2_LOCAL_RESETS);
+    let handshake = builder.handshake::<_, Bytes>(io);
+    let begun = async {
+        match settings.head.timeout {
+            None => handshake.await.ok(),
+            Some(patience) => tokio::time::timeout(patience, handshake).await.ok()?.ok(),
+        }
+    };
+    tokio::select! {
+        begun = begun => begun,
+        () = base.service.lifetime.shutdown.cancelled() => None,
+        () = base.service.lifetime.draining.cancelled() => None,
+    }
+}
+
+/// A connection being served.
+struct Serving {
+    base: HttpConnection,
+    settings: Settings,
+    /// Generation of the configuration that the settings are from.
+    generation: u64,
+    connection: Connection<Http2Io, Bytes>,
+    traffic: Arc<Traffic>,
+    running: Arc<Running>,
+    /// Since when no request is being answered.
+    idle_since: Option<Instant>,
+    /// Since when a frame or a head is incomplete.
+    incomplete_since: Option<Instant>,
+    /// Whether the client was told that its further requests are not answered.
+    is_ending: bool,
+}
+
+impl Serving {
+    async fn run(&mut self, mut counted: CountedConnection<'_>) {
+        let mut timer = pin!(tokio::time::sleep(limits::HTTP_FIRST_WAIT));
+        let mut begun = None;
+        loop {
+            counted.does(match begun {
+                None => Doing::Reading,
+                Some(()) if self.running.0.lock().now > 0 => Doing::Writing,
+                Some(()) => Doing::Waiting,
+            });
+            self.adopt_settings();
+            match poll_fn(|cx| self.poll_event(timer.as_mut(), cx)).await {
+                Event::Request(request, respond) => {
+                    begun = Some(());
+                    counted.request();
+                    self.answer(*request, respond).await;
+                    self.leave_when_due();
+                }
+                Event::Drains => self.leave(),
+                Event::Ended => return,
+                Event::Failed(error) => {
+                    let why = match self.traffic.is_flooded() {
+                        true => "http2 flood detected".to_owned(),
+                        false => error.to_string(),
+                    };
+                    // That a client is gone is nothing to tell.
+                    if self.traffic.is_flooded() || !error.is_io() {
+                        log::http2_failed(self.base.id, &why, &self.base.peer);
+                    }
+                    let reason = match self.traffic.is_flooded() {
+                        true => Some(Reason::ENHANCE_YOUR_CALM),
+                        false => error.reason(),
+                    };
+                    return self.close(reason, error.is_io() && !self.traffic.is_flooded()).await;
+                }
+                Event::TimedOut(why) => {
+                    if !why.is_empty() {
+                        log::http2_failed(self.base.id, why, &self.base.peer);
+                    }
+                    return self.close(Some(Reason::NO_ERROR), false).await;
+                }
+                Event::Resets => {
+                    log::http2_failed(self.base.id, "client reset too many streams", &self.base.peer);
+                    return self.close(Some(Reason::ENHANCE_YOUR_CALM), false).await;
+                }
+            }
+        }
+    }
+
+    /// Takes over changes of the configuration.
+    fn adopt_settings(&mut self) {
+        let generation = self.base.service.store.generation();
+        if self.generation != generation
+            && let Some(settings) = self.base.http2_settings()
+        {
+            (self.generation, self.settings) = (generation, settings);
+        }
+    }
+
+    fn poll_event(&mut self, mut timer: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<Event> {
+        let counts = {
+            let mut counts = self.running.0.lock();
+            if !counts.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+                counts.waker = Some(cx.waker().clone());
+            }
+            (counts.now, counts.reset > limits::HTTP2_RESETS + 2 * counts.completed)
+        };
+        if counts.1 {
+            return Poll::Ready(Event::Resets);
+        }
+        match self.connection.poll_accept(cx) {
+            Poll::Ready(Some(Ok((request, respond)))) => {
+                return Poll::Ready(Event::Request(Box::new(request), respond));
+            }
+            Poll::Ready(Some(Err(error))) => return Poll::Ready(Event::Failed(error)),
+            Poll::Ready(None) => return Poll::Ready(Event::Ended),
+            Poll::Pending => {}
+        }
+        if !self.is_ending && self.base.service.lifetime.draining.is_cancelled() {
+            return Poll::Ready(Event::Drains);
+        }
+        let now = Instant::now();
+        self.incomplete_since = self.traffic.is_incomplete().then(|| self.incomplete_since.unwrap_or(now));
+        let is_idle = counts.0 == 0 && !self.connection.has_streams();
+        if is_idle && self.idle_since.is_none() {
+            self.traffic.rest();
+        }
+        self.idle_since = is_idle.then(|| self.idle_since.unwrap_or(now));
+        let settings = &self.settings;
+        let patience = if self.is_ending {
+            limits::HTTP2_LAST_WORDS.min(settings.keepalive)
+        } else {
+            settings.keepalive
+        };
+        let until = [
+            (self.incomplete_since.zip(settings.head.timeout), "client timed out"),
+            (self.idle_since.map(|since| (since, patience)), ""),
+            (self.traffic.blocked_since().zip(settings.send_timeout), "client timed out"),
+        ];
+        let until = until.into_iter().filter_map(|(wait, why)| wait.map(|(since, wait)| (since + wait, why)));
+        let Some((until, why)) = until.min_by_key(|(until, _)| *until) else { return Poll::Pending };
+        if now >= until {
+            return Poll::Ready(Event::TimedOut(why));
+        }
+        // It is set anew only when it has passed, or is too late: most waits are as long as the one before.
+        while timer.is_elapsed() || timer.deadline().into_std() > until {
+            timer.as_mut().reset(until.into());
+            if timer.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+        }
+        match timer.as_mut().poll(cx) {
+            Poll::Ready(()) => {
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    /// Answers a request: at once, or in a task of its own if that takes time.
+    async fn answer(&mut self, request: http::Request<RecvStream>, respond: SendResponse<Bytes>) {
+        self.base.requests += 1;
+        let (parts, body) = request.into_parts();
+        let has_body = !body.is_end_stream();
+        let length = self.traffic.take_head(respond.stream_id().as_u32());
+        let head = (self.settings.head.names, self.settings.head.buffers);
+        let (request, refused) = head::request(&parts, has_body, length, head);
+        drop(parts);
+        let (socket, traffic) = (self.base.socket.clone(), self.traffic.clone());
+        let stream = Http2Stream::new(socket, traffic, body, respond, usize::MAX);
+        let connection = self.base.of_stream(stream);
+        let run = Run::begin(&self.running);
+        let mut answered = Box::pin(answered(connection, request, refused, run));
+        // Most requests are answered without waiting for anything.
+        if poll_fn(|cx| Poll::Ready(answered.as_mut().poll(cx))).await.is_pending() {
+            tokio::spawn(answered);
+        }
+    }
+
+    /// Ends the connection, as the settings say, once its requests are answered.
+    fn leave_when_due(&mut self) {
+        let settings = &self.settings;
+        if self.base.requests >= settings.keepalive_requests
+            || self.base.started.elapsed() > settings.keepalive_time
+        {
+            self.leave();
+        }
+    }
+
+    /// Tells the client that further requests are not answered.
+    fn leave(&mut self) {
+        if !std::mem::replace(&mut self.is_ending, true) {
+            self.connection.graceful_shutdown();
+        }
+    }
+
+    /// Tells the client why the connection ends, and closes it.
+    async fn close(&mut self, reason: Option<Reason>, is_gone: bool) {
+        if is_gone {
+            return;
+        }
+        self.connection.abrupt_shutdown(reason.unwrap_or(Reason::NO_ERROR));
+        let last = poll_fn(|cx| self.connection.poll_closed(cx));
+        let _ = tokio::time::timeout(limits::HTTP2_LAST_WORDS, last).await;
+        // A client that does not keep to the rules may go on for long: what it sends is not read.
+        if reason.is_none_or(|reason| reason == Reason::NO_ERROR) {
+            self.base.linger(self.settings.lingering).await;
+        }
+    }
+}
+
+/// Answers a request on its stream.
+async fn answered(mut connection: HttpConnection, request: Request, refused: Option<HeadError>, run: Run) {
+    let input = connection.input.get_mut();
+    match request.body() {
+        _ if refused.is_some() => {}
+        BodyFraming::Chunked => input.begin_stream(),
+        framing => input.begin_body(framing),
+    }
+    // Boxed as for HTTP/1, where the place of a connection is small.
+    Box::pin(connection.answer(&request, refused)).await;
+    if let Some(stream) = connection.socket.http2() {
+        let was_reset =
+            !stream.is_finished() && poll_fn(|cx| Poll::Ready(stream.poll_gone(cx).is_ready())).await;
+        stream.abort();
+        run.ended(was_reset);
+    }
+}
+
+impl HttpConnection {
+    /// The connection, for a request on a stream.
+    fn of_stream(&self, stream: Http2Stream) -> HttpConnection {
+        HttpConnection {
+            service: self.service.clone(),
+            worker: self.worker.clone(),
+            listen: self.listen.clone(),
+            id: self.id,
+            peer: self.peer.clone(),
+            scheme: self.scheme,
+            lacks_tls: false,
+            started: self.started,
+            socket: Arc::new(Socket::Http2(Box::new(stream))),
+            input: Mutex::new(Input::default()),
+            requests: self.requests,
+            is_pipelined: false,
+            nodelay: AtomicBool::new(self.nodelay.load(Ordering::Relaxed)),
+            error_log: Mutex::new(self.service.error_log.connection(self.id)),
+        }
+    }
+
+    /// The settings of the default server; `None` if there are no servers any more.
+    fn http2_settings(&self) -> Option<Settings> {
+        let config = self.service.store.load();
+        let (servers, _) = self.servers(&config)?;
+        let server = servers.default_server();
+        let location = &server.routes().fallback;
+        let (http2, conf): (&Http2, &Conf) = (location.get(), location.get());
+        let head = self.head_settings(server);
+        let narrow = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+        // nginx counts names and values only; the rest is what the crate h2 adds to each.
+        const FIELD_COST: usize = 32;
+        let bytes = head.buffers.number.saturating_mul(head.buffers.size);
+        let head_bytes = bytes.saturating_add(limits::HTTP_HEADERS * FIELD_COST);
+        Some(Settings {
+            streams: narrow(http2.max_streams).max(1),
+            preread: narrow(http2.body_preread.0.min(limits::HTTP2_WINDOW)),
+            head_bytes: narrow(head_bytes as u64).min(limits::HTTP2_HEAD_BYTES),
+            keepalive: conf.keepalive_timeout.timeout.duration(),
+            keepalive_requests: conf.keepalive_requests,
+            keepalive_time: http2.keepalive_time.duration(),
+            send_timeout: conf.send_timeout.nonzero(),
+            lingering: AfterTimes::of_location(location),
+            head,
+        })
+    }
+}

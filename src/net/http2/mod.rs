@@ -1,0 +1,18 @@
+//! HTTP/2 (RFC 9113) below HTTP's semantics: the frames of a connection on its socket, and streams with the interface of a
+//! socket. Framing and HPACK are the crate h2's.
+
+pub mod frames;
+mod io;
+mod stream;
+
+pub use self::io::{Http2Io, Traffic};
+pub use self::stream::Http2Stream;
+
+/// What a client of HTTP/2 sends first.
+pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// Protocol of HTTP/2 in the TLS handshake.
+pub const ALPN_HTTP2: &[u8] = b"h2";
+
+/// Protocol of HTTP/1.1 in the TLS handshake.
+pub const ALPN_HTTP1: &[u8] = b"http/1.1";

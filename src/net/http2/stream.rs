@@ -1,0 +1,282 @@
+//! A stream of an HTTP/2 connection, with the interface of a socket: what reads and writes sockets answers a request over
+//! HTTP/2 without knowing it. A closed flow-control window is a full socket.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::io::{self, IoSlice};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
+
+use bytes::{Buf, Bytes, BytesMut};
+use h2::server::SendResponse;
+use h2::{Reason, RecvStream, SendStream};
+use http::{HeaderMap, Response};
+use parking_lot::Mutex;
+
+use super::io::Traffic;
+use crate::net::socket::Socket;
+
+/// A request's stream. All calls are non-blocking and take `&self`.
+pub struct Http2Stream {
+    connection: Arc<Socket>,
+    traffic: Arc<Traffic>,
+    state: Mutex<State>,
+}
+
+struct State {
+    respond: SendResponse<Bytes>,
+    /// The body of the response, once its head was sent.
+    sending: Option<SendStream<Bytes>>,
+    receiving: RecvStream,
+    /// Received bytes that were not read yet.
+    received: Bytes,
+    /// Whether the client has sent everything.
+    is_received: bool,
+    /// Whether everything was passed on for sending, or the stream was reset.
+    is_finished: bool,
+    /// Largest DATA frame.
+    frame_size: usize,
+    /// DATA frames so far.
+    frames: u64,
+    /// What waits for input.
+    reader: Option<Waker>,
+}
+
+impl State {
+    /// Resolves when there is input, or no more follows.
+    fn poll_received(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.received.is_empty() && !self.is_received {
+            match ready!(self.receiving.poll_data(cx)) {
+                Some(Ok(bytes)) => self.received = bytes,
+                Some(Err(error)) => return Poll::Ready(Err(failed(&error))),
+                None => self.is_received = true,
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Passes bytes on as far as the window is open; `ends` ends the body if all are.
+    fn write(&mut self, bufs: &[IoSlice<'_>], ends: bool) -> io::Result<usize> {
+        let frame_size = self.frame_size;
+        let Some(sending) = self.sending.as_mut() else { return Err(io::ErrorKind::NotConnected.into()) };
+        let length: usize = bufs.iter().map(|buf| buf.len()).sum();
+        if length == 0 {
+            if ends {
+                sending.send_data(Bytes::new(), true).map_err(|error| failed(&error))?;
+                self.frames += 1;
+                self.is_finished = true;
+            }
+            return Ok(0);
+        }
+        if sending.capacity() < length {
+            sending.reserve_capacity(length);
+        }
+        let room = sending.capacity().min(length);
+        if room == 0 {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let mut left = room;
+        let mut bytes = BytesMut::with_capacity(room);
+        for buf in bufs {
+            let taken = left.min(buf.len());
+            bytes.extend_from_slice(&buf[..taken]);
+            left -= taken;
+        }
+        let mut bytes = bytes.freeze();
+        let ends = ends && room == length;
+        while !bytes.is_empty() {
+            let part = bytes.split_to(bytes.len().min(frame_size));
+            let is_last = ends && bytes.is_empty();
+            sending.send_data(part, is_last).map_err(|error| failed(&error))?;
+            self.frames += 1;
+        }
+        self.is_finished |= ends;
+        Ok(room)
+    }
+}
+
+impl Http2Stream {
+    /// The stream of a request. Bodies are sent in frames of `frame_size` bytes at most.
+    pub fn new(
+        connection: Arc<Socket>,
+        traffic: Arc<Traffic>,
+        receiving: RecvStream,
+        respond: SendResponse<Bytes>,
+        frame_size: usize,
+    ) -> Self {
+        let is_received = receiving.is_end_stream();
+        let state = State {
+            respond,
+            sending: None,
+            receiving,
+            received: Bytes::new(),
+            is_received,
+            is_finished: false,
+            frame_size: frame_size.max(1),
+            frames: 0,
+            reader: None,
+        };
+        Http2Stream { connection, traffic, state: Mutex::new(state) }
+    }
+
+    /// The socket of the connection.
+    pub fn connection(&self) -> &Socket {
+        &self.connection
+    }
+
+    /// Whether the client has sent everything.
+    pub fn is_received(&self) -> bool {
+        let state = self.state.lock();
+        state.is_received && state.received.is_empty()
+    }
+
+    /// Whether everything was passed on for sending, or the stream was reset by the server.
+    pub fn is_finished(&self) -> bool {
+        self.state.lock().is_finished
+    }
+
+    /// Number of DATA frames so far.
+    pub fn frames(&self) -> u64 {
+        self.state.lock().frames
+    }
+
+    /// Sets the size of the largest DATA frame.
+    pub fn set_frame_size(&self, bytes: usize) {
+        self.state.lock().frame_size = bytes.max(1);
+    }
+
+    /// Sends the head of the response; `ends` if no body follows.
+    ///
+    /// # Errors
+    ///
+    /// The client has reset the stream.
+    pub fn send_head(&self, head: Response<()>, ends: bool) -> io::Result<()> {
+        let mut state = self.state.lock();
+        let sending = state.respond.send_response(head, ends).map_err(|error| failed(&error))?;
+        state.sending = Some(sending);
+        state.is_finished |= ends;
+        Ok(())
+    }
+
+    /// Sends trailers, which end the body.
+    ///
+    /// # Errors
+    ///
+    /// The client has reset the stream.
+    pub fn send_trailers(&self, trailers: HeaderMap) -> io::Result<()> {
+        let mut state = self.state.lock();
+        let Some(sending) = state.sending.as_mut() else { return Err(io::ErrorKind::NotConnected.into()) };
+        sending.send_trailers(trailers).map_err(|error| failed(&error))?;
+        state.is_finished = true;
+        Ok(())
+    }
+
+    /// As [`Http2Stream::try_write_vectored`]; ends the body if all bytes were accepted.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Http2Stream::try_write_vectored`].
+    pub fn try_write_last(&self, bytes: &[u8]) -> io::Result<usize> {
+        self.counted(|state| state.write(&[IoSlice::new(bytes)], true))
+    }
+
+    /// Writes as much as the client's window and the connection accept.
+    ///
+    /// # Errors
+    ///
+    /// [`io::ErrorKind::WouldBlock`] where the window is closed; the client has reset the stream.
+    pub fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.counted(|state| state.write(bufs, false))
+    }
+
+    fn counted(&self, write: impl FnOnce(&mut State) -> io::Result<usize>) -> io::Result<usize> {
+        let written = write(&mut self.state.lock())?;
+        self.traffic.sent_payload(written);
+        Ok(written)
+    }
+
+    /// Resets the stream, unless everything was passed on for sending.
+    pub fn abort(&self) {
+        let mut state = self.state.lock();
+        if !std::mem::replace(&mut state.is_finished, true) {
+            state.respond.send_reset(Reason::INTERNAL_ERROR);
+        }
+    }
+
+    /// See [`Socket::try_read`].
+    pub(in crate::net) fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
+        let mut state = self.state.lock();
+        // What waits for input still is to be woken.
+        let waker = state.reader.clone().unwrap_or_else(|| Waker::noop().clone());
+        match state.poll_received(&mut Context::from_waker(&waker)) {
+            Poll::Pending => return Err(io::ErrorKind::WouldBlock.into()),
+            Poll::Ready(received) => received?,
+        }
+        let length = state.received.len().min(buf.len());
+        buf[..length].copy_from_slice(&state.received[..length]);
+        state.received.advance(length);
+        // The window opens as fast as the body is read.
+        let _ = state.receiving.flow_control().release_capacity(length);
+        Ok(length)
+    }
+
+    /// See [`Socket::poll_read_ready`].
+    pub(in crate::net) fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut state = self.state.lock();
+        if !state.reader.as_ref().is_some_and(|reader| reader.will_wake(cx.waker())) {
+            state.reader = Some(cx.waker().clone());
+        }
+        state.poll_received(cx)
+    }
+
+    /// See [`Socket::poll_write_ready`].
+    pub(in crate::net) fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut state = self.state.lock();
+        let Some(sending) = state.sending.as_mut() else { return Poll::Ready(Ok(())) };
+        loop {
+            if sending.capacity() > 0 {
+                return Poll::Ready(Ok(()));
+            }
+            sending.reserve_capacity(1);
+            if sending.capacity() > 0 {
+                return Poll::Ready(Ok(()));
+            }
+            match ready!(sending.poll_capacity(cx)) {
+                Some(Ok(_)) => {}
+                Some(Err(error)) => return Poll::Ready(Err(failed(&error))),
+                None => return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
+            }
+        }
+    }
+
+    /// Resolves when the client has reset the stream, or the connection has ended.
+    pub fn poll_gone(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.state.lock();
+        let gone = match state.sending.as_mut() {
+            Some(sending) => sending.poll_reset(cx),
+            None => state.respond.poll_reset(cx),
+        };
+        gone.map(|_| ())
+    }
+
+    /// Waits until the client has reset the stream, or the connection has ended.
+    pub async fn gone(&self) {
+        poll_fn(|cx| self.poll_gone(cx)).await;
+    }
+}
+
+impl fmt::Debug for Http2Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Http2Stream").finish_non_exhaustive()
+    }
+}
+
+/// The error of a socket for one of a stream.
+fn failed(error: &h2::Error) -> io::Error {
+    let kind = match error.is_io() {
+        true => error.get_io().map_or(io::ErrorKind::BrokenPipe, io::Error::kind),
+        false if error.is_reset() => io::ErrorKind::ConnectionReset,
+        false => io::ErrorKind::BrokenPipe,
+    };
+    io::Error::new(kind, error.to_string())
+}

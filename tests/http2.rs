@@ -1,0 +1,486 @@
+//! HTTP/2: requests that share a connection, bodies, live streams, the end of connections, and clients that do not keep to the
+//! rules.
+
+mod support;
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use bytes::Bytes;
+use h2::client::SendRequest;
+use h2::{Reason, RecvStream};
+use http::{Method, Request, Response};
+use nix::sys::signal::Signal;
+use pingosd::limits;
+use pingosd::net::http2::PREFACE;
+use support::http::get;
+use support::server::free_port;
+use support::tool::run;
+use support::wait::PATIENCE;
+use support::{Conf, Publisher, Server};
+use tokio::runtime::Runtime;
+
+const SAYS: &str = "location /says { return 200 \"$server_protocol $http2 $connection_requests $request_length $bytes_sent $scheme\n\"; }";
+
+fn start(http_server: &str) -> Server {
+    Server::start(
+        &Conf::live("cache_time 1s; idle_streams off;")
+            .http_server(&format!("http2 on; {SAYS} {http_server}")),
+    )
+}
+
+/// A connection of HTTP/2 without TLS.
+struct Client {
+    runtime: Runtime,
+    send: SendRequest<Bytes>,
+    driver: tokio::task::JoinHandle<Result<(), h2::Error>>,
+}
+
+impl Client {
+    fn open(port: u16) -> Client {
+        Client::with(port, &h2::client::Builder::new())
+    }
+
+    fn with(port: u16, builder: &h2::client::Builder) -> Client {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let (send, driver) = runtime.block_on(async {
+            let socket = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+            let (send, connection) = builder.handshake(socket).await.unwrap();
+            (send, tokio::spawn(connection))
+        });
+        Client { runtime, send, driver }
+    }
+
+    /// Sends a request; its body is ended only if there is one.
+    fn ask(&self, method: Method, target: &str, body: Option<Bytes>) -> h2::client::ResponseFuture {
+        let request = Request::builder().method(method).uri(format!("http://localhost{target}"));
+        let mut send = self.runtime.block_on(self.send.clone().ready()).unwrap();
+        let (response, mut stream) = send.send_request(request.body(()).unwrap(), body.is_none()).unwrap();
+        if let Some(body) = body {
+            stream.send_data(body, true).unwrap();
+        }
+        response
+    }
+
+    fn head(&self, response: h2::client::ResponseFuture) -> Result<Response<RecvStream>, h2::Error> {
+        let waits = async { tokio::time::timeout(PATIENCE, response).await };
+        self.runtime.block_on(waits).expect("there is a response in time")
+    }
+
+    fn body(&self, body: &mut RecvStream) -> Result<Vec<u8>, h2::Error> {
+        self.runtime.block_on(async {
+            let mut all = Vec::new();
+            while let Some(data) = tokio::time::timeout(PATIENCE, body.data()).await.expect("it goes on") {
+                let data = data?;
+                let _ = body.flow_control().release_capacity(data.len());
+                all.extend_from_slice(&data);
+            }
+            Ok(all)
+        })
+    }
+
+    fn get(&self, target: &str) -> (u16, String) {
+        let (parts, mut body) = self.head(self.ask(Method::GET, target, None)).unwrap().into_parts();
+        (parts.status.as_u16(), String::from_utf8_lossy(&self.body(&mut body).unwrap()).into_owned())
+    }
+
+    fn ended(self) -> Result<(), h2::Error> {
+        let Client { runtime, send, driver } = self;
+        let ended = runtime.block_on(async { tokio::time::timeout(PATIENCE, driver).await });
+        drop(send);
+        ended.expect("the connection ends").unwrap()
+    }
+}
+
+/// A frame.
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
+}
+
+const DATA: u8 = 0;
+const HEADERS: u8 = 1;
+const PRIORITY: u8 = 2;
+const RESET: u8 = 3;
+const SETTINGS: u8 = 4;
+const PING: u8 = 6;
+const WINDOW_UPDATE: u8 = 8;
+const CONTINUATION: u8 = 9;
+const END_STREAM: u8 = 1;
+const END_HEADERS: u8 = 4;
+
+/// `:method` with the index of GET (2) or POST (3), `:scheme http`, `:path /says`, `:authority a`.
+fn head(method: u8) -> Vec<u8> {
+    [&[0x80 | method, 0x86, 0x04, 5], &b"/says"[..], &[0x01, 1, b'a']].concat()
+}
+
+/// A client that sends any frames.
+struct Raw(TcpStream);
+
+impl Raw {
+    fn open(port: u16) -> Raw {
+        let mut socket = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        socket.set_write_timeout(Some(PATIENCE)).unwrap();
+        socket.write_all(&[PREFACE, &frame(SETTINGS, 0, 0, b"")].concat()).unwrap();
+        Raw(socket)
+    }
+
+    /// Sends frames until the server closes; how many were sent.
+    fn flood(&mut self, most: usize, mut next: impl FnMut(usize) -> Vec<u8>) -> usize {
+        // The server may close while what it has said is not read.
+        let mut reading = self.0.try_clone().unwrap();
+        let reader = std::thread::spawn(move || {
+            let mut last = Vec::new();
+            let mut buffer = [0; 65536];
+            while let Ok(length @ 1..) = reading.read(&mut buffer) {
+                last.extend_from_slice(&buffer[..length]);
+                last.drain(..last.len().saturating_sub(4096));
+            }
+        });
+        let mut sent = 0;
+        while sent < most && self.0.write_all(&next(sent)).is_ok() {
+            sent += 1;
+        }
+        reader.join().unwrap();
+        sent
+    }
+
+    /// Waits until the server closes; returns what it has said.
+    fn closed(&mut self) -> Vec<u8> {
+        let mut all = Vec::new();
+        let read = self.0.read_to_end(&mut all);
+        assert!(read.is_ok() || read.unwrap_err().kind() == std::io::ErrorKind::ConnectionReset);
+        all
+    }
+}
+
+#[test]
+fn requests_share_a_connection() {
+    let server = start("");
+    let client = Client::open(server.http);
+    let answers: Vec<_> = (0..3).map(|_| client.ask(Method::GET, "/says", None)).collect();
+    for (number, answer) in answers.into_iter().enumerate() {
+        let (parts, mut body) = client.head(answer).unwrap().into_parts();
+        let text = String::from_utf8(client.body(&mut body).unwrap()).unwrap();
+        assert!(text.starts_with(&format!("HTTP/2.0 h2c {} ", number + 1)), "{text}");
+        assert_eq!(parts.version, http::Version::HTTP_2);
+        assert!(parts.headers.get("connection").is_none());
+    }
+    // Other clients of the same port speak HTTP/1.
+    assert!(get(server.http, "/says").text().starts_with("HTTP/1.1  1 "));
+    assert_eq!(get(server.http, "/missing").status(), 404);
+}
+
+#[test]
+fn curl_speaks_it_with_and_without_tls() {
+    let (tls, only) = (free_port(), free_port());
+    let file = |name: &str| format!("{}/tests/tls/{name}", env!("CARGO_MANIFEST_DIR"));
+    let certificate =
+        format!("ssl_certificate {}; ssl_certificate_key {};", file("origin.crt"), file("origin.key"));
+    let server = Server::start(&Conf::live("").http(&format!(
+        "server {{ listen 127.0.0.1:{tls} ssl http2; {certificate} {SAYS} }}
+         server {{ listen 127.0.0.1:{only} http2; {SAYS} }}"
+    )));
+    let curl = |args: &[&str], url: &str| {
+        let args = [&["-sk", "-m", "20", "-w", "%{http_version}"], args, &[url]].concat();
+        String::from_utf8_lossy(&run("curl", &args).stdout).into_owned()
+    };
+    let https = format!("https://127.0.0.1:{tls}/says");
+    assert!(curl(&["--http2"], &https).starts_with("HTTP/2.0 h2 1 "));
+    assert!(curl(&["--http1.1"], &https).starts_with("HTTP/1.1  1 "));
+    let http = format!("http://127.0.0.1:{only}/says");
+    assert!(curl(&["--http2-prior-knowledge"], &http).starts_with("HTTP/2.0 h2c 1 "));
+    // As in nginx 1.22, such a port speaks nothing else.
+    assert!(curl(&["--http1.1"], &http).ends_with('0'));
+    drop(server);
+}
+
+#[test]
+fn bodies_are_received_as_fast_as_they_are_read() {
+    let server = start(
+        "client_max_body_size 3m; client_body_buffer_size 16k; http2_body_preread_size 1k;
+         location /echo { proxy_pass http://127.0.0.1:{http_port}/length; }
+         location /length { return 200 $content_length; }",
+    );
+    let client = Client::open(server.http);
+    let (parts, mut body) = client
+        .head(client.ask(Method::POST, "/echo", Some(vec![b'x'; 2_000_000].into())))
+        .unwrap()
+        .into_parts();
+    assert_eq!((parts.status.as_u16(), client.body(&mut body).unwrap()), (200, b"2000000".to_vec()));
+    // Without a length it is refused once it is too long.
+    let response = client.ask(Method::POST, "/echo", Some(vec![b'x'; 4_000_000].into()));
+    assert_eq!(client.head(response).unwrap().status(), 413);
+    assert_eq!(client.get("/length").0, 200);
+}
+
+#[test]
+fn a_response_is_sent_as_fast_as_its_window_opens() {
+    let server = start("send_timeout 20s;");
+    let big: Vec<u8> = (0..3_000_000_u32).flat_map(u32::to_be_bytes).take(3_000_000).collect();
+    server.prefix().write("html/big.bin", &big);
+    let mut builder = h2::client::Builder::new();
+    builder.initial_window_size(1000);
+    let client = Client::with(server.http, &builder);
+    let (_, mut slow) = client.head(client.ask(Method::GET, "/big.bin", None)).unwrap().into_parts();
+    // One that stands still holds up no other.
+    assert_eq!(client.get("/says").0, 200);
+    assert!(client.body(&mut slow).unwrap() == big);
+}
+
+#[test]
+fn live_streams_are_streams_of_it() {
+    let server = start(
+        "location /flv { flv_live {rtmp_port} app=live; } location /ts { ts_live {rtmp_port} app=live; }",
+    );
+    let feed = Publisher::start(server.rtmp, "s").keep_sending();
+    let client = Client::open(server.http);
+    let take = |target: &str, least: usize| {
+        let (parts, mut body) = client.head(client.ask(Method::GET, target, None)).unwrap().into_parts();
+        assert_eq!(parts.status.as_u16(), 200);
+        client.runtime.block_on(async {
+            let mut all = Vec::new();
+            while all.len() < least {
+                let data = tokio::time::timeout(PATIENCE, body.data()).await.unwrap().unwrap().unwrap();
+                let _ = body.flow_control().release_capacity(data.len());
+                all.extend_from_slice(&data);
+            }
+            (all, body)
+        })
+    };
+    let (flv, mut body) = take("/flv/s", 20_000);
+    assert!(flv.starts_with(b"FLV\x01\x05\0\0\0\x09\0\0\0\0"));
+    let (ts, _) = take("/ts/s", 1880);
+    assert!(ts.chunks_exact(188).all(|packet| packet[0] == 0x47));
+    // Another request finds its way beside them.
+    assert_eq!(client.get("/says").0, 200);
+    // As with HTTP/1, the end of a stream is no end of a file.
+    feed.stop().leave();
+    let ended = client.body(&mut body).unwrap_err();
+    assert!(ended.is_reset(), "{ended}");
+    assert_eq!(client.get("/says").0, 200);
+}
+
+#[test]
+fn a_player_that_does_not_read_is_slow() {
+    let server = Server::start(
+        &Conf::live("cache_time 1s;")
+            .http_server(&format!("http2 on; {SAYS} location /flv {{ flv_live {{rtmp_port}} app=live; }}")),
+    );
+    let feed = Publisher::start(server.rtmp, "s").keep_sending_every(Duration::from_millis(1));
+    let mut builder = h2::client::Builder::new();
+    builder.initial_window_size(2000);
+    let client = Client::with(server.http, &builder);
+    let (_, _body) = client.head(client.ask(Method::GET, "/flv/s", None)).unwrap().into_parts();
+    server.wait_log("slow player of 's' skipped");
+    assert_eq!(client.get("/says").0, 200);
+    drop(feed);
+}
+
+#[test]
+fn a_server_that_drains_answers_what_has_begun() {
+    let mut server = start("limit_rate 20k; location /file { alias html/file; }");
+    server.prefix().write("html/file", [b'x'; 60_000]);
+    let client = Client::open(server.http);
+    let (_, mut body) = client.head(client.ask(Method::GET, "/file", None)).unwrap().into_parts();
+    server.signal(Signal::SIGQUIT);
+    assert_eq!(client.body(&mut body).unwrap().len(), 60_000);
+    client.ended().unwrap();
+    server.wait_exit();
+}
+
+#[test]
+fn a_connection_ends_as_the_configuration_says() {
+    let server = start("keepalive_requests 3;");
+    let client = Client::open(server.http);
+    for _ in 0..3 {
+        assert_eq!(client.get("/says").0, 200);
+    }
+    client.ended().unwrap();
+    for idle in ["keepalive_timeout 100ms;", "keepalive_time 1ms;"] {
+        server.reload(&Conf::live("").http_server(&format!("http2 on; {idle} {SAYS}")));
+        let client = Client::open(server.http);
+        std::thread::sleep(Duration::from_millis(2));
+        if idle.starts_with("keepalive_time ") {
+            assert_eq!(client.get("/says").0, 200);
+        }
+        client.ended().unwrap();
+    }
+}
+
+#[test]
+fn streams_are_as_many_as_allowed() {
+    let server = start("http2_max_concurrent_streams 2; location /flv { flv_live {rtmp_port} app=live; }");
+    let mut raw = Raw::open(server.http);
+    // The settings come first: 3 is the number of streams.
+    let mut settings = [0; 64];
+    raw.0.read_exact(&mut settings[..9]).unwrap();
+    let length = usize::from(settings[2]);
+    raw.0.read_exact(&mut settings[..length]).unwrap();
+    let streams = settings[..length].chunks(6).find(|setting| setting[..2] == [0, 3]).unwrap();
+    assert_eq!(streams[2..], [0, 0, 0, 2]);
+}
+
+/// After what one client has done, the server serves others, and has logged it once.
+fn serves_on(server: &Server, log: &str) {
+    assert_eq!(Client::open(server.http).get("/says").0, 200);
+    if !log.is_empty() {
+        server.wait_log(log);
+        assert_eq!(server.log_lines(log).len(), 1, "{}", server.log());
+    }
+}
+
+#[test]
+fn floods_end_the_connection() {
+    /// More than any bound.
+    const MANY: usize = 2_000_000;
+    let server = start("location /flv { flv_live {rtmp_port} app=live; }");
+    let get = head(2);
+    // Requests that are reset at once (CVE-2023-44487).
+    let mut raw = Raw::open(server.http);
+    let sent = raw.flood(MANY / 10, |number| {
+        let stream = u32::try_from(number * 2 + 1).unwrap();
+        [
+            frame(HEADERS, END_HEADERS | END_STREAM, stream, &get),
+            frame(RESET, 0, stream, &8_u32.to_be_bytes()),
+        ]
+        .concat()
+    });
+    assert!(sent < MANY / 10, "{sent} resets");
+    serves_on(&server, "");
+    for (what, next) in [
+        ("settings", frame(SETTINGS, 0, 0, b"")),
+        ("pings", frame(PING, 0, 0, &[0; 8])),
+        ("priorities", frame(PRIORITY, 0, 1, &[0, 0, 0, 3, 1])),
+        ("windows", frame(WINDOW_UPDATE, 0, 0, &[0, 0, 0, 1])),
+    ] {
+        let many = next.repeat(500);
+        let sent = Raw::open(server.http).flood(MANY / 500, |_| many.clone());
+        assert!(sent < MANY / 500, "{sent} of {what}");
+        serves_on(&server, "");
+    }
+    // Frames of a body that are empty.
+    let mut raw = Raw::open(server.http);
+    raw.0.write_all(&frame(HEADERS, END_HEADERS, 1, &head(3))).unwrap();
+    let many = frame(DATA, 0, 1, b"").repeat(500);
+    let sent = raw.flood(MANY / 500, |_| many.clone());
+    assert!(sent < MANY / 500, "{sent} of empty data");
+    serves_on(&server, "");
+}
+
+#[test]
+fn heads_are_bounded() {
+    let server = start("");
+    // A head that goes on in more and more frames.
+    let mut raw = Raw::open(server.http);
+    raw.0.write_all(&frame(HEADERS, 0, 1, &head(2))).unwrap();
+    let more = frame(CONTINUATION, 0, 1, &[&[0, 1, b'x', 100][..], &[b'y'; 100]].concat().repeat(10));
+    let sent = raw.flood(100_000, |_| more.clone());
+    assert!(sent < 100_000, "{sent} frames of a head");
+    serves_on(&server, "");
+    // A few bytes that stand for a long head: one field in the table (62), and many references to it.
+    let mut raw = Raw::open(server.http);
+    let field = [&[0x40, 1, b'x', 0x7f, 0xa1, 0x1e][..], &[b'y'; 4000]].concat();
+    let bomb = [&head(2)[..], &field, &[0xbe; 8000]].concat();
+    raw.0.write_all(&frame(HEADERS, END_HEADERS | END_STREAM, 1, &bomb)).unwrap();
+    let before = server.resident();
+    serves_on(&server, "");
+    assert!(server.resident() < before + 20_000, "{} KiB", server.resident());
+}
+
+#[test]
+fn what_is_too_slow_is_closed() {
+    let server = Server::start(&Conf::live("").http_server(&format!(
+        "http2 on; client_header_timeout 300ms; client_body_timeout 300ms; send_timeout 300ms; keepalive_timeout 5s;
+         {SAYS} location /body {{ proxy_pass http://127.0.0.1:{{http_port}}; }}"
+    )));
+    // No end of a head.
+    let mut raw = Raw::open(server.http);
+    raw.0.write_all(&frame(HEADERS, 0, 1, &head(2))).unwrap();
+    raw.closed();
+    serves_on(&server, "client timed out");
+    // Half of a frame.
+    let mut raw = Raw::open(server.http);
+    raw.0.write_all(&frame(HEADERS, END_HEADERS, 1, &head(2))[..12]).unwrap();
+    raw.closed();
+    // Nothing at all, and half of a preface.
+    let mut socket = TcpStream::connect(("127.0.0.1", server.http)).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    socket.write_all(&PREFACE[..10]).unwrap();
+    let _ = socket.read(&mut [0; 10]);
+    // A window that stays closed: the stream is reset, its connection goes on.
+    server.prefix().write("html/big.bin", vec![0; 100_000]);
+    let mut builder = h2::client::Builder::new();
+    builder.initial_window_size(10);
+    let client = Client::with(server.http, &builder);
+    let (_, mut body) = client.head(client.ask(Method::GET, "/big.bin", None)).unwrap().into_parts();
+    let reset = client.runtime.block_on(async {
+        loop {
+            match tokio::time::timeout(PATIENCE, body.data()).await.unwrap() {
+                Some(Ok(_)) => {}
+                Some(Err(error)) => return error,
+                None => panic!("the body has ended"),
+            }
+        }
+    });
+    assert_eq!(reset.reason(), Some(Reason::INTERNAL_ERROR));
+    server.wait_log("client timed out (110: Connection timed out) while sending response to client");
+    // A body that does not come.
+    let request = Request::post("http://localhost/body/says").body(()).unwrap();
+    let mut send = client.runtime.block_on(client.send.clone().ready()).unwrap();
+    let (response, _stream) = send.send_request(request, false).unwrap();
+    assert!(client.head(response).unwrap_err().is_reset());
+    assert_eq!(client.get("/says").0, 200);
+}
+
+#[test]
+fn malformed_heads_are_reset() {
+    let server = start("");
+    for (what, head) in [
+        ("no path", &[0x82, 0x86, 0x01, 1, b'a'][..]),
+        ("no method", &[0x86, 0x84, 0x01, 1, b'a']),
+        ("a status", &[0x82, 0x86, 0x84, 0x88]),
+        ("two paths", &[0x82, 0x86, 0x84, 0x84]),
+    ] {
+        let mut raw = Raw::open(server.http);
+        raw.0.write_all(&frame(HEADERS, END_HEADERS | END_STREAM, 1, head)).unwrap();
+        let reset = frame(RESET, 0, 1, &[0, 0, 0, 1]);
+        let (mut said, mut buffer) = (Vec::new(), [0; 4096]);
+        while !said.windows(reset.len()).any(|part| part == reset) {
+            let length = raw.0.read(&mut buffer).unwrap();
+            assert!(length > 0, "{what}: {said:?}");
+            said.extend_from_slice(&buffer[..length]);
+        }
+    }
+    serves_on(&server, "");
+}
+
+#[test]
+fn idle_connections_need_little_memory() {
+    const COUNT: u64 = 500;
+    let server = start("keepalive_timeout 60s;");
+    let open = || {
+        let mut raw = Raw::open(server.http);
+        raw.0.write_all(&frame(HEADERS, END_HEADERS | END_STREAM, 1, &head(2))).unwrap();
+        let mut answer = [0; 4096];
+        let (mut length, end) = (0, frame(DATA, END_STREAM, 1, b"")[3..].to_vec());
+        while !answer[..length].windows(end.len()).any(|part| part == end) {
+            length += raw.0.read(&mut answer[length..]).unwrap();
+        }
+        raw
+    };
+    let _first: Vec<Raw> = (0..100).map(|_| open()).collect();
+    let before = server.resident();
+    let _more: Vec<Raw> = (0..COUNT).map(|_| open()).collect();
+    let each = server.resident().saturating_sub(before) / COUNT;
+    println!("{each} KiB per idle connection");
+    assert!(each <= 16, "{each} KiB per idle connection");
+}
+
+#[test]
+fn bounds_of_heads_in_waiting_are_those_of_streams() {
+    assert!(limits::HTTP2_HEADS >= 128);
+}
