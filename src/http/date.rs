@@ -1,9 +1,14 @@
 //! HTTP dates in the three forms of RFC 9110 §5.6.7, taken as leniently as nginx takes them.
 
+use std::cell::RefCell;
+use std::time::{Duration, UNIX_EPOCH};
+
 use bstr::ByteSlice;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use nix::time::ClockId;
+
+use crate::limits;
 
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
@@ -61,6 +66,29 @@ pub fn seconds(text: &[u8]) -> Option<i64> {
 fn number(text: &str) -> Option<i16> {
     let is_number = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     text.parse().ok().filter(|_| is_number)
+}
+
+thread_local! {
+    /// Date of the present second.
+    static DATE: RefCell<(i64, String)> = const { RefCell::new((0, String::new())) };
+}
+
+/// The present date.
+pub(super) fn with_date(work: impl FnOnce(&[u8])) {
+    let present = now();
+    DATE.with_borrow_mut(|(second, text)| {
+        if *second != present || text.is_empty() {
+            *text = http_date(present);
+            *second = present;
+        }
+        work(text.as_bytes());
+    });
+}
+
+/// An HTTP date of seconds since 1970.
+pub fn http_date(seconds: i64) -> String {
+    let seconds = u64::try_from(seconds).unwrap_or(0).min(limits::HTTP_DATE_SECONDS);
+    httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(seconds))
 }
 
 #[cfg(test)]

@@ -33,3 +33,14 @@ impl RateLimit {
         Err(Duration::from_millis(millis))
     }
 }
+
+/// Number of bytes that may be written now, after waiting until there are some.
+pub(super) async fn room(rate: Option<RateLimit>, sent: u64) -> usize {
+    let Some(rate) = rate else { return usize::MAX };
+    loop {
+        match rate.room(sent) {
+            Ok(room) => return room,
+            Err(wait) => tokio::time::sleep(wait).await,
+        }
+    }
+}

@@ -129,7 +129,7 @@ impl Exchange<'_> {
     /// Sends `100 Continue` if the client waits for it; as in nginx 1.22, also where the request has no body.
     pub(super) async fn ask_for_body(&mut self) {
         let asked = std::mem::replace(&mut self.is_continued, true);
-        // As in nginx, nobody is asked over HTTP/2.
+        // As in nginx, the client of HTTP/2 is not asked.
         let waits = !asked
             && self.connection.socket.http2().is_none()
             && self.request.version() >= Version::HTTP_11

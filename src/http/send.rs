@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io::{self, IoSlice, Write};
-use std::time::{Duration, Instant, UNIX_EPOCH};
+use std::time::Instant;
 
 use bstr::BString;
 use http::{StatusCode, Version};
@@ -14,7 +14,7 @@ use super::conf::ServerTokens;
 use super::date;
 use super::exchange::Exchange;
 use super::http2::FRAME_HEAD;
-use super::rate::RateLimit;
+use super::rate::{self, RateLimit};
 use super::response::{Body, BrokenBody, FilePart, Piece, Response};
 use super::status::reason;
 use crate::limits;
@@ -38,8 +38,6 @@ enum Framing {
 const COPIED: u64 = 32 * 1024;
 
 thread_local! {
-    /// Date of the present second.
-    static DATE: RefCell<(i64, String)> = const { RefCell::new((0, String::new())) };
     /// Output that is written at once.
     static OUTPUT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
@@ -145,7 +143,7 @@ impl Exchange<'_> {
         }
         if !foreign.is_some_and(|foreign| foreign.has_date) {
             out.extend_from_slice(b"\r\nDate: ");
-            with_date(|date| out.extend_from_slice(date));
+            date::with_date(|date| out.extend_from_slice(date));
         }
         out.extend_from_slice(b"\r\n");
         if let Some(content_type) = self.sent_content_type() {
@@ -228,7 +226,7 @@ impl Exchange<'_> {
             self.response.status,
             StatusCode::OK | StatusCode::PARTIAL_CONTENT | StatusCode::NOT_MODIFIED
         );
-        self.response.last_modified.filter(|_| has_date).map(http_date)
+        self.response.last_modified.filter(|_| has_date).map(date::http_date)
     }
 
     fn sent_length(&self, framing: Framing) -> Option<u64> {
@@ -378,7 +376,7 @@ impl Exchange<'_> {
     async fn write_both(&mut self, first: &[u8], second: &[u8], rate: Option<RateLimit>) -> io::Result<()> {
         let (mut first, mut second) = (first, second);
         while !first.is_empty() || !second.is_empty() {
-            let room = room(rate, self.sent.bytes).await;
+            let room = rate::room(rate, self.sent.bytes).await;
             let (now, then) = (&first[..first.len().min(room)], second);
             let then = &then[..then.len().min(room - now.len())];
             let written = match (now, then) {
@@ -470,17 +468,6 @@ fn has_length(response: &Response) -> bool {
     has_length && !response.hides_length
 }
 
-/// Number of bytes that may be written now, after waiting until there are some.
-pub(super) async fn room(rate: Option<RateLimit>, sent: u64) -> usize {
-    let Some(rate) = rate else { return usize::MAX };
-    loop {
-        match rate.room(sent) {
-            Ok(room) => return room,
-            Err(wait) => tokio::time::sleep(wait).await,
-        }
-    }
-}
-
 /// Reads from a file behind `output`; from the disk on another thread.
 async fn append(output: &mut Vec<u8>, part: &FilePart, want: usize) -> io::Result<usize> {
     let before = output.len();
@@ -513,24 +500,6 @@ async fn make_present(part: &FilePart) -> io::Result<()> {
         std::os::unix::fs::FileExt::read_at(&*file, &mut bytes, start).map(drop)
     });
     read.await.map_err(io::Error::other)?
-}
-
-/// The present date.
-pub(super) fn with_date(work: impl FnOnce(&[u8])) {
-    let now = date::now();
-    DATE.with_borrow_mut(|(second, text)| {
-        if *second != now || text.is_empty() {
-            *text = http_date(now);
-            *second = now;
-        }
-        work(text.as_bytes());
-    });
-}
-
-/// An HTTP date of seconds since 1970.
-pub fn http_date(seconds: i64) -> String {
-    let seconds = u64::try_from(seconds).unwrap_or(0).min(limits::HTTP_DATE_SECONDS);
-    httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(seconds))
 }
 
 /// Writes a header field, without the bytes that would end its line.

@@ -10,9 +10,9 @@ use bstr::{BStr, BString, ByteSlice};
 use http::Version;
 
 use super::credentials::Credentials;
+use super::date;
 use super::exchange::{Exchange, Lookup};
 use super::request::is_like;
-use super::send;
 use super::variable::{Template, Variable, Variables};
 use crate::directive::Match;
 use crate::media::variables::find_query_argument;
@@ -409,7 +409,7 @@ fn sent_header(exchange: &Exchange<'_>, name: &[u8]) -> Option<Vec<u8>> {
             exchange.sent.length.or(response.body.length()).map(|length| length.to_string().into_bytes())
         }
         b"last-modified" if response.last_modified.is_some() => {
-            response.last_modified.map(|seconds| send::http_date(seconds).into_bytes())
+            response.last_modified.map(|seconds| date::http_date(seconds).into_bytes())
         }
         b"location" if response.location.is_some() => {
             response.location.as_ref().map(|location| exchange.absolute(location))

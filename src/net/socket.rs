@@ -13,7 +13,7 @@ use nix::sys::socket::{GetSockOpt, SetSockOpt};
 use nix::{getsockopt_impl, libc, setsockopt_impl, sockopt_impl};
 use tokio::net::{TcpStream, UnixStream};
 
-use super::http2::Http2Stream;
+use super::http2::{Carrier, Http2Stream};
 use super::plain::PlainStream;
 pub use super::plain::{Peer, PlainSocket};
 use super::tls::TlsStream;
@@ -378,6 +378,40 @@ impl Socket {
             // The end of a body is told apart from its interruption.
             Socket::Http2(_) => {}
         }
+    }
+}
+
+impl Carrier for Socket {
+    fn without_tls(&self) -> &PlainSocket {
+        self.without_tls()
+    }
+
+    fn is_tls(&self) -> bool {
+        self.is_tls()
+    }
+
+    fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.try_read(buf)
+    }
+
+    fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.try_write_vectored(bufs)
+    }
+
+    fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_read_ready(cx)
+    }
+
+    fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_write_ready(cx)
+    }
+
+    fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_flush(cx)
+    }
+
+    fn shutdown_write(&self) {
+        self.shutdown_write();
     }
 }
 

@@ -9,10 +9,10 @@ use super::trailers::AddedTrailers;
 use crate::directive::context::{Contexts, LOCATION};
 use crate::directive::{BlockLevel, Evaluation, Slot};
 use crate::http::date;
+use crate::http::date::http_date;
 use crate::http::exchange::{Exchange, ResponseFilter};
 use crate::http::header::{AddedHeaders, USUAL, inherited};
 use crate::http::routes::Location;
-use crate::http::send::http_date;
 
 /// nginx's values for `max`: 31 Dec 2037 23:55:55, and ten years.
 const MAX_DATE: i64 = 2_145_916_555;

@@ -10,9 +10,9 @@ use bytes::{Buf, Bytes};
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::carrier::Carrier;
 use super::frames::FrameReader;
 use crate::limits;
-use crate::net::socket::Socket;
 
 /// What a connection has received and sent, shared by its socket and its owner.
 #[derive(Debug, Default)]
@@ -97,24 +97,24 @@ impl Traffic {
 /// A connection's socket. What was read of it before comes first.
 #[derive(Debug)]
 pub struct Http2Io {
-    socket: Arc<Socket>,
+    socket: Arc<dyn Carrier>,
     before: Bytes,
     traffic: Arc<Traffic>,
 }
 
 impl Http2Io {
     /// The socket, of which `before` was read already.
-    pub fn new(socket: Arc<Socket>, before: Bytes, traffic: Arc<Traffic>) -> Self {
+    pub fn new(socket: Arc<dyn Carrier>, before: Bytes, traffic: Arc<Traffic>) -> Self {
         Http2Io { socket, before, traffic }
     }
 
     fn poll_written(
         &self,
         cx: &mut Context<'_>,
-        mut write: impl FnMut(&Socket) -> io::Result<usize>,
+        mut write: impl FnMut(&dyn Carrier) -> io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
         loop {
-            match write(&self.socket) {
+            match write(&*self.socket) {
                 Ok(length) => {
                     self.traffic.sent(length);
                     return Poll::Ready(Ok(length));
@@ -163,7 +163,7 @@ impl AsyncRead for Http2Io {
 
 impl AsyncWrite for Http2Io {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.poll_written(cx, |socket| socket.try_write(buf))
+        self.poll_written(cx, |socket| socket.try_write_vectored(&[IoSlice::new(buf)]))
     }
 
     fn poll_write_vectored(

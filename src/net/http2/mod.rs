@@ -1,10 +1,12 @@
 //! HTTP/2 (RFC 9113) below HTTP's semantics: the frames of a connection on its socket, and streams with the interface of a
 //! socket. Framing and HPACK are the crate h2's.
 
+mod carrier;
 pub mod frames;
 mod io;
 mod stream;
 
+pub use self::carrier::Carrier;
 pub use self::io::{Http2Io, Traffic};
 pub use self::stream::Http2Stream;
 

@@ -13,12 +13,12 @@ use h2::{Reason, RecvStream, SendStream};
 use http::{HeaderMap, Response};
 use parking_lot::Mutex;
 
+use super::carrier::Carrier;
 use super::io::Traffic;
-use crate::net::socket::Socket;
 
 /// A request's stream. All calls are non-blocking and take `&self`.
 pub struct Http2Stream {
-    connection: Arc<Socket>,
+    connection: Arc<dyn Carrier>,
     traffic: Arc<Traffic>,
     state: Mutex<State>,
 }
@@ -98,7 +98,7 @@ impl State {
 impl Http2Stream {
     /// The stream of a request. Bodies are sent in frames of `frame_size` bytes at most.
     pub fn new(
-        connection: Arc<Socket>,
+        connection: Arc<dyn Carrier>,
         traffic: Arc<Traffic>,
         receiving: RecvStream,
         respond: SendResponse<Bytes>,
@@ -120,8 +120,8 @@ impl Http2Stream {
     }
 
     /// The socket of the connection.
-    pub fn connection(&self) -> &Socket {
-        &self.connection
+    pub fn connection(&self) -> &dyn Carrier {
+        &*self.connection
     }
 
     /// Whether the client has sent everything.
@@ -203,7 +203,7 @@ impl Http2Stream {
         }
     }
 
-    /// See [`Socket::try_read`].
+    /// Reads what the client has sent of the body; 0 at its end.
     pub(in crate::net) fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
         let mut state = self.state.lock();
         // What waits for input still is to be woken.
@@ -220,7 +220,7 @@ impl Http2Stream {
         Ok(length)
     }
 
-    /// See [`Socket::poll_read_ready`].
+    /// Waits until there is something to read.
     pub(in crate::net) fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut state = self.state.lock();
         if !state.reader.as_ref().is_some_and(|reader| reader.will_wake(cx.waker())) {
@@ -229,7 +229,7 @@ impl Http2Stream {
         state.poll_received(cx)
     }
 
-    /// See [`Socket::poll_write_ready`].
+    /// Waits until the client's window and the connection accept data.
     pub(in crate::net) fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut state = self.state.lock();
         let Some(sending) = state.sending.as_mut() else { return Poll::Ready(Ok(())) };
