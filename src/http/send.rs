@@ -63,7 +63,8 @@ impl Exchange<'_> {
         let is_http2 = self.connection.socket.http2().is_some();
         let mut head_bytes = 0;
         let begun = if is_http2 {
-            let is_empty = body.length() == Some(0) && !self.response.expects_trailers;
+            let is_empty =
+                framing == Framing::HeadOnly || body.length() == Some(0) && !self.response.expects_trailers;
             let head = self.send_http2_head(self.sent_length(framing), is_empty);
             head.map(|length| head_bytes = length)
         } else {

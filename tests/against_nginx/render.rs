@@ -131,7 +131,8 @@ impl Renderer<'_> {
         let total = answer.wire.0 + answer.wire.1;
         if coding.is_empty() {
             self.bodies.push(stands(answer.wire.1, length.to_string()));
-            self.totals.push(stands(total, format!("~{}", answer.wire.0 - head_change + length)));
+            self.totals
+                .push(stands(total, format!("~{}", (answer.wire.0 + length).saturating_sub(head_change))));
         } else {
             self.bodies.push(stands(answer.wire.1, format!("{coding}{length}")));
             self.totals.push(stands(total, format!("~{coding}{length}")));

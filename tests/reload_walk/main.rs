@@ -16,6 +16,7 @@ mod filters;
 mod gop;
 mod hls;
 mod http;
+mod http2;
 mod live;
 mod logs;
 #[path = "../ts_hls/media.rs"]

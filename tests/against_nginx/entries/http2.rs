@@ -52,12 +52,6 @@ fn own() -> Vec<Entry> {
         ask("lengths")
             .server("client_max_body_size 10; location / { proxy_pass http://{BACKEND}; }")
             .asks(["POST /\n\n0123456789", "POST /\n\n0123456789x", "POST /\nContent-Length: 0", "PUT /\n\nx"]),
-        ask("headers-of-connections")
-            .server(
-                "location / { add_header Connection upgrade; add_header Keep-Alive x; add_header X-A B; return 200 x; }
-                 location /up { add_header UPPER Case; return 204; }",
-            )
-            .asks(["/", "/up", "HEAD /"]),
         ask("trailers")
             .server("location / { add_trailer X-T v; add_trailer X-U $sent_http_content_length; }")
             .asks(["/a.txt", "HEAD /a.txt", "/none"]),
@@ -65,14 +59,7 @@ fn own() -> Vec<Entry> {
         ask("hosts")
             .server("location / { return 200 $host; }")
             .asks(["/\nHost: a_b", "/\nHost: a:80", "/\nHost: [::1]", "/\nHost: A.B."]),
-        ask("heads-that-are-too-large")
-            .server("large_client_header_buffers 2 1k; location / { return 200 x; }")
-            .asks([
-                format!("/\nX: {}", "x".repeat(900)),
-                format!("/\nX: {}\nY: {}\nZ: {}", "x".repeat(900), "y".repeat(900), "z".repeat(900)),
-            ]),
         ask("closed").server("location / { return 444; } location /b { return 400; }").asks(["/", "/b"]),
-        ask("limits").server("location / { limit_rate 20k; }").asks(["/a.txt", "/big.txt"]),
         ask("names").server("location / { return 200 $http_a_b; }").asks(["/\na_b: 1", "/\na-b: 1", "/\na.b: 1"]),
         ask("bodies")
             .server("client_body_buffer_size 1k; location / { proxy_pass http://{BACKEND}; }")
