@@ -678,6 +678,63 @@ pub const CONTROL_SOCKETS: usize = 16_384;
 /// Interval of attempts to fetch a stream from the other process of an upgrade.
 pub const COUNTERPART_RETRY: Duration = Duration::from_millis(50);
 
+/// Maximum number of event streams of consoles. All share one document per tick.
+pub const CONSOLE_EVENT_STREAMS: usize = 64;
+
+/// Time between two events.
+pub const CONSOLE_TICK: Duration = Duration::from_secs(1);
+
+/// Time that a reader of events may take for one of them.
+pub const CONSOLE_SLOW: Duration = Duration::from_secs(10);
+
+/// Maximum number of streams in an event.
+pub const CONSOLE_STREAMS: usize = 200;
+
+/// Maximum number of clients in an event, of all streams together, if there are not more streams than that.
+pub const CONSOLE_CLIENTS: usize = 1000;
+
+/// Maximum number of callback lines, and of calls, in an event.
+pub const CONSOLE_CALLS: usize = 50;
+
+/// Maximum length of an application's or stream's name by which the console can select it, in bytes.
+pub const CONSOLE_NAME: usize = 512;
+
+/// Maximum length of a text that peers choose in an event, in bytes.
+pub const CONSOLE_TEXT: usize = 256;
+
+/// Longest time by which a client is said to be behind its publisher; one that is further behind plays something else.
+pub const CONSOLE_DELAY: Duration = Duration::from_secs(600);
+
+/// Maximum size of the configuration's texts that the console shows, in bytes.
+pub const CONSOLE_CONF: usize = 4 << 20;
+
+/// Maximum number of requests of consoles that wait for a reload.
+pub const CONSOLE_ORDERS: usize = 4;
+
+/// Maximum number of child processes that make snapshots.
+pub const SNAPSHOT_CHILDREN: usize = 2;
+
+/// Maximum number of requests that wait for a snapshot.
+pub const SNAPSHOT_WAITING: usize = 64;
+
+/// Maximum number of snapshots kept, one for each stream and format.
+pub const SNAPSHOT_KEPT: usize = 64;
+
+/// Maximum size of a snapshot in bytes. It is at most 960 pixels wide.
+pub const SNAPSHOT_BYTES: usize = 1 << 20;
+
+/// Maximum size in bytes of a decoder's complaints that are read.
+pub const SNAPSHOT_ERRORS: usize = 4096;
+
+/// Time that a child process has for a snapshot.
+pub const SNAPSHOT_TIME: Duration = Duration::from_secs(5);
+
+/// Largest block of memory that a child process may allocate, in bytes.
+pub const SNAPSHOT_ALLOCATION: &str = "134217728";
+
+/// Largest picture that a child process decodes, in pixels: 8192 by 4320.
+pub const SNAPSHOT_PIXELS: &str = "35389440";
+
 /// Maximum number of commands waiting for a reload; the other connections stay free for commands that only read.
 pub const CONTROL_ORDERS: usize = CONTROL_CONNECTIONS / 2;
 

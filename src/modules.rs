@@ -49,6 +49,8 @@ pub static MODULES: &[&Module] = &[
     &crate::module::stat::conf::MODULE,
     &crate::module::metrics::conf::MODULE,
     &crate::module::control::conf::MODULE,
+    &crate::module::console::conf::MODULE,
+    &crate::module::snapshot::conf::MODULE,
     &crate::module::headers::conf::MODULE,
     &crate::module::rewrite::conf::MODULE,
     &crate::module::map::conf::MODULE,

@@ -4,6 +4,7 @@
 //! Modules take part through the traits in [`exchange`].
 
 mod accel;
+pub mod accept_encoding;
 mod added_headers;
 mod arrival;
 pub mod assigned;

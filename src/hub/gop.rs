@@ -123,6 +123,13 @@ impl Ring {
         chosen.unwrap_or(self.end())
     }
 
+    /// The newest key frame, with its number.
+    pub fn newest_key(&self) -> Option<(u64, &Arc<Packet>)> {
+        let seq = self.keys.back()?.seq;
+        let place = usize::try_from(seq.checked_sub(self.base)?).ok()?;
+        Some((seq, self.packets.get(place)?))
+    }
+
     /// Packets from `seq` on with the number of the first one, which is higher if older packets were dropped.
     pub fn from(&self, seq: u64) -> (u64, impl DoubleEndedIterator<Item = &Arc<Packet>>) {
         let first = seq.clamp(self.base, self.end());

@@ -66,6 +66,17 @@ pub struct JoinedPlayer {
     pub headers: Headers,
 }
 
+/// A key frame in the cache.
+#[derive(Clone, Debug)]
+pub struct KeptKeyFrame {
+    /// Its number among the stream's packets.
+    pub number: u64,
+    /// The frame.
+    pub packet: Arc<Packet>,
+    /// Headers in force.
+    pub headers: Headers,
+}
+
 impl Stream {
     /// `chunk_size` is the RTMP chunk size for all players of the stream, in bytes.
     pub fn new(id: u64, key: StreamKey, chunk_size: usize) -> Self {
@@ -350,6 +361,14 @@ impl Stream {
         let (first, packets) = state.ring.from(wanted);
         let older = packets.take(usize::try_from(backlog_base.saturating_sub(first)).unwrap_or(0));
         JoinedPlayer { start: first, older: older.cloned().collect(), headers: state.headers.clone() }
+    }
+
+    /// The newest key frame in the cache, with the headers in force. No header came after it: headers empty the list of key
+    /// frames.
+    pub fn newest_key_frame(&self) -> Option<KeptKeyFrame> {
+        let state = self.state.lock();
+        let (number, packet) = state.ring.newest_key()?;
+        Some(KeptKeyFrame { number, packet: packet.clone(), headers: state.headers.clone() })
     }
 
     /// Number after the newest packet.

@@ -4,6 +4,7 @@
 //! thread runs sessions and one delivery loop ([`crate::media::delivery`]) for its players' sockets.
 
 mod acceptor;
+mod console;
 pub mod control;
 pub mod core;
 mod counterpart;
@@ -341,6 +342,7 @@ impl Prepared {
             let (watched, looked_for) = (parts.clone(), load.clone());
             let watching = move || watching::run(watched.clone(), looked_for.clone(), changed.clone());
             let (ordering, orders) = mpsc::channel(1);
+            parts.console.serve(ordering.clone());
             let reloader = Reloader {
                 parts: parts.clone(),
                 load,

@@ -7,6 +7,7 @@ use arc_swap::ArcSwap;
 use tokio::runtime::Handle;
 
 use super::acceptor::Acceptor;
+use super::console::ConsoleOrders;
 use super::error::StartError;
 use crate::config::history::{History, SharedHistory};
 use crate::config::on_disk::ConfFiles;
@@ -38,6 +39,7 @@ use crate::module::auth_request::AuthRequestCheck;
 use crate::module::ban::{BanCheck, BanRule, BanVerb, BanVerbs, Bans};
 use crate::module::browser::BrowserVariables;
 use crate::module::charset::CharsetFilter;
+use crate::module::console::{ConsoleHandler, ConsoleSource, EventStreams};
 use crate::module::control::conf::ControlParts;
 use crate::module::control::{ControlHandler, ControlSections};
 use crate::module::exec::execs::Execs;
@@ -73,6 +75,7 @@ use crate::module::rtmp_log::sessions::RtmpAccess;
 use crate::module::secure_link::SecureLinkVariables;
 use crate::module::session_limit::SessionLimits;
 use crate::module::slice::{SliceCheck, SliceFilter, SliceRange};
+use crate::module::snapshot::{Pictures, SnapshotHandler};
 use crate::module::stat::{SharedDocuments, StatHandler, StatService};
 use crate::module::stub_status::{StubStatusHandler, StubStatusVariables};
 use crate::module::sub::SubFilter;
@@ -122,6 +125,8 @@ pub(super) struct Parts {
     pub(super) stat: Arc<StatService>,
     /// Control requests to this process.
     pub(super) control: Arc<ControlSections>,
+    /// Requests of the console.
+    pub(super) console: Arc<ConsoleOrders>,
     /// Addresses and streams that are refused.
     pub(super) bans: Arc<Bans>,
     /// Viewers of HLS from memory.
@@ -294,6 +299,17 @@ impl Parts {
             started,
             shared: SharedDocuments::default(),
         });
+        let console = Arc::new(ConsoleOrders::new(control.clone(), lifetime.clone()));
+        let figures = ConsoleSource {
+            statistics: statistics.clone(),
+            counterpart: counterpart.clone(),
+            callbacks: callbacks.clone(),
+            store: store.clone(),
+            conf_files: conf_files.clone(),
+            history: history.clone(),
+            lifetime: lifetime.clone(),
+            started,
+        };
         // The first handler that takes a location answers.
         let handlers: Vec<Box<dyn Handler>> = vec![
             Box::new(FlvHandler { admission: admission.clone() }),
@@ -322,6 +338,11 @@ impl Parts {
                 turn: Default::default(),
             }),
             Box::new(ControlHandler { sections: control.clone() }),
+            Box::new(SnapshotHandler(Arc::new(Pictures::new(registry.clone(), Handle::current())))),
+            Box::new(ConsoleHandler {
+                events: Arc::new(EventStreams::new(figures, Handle::current())),
+                actions: console.clone(),
+            }),
             Box::new(EmptyGifHandler),
             Box::new(StubStatusHandler(counters.clone())),
         ];
@@ -420,6 +441,7 @@ impl Parts {
             statistics,
             stat,
             control,
+            console,
             bans,
             viewers,
             workers,
