@@ -124,6 +124,7 @@ fn welcome() -> &'static str {
             (OBS: server rtmp://localhost/live, stream key demo)
   watch     ffplay rtmp://localhost/live/demo
             ffplay http://localhost:8080/live/demo.flv
+            or http://localhost:8080/ in a browser: streams, clients and a player
   status    curl http://localhost:8080/stat
 
 Stop it with Ctrl-C. Give it a configuration of yours with -c FILE.

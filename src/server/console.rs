@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
-use super::control::Order;
+use super::control::order::Order;
 use super::control::protocol::{ControlAnswer, Request};
 use crate::limits;
 use crate::media::control::{ControlCaller, ControlOrder};

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
+use super::control;
+use super::control::order::Order;
 use super::control::socket::ControlSocket;
-use super::control::{self, Order};
 use super::counterpart::CounterpartService;
 use super::error::UpgradeError;
 use super::helper::HelperClient;

@@ -4,8 +4,9 @@ use std::fmt::Display;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::control::order::Order;
 use super::control::protocol::{ControlAnswer, Request};
-use super::control::{Order, refused};
+use super::control::refused;
 use super::inherited::Inherited;
 use super::log;
 use super::reloads::Reloader;

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::AbortHandle;
 
-use super::control::Order;
+use super::control::order::Order;
 use super::generations::GenerationWriter;
 use super::helper::HelperClient;
 use super::parts::Parts;

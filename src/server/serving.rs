@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
-use super::control::Order;
+use super::control::order::Order;
 use super::core::process::WorkerFailure;
 use super::error::StartError;
 use super::life::Life;

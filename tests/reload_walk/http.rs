@@ -397,6 +397,20 @@ pub const CASES: &[Case] = &[
         },
     },
     Case {
+        row: "console/rtmp_console",
+        place: Place::Locations,
+        before: "location /{app} { return 200 none; }",
+        after: "location /{app} { rtmp_console; }",
+        look: |walk| {
+            changes(
+                walk,
+                "",
+                |response| response.text() == "none",
+                |response| response.text().to_ascii_lowercase().starts_with("<!doctype html>"),
+            )
+        },
+    },
+    Case {
         row: "metrics/rtmp_metrics",
         place: Place::Locations,
         before: "location /{app} { rtmp_metrics; }",

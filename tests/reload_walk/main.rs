@@ -32,6 +32,7 @@ mod release;
 mod requests;
 mod rtmp;
 mod session_limit;
+mod snapshot;
 mod ssl;
 mod table;
 mod walk;

@@ -43,6 +43,7 @@ const FAMILIES: &[&[Case]] = &[
     crate::release::CASES,
     crate::rtmp::CASES,
     crate::session_limit::CASES,
+    crate::snapshot::CASES,
     crate::http2::CASES,
     crate::ssl::CASES,
 ];

@@ -113,7 +113,7 @@ impl Pictures {
         Ok(Picture { number, bytes: result? })
     }
 
-    /// The place of a picture. If there are too many, one that nobody waits for makes room.
+    /// The place of a picture. If there are too many, one without a request that waits for it makes room.
     fn slot(&self, key: PictureKey) -> Result<Arc<Slot>, NoPicture> {
         let mut kept = self.kept.lock();
         if let Some(slot) = kept.get(&key) {

@@ -1,6 +1,7 @@
 //! Control socket, through which commands reach the running server.
 
 pub mod client;
+pub mod order;
 mod path;
 pub mod probe;
 pub mod protocol;
@@ -15,6 +16,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 
+use self::order::Order;
 use self::protocol::{ControlAnswer, Request};
 use self::socket::{ControlSocket, ControlSocketError};
 use super::counterpart::CounterpartService;
@@ -26,14 +28,6 @@ use crate::media::control::{ControlCaller, ControlOrder, ControlOutcome};
 use crate::server::core;
 use crate::server::log;
 use crate::task::lifetime::Lifetime;
-
-/// A request that changes the server, with the channel for its answer.
-pub struct Order {
-    /// The request.
-    pub request: Request,
-    /// Channel for the answer.
-    pub reply: oneshot::Sender<ControlAnswer>,
-}
 
 /// Creates the socket of the configuration. If the configuration does not name one, the inner error is only logged, and
 /// the server runs without a control socket.

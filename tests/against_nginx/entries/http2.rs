@@ -10,7 +10,8 @@ use crate::entry::{Entry, entry};
 const LEFT_OUT: &[(&str, &str)] = &[];
 
 pub fn entries() -> Vec<Entry> {
-    let files: [(&str, fn() -> Vec<Entry>); 13] = [
+    type Entries = fn() -> Vec<Entry>;
+    let files: [(&str, Entries); 13] = [
         ("access", access::entries),
         ("files", files::entries),
         ("filters", filters::entries),
