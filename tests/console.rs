@@ -104,17 +104,20 @@ fn streams_appear_in_the_events_and_disappear() {
 #[test]
 fn event_streams_are_bounded() {
     let server = start();
-    let opened: Vec<Raw> = (0..64).map(|_| events(&server)).collect();
-    until_true("there is no place", || get(server.http, "/events").status() == 503);
+    let mut opened: Vec<Raw> = (0..64).map(|_| events(&server)).collect();
+    assert!(opened.iter_mut().all(is_open));
+    assert_eq!(get(server.http, "/events").status(), 503);
     assert_eq!(get(server.http, "/").status(), 200);
     let _publisher = Publisher::start(server.rtmp, "s");
     drop(opened);
-    until_true("there is a place again", || {
-        let mut raw = events(&server);
-        let mut first = [0; 12];
-        raw.0.read_exact(&mut first).unwrap();
-        first == *b"HTTP/1.1 200"
-    });
+    until_true("there is a place again", || is_open(&mut events(&server)));
+}
+
+/// Whether events were granted.
+fn is_open(raw: &mut Raw) -> bool {
+    let mut first = [0; 12];
+    raw.0.read_exact(&mut first).unwrap();
+    first == *b"HTTP/1.1 200"
 }
 
 #[test]

@@ -195,7 +195,7 @@ fn other_methods_start_no_stream() {
          location /stat { rtmp_stat all; }
          location /control { rtmp_control all; }",
     ));
-    let mut publisher = Publisher::start(server.rtmp, "s").keep_sending();
+    let publisher = Publisher::start(server.rtmp, "s").keep_sending();
     for target in ["/flv/s", "/ts/s.ts", "/hls/s.m3u8"] {
         let options = request(server.http, "OPTIONS", target, "");
         assert_eq!((options.status(), options.text()), (204, String::new()), "{target}");
@@ -212,9 +212,9 @@ fn other_methods_start_no_stream() {
     assert_eq!(request(server.http, "OPTIONS", "/stat", "").status(), 204);
     assert_eq!(request(server.http, "POST", "/stat", "Content-Length: 0\r\n").status(), 200);
     assert!(notify.requests_of("call=play").is_empty());
-    publisher = publisher.stop().keep_sending();
+    let mut publisher = publisher.stop();
     assert_eq!(request(server.http, "POST", drop, "Content-Length: 0\r\n").text(), "1");
-    publisher.stop().client.wait_end();
+    publisher.client.wait_end();
 }
 
 /// The same requests to nginx 1.22 have the same answers, apart from its lack of `Allow`.
