@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -20,7 +20,7 @@ use super::conf::Conf;
 use super::core::conf::{Current as Core, KeepaliveDisable, LingeringClose};
 use super::counters::Doing;
 use super::exchange::{Exchange, HttpConnection, HttpService};
-use super::http2::{self, Chosen};
+use super::http2;
 use super::input::Input;
 use super::log;
 use super::request::{HeadBuffers, HeadError, HeadParser, HeaderNames, Request};
@@ -32,7 +32,7 @@ use crate::config::names::NameTable;
 use crate::directive::ListenAddr;
 use crate::limits;
 use crate::media::workers::Worker;
-use crate::net::socket::Socket;
+use crate::net::socket::{Peer, Socket};
 use crate::task::lifetime::{Lifetime, StopSignal};
 
 /// What follows a response.
@@ -95,43 +95,18 @@ const CLIENT_CLOSED_REQUEST: u16 = 499;
 /// Status of requests whose connection is closed without a response, as the configuration says.
 const CLOSED_WITHOUT_RESPONSE: u16 = 444;
 
-/// Serves an accepted connection until its end. With `lacks_tls`, the client was to begin with a TLS handshake and has not:
-/// its request is refused.
-pub async fn serve(
+/// Serves a connection of HTTP/1 until its end. Of what it has sent, `before` was read already.
+pub(super) async fn serve(
     service: Arc<HttpService>,
     worker: Worker,
     listen: ListenAddr,
-    socket: Socket,
+    accepted: (Socket, Peer),
     lacks_tls: bool,
+    before: BytesMut,
 ) {
-    let Ok(peer) = socket.peer() else { return };
-    // Servers for this specific address may share the wildcard's socket.
-    let listen = socket.local(listen);
-    let before = match http2::choose(&service, &listen, &socket, lacks_tls).await {
-        Chosen::Http1(before) => before,
-        Chosen::Http2(before) => {
-            return Box::pin(http2::serve(service, worker, listen, (socket, peer), before)).await;
-        }
-        Chosen::None => return,
-    };
-    let scheme = if socket.is_tls() { "https" } else { "http" };
-    let id = service.sessions.next_id();
-    let mut connection = HttpConnection {
-        id,
-        error_log: Mutex::new(service.error_log.connection(id)),
-        service,
-        worker,
-        listen,
-        peer,
-        scheme,
-        lacks_tls,
-        started: Instant::now(),
-        socket: Arc::new(socket),
-        input: Mutex::new(Input::with(before)),
-        requests: 0,
-        is_pipelined: false,
-        nodelay: AtomicBool::new(false),
-    };
+    let mut connection = HttpConnection::new(service, worker, listen, accepted);
+    connection.lacks_tls = lacks_tls;
+    connection.input = Mutex::new(Input::with(before));
     let Lifetime { shutdown, draining, .. } = connection.service.lifetime.clone();
     let mut waits = Waits {
         timer: pin!(tokio::time::sleep(limits::HTTP_FIRST_WAIT)),

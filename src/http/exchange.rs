@@ -263,6 +263,34 @@ pub(super) struct HttpConnection {
     pub(super) error_log: Mutex<ConnectionLog>,
 }
 
+impl HttpConnection {
+    /// A connection that begins now, with HTTP/1 or HTTP/2.
+    pub(super) fn new(
+        service: Arc<HttpService>,
+        worker: Worker,
+        listen: ListenAddr,
+        (socket, peer): (Socket, Peer),
+    ) -> HttpConnection {
+        let id = service.sessions.next_id();
+        HttpConnection {
+            id,
+            error_log: Mutex::new(service.error_log.connection(id)),
+            service,
+            worker,
+            listen,
+            peer,
+            scheme: if socket.is_tls() { "https" } else { "http" },
+            lacks_tls: false,
+            started: Instant::now(),
+            socket: Arc::new(socket),
+            input: Mutex::default(),
+            requests: 0,
+            is_pipelined: false,
+            nodelay: AtomicBool::new(false),
+        }
+    }
+}
+
 /// What was sent of a response.
 #[derive(Debug, Default)]
 pub(super) struct Sent {

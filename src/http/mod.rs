@@ -58,6 +58,7 @@ mod request_line;
 pub mod response;
 pub mod routes;
 pub mod send;
+mod serve;
 pub mod server_conf;
 mod special;
 mod status;
@@ -70,5 +71,5 @@ pub mod uri;
 pub mod variable;
 mod variables;
 
-pub use self::connection::serve;
 pub use self::exchange::HttpService;
+pub use self::serve::serve;

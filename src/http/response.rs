@@ -220,6 +220,12 @@ impl Response {
         Response { content_type: Some(content_type.into()), ..Response::new(StatusCode::OK, body) }
     }
 
+    /// As [`Response::body_changes`], where the bytes are others altogether: no ranges of a backend are passed on.
+    pub fn body_is_converted(&mut self) {
+        self.body_changes();
+        self.headers.remove(b"Accept-Ranges");
+    }
+
     /// A redirect with this status.
     pub fn redirect(status: StatusCode, location: impl Into<BString>) -> Self {
         Response { location: Some(location.into()), ..Response::page(status) }

@@ -22,22 +22,16 @@ impl<'a> Exchange<'a> {
         query: BString,
         method: Option<Method>,
     ) -> Pin<Box<dyn Future<Output = Exchange<'a>> + Send + '_>> {
-        let mut inner = Exchange::new(self.connection, self.request, self.server.clone(), path, self.started);
+        let mut inner = self.inner(path);
         (inner.has_query, inner.query) = (!query.is_empty(), query);
         inner.is_path_replaced = true;
-        inner.client = self.client.clone();
         inner.method = method.or_else(|| self.method.clone());
         inner.assigned = std::mem::take(&mut self.assigned);
-        inner.depth = self.depth + 1;
-        inner.main_method = Some(self.main_method().clone());
-        (inner.body, inner.chunked_length) = (self.body.clone(), self.chunked_length);
-        (inner.is_body_refused, inner.is_body_discarded) = (self.is_body_refused, self.is_body_discarded);
         inner.count_sent(self);
         inner.outer_charset = match self.is_subrequest() {
             true => self.outer_charset.clone(),
             false => self.response.charset.clone(),
         };
-        (inner.is_internal, inner.is_continued) = (true, true);
         Box::pin(async move {
             if inner.depth > limits::HTTP_SUBREQUESTS {
                 inner.response = Response::page(StatusCode::INTERNAL_SERVER_ERROR);
@@ -58,20 +52,13 @@ impl<'a> Exchange<'a> {
         &mut self,
         keep: impl FnOnce(&mut http::Extensions),
     ) -> Pin<Box<dyn Future<Output = Exchange<'a>> + Send + '_>> {
-        let path = self.path.clone();
-        let mut inner = Exchange::new(self.connection, self.request, self.server.clone(), path, self.started);
+        let mut inner = self.inner(self.path.clone());
         (inner.has_query, inner.query) = (self.has_query, self.query.clone());
         inner.is_path_replaced = self.is_path_replaced;
-        inner.has_location_name = self.has_location_name;
-        inner.client = self.client.clone();
+        (inner.has_location_name, inner.alias_takes_path) = (self.has_location_name, self.alias_takes_path);
         inner.method = self.method.clone();
         inner.location = self.location.clone();
         inner.assigned = std::mem::take(&mut self.assigned);
-        inner.depth = self.depth + 1;
-        inner.main_method = Some(self.main_method().clone());
-        (inner.body, inner.chunked_length) = (self.body.clone(), self.chunked_length);
-        (inner.is_body_refused, inner.is_body_discarded) = (self.is_body_refused, self.is_body_discarded);
-        (inner.is_internal, inner.is_continued) = (true, true);
         keep(&mut inner.kept);
         Box::pin(async move {
             let decision = inner.content().await;
@@ -84,17 +71,23 @@ impl<'a> Exchange<'a> {
 
     /// Prepares a subrequest with the same method, query and body that runs after the response (`mirror`); its own response is dropped.
     pub fn send_later(&mut self, path: BString) {
-        let mut inner = Exchange::new(self.connection, self.request, self.server.clone(), path, self.started);
+        let mut inner = self.inner(path);
         inner.query = self.query.clone();
         inner.is_path_replaced = true;
-        inner.client = self.client.clone();
         inner.method = self.method.clone();
+        self.background.push(inner);
+    }
+
+    /// A subrequest for a path, with the client and the body of this request.
+    fn inner(&self, path: BString) -> Exchange<'a> {
+        let mut inner = Exchange::new(self.connection, self.request, self.server.clone(), path, self.started);
+        inner.client = self.client.clone();
         inner.depth = self.depth + 1;
         inner.main_method = Some(self.main_method().clone());
         (inner.body, inner.chunked_length) = (self.body.clone(), self.chunked_length);
         (inner.is_body_refused, inner.is_body_discarded) = (self.is_body_refused, self.is_body_discarded);
         (inner.is_internal, inner.is_continued) = (true, true);
-        self.background.push(inner);
+        inner
     }
 
     /// Runs the subrequests that were prepared to run after the response.

@@ -10,7 +10,7 @@ use super::control::order::Order;
 use super::control::protocol::{ControlAnswer, Request};
 use crate::limits;
 use crate::media::control::{ControlCaller, ControlOrder};
-use crate::module::console::action::{ActionResult, ConsoleAction, ConsoleActions};
+use crate::module::console::action::{ActionError, ActionResult, ConsoleAction, ConsoleActions};
 use crate::module::control::ControlSections;
 use crate::task::lifetime::Lifetime;
 
@@ -38,26 +38,25 @@ impl ConsoleOrders {
     }
 
     async fn order(&self, request: Request) -> ActionResult {
-        let stopping = || "the server is shutting down".to_owned();
         let Lifetime { draining, shutdown, .. } = &self.lifetime;
         if draining.is_cancelled() || shutdown.is_cancelled() {
-            return Err(stopping());
+            return Err(ActionError::Stopping);
         }
         let Ok(_place) = self.waiting.try_acquire() else {
-            return Err("other requests wait for a reload that is under way".into());
+            return Err(ActionError::Busy);
         };
-        let orders = self.orders.get().ok_or("the server is starting")?;
+        let orders = self.orders.get().ok_or(ActionError::Starting)?;
         let (reply, answer) = oneshot::channel();
-        orders.send(Order { request, reply }).await.map_err(|_| stopping())?;
+        orders.send(Order { request, reply }).await.map_err(|_| ActionError::Stopping)?;
         let answer = tokio::select! {
-            answer = answer => answer.map_err(|_| stopping())?,
-            () = draining.cancelled() => return Err(stopping()),
-            () = shutdown.cancelled() => return Err(stopping()),
+            answer = answer => answer.map_err(|_| ActionError::Stopping)?,
+            () = draining.cancelled() => return Err(ActionError::Stopping),
+            () = shutdown.cancelled() => return Err(ActionError::Stopping),
         };
         match answer {
             ControlAnswer::Done { text } => Ok(text),
-            ControlAnswer::Refused { text } => Err(text),
-            _ => Err("the answer was not expected".into()),
+            ControlAnswer::Refused { text } => Err(ActionError::Refused(text)),
+            _ => Err(ActionError::Unexpected),
         }
     }
 
@@ -66,8 +65,8 @@ impl ConsoleOrders {
         let order = ControlOrder::new(b"client", query, &caller);
         match self.control.carry_out(b"drop", &order).await {
             Some(Ok(outcome)) => Ok(format!("{outcome} sessions ended")),
-            Some(Err(why)) => Err(why.into_owned()),
-            None => Err("there is no such control request".into()),
+            Some(Err(why)) => Err(ActionError::Refused(why.into_owned())),
+            None => Err(ActionError::Unknown),
         }
     }
 }

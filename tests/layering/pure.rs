@@ -47,6 +47,7 @@ const REACHING_OUT: &[&str] = &[
 const WAITING: &[&str] = &[
     "media::admission",
     "media::counterpart",
+    "media::counterpart::statistics",
     "media::counterpart::stream",
     "media::delivery",
     "media::delivery::ahead",

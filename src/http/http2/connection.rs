@@ -107,29 +107,14 @@ pub(in crate::http) async fn serve(
     service: Arc<HttpService>,
     worker: Worker,
     listen: ListenAddr,
-    (socket, peer): (Socket, Peer),
+    accepted: (Socket, Peer),
     before: Bytes,
 ) {
     // As in nginx, small frames are sent without delay.
-    socket.set_nodelay(true);
-    let id = service.sessions.next_id();
+    accepted.0.set_nodelay(true);
     let counters = service.counters.clone();
-    let base = HttpConnection {
-        id,
-        error_log: Mutex::new(service.error_log.connection(id)),
-        service,
-        worker,
-        listen,
-        peer,
-        scheme: if socket.is_tls() { "https" } else { "http" },
-        lacks_tls: false,
-        started: Instant::now(),
-        socket: Arc::new(socket),
-        input: Mutex::new(Input::default()),
-        requests: 0,
-        is_pipelined: false,
-        nodelay: AtomicBool::new(true),
-    };
+    let mut base = HttpConnection::new(service, worker, listen, accepted);
+    base.nodelay = AtomicBool::new(true);
     let Some(settings) = base.http2_settings() else { return };
     let traffic = Arc::new(Traffic::default());
     let Some(connection) = begin(&base, &settings, before, traffic.clone()).await else { return };
@@ -149,17 +134,13 @@ pub(in crate::http) async fn serve(
     let mut served = pin!(served);
     let mut waits_to_drain = true;
     loop {
-        let drains = tokio::select! {
+        tokio::select! {
             biased;
             () = shutdown.cancelled() => return,
-            () = draining.cancelled(), if waits_to_drain => true,
-            () = served.as_mut() => false,
-        };
-        if !drains {
-            break;
+            // The connection sees it at its next turn.
+            () = draining.cancelled(), if waits_to_drain => waits_to_drain = false,
+            () = served.as_mut() => return,
         }
-        // The connection sees it at its next turn.
-        waits_to_drain = false;
     }
 }
 
@@ -216,17 +197,15 @@ struct Serving {
 impl Serving {
     async fn run(&mut self, mut counted: CountedConnection<'_>) {
         let mut timer = pin!(tokio::time::sleep(limits::HTTP_FIRST_WAIT));
-        let mut begun = None;
         loop {
-            counted.does(match begun {
-                None => Doing::Reading,
-                Some(()) if self.running.0.lock().now > 0 => Doing::Writing,
-                Some(()) => Doing::Waiting,
+            counted.does(match self.running.0.lock().now {
+                _ if self.base.requests == 0 => Doing::Reading,
+                0 => Doing::Waiting,
+                _ => Doing::Writing,
             });
             self.adopt_settings();
             match poll_fn(|cx| self.poll_event(timer.as_mut(), cx)).await {
                 Event::Request(request, respond) => {
-                    begun = Some(());
                     counted.request();
                     self.answer(*request, respond).await;
                     self.leave_when_due();
@@ -234,29 +213,24 @@ impl Serving {
                 Event::Drains => self.leave(),
                 Event::Ended => return,
                 Event::Failed(error) => {
-                    let why = match self.traffic.is_flooded() {
-                        true => "http2 flood detected".to_owned(),
-                        false => error.to_string(),
+                    let (why, reason) = match self.traffic.is_flooded() {
+                        true => ("http2 flood detected".to_owned(), Some(Reason::ENHANCE_YOUR_CALM)),
+                        // That a client is gone is nothing to tell.
+                        false if error.is_io() => return,
+                        false => (error.to_string(), error.reason()),
                     };
-                    // That a client is gone is nothing to tell.
-                    if self.traffic.is_flooded() || !error.is_io() {
-                        log::http2_failed(self.base.id, &why, &self.base.peer);
-                    }
-                    let reason = match self.traffic.is_flooded() {
-                        true => Some(Reason::ENHANCE_YOUR_CALM),
-                        false => error.reason(),
-                    };
-                    return self.close(reason, error.is_io() && !self.traffic.is_flooded()).await;
+                    log::http2_failed(self.base.id, &why, &self.base.peer);
+                    return self.close(reason).await;
                 }
                 Event::TimedOut(why) => {
                     if !why.is_empty() {
                         log::http2_failed(self.base.id, why, &self.base.peer);
                     }
-                    return self.close(Some(Reason::NO_ERROR), false).await;
+                    return self.close(None).await;
                 }
                 Event::Resets => {
                     log::http2_failed(self.base.id, "client reset too many streams", &self.base.peer);
-                    return self.close(Some(Reason::ENHANCE_YOUR_CALM), false).await;
+                    return self.close(Some(Reason::ENHANCE_YOUR_CALM)).await;
                 }
             }
         }
@@ -343,7 +317,7 @@ impl Serving {
         let (request, refused) = head::request(&parts, has_body, length, head);
         drop(parts);
         let (socket, traffic) = (self.base.socket.clone(), self.traffic.clone());
-        let stream = Http2Stream::new(socket, traffic, body, respond, usize::MAX);
+        let stream = Http2Stream::new(socket, traffic, body, respond);
         let connection = self.base.of_stream(stream);
         let run = Run::begin(&self.running);
         let mut answered = Box::pin(answered(connection, request, refused, run));
@@ -371,10 +345,7 @@ impl Serving {
     }
 
     /// Tells the client why the connection ends, and closes it.
-    async fn close(&mut self, reason: Option<Reason>, is_gone: bool) {
-        if is_gone {
-            return;
-        }
+    async fn close(&mut self, reason: Option<Reason>) {
         self.connection.abrupt_shutdown(reason.unwrap_or(Reason::NO_ERROR));
         let last = poll_fn(|cx| self.connection.poll_closed(cx));
         let _ = tokio::time::timeout(limits::HTTP2_LAST_WORDS, last).await;

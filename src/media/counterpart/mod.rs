@@ -11,6 +11,7 @@
 //! ```
 
 pub mod message;
+mod statistics;
 pub mod stream;
 
 use std::collections::{HashMap, HashSet};

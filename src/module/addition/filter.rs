@@ -30,7 +30,6 @@ impl ResponseFilter for AdditionFilter {
                 exchange.surroundings.push(Surrounding { uri: uri.clone(), is_before });
             }
         }
-        exchange.response.body_changes();
-        exchange.response.headers.remove(b"Accept-Ranges");
+        exchange.response.body_is_converted();
     }
 }

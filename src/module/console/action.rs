@@ -21,8 +21,31 @@ pub enum ConsoleAction<'a> {
     },
 }
 
-/// Text for the person who asked: the result, or why there is none.
-pub type ActionResult = Result<String, String>;
+/// Why a request was not carried out.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ActionError {
+    /// The server ends.
+    #[error("the server is shutting down")]
+    Stopping,
+    /// The task that reloads does not run yet.
+    #[error("the server is starting")]
+    Starting,
+    /// Too many requests wait.
+    #[error("other requests wait for a reload that is under way")]
+    Busy,
+    /// The server refuses it, as it says.
+    #[error("{0}")]
+    Refused(String),
+    /// A control request that is not registered.
+    #[error("there is no such control request")]
+    Unknown,
+    /// An answer to something else.
+    #[error("the answer was not expected")]
+    Unexpected,
+}
+
+/// Text that the page shows, or why there is none.
+pub type ActionResult = Result<String, ActionError>;
 
 /// Carries out requests of the console.
 pub trait ConsoleActions: Send + Sync {

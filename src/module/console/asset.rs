@@ -1,7 +1,9 @@
 //! Files of the page. They are part of the program and need no other host.
+//!
+//! They are compressed once, when the page is first asked for.
 
 use std::io::Write;
-use std::sync::LazyLock;
+use std::sync::OnceLock;
 
 use bytes::Bytes;
 use flate2::Compression;
@@ -37,7 +39,9 @@ macro_rules! assets {
     };
 }
 
-static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
+static ASSETS: OnceLock<Vec<Asset>> = OnceLock::new();
+
+fn assets() -> Vec<Asset> {
     let files: [(&str, &str, &'static [u8]); 17] = assets! {
         "index.html": HTML,
         "console.css": STYLE,
@@ -58,12 +62,22 @@ static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
         "hls.LICENSE.txt": TEXT,
     };
     files.into_iter().map(|(name, kind, bytes)| Asset::new(name, kind, bytes)).collect()
-});
+}
+
+/// Whether the files are compressed already.
+pub(super) fn are_ready() -> bool {
+    ASSETS.get().is_some()
+}
+
+/// Compresses the files, which takes too long for a worker.
+pub(super) fn make_ready() {
+    ASSETS.get_or_init(assets);
+}
 
 impl Asset {
     /// The file with this name.
     pub(super) fn find(name: &[u8]) -> Option<&'static Asset> {
-        ASSETS.iter().find(|asset| asset.name.as_bytes() == name)
+        ASSETS.get_or_init(assets).iter().find(|asset| asset.name.as_bytes() == name)
     }
 
     fn new(name: &'static str, kind: &'static str, bytes: &'static [u8]) -> Asset {
@@ -86,8 +100,10 @@ mod tests {
 
     #[test]
     fn no_file_names_another_host_and_none_contains_script_of_its_own() {
-        for asset in
-            ASSETS.iter().filter(|asset| !matches!(asset.name, "mpegts.js" | "hls.js") && asset.kind != TEXT)
+        for asset in ASSETS
+            .get_or_init(assets)
+            .iter()
+            .filter(|asset| !matches!(asset.name, "mpegts.js" | "hls.js") && asset.kind != TEXT)
         {
             let text = std::str::from_utf8(&asset.bytes).unwrap().replace("http://www.w3.org/2000/svg", "");
             assert!(!text.contains("http://") && !text.contains("https://"), "{}", asset.name);

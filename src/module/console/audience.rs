@@ -1,4 +1,4 @@
-//! Who sees what.
+//! What a client of the console may see.
 
 use std::net::IpAddr;
 

@@ -19,7 +19,7 @@ pub struct ConsolePage {
     pub snapshot: Option<BString>,
     /// Whether every client that the location admits sees everything, not only those of this machine.
     pub is_open: bool,
-    /// Whether who sees everything may also see and reload the configuration, and end sessions.
+    /// Whether clients that see everything may also see and reload the configuration, and end sessions.
     pub controls: bool,
 }
 
@@ -29,7 +29,7 @@ directives! {
     live as Current {
         /// Serves a page with the streams and their clients, relays, callbacks and a player: see docs/console.md. Clients of this
         /// machine see everything, others the player only; with `everything=all` every client that the location admits
-        /// sees everything. With `control`, those who see everything also see the configuration, reload it, roll it back and
+        /// sees everything. With `control`, these clients also see the configuration, reload it, roll it back and
         /// end sessions. `flv=`, `hls=` and `snapshot=` are the paths of locations with `flv_live`, `hls2_live` and
         /// `rtmp_snapshot`, for the player and for pictures. Not part of PingOS.
         "rtmp_console" => console: Own<ConsolePage>, in LOCATION;

@@ -23,8 +23,7 @@ use crate::config::store::Store;
 use crate::http::response::{BodySource, Piece};
 use crate::limits;
 use crate::media::counterpart::Counterpart;
-use crate::media::counterpart::message::CounterpartRequest;
-use crate::media::statistics::{Statistics, StatisticsSource};
+use crate::media::statistics::StatisticsSource;
 use crate::notify::Notifier;
 use crate::task::lifetime::Lifetime;
 
@@ -72,10 +71,12 @@ impl ConsoleSource {
     async fn moment(self: &Arc<Self>) -> Option<Moment> {
         let generation = self.store.generation();
         let found = self.conf_files.glance(generation).await;
-        let there =
-            self.counterpart.answer(&CounterpartRequest::Statistics, limits::COUNTERPART_PATIENCE).await;
+        let there = self.counterpart.statistics().await;
         let source = self.clone();
-        let read = move || (source.statistics(there), source.callbacks.snapshot());
+        let read = move || {
+            let statistics = source.counterpart.whole_statistics(&source.statistics, there);
+            (statistics, source.callbacks.snapshot())
+        };
         let (statistics, callbacks) = tokio::task::spawn_blocking(read).await.ok()?;
         let history = self.history.lock();
         Some(Moment {
@@ -101,17 +102,6 @@ impl ConsoleSource {
             }
         }
         ended
-    }
-
-    fn statistics(&self, there: Option<Vec<u8>>) -> Statistics {
-        let mut statistics = self.statistics.whole();
-        if let Some(mut there) = there.and_then(|answer| serde_json::from_slice::<Statistics>(&answer).ok()) {
-            if !self.counterpart.counts() {
-                there.counts = Default::default();
-            }
-            statistics.add(there);
-        }
-        statistics
     }
 }
 

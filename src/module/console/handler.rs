@@ -8,7 +8,7 @@ use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::action::{ActionResult, ConsoleAction, ConsoleActions};
-use super::asset::{Asset, PAGE};
+use super::asset::{self, Asset, PAGE};
 use super::audience::{Audience, is_same_origin};
 use super::conf::{ConsolePage, Current};
 use super::events::EventStreams;
@@ -73,6 +73,10 @@ impl ConsoleHandler {
         if name.is_some_and(|name| name[..] == path[..]) {
             // The page names its files relative to its own path.
             return Response::redirect(StatusCode::MOVED_PERMANENTLY, [path, b"/"].concat());
+        }
+        if !asset::are_ready() {
+            // Where it fails, the runtime ends.
+            let _ = tokio::task::spawn_blocking(asset::make_ready).await;
         }
         let addr = &exchange.peer().addr;
         let Some(target) = Target::of(path, exchange.query(), addr) else {
@@ -204,9 +208,6 @@ fn document(value: &Value) -> Response {
 }
 
 fn answer(result: &ActionResult) -> Response {
-    let (is_done, text) = match result {
-        Ok(text) => (true, text),
-        Err(text) => (false, text),
-    };
-    document(&json!({ "ok": is_done, "text": text.trim_end() }))
+    let text = result.as_ref().map_or_else(ToString::to_string, Clone::clone);
+    document(&json!({ "ok": result.is_ok(), "text": text.trim_end() }))
 }

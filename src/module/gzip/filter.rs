@@ -61,8 +61,7 @@ fn compress(exchange: &mut Exchange<'_>, conf: &Current) {
     exchange.kept.insert(ratio.clone());
     let response = &mut exchange.response;
     response.headers.append("Content-Encoding", "gzip");
-    response.body_changes();
-    response.headers.remove(b"Accept-Ranges");
+    response.body_is_converted();
     let level = u32::try_from(conf.level.0).unwrap_or(1);
     Transformed::replace(&mut response.body, Gzip::new(level, ratio), None);
 }
@@ -86,8 +85,7 @@ impl ResponseFilter for GunzipFilter {
         let response = &mut exchange.response;
         response.headers.remove(b"Content-Encoding");
         response.encoding = None;
-        response.body_changes();
-        response.headers.remove(b"Accept-Ranges");
+        response.body_is_converted();
         Transformed::replace(&mut response.body, decompression, None);
     }
 }

@@ -141,7 +141,6 @@ async fn body(
         && conf.pass_request_body
         && exchange.has_body()
         && !exchange.is_body_dropped()
-        && !exchange.is_body_dropped()
         && exchange.body.is_none()
         && !exchange.is_subrequest()
         && (!is_chunked || conf.http_version == ProxyHttpVersion::Http11);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::answered::answered;
 use super::conf::{Current, MaxBitrate};
 use super::log;
 use crate::media::extension::{BatchSummary, PublishObserver};
@@ -36,13 +37,7 @@ struct BitrateMeter {
 
 impl BitrateWatch {
     pub(super) fn new(view: &AppView, session: &Arc<Session>) -> BitrateWatch {
-        let answered = session.answered_limits.get().and_then(|limits| limits.max_bitrate.as_deref());
-        let answered = answered.and_then(|text| {
-            MaxBitrate::in_header(text).or_else(|| {
-                log::invalid_header(session, "Max-Bitrate", text);
-                None
-            })
-        });
+        let answered = answered(session, |limits| &limits.max_bitrate, "Max-Bitrate", MaxBitrate::in_header);
         BitrateWatch {
             view: view.clone(),
             session: session.clone(),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use super::answered::answered;
 use super::bitrate::BitrateWatch;
 use super::conf::Current;
 use super::log;
@@ -79,11 +80,7 @@ impl SessionObserver for SessionLimits {
 impl AnsweredViewers {
     /// Sets the limit of the answer to this publisher's `start`, if there is one.
     fn set(self: &Arc<Self>, session: &Session) -> Option<AnsweredLimit> {
-        let text = session.answered_limits.get()?.max_viewers.as_deref()?;
-        let Some(most) = number::digits(text) else {
-            log::invalid_header(session, "Max-Viewers", text);
-            return None;
-        };
+        let most = answered(session, |limits| &limits.max_viewers, "Max-Viewers", number::digits)?;
         let (key, session) = (session.key.clone(), session.id);
         self.0.lock().entry(key.clone()).or_default().push((session, most));
         Some(AnsweredLimit { answered: self.clone(), key, session })

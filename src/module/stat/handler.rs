@@ -21,11 +21,8 @@ use crate::config::store::Store;
 use crate::http::exchange::Exchange;
 use crate::http::exchange::{Answer, Handler, Methods};
 use crate::http::response::Response;
-use crate::limits;
 use crate::media::counterpart::Counterpart;
-use crate::media::counterpart::message::CounterpartRequest;
-use crate::media::listing::CarriedCounts;
-use crate::media::statistics::{Statistics, StatisticsSource};
+use crate::media::statistics::StatisticsSource;
 
 /// Handler of `rtmp_stat` and `sys_stat`.
 pub struct StatHandler(pub Arc<StatService>);
@@ -95,10 +92,10 @@ impl StatService {
     async fn overview(self: &Arc<Self>) -> Option<Overview> {
         let generation = self.store.generation();
         let found = self.conf_files.glance(generation).await;
-        let there =
-            self.counterpart.answer(&CounterpartRequest::Statistics, limits::COUNTERPART_PATIENCE).await;
+        let there = self.counterpart.statistics().await;
         let service = self.clone();
-        let statistics = tokio::task::spawn_blocking(move || service.statistics(there)).await.ok()?;
+        let read = move || service.counterpart.whole_statistics(&service.source, there);
+        let statistics = tokio::task::spawn_blocking(read).await.ok()?;
         let history = self.history.lock();
         Some(Overview {
             uptime: self.started.elapsed().as_secs(),
@@ -109,21 +106,6 @@ impl StatService {
             refused: history.refusal().map(|refusal| refusal.at),
             statistics,
         })
-    }
-
-    /// Statistics of this process and of the counterpart, which has answered `there`.
-    fn statistics(&self, there: Option<Vec<u8>>) -> Statistics {
-        let there = there.and_then(|answer| serde_json::from_slice::<Statistics>(&answer).ok());
-        // It may have passed on its counters in the meantime; then they are in those of this process.
-        let counts = self.counterpart.counts();
-        let mut statistics = self.source.whole();
-        if let Some(mut there) = there {
-            if !counts {
-                there.counts = CarriedCounts::default();
-            }
-            statistics.add(there);
-        }
-        statistics
     }
 }
 

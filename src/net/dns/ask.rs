@@ -39,8 +39,8 @@ enum Servers {
 }
 
 impl NameServers {
-    /// `timeout` is the timeout of a whole lookup.
-    pub(super) fn new(resolver: Option<&Resolver>, timeout: Duration) -> Self {
+    /// `timeout` is the timeout of a whole lookup; `reads_hosts` is whether `/etc/hosts` counts.
+    pub(super) fn new(resolver: Option<&Resolver>, timeout: Duration, reads_hosts: bool) -> Self {
         let servers = match resolver {
             None => Servers::System,
             Some(resolver) => Servers::Given(resolver.servers.iter().map(ToString::to_string).collect()),
@@ -50,14 +50,9 @@ impl NameServers {
             ipv6: resolver.is_none_or(|resolver| resolver.ipv6),
             timeout,
             // A missing file counts as empty.
-            hosts: Hosts::from_system().unwrap_or_default(),
+            hosts: if reads_hosts { Hosts::from_system().unwrap_or_default() } else { Hosts::default() },
             resolver: OnceCell::new(),
         }
-    }
-
-    /// These name servers, without `/etc/hosts`.
-    pub(super) fn only(resolver: &Resolver, timeout: Duration) -> Self {
-        NameServers { hosts: Hosts::default(), ..NameServers::new(Some(resolver), timeout) }
     }
 
     /// Addresses in `/etc/hosts`.

@@ -53,6 +53,8 @@ struct DnsSettings {
     timeout: Duration,
     /// Refresh interval of names in use; `None` disables caching.
     refresh: Option<Duration>,
+    /// Whether `/etc/hosts` is asked first.
+    reads_hosts: bool,
 }
 
 impl Dns {
@@ -70,12 +72,14 @@ impl Dns {
     /// Creates a resolver with its own name servers, for a part of the configuration. As in nginx, it does not read
     /// `/etc/hosts`.
     pub fn of_servers(resolver: Resolver, timeout: Duration) -> Self {
-        let settings =
-            DnsSettings { resolver: Some(resolver.clone()), timeout, refresh: Some(limits::DNS_REFRESH) };
-        let terms =
-            ResolverState { ask: NameServers::only(&resolver, timeout), ..ResolverState::new(settings) };
+        let settings = DnsSettings {
+            resolver: Some(resolver),
+            timeout,
+            refresh: Some(limits::DNS_REFRESH),
+            reads_hosts: false,
+        };
         Dns(Arc::new(DnsInner {
-            terms: ArcSwap::from_pointee(terms),
+            terms: ArcSwap::from_pointee(ResolverState::new(settings)),
             names: Mutex::default(),
             changed: watch::Sender::new(()),
             places: Semaphore::new(limits::DNS_QUESTIONS),
@@ -238,6 +242,7 @@ impl DnsSettings {
             resolver: conf.resolver.clone(),
             timeout: conf.timeout.duration(),
             refresh: conf.refresh.nonzero().filter(|_| keeps),
+            reads_hosts: true,
         }
     }
 
@@ -255,7 +260,7 @@ impl DnsSettings {
 impl ResolverState {
     fn new(settings: DnsSettings) -> Self {
         let system = system::FileStamp::now();
-        let ask = NameServers::new(settings.resolver.as_ref(), settings.timeout);
+        let ask = NameServers::new(settings.resolver.as_ref(), settings.timeout, settings.reads_hosts);
         ResolverState { settings, system, ask }
     }
 

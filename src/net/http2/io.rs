@@ -61,11 +61,6 @@ impl Traffic {
         self.0.lock().sent_payload += bytes as u64;
     }
 
-    /// Bytes received and sent so far.
-    pub fn total(&self) -> u64 {
-        self.0.lock().total
-    }
-
     /// Reads along.
     ///
     /// # Errors

@@ -96,13 +96,12 @@ impl State {
 }
 
 impl Http2Stream {
-    /// The stream of a request. Bodies are sent in frames of `frame_size` bytes at most.
+    /// The stream of a request. Bodies are sent in the largest frames possible, until [`Http2Stream::set_frame_size`].
     pub fn new(
         connection: Arc<dyn Carrier>,
         traffic: Arc<Traffic>,
         receiving: RecvStream,
         respond: SendResponse<Bytes>,
-        frame_size: usize,
     ) -> Self {
         let is_received = receiving.is_end_stream();
         let state = State {
@@ -112,7 +111,7 @@ impl Http2Stream {
             received: Bytes::new(),
             is_received,
             is_finished: false,
-            frame_size: frame_size.max(1),
+            frame_size: usize::MAX,
             frames: 0,
             reader: None,
         };
@@ -122,12 +121,6 @@ impl Http2Stream {
     /// The socket of the connection.
     pub fn connection(&self) -> &dyn Carrier {
         &*self.connection
-    }
-
-    /// Whether the client has sent everything.
-    pub fn is_received(&self) -> bool {
-        let state = self.state.lock();
-        state.is_received && state.received.is_empty()
     }
 
     /// Whether everything was passed on for sending, or the stream was reset by the server.
