@@ -211,6 +211,9 @@ impl Serving {
                     self.leave_when_due();
                 }
                 Event::Drains => self.leave(),
+                // What the client sends before it has read the end must not reset the connection: it would lose the rest of
+                // its responses.
+                Event::Ended if self.is_ending => return self.base.linger(self.settings.lingering).await,
                 Event::Ended => return,
                 Event::Failed(error) => {
                     let (why, reason) = match self.traffic.is_flooded() {
