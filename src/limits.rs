@@ -414,7 +414,27 @@ pub const HLS_PLACE_WAIT: Duration = Duration::from_secs(10);
 /// Maximum size in bytes of a playlist that is continued; the playlist of a one-day event is smaller.
 pub const HLS_PLAYLIST_BYTES: u64 = 16 * 1024 * 1024;
 
-/// Maximum number of threads blocked on a disk, for each of six kinds of work. A worker's thread pool has 512.
+/// Maximum number of packets of a publish queued for a task that writes files: minutes of a stream, to survive a stalled
+/// disk.
+pub const PUBLISH_QUEUE_PACKETS: usize = 8192;
+
+/// Maximum number of bytes of a publish queued for a task that writes files, not counting the last batch.
+pub const PUBLISH_QUEUE_BYTES: usize = 64 * 1024 * 1024;
+
+/// Maximum size in bytes of a DASH segment of one track, apart from its last frame.
+pub const DASH_SEGMENT_BYTES: usize = 256 * 1024 * 1024;
+
+/// Maximum number of frames of a DASH track that wait for the next segment, because their codec has changed.
+pub const DASH_WAITING_FRAMES: usize = 4096;
+
+/// Maximum number of segments of a track in a DASH manifest.
+pub const DASH_SEGMENTS: usize = 100_000;
+
+/// Difference between the media and the time of day at which DASH corrects the time line: the media has paused, or the
+/// publisher's clock is slow. It exceeds the jitter of networks and encoders.
+pub const DASH_DRIFT: Duration = Duration::from_secs(5);
+
+/// Maximum number of threads blocked on a disk, for each of seven kinds of work. A worker's thread pool has 512.
 pub const DISK_WORK: usize = 80;
 
 /// Maximum number of files visited in one pass over a directory of HLS files.

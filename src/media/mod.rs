@@ -17,6 +17,7 @@ pub mod live;
 pub mod log;
 pub mod mpegts;
 pub mod player_settings;
+pub mod publish_packets;
 pub mod reader;
 pub mod relay_conf;
 pub mod relay_messages;

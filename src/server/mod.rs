@@ -65,9 +65,9 @@ use crate::log::{self as error_log, ErrorLog, FlushAtEnd};
 use crate::media::relay_conf;
 use crate::media::trails::Secrets;
 use crate::media::workers::Workers;
-use crate::module::hls;
 use crate::module::live_record;
 use crate::module::multiport;
+use crate::module::{dash, hls};
 use crate::net::dns::Dns;
 use crate::net::listener::{self, Bound, Listeners};
 use crate::net::speaks::ListenProtocol;
@@ -283,7 +283,10 @@ impl Prepared {
         if let Some(pid_file) = &mut pid_file {
             pid_file.write().map_err(StartError::PidFileNotWritten)?;
         }
-        owned.extend(hls::make_directories(&config, live_record::directories(&config)));
+        owned.extend(hls::make_directories(
+            &config,
+            live_record::directories(&config).chain(dash::directories(&config)),
+        ));
         owned.extend(temp_directory::make(&config));
         owned.extend(control_socket.iter().map(|socket| socket.path().to_owned()));
         let StartGeneration { history, number, archive, is_new } = StartGeneration::look(&config, &load);

@@ -42,6 +42,7 @@ use crate::module::charset::CharsetFilter;
 use crate::module::console::{ConsoleHandler, ConsoleSource, EventStreams};
 use crate::module::control::conf::ControlParts;
 use crate::module::control::{ControlHandler, ControlSections};
+use crate::module::dash::DashOutput;
 use crate::module::exec::execs::Execs;
 use crate::module::exec::keeper::Means;
 use crate::module::flv::FlvHandler;
@@ -212,6 +213,7 @@ impl Parts {
                 presentations: Arc::<Presentations>::default(),
                 lifetime: lifetime.clone(),
             }),
+            Arc::new(DashOutput { places: places.clone(), lifetime: lifetime.clone() }),
             Arc::new(FlvRecording {
                 store: store.clone(),
                 places: places.clone(),

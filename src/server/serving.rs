@@ -19,13 +19,15 @@ use crate::limits;
 use crate::log::ErrorLog;
 use crate::media::counterpart::message::CounterpartMessage;
 use crate::media::files::retention::{self, Retained};
+use crate::media::files::sweeper::{self, Swept};
 use crate::media::statistics;
 use crate::media::workers::{Death, Workers};
-use crate::module::hls::HlsRecordings;
+use crate::module::dash::DashCleanup;
+use crate::module::hls::{HlsCleanup, HlsRecordings};
 use crate::module::live_record::TsRecordings;
 use crate::module::record::FlvRecordings;
 use crate::module::relay::static_pulls::StaticPulls;
-use crate::module::{dynamic, hls, relay};
+use crate::module::{dynamic, relay};
 use crate::net::listener::Listeners;
 use crate::task::supervise::keep;
 
@@ -89,8 +91,14 @@ impl Server {
         keep("the resolver", move || dns.clone().keep_fresh());
         self.parts.execs.start();
         let Parts { store, places, relays, counterpart, lifetime, .. } = &*self.parts;
-        let (swept, taken) = (store.clone(), places.clone());
-        keep("the sweeper of HLS files", move || hls::sweeper::run(swept.clone(), taken.clone()));
+        let kinds: [(_, Arc<dyn Swept>); 2] = [
+            ("the sweeper of HLS files", Arc::new(HlsCleanup)),
+            ("the sweeper of DASH files", Arc::new(DashCleanup)),
+        ];
+        for (name, kind) in kinds {
+            let (swept, taken) = (store.clone(), places.clone());
+            keep(name, move || sweeper::run(swept.clone(), taken.clone(), kind.clone()));
+        }
         let (store_kept, taken, other) = (store.clone(), places.clone(), counterpart.clone());
         let kinds: Arc<[Arc<dyn Retained>]> =
             Arc::new([Arc::new(FlvRecordings), Arc::new(TsRecordings), Arc::new(HlsRecordings)]);

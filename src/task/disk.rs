@@ -23,6 +23,8 @@ pub enum DiskWork {
     Served,
     /// Writing of HLS files.
     Hls,
+    /// Writing of DASH files.
+    Dash,
     /// FLV recordings.
     Record,
     /// MPEG-TS recordings.
@@ -33,7 +35,7 @@ pub enum DiskWork {
     Bodies,
 }
 
-static PLACES: [Semaphore; 6] = [const { Semaphore::const_new(limits::DISK_WORK) }; 6];
+static PLACES: [Semaphore; 7] = [const { Semaphore::const_new(limits::DISK_WORK) }; 7];
 
 /// Runs `job` on a blocking thread. Jobs beyond the bound of their kind queue.
 pub fn spawn<T: Send + 'static>(work: DiskWork, job: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {

@@ -8,12 +8,14 @@
 //! - [`flv`]: FLV tags.
 //! - [`codec`]: configurations of AVC, HEVC and AAC.
 //! - [`mpegts`]: MPEG transport streams made from FLV frames.
+//! - [`fmp4`]: fragmented MP4 made from FLV frames.
 //! - [`hls`]: HLS playlists.
 //! - [`proxy_protocol`]: headers of the PROXY protocol.
 
 pub mod amf0;
 pub mod codec;
 pub mod flv;
+pub mod fmp4;
 pub mod hls;
 pub mod mpegts;
 pub mod proxy_protocol;

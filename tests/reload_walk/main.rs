@@ -8,6 +8,7 @@ mod access;
 mod bodies;
 mod client;
 mod core;
+mod dash;
 mod dns;
 mod dynamic;
 mod exec;

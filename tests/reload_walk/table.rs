@@ -14,6 +14,7 @@ const FAMILIES: &[&[Case]] = &[
     crate::bodies::CASES,
     crate::client::CASES,
     crate::core::CASES,
+    crate::dash::CASES,
     crate::dns::CASES,
     crate::dns::KEEPING,
     crate::dynamic::CASES,

@@ -6,10 +6,12 @@ pub mod log;
 pub mod retention;
 mod retry;
 mod stream_name;
+pub mod sweeper;
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::task::disk;
 
@@ -47,6 +49,46 @@ pub fn create(path: &Path) -> Result<File, WriteError> {
         }
         done => done.map_err(failed("open", path)),
     }
+}
+
+/// Replaces a file atomically: readers see the old or the new one. Variants of a stream write the same master playlist
+/// concurrently, so each uses its own temporary file. A failure, for example on a full disk, leaves no file behind.
+///
+/// # Errors
+///
+/// Errors of the system.
+pub fn replace(path: &Path, content: &[u8]) -> Result<(), WriteError> {
+    static WRITTEN: AtomicU64 = AtomicU64::new(0);
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".{}.tmp", WRITTEN.fetch_add(1, Ordering::Relaxed)));
+    let temporary = PathBuf::from(name);
+    let written = create(&temporary).and_then(|mut file| {
+        file.write_all(content).map_err(failed("write", &temporary))?;
+        fs::rename(&temporary, path).map_err(failed("rename", path))
+    });
+    if written.is_err() {
+        let _ = fs::remove_file(&temporary);
+    }
+    written
+}
+
+/// Removes a file; a missing file is not an error.
+///
+/// # Errors
+///
+/// Errors of the system.
+pub fn remove(path: &Path) -> Result<(), WriteError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(failed("unlink", path)(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Name of the file that a temporary file of [`replace`] becomes (`s1.m3u8` of `s1.m3u8.7.tmp`); `None` for other files. A
+/// killed server leaves such files behind.
+pub fn replaced_name(file_name: &[u8]) -> Option<&[u8]> {
+    let (name, number) = split_number(file_name.strip_suffix(b".tmp")?);
+    name.strip_suffix(b".").filter(|_| !number.is_empty())
 }
 
 /// Splits off the number at the end of a file name without its extension; it is empty if there is none.

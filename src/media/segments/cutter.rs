@@ -15,6 +15,7 @@
 //! ends a segment and whichever pauses.
 
 use crate::directive::word::one_of;
+use crate::wire::fmp4::Sample;
 use crate::wire::mpegts::TsFrame;
 
 one_of! {
@@ -37,6 +38,49 @@ pub struct CutRule {
     pub max_fragment_ms: u64,
     /// How the nominal length is applied.
     pub slicing: Slicing,
+}
+
+/// What the cutter looks at in a piece.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CutPiece {
+    /// Decoding time in milliseconds.
+    pub dts_ms: u64,
+    /// Duration in milliseconds, as far as known.
+    pub duration_ms: u64,
+    /// Size in bytes.
+    pub bytes: usize,
+    /// Whether it is video.
+    pub video: bool,
+    /// Whether a segment may start here.
+    pub key: bool,
+    /// Whether a codec or its configuration differs from the preceding pieces.
+    pub program_change: bool,
+}
+
+impl From<&TsFrame> for CutPiece {
+    fn from(frame: &TsFrame) -> Self {
+        CutPiece {
+            dts_ms: frame.dts_ms,
+            duration_ms: frame.duration_ms,
+            bytes: frame.bytes.len(),
+            video: frame.video,
+            key: frame.key,
+            program_change: frame.program_change,
+        }
+    }
+}
+
+impl From<&Sample> for CutPiece {
+    fn from(sample: &Sample) -> Self {
+        CutPiece {
+            dts_ms: sample.dts_ms(),
+            duration_ms: sample.end_ms().saturating_sub(sample.dts_ms()),
+            bytes: sample.data.len(),
+            video: sample.config.is_video(),
+            key: sample.starts,
+            program_change: sample.changed,
+        }
+    }
 }
 
 /// Decision about a piece.
@@ -117,7 +161,8 @@ impl Cutter {
     }
 
     /// Decides about the next piece.
-    pub fn handle_frame(&mut self, rule: &CutRule, frame: &TsFrame) -> CutDecision {
+    pub fn handle_frame(&mut self, rule: &CutRule, piece: impl Into<CutPiece>) -> CutDecision {
+        let frame = &piece.into();
         self.discontinuity |= frame.program_change;
         let Some(open) = &self.open else { return self.start_first(rule, frame) };
 
@@ -177,7 +222,7 @@ impl Cutter {
     ///
     /// A track that begins later keeps its distance to the other one by timestamps, if they lie within the media of the
     /// other track so far. Otherwise it uses another clock, and starts with that media or at its end.
-    fn place(&mut self, frame: &TsFrame) -> u64 {
+    fn place(&mut self, frame: &CutPiece) -> u64 {
         let [of, other] = [usize::from(frame.video), usize::from(!frame.video)];
         let other_track = self.tracks[other];
         let track = &mut self.tracks[of];
@@ -190,7 +235,7 @@ impl Cutter {
 
     /// Whether the piece's timestamp is a jump, compared with the same track in this or an earlier segment. A track
     /// that paused is assumed to have advanced as the other one.
-    fn jumps_to(&self, frame: &TsFrame, rule: &CutRule) -> bool {
+    fn jumps_to(&self, frame: &CutPiece, rule: &CutRule) -> bool {
         let track = &self.tracks[usize::from(frame.video)];
         let Some(latest_ms) = track.latest_ms else { return false };
         let most_ms = rule.max_fragment_ms.max(FORWARD_JUMP_MS);
@@ -206,7 +251,7 @@ impl Cutter {
         before_ms.saturating_add(end_at_ms.saturating_sub(self.start_at_ms))
     }
 
-    fn start_first(&mut self, rule: &CutRule, frame: &TsFrame) -> CutDecision {
+    fn start_first(&mut self, rule: &CutRule, frame: &CutPiece) -> CutDecision {
         if !frame.key {
             return CutDecision::Skip;
         }
@@ -219,7 +264,7 @@ impl Cutter {
         self.start(frame, None)
     }
 
-    fn start(&mut self, frame: &TsFrame, ended_ms: Option<u64>) -> CutDecision {
+    fn start(&mut self, frame: &CutPiece, ended_ms: Option<u64>) -> CutDecision {
         let mut open = OpenSegment { before_jump_ms: 0, pieces: 0, bytes: 0 };
         open.append(frame);
         self.open = Some(open);
@@ -235,14 +280,14 @@ impl Cutter {
 }
 
 impl OpenSegment {
-    fn append(&mut self, frame: &TsFrame) {
+    fn append(&mut self, frame: &CutPiece) {
         self.pieces += 1;
-        self.bytes = self.bytes.saturating_add(frame.bytes.len());
+        self.bytes = self.bytes.saturating_add(frame.bytes);
     }
 }
 
 impl TrackTime {
-    fn append(&mut self, frame: &TsFrame) {
+    fn append(&mut self, frame: &CutPiece) {
         let end_ms = frame.dts_ms.saturating_add(frame.duration_ms);
         self.latest_ms = Some(frame.dts_ms);
         self.end_ms = Some(self.end_ms.map_or(end_ms, |before| before.max(end_ms)));

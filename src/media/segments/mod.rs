@@ -1,9 +1,9 @@
-//! Segments for HLS files and HLS from memory: where they are cut, and their stream's attributes in playlists.
+//! Segments for HLS files, HLS from memory and DASH: where they are cut, and their stream's attributes in playlists.
 
 mod cutter;
 mod playlist_kind;
 mod presentation;
 
-pub use cutter::{CutDecision, CutRule, Cutter, Slicing};
+pub use cutter::{CutDecision, CutPiece, CutRule, Cutter, Slicing};
 pub use playlist_kind::PlaylistKind;
 pub use presentation::{MEASURED, Presentation, Presentations};

@@ -1,24 +1,64 @@
 //! Directives of the dash module.
 
-use crate::directive::context::RTMP_ALL;
+use super::DashSettings;
+use crate::directive::context::{APPLICATION, RTMP_ALL};
+use crate::directive::slot::ValueLookup;
 use crate::directive::table::directives;
 use crate::directive::{Flag, Msec, MsecFrom, RawPath};
+use crate::media::segments::{CutRule, Slicing};
+use crate::syntax::Problem;
+
+/// Longest segment as a multiple of `dash_fragment`, for streams with few key frames.
+const LONGEST_FRAGMENT: u64 = 10;
 
 directives! {
     /// DASH files.
     module "dash";
-    later {
-        /// Writes MPEG-DASH files for published streams.
-        "dash" => Flag = "off", in RTMP_ALL;
-        /// Nominal segment length.
-        "dash_fragment" => MsecFrom<1> = "5s", in RTMP_ALL;
-        /// Directory of manifests and segments.
-        "dash_path" => RawPath, in RTMP_ALL;
-        /// Length of the manifest window.
-        "dash_playlist_length" => Msec = "30s", in RTMP_ALL;
-        /// Removes outdated DASH files.
-        "dash_cleanup" => Flag = "on", in RTMP_ALL;
-        /// Writes PATH/NAME/index.mpd instead of PATH/NAME.mpd.
-        "dash_nested" => Flag = "off", in RTMP_ALL;
+    held as Conf {
+        session {
+            /// Writes MPEG-DASH files for published streams: a manifest NAME.mpd, and for each track an initialisation
+            /// segment and media segments, NAME-init.m4v and NAME-TIME.m4v for video, .m4a for audio. TIME is in
+            /// milliseconds since 1970, so that a stream that is published again goes on. Serve .mpd as
+            /// application/dash+xml, .m4v as video/mp4 and .m4a as audio/mp4. Codecs: H.264, HEVC, AV1, AAC, MP3, Opus,
+            /// AC-3, E-AC-3 and FLAC. When codecs, tracks or the clock of the stream change, a new period begins.
+            "dash" => dash: Flag = "off", in RTMP_ALL;
+            /// Nominal length of a segment; it ends at the first key frame after it, and without one at ten times the length.
+            "dash_fragment" => fragment: MsecFrom<1> = "5s", in RTMP_ALL;
+            /// Directory of manifests and segments. A relative path refers to the working directory. A directory made for a
+            /// stream name never has an extension of an output file: for `a.mpd/b` it is called `a%2Empd`.
+            "dash_path" => path: RawPath = "", in RTMP_ALL;
+            /// Length of the manifest window, up to which players can go back.
+            "dash_playlist_length" => playlist_length: Msec = "30s", in RTMP_ALL;
+            /// Removes segments that left the manifest for as long as it is, and what a publish has left. It belongs to DASH
+            /// what is named *.mpd, or ends in -init, -TIME or -TIME.init with .m4v or .m4a.
+            "dash_cleanup" => cleanup: Flag = "on", in RTMP_ALL;
+            /// Writes NAME/index.mpd, NAME/init.m4v and NAME/TIME.m4v instead of NAME.mpd, NAME-init.m4v and NAME-TIME.m4v.
+            "dash_nested" => nested: Flag = "off", in RTMP_ALL;
+        }
+    }
+    checks {
+        has_path, in APPLICATION;
+    }
+}
+
+/// Reports DASH without a directory.
+fn has_path(values: &dyn ValueLookup) -> Option<Problem> {
+    let conf = values.find::<Conf>()?;
+    let without = conf.dash && conf.path.0.as_os_str().is_empty();
+    without.then(|| Problem::warning("\"dash\" is on without \"dash_path\": no files are written"))
+}
+
+impl Conf {
+    /// Settings of a segmenter.
+    pub(super) fn settings(&self) -> DashSettings {
+        DashSettings {
+            cut: CutRule {
+                fragment_ms: self.fragment.0,
+                max_fragment_ms: self.fragment.0.saturating_mul(LONGEST_FRAGMENT),
+                slicing: Slicing::Plain,
+            },
+            window_ms: self.playlist_length.0,
+            cleanup: self.cleanup,
+        }
     }
 }

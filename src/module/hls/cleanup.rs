@@ -3,7 +3,16 @@
 //! While its stream is published, the segmenter removes its own files. This rule covers what remains: the last files of
 //! a publish, and those of a server that was stopped.
 
-use crate::media::files::split_number;
+use std::ffi::OsStr;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use super::conf::Conf;
+use crate::config::model::Config;
+use crate::media::files::sweeper::{Swept, SweptDirectories, SweptDirectory};
+use crate::media::files::{replaced_name, split_number};
+use crate::module::hls::log;
 
 /// Age, by modification time, at which a file is removed; `None` for files that are not HLS files of this server.
 /// `file_name` is the last component of its path.
@@ -21,15 +30,68 @@ pub fn max_age_ms(file_name: &[u8], playlist_length_ms: u64) -> Option<u64> {
     }
 }
 
-/// Whether a file with this name is an incomplete playlist or key (`s1.m3u8.7.tmp`), which is renamed once complete. A
-/// killed server leaves such files behind.
+/// Whether a file with this name is an incomplete playlist or key.
 pub fn is_temporary(file_name: &[u8]) -> bool {
-    let Some(name) = file_name.strip_suffix(b".tmp") else { return false };
-    let (name, number) = split_number(name);
-    let name = name.strip_suffix(b".").filter(|_| !number.is_empty());
-    name.is_some_and(|name| {
-        [&b".m3u8"[..], b".key"].iter().any(|end| name.len() > end.len() && name.ends_with(end))
-    })
+    let ours = |name: &[u8], end: &[u8]| name.len() > end.len() && name.ends_with(end);
+    replaced_name(file_name).is_some_and(|name| [&b".m3u8"[..], b".key"].iter().any(|end| ours(name, end)))
+}
+
+/// Playlist to which a file belongs by its name: `name-7.ts` to `name.m3u8`, `name/7.ts` to `name/index.m3u8`.
+pub(super) fn playlist_of(path: &Path) -> Option<PathBuf> {
+    if path.extension()? == "m3u8" {
+        return Some(path.to_owned());
+    }
+    let (before, number) = split_number(path.file_stem()?.as_bytes());
+    let name = match (number.is_empty(), before) {
+        (true, _) => return None,
+        (false, b"") => b"index",
+        (false, before) => before.strip_suffix(b"-").filter(|name| !name.is_empty())?,
+    };
+    let mut file = name.to_vec();
+    file.extend_from_slice(b".m3u8");
+    Some(path.with_file_name(OsStr::from_bytes(&file)))
+}
+
+/// Sweeps HLS files.
+pub struct HlsCleanup;
+
+impl Swept for HlsCleanup {
+    fn directories(&self, config: &Config) -> SweptDirectories {
+        let mut roots = SweptDirectories::new();
+        for hls in config.applications().map(|application| application.get::<Conf>()) {
+            let path = &hls.path.0;
+            if !hls.hls || path.as_os_str().is_empty() {
+                continue;
+            }
+            let length_ms = if hls.cleans_up() { hls.playlist_length.0 } else { 0 };
+            let mut add = |dir: &Path| {
+                let root = SweptDirectory { path: dir.to_owned(), playlists: path.clone() };
+                let longest = roots.entry(root).or_default();
+                *longest = length_ms.max(*longest);
+            };
+            add(path);
+            if hls.keys && !hls.key_path.0.as_os_str().is_empty() {
+                add(&hls.key_path.0);
+            }
+        }
+        roots
+    }
+
+    fn is_temporary(&self, file_name: &[u8]) -> bool {
+        is_temporary(file_name)
+    }
+
+    fn playlist_of(&self, path: &Path) -> Option<PathBuf> {
+        playlist_of(path)
+    }
+
+    fn max_age_ms(&self, file_name: &[u8], length_ms: u64) -> Option<(u64, Option<u64>)> {
+        max_age_ms(file_name, length_ms).map(|age| (age, None))
+    }
+
+    fn not_removed(&self, path: &Path, error: &io::Error) {
+        log::not_removed(path, error);
+    }
 }
 
 #[cfg(test)]
@@ -61,6 +123,18 @@ mod tests {
         assert_eq!(max_age_ms(b"0.key", 30_000), Some(60_000));
         for other in [&b"index.html"[..], b".ts", b"s1.m3u8.tmp", b"crossdomain.xml"] {
             assert_eq!(max_age_ms(other, 30_000), None);
+        }
+    }
+
+    #[test]
+    fn files_belong_to_the_playlist_beside_them() {
+        let of = |path: &str| playlist_of(Path::new(path)).map(|p| p.to_str().unwrap().to_owned());
+        assert_eq!(of("/h/s1-7.ts").as_deref(), Some("/h/s1.m3u8"));
+        assert_eq!(of("/h/cam-1-12.key").as_deref(), Some("/h/cam-1.m3u8"));
+        assert_eq!(of("/h/s1/7.ts").as_deref(), Some("/h/s1/index.m3u8"));
+        assert_eq!(of("/h/s1.m3u8").as_deref(), Some("/h/s1.m3u8"));
+        for stranger in ["/h/app.ts", "/h/s1.ts", "/h/server.key", "/h/-1.ts", "/h/s1-.ts", "/h/x"] {
+            assert_eq!(of(stranger), None, "{stranger}");
         }
     }
 }

@@ -16,11 +16,11 @@ pub mod log;
 mod recording;
 mod retention;
 mod segmenter;
-pub mod sweeper;
 mod variant;
 mod writer;
 
 pub use crate::media::segments::PlaylistKind;
+pub use cleanup::HlsCleanup;
 pub use directory::make_directories;
 pub use layout::FileLayout;
 pub use recording::HlsFiles;

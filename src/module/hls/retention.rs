@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use super::cleanup::playlist_of;
 use super::conf::{Conf, Current};
-use super::sweeper::playlist_of;
 use crate::config::Config;
 use crate::limits;
 use crate::media::files::retention::{Retained, RetainedDirectory, RetainedFiles};

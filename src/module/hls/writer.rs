@@ -1,14 +1,13 @@
 //! Performs the segmenter's actions on files, on blocking threads.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::crypt::{BLOCK, Encryptor};
 use super::{Encryption, SegmentFiles, SegmenterAction};
 use crate::media::files::claims::FileClaim;
-use crate::media::files::{WriteError, create, failed};
+use crate::media::files::{WriteError, create, failed, remove, replace};
 use crate::task::disk;
 
 /// The files of one publish.
@@ -60,8 +59,8 @@ impl HlsWriter {
                 Ok(true)
             }
             SegmenterAction::AppendPlaylist { file, text } => self.extend(&self.path.join(file), &text),
-            SegmenterAction::Remove { file } => remove(self.path.join(file)).map(|()| true),
-            SegmenterAction::RemoveKey { file } => remove(self.key_path.join(file)).map(|()| true),
+            SegmenterAction::Remove { file } => remove(&self.path.join(file)).map(|()| true),
+            SegmenterAction::RemoveKey { file } => remove(&self.key_path.join(file)).map(|()| true),
         }
     }
 
@@ -163,31 +162,6 @@ fn within_a_page(len: u64, text: &str) -> Vec<u8> {
 
 /// Smallest unit in which a file grows.
 const PAGE: usize = 4096;
-
-/// Replaces a file atomically: readers see the old or the new one. Variants of a stream write the same master playlist
-/// concurrently, so each uses its own temporary file. A failure, for example on a full disk, leaves no file behind.
-fn replace(path: &Path, content: &[u8]) -> Result<(), WriteError> {
-    static WRITTEN: AtomicU64 = AtomicU64::new(0);
-    let mut name = path.as_os_str().to_owned();
-    name.push(format!(".{}.tmp", WRITTEN.fetch_add(1, Ordering::Relaxed)));
-    let temporary = PathBuf::from(name);
-    let written = create(&temporary).and_then(|mut file| {
-        file.write_all(content).map_err(failed("write", &temporary))?;
-        fs::rename(&temporary, path).map_err(failed("rename", path))
-    });
-    if written.is_err() {
-        let _ = fs::remove_file(&temporary);
-    }
-    written
-}
-
-/// Removes a file; a missing file is not an error.
-fn remove(path: PathBuf) -> Result<(), WriteError> {
-    match fs::remove_file(&path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(failed("unlink", &path)(error)),
-        _ => Ok(()),
-    }
-}
 
 #[cfg(test)]
 mod tests {

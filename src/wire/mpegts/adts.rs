@@ -12,7 +12,7 @@ const CHECKSUM_SIZE: usize = 2;
 
 /// Fields of the decoder configuration that ADTS headers repeat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct AacConfig {
+pub(in crate::wire) struct AacConfig {
     /// Audio object type minus one: Main, LC, SSR, LTP.
     profile: u8,
     frequency_index: u8,
@@ -48,7 +48,7 @@ impl AacConfig {
 
     /// Splits off an ADTS header that some encoders wrongly leave before a frame in FLV. There is no ambiguity: a raw
     /// frame that begins with the same bits would end after three bits.
-    pub(super) fn split(frame: &[u8]) -> Option<(Self, &[u8])> {
+    pub(in crate::wire) fn split(frame: &[u8]) -> Option<(Self, &[u8])> {
         let &[0xff, kind, format, high, middle, low, blocks] = frame.first_chunk()? else { return None };
         // Layer 0, and one raw data block that ends with the frame.
         let length = usize::from(high & 3) << 11 | usize::from(middle) << 3 | usize::from(low >> 5);
@@ -66,6 +66,12 @@ impl AacConfig {
             frame_length: FrameLength { samples: 1024, rate },
         };
         Some((config, raw))
+    }
+
+    /// The configuration as an AudioSpecificConfig.
+    pub(in crate::wire) fn specific_config(self) -> [u8; 2] {
+        let [high, low] = [self.profile + 1, self.channels];
+        [high << 3 | self.frequency_index >> 1, self.frequency_index << 7 | low << 3]
     }
 
     /// Header of a frame with `len` bytes of raw data.

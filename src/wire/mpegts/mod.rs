@@ -10,11 +10,11 @@
 //! Supported codecs are H.264, HEVC, AAC (ADTS) and MP3. Frames of other codecs cause [`MpegtsError::Unsupported`] and have
 //! no other effect. Encryption is not done here: HLS encrypts whole segments.
 
-mod adts;
+pub(in crate::wire) mod adts;
 mod annexb;
 mod audio_collector;
 mod flv_body;
-mod mp3;
+pub(in crate::wire) mod mp3;
 mod muxer;
 mod packager;
 mod packet;
@@ -23,6 +23,7 @@ mod table;
 
 pub use audio_collector::{AudioCollector, FrameLength, PesContent};
 pub use muxer::{AudioFrames, Muxer, TABLES_SIZE, VideoFrame};
+pub(in crate::wire) use packager::TimestampExtender;
 pub use packager::{Packager, PackagerSettings, TsFrame};
 
 use std::fmt;

@@ -4,7 +4,7 @@ use super::MpegtsError;
 use super::audio_collector::FrameLength;
 
 /// Duration of the first frame in `data`.
-pub(super) fn frame_length(data: &[u8]) -> Result<FrameLength, MpegtsError> {
+pub(in crate::wire) fn frame_length(data: &[u8]) -> Result<FrameLength, MpegtsError> {
     let Some(&[sync, head, rates, _]) = data.first_chunk::<4>() else { return Err(MpegtsError::Truncated) };
     if sync != 0xff || head & 0xe0 != 0xe0 {
         return Err(MpegtsError::Unsupported);

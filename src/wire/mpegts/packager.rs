@@ -304,11 +304,11 @@ struct PendingFrame {
 
 /// Extends 32-bit timestamps, which wrap after 49.7 days.
 #[derive(Debug, Default)]
-struct TimestampExtender(Option<u64>);
+pub(in crate::wire) struct TimestampExtender(Option<u64>);
 
 impl TimestampExtender {
     /// Value with these low bits that is closest to the preceding one.
-    fn extend(&mut self, timestamp: u32) -> u64 {
+    pub(in crate::wire) fn extend(&mut self, timestamp: u32) -> u64 {
         let extended = match self.0 {
             None => timestamp.into(),
             Some(last) => {

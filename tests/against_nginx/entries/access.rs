@@ -119,6 +119,8 @@ pub fn entries() -> Vec<Entry> {
                  location /a.txt { limit_except GET { allow all; } } location /return { limit_except GET { allow all; } return 200 x; } location /if { if ($arg_x) { set $y 1; } stub_status; limit_except GET { allow all; } }
                  location /outer/ { stub_status; location /outer/inner { limit_except GET { allow all; } } }",
             )
+            // The counters of the page have one digit, two or three.
+            .mask("^(9[0-9]|1[01][0-9])$", "LENGTH")
             .asks(
                 ["stub", "stub-denied", "gif", "flv", "mp4", "list/", "random/", "a.txt", "return", "if", "if?x=1", "outer/inner", "none"]
                     .iter()
