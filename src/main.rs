@@ -40,13 +40,19 @@ fn run() -> io::Result<ExitCode> {
         Ok(command) => command,
         Err(error) => {
             writeln!(err, "nginx: {error}")?;
+            cli::hints::of_command_line(&error, &mut err)?;
             return Ok(ExitCode::FAILURE);
         }
     };
     match command {
         Command::Directives(name) => cli::directives(name.as_deref(), &mut out, &mut err),
-        Command::Help => {
-            write!(err, "{}{}", cli::version::line(), cli::help::text())?;
+        Command::Help { to_output } => {
+            let to: &mut dyn Write = if to_output { &mut out } else { &mut err };
+            write!(to, "{}{}", cli::version::line(), cli::help::text())?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::HelpOf(entry) => {
+            out.write_all(entry.help().as_bytes())?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Run(options) => serve(options, &mut err),
@@ -61,8 +67,9 @@ fn run() -> io::Result<ExitCode> {
             let code = test.run(cli::style(), &mut out, &mut err)?;
             Ok(code)
         }
-        Command::Version => {
-            write!(err, "{}", cli::version::line())?;
+        Command::Version { to_output } => {
+            let to: &mut dyn Write = if to_output { &mut out } else { &mut err };
+            write!(to, "{}", cli::version::line())?;
             Ok(ExitCode::SUCCESS)
         }
         Command::VersionVerbose => {
@@ -86,6 +93,7 @@ fn serve(options: LoadOptions, err: &mut dyn Write) -> io::Result<ExitCode> {
         Ok(prepared) => prepared,
         Err(error) => {
             writeln!(err, "nginx: [emerg] {error}")?;
+            cli::hints::of_start(&error, err)?;
             return Ok(ExitCode::FAILURE);
         }
     };
@@ -111,6 +119,7 @@ fn load_or_say_why(options: &LoadOptions, err: &mut dyn Write) -> io::Result<Opt
         Ok(config) => Ok(Some(config)),
         Err(report) => {
             err.write_all(&report.render(cli::style()))?;
+            cli::hints::of_missing_file(options, err)?;
             Ok(None)
         }
     }
@@ -147,6 +156,15 @@ fn tell(signal: Signal, options: &LoadOptions, err: &mut dyn Write) -> io::Resul
         Ok(()) => Ok(ExitCode::SUCCESS),
         Err(error) => {
             writeln!(err, "nginx: [error] {error}")?;
+            match error {
+                SignalError::PidFile(FileError { source, .. })
+                    if source.kind() == io::ErrorKind::NotFound =>
+                {
+                    cli::hints::of_signal(&path, false, err)?;
+                }
+                SignalError::Kill { source: Errno::ESRCH, .. } => cli::hints::of_signal(&path, true, err)?,
+                SignalError::PidFile(_) | SignalError::Kill { .. } => {}
+            }
             Ok(ExitCode::FAILURE)
         }
     }

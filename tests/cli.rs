@@ -234,8 +234,69 @@ fn mistakes_on_the_command_line_are_named() {
         (&["-c"], "option \"-c\" requires file name"),
     ] {
         let output = run(args);
-        assert_eq!((output.status.code(), stderr(&output)), (Some(1), format!("nginx: {said}\n")));
+        assert_eq!(output.status.code(), Some(1));
+        assert!(stderr(&output).starts_with(&format!("nginx: {said}\npingosd: ")), "{}", stderr(&output));
     }
+    for (word, next) in
+        [("statu", "did you mean \"pingosd status\"?"), ("--hlep", "\"pingosd --help\" lists")]
+    {
+        let said = stderr(&run(&[word]));
+        assert!(said.contains(next), "{said}");
+    }
+}
+
+#[test]
+fn each_command_has_help() {
+    let help = run(&["--help"]);
+    assert!(help.stderr.is_empty() && stdout(&help).contains("\nCommands:\n"));
+    assert!(stdout(&run(&["--version"])).contains(env!("CARGO_PKG_VERSION")));
+    for entry in pingosd::cli::help::COMMANDS {
+        let usage = format!("usage: pingosd {}", entry.word);
+        for args in [&["help", entry.word], &[entry.word, "--help"]] {
+            let help = run(args);
+            let said = stdout(&help);
+            assert!(help.status.success() && said.starts_with(&usage), "{args:?}: {said}");
+            assert!(said.contains("\nExit status:\n  0  "), "{said}");
+        }
+    }
+    let unknown = run(&["help", "relaod"]);
+    assert_eq!(unknown.status.code(), Some(1));
+    assert!(stderr(&unknown).contains("did you mean \"reload\"?"), "{}", stderr(&unknown));
+}
+
+#[test]
+fn a_file_of_this_directory_is_found_by_those_who_expect_it_there() {
+    let (here, elsewhere) = (prefix(GOOD), Prefix::new());
+    let file = here.conf();
+    let name = file.file_name().unwrap();
+    let run = |args: &[&str]| {
+        let mut command = Command::new(PROGRAM);
+        command.current_dir(file.parent().unwrap()).arg("-p").arg(elsewhere.path()).args(args);
+        command.arg("-c").arg(name).stdin(Stdio::null()).output().unwrap()
+    };
+    for args in [&["-t"][..], &[]] {
+        let output = run(args);
+        assert_eq!(output.status.code(), Some(1));
+        let wanted = format!("did you mean \"./{}\"?", name.display());
+        assert!(stderr(&output).contains(&wanted), "{}", stderr(&output));
+        assert!(stderr(&output).contains(&format!("give -c {}\n", file.display())), "{}", stderr(&output));
+    }
+}
+
+#[test]
+fn a_start_that_fails_says_what_to_do() {
+    let missing = prefix(&format!("error_log none/error.log; {GOOD}"));
+    let said = stderr(&run_in(&missing, &[]));
+    let directory = missing.path().join("none");
+    assert!(said.contains(&format!("does not exist: mkdir -p {}\n", directory.display())), "{said}");
+    let stale = prefix(&format!("pid stale.pid; {GOOD}"));
+    let said = stderr(&run_in(&stale, &["-s", "stop"]));
+    assert!(said.contains("no server runs with this configuration"), "{said}");
+    // Larger than any process id of the system.
+    fs::write(stale.path().join("stale.pid"), "4194305\n").unwrap();
+    let said = stderr(&run_in(&stale, &["-s", "stop"]));
+    assert!(said.contains("kill(4194305, 15) failed (3: No such process)"), "{said}");
+    assert!(said.contains("has ended without removing its pid file"), "{said}");
 }
 
 #[test]
@@ -267,6 +328,7 @@ fn an_address_in_use_ends_the_start() {
         said.contains("[emerg] bind() to 0.0.0.0:") && said.contains("(98: Address already in use)"),
         "{said}"
     );
+    assert!(said.contains(&format!("process {} (pingosd) listens on 0.0.0.0:", server.pid())), "{said}");
 }
 
 #[test]

@@ -112,6 +112,11 @@ fn fmt_prints_checks_and_writes() {
     let checked = run(&prefix, &["fmt", "--check"], b"");
     assert!(!checked.ok);
     assert_eq!(checked.err, "pingosd: PREFIX/conf/nginx.conf would change\n");
+    assert!(
+        checked.text().ends_with("@@ -1 +1 @@\n-events{} # \u{e7}\n+events {} # \u{e7}\n"),
+        "{}",
+        checked.text()
+    );
     assert!(run(&prefix, &["fmt", "--write"], b"").ok);
     assert!(run(&prefix, &["fmt", "--check"], b"").ok);
     let tidy = prefix.path().join("conf/tidy.conf");

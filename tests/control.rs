@@ -58,7 +58,7 @@ fn without_a_server_commands_say_so() {
     assert!(!server.prefix().path().join("logs/pingosd.sock").exists());
     for words in [&["status"][..], &["plan"], &["reload"], &["rollback"], &["confirm"]] {
         let output = server.run(words);
-        assert!(!output.status.success());
+        assert_eq!(output.status.code(), Some(3));
         assert!(err(&output).contains("no server answers on"), "{output:?}");
     }
 }
@@ -90,7 +90,7 @@ fn a_stale_socket_is_replaced_and_a_foreign_file_is_not() {
     let prefix = support::server::Prefix::new();
     prefix.write("logs/pingosd.sock", "mine");
     let other = Server::start_in(prefix, &Conf::live(""));
-    other.wait_log("is no socket");
+    other.wait_log("is not a socket");
     assert_eq!(other.prefix().read("logs/pingosd.sock"), "mine");
 }
 
@@ -202,9 +202,48 @@ fn rollback_goes_back_and_the_files_stay() {
     assert_eq!(server.prefix().read("conf/pingosd.conf"), text);
     assert_eq!(server.status()["configuration"]["generation"], 3);
     assert_eq!(server.status()["configuration"]["on_disk"], "newer");
+    assert!(err(&output).contains("\"pingosd rollback --write\" writes the one in force"), "{output:?}");
     Player::start(server.rtmp, "s");
     let last = publisher.send(support::frame::GOP);
     player.assert_whole(support::frame::Tracks::Both, last);
+}
+
+#[test]
+fn rollback_writes_the_files_on_request() {
+    let server = Server::start(&Conf::live(""));
+    let file = || server.prefix().read("conf/pingosd.conf");
+    let first = file();
+    server.reload(&Conf::live("cache_time 1s;"));
+    server.reload(&Conf::live("cache_time 2s;"));
+    // At once, and for a rollback before.
+    let output = server.run(&["rollback", "--write"]);
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    assert!(
+        out(&output).contains("cache_time 2s -> 1s") && out(&output).contains(" is written\n"),
+        "{output:?}"
+    );
+    assert!(file().contains("cache_time 1s;") && server.status()["configuration"]["on_disk"] == "same");
+    server.rewrite(&Conf::live("cache_time 3s;"));
+    let output = server.run(&["rollback", "--write"]);
+    assert!(out(&output).contains(" is written\n") && !out(&output).contains(" -> "), "{output:?}");
+    assert!(file().contains("cache_time 1s;") && first != file());
+    let output = server.run(&["rollback", "--write"]);
+    assert!(out(&output).contains("hold the configuration in force already"), "{output:?}");
+    assert!(out(&server.run(&["-s", "reload"])).contains("nothing has changed"));
+    assert_eq!(server.run(&["rollback", "--now"]).status.code(), Some(2));
+}
+
+#[test]
+fn warnings_come_after_the_result_and_can_be_left_out() {
+    let server = Server::start(&Conf::live(""));
+    server.rewrite(&Conf::live("cache_time 1s; allow play 127.0.0.1;"));
+    for command in ["plan", "reload"] {
+        let loud = server.run(&[command]);
+        assert!(out(&loud).contains("cache_time added: 1s") && err(&loud).contains("[warn] "), "{loud:?}");
+        let quiet = server.run(&[command, "-q"]);
+        assert!(quiet.status.success() && quiet.stderr.is_empty(), "{quiet:?}");
+        assert_eq!(server.run(&[command, "--now"]).status.code(), Some(2));
+    }
 }
 
 #[test]
@@ -263,12 +302,16 @@ fn callbacks_are_listed_and_tested() {
     let place = format!("pingosd.conf:{line}");
     let tested = server.run(&["callback", "test", &place]);
     assert!(out(&tested).contains("decision   refused") && out(&tested).contains("403"), "{tested:?}");
+    assert_eq!(tested.status.code(), Some(1));
+    notify.answer("name=pingosd-probe", Answer::Status(200));
+    assert!(server.run(&["callback", "test", &place]).status.success());
+    notify.answer("name=pingosd-probe", Answer::Status(403));
     notify.wait("call=play act=start name=pingosd-probe");
     let nowhere = server.run(&["callback", "test", "pingosd.conf:1"]);
     assert!(err(&nowhere).contains("there are: "), "{nowhere:?}");
     server.stop();
     let alone = server.run(&["callback", "test", &place]);
-    assert!(out(&alone).contains("decision   refused"), "{alone:?}");
+    assert!(out(&alone).contains("decision   refused") && alone.status.code() == Some(1), "{alone:?}");
 }
 
 #[test]
@@ -323,7 +366,7 @@ fn another_user_is_refused() {
     assert_eq!(ask(NOBODY).status.code(), Some(7), "the mode keeps it out");
     fs::set_permissions(&socket, fs::Permissions::from_mode(0o666)).unwrap();
     let refused = out(&ask(NOBODY));
-    assert!(refused.contains("only root and the server's own user"), "{refused}");
+    assert!(refused.contains("only root and the server's user"), "{refused}");
     server.wait_log(&format!("control socket: refused user {NOBODY}"));
     assert!(out(&ask(0)).contains("not understood"), "root is heard");
     assert_eq!(server.status()["pid"], server.pid());
@@ -357,7 +400,7 @@ fn sessions_are_counted_by_protocol() {
     let sessions = &server.status()["sessions"];
     assert_eq!((&sessions["publishers"], &sessions["players"]), (&2.into(), &4.into()));
     let page = out(&server.run(&["status"]));
-    assert!(page.contains("http-flv: 0 publishers, 1 players") && page.contains("relay: "), "{page}");
+    assert!(page.contains("http-flv: 0 publishers, 1 player") && page.contains("relay: "), "{page}");
     until_true("the relay is counted at the other end, as who publishes", || {
         origin.status()["sessions"]["by_protocol"]["rtmp"]["publishers"] == 1
     });

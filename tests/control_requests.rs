@@ -185,7 +185,7 @@ fn ctl_reaches_the_same_sections_and_names_its_caller() {
     for (words, why) in [
         (&["drop", "client"][..], "must say which sessions are meant"),
         (&["drop", "all", "app=live"], "drop knows publisher"),
-        (&["explode"], "is no control request, there are: "),
+        (&["explode"], "is not a control request; there are: "),
         (&["drop", "client", "app"], "usage: pingosd ctl"),
     ] {
         let output = ctl(&server, words);
@@ -280,8 +280,8 @@ fn what_is_banned_is_refused_over_every_protocol_until_the_ban_ends() {
     until_true("the ban is over", || status("/text") == 200);
     for (words, why) in [
         (&["ban"][..], "is missing"),
-        (&["ban", "s", "for", "ever"], "is no time such as 10m"),
-        (&["ban", "s", "until=1h"], "is no time such as 10m"),
+        (&["ban", "s", "for", "ever"], "is not a time such as 10m"),
+        (&["ban", "s", "until=1h"], "is not a time such as 10m"),
         (&["unban"], "is missing"),
         (&["bans", "all"], "takes no arguments"),
     ] {

@@ -17,14 +17,18 @@ _pingosd() {
     fi
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         case $word in
+        callback) words="test" ;;
+        completion) words="bash fish zsh" ;;
         ctl) words="--json" ;;
         directives) words="--man" ;;
         fmt) words="--check --write" ;;
-        help) words="--man" ;;
+        help) words="--man callback completion confirm ctl directives explain fmt help json lints migrate-check plan reload rollback status top" ;;
         json) words="--combine --to-conf" ;;
         migrate-check) words="--json --all" ;;
-        reload) words="--confirm" ;;
-        status) words="--json --watch" ;;
+        plan) words="-q" ;;
+        reload) words="--confirm -q" ;;
+        rollback) words="--write" ;;
+        status) words="--json --watch callbacks streams" ;;
         esac
     done
     if [ "${COMP_WORDS[1]}" = ctl ]; then
@@ -43,7 +47,7 @@ _pingosd() {
     fi
     case $current in
         -*) COMPREPLY=($(compgen -W "-h -v -V -t -T -q -s -p -e -c -g $words" -- "$current")) ;;
-        *) COMPREPLY=($(compgen -f -- "$current")) ;;
+        *) COMPREPLY=($(compgen -f -W "$words" -- "$current")) ;;
     esac
 }
 complete -o filenames -F _pingosd pingosd

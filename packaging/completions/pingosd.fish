@@ -11,6 +11,7 @@ complete -c pingosd -s e -r -F -d 'set error log file (default logs/error.log)'
 complete -c pingosd -s c -r -F -d 'set configuration file (default conf/nginx.conf)'
 complete -c pingosd -s g -x -d 'set global directives out of configuration file'
 complete -c pingosd -n __fish_use_subcommand -a callback -d 'send a marked test request of a callback line'
+complete -c pingosd -n '__fish_seen_subcommand_from callback' -a 'test'
 complete -c pingosd -n __fish_use_subcommand -a completion -d 'print a shell completion script'
 complete -c pingosd -n __fish_use_subcommand -a confirm -d 'confirm a reload that was started with --confirm'
 complete -c pingosd -n __fish_use_subcommand -a ctl -d 'send a control request to the running server; without a verb, list them'
@@ -21,8 +22,9 @@ complete -c pingosd -n __fish_use_subcommand -a explain -d 'show the values in f
 complete -c pingosd -n __fish_use_subcommand -a fmt -d 'format a configuration file'
 complete -c pingosd -n '__fish_seen_subcommand_from fmt' -l check
 complete -c pingosd -n '__fish_seen_subcommand_from fmt' -l write
-complete -c pingosd -n __fish_use_subcommand -a help -d 'print this help'
+complete -c pingosd -n __fish_use_subcommand -a help -d 'print this help, or that of a command'
 complete -c pingosd -n '__fish_seen_subcommand_from help' -l man
+complete -c pingosd -n '__fish_seen_subcommand_from help' -a 'callback completion confirm ctl directives explain fmt help json lints migrate-check plan reload rollback status top'
 complete -c pingosd -n __fish_use_subcommand -a json -d 'convert a configuration to JSON, or back'
 complete -c pingosd -n '__fish_seen_subcommand_from json' -l combine
 complete -c pingosd -n '__fish_seen_subcommand_from json' -l to-conf
@@ -31,12 +33,16 @@ complete -c pingosd -n __fish_use_subcommand -a migrate-check -d 'report which d
 complete -c pingosd -n '__fish_seen_subcommand_from migrate-check' -l json
 complete -c pingosd -n '__fish_seen_subcommand_from migrate-check' -l all
 complete -c pingosd -n __fish_use_subcommand -a plan -d 'show what a reload would change'
+complete -c pingosd -n '__fish_seen_subcommand_from plan' -s q
 complete -c pingosd -n __fish_use_subcommand -a reload -d 'reload and show the changes; roll back unless confirmed in time'
 complete -c pingosd -n '__fish_seen_subcommand_from reload' -l confirm
+complete -c pingosd -n '__fish_seen_subcommand_from reload' -s q
 complete -c pingosd -n __fish_use_subcommand -a rollback -d 'return to the preceding configuration'
+complete -c pingosd -n '__fish_seen_subcommand_from rollback' -l write
 complete -c pingosd -n __fish_use_subcommand -a status -d 'show the state of the running server'
 complete -c pingosd -n '__fish_seen_subcommand_from status' -l json
 complete -c pingosd -n '__fish_seen_subcommand_from status' -l watch
+complete -c pingosd -n '__fish_seen_subcommand_from status' -a 'callbacks streams'
 complete -c pingosd -n __fish_use_subcommand -a top -d 'show streams and clients live'
 complete -c pingosd -n '__fish_seen_subcommand_from ctl' -x -a ban -d 'refuse an address, a network or a stream, and end its sessions'
 complete -c pingosd -n '__fish_seen_subcommand_from ctl; and __fish_seen_subcommand_from ban' -x -a 'for'

@@ -10,7 +10,7 @@ _pingosd() {
         'directives:print the manual of all directives, or of one'
         'explain:show the values in force for a client, or explain a line'
         'fmt:format a configuration file'
-        'help:print this help'
+        'help:print this help, or that of a command'
         'json:convert a configuration to JSON, or back'
         'lints:list the warnings of -t by name'
         'migrate-check:report which directives of a configuration work here'
@@ -51,14 +51,18 @@ _pingosd() {
                     esac
                     return
                     ;;
+                callback) compadd -- test ;;
+                completion) compadd -- bash fish zsh ;;
                 ctl) compadd -- --json ;;
                 directives) compadd -- --man ;;
                 fmt) compadd -- --check --write ;;
-                help) compadd -- --man ;;
+                help) compadd -- --man callback completion confirm ctl directives explain fmt help json lints migrate-check plan reload rollback status top ;;
                 json) compadd -- --combine --to-conf ;;
                 migrate-check) compadd -- --json --all ;;
-                reload) compadd -- --confirm ;;
-                status) compadd -- --json --watch ;;
+                plan) compadd -- -q ;;
+                reload) compadd -- --confirm -q ;;
+                rollback) compadd -- --write ;;
+                status) compadd -- --json --watch callbacks streams ;;
             esac
             _files
             ;;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::help::{COMMANDS, OPTIONS, SIGNALS};
+use super::help::{COMMANDS, HelpEntry, OPTIONS, SIGNALS};
 use crate::modules::CONTROL_VERBS;
 
 /// The script for a shell: `bash`, `fish` or `zsh`.
@@ -20,7 +20,7 @@ fn bash() -> String {
     let commands: Vec<&str> = COMMANDS.iter().map(|command| command.word).collect();
     let mut switches = String::new();
     for command in COMMANDS {
-        let words: Vec<&str> = command.switches().collect();
+        let words = words_of(command);
         if !words.is_empty() {
             let _ = writeln!(switches, "        {}) words=\"{}\" ;;", command.word, words.join(" "));
         }
@@ -57,7 +57,7 @@ _pingosd() {{
     fi
     case $current in
         -*) COMPREPLY=($(compgen -W "{options} $words" -- "$current")) ;;
-        *) COMPREPLY=($(compgen -f -- "$current")) ;;
+        *) COMPREPLY=($(compgen -f -W "$words" -- "$current")) ;;
     esac
 }}
 complete -o filenames -F _pingosd pingosd
@@ -86,7 +86,7 @@ fn zsh() -> String {
     let mut switches = String::new();
     for command in COMMANDS {
         let _ = writeln!(commands, "        '{}:{}'", command.word, quoted(command.text));
-        let words: Vec<&str> = command.switches().collect();
+        let words = words_of(command);
         if !words.is_empty() {
             let _ = writeln!(switches, "                {}) compadd -- {} ;;", command.word, words.join(" "));
         }
@@ -139,9 +139,17 @@ fn fish() -> String {
     for command in COMMANDS {
         let (word, text) = (command.word, quoted(command.text));
         let _ = writeln!(out, "complete -c pingosd -n __fish_use_subcommand -a {word} -d '{text}'");
+        let seen = format!("'__fish_seen_subcommand_from {word}'");
         for switch in command.switches() {
-            let switch = switch.trim_start_matches('-');
-            let _ = writeln!(out, "complete -c pingosd -n '__fish_seen_subcommand_from {word}' -l {switch}");
+            let (kind, name) = match switch.strip_prefix("--") {
+                Some(name) => ("-l", name),
+                None => ("-s", switch.trim_start_matches('-')),
+            };
+            let _ = writeln!(out, "complete -c pingosd -n {seen} {kind} {name}");
+        }
+        let literals: Vec<&str> = literals_of(command).collect();
+        if !literals.is_empty() && word != "completion" {
+            let _ = writeln!(out, "complete -c pingosd -n {seen} -a '{}'", literals.join(" "));
         }
     }
     for verb in CONTROL_VERBS {
@@ -157,6 +165,17 @@ fn fish() -> String {
     }
     out.push_str("complete -c pingosd -n '__fish_seen_subcommand_from completion' -x -a 'bash fish zsh'\n");
     out
+}
+
+/// What may follow a command, besides files and names.
+fn words_of(command: &HelpEntry) -> Vec<&'static str> {
+    command.switches().chain(literals_of(command)).collect()
+}
+
+/// Words that a command takes literally; `help` takes those of all commands.
+fn literals_of(command: &HelpEntry) -> impl Iterator<Item = &'static str> {
+    let commands = COMMANDS.iter().map(|entry| entry.word).filter(|_| command.word == "help");
+    command.literals().chain(commands)
 }
 
 /// Names of the verbs of `ctl`.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::help::{COMMANDS, OPTIONS};
+use super::help::{COMMANDS, EXIT_STATUSES, OPTIONS};
 use crate::directive::context;
 use crate::directive::registry::Registry;
 use crate::directive::table::{ReloadClass, Row, StatementShape};
@@ -25,7 +25,12 @@ pub fn program() -> String {
     for command in COMMANDS {
         let takes =
             if command.takes.is_empty() { String::new() } else { format!(" {}", escaped(command.takes)) };
-        let _ = writeln!(out, ".TP\n\\fB{}\\fR{takes}\n{}", escaped(command.word), escaped(command.text));
+        let _ = writeln!(out, ".TP\n\\fB{}\\fR{takes}\n{}.", escaped(command.word), escaped(command.text));
+        for line in command.more {
+            // Examples keep their lines.
+            let lead = if line.starts_with(' ') { ".br\n" } else { "" };
+            let _ = writeln!(out, "{lead}{}", paragraph(&[line.trim_start()]));
+        }
     }
     out.push_str(".SH CONTROL REQUESTS\n");
     out.push_str(&paragraph(CONTROL));
@@ -39,7 +44,13 @@ pub fn program() -> String {
             escaped(verb.text)
         );
     }
-    out.push_str(REST);
+    let (before, after) = REST;
+    out.push_str(before);
+    out.push_str(".SH EXIT STATUS\nOptions end with 0 or 1, as in nginx. Commands end with\n");
+    for (code, text) in EXIT_STATUSES {
+        let _ = writeln!(out, ".TP\n.B {code}\n{text}");
+    }
+    out.push_str(after);
     out
 }
 
@@ -147,7 +158,8 @@ authorises publishers and players through HTTP callbacks, and applies a new conf
 Without a configuration file it uses a built\-in one: RTMP on port 1935, HTTP on port 8080.
 "#;
 
-const REST: &str = r#".SH SIGNALS
+const REST: (&str, &str) = (
+    r#".SH SIGNALS
 .TP
 .BR TERM ", " INT
 End all sessions, notify the callback servers, exit.
@@ -219,9 +231,8 @@ even after a restart; see
 in
 .BR pingosd.conf (5).
 The numbers of generations continue across restarts.
-.SH EXIT STATUS
-0 on success, 1 on any error.
-.SH EXAMPLES
+"#,
+    r#".SH EXAMPLES
 .nf
 pingosd \-t \-c FILE          test a configuration
 pingosd \-s reload           apply changes
@@ -230,7 +241,8 @@ pingosd explain FILE:12     explain line 12
 .SH SEE ALSO
 .BR pingosd.conf (5),
 .BR systemctl (1)
-"#;
+"#,
+);
 
 const LANGUAGE: &str = r#".SH DESCRIPTION
 The file consists of directives.

@@ -9,11 +9,15 @@ use std::process::ExitCode;
 pub mod command;
 pub mod completion;
 mod error;
+pub mod exit;
 pub mod help;
+pub mod hints;
+mod holder;
 pub mod man;
 pub mod version;
 
 pub use self::error::CommandLineError;
+use self::help::HelpEntry;
 use crate::config::load::render_all;
 use crate::config::{Config, LoadOptions, load};
 use crate::directive::manual;
@@ -25,21 +29,32 @@ use crate::syntax::Severity;
 use crate::syntax::render::Style;
 use crate::syntax::source::TextOrigin;
 
+/// Asks for the help of a command.
+const HELP: &str = "--help";
+
 /// Action that the command line requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// `directives [NAME]`: print the manual of all directives, or of one.
     Directives(Option<OsString>),
-    /// `-h`
-    Help,
+    /// `-h`, which prints to standard error as nginx does, and `--help`.
+    Help {
+        /// Whether it was `--help`.
+        to_output: bool,
+    },
+    /// `COMMAND --help`
+    HelpOf(&'static HelpEntry),
     /// No option selects another action: run the server.
     Run(LoadOptions),
     /// `-s`: send a signal to the running server.
     Signal(Signal, LoadOptions),
     /// `-t` and `-T`
     Test(Test),
-    /// `-v`
-    Version,
+    /// `-v`, which prints to standard error as nginx does, and `--version`.
+    Version {
+        /// Whether it was `--version`.
+        to_output: bool,
+    },
     /// `-V`
     VersionVerbose,
     /// A command that is a word.
@@ -86,8 +101,19 @@ impl Command {
         let mut options = Options::default();
         let mut first = true;
         while let Some(word) = words.next() {
-            if std::mem::take(&mut first) && word == "directives" {
-                return Ok(Command::Directives(words.next()));
+            if std::mem::take(&mut first) {
+                match word.as_bytes() {
+                    b"--help" => return Ok(Command::Help { to_output: true }),
+                    b"--version" => return Ok(Command::Version { to_output: true }),
+                    _ => {}
+                }
+                if word == "directives" {
+                    let name = words.next();
+                    return Ok(match (name, HelpEntry::of_command("directives")) {
+                        (Some(name), Some(entry)) if name == HELP => Command::HelpOf(entry),
+                        (name, _) => Command::Directives(name),
+                    });
+                }
             }
             if let Some(name) = command::Name::find(&word).filter(|_| options.only_choose()) {
                 return options.task(name, words);
@@ -128,6 +154,9 @@ impl Options {
         words: &mut impl Iterator<Item = OsString>,
     ) -> Result<(), CommandLineError> {
         let invalid = || CommandLineError::Word(word.to_owned());
+        if word.len() > 2 && word.as_bytes().starts_with(b"--") {
+            return Err(invalid());
+        }
         let mut rest = word.as_bytes().strip_prefix(b"-").ok_or_else(invalid)?;
         while let [letter, tail @ ..] = rest {
             rest = tail;
@@ -170,6 +199,11 @@ impl Options {
     ) -> Result<Command, CommandLineError> {
         let mut rest = Vec::new();
         while let Some(word) = words.next() {
+            if word == HELP
+                && let Some(entry) = HelpEntry::of_command(name.word())
+            {
+                return Ok(Command::HelpOf(entry));
+            }
             match word.as_bytes() {
                 [b'-', b'c' | b'e' | b'g' | b'p', ..] => self.word(&word, &mut words)?,
                 _ => rest.push(word),
@@ -182,12 +216,12 @@ impl Options {
     fn command(self) -> Command {
         let load = LoadOptions::choose(&LANGUAGE, self.prefix, self.conf, self.globals, self.error_log);
         match self {
-            Options { help: true, .. } => Command::Help,
+            Options { help: true, .. } => Command::Help { to_output: false },
             Options { test: true, dump, quiet, version: verbose, .. } => {
                 Command::Test(Test { load, dump, quiet, verbose })
             }
             Options { verbose_version: true, .. } => Command::VersionVerbose,
-            Options { version: true, .. } => Command::Version,
+            Options { version: true, .. } => Command::Version { to_output: false },
             Options { signal: Some(signal), .. } => Command::Signal(signal, load),
             _ => Command::Run(load),
         }
@@ -242,6 +276,7 @@ impl Test {
             Err(report) => {
                 err.write_all(&report.render(style))?;
                 writeln!(err, "nginx: configuration file {name} test failed")?;
+                hints::of_missing_file(&self.load, err)?;
                 Ok(ExitCode::FAILURE)
             }
         }
@@ -317,7 +352,11 @@ mod tests {
         let hasty = parse(&["-s", "reload", "--no-wait"]);
         assert!(matches!(hasty, Ok(Command::Signal(Signal::Reload { wait: false }, _))));
         assert_eq!(parse(&["-V"]), Ok(Command::VersionVerbose));
-        assert_eq!(parse(&["-?"]), Ok(Command::Help));
+        assert_eq!(parse(&["-?"]), Ok(Command::Help { to_output: false }));
+        assert_eq!(parse(&["--help"]), Ok(Command::Help { to_output: true }));
+        assert_eq!(parse(&["--version"]), Ok(Command::Version { to_output: true }));
+        assert!(matches!(parse(&["fmt", "--help"]), Ok(Command::HelpOf(entry)) if entry.word == "fmt"));
+        assert!(matches!(parse(&["directives", "--help"]), Ok(Command::HelpOf(_))));
         assert!(matches!(parse(&[]), Ok(Command::Run(_))));
         assert_eq!(parse(&["directives", "listen"]), Ok(Command::Directives(Some("listen".into()))));
     }
@@ -327,6 +366,8 @@ mod tests {
         for (words, want) in [
             (&["-x"][..], "invalid option: \"x\""),
             (&["x"], "invalid option: \"x\""),
+            (&["--tset"], "invalid option: \"--tset\""),
+            (&["--"], "invalid option: \"-\""),
             (&["-t", "directives"], "invalid option: \"directives\""),
             (&["-s", "kill"], "invalid option: \"-s kill\""),
             (&["-c"], "option \"-c\" requires file name"),

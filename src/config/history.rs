@@ -146,6 +146,11 @@ impl History {
         self.refused.as_ref()
     }
 
+    /// Whether the current generation came into force by a rollback.
+    pub fn is_rolled_back(&self) -> bool {
+        self.set_aside.is_some()
+    }
+
     /// Whether a rollback has replaced these texts.
     pub fn is_set_aside(&self, fingerprint: Fingerprint) -> bool {
         self.set_aside == Some(fingerprint)

@@ -263,7 +263,7 @@ impl Evaluator<'_> {
         }
         let (level, text) = match row.outcome(args.joined().as_bstr()) {
             UseOutcome::Honoured => return,
-            UseOutcome::Needless => (Severity::Notice, "does not matter here"),
+            UseOutcome::Needless => (Severity::Notice, "is not needed here"),
             UseOutcome::NoEffect => (Severity::Warn, "has no effect yet"),
             UseOutcome::Refused => (Severity::Warn, row.refusal()),
         };

@@ -71,7 +71,7 @@ pub(super) fn redirect_cycle(exchange: &Exchange<'_>, doing: &str, target: &[u8]
 
 /// A directory of temporary files could not be created.
 pub(super) fn directory_not_made(path: &Path, error: &io::Error) {
-    error!("mkdir() \"{}\" failed ({error})", Shown::path(path));
+    error!("mkdir() \"{}\" failed ({})", Shown::path(path), os_text(error));
 }
 
 /// A request body above `client_max_body_size`.

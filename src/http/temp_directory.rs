@@ -14,6 +14,10 @@ use crate::config::Config;
 /// Creates the directories that a configuration names, and returns them all, so that they can be handed over to the server's
 /// user, as nginx does at its start. Failures are logged; what is missing is created when it is first used.
 pub fn make(config: &Config) -> Vec<PathBuf> {
+    // Without the prefix, as usual with the built-in configuration, nothing could be made in it.
+    if !config.paths.prefix.exists() {
+        return Vec::new();
+    }
     let mut wanted: BTreeSet<&Path> = BTreeSet::new();
     for server in config.http.iter().flat_map(|http| &http.servers) {
         let routes = server.routes();
@@ -51,7 +55,7 @@ mod tests {
              location /a {{ client_body_temp_path {root}/a 1 2; location /a/b {{ client_body_temp_path {root}/b; }} }} \
              location /missing {{ client_body_temp_path {root}/none/x; }} }} }}"
         );
-        let options = LoadOptions::choose(&LANGUAGE, Some("/nonexistent".into()), None, Vec::new(), None);
+        let options = LoadOptions::choose(&LANGUAGE, Some(dir.path().into()), None, Vec::new(), None);
         let Ok(config) = load_text(Path::new("test.conf"), text.into(), &options) else {
             panic!("it is refused")
         };

@@ -54,7 +54,7 @@ impl ConsoleOrders {
             () = shutdown.cancelled() => return Err(ActionError::Stopping),
         };
         match answer {
-            ControlAnswer::Done { text } => Ok(text),
+            ControlAnswer::Done { text, warnings } => Ok(text + &warnings),
             ControlAnswer::Refused { text } => Err(ActionError::Refused(text)),
             _ => Err(ActionError::Unexpected),
         }

@@ -126,6 +126,7 @@ impl Reloader {
             | Request::Status
             | Request::Callbacks
             | Request::Streams
+            | Request::Files
             | Request::Probe { .. } => refused("not an order"),
         };
         // The client may have disconnected; the result is in the log.
@@ -328,16 +329,16 @@ impl Reloader {
 
     async fn roll_back(&mut self, style: Style) -> ControlAnswer {
         let Some(target) = self.parts.history.lock().previous().cloned() else {
-            return refused("there is no earlier configuration to go back to");
+            return refused("there is no earlier configuration to roll back to");
         };
-        log::signal("rollback over the control socket", "going back");
-        let since = target.since;
+        log::signal("rollback over the control socket", "rolling back");
+        let number = target.number;
         let outcome = self.apply(ConfigOrigin::Kept(Box::new(target)), style).await;
-        answer_for(outcome, &format!("the configuration of {since}"), false)
+        answer_for(outcome, &format!("the configuration of generation {number}"), false)
     }
 
     fn ask_to_confirm(&self, confirm_ms: Option<u64>, answer: ControlAnswer) -> ControlAnswer {
-        let (Some(time), ControlAnswer::Done { mut text }) = (confirm_ms, answer.clone()) else {
+        let (Some(time), ControlAnswer::Done { mut text, warnings }) = (confirm_ms, answer.clone()) else {
             return answer;
         };
         let mut history = self.parts.history.lock();
@@ -347,10 +348,10 @@ impl Reloader {
         let time = Duration::from_millis(time);
         history.confirm_within(Some(time));
         text.push_str(&format!(
-            "going back in {}s unless \"pingosd confirm\" comes first\n",
+            "rolling back in {}s unless confirmed with \"pingosd confirm\"\n",
             time.as_secs_f64()
         ));
-        ControlAnswer::Done { text }
+        ControlAnswer::Done { text, warnings }
     }
 
     /// Rolls back, because the reload was not confirmed in time.
@@ -438,28 +439,27 @@ fn answer_for(outcome: Result<ReloadOutcome, ReloadRefusal>, what: &str, planned
     let outcome = match outcome {
         Ok(outcome) => outcome,
         Err(refused) => {
-            let verdict = "nothing has changed, the configuration in force goes on";
+            let verdict = "nothing has changed; the configuration in force is kept";
             return ControlAnswer::Refused { text: format!("{}{verdict}", refused.text) };
         }
     };
-    let ReloadOutcome { generation, fingerprint, unchanged, changes, mut warnings } = outcome;
+    let ReloadOutcome { generation, fingerprint, unchanged, changes, warnings } = outcome;
     let hash = fingerprint.short();
-    let head = match (unchanged, planned) {
-        (true, true) => format!("{what} holds what is in force: a reload would change nothing\n"),
+    let mut text = match (unchanged, planned) {
+        (true, true) => format!("{what} is in force already: a reload would change nothing\n"),
         (true, false) => {
-            format!("{what} holds what is in force, generation {generation}: nothing has changed\n")
+            format!("{what} is in force already, generation {generation}: nothing has changed\n")
         }
         (false, true) => format!("a reload would change, to {hash}:\n"),
         (false, false) => format!("{what} is in force, generation {generation}, {hash}:\n"),
     };
-    warnings.push_str(&head);
     for change in &changes {
-        warnings.push_str(&format!("  {change}\n"));
+        text.push_str(&format!("  {change}\n"));
     }
     if !unchanged && changes.is_empty() {
-        warnings.push_str("  no directive differs\n");
+        text.push_str("  no directive differs\n");
     }
-    ControlAnswer::Done { text: warnings }
+    ControlAnswer::Done { text, warnings }
 }
 
 fn text(bytes: &[u8]) -> String {

@@ -46,8 +46,7 @@ fn a_dump_holds_every_file_once() {
 #[test]
 fn what_does_not_matter_is_told_only_when_asked() {
     let prefix = Prefix::new("events { use epoll; multi_accept on; }\n", &[]);
-    let note =
-        "nginx: [notice] \"multi_accept\" directive does not matter here in PREFIX/conf/nginx.conf:1\n";
+    let note = "nginx: [notice] \"multi_accept\" directive is not needed here in PREFIX/conf/nginx.conf:1\n";
     assert!(!run(&prefix, |_| {}).1.contains(note));
     assert!(run(&prefix, |test| test.verbose = true).1.contains(note));
 }

@@ -2,35 +2,27 @@
 
 use std::ffi::OsStr;
 use std::fmt::Write;
-use std::io::IsTerminal;
+use std::io::{ErrorKind, IsTerminal};
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use super::streams::{Overview, duration};
-use super::task::{CommandError, Name, Streams, Task};
+use super::task::{CommandError, Name, Streams, Task, replace};
 use super::top;
 use crate::config::on_disk::OnDisk;
 use crate::directive::number;
 use crate::notify::ledger::snapshot::LineSnapshot;
 use crate::server::control::client::{ControlClientError, ask};
-use crate::server::control::probe;
+use crate::server::control::probe::{self, Probe};
 use crate::server::control::protocol::{
-    ControlAnswer, ProtocolCount, Queues, Request, ServerStatus, SessionCounts,
+    ControlAnswer, FileInForce, ProtocolCount, Queues, Request, ServerStatus, SessionCounts,
 };
 use crate::server::control::socket::{find_alive, old_name};
 
-/// Usage lines.
-pub(super) const STATUS: &str = "status [callbacks|streams] [--json] [--watch]";
 /// Interval of `--watch`.
 const WATCH_INTERVAL: Duration = Duration::from_secs(2);
-
-pub(super) const RELOAD: &str = "reload [--confirm time]";
-pub(super) const PLAN: &str = "plan";
-pub(super) const ROLLBACK: &str = "rollback";
-pub(super) const CONFIRM: &str = "confirm";
-pub(super) const CALLBACK: &str = "callback test file:line";
 
 pub(super) fn run(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, CommandError> {
     match task.name {
@@ -40,36 +32,111 @@ pub(super) fn run(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, Co
             let [test, place] = &task.words[..] else { return Err(CommandError::Usage) };
             let place = place.to_str().filter(|_| test == "test").ok_or(CommandError::Usage)?;
             if find_alive(task.load.control_paths()).is_some() {
-                return tell(task, streams, Request::Probe { place: place.to_owned() });
+                return tell(task, streams, Request::Probe { place: place.to_owned() }, false);
             }
-            writeln!(streams.err, "pingosd: no server is running; asking from here")?;
-            let text = probe::run_alone(&task.load, place)
+            writeln!(streams.err, "pingosd: no server is running; this command sends the request")?;
+            let Probe { text, has_failed } = probe::run_alone(&task.load, place)
                 .map_err(|error| CommandError::Text(error.to_string().into()))?;
             streams.out.write_all(text.as_bytes())?;
-            Ok(ExitCode::SUCCESS)
+            Ok(if has_failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
         }
         Name::Reload => {
-            let confirm_ms = match &task.words[..] {
-                [] => None,
-                [switch, time] if switch == "--confirm" => Some(time_of(time)?),
-                _ => return Err(CommandError::Usage),
-            };
+            let mut confirm_ms = None;
+            let mut rest = Vec::new();
+            let mut words = task.words.iter();
+            while let Some(word) = words.next() {
+                match word == "--confirm" {
+                    true => confirm_ms = Some(time_of(words.next().ok_or(CommandError::Usage)?)?),
+                    false => rest.push(word.clone()),
+                }
+            }
+            let rest = Task { words: rest, ..task.clone() };
+            let quiet = rest.is_quiet()?;
             let colour = streams.style.colour;
-            tell(task, streams, Request::Reload { confirm_ms, colour })
+            tell(task, streams, Request::Reload { confirm_ms, colour }, quiet)
         }
-        _ if !task.words.is_empty() => Err(CommandError::Usage),
         Name::Plan => {
-            let colour = streams.style.colour;
-            tell(task, streams, Request::Plan { colour })
+            let (quiet, colour) = (task.is_quiet()?, streams.style.colour);
+            tell(task, streams, Request::Plan { colour }, quiet)
         }
-        Name::Rollback => tell(task, streams, Request::Rollback),
-        _ => tell(task, streams, Request::Confirm),
+        Name::Rollback => match task.switches(["--write"])? {
+            ([writes], words) if words.is_empty() => roll_back(task, streams, writes),
+            _ => Err(CommandError::Usage),
+        },
+        _ if !task.words.is_empty() => Err(CommandError::Usage),
+        _ => tell(task, streams, Request::Confirm, false),
+    }
+}
+
+impl Task {
+    /// Whether the only arguments are `-q`.
+    fn is_quiet(&self) -> Result<bool, CommandError> {
+        match self.switches(["-q"])? {
+            ([quiet], words) if words.is_empty() => Ok(quiet),
+            _ => Err(CommandError::Usage),
+        }
+    }
+}
+
+/// Rolls back, and tells or mends that the files hold another configuration.
+fn roll_back(task: &Task, streams: &mut Streams<'_>, writes: bool) -> Result<ExitCode, CommandError> {
+    let is_rolled_back = writes && in_force(task)?.1;
+    if !is_rolled_back {
+        let code = tell(task, streams, Request::Rollback, false)?;
+        if code != ExitCode::SUCCESS {
+            return Ok(code);
+        }
+    }
+    if writes {
+        let (files, _) = in_force(task)?;
+        let mut is_written = false;
+        for file in &files {
+            let (path, content) = (file.path.bytes(), file.content.bytes());
+            let path = Path::new(OsStr::from_bytes(&path));
+            if !path.is_absolute() {
+                let text =
+                    format!("\"{}\" is relative to the server's directory; write it there", path.display());
+                return Err(CommandError::Text(text.into()));
+            }
+            if std::fs::read(path).is_ok_and(|on_disk| on_disk == content) {
+                continue;
+            }
+            replace(path, &content)?;
+            writeln!(streams.out, "\"{}\" is written", path.display())?;
+            is_written = true;
+        }
+        if !is_written {
+            writeln!(streams.out, "the files hold the configuration in force already")?;
+        }
+    }
+    if let ControlAnswer::Status(status) = question(task, &Request::Status)?
+        && matches!(status.configuration.on_disk, OnDisk::Newer | OnDisk::Rejected)
+    {
+        let next = if writes {
+            "a file was added since; see \"pingosd plan\""
+        } else {
+            "\"pingosd rollback --write\" writes the one in force to the files"
+        };
+        writeln!(
+            streams.err,
+            "pingosd: the files hold another configuration, which the next reload or start would use; {next}"
+        )?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Files of the configuration in force, and whether it came into force by a rollback.
+fn in_force(task: &Task) -> Result<(Vec<FileInForce>, bool), CommandError> {
+    match question(task, &Request::Files)? {
+        ControlAnswer::Files { files, is_rolled_back } => Ok((files, is_rolled_back)),
+        ControlAnswer::Refused { text } => Err(CommandError::Text(text.into())),
+        _ => Err(misunderstood()),
     }
 }
 
 /// Parses a time in the notation of configurations.
 fn time_of(word: &OsStr) -> Result<u64, CommandError> {
-    let text = || format!("\"{}\" is no time such as 60s", word.display()).into_bytes();
+    let text = || format!("\"{}\" is not a time such as 60s", word.display()).into_bytes();
     number::msec(word.as_bytes()).filter(|time| *time > 0).ok_or_else(|| CommandError::Text(text()))
 }
 
@@ -78,44 +145,68 @@ fn socket(task: &Task) -> Result<PathBuf, CommandError> {
     let alive = find_alive(task.load.control_paths());
     let likely = || task.load.conf_file.as_ref().and_then(|_| task.load.control_paths().next());
     alive.or_else(likely).ok_or_else(|| {
-        let text =
-            "the configuration has no control socket (\"control_socket off\", or it is the built-in one)";
-        CommandError::Text(text.into())
+        let text = match task.load.conf_file {
+            Some(_) => "the configuration has no control socket (control_socket off)",
+            None => {
+                "no server with the built-in configuration is running; give the configuration with -p or -c"
+            }
+        };
+        CommandError::NotRunning(text.into())
     })
 }
 
 /// Sends a request to the running server.
 pub(super) fn question(task: &Task, request: &Request) -> Result<ControlAnswer, CommandError> {
     let path = socket(task)?;
-    ask(&path, request).map_err(|error| {
-        let text = match error {
+    let answer = ask(&path, request).map_err(|error| {
+        let path = path.display();
+        match error {
+            ControlClientError::Unreachable(error) if error.kind() == ErrorKind::PermissionDenied => {
+                let why = crate::log::os_text(&error);
+                CommandError::NotPermitted(format!(
+                    "\"{path}\" cannot be opened ({why}); run this command as root or as the server's user"
+                ))
+            }
             ControlClientError::Unreachable(error) => {
                 let why = crate::log::os_text(&error);
-                format!(
-                    "no server answers on \"{}\" ({why}); is it running, with this prefix and file?",
-                    path.display()
-                )
+                CommandError::NotRunning(format!(
+                    "no server answers on \"{path}\" ({why}); is it running, with this prefix (-p) and file (-c)?"
+                ))
             }
-            ControlClientError::Broken(why) => format!("\"{}\": {why}", path.display()),
-        };
-        CommandError::Text(text.into())
-    })
+            ControlClientError::Broken(why) => CommandError::Text(format!("\"{path}\": {why}").into()),
+        }
+    })?;
+    match answer {
+        ControlAnswer::NotPermitted { text } => Err(CommandError::NotPermitted(text)),
+        answer => Ok(answer),
+    }
 }
 
-fn tell(task: &Task, streams: &mut Streams<'_>, request: Request) -> Result<ExitCode, CommandError> {
+/// Sends a request, and prints its result before the warnings, which `quiet` leaves out.
+fn tell(
+    task: &Task,
+    streams: &mut Streams<'_>,
+    request: Request,
+    quiet: bool,
+) -> Result<ExitCode, CommandError> {
     match question(task, &request)? {
-        ControlAnswer::Done { text } => {
+        ControlAnswer::Done { text, warnings } => {
             streams.out.write_all(text.as_bytes())?;
+            streams.out.flush()?;
+            if !quiet {
+                streams.err.write_all(warnings.as_bytes())?;
+            }
             Ok(ExitCode::SUCCESS)
+        }
+        ControlAnswer::Failed { text } => {
+            streams.out.write_all(text.as_bytes())?;
+            Ok(ExitCode::FAILURE)
         }
         ControlAnswer::Refused { text } => {
             writeln!(streams.err, "{}", text.trim_end())?;
             Ok(ExitCode::FAILURE)
         }
-        ControlAnswer::Controlled { .. }
-        | ControlAnswer::Status(_)
-        | ControlAnswer::Callbacks(_)
-        | ControlAnswer::Streams(_) => Err(misunderstood()),
+        _ => Err(misunderstood()),
     }
 }
 
@@ -218,12 +309,8 @@ fn state(task: &Task, streams: &mut Streams<'_>, json: bool) -> Result<ExitCode,
                 writeln!(streams.out, "{line}")?;
             }
             ControlAnswer::Status(status) => streams.out.write_all(page(&status).as_bytes())?,
-            ControlAnswer::Callbacks(_) | ControlAnswer::Streams(_) | ControlAnswer::Controlled { .. } => {
-                return Err(misunderstood());
-            }
-            ControlAnswer::Refused { text } | ControlAnswer::Done { text } => {
-                return Err(CommandError::Text(text.into()));
-            }
+            ControlAnswer::Refused { text } => return Err(CommandError::Text(text.into())),
+            _ => return Err(misunderstood()),
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -243,11 +330,11 @@ fn page(status: &ServerStatus) -> String {
         format!("pingosd/{version}, process {pid}, up {}{ending}", duration(uptime_seconds * 1000)),
     );
     line("configuration", conf.file.clone());
-    line("generation", format!("{} since {}", conf.generation, conf.since));
+    line("generation", format!("{} since {}", conf.generation, local(&conf.since)));
     line("hash", conf.hash.clone());
     let mut name = "kept";
     for kept in &conf.kept {
-        line(name, format!("{} {} of {}", kept.generation, kept.hash, kept.since));
+        line(name, format!("{} {} of {}", kept.generation, kept.hash, local(&kept.since)));
         name = "";
     }
     match (&conf.kept_in, &conf.not_kept) {
@@ -256,17 +343,17 @@ fn page(status: &ServerStatus) -> String {
         (None, _) => line("kept in", "memory".into()),
     }
     let on_disk = match conf.on_disk {
-        OnDisk::Same => "holds what is in force",
-        OnDisk::Newer => "holds something else, which is not in force",
-        OnDisk::Rejected => "holds what was refused",
+        OnDisk::Same => "in force",
+        OnDisk::Newer => "changed since; a reload applies them",
+        OnDisk::Rejected => "refused by the last reload",
         OnDisk::Unknown => "could not be read in time",
     };
-    line("on disk", on_disk.into());
+    line("files", on_disk.into());
     if let Some(seconds) = conf.confirm_seconds_left {
-        line("to be confirmed", format!("within {seconds}s"));
+        line("rolls back", format!("in {seconds}s, unless confirmed"));
     }
     if let Some(refused) = &conf.refused {
-        line("refused", refused.at.clone());
+        line("refused", local(&refused.at));
         refused.reasons.iter().for_each(|reason| line("", reason.clone()));
     }
     line("listeners", status.listeners.join(", "));
@@ -275,17 +362,37 @@ fn page(status: &ServerStatus) -> String {
     line("publishers", publishers.to_string());
     line("players", players.to_string());
     for (protocol, ProtocolCount { publishers, players }) in &status.sessions.by_protocol {
-        line("", format!("{protocol}: {publishers} publishers, {players} players"));
+        let (publishers, players) =
+            (counted(*publishers as u64, "publisher"), counted(*players as u64, "player"));
+        line("", format!("{protocol}: {publishers}, {players}"));
     }
     let (open, limit, total) = (status.connections, status.connections_limit, status.accepted_total);
     line("connections", format!("{open} of {limit}, {total} accepted so far"));
     line("tasks", status.tasks.to_string());
     let Queues { callbacks, unfinished, log_lines_lost_total } = &status.queues;
-    line("callbacks", format!("{callbacks} under way"));
+    line("callbacks", format!("{callbacks} in progress"));
     line("done events", format!("{} waiting, {} lost", status.done_waiting, status.done_lost_total));
-    line("unfinished", format!("{unfinished} files and commands"));
+    line("in progress", format!("{unfinished} files being written and commands running"));
     if *log_lines_lost_total > 0 {
-        line("log", format!("{log_lines_lost_total} lines could not be written"));
+        line("log", format!("{} could not be written", counted(*log_lines_lost_total, "line")));
     }
     out
+}
+
+/// A number with its noun.
+fn counted(number: impl Into<u64>, noun: &str) -> String {
+    match number.into() {
+        1 => format!("1 {noun}"),
+        number => format!("{number} {noun}s"),
+    }
+}
+
+/// A time of the protocol (RFC 3339), in the zone of this system.
+fn local(time: &str) -> String {
+    match time.parse::<jiff::Timestamp>() {
+        Ok(time) => {
+            time.to_zoned_datetime(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S %z").to_string()
+        }
+        Err(_) => time.to_owned(),
+    }
 }

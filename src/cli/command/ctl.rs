@@ -11,9 +11,6 @@ use super::task::{CommandError, Streams, Task};
 use crate::modules::CONTROL_VERBS;
 use crate::server::control::protocol::{ControlAnswer, Request};
 
-/// Usage line.
-pub(super) const USAGE: &str = "ctl [--json] verb [method] [argument=value ...]";
-
 /// Bytes that values are sent without; the server decodes them.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'.').remove(b'-').remove(b'_').remove(b':').remove(b'/');
 
@@ -29,7 +26,7 @@ pub(super) fn run(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, Co
     let Some(verb) = verb else {
         let names: Vec<&str> = CONTROL_VERBS.iter().map(|verb| verb.name).collect();
         let text =
-            format!("\"{}\" is no control request, there are: {}", section.display(), names.join(", "));
+            format!("\"{}\" is not a control request; there are: {}", section.display(), names.join(", "));
         return Err(CommandError::Text(text.into()));
     };
     let (method, arguments) = match rest {
@@ -52,10 +49,7 @@ pub(super) fn run(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, Co
             Ok(ExitCode::SUCCESS)
         }
         ControlAnswer::Refused { text } => Err(CommandError::Text(text.trim_end().into())),
-        ControlAnswer::Done { .. }
-        | ControlAnswer::Status(_)
-        | ControlAnswer::Callbacks(_)
-        | ControlAnswer::Streams(_) => Err(misunderstood()),
+        _ => Err(misunderstood()),
     }
 }
 

@@ -30,10 +30,6 @@ use line::explain_line;
 use page::{ExplanationPage, SAMPLE_NAME};
 use target::{ClientAddress, ExplainedSocket, meet};
 
-/// Usage line.
-pub(super) const USAGE: &str =
-    "explain server[:port]/application[/name] | http://server[:port]/path | file:line";
-
 pub(super) fn run(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, CommandError> {
     let ([], words) = task.switches([])?;
     let [target] = words[..] else { return Err(CommandError::Usage) };

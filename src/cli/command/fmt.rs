@@ -8,10 +8,7 @@ use bytes::Bytes;
 use super::task::{CommandError, CommandText, Streams, Task, replace};
 use crate::syntax::text;
 
-/// Usage line.
-pub const USAGE: &str = "fmt [--check | --write] [file | -]";
-
-/// Prints the formatted file; `--write` replaces it, `--check` only reports whether it would change.
+/// Prints the formatted file; `--write` replaces it, `--check` prints the differences.
 pub(super) fn run(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, CommandError> {
     let ([check, write], files) = task.switches(["--check", "--write"])?;
     let file = match files[..] {
@@ -31,7 +28,13 @@ pub(super) fn run(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, Co
     let changed = formatted != subject.bytes;
     if check {
         if changed {
-            writeln!(streams.err, "pingosd: {} would change", subject.name.display())?;
+            let name = subject.name.display().to_string();
+            let (before, after) =
+                (String::from_utf8_lossy(&subject.bytes), String::from_utf8_lossy(&formatted));
+            let diff = similar::TextDiff::from_lines(&before, &after);
+            let diff = diff.unified_diff().header(&name, &format!("{name} (formatted)")).to_string();
+            streams.out.write_all(diff.as_bytes())?;
+            writeln!(streams.err, "pingosd: {name} would change")?;
         }
         return Ok(if changed { ExitCode::FAILURE } else { ExitCode::SUCCESS });
     }
@@ -54,6 +57,6 @@ fn formatted(subject: &CommandText, streams: &mut Streams<'_>) -> Result<Vec<u8>
     }
     let name = subject.name.display();
     Err(CommandError::Text(
-        format!("\"{name}\" would mean something else after formatting; it was left alone").into(),
+        format!("\"{name}\" would mean something else after formatting; it is unchanged").into(),
     ))
 }

@@ -27,9 +27,6 @@ use crate::syntax::text::{self, Comment};
 use crate::syntax::texts::{self, MAX_FILES};
 use crate::syntax::tree::{Body, Node, StatementEnd};
 
-/// Usage line.
-pub const USAGE: &str = "json [--combine] [file]\n       pingosd json --to-conf [file | -]";
-
 pub(super) fn run(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, CommandError> {
     let ([combine, to_conf], files) = task.switches(["--combine", "--to-conf"])?;
     let file = match files[..] {

@@ -15,9 +15,6 @@ use crate::directive::{Row, UseOutcome};
 use crate::modules::REGISTRY;
 use crate::syntax::{Diagnostic, Severity, Span};
 
-/// Usage line.
-pub(super) const USAGE: &str = "migrate-check [--json] [--all] [file]";
-
 /// Support of a directive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]

@@ -17,45 +17,48 @@ pub mod variables;
 
 use std::ffi::OsStr;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::process::ExitCode;
 
 use self::task::CommandError;
 pub use self::task::{Name, Streams, Task};
-use super::{completion, help, man};
+use super::help::HelpEntry;
+use super::{completion, exit, help, man};
 use crate::module::lint;
 
-/// All commands with their names, usage lines and functions.
-const COMMANDS: &[(Name, &str, &str)] = &[
-    (Name::Callback, "callback", control::CALLBACK),
-    (Name::Confirm, "confirm", control::CONFIRM),
-    (Name::Completion, "completion", "completion bash | fish | zsh"),
-    (Name::Ctl, "ctl", ctl::USAGE),
-    (Name::Explain, "explain", explain::USAGE),
-    (Name::Fmt, "fmt", fmt::USAGE),
-    (Name::Help, "help", "help [--man]"),
-    (Name::Json, "json", json::USAGE),
-    (Name::Lints, "lints", "lints"),
-    (Name::MigrateCheck, "migrate-check", migrate::USAGE),
-    (Name::Plan, "plan", control::PLAN),
-    (Name::Reload, "reload", control::RELOAD),
-    (Name::Rollback, "rollback", control::ROLLBACK),
-    (Name::Status, "status", control::STATUS),
-    (Name::Top, "top", top::USAGE),
+/// All commands with their names.
+const COMMANDS: &[(Name, &str)] = &[
+    (Name::Callback, "callback"),
+    (Name::Confirm, "confirm"),
+    (Name::Completion, "completion"),
+    (Name::Ctl, "ctl"),
+    (Name::Explain, "explain"),
+    (Name::Fmt, "fmt"),
+    (Name::Help, "help"),
+    (Name::Json, "json"),
+    (Name::Lints, "lints"),
+    (Name::MigrateCheck, "migrate-check"),
+    (Name::Plan, "plan"),
+    (Name::Reload, "reload"),
+    (Name::Rollback, "rollback"),
+    (Name::Status, "status"),
+    (Name::Top, "top"),
 ];
 
 impl Name {
     /// Names of all commands.
     pub fn words() -> impl Iterator<Item = &'static str> {
-        COMMANDS.iter().map(|(_, word, _)| *word)
+        COMMANDS.iter().map(|(_, word)| *word)
     }
 
     /// The command with this name.
     pub fn find(word: &OsStr) -> Option<Name> {
-        COMMANDS.iter().find(|(_, known, _)| word == *known).map(|(name, _, _)| *name)
+        COMMANDS.iter().find(|(_, known)| word == *known).map(|(name, _)| *name)
     }
 
-    fn usage(self) -> &'static str {
-        COMMANDS.iter().find(|(name, _, _)| *name == self).map_or("", |(_, _, usage)| usage)
+    /// Its word.
+    pub fn word(self) -> &'static str {
+        COMMANDS.iter().find(|(name, _)| *name == self).map_or("", |(_, word)| word)
     }
 }
 
@@ -86,14 +89,14 @@ impl Task {
         match done {
             Ok(code) => Ok(code),
             Err(CommandError::Usage) => {
-                writeln!(streams.err, "usage: pingosd {}", self.name.usage())?;
-                Ok(ExitCode::FAILURE)
+                let usage = HelpEntry::of_command(self.name.word()).map(HelpEntry::usage).unwrap_or_default();
+                streams.err.write_all(usage.as_bytes())?;
+                Ok(exit::USAGE.into())
             }
-            Err(CommandError::Text(text)) => {
-                streams.err.write_all(b"pingosd: ")?;
-                streams.err.write_all(&text)?;
-                streams.err.write_all(b"\n")?;
-                Ok(ExitCode::FAILURE)
+            Err(CommandError::Text(text)) => failed(streams, &text, ExitCode::FAILURE),
+            Err(CommandError::NotRunning(text)) => failed(streams, text.as_bytes(), exit::NOT_RUNNING.into()),
+            Err(CommandError::NotPermitted(text)) => {
+                failed(streams, text.as_bytes(), exit::NOT_PERMITTED.into())
             }
             Err(CommandError::Told) => Ok(ExitCode::FAILURE),
             Err(CommandError::Output(error)) => Err(error),
@@ -111,6 +114,10 @@ impl Task {
         let text = match self.words.as_slice() {
             [] => help::text(),
             [word] if word == "--man" => man::program(),
+            [word] => {
+                let entry = word.to_str().and_then(HelpEntry::of_command);
+                entry.ok_or_else(|| CommandError::Text(no_command(word)))?.help()
+            }
             _ => return Err(CommandError::Usage),
         };
         streams.out.write_all(text.as_bytes())?;
@@ -124,4 +131,17 @@ impl Task {
         streams.out.write_all(lint::manual().as_bytes())?;
         Ok(ExitCode::SUCCESS)
     }
+}
+
+fn failed(streams: &mut Streams<'_>, text: &[u8], code: ExitCode) -> io::Result<ExitCode> {
+    streams.err.write_all(b"pingosd: ")?;
+    streams.err.write_all(text)?;
+    streams.err.write_all(b"\n")?;
+    Ok(code)
+}
+
+fn no_command(word: &OsStr) -> Vec<u8> {
+    let near = HelpEntry::nearest_command(word.as_bytes());
+    let near = near.map(|near| format!(", did you mean \"{near}\"?")).unwrap_or_default();
+    format!("there is no command \"{}\"{near}", word.display()).into()
 }

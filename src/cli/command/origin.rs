@@ -58,7 +58,7 @@ pub(super) fn remark(statement: &OutlineStatement<'_>) -> &'static str {
     match row.outcome(statement.joined().as_bstr()) {
         UseOutcome::Honoured => "",
         UseOutcome::NoEffect => " [no effect yet]",
-        UseOutcome::Needless => " [does not matter here]",
+        UseOutcome::Needless => " [not needed here]",
         UseOutcome::Refused => " [refused until it works]",
     }
 }

@@ -131,6 +131,10 @@ pub(super) enum CommandError {
     Usage,
     /// A human-readable reason.
     Text(Vec<u8>),
+    /// No server is running; the text says where one was looked for.
+    NotRunning(String),
+    /// The server belongs to another user.
+    NotPermitted(String),
     /// The reason was already printed.
     Told,
     /// The output cannot be written.
@@ -142,6 +146,7 @@ impl CommandError {
     pub(super) fn text(&self) -> String {
         match self {
             CommandError::Text(text) => String::from_utf8_lossy(text).into_owned(),
+            CommandError::NotRunning(text) | CommandError::NotPermitted(text) => text.clone(),
             CommandError::Output(error) => error.to_string(),
             CommandError::Usage | CommandError::Told => String::new(),
         }

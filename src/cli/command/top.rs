@@ -15,9 +15,6 @@ use ratatui::widgets::{Cell, Row, Table, TableState};
 use super::streams::{Client, Overview, Row as StreamRow, duration, rate, shown};
 use super::task::CommandError;
 
-/// Usage line.
-pub(super) const USAGE: &str = "top";
-
 /// Interval between two looks at the server.
 const INTERVAL: Duration = Duration::from_secs(1);
 /// Longest wait for a key.

@@ -86,7 +86,7 @@ impl BanVerbs {
             b"" if order.query.is_empty() => None,
             time => {
                 let shown = time.as_bstr();
-                let wrong = || format!("\"{shown}\" is no time such as 10m");
+                let wrong = || format!("\"{shown}\" is not a time such as 10m");
                 let msec = number::msec(time).filter(|msec| *msec > 0).ok_or_else(wrong)?;
                 Some(SystemTime::now().checked_add(Duration::from_millis(msec)).ok_or_else(wrong)?)
             }

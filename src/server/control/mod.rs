@@ -9,6 +9,7 @@ pub mod socket;
 mod status;
 
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -17,7 +18,8 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 
 use self::order::Order;
-use self::protocol::{ControlAnswer, Request};
+use self::probe::Probe;
+use self::protocol::{ControlAnswer, FileInForce, Request};
 use self::socket::{ControlSocket, ControlSocketError};
 use super::counterpart::CounterpartService;
 use super::parts::Parts;
@@ -27,6 +29,7 @@ use crate::limits;
 use crate::media::control::{ControlCaller, ControlOrder, ControlOutcome};
 use crate::server::core;
 use crate::server::log;
+use crate::syntax::source::TextOrigin;
 use crate::task::lifetime::Lifetime;
 
 /// Creates the socket of the configuration. If the configuration does not name one, the inner error is only logged, and
@@ -113,7 +116,7 @@ impl ControlService {
         let user = stream.peer_cred()?.uid();
         if user != 0 && user != nix::unistd::geteuid().as_raw() {
             log::stranger(user);
-            return turn_away(stream, "only root and the server's own user may use the control socket").await;
+            return turn_away(stream, "only root and the server's user may use its control socket").await;
         }
         let (reader, mut writer) = stream.split();
         let mut reader = BufReader::new(reader);
@@ -158,11 +161,13 @@ impl ControlService {
             Request::Probe { place } => {
                 let (config, transport) = (self.parts.store.load(), self.parts.callbacks.transport());
                 match probe::run(&config, &transport, &place).await {
-                    Ok(text) => ControlAnswer::Done { text },
+                    Ok(Probe { text, has_failed: true }) => ControlAnswer::Failed { text },
+                    Ok(Probe { text, has_failed: false }) => ControlAnswer::done(text),
                     Err(error) => ControlAnswer::Refused { text: error.to_string() },
                 }
             }
             Request::Confirm => self.confirm(),
+            Request::Files => self.files(),
             Request::Control { section, method, query } => {
                 let (method, query, caller) = (method.bytes(), query.bytes(), ControlCaller::User(user));
                 let order = ControlOrder::new(&method, &query, &caller);
@@ -197,8 +202,18 @@ impl ControlService {
             return refused("there is nothing to confirm");
         }
         history.confirm_within(None);
-        let text = format!("generation {} is confirmed\n", self.parts.store.generation());
-        ControlAnswer::Done { text }
+        ControlAnswer::done(format!("generation {} is confirmed\n", self.parts.store.generation()))
+    }
+
+    fn files(&self) -> ControlAnswer {
+        let history = self.parts.history.lock();
+        let Some(current) = history.current() else { return refused("the server is starting") };
+        let files = current.sources.files().iter().filter(|file| file.origin == TextOrigin::File);
+        let files = files.map(|file| FileInForce {
+            path: file.name.as_os_str().as_bytes().into(),
+            content: file.bytes[..].into(),
+        });
+        ControlAnswer::Files { files: files.collect(), is_rolled_back: history.is_rolled_back() }
     }
 
     async fn order(&self, request: Request) -> ControlAnswer {
@@ -218,11 +233,18 @@ impl ControlService {
         tokio::select! {
             answer = answer => answer.unwrap_or_else(|_| match shutdown.is_cancelled() {
                 true => refused(stopping),
-                false => refused("a new binary takes over and reads the files, the log tells"),
+                false => refused("an upgrade is in progress, and the new process reads the files"),
             }),
             () = draining.cancelled() => refused(stopping),
             () = shutdown.cancelled() => refused(stopping),
         }
+    }
+}
+
+impl ControlAnswer {
+    /// Answer of a request that was carried out.
+    pub fn done(text: String) -> ControlAnswer {
+        ControlAnswer::Done { text, warnings: String::new() }
     }
 }
 
@@ -234,7 +256,7 @@ pub fn refused(text: &str) -> ControlAnswer {
 /// Refuses a connection. Its request is read first, within bounds: closing the connection earlier would reset it and
 /// lose the answer.
 async fn turn_away(mut stream: UnixStream, text: &str) -> io::Result<()> {
-    tell(&mut stream, &refused(text)).await?;
+    tell(&mut stream, &ControlAnswer::NotPermitted { text: text.to_owned() }).await?;
     stream.shutdown().await?;
     let mut asked = stream.take(limits::CONTROL_REQUEST);
     timeout(limits::LINGER, tokio::io::copy(&mut asked, &mut tokio::io::sink())).await??;

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use nix::unistd::geteuid;
+
 use crate::config::archive::{Archive, DIRECTORY};
 use crate::config::history::Generation;
 use crate::config::load::{DEFAULT_CONF, DEFAULT_PREFIX, PACKAGED_CONF, PACKAGED_PREFIX, read, read_texts};
@@ -22,11 +24,14 @@ struct ControlPathSources {
 }
 
 impl Config {
-    /// Path of the control socket, if enabled. The embedded configuration has none, as it has no pid file.
+    /// Path of the control socket, if enabled. That of the embedded configuration, which has no pid file, is in the directory
+    /// for such files of the user, if there is one.
     pub fn control_path(&self) -> Option<PathBuf> {
-        let pid = self.pid_path()?;
         match &self.get::<core::conf::Conf>().control_socket {
-            PathSetting::On => next_to(&pid),
+            PathSetting::On => match self.pid_path() {
+                Some(pid) => next_to(&pid),
+                None => of_user(),
+            },
             PathSetting::Off => None,
             PathSetting::Path(path) => Some(path.clone()),
         }
@@ -38,11 +43,13 @@ impl LoadOptions {
     /// then as in the generations on disk, which are read only on demand. A server must be reachable especially when a
     /// file is broken or missing, and a change of `pid` or `control_socket` takes effect only after a restart.
     pub fn control_paths(&self) -> impl Iterator<Item = PathBuf> {
-        self.meant().into_iter().flat_map(|options| {
+        let embedded = self.conf_file.is_none().then(of_user).flatten();
+        let of_files = self.meant().into_iter().flat_map(|options| {
             let ControlPathSources { control, archive } = ControlPathSources::by(&read(&options).0, &options);
             let earlier = std::iter::once_with(move || kept_paths(archive, &options)).flatten();
             control.into_iter().chain(earlier)
-        })
+        });
+        of_files.chain(embedded)
     }
 
     /// These options, and if no file is named and none exists by now, those of a server that was started with one.
@@ -104,6 +111,16 @@ fn kept_paths(archive: Option<Archive>, options: &LoadOptions) -> Vec<PathBuf> {
         ControlPathSources::by(&read_texts(options, &generation.sources).0, options)
     };
     found.generations.iter().rev().filter_map(|generation| sources_of(generation).control).collect()
+}
+
+/// Control socket of a server with the embedded configuration: in `/run` for root, otherwise in `XDG_RUNTIME_DIR`, which only
+/// its user can enter.
+fn of_user() -> Option<PathBuf> {
+    let directory = match geteuid().is_root() {
+        true => PathBuf::from("/run"),
+        false => PathBuf::from(std::env::var_os("XDG_RUNTIME_DIR")?),
+    };
+    (directory.is_absolute() && directory.is_dir()).then(|| directory.join("pingosd.sock"))
 }
 
 /// The pid file's name with another extension. A pid file that is not a regular file, such as `/dev/null`, has no such

@@ -24,6 +24,14 @@ use crate::notify::{EventKind, ProcessVariables, RequestId, TransportError};
 /// Stream name of a probe. The actual mark is the header `X-Pingosd-Probe: 1`, which every request carries.
 const NAME: &[u8] = b"pingosd-probe";
 
+/// Result of a probe.
+pub struct Probe {
+    /// The request, its answer and the decision, human-readable.
+    pub text: String,
+    /// Whether the answer refuses, or there is none.
+    pub has_failed: bool,
+}
+
 /// A callback line.
 struct ProbedLine {
     about: ProbeSubject,
@@ -53,7 +61,9 @@ pub enum ProbeError {
 impl fmt::Display for ProbeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            ProbeError::Configuration => f.write_str("the configuration is wrong; -t tells why"),
+            ProbeError::Configuration => {
+                f.write_str("the configuration is invalid; \"pingosd -t\" shows the errors")
+            }
             ProbeError::System(error) => f.write_str(&os_text(error)),
             ProbeError::Transport(error) => error.fmt(f),
             ProbeError::NotAPlace(place) => write!(f, "\"{place}\" is not FILE:LINE"),
@@ -93,7 +103,7 @@ enum ProbeSubject {
 /// # Errors
 ///
 /// There is no such line.
-pub async fn run(config: &Config, transport: &Transport, place: &str) -> Result<String, ProbeError> {
+pub async fn run(config: &Config, transport: &Transport, place: &str) -> Result<Probe, ProbeError> {
     let ProbedLine { about, hook } = find(config, place)?;
     let escape = config
         .rtmp
@@ -107,19 +117,21 @@ pub async fn run(config: &Config, transport: &Transport, place: &str) -> Result<
     let address = exchange.address.map_or_else(|| "none".into(), |address| address.to_string());
     let decision = match &about {
         ProbeSubject::Session(event, _) => decision(*event, &answer, &hook),
-        ProbeSubject::Worker | ProbeSubject::Server => "no effect",
+        ProbeSubject::Worker | ProbeSubject::Server => ("no effect", !answer.is_success()),
     };
+    let (decision, has_failed) = decision;
     if let Some(rest) = exchange.rest {
         rest.discard().await;
     }
-    Ok(format!(
+    let text = format!(
         "callback   {} at {}\nserver     {}://{}:{}\nanswer     {answer}\nlatency    {took:.1}ms\naddress    {address}\ndecision   {decision}\n",
         about.name(),
         hook.pos,
         hook.url.scheme.name(),
         hook.url.host,
         hook.url.port,
-    ))
+    );
+    Ok(Probe { text, has_failed })
 }
 
 /// As [`run`], but without a running server, with the configuration in the files.
@@ -127,7 +139,7 @@ pub async fn run(config: &Config, transport: &Transport, place: &str) -> Result<
 /// # Errors
 ///
 /// The configuration is invalid, or as for [`run`].
-pub fn run_alone(load: &LoadOptions, place: &str) -> Result<String, ProbeError> {
+pub fn run_alone(load: &LoadOptions, place: &str) -> Result<Probe, ProbeError> {
     let config = crate::config::load(load).map_err(|_| ProbeError::Configuration)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(ProbeError::System)?;
@@ -167,18 +179,20 @@ impl ProbeSubject {
     }
 }
 
-/// The decision that an answer to `start` would have.
-fn decision(event: EventKind, answer: &CallbackAnswer, hook: &Hook) -> &'static str {
+/// The decision that an answer to `start` would have, and whether the answer refuses or fails.
+fn decision(event: EventKind, answer: &CallbackAnswer, hook: &Hook) -> (&'static str, bool) {
     let relays = event.row().relays();
     match answer {
-        CallbackAnswer::Status(300..=399) if relays => "a relay, if there is a Location",
-        _ if answer.is_success() && relays => "no relay",
-        _ if answer.is_success() => "allowed",
-        CallbackAnswer::Status(_) if relays => "ends sessions that depend on the relay",
-        CallbackAnswer::Status(_) if hook.enforce.start => "refused",
-        CallbackAnswer::Status(_) => "no effect",
-        CallbackAnswer::Failed(_) | CallbackAnswer::TimedOut if relays => "tried again",
-        CallbackAnswer::Failed(_) | CallbackAnswer::TimedOut => "refused, unless ignore_invalid_notify is on",
+        CallbackAnswer::Status(300..=399) if relays => ("a relay, if there is a Location", false),
+        _ if answer.is_success() && relays => ("no relay", false),
+        _ if answer.is_success() => ("allowed", false),
+        CallbackAnswer::Status(_) if relays => ("ends sessions that depend on the relay", true),
+        CallbackAnswer::Status(_) if hook.enforce.start => ("refused", true),
+        CallbackAnswer::Status(_) => ("no effect", false),
+        CallbackAnswer::Failed(_) | CallbackAnswer::TimedOut if relays => ("tried again", true),
+        CallbackAnswer::Failed(_) | CallbackAnswer::TimedOut => {
+            ("refused, unless ignore_invalid_notify is on", true)
+        }
     }
 }
 

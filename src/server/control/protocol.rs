@@ -18,6 +18,8 @@ pub enum Request {
     Callbacks,
     /// Streams and clients.
     Streams,
+    /// Files of the configuration in force.
+    Files,
     /// Sends a marked callback of the line at `place` (`FILE:LINE`).
     Probe {
         /// Position of the line.
@@ -63,6 +65,26 @@ pub enum ControlAnswer {
     Done {
         /// Human-readable result.
         text: String,
+        /// Warnings about the configuration, human-readable.
+        #[serde(default)]
+        warnings: String,
+    },
+    /// The request was carried out, and what it tested has failed.
+    Failed {
+        /// Human-readable result.
+        text: String,
+    },
+    /// The user may not send requests.
+    NotPermitted {
+        /// Human-readable reason.
+        text: String,
+    },
+    /// The configuration in force.
+    Files {
+        /// Its files, the main file first.
+        files: Vec<FileInForce>,
+        /// Whether it came into force by a rollback.
+        is_rolled_back: bool,
     },
     /// A control request was carried out.
     Controlled {
@@ -77,6 +99,15 @@ pub enum ControlAnswer {
     Callbacks(Box<LedgerSnapshot>),
     /// Streams and clients: the document of `rtmp_stat_format json`.
     Streams(Box<serde_json::Value>),
+}
+
+/// A file of the configuration in force.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileInForce {
+    /// Its path.
+    pub path: BytesText,
+    /// Its content.
+    pub content: BytesText,
 }
 
 /// State of the server.

@@ -27,7 +27,7 @@ pub enum ControlSocketError {
         path: PathBuf,
     },
     /// The existing file is not a socket.
-    #[error("\"{}\" is no socket, and in the place of the control socket", .path.display())]
+    #[error("\"{}\" exists and is not a socket, so the control socket cannot be created", .path.display())]
     NoSocket {
         /// Its name.
         path: PathBuf,
@@ -214,7 +214,7 @@ mod tests {
         assert!(path.exists());
         drop(ControlSocket::bind(&path).unwrap());
         fs::write(&path, "").unwrap();
-        assert!(ControlSocket::bind(&path).unwrap_err().to_string().contains("is no socket"));
+        assert!(ControlSocket::bind(&path).unwrap_err().to_string().contains("is not a socket"));
     }
 
     #[test]
