@@ -173,7 +173,7 @@ fn a_trail_proved_with_another_secret_is_not_believed_and_hurts_nobody() {
     let edge = Cluster(Some(other)).live(&format!("pull rtmp://127.0.0.1:{};", origin.rtmp));
     let publisher = Publisher::start(origin.rtmp, "s").keep_sending();
     Player::start(edge.rtmp, "s").wait_key();
-    origin.wait_log("relay trail of 's' is not believed: its proof was made with another relay_secret");
+    origin.wait_log("relay trail of 's' is not accepted: its signature was made with another relay_secret");
     publisher.stop().leave();
 }
 

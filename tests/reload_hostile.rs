@@ -55,7 +55,7 @@ impl Scene {
         assert_eq!(output.status.code(), Some(1), "{output:?}");
         let said = text(&output.stderr);
         assert!(said.contains(why), "{why}: {said}");
-        assert!(said.contains("nothing has changed, the configuration in force goes on"), "{said}");
+        assert!(said.contains("nothing has changed; the configuration in force is kept"), "{said}");
         let refusals = server.log_lines("reload refused").len();
         server.signal(Signal::SIGHUP);
         until_true("the signal is refused, too", || server.log_lines("reload refused").len() > refusals);

@@ -158,7 +158,7 @@ fn the_watchdog_is_not_told_while_a_worker_hangs() {
     let player = Player::start(server.rtmp, "s");
     player.wait_key();
     std::fs::write(&fault, "").unwrap();
-    server.wait_log("no answer from: worker thread 1; the watchdog is not told");
+    server.wait_log("no answer from: worker thread 1; the watchdog is not notified");
     while manager.receive().is_some() {}
     // The timer keeps running, but the watchdog is not served.
     let said = server.log_lines("no answer from").len();
@@ -175,7 +175,7 @@ fn a_manager_that_is_gone_is_no_obstacle() {
     let server = Server::start_with(prefix, &Conf::live(""), |command, _, _| {
         command.env("NOTIFY_SOCKET", "/no/such/socket");
     });
-    server.wait_log("the service manager was not told");
+    server.wait_log("the service manager could not be notified");
     Publisher::start(server.rtmp, "s");
 }
 

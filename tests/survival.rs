@@ -119,7 +119,7 @@ fn reloads_asked_for_during_one_are_one_more() {
     let done = server.log_lines(" reloaded, generation ");
     // Generations 2 and 3, the caller's and ours, which change nothing.
     assert_eq!(done.len(), 4, "{done:?}");
-    assert_eq!(server.log_lines("generation 3 goes on").len(), 2, "{done:?}");
+    assert_eq!(server.log_lines("generation 3 stays in force").len(), 2, "{done:?}");
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn a_new_binary_takes_the_place_of_a_reload_that_hangs() {
     server.rewrite(&Conf::live("cache_time 1s;"));
     server.signal(Signal::SIGUSR2);
     server.wait_log("start new binary process");
-    server.wait_log("the reload is given up");
+    server.wait_log("the reload is abandoned");
     let pid_file = server.prefix().path().join("logs/pingosd.pid");
     let successor: i32 = until("the new pid file", || {
         fs::read_to_string(&pid_file).ok()?.trim().parse().ok().filter(|pid| *pid != server.pid())
@@ -140,7 +140,7 @@ fn a_new_binary_takes_the_place_of_a_reload_that_hangs() {
     hanging.release();
     assert!(server.log_lines(" reloaded, ").is_empty());
     process::signal(successor, Signal::SIGTERM);
-    server.wait_log("this process goes on in its place");
+    server.wait_log("this process serves in its place");
     server.reload(&live());
 }
 
@@ -262,10 +262,7 @@ mod faults {
         player.wait_key();
         faults.strike("delivery");
         assert_eq!(server.wait_exit().code(), Some(1));
-        assert_eq!(
-            server.log_lines("has died by a panic, its sessions have ended; the server ends").len(),
-            1
-        );
+        assert_eq!(server.log_lines("has panicked, its sessions have ended; the server ends").len(), 1);
         for name in ["s", "takes_a_turn"] {
             notify.wait(&format!("call=publish act=done name={name}"));
         }
@@ -296,10 +293,7 @@ mod faults {
         let (server, faults) = Faults::start(&Conf::live(""));
         faults.strike("accept");
         let _lost = std::net::TcpStream::connect(("127.0.0.1", server.rtmp)).unwrap();
-        server.wait_log(&format!(
-            "accepting rtmp on 0.0.0.0:{} has died by a panic and is begun anew",
-            server.rtmp
-        ));
+        server.wait_log(&format!("accepting rtmp on 0.0.0.0:{} has panicked and is restarted", server.rtmp));
         let feed = Publisher::start(server.rtmp, "s").keep_sending();
         Player::start(server.rtmp, "s").wait_key();
         feed.stop().leave();

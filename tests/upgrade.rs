@@ -255,7 +255,7 @@ fn the_new_process_too_stops_accepting_and_accepts_again() {
     successor.wait_log(&server, "publishing 's'");
     // The next one reloads.
     successor.signal(Signal::SIGHUP);
-    successor.wait_log(&server, "goes on: nothing has changed");
+    successor.wait_log(&server, "stays in force: nothing has changed");
 }
 
 #[test]
@@ -266,7 +266,7 @@ fn a_successor_that_dies_leaves_the_sockets_to_the_old_process() {
     server.signal(Signal::SIGWINCH);
     server.wait_log("accepting no more connections");
     process::signal(successor.0, Signal::SIGKILL);
-    server.wait_log("this process goes on in its place");
+    server.wait_log("this process serves in its place");
     until_true("the pid file is back", || number(&pid_file(&server)) == Some(server.pid()));
     Publisher::start(server.rtmp, "s").leave();
     assert!(std::os::unix::net::UnixStream::connect(server.prefix().path().join("web")).is_ok());

@@ -20,7 +20,7 @@ impl Report {
     pub fn render(&self, style: Style) -> Vec<u8> {
         let mut out = render_all(&self.diagnostics, &self.sources, style, Severity::Warn);
         if self.diagnostics.iter().filter(|d| d.level == Severity::Emerg).count() >= MAX_ERRORS {
-            out.extend_from_slice(b"nginx: too many errors: what follows was not looked at\n");
+            out.extend_from_slice(b"nginx: too many errors: the rest was not checked\n");
         }
         if self.more_errors > 0 {
             out.extend_from_slice(format!("nginx: {} more errors\n", self.more_errors).as_bytes());

@@ -83,7 +83,7 @@ pub fn player_skipped(conn: u64, stream: &Stream, skipped: Skipped, total: u64) 
 pub fn player_crowded(conn: u64, stream: &Stream, waits: usize) {
     warn!(
         conn,
-        "slow player of '{}' closed, {waits} bytes waited for it, reason: total_backlog",
+        "slow player of '{}' closed, {waits} bytes were queued for it, reason: total_backlog",
         Shown::new(&stream.key().name),
     );
 }
@@ -125,7 +125,7 @@ pub fn start_refused(session: &Session, hook: &Hook, answer: &CallbackAnswer) {
 pub fn relay_loop(conn: u64, identity: &Identity) {
     warn!(
         conn,
-        "relay loop refused: app='{}' name='{}' has come through this stream already",
+        "relay loop refused: app='{}' name='{}' has already passed through this stream",
         Shown::new(&identity.app),
         Shown::new(&identity.name),
     );
@@ -149,11 +149,11 @@ pub fn uring_lost(error: &io::Error) {
 /// A relay's trail has no valid proof.
 pub fn trail_not_proved(conn: u64, verdict: ProofVerdict, name: &[u8]) {
     let why = match verdict {
-        ProofVerdict::Missing | ProofVerdict::Proved => "it comes without proof",
-        ProofVerdict::Wrong => "its proof was made with another relay_secret, or for another stream",
+        ProofVerdict::Missing | ProofVerdict::Proved => "it is not signed",
+        ProofVerdict::Wrong => "its signature was made with another relay_secret, or for another stream",
         ProofVerdict::Stale => {
-            "the time of its proof is not ours: the clocks are apart, or it was used before"
+            "the time of its signature differs too much from the time here, or it was used before"
         }
     };
-    info!(conn, "relay trail of '{}' is not believed: {why}", Shown::new(name));
+    info!(conn, "relay trail of '{}' is not accepted: {why}", Shown::new(name));
 }

@@ -74,7 +74,7 @@ pub enum StartError {
         source: io::Error,
     },
     /// A worker thread died and was not replaced.
-    #[error("worker thread {0} has died by a panic")]
+    #[error("worker thread {0} has panicked")]
     WorkerDied(usize),
 }
 

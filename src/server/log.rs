@@ -35,7 +35,7 @@ pub fn reloaded(generation: u64, hash: &str, conf: &Path) {
 pub fn reloaded_unchanged(generation: u64, conf: &Path) {
     info!(
         target: "notice",
-        "configuration {} reloaded, generation {generation} goes on: nothing has changed",
+        "configuration {} reloaded, generation {generation} stays in force: nothing has changed",
         Shown::path(conf)
     );
 }
@@ -58,22 +58,22 @@ pub fn reload_error(line: &str) {
 
 /// A reload was refused.
 pub fn reload_refused(generation: u64) {
-    error!("reload refused, generation {generation} goes on");
+    error!("reload refused, generation {generation} stays in force");
 }
 
 /// A reload is slow: the files may be on a hanging file system.
 pub fn reload_slow(time: Duration) {
-    warn!("the configuration is still being read after {}s, the one in force goes on", time.as_secs());
+    warn!("the configuration is still being read after {}s, the one in force is kept", time.as_secs());
 }
 
 /// A new binary took over during a reload.
 pub fn reload_given_up() {
-    info!(target: "notice", "the reload is given up: the new binary reads the files");
+    info!(target: "notice", "the reload is abandoned: the new binary reads the files");
 }
 
 /// A reload hangs, and another one was requested.
 pub fn reload_hangs() {
-    warn!("the reload under way hangs, it is given up for the next one");
+    warn!("the current reload hangs and is abandoned for the next one");
 }
 
 /// Logs were reopened.
@@ -109,7 +109,7 @@ pub fn change(line: &dyn Display) {
 
 /// A reload was not confirmed in time.
 pub fn not_confirmed() {
-    warn!("the reload was not confirmed in time, going back");
+    warn!("the reload was not confirmed in time, rolling back");
 }
 
 /// Configuration with which the server started.
@@ -125,7 +125,7 @@ pub fn generations_unusable(error: &dyn Display) {
 
 /// An entry of the generations' directory is skipped.
 pub fn generation_skipped(what: &dyn Display) {
-    warn!("conf_generations: {what}, it is left out");
+    warn!("conf_generations: {what}, it is skipped");
 }
 
 /// A generation could not be written to disk.
@@ -145,7 +145,7 @@ pub fn configuration_changed() {
 
 /// The system cannot report changes.
 pub fn configuration_not_watched(error: &dyn Display, poll: Duration) {
-    warn!("conf_watch: {error}; looking every {}s instead", poll.as_secs());
+    warn!("conf_watch: {error}; checking every {}s instead", poll.as_secs());
 }
 
 /// An inherited descriptor is not a listening socket.
@@ -176,7 +176,7 @@ pub fn upgrade_ignored(why: &str) {
 
 /// The process that took over has ended.
 pub fn successor_ended(status: &str) {
-    error!(target: "alert", "new binary process has ended ({status}), this process goes on in its place");
+    error!(target: "alert", "new binary process has ended ({status}), this process serves in its place");
 }
 
 /// What a program that did not take over finds wrong with the configuration.
@@ -198,12 +198,12 @@ pub fn accepting(on: bool) {
 
 /// The service manager cannot be notified.
 pub fn service_not_told(error: &io::Error) {
-    warn!("the service manager was not told: {error}");
+    warn!("the service manager could not be notified: {error}");
 }
 
 /// A worker thread panicked, which ended its sessions.
 pub fn worker_died(number: usize, then: &str) {
-    error!(target: "alert", "worker thread {number} has died by a panic, its sessions have ended; {then}");
+    error!(target: "alert", "worker thread {number} has panicked, its sessions have ended; {then}");
 }
 
 /// A dead worker thread was replaced.
@@ -218,7 +218,7 @@ pub fn worker_not_replaced(number: usize, error: &io::Error) {
 
 /// Worker threads do not answer, so the watchdog is not served.
 pub fn no_answer(names: &str) {
-    error!("no answer from: {names}; the watchdog is not told that the server is alive");
+    error!("no answer from: {names}; the watchdog is not notified");
 }
 
 /// The process being replaced does not exchange its streams.
@@ -261,7 +261,7 @@ pub fn message_not_understood(error: &serde_json::Error) {
 pub fn helper_failed(error: &io::Error) {
     error!(
         target: "alert",
-        "no privileged helper ({}): what only root may open stays closed until a restart", os_text(error)
+        "the privileged helper is missing ({}): what only root may open cannot be opened until a restart", os_text(error)
     );
 }
 
@@ -272,5 +272,5 @@ pub fn not_opened_as_root(path: &Path, error: &io::Error) {
 
 /// What only root may change is no valid configuration alone, so nothing is opened as root.
 pub fn nothing_listed(why: &str) {
-    warn!("files that only root may open stay closed: {why}");
+    warn!("files that only root may open cannot be opened: {why}");
 }

@@ -77,7 +77,7 @@ fn set_limit(what: &str, resource: Resource, value: u64) {
 #[derive(Debug, thiserror::Error)]
 pub enum PrivilegeError {
     /// The name is not a valid user name.
-    #[error("user name holds a NUL byte")]
+    #[error("user name contains a NUL byte")]
     UserName(#[from] NulError),
     /// A system call failed.
     #[error("{call}({id}) failed ({source})")]

@@ -181,7 +181,7 @@ async fn until_replaced<T>(
     tokio::select! {
         done = caught(work) => {
             if done.is_err() {
-                log::reload_error("the reload has died by a panic, the configuration in force goes on");
+                log::reload_error("the reload has panicked, the configuration in force is kept");
             }
             None
         }

@@ -9,5 +9,5 @@ pub fn panicked(thread: &str, text: &str, place: &str) {
 
 /// A task that panicked was restarted.
 pub fn begun_anew(name: &str) {
-    error!(target: "alert", "{name} has died by a panic and is begun anew");
+    error!(target: "alert", "{name} has panicked and is restarted");
 }

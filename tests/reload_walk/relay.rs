@@ -160,7 +160,7 @@ fn believes(walk: &Walk<'_>, secret: &str) -> bool {
     let player = RtmpClient::open(walk.own_port, settings).wait_started();
     walk.server.wait_log(&format!("playing '{name}'"));
     drop(player);
-    walk.server.log_lines(&format!("relay trail of '{name}' is not believed")).is_empty()
+    walk.server.log_lines(&format!("relay trail of '{name}' is not accepted")).is_empty()
 }
 
 fn play_live(walk: &Walk<'_>) -> Player {

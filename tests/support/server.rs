@@ -1,6 +1,7 @@
 //! The server as a process of its own, in a prefix of its own.
 
 use std::fs;
+use std::io::Read;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -232,7 +233,14 @@ impl Drop for Server {
         let _ = self.child.wait();
         let stderr = self.prefix.read("stderr");
         if thread::panicking() {
-            eprintln!("---- conf\n{}", self.prefix.read("conf/pingosd.conf"));
+            // A hostile one may be larger than the memory, or a FIFO.
+            let path = self.prefix.conf();
+            let conf = fs::metadata(&path).is_ok_and(|conf| conf.is_file()).then(|| fs::File::open(path));
+            let mut start = Vec::new();
+            if let Some(Ok(file)) = conf {
+                let _ = file.take(64 * 1024).read_to_end(&mut start);
+            }
+            eprintln!("---- conf\n{}", String::from_utf8_lossy(&start));
             let log = self.prefix.read("logs/error.log");
             eprintln!("---- error log\n{log}---- stderr\n{stderr}----");
             return;

@@ -24,16 +24,16 @@ pub enum ArchiveError {
     #[error("its texts are larger than {} MiB", limits::GENERATION_BYTES >> 20)]
     LargeTexts,
     /// The path is not a directory.
-    #[error("\"{}\" is no directory", .0.display())]
+    #[error("\"{}\" is not a directory", .0.display())]
     NotDirectory(PathBuf),
     /// The name begins like that of a generation, but is not one.
-    #[error("\"{}\" is no generation", .0.display())]
+    #[error("\"{}\" is not a generation", .0.display())]
     NotGeneration(PathBuf),
     /// The number in the file differs from the one in its name.
-    #[error("\"{}\" has another number", .0.display())]
+    #[error("\"{}\" has a different generation number", .0.display())]
     OtherNumber(PathBuf),
     /// It is not a regular file.
-    #[error("\"{}\" is no file", .0.display())]
+    #[error("\"{}\" is not a regular file", .0.display())]
     NotFile(PathBuf),
     /// It belongs to another user.
     #[error("\"{}\" belongs to user {user}", .path.display())]
@@ -55,7 +55,7 @@ pub enum ArchiveError {
         source: DecodeError,
     },
     /// The generation belongs to another main file.
-    #[error("\"{}\" does not hold \"{}\"", .path.display(), .main.display())]
+    #[error("\"{}\" does not contain \"{}\"", .path.display(), .main.display())]
     OtherMain {
         /// The file.
         path: PathBuf,

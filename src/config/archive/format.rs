@@ -55,10 +55,10 @@ pub(super) fn with_head(body: &[u8]) -> Vec<u8> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
     /// It is not a file of a generation.
-    #[error("it begins otherwise")]
+    #[error("its first line is not that of a generation")]
     Magic,
     /// It was modified or truncated.
-    #[error("its hash differs")]
+    #[error("its content does not match its hash")]
     Hash,
     /// The line with the generation's number is missing.
     #[error("it has no number")]

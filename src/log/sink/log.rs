@@ -10,5 +10,5 @@ pub(super) fn lines_lost(why: &str, lines: u64) {
 
 /// A log has no writer.
 pub(super) fn no_thread(name: &str, error: &str) {
-    error!(target: "alert", "no thread for the log \"{name}\" ({error}), its lines are lost");
+    error!(target: "alert", "the thread of the log \"{name}\" could not be started ({error}), its lines are lost");
 }

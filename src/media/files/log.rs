@@ -44,7 +44,7 @@ pub fn removed(directive: &str, path: &Path) {
 /// Old files could not be removed; the first of them and their number.
 pub fn not_removed(directive: &str, path: &Path, error: &io::Error, count: usize) {
     error!(
-        "{directive}: unlink() \"{}\" failed ({error}), {count} files in this directory stay",
+        "{directive}: unlink() \"{}\" failed ({error}), {count} files in this directory are kept",
         Shown::path(path)
     );
 }
@@ -52,7 +52,7 @@ pub fn not_removed(directive: &str, path: &Path, error: &io::Error, count: usize
 /// A directory has more files than are looked at.
 pub fn too_many_files(directive: &str, path: &Path) {
     warn!(
-        "{directive}: more than {} files in \"{}\", the others are not looked at",
+        "{directive}: more than {} files in \"{}\", the others are ignored",
         limits::KEEP_FILES,
         Shown::path(path)
     );

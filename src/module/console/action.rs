@@ -31,7 +31,7 @@ pub enum ActionError {
     #[error("the server is starting")]
     Starting,
     /// Too many requests wait.
-    #[error("other requests wait for a reload that is under way")]
+    #[error("other requests wait for a reload that is in progress")]
     Busy,
     /// The server refuses it, as it says.
     #[error("{0}")]

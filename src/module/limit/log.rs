@@ -52,7 +52,7 @@ pub(super) fn crowded(exchange: &Exchange<'_>, conf: &Current, zone: &BStr) {
 
 /// A zone with another key than before a reload.
 pub(super) fn zone_begins_anew(sentence: &BStr) {
-    info!(target: "notice", "{}; it begins anew", Shown::new(sentence));
+    info!(target: "notice", "{}; the zone begins empty", Shown::new(sentence));
 }
 
 fn dry_run(is_dry: bool) -> &'static str {

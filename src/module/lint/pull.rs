@@ -38,7 +38,7 @@ pub(super) fn pull_loop(scope: &LintContext<'_>, findings: &mut Vec<Finding>) {
             if !same {
                 problem = problem.label(back.statement.node.span(), "through this relay");
             }
-            let help = "what follows the host is not looked at: `app=` names another application";
+            let help = "what follows the host is ignored: `app=` names another application";
             findings.push(Finding::new(edge.statement, problem.help(help)));
         }
     }

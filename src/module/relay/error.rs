@@ -31,7 +31,7 @@ pub(super) enum RelayError {
     #[error("no response header within {} ms", .0.as_millis())]
     HeaderTimeout(Duration),
     /// The other server does not read its socket.
-    #[error("the other server takes nothing")]
+    #[error("the other server reads nothing")]
     SendTimeout,
     /// The connection failed.
     #[error(transparent)]
@@ -72,10 +72,10 @@ pub(super) enum RelayError {
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ConnectError {
     /// The host contains bytes that are not allowed in a name.
-    #[error("the host is no name")]
+    #[error("the host is not a name")]
     Host(#[from] Utf8Error),
     /// The host cannot be the subject of a certificate.
-    #[error("the host is no name that TLS knows")]
+    #[error("the host is not a name that TLS accepts")]
     TlsHost(#[from] InvalidDnsNameError),
     /// The host has no address.
     #[error(transparent)]

@@ -44,7 +44,7 @@ pub fn ended(session: &Session, what: &str, why: &dyn Display) {
 pub fn left_counterpart(session: &Session, why: &dyn Display) {
     info!(
         conn = session.id,
-        "'{}' comes no longer from the other process of the upgrade: {why}",
+        "'{}' no longer comes from the other process of the upgrade: {why}",
         Shown::new(&session.key.name)
     );
 }
@@ -69,7 +69,7 @@ pub fn meta_coalesced(session: &Session, count: u64) {
     info!(
         target: "notice",
         conn = session.id,
-        "on_meta: '{}', {count} codec headers came while a callback was under way and were told together",
+        "on_meta: '{}', {count} codec headers arrived during a callback and are sent in one",
         Shown::new(&session.key.name)
     );
 }

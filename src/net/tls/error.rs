@@ -63,7 +63,7 @@ pub enum CertificateError {
     #[error(transparent)]
     Pem(#[from] pem::Error),
     /// The file contains no certificate.
-    #[error("the file holds none")]
+    #[error("the file contains none")]
     Empty,
     /// The type of the key is unknown.
     #[error(transparent)]
@@ -77,13 +77,13 @@ pub enum CertificateError {
 #[derive(Debug, thiserror::Error)]
 pub enum TrustedError {
     /// The file is not PEM.
-    #[error("is no PEM file ({0})")]
+    #[error("is not a PEM file ({0})")]
     Pem(#[from] pem::Error),
     /// A certificate in it cannot be used.
-    #[error("holds an unusable certificate ({0})")]
+    #[error("contains an unusable certificate ({0})")]
     Certificate(#[from] rustls::Error),
     /// The file contains no certificate.
-    #[error("holds no certificate")]
+    #[error("contains no certificate")]
     Empty,
 }
 

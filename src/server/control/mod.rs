@@ -221,7 +221,7 @@ impl ControlService {
             return refused("the server is shutting down");
         }
         let Ok(_place) = self.waiting.try_acquire() else {
-            return refused("other commands wait for a reload that is under way");
+            return refused("other commands wait for a reload that is in progress");
         };
         let (reply, answer) = oneshot::channel();
         // During shutdown the receiver drops pending orders.

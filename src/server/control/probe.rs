@@ -189,7 +189,7 @@ fn decision(event: EventKind, answer: &CallbackAnswer, hook: &Hook) -> (&'static
         CallbackAnswer::Status(_) if relays => ("ends sessions that depend on the relay", true),
         CallbackAnswer::Status(_) if hook.enforce.start => ("refused", true),
         CallbackAnswer::Status(_) => ("no effect", false),
-        CallbackAnswer::Failed(_) | CallbackAnswer::TimedOut if relays => ("tried again", true),
+        CallbackAnswer::Failed(_) | CallbackAnswer::TimedOut if relays => ("retried", true),
         CallbackAnswer::Failed(_) | CallbackAnswer::TimedOut => {
             ("refused, unless ignore_invalid_notify is on", true)
         }

@@ -23,7 +23,7 @@ use crate::task::rights::Purpose;
 #[derive(Debug, thiserror::Error)]
 pub(super) enum OpeningError {
     /// A link below a directory that not only root may change.
-    #[error("it is a link below a directory that not only root may change")]
+    #[error("it is a link in a directory that users other than root may change")]
     Link,
     /// Something else than a regular file.
     #[error("it is not a regular file")]
@@ -35,7 +35,7 @@ pub(super) enum OpeningError {
     #[error("its path is not absolute")]
     Relative,
     /// Not only root may change the file, or a directory above it.
-    #[error("not only root may change it and all directories above it")]
+    #[error("users other than root may change it or a directory above it")]
     NotRoots,
     /// A system call failed.
     #[error(transparent)]

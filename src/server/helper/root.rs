@@ -91,7 +91,7 @@ enum Refusal {
     Opening { path: PathBuf, source: OpeningError },
     #[error("bind() to {address} failed ({source})")]
     Bind { address: ListenAddr, source: io::Error },
-    #[error("the directory of {0} is not root's alone")]
+    #[error("users other than root may change the directory of {0}")]
     Directory(ListenAddr),
     #[error("the configuration is not read: {0}")]
     Reading(io::Error),
