@@ -118,6 +118,20 @@ fn bash_completes_commands_switches_and_signals() {
 }
 
 #[test]
+fn the_rpm_has_what_the_stage_has() {
+    // Some names are those of such systems.
+    let (stage, spec) = (read("stage"), read("rpm/pingosd.spec"));
+    for line in stage.lines().filter_map(|line| line.strip_prefix("put 0")) {
+        let path = line.rsplit(' ').next().unwrap();
+        let path = path.strip_prefix("lib/").map_or(path.to_owned(), |rest| format!("usr/lib/{rest}"));
+        let path = path.replace("vendor-completions", "site-functions");
+        let is_packed = |packed: &str| format!("/{path}").starts_with(packed) && packed.len() > "/usr/".len();
+        let packed = spec.lines().filter_map(|line| line.rsplit(' ').next());
+        assert!(packed.into_iter().any(is_packed), "{path}");
+    }
+}
+
+#[test]
 fn fish_completes_commands() {
     let file = packaging("completions/pingosd.fish");
     let script = format!("source {}; complete -C 'pingosd mig'", file.display());
@@ -229,8 +243,10 @@ fn scripts_are_sound() {
         let output = run("sh", &["-n", packaging(name).to_str().unwrap()]).expect("sh");
         assert!(output.status.success() && output.stderr.is_empty(), "{name}: {output:?}");
     }
-    let output = run("bash", &["-n", packaging("deb/build").to_str().unwrap()]).expect("bash");
-    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    for name in ["stage", "deb/build", "rpm/build", "licences", "release"] {
+        let output = run("bash", &["-n", packaging(name).to_str().unwrap()]).expect("bash");
+        assert!(output.status.success() && output.stderr.is_empty(), "{name}: {output:?}");
+    }
 }
 
 #[test]

@@ -56,6 +56,9 @@ const OPTIONAL_MODULES: &[(&str, &str)] = &[
     ("stub_status", "stub_status"),
 ];
 
+/// Commit of the source, which `packaging/release` gives to the compiler.
+const COMMIT: Option<&str> = option_env!("PINGOSD_COMMIT");
+
 /// The line of `-v`.
 pub fn line() -> String {
     format!("nginx version: nginx/{} ({})\n", crate::NGINX_VERSION, crate::VERSION)
@@ -68,6 +71,9 @@ pub fn details(language: &Language, prefix: &str) -> String {
         entries.any(|entry| entry.row.class != ReloadClass::Later)
     };
     let mut text = line();
+    if let Some(commit) = COMMIT {
+        let _ = writeln!(text, "built from commit {commit}");
+    }
     let _ = write!(text, "TLS SNI support enabled\nconfigure arguments: --prefix={prefix}");
     for (module, _) in OPTIONAL_MODULES.iter().filter(|(_, directive)| works(directive)) {
         let _ = write!(text, " --with-http_{module}_module");
