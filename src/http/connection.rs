@@ -92,6 +92,9 @@ const PLAIN_TO_TLS: u16 = 497;
 /// nginx's status of a request whose client has closed the connection before the response.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
 
+/// The log's status of a request that ends with the server before anything was answered.
+const NO_STATUS: u16 = 0;
+
 /// Status of requests whose connection is closed without a response, as the configuration says.
 const CLOSED_WITHOUT_RESPONSE: u16 = 444;
 
@@ -373,19 +376,22 @@ impl HttpConnection {
                     let mut processed = pin!(exchange.process());
                     // Most requests are answered without waiting for anything.
                     match poll_fn(|cx| Poll::Ready(processed.as_mut().poll(cx))).await {
-                        Poll::Ready(answers) => Some(answers),
+                        Poll::Ready(answers) => Ok(answers),
                         Poll::Pending => tokio::select! {
                             biased;
-                            answers = processed.as_mut() => Some(answers),
-                            () = self.client_left() => None,
-                            () = self.service.lifetime.shutdown.cancelled() => None,
+                            answers = processed.as_mut() => Ok(answers),
+                            () = self.client_left() => Err(CLIENT_CLOSED_REQUEST),
+                            () = self.service.lifetime.shutdown.cancelled() => Err(NO_STATUS),
                         },
                     }
                 };
                 match answers {
-                    Some(answers) => answers,
-                    None => {
-                        exchange.sent.status = CLIENT_CLOSED_REQUEST;
+                    Ok(answers) => answers,
+                    Err(status) => {
+                        if status == CLIENT_CLOSED_REQUEST {
+                            log::client_left(&exchange);
+                        }
+                        exchange.sent.status = status;
                         self.follow_up(&mut exchange, true).await;
                         exchange.log();
                         return (After::Gone, AfterTimes::NONE);
@@ -442,13 +448,28 @@ impl HttpConnection {
             exchange.refuse_tunnel();
         }
         let needs_client = exchange.response.foreign.as_ref().is_some_and(|foreign| foreign.needs_client);
+        let mut ended = None;
         let sent = tokio::select! {
             biased;
             sent = exchange.send() => sent,
-            () = self.client_left(), if needs_client => Err(io::ErrorKind::ConnectionAborted.into()),
+            () = self.client_left(), if needs_client => {
+                ended = Some(CLIENT_CLOSED_REQUEST);
+                Err(io::ErrorKind::ConnectionAborted.into())
+            }
+            () = self.service.lifetime.shutdown.cancelled() => {
+                ended = Some(NO_STATUS);
+                Err(io::ErrorKind::ConnectionAborted.into())
+            }
         };
+        if let Some(status) = ended.filter(|_| exchange.sent.bytes == 0) {
+            exchange.sent.status = status;
+        }
         if let Err(error) = sent {
-            log::send_failed(exchange, &error);
+            match ended {
+                None => log::send_failed(exchange, &error),
+                Some(NO_STATUS) => {}
+                Some(_) => log::client_left(exchange),
+            }
             if exchange.core().reset_timedout_connection {
                 self.socket.abort_on_close();
             }

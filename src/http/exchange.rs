@@ -230,6 +230,18 @@ pub enum Lookup {
     Absent,
 }
 
+/// What it means for a request that its client has closed while the response is made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnLeaving {
+    /// It ends after a while: the client may have closed its sending direction only.
+    #[default]
+    EndsLater,
+    /// It ends at once, as in nginx where another server or a delay is waited for.
+    Ends,
+    /// It goes on.
+    GoesOn,
+}
+
 /// Writes log lines about requests.
 pub trait RequestLog: Send + Sync {
     /// Whether requests of a location are logged.
@@ -397,6 +409,8 @@ pub struct Exchange<'a> {
     pub(super) body_length: i64,
     /// Length that `$content_length` tells of a body in chunks, once it was read or discarded.
     pub(super) chunked_length: Option<u64>,
+    /// Whether this is a subrequest that runs after the response.
+    pub(super) is_background: bool,
     /// Subrequests that run after the response.
     pub(super) background: Vec<Exchange<'a>>,
     /// Whether the response was sent and `post_action` goes on.
@@ -460,6 +474,7 @@ impl<'a> Exchange<'a> {
             is_untrusted: false,
             body_length: 0,
             chunked_length: None,
+            is_background: false,
             background: Vec::new(),
             is_post_action: false,
             started,
@@ -578,9 +593,11 @@ impl<'a> Exchange<'a> {
         self.is_body_refused || self.is_body_discarded
     }
 
-    /// Sets whether the request goes on when the client has left.
-    pub fn ignore_client(&self, ignores: bool) {
-        self.connection.input.lock().is_client_ignored = ignores;
+    /// Sets what it means for the request that its client has closed. Subrequests behind the response change nothing.
+    pub fn set_on_leaving(&self, meaning: OnLeaving) {
+        if !self.is_background {
+            self.connection.input.lock().on_leaving = meaning;
+        }
     }
 
     /// Query string without question mark.

@@ -3,6 +3,7 @@
 use bytes::{Buf, Bytes, BytesMut};
 
 use super::chunks::ChunkState;
+use super::exchange::OnLeaving;
 use super::request::BodyFraming;
 
 /// Received bytes that are not processed yet.
@@ -14,8 +15,8 @@ pub(super) struct Input {
     pub(super) body_bytes: u64,
     /// Whether the body is being read, so that nothing else may receive.
     pub(super) is_reading: bool,
-    /// Whether the request goes on when the client has left.
-    pub(super) is_client_ignored: bool,
+    /// What it means for the request that its client has closed.
+    pub(super) on_leaving: OnLeaving,
 }
 
 /// The rest of a request's body.
@@ -61,7 +62,7 @@ impl Input {
 
     /// Begins the body of a request.
     pub(super) fn begin_body(&mut self, framing: BodyFraming) {
-        (self.body_bytes, self.is_reading, self.is_client_ignored) = (0, false, false);
+        (self.body_bytes, self.is_reading, self.on_leaving) = (0, false, OnLeaving::default());
         self.body = match framing {
             BodyFraming::None => BodyState::Done,
             BodyFraming::Length(length) => BodyState::Length(length),

@@ -25,6 +25,10 @@ pub struct LogSuffix(pub String);
 #[derive(Clone, Debug)]
 pub struct LogUpstream(pub String);
 
+/// What is done with the server that a request is forwarded to, kept for the line about a client that leaves.
+#[derive(Clone, Copy, Debug)]
+pub struct LogDoing(pub &'static str);
+
 /// A request refused before a location was selected.
 pub fn refused(conn: u64, status: u16, why: &str, peer: &Peer) {
     info!(target: "notice", conn, "request refused with {status}: {why}, client: {}", peer.addr);
@@ -123,6 +127,18 @@ pub(super) fn send_failed(exchange: &Exchange<'_>, failure: &io::Error) {
         _ => format!("send() failed ({})", os_text(failure)),
     };
     about_at(LogLevel::Info, exchange, &format_args!("{text} while sending response to client"));
+}
+
+/// The client has closed, and another server need not answer any more.
+pub(super) fn client_left(exchange: &Exchange<'_>) {
+    let text = match exchange.kept.get::<LogDoing>() {
+        Some(doing) => format!(
+            "epoll_wait() reported that client prematurely closed connection, so upstream connection is closed too while {}",
+            doing.0
+        ),
+        None => "client prematurely closed connection".to_owned(),
+    };
+    about_at(LogLevel::Info, exchange, &text);
 }
 
 /// A directory without an index file.

@@ -1,7 +1,8 @@
 //! Receives what a client sends while no head is waited for, and drops bodies that nothing reads.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::io;
+use std::pin::pin;
 use std::task::{Poll, ready};
 use std::time::{Duration, Instant};
 
@@ -9,7 +10,7 @@ use http::Version;
 use tokio::time::timeout;
 
 use super::connection::AfterTimes;
-use super::exchange::{Exchange, HttpConnection};
+use super::exchange::{Exchange, HttpConnection, OnLeaving};
 use super::input::BadBody;
 use crate::limits;
 
@@ -36,15 +37,14 @@ impl HttpConnection {
         }
     }
 
-    /// Resolves when the client has closed while a response is being made, after a while: it may have closed its sending
-    /// direction only. What it sends meanwhile is kept, up to a bound. While the request's body is read, its reader sees
-    /// that the client has closed.
+    /// Resolves when the client has closed while a response is being made, if that ends the request. What it sends meanwhile is
+    /// kept, up to a bound. While the request's body is read, its reader sees that the client has closed.
     pub(super) async fn client_left(&self) {
         poll_fn(|cx| {
             loop {
                 let mut input = self.input.lock();
                 if input.is_reading
-                    || input.is_client_ignored
+                    || input.on_leaving == OnLeaving::GoesOn
                     || input.buffer.len() >= limits::HTTP_READ_BYTES
                 {
                     // The task that reads the body, and takes from the buffer, polls this again.
@@ -71,7 +71,14 @@ impl HttpConnection {
             return;
         }
         // Perhaps it only sends no more: then it waits for the response, which a disk may delay.
-        tokio::time::sleep(limits::HTTP_HALF_CLOSED).await;
+        let mut wait = pin!(tokio::time::sleep(limits::HTTP_HALF_CLOSED));
+        poll_fn(|cx| match self.input.lock().on_leaving {
+            OnLeaving::Ends => Poll::Ready(()),
+            // The task that changes this polls it again.
+            OnLeaving::GoesOn => Poll::Pending,
+            OnLeaving::EndsLater => wait.as_mut().poll(cx),
+        })
+        .await;
     }
 
     /// Drops what has come of the request's body, unless it was read, after asking for it if the client waits to be asked. Returns

@@ -153,6 +153,11 @@ pub trait BodySource: Send + Sync {
     /// Length of the whole body in bytes, if it is known.
     fn length(&self) -> Option<u64>;
 
+    /// Whether the body is also produced to its end where its client has left.
+    fn outlasts_client(&self) -> bool {
+        false
+    }
+
     /// Tells that only a part of the whole is needed. Returns the offset from which the body is produced then.
     fn cut(&mut self, part: &Range<u64>) -> u64 {
         let _ = part;
@@ -255,6 +260,11 @@ impl Body {
             Body::Source(source) => source.length(),
             Body::Live(_) => None,
         }
+    }
+
+    /// Whether the body is also produced to its end where its client has left.
+    pub fn outlasts_client(&self) -> bool {
+        matches!(self, Body::Source(source) if source.outlasts_client())
     }
 
     /// The next piece; `None` at the end.

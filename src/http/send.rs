@@ -78,6 +78,9 @@ impl Exchange<'_> {
             Ok(()) => self.send_output(&mut output, &mut body, framing).await,
             Err(error) => Err(error),
         };
+        if sent.is_err() && body.outlasts_client() {
+            while let Some(Ok(_)) = poll_fn(|cx| body.poll_piece(cx)).await {}
+        }
         if let Some(stream) = self.connection.socket.http2() {
             // As in nginx, the heads of frames do not count as body.
             head_bytes += stream.frames() * FRAME_HEAD;

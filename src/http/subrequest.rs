@@ -75,6 +75,7 @@ impl<'a> Exchange<'a> {
         inner.query = self.query.clone();
         inner.is_path_replaced = true;
         inner.method = self.method.clone();
+        inner.is_background = true;
         self.background.push(inner);
     }
 
@@ -82,7 +83,7 @@ impl<'a> Exchange<'a> {
     fn inner(&self, path: BString) -> Exchange<'a> {
         let mut inner = Exchange::new(self.connection, self.request, self.server.clone(), path, self.started);
         inner.client = self.client.clone();
-        inner.depth = self.depth + 1;
+        (inner.depth, inner.is_background) = (self.depth + 1, self.is_background);
         inner.main_method = Some(self.main_method().clone());
         (inner.body, inner.chunked_length) = (self.body.clone(), self.chunked_length);
         (inner.is_body_refused, inner.is_body_discarded) = (self.is_body_refused, self.is_body_discarded);

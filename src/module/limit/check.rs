@@ -14,7 +14,7 @@ use super::req::{self, ReqLimit, ReqVerdict};
 use super::zone::Zone;
 use super::zones::KeptZones;
 use crate::http::exchange::{
-    Check, Decision, Exchange, Lookup, PhaseCheck, RequestVariables, VariableLookup,
+    Check, Decision, Exchange, Lookup, OnLeaving, PhaseCheck, RequestVariables, VariableLookup,
 };
 use crate::http::routes::Location;
 
@@ -111,7 +111,9 @@ impl PhaseCheck for LimitReqCheck {
                     return Check::Now(Decision::Next);
                 }
                 Check::Later(Box::pin(async move {
+                    exchange.set_on_leaving(OnLeaving::Ends);
                     tokio::time::sleep(Duration::from_millis(msec)).await;
+                    exchange.set_on_leaving(OnLeaving::default());
                     Decision::Next
                 }))
             }

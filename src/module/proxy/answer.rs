@@ -16,6 +16,7 @@ use crate::http::core::conf::Current as Core;
 use crate::http::date;
 use crate::http::exchange::{Decision, Exchange};
 use crate::http::headers::Headers;
+use crate::http::log::LogDoing;
 use crate::http::response::{Body, Foreign, Response};
 use crate::http::variable::Template;
 
@@ -30,6 +31,9 @@ const HIDDEN: [&str; 8] = [
     "X-Accel-Buffering",
     "X-Accel-Charset",
 ];
+
+/// What is done while a body is received, for the log.
+const READING: &str = "reading upstream";
 
 /// Headers that also stay when the body is another one's (`X-Accel-Redirect`).
 const CARRIED: [&str; 5] = ["Set-Cookie", "Content-Disposition", "Cache-Control", "Expires", "Accept-Ranges"];
@@ -71,6 +75,7 @@ impl Context<'_> {
 
     /// The decision that a response leads to.
     pub(super) fn decide(&self, exchange: &mut Exchange<'_>, job: &Job<'_>, answered: Answered) -> Decision {
+        exchange.kept.insert(LogDoing(READING));
         job.attempts.0.lock().headers = answered.head.headers.clone();
         let status = answered.head.status;
         if status >= 300 && self.conf.intercept_errors && has_page(exchange, status) {
@@ -153,7 +158,7 @@ impl Context<'_> {
             status_line: head.status_line.clone(),
             has_server: !self.is_hidden(b"Server"),
             has_date: !self.is_hidden(b"Date"),
-            needs_client: !self.conf.ignore_client_abort,
+            needs_client: self.conf.needs_client(),
             ..Foreign::default()
         };
         for (name, value) in head.headers.iter() {

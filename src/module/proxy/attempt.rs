@@ -16,7 +16,7 @@ use super::request::RequestHead;
 use super::states::UpstreamAttempts;
 use crate::http::body_reader::BodyReader;
 use crate::http::exchange::{Decision, Exchange};
-use crate::http::log::LogUpstream;
+use crate::http::log::{LogDoing, LogUpstream};
 use crate::http::request_body::RequestBody;
 use crate::http::response::Body;
 use crate::http::upstream::group::{Choice, PeerUse};
@@ -121,6 +121,17 @@ struct Progress {
     is_cached: bool,
 }
 
+/// Ends the latest attempt when it is dropped, because the client has left.
+struct Ending(Option<UpstreamAttempts>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        if let Some(attempts) = &self.0 {
+            attempts.end();
+        }
+    }
+}
+
 impl Job<'_> {
     /// Whether the next server may be tried after a failure, provided that there is one.
     fn may_repeat(
@@ -156,6 +167,7 @@ impl Job<'_> {
         mut choice: Choice,
     ) -> Result<Answered, Decision> {
         let began = Instant::now();
+        let mut ending = Ending(Some(self.attempts.clone()));
         let most = self.conf.next_upstream_tries;
         if most > 0 {
             choice.tries = choice.tries.min(usize::try_from(most).unwrap_or(usize::MAX));
@@ -183,6 +195,7 @@ impl Job<'_> {
                     });
                     if !repeats {
                         let is_reusable = progress.is_complete && !head.closes;
+                        ending.0 = None;
                         return Ok(Answered { head, link, used, is_reusable, key, url });
                     }
                     self.attempts.latest(|attempt| attempt.sent = link.sent);
@@ -231,6 +244,7 @@ impl Job<'_> {
         key: &IdleKey,
         progress: &mut Progress,
     ) -> Result<(ResponseHead, Link), Failure> {
+        exchange.kept.insert(LogDoing(CONNECTING));
         let mut link = match idle::take(key) {
             Some(connection) => Link::new(connection, true),
             None => match connect(&used.peer.addr, &self.connect).await {
@@ -244,9 +258,11 @@ impl Job<'_> {
         progress.is_cached = link.is_cached;
         self.attempts.latest(|attempt| attempt.connect = Some(attempt.began.elapsed()));
         progress.has_begun = true;
+        exchange.kept.insert(LogDoing(SENDING));
         let sent = self.send(exchange, &mut link).await;
         self.attempts.latest(|attempt| attempt.sent = link.sent);
         progress.is_complete = sent? == Sent::All;
+        exchange.kept.insert(LogDoing(READING));
         let head = self.read_head(exchange, &mut link).await;
         if let Ok(head) = &head {
             self.attempts.latest(|attempt| {

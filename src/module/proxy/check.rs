@@ -21,7 +21,8 @@ use super::target::{ProxyPass, Target};
 use super::variables::ProxyVars;
 use crate::config::store::Store;
 use crate::http::core::conf::Current as Core;
-use crate::http::exchange::{Check, Decision, Exchange, PhaseCheck};
+use crate::http::exchange::{Check, Decision, Exchange, OnLeaving, PhaseCheck};
+use crate::http::log::LogDoing;
 use crate::http::routes::Location;
 use crate::http::upstream::group::{Groups, RunningGroup};
 use crate::http::upstream::peers::ServerPlace;
@@ -53,7 +54,11 @@ impl PhaseCheck for ProxyCheck {
     fn check<'a, 'r>(&'a self, exchange: &'a mut Exchange<'r>) -> Check<'a> {
         Check::Later(Box::pin(async move {
             let decided = forward(&self.keeper, exchange).await;
-            decided.unwrap_or_else(|decision| decision)
+            decided.unwrap_or_else(|decision| {
+                exchange.set_on_leaving(OnLeaving::default());
+                exchange.kept.remove::<LogDoing>();
+                decision
+            })
         }))
     }
 }
@@ -82,9 +87,6 @@ async fn forward(keeper: &Keeper, exchange: &mut Exchange<'_>) -> Result<Decisio
     let mut vars =
         ProxyVars { host: target.host_header.clone(), port: target.port.clone(), ..ProxyVars::default() };
     exchange.kept.insert(vars.clone());
-    if conf.ignore_client_abort {
-        exchange.ignore_client(true);
-    }
     let body = body(exchange, conf, &mut vars).await?;
     exchange.kept.insert(vars.clone());
     let attempts = match exchange.kept.get::<UpstreamAttempts>() {
@@ -92,6 +94,10 @@ async fn forward(keeper: &Keeper, exchange: &mut Exchange<'_>) -> Result<Decisio
         None => UpstreamAttempts::default(),
     };
     attempts.begin();
+    exchange.set_on_leaving(match conf.needs_client() {
+        true => OnLeaving::Ends,
+        false => OnLeaving::GoesOn,
+    });
     exchange.kept.insert(attempts.clone());
     let uri = request::uri(exchange, target, pass.fixed.is_none());
     if uri.is_empty() {

@@ -231,6 +231,13 @@ directives! {
     }
 }
 
+impl Current {
+    /// Whether a response is no longer wanted once its client has left.
+    pub(super) fn needs_client(&self) -> bool {
+        !self.ignore_client_abort && matches!(self.store, Store::Off)
+    }
+}
+
 /// `proxy_set_header`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SetHeader {

@@ -195,6 +195,10 @@ impl BodySource for StoredBody {
     fn length(&self) -> Option<u64> {
         self.body.length()
     }
+
+    fn outlasts_client(&self) -> bool {
+        true
+    }
 }
 
 /// Gives a complete file its permissions, time and name.
