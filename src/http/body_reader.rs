@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf, Bytes};
 use tokio::task::JoinHandle;
 
-use super::response::{Body, BodySource, FilePart, Piece};
+use super::response::{Body, BodySource, BrokenBody, FilePart, Piece};
 use crate::limits;
 use crate::net::file::read_present;
 use crate::task::disk::{self, DiskWork};
@@ -28,6 +28,16 @@ pub trait Transform: Send + Sync {
     ///
     /// The input is incomplete.
     fn end(&mut self, output: &mut Vec<u8>) -> io::Result<bool>;
+
+    /// Appends what is held back of the input so far, because the input ends too early.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be told apart yet.
+    fn flush(&mut self, output: &mut Vec<u8>) -> io::Result<()> {
+        let _ = output;
+        Ok(())
+    }
 }
 
 /// Whether a piece of a changed body is long enough to be sent.
@@ -42,6 +52,8 @@ pub struct Transformed<T> {
     input: Bytes,
     state: State,
     length: Option<u64>,
+    /// The failure of the input, until what came before is handed out.
+    failure: Option<io::Error>,
     turns: Turns,
 }
 
@@ -62,6 +74,7 @@ impl<T: Transform + 'static> Transformed<T> {
             input: Bytes::new(),
             state: State::Reading,
             length,
+            failure: None,
             turns: Turns::default(),
         };
         *body = Body::Source(Box::new(source));
@@ -97,6 +110,14 @@ impl<T: Transform + 'static> BodySource for Transformed<T> {
                     Some(Ok(bytes)) => self.input = bytes,
                     Some(Err(error)) => {
                         self.state = State::Done;
+                        let mut output = Vec::new();
+                        if BrokenBody::is_passed_on(&error)
+                            && self.transform.flush(&mut output).is_ok()
+                            && !output.is_empty()
+                        {
+                            self.failure = Some(error);
+                            return Poll::Ready(Some(Ok(Piece::Memory(output.into()))));
+                        }
                         return Poll::Ready(Some(Err(error)));
                     }
                     None => self.state = State::Ending,
@@ -112,7 +133,7 @@ impl<T: Transform + 'static> BodySource for Transformed<T> {
                 return Poll::Ready(Some(Ok(Piece::Memory(output.into()))));
             }
         }
-        Poll::Ready(None)
+        Poll::Ready(self.failure.take().map(Err))
     }
 
     fn length(&self) -> Option<u64> {

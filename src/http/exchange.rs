@@ -190,6 +190,11 @@ pub trait ResponseFilter: Send + Sync {
 
     /// Changes [`Exchange::response`].
     fn filter(&self, exchange: &mut Exchange<'_>);
+
+    /// Adds trailers to [`Exchange::response`], which expects some, once its body was sent.
+    fn end(&self, exchange: &mut Exchange<'_>) {
+        let _ = exchange;
+    }
 }
 
 /// Continues a body while it is sent, by subrequests for example.
@@ -686,6 +691,11 @@ impl<'a> Exchange<'a> {
                 response.headers.append(name.to_vec(), text);
             }
         }
+    }
+
+    /// Number of path changes and redirects that are left: it is another one after an internal redirect.
+    pub fn changes_left(&self) -> u32 {
+        self.changes_left
     }
 
     /// Sets the status before the response is made, so that variables have it.

@@ -1,6 +1,7 @@
 //! Reading of request bodies, as nginx does it: into memory, or into a temporary file if they are long.
 
 use std::io;
+use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use http::StatusCode;
@@ -77,29 +78,41 @@ impl Exchange<'_> {
         self.connection.input.lock().is_body_done()
     }
 
-    /// The next part of a body that is not collected; `None` at its end.
+    /// What the body began with, once: as in nginx, `$request_body` has no value while the rest is passed on.
+    pub fn take_body_beginning(&mut self) -> Bytes {
+        let began = self.body.replace(Arc::default());
+        began.map_or_else(Bytes::new, |body| body.memory.clone())
+    }
+
+    /// The next part of a body that is not collected; `None` at its end. As in nginx, a part is all that was received at a time,
+    /// by a buffer of which `filled` bytes are in use.
     ///
     /// # Errors
     ///
     /// The decision about a request whose body cannot be read.
-    pub async fn next_body_part(&mut self) -> Result<Option<Bytes>, Decision> {
-        let part = self.part_of_body().await;
+    pub async fn next_body_part(&mut self, filled: &mut usize) -> Result<Option<Bytes>, Decision> {
+        let part = self.part_of_body(filled).await;
         if !matches!(part, Ok(Some(_))) {
             self.end_body();
         }
         part.map_err(|failure| self.body_failed(failure))
     }
 
-    async fn part_of_body(&mut self) -> Result<Option<Bytes>, BodyFailure> {
+    async fn part_of_body(&mut self, filled: &mut usize) -> Result<Option<Bytes>, BodyFailure> {
+        let size = usize::try_from(self.core().client_body_buffer_size.0).unwrap_or(usize::MAX).max(1);
         loop {
             let before = self.connection.input.lock().buffer.len();
-            let part = self.take_body_part()?;
+            let mut collected = Collected::default();
+            self.take_into(&mut collected)?;
             let after = self.connection.input.lock().buffer.len();
             self.body_length += signed(before - after);
-            if part.is_some() || self.is_body_received() {
-                return Ok(part);
+            if !collected.memory.is_empty() {
+                return Ok(Some(collected.memory.freeze()));
             }
-            self.receive_body(crate::limits::HTTP_READ_BYTES).await?;
+            if self.is_body_received() {
+                return Ok(None);
+            }
+            *filled = (*filled + self.receive_body(size - *filled).await?) % size;
         }
     }
 

@@ -105,6 +105,14 @@ pub struct BrokenBody {
     pub is_sent: bool,
 }
 
+impl BrokenBody {
+    /// Whether an error is that a body has ended early, and the client gets what came before.
+    pub fn is_passed_on(error: &io::Error) -> bool {
+        let broken = error.get_ref().and_then(|cause| cause.downcast_ref::<BrokenBody>());
+        broken.is_some_and(|broken| broken.is_sent)
+    }
+}
+
 impl From<BrokenBody> for io::Error {
     fn from(broken: BrokenBody) -> io::Error {
         io::Error::other(broken)

@@ -97,7 +97,7 @@ impl Exchange<'_> {
         // As in nginx, what another server has cut short is complete.
         let is_complete = match &sent {
             Ok(()) => true,
-            Err(error) => is_passed_on(error),
+            Err(error) => BrokenBody::is_passed_on(error),
         };
         self.sent.is_complete = is_complete && !self.is_cut_short;
         sent
@@ -280,7 +280,7 @@ impl Exchange<'_> {
                 Some(None) => break,
                 Some(Some(Ok(piece))) => piece,
                 Some(Some(Err(error))) => {
-                    if is_passed_on(&error) {
+                    if BrokenBody::is_passed_on(&error) {
                         // The client gets what another server has sent.
                         self.write(output, rate).await?;
                         self.flush().await?;
@@ -311,6 +311,10 @@ impl Exchange<'_> {
             if is_chunked {
                 output.extend_from_slice(b"\r\n");
             }
+        }
+        if self.response.expects_trailers {
+            let service = self.service();
+            self.plan().filters.for_each(|position| service.filters[position].end(self));
         }
         if is_chunked {
             output.extend_from_slice(b"0\r\n");
@@ -455,12 +459,6 @@ impl Exchange<'_> {
             began: Instant::now(),
         })
     }
-}
-
-/// Whether a body has ended early, and the client gets what came before.
-fn is_passed_on(error: &io::Error) -> bool {
-    let broken = error.get_ref().and_then(|cause| cause.downcast_ref::<BrokenBody>());
-    broken.is_some_and(|broken| broken.is_sent)
 }
 
 /// Whether a response tells the length of a body that is not sent.

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bstr::{BStr, BString, ByteSlice};
-use http::Version;
+use http::{StatusCode, Version};
 
 use super::credentials::Credentials;
 use super::date;
@@ -414,6 +414,7 @@ fn sent_header(exchange: &Exchange<'_>, name: &[u8]) -> Option<Vec<u8>> {
         b"location" if response.location.is_some() => {
             response.location.as_ref().map(|location| exchange.absolute(location))
         }
+        b"connection" if response.status == StatusCode::SWITCHING_PROTOCOLS => Some(b"upgrade".to_vec()),
         b"connection" => Some(if exchange.keeps_alive { b"keep-alive".to_vec() } else { b"close".to_vec() }),
         b"keep-alive" => {
             let seconds = exchange.conf().keepalive_timeout.header_seconds.filter(|_| exchange.keeps_alive);

@@ -90,9 +90,15 @@ async fn read(socket: &mut PlainSocket, source: SourceAddress) -> Result<(), Pro
         let (length, header) = match parse(&bytes[..seen]) {
             Ok(Parsed::Complete { length, header }) => (length, Some(header)),
             Ok(Parsed::Incomplete) => (seen, None),
-            Err(HeaderError::Broken) => return Err(broken(&bytes[..seen])),
-            Err(HeaderError::Version(version)) => return Err(ProxyHeaderError::Version(version)),
-            Err(HeaderError::TooLarge) => return Err(ProxyHeaderError::TooLarge),
+            Err(error) => {
+                // What has come is taken: otherwise the peer would see a reset instead of the end.
+                let _ = socket.try_read(&mut [0; limits::PROXY_HEADER_V2]);
+                return Err(match error {
+                    HeaderError::Broken => broken(&bytes[..seen]),
+                    HeaderError::Version(version) => ProxyHeaderError::Version(version),
+                    HeaderError::TooLarge => ProxyHeaderError::TooLarge,
+                });
+            }
         };
         while taken < length {
             match socket.try_read(&mut bytes[taken..length]) {

@@ -81,6 +81,16 @@ impl Transform for Gzip {
         }
         Ok(false)
     }
+
+    fn flush(&mut self, output: &mut Vec<u8>) -> io::Result<()> {
+        loop {
+            let before = output.len();
+            self.step(b"", output, FlushCompress::Sync)?;
+            if output.len() - before < STEP {
+                return Ok(());
+            }
+        }
+    }
 }
 
 /// Decompresses. Several gzip files one behind the other are one.

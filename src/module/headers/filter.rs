@@ -39,8 +39,14 @@ impl ResponseFilter for HeadersFilter {
         exchange.add_headers();
         let location = exchange.location.clone();
         let status = exchange.response.status.as_u16();
+        exchange.response.expects_trailers |=
+            location.get::<AddedTrailers>().0.iter().any(|line| line.applies_to(status));
+    }
+
+    fn end(&self, exchange: &mut Exchange<'_>) {
+        let location = exchange.location.clone();
+        let status = exchange.response.status.as_u16();
         for line in location.get::<AddedTrailers>().0.iter().filter(|line| line.applies_to(status)) {
-            exchange.response.expects_trailers = true;
             let value = exchange.expand(&line.value);
             if !value.is_empty() {
                 exchange.response.trailers.append(line.name.to_vec(), value);

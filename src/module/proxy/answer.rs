@@ -193,9 +193,11 @@ impl Context<'_> {
         response.ignores_preconditions = true;
         let charset = head.headers.get(b"X-Accel-Charset").filter(|_| !self.ignores(IgnoredHeaders::CHARSET));
         foreign.wanted_charset = charset.map(ToOwned::to_owned);
-        let is_upgrade = head.status == 101;
+        // As in nginx, one that the client has not asked for leaves its connection as it is.
+        let is_upgrade = head.status == 101 && exchange.request.header("upgrade").is_some();
         let is_empty = is_bodyless(head, job);
-        let (head, link, afterwards) = self.split(job, answered, !is_upgrade);
+        let is_101 = head.status == 101;
+        let (head, link, afterwards) = self.split(job, answered, !is_101);
         if is_upgrade {
             let patience = self.conf.read_timeout.duration();
             foreign.tunnel = Some(Box::new(UpgradedLink { link, afterwards, patience }));
@@ -206,7 +208,7 @@ impl Context<'_> {
         let length = head.length.filter(|_| !head.is_chunked);
         if is_empty {
             afterwards.finish(link);
-            let has_no_body = matches!(head.status, 204 | 304) || exchange.is_head();
+            let has_no_body = matches!(head.status, 101 | 204 | 304) || exchange.is_head();
             // What a request has that only its backend takes for HEAD is an empty body.
             let length = if has_no_body { length } else { Some(0) };
             response.body = Body::Source(Box::new(NoBody(length)));
@@ -230,7 +232,7 @@ impl Context<'_> {
 
 /// Whether no body follows a head.
 fn is_bodyless(head: &ResponseHead, job: &Job<'_>) -> bool {
-    matches!(head.status, 204 | 304)
+    matches!(head.status, 101 | 204 | 304)
         || job.head.method == "HEAD"
         || (!head.is_chunked && head.length == Some(0))
 }

@@ -329,13 +329,14 @@ impl Job<'_> {
     ) -> Result<Sent, Failure> {
         let patience = self.conf.send_timeout.duration();
         // What came with the head of the client's request is sent with that of ours.
-        let began = exchange.body.as_ref().and_then(|body| body.in_memory()).unwrap_or_default();
+        let began = exchange.take_body_beginning();
         let mut first = self.head.bytes.clone();
         if in_chunks && !began.is_empty() {
-            first.extend_from_slice(&chunk(began));
+            first.extend_from_slice(&chunk(&began));
         } else {
-            first.extend_from_slice(began);
+            first.extend_from_slice(&began);
         }
+        let mut filled = 0;
         let mut sent = link.send(&first, patience).await;
         while let Ok(Sent::All) = sent {
             if link.flush(patience).await.is_err() {
@@ -344,7 +345,7 @@ impl Job<'_> {
             }
             let part = tokio::select! {
                 biased;
-                part = exchange.next_body_part() => part,
+                part = exchange.next_body_part(&mut filled) => part,
                 answered = link.answered() => {
                     sent = answered.map(|()| Sent::Early);
                     break;

@@ -84,8 +84,12 @@ async fn forward(keeper: &Keeper, exchange: &mut Exchange<'_>) -> Result<Decisio
             &evaluated
         }
     };
-    let mut vars =
-        ProxyVars { host: target.host_header.clone(), port: target.port.clone(), ..ProxyVars::default() };
+    let mut vars = ProxyVars {
+        host: target.host_header.clone(),
+        port: target.port.clone(),
+        changes_left: exchange.changes_left(),
+        ..ProxyVars::default()
+    };
     exchange.kept.insert(vars.clone());
     let body = body(exchange, conf, &mut vars).await?;
     exchange.kept.insert(vars.clone());

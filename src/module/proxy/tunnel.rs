@@ -101,6 +101,7 @@ impl Tunnel for UpgradedLink {
                 passed: 0,
             };
             let mut up = direction(&client, &backend, BytesMut::from(&received[..]));
+            let early = link.received.len() as u64;
             let mut down = direction(&backend, &client, link.received.clone());
             let mut timer = Box::pin(sleep_until(Instant::now() + patience));
             poll_fn(|cx| {
@@ -114,9 +115,10 @@ impl Tunnel for UpgradedLink {
             })
             .await;
             let (sent, received) = (up.passed, down.passed);
+            // What came with the head is counted already; nginx counts nothing as the body.
+            let later = received.saturating_sub(early);
             afterwards.attempts.latest(|attempt| {
-                attempt.received += received;
-                attempt.length += received;
+                attempt.received += later;
                 attempt.sent = link.sent + sent;
             });
             afterwards.attempts.end();

@@ -16,6 +16,8 @@ pub(super) struct ProxyVars {
     pub(super) length: Option<u64>,
     /// Whether the body is forwarded in chunks.
     pub(super) is_chunked: bool,
+    /// [`Exchange::changes_left`] at that time: as in nginx, the values are gone after an internal redirect.
+    pub(super) changes_left: u32,
 }
 
 /// Values of `$proxy_*` and `$upstream_*`.
@@ -32,7 +34,9 @@ impl RequestVariables for ProxyVariables {
                 None => Lookup::Absent,
             }))
         };
-        let vars = || exchange.kept.get::<ProxyVars>();
+        let vars = || {
+            exchange.kept.get::<ProxyVars>().filter(|vars| vars.changes_left == exchange.changes_left())
+        };
         let attempts = || exchange.kept.get::<UpstreamAttempts>();
         let figure = match name.as_bytes() {
             b"proxy_host" => return found(vars().map(|vars| &vars.host[..]), out),
