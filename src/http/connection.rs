@@ -400,6 +400,13 @@ impl HttpConnection {
             }
         };
         let times = AfterTimes::of(&exchange);
+        // As in nginx, a connection goes on after a request to which nothing was to be said.
+        if !answers && exchange.sent.is_complete && exchange.keeps_alive {
+            self.follow_up(&mut exchange, true).await;
+            exchange.keeps_alive = false;
+            exchange.log();
+            return (After::Next, times);
+        }
         if !answers {
             let acts = refused.is_none() && exchange.sent.status != CLOSED_WITHOUT_RESPONSE;
             self.follow_up(&mut exchange, acts).await;

@@ -152,7 +152,7 @@ impl Exchange<'_> {
 
     /// Discards the body of the request, once, before content answers: as in nginx, a malformed one is told instead of the
     /// response. Returns whether it was understood.
-    pub(super) async fn discard_body(&mut self) -> bool {
+    pub async fn discard_body(&mut self) -> bool {
         if self.is_subrequest() || self.body.is_some() || std::mem::replace(&mut self.is_body_discarded, true)
         {
             return true;

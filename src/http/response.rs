@@ -103,13 +103,19 @@ pub struct BrokenBody {
     pub text: String,
     /// Whether the client gets what came before.
     pub is_sent: bool,
+    /// Whether `$request_completion` says that the response was complete.
+    pub counts_as_complete: bool,
 }
 
 impl BrokenBody {
+    /// What an error tells of a body, if it is about one.
+    pub fn of(error: &io::Error) -> Option<&BrokenBody> {
+        error.get_ref().and_then(|cause| cause.downcast_ref::<BrokenBody>())
+    }
+
     /// Whether an error is that a body has ended early, and the client gets what came before.
     pub fn is_passed_on(error: &io::Error) -> bool {
-        let broken = error.get_ref().and_then(|cause| cause.downcast_ref::<BrokenBody>());
-        broken.is_some_and(|broken| broken.is_sent)
+        BrokenBody::of(error).is_some_and(|broken| broken.is_sent)
     }
 }
 

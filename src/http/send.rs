@@ -94,10 +94,9 @@ impl Exchange<'_> {
         if matches!(body, Body::Live(_)) {
             self.response.body = body;
         }
-        // As in nginx, what another server has cut short is complete.
         let is_complete = match &sent {
             Ok(()) => true,
-            Err(error) => BrokenBody::is_passed_on(error),
+            Err(error) => BrokenBody::of(error).is_some_and(|broken| broken.counts_as_complete),
         };
         self.sent.is_complete = is_complete && !self.is_cut_short;
         sent
@@ -108,7 +107,11 @@ impl Exchange<'_> {
         let response = &self.response;
         let status = response.status;
         self.keeps_alive &= !response.closes;
-        if status.is_informational() || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+        // As in nginx, a text that `return` gives a status below 200 is sent.
+        let has_own_body = status != StatusCode::SWITCHING_PROTOCOLS && response.foreign.is_none();
+        if (status.is_informational() && !has_own_body)
+            || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
+        {
             return Framing::HeadOnly;
         }
         if self.request.version() == Version::HTTP_09 {
@@ -119,7 +122,7 @@ impl Exchange<'_> {
             _ if self.is_head() => Framing::HeadOnly,
             Some(length) if self.connection.socket.http2().is_some() => Framing::Length(length),
             Some(length) if !response.expects_trailers || !self.speaks_chunks() => Framing::Length(length),
-            _ if self.speaks_chunks() => Framing::Chunked,
+            _ if self.speaks_chunks() && !status.is_informational() => Framing::Chunked,
             _ => {
                 self.keeps_alive = false;
                 Framing::UntilClose

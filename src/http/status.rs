@@ -11,7 +11,6 @@ const PADDING_LINES: usize = 6;
 /// Reason phrase in the status line, as in nginx; empty where nginx has none.
 pub(super) fn reason(status: StatusCode) -> &'static str {
     match status.as_u16() {
-        101 => "Switching Protocols",
         200 => "OK",
         201 => "Created",
         202 => "Accepted",

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 
-use super::log;
 use crate::http::body_reader::{Transform, is_full};
+use crate::http::response::BrokenBody;
 
 /// Bytes that are compressed or decompressed at once.
 const STEP: usize = 8 * 1024;
@@ -95,8 +95,6 @@ impl Transform for Gzip {
 
 /// Decompresses. Several gzip files one behind the other are one.
 pub(super) struct Gunzip {
-    /// Connection number, for the log.
-    connection: u64,
     stream: Decompress,
     buffer: Box<[u8]>,
     /// Whether the input so far ends with a whole gzip file.
@@ -104,10 +102,9 @@ pub(super) struct Gunzip {
 }
 
 impl Gunzip {
-    /// A decompression for a connection of this number.
-    pub(super) fn new(connection: u64) -> Self {
+    pub(super) fn new() -> Self {
         let stream = Decompress::new_gzip(WINDOW);
-        Gunzip { connection, stream, buffer: vec![0; STEP].into(), is_complete: false }
+        Gunzip { stream, buffer: vec![0; STEP].into(), is_complete: false }
     }
 
     /// One step of the stream; returns the numbers of bytes taken and made.
@@ -117,16 +114,19 @@ impl Gunzip {
         }
         let (taken, made) = (self.stream.total_in(), self.stream.total_out());
         let result = self.stream.decompress(input, &mut self.buffer, FlushDecompress::None);
-        let status = result.map_err(|error| {
-            log::inflate_failed(self.connection, &error);
-            io::Error::new(io::ErrorKind::InvalidData, error)
-        })?;
+        // zlib's Z_DATA_ERROR, as nginx tells it.
+        let status = result.map_err(|_| broken("inflate() failed: 0, -3", false))?;
         self.is_complete = status == Status::StreamEnd;
         let count = |after: u64, before: u64| usize::try_from(after - before).unwrap_or(0);
         let made = count(self.stream.total_out(), made);
         output.extend_from_slice(&self.buffer[..made]);
         Ok((count(self.stream.total_in(), taken), made))
     }
+}
+
+fn broken(what: &str, is_sent: bool) -> io::Error {
+    let text = format!("{what} while sending to client");
+    BrokenBody { text, is_sent, counts_as_complete: false }.into()
 }
 
 impl Transform for Gunzip {
@@ -142,8 +142,8 @@ impl Transform for Gunzip {
         while !self.is_complete && !is_full(output) {
             // The last input may have filled the buffer.
             if self.step(b"", output)?.1 == 0 && !self.is_complete {
-                log::inflate_incomplete(self.connection);
-                return Err(io::ErrorKind::UnexpectedEof.into());
+                // As in nginx, the client gets what there was.
+                return Err(broken("inflate() returned -5 on response end", self.stream.total_out() > 0));
             }
         }
         Ok(self.is_complete)
@@ -191,7 +191,7 @@ mod tests {
             assert_eq!(ratio.before.load(Ordering::Relaxed), input.len() as u64);
             assert_eq!(ratio.after.load(Ordering::Relaxed), packed.len() as u64);
             for size in [1, 7, 100_000] {
-                assert!(through(&mut Gunzip::new(0), &packed, size).unwrap() == input);
+                assert!(through(&mut Gunzip::new(), &packed, size).unwrap() == input);
             }
         }
     }
@@ -201,11 +201,11 @@ mod tests {
         let pack = |text: &[u8]| through(&mut Gzip::new(1, Arc::default()), text, 100).unwrap();
         let both = [pack(b"first "), pack(b"second")].concat();
         for size in [1, 5, 1000] {
-            assert_eq!(through(&mut Gunzip::new(0), &both, size).unwrap(), b"first second");
-            assert!(through(&mut Gunzip::new(0), &both[..both.len() - 1], size).is_err());
+            assert_eq!(through(&mut Gunzip::new(), &both, size).unwrap(), b"first second");
+            assert!(through(&mut Gunzip::new(), &both[..both.len() - 1], size).is_err());
         }
-        assert!(through(&mut Gunzip::new(0), b"not gzip at all", 100).is_err());
-        assert!(through(&mut Gunzip::new(0), b"", 100).is_err());
+        assert!(through(&mut Gunzip::new(), b"not gzip at all", 100).is_err());
+        assert!(through(&mut Gunzip::new(), b"", 100).is_err());
     }
 
     #[test]

@@ -81,7 +81,7 @@ impl ResponseFilter for GunzipFilter {
         if accepts(exchange) || matches!(exchange.response.body, Body::Live(_)) {
             return;
         }
-        let decompression = Gunzip::new(exchange.id());
+        let decompression = Gunzip::new();
         let response = &mut exchange.response;
         response.headers.remove(b"Content-Encoding");
         response.encoding = None;

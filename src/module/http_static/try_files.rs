@@ -51,12 +51,13 @@ async fn look(exchange: &mut Exchange<'_>) -> Decision {
 fn fall_back(exchange: &Exchange<'_>, fallback: &Template) -> Decision {
     let name = exchange.expand(fallback);
     match &name[..] {
-        [b'=', status @ ..] => {
+        // As in nginx, zero is no status, and this the name of a file.
+        [b'=', status @ ..] if number::digits(status) != Some(0) => {
             let status = number::digits(status).and_then(|status| u16::try_from(status).ok());
             let status = status.and_then(|status| StatusCode::from_u16(status).ok());
             match status.map(|status| status.as_u16()) {
                 Some(444) => Decision::Close(444),
-                // As in nginx, such a status alone is no response. Where the connection would be kept, it is closed here.
+                // As in nginx, such a status alone is no response.
                 Some(100..=200 | 202 | 203 | 205..=299) => Decision::Close(0),
                 Some(status) => Decision::page(StatusCode::from_u16(status).expect("it was one")),
                 None => Decision::page(StatusCode::INTERNAL_SERVER_ERROR),

@@ -141,7 +141,9 @@ impl UpstreamBody {
         if let Some((link, afterwards)) = self.open.take() {
             afterwards.close(&link);
         }
-        BrokenBody { text: format!("{text} while reading upstream"), is_sent }.into()
+        let text = format!("{text} while reading upstream");
+        // As in nginx, what another server has cut short is complete.
+        BrokenBody { text, is_sent, counts_as_complete: is_sent }.into()
     }
 
     /// Takes what follows from what was received.

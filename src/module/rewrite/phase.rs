@@ -54,7 +54,9 @@ impl PhaseCheck for RewritePhase {
 /// Executes the statements of a location, or those of a server with its own values.
 fn execute<'a, 'r>(exchange: &'a mut Exchange<'r>, location: Arc<Location>) -> Check<'a> {
     // This needs no future.
-    if let [Statement::Return(answer), ..] = &location.get::<Statements>().0[..] {
+    if let [Statement::Return(answer), ..] = &location.get::<Statements>().0[..]
+        && !exchange.has_body()
+    {
         return Check::Now(reply(exchange, answer));
     }
     Check::Later(Box::pin(async move {
@@ -96,7 +98,7 @@ impl Execution<'_, '_> {
             for statement in statements {
                 let flow = match statement {
                     Statement::Break => Flow::Break,
-                    Statement::Return(answer) => Flow::End(reply(self.exchange, answer)),
+                    Statement::Return(answer) => Flow::End(reply_to_body(self.exchange, answer).await),
                     Statement::Set(set) => {
                         let value = self.text(&set.value)?;
                         self.exchange.assign(&set.name, value);
@@ -290,6 +292,16 @@ fn unescape(text: &[u8]) -> Vec<u8> {
         }
     }
     out
+}
+
+/// Result of a `return` for a request that may have a body: as in nginx, it is discarded before the text is evaluated.
+async fn reply_to_body(exchange: &mut Exchange<'_>, fixed: &Return) -> Decision {
+    let has_text = fixed.text.as_ref().is_some_and(|text| !text.is_empty()) || fixed.status < 400;
+    let closes = CLOSE.contains(&fixed.status) && fixed.text.is_none();
+    if has_text && !closes && !exchange.discard_body().await {
+        return Decision::page(StatusCode::BAD_REQUEST);
+    }
+    reply(exchange, fixed)
 }
 
 /// Result of a `return`.
