@@ -68,6 +68,8 @@ pub struct Response {
 pub struct Foreign {
     /// Status and reason.
     pub status_line: Bytes,
+    /// Whether there was no head (HTTP/0.9): the client gets none either.
+    pub is_bare: bool,
     /// `Content-Type` as it was received, and what it was taken apart into: it is sent as long as filters do not change that.
     pub content_type: Option<(BString, BString, Option<BString>)>,
     /// Seconds since 1970 of the last modification; the header is among the others.

@@ -58,7 +58,12 @@ impl Exchange<'_> {
         }
         let mut output = OUTPUT.with_borrow_mut(std::mem::take);
         output.clear();
-        self.sent.status = self.response.status.as_u16();
+        let is_bare = self.is_bare();
+        // As in nginx, what a backend has sent without a head has the status 009.
+        self.sent.status = match &self.response.foreign {
+            Some(foreign) if foreign.is_bare => 9,
+            _ => self.response.status.as_u16(),
+        };
         self.sent.is_chunked = framing == Framing::Chunked;
         let is_http2 = self.connection.socket.http2().is_some();
         let mut head_bytes = 0;
@@ -68,7 +73,7 @@ impl Exchange<'_> {
             let head = self.send_http2_head(self.sent_length(framing), is_empty);
             head.map(|length| head_bytes = length)
         } else {
-            if self.request.version() > Version::HTTP_09 {
+            if !is_bare {
                 self.write_head(&mut output, framing);
             }
             head_bytes = output.len() as u64;
@@ -114,7 +119,7 @@ impl Exchange<'_> {
         {
             return Framing::HeadOnly;
         }
-        if self.request.version() == Version::HTTP_09 {
+        if self.is_bare() {
             self.keeps_alive = false;
             return Framing::UntilClose;
         }
@@ -128,6 +133,12 @@ impl Exchange<'_> {
                 Framing::UntilClose
             }
         }
+    }
+
+    /// Whether the response has no head: that of a request of HTTP/0.9, or of a backend without one.
+    fn is_bare(&self) -> bool {
+        self.request.version() == Version::HTTP_09
+            || self.response.foreign.as_ref().is_some_and(|foreign| foreign.is_bare)
     }
 
     /// Writes status line and headers in nginx's order.

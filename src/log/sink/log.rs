@@ -5,7 +5,11 @@ use tracing::error;
 /// Lines of a log were lost.
 pub(super) fn lines_lost(why: &str, lines: u64) {
     let what = if lines == 1 { "line was" } else { "lines were" };
-    error!(target: "alert", "{why}, {lines} log {what} lost");
+    // As in nginx, that a file cannot be opened is critical, and that it cannot be written an alert.
+    match why.starts_with("open() ") {
+        true => error!(target: "crit", "{why}, {lines} log {what} lost"),
+        false => error!(target: "alert", "{why}, {lines} log {what} lost"),
+    }
 }
 
 /// A log has no writer.

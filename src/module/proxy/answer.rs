@@ -1,7 +1,7 @@
 //! Responses of backends as responses to the client.
 
 use bstr::{BString, ByteSlice};
-use http::StatusCode;
+use http::{StatusCode, Version};
 
 use super::attempt::{Answered, Job};
 use super::body::{Afterwards, Framing, NoBody, UpstreamBody};
@@ -152,10 +152,16 @@ impl Context<'_> {
     fn response(&self, exchange: &mut Exchange<'_>, job: &Job<'_>, answered: Answered) -> Response {
         self.limit_rate(exchange, &answered.head);
         let head = &answered.head;
+        if head.is_bare && exchange.request.version() == Version::HTTP_2 {
+            self.leave(job, answered);
+            return Response::page(StatusCode::BAD_GATEWAY);
+        }
+        let is_bare = head.is_bare;
         let status = StatusCode::from_u16(head.status).unwrap_or(StatusCode::BAD_GATEWAY);
         let mut response = Response::new(status, Body::default());
         let mut foreign = Foreign {
             status_line: head.status_line.clone(),
+            is_bare: head.is_bare,
             has_server: !self.is_hidden(b"Server"),
             has_date: !self.is_hidden(b"Date"),
             needs_client: self.conf.needs_client(),
@@ -221,7 +227,8 @@ impl Context<'_> {
         };
         let (patience, rate) = (self.conf.read_timeout.duration(), self.conf.limit_rate.0);
         response.body = Body::Source(Box::new(UpstreamBody::new(link, afterwards, framing, patience, rate)));
-        if let Some(to) = store::file(exchange, &self.conf.store).filter(|_| status == StatusCode::OK) {
+        if let Some(to) = store::file(exchange, &self.conf.store).filter(|_| status == StatusCode::OK && !is_bare)
+        {
             let modified = response.modified();
             let place = (&self.conf.temp_path, self.conf.store_access);
             store::store(exchange.id(), place, to, modified, &mut response.body);

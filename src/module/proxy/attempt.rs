@@ -396,6 +396,9 @@ impl Job<'_> {
                 let length = received.map_err(|error| link_failed(exchange, &error, READING))? as u64;
                 self.attempts.latest(|attempt| attempt.received += length);
             };
+            if head.is_bare {
+                log::bad_response(exchange, "upstream sent no valid HTTP/1.0 header");
+            }
             if !(100..200).contains(&head.status) || head.status == 101 {
                 return Ok(head);
             }

@@ -20,6 +20,14 @@ pub(super) struct ResponseHead {
     pub(super) is_chunked: bool,
     /// Whether the connection ends with the response.
     pub(super) closes: bool,
+    /// Whether there is no head: as in nginx, everything is the body then (HTTP/0.9, Shoutcast).
+    pub(super) is_bare: bool,
+}
+
+impl ResponseHead {
+    fn bare() -> ResponseHead {
+        ResponseHead { status: 200, closes: true, is_bare: true, ..ResponseHead::default() }
+    }
 }
 
 /// Why a head is refused: the text for the log.
@@ -54,22 +62,28 @@ impl HeadReader {
                 // What cannot become a status line is refused at once.
                 let start = &received[..received.len().min(5)];
                 if !b"HTTP/".starts_with(start) {
-                    return Err(no_head());
+                    return Ok(Some(ResponseHead::bare()));
                 }
             }
             let Some(end) = received[self.searched..].find_byte(b'\n') else {
                 self.searched = received.len();
                 return Ok(None);
             };
-            let line = received.split_to(self.searched + end + 1).freeze();
+            let length = self.searched + end + 1;
             self.searched = 0;
-            self.taken += line.len();
-            let line = line.slice(..line.len() - 1);
             if !self.has_line {
-                self.status_line(&line)?;
+                let line = Bytes::copy_from_slice(&received[..length - 1]);
+                if self.status_line(&line).is_none() {
+                    return Ok(Some(ResponseHead::bare()));
+                }
+                let _ = received.split_to(length);
+                self.taken += length;
                 self.has_line = true;
                 continue;
             }
+            let line = received.split_to(length).freeze();
+            self.taken += line.len();
+            let line = line.slice(..line.len() - 1);
             if matches!(&line[..], b"" | b"\r") {
                 return self.complete().map(Some);
             }
@@ -77,26 +91,27 @@ impl HeadReader {
         }
     }
 
-    fn status_line(&mut self, line: &Bytes) -> Result<(), BadHead> {
+    /// Takes the status line; `None` if the line is none.
+    fn status_line(&mut self, line: &Bytes) -> Option<()> {
         let line = line.slice(..line.len() - usize::from(line.ends_with(b"\r")));
-        let rest = line.strip_prefix(b"HTTP/").ok_or_else(no_head)?;
-        let (version, rest) = rest.split_once_str(" ").ok_or_else(no_head)?;
+        let rest = line.strip_prefix(b"HTTP/")?;
+        let (version, rest) = rest.split_once_str(" ")?;
         let number = |text: &[u8]| {
             let is_number = (1..=2).contains(&text.len()) && text.iter().all(u8::is_ascii_digit);
             text.to_str().ok().filter(|_| is_number)?.parse::<u32>().ok()
         };
-        let (major, minor) = version.split_once_str(".").ok_or_else(no_head)?;
-        let (major, minor) = (number(major).ok_or_else(no_head)?, number(minor).ok_or_else(no_head)?);
+        let (major, minor) = version.split_once_str(".")?;
+        let (major, minor) = (number(major)?, number(minor)?);
         let text = rest.trim_start_with(|c| c == ' ');
-        let (code, reason) = text.split_at_checked(3).ok_or_else(no_head)?;
+        let (code, reason) = text.split_at_checked(3)?;
         let is_code = code.iter().all(u8::is_ascii_digit) && code[0] != b'0';
         if !is_code || !matches!(reason.first(), None | Some(b' ' | b'.')) || reason.contains(&b'\r') {
-            return Err(no_head());
+            return None;
         }
         self.head.status = code.iter().fold(0, |status, digit| status * 10 + u16::from(digit - b'0'));
         self.head.status_line = line.slice_ref(text);
         self.head.closes = (major, minor) < (1, 1);
-        Ok(())
+        Some(())
     }
 
     fn header(&mut self, line: &Bytes) -> Result<(), BadHead> {
@@ -157,10 +172,6 @@ impl HeadReader {
     }
 }
 
-fn no_head() -> BadHead {
-    BadHead("upstream sent no valid HTTP/1.0 header".into())
-}
-
 /// The complaint about a byte of a line.
 fn invalid(line: &[u8], at: usize) -> BadHead {
     let before = crate::log::shown::Shown::new(&line[..at]);
@@ -198,12 +209,6 @@ mod tests {
     #[test]
     fn malformed_heads_are_refused() {
         for text in [
-            "hello\r\n\r\n",
-            "HTTP/1 200 OK\r\n\r\n",
-            "HTTP/1.1 20 OK\r\n\r\n",
-            "HTTP/1.1 2000 OK\r\n\r\n",
-            "HTTP/1.1 099 OK\r\n\r\n",
-            "HTTP/1.1 200 O\rK\r\n\r\n",
             "HTTP/1.1 200 OK\r\n: x\r\n\r\n",
             "HTTP/1.1 200 OK\r\n folded\r\n\r\n",
             "HTTP/1.1 200 OK\r\nA b: x\r\n\r\n",
@@ -216,6 +221,24 @@ mod tests {
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n",
         ] {
             assert!(read(text.as_bytes(), 3).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_has_no_status_line_is_a_body() {
+        for text in [
+            "hello\r\n\r\n",
+            "ICY 200 OK\r\n\r\n",
+            "HTTP/1 200 OK\r\n\r\n",
+            "HTTP/1.1 20 OK\r\n\r\n",
+            "HTTP/1.1 2000 OK\r\n\r\n",
+            "HTTP/1.1 099 OK\r\n\r\n",
+            "HTTP/1.1 200 O\rK\r\n\r\n",
+        ] {
+            let mut received = BytesMut::from(text);
+            let head = HeadReader::default().read(&mut received).unwrap().unwrap();
+            assert!(head.is_bare && head.closes, "{text:?}");
+            assert_eq!((head.status, &received[..]), (200, text.as_bytes()));
         }
     }
 
