@@ -210,7 +210,7 @@ async fn group(
         false => keeper.groups.running(&conf),
     };
     running.look_up(&dns).await.map_err(|error| {
-        log::not_resolved(exchange, &target.host, &error);
+        log::not_resolved(exchange, &target.host, &error.as_in_nginx());
         bad_gateway()
     })?;
     Ok(running)

@@ -8,7 +8,7 @@ use hickory_resolver::config::{
     ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
 };
 use hickory_resolver::lookup::Lookup;
-use hickory_resolver::net::NetError;
+use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::op::Query;
 use hickory_resolver::proto::rr::{Name, RecordType};
@@ -27,6 +27,7 @@ pub(super) struct NameServers {
     ipv6: bool,
     timeout: Duration,
     hosts: Hosts,
+    is_strict: bool,
     /// Created at the first query, because a name server may be given by name.
     resolver: OnceCell<TokioResolver>,
 }
@@ -39,8 +40,9 @@ enum Servers {
 }
 
 impl NameServers {
-    /// `timeout` is the timeout of a whole lookup; `reads_hosts` is whether `/etc/hosts` counts.
-    pub(super) fn new(resolver: Option<&Resolver>, timeout: Duration, reads_hosts: bool) -> Self {
+    /// `timeout` is the timeout of a whole lookup; `is_strict` is whether they are asked as nginx asks: one after the
+    /// other, without `/etc/hosts`.
+    pub(super) fn new(resolver: Option<&Resolver>, timeout: Duration, is_strict: bool) -> Self {
         let servers = match resolver {
             None => Servers::System,
             Some(resolver) => Servers::Given(resolver.servers.iter().map(ToString::to_string).collect()),
@@ -50,7 +52,8 @@ impl NameServers {
             ipv6: resolver.is_none_or(|resolver| resolver.ipv6),
             timeout,
             // A missing file counts as empty.
-            hosts: if reads_hosts { Hosts::from_system().unwrap_or_default() } else { Hosts::default() },
+            hosts: if is_strict { Hosts::default() } else { Hosts::from_system().unwrap_or_default() },
+            is_strict,
             resolver: OnceCell::new(),
         }
     }
@@ -90,7 +93,12 @@ impl NameServers {
         let failure = answers.iter().flatten().filter_map(|answer| answer.as_ref().err());
         match failure.into_iter().find(|error| !error.is_no_records_found()) {
             Some(error) => {
-                Err(LookupError::Failed(format!("host \"{host}\" could not be looked up ({error})")))
+                let text = format!("host \"{host}\" could not be looked up ({error})");
+                Err(match error {
+                    NetError::Dns(DnsError::ResponseCode(code)) => LookupError::Refused((*code).into(), text),
+                    NetError::Timeout => LookupError::Late(text),
+                    _ => LookupError::Failed(text),
+                })
             }
             None => Err(LookupError::NotFound(host.into())),
         }
@@ -106,6 +114,12 @@ impl NameServers {
         };
         options.use_hosts_file = ResolveHosts::Never;
         options.cache_size = 0;
+        if let (true, Servers::Given(servers)) = (self.is_strict, &self.servers) {
+            // One after the other, so that a truncated answer is asked for once more over TCP; each gets its share of the time.
+            options.num_concurrent_reqs = 1;
+            let share = self.timeout / u32::try_from(servers.len()).unwrap_or(u32::MAX).max(1);
+            options.timeout = options.timeout.min(share);
+        }
         options.timeout = self.timeout.min(limits::DNS_ANSWER);
         let builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
         builder

@@ -101,6 +101,13 @@ impl CachedName {
         again
     }
 
+    /// Stores a failure for those that wait for it; the last answer is void. Returns that there is none, and whether the failure is new.
+    pub(super) fn refused(&self, error: &LookupError) -> (Option<Addresses>, bool) {
+        let mut known = self.known.lock();
+        known.answer = None;
+        (None, known.failure.replace((error.clone(), Instant::now())).is_none())
+    }
+
     /// Stores a failure. Returns the last answer if it may still be used, and whether the failure is new.
     pub(super) fn failed(&self, error: &LookupError) -> (Option<Addresses>, bool) {
         let mut known = self.known.lock();
@@ -152,6 +159,16 @@ mod tests {
         let denial = LookupError::NotFound("h".into());
         assert_eq!(entry.failed(&denial), (None, true));
         assert_eq!(entry.last(), None);
+    }
+
+    #[test]
+    fn a_refusal_leaves_nothing_but_for_those_that_wait() {
+        let now = Instant::now();
+        let entry = NameCache::default().entry("h", now);
+        assert!(!entry.learned(addresses(1), Duration::from_secs(60)));
+        assert_eq!(entry.refused(&failure()), (None, true));
+        assert_eq!(entry.known(now), Some(Err(failure())));
+        assert_eq!(entry.known(Instant::now() + Duration::from_millis(1)), None);
     }
 
     #[test]

@@ -53,8 +53,8 @@ struct DnsSettings {
     timeout: Duration,
     /// Refresh interval of names in use; `None` disables caching.
     refresh: Option<Duration>,
-    /// Whether `/etc/hosts` is asked first.
-    reads_hosts: bool,
+    /// As nginx's `resolver` for HTTP: `/etc/hosts` is not read, answers count no longer than they are to, failures are not kept.
+    is_strict: bool,
 }
 
 impl Dns {
@@ -70,13 +70,13 @@ impl Dns {
     }
 
     /// Creates a resolver with its own name servers, for a part of the configuration. As in nginx, it does not read
-    /// `/etc/hosts`.
+    /// `/etc/hosts`, and while no name server answers, the last answers are not used.
     pub fn of_servers(resolver: Resolver, timeout: Duration) -> Self {
         let settings = DnsSettings {
             resolver: Some(resolver),
             timeout,
             refresh: Some(limits::DNS_REFRESH),
-            reads_hosts: false,
+            is_strict: true,
         };
         Dns(Arc::new(DnsInner {
             terms: ArcSwap::from_pointee(ResolverState::new(settings)),
@@ -112,7 +112,7 @@ impl Dns {
         if let Some(known) = entry.known(now) {
             return known;
         }
-        let last = entry.last();
+        let last = entry.last().filter(|_| !self.0.terms.load().settings.is_strict);
         let (dns, asked) = (self.clone(), entry.clone());
         // The caller may give up; the answer is then cached for the next lookup.
         let asking = tokio::spawn(async move { dns.refresh(&asked, now).await });
@@ -167,7 +167,9 @@ impl Dns {
     /// Queries a name unless the cached result is valid until `due`. Concurrent callers wait for the same answer.
     async fn refresh(&self, entry: &CachedName, due: Instant) -> Result<Addresses, LookupError> {
         let _turn = entry.turn.lock().await;
-        if let Some(known) = entry.known(due.max(Instant::now())) {
+        // Those that have waited for an answer take it, however short it counts.
+        let at = if self.0.terms.load().settings.is_strict { due } else { due.max(Instant::now()) };
+        if let Some(known) = entry.known(at) {
             return known;
         }
         // The semaphore is never closed.
@@ -210,9 +212,12 @@ impl Dns {
                 Some(Ok(addresses))
             }
             Err(error) => {
-                let (kept, is_first) = entry.failed(&error);
+                let is_strict = terms.settings.is_strict;
+                let (kept, is_first) = if is_strict { entry.refused(&error) } else { entry.failed(&error) };
                 drop(names);
                 match &kept {
+                    // Who has asked tells it.
+                    None if is_strict => {}
                     Some(_) if is_first => log::host_kept(&entry.host, &error),
                     None if is_first => log::host_not_found(&error),
                     _ => {}
@@ -242,7 +247,7 @@ impl DnsSettings {
             resolver: conf.resolver.clone(),
             timeout: conf.timeout.duration(),
             refresh: conf.refresh.nonzero().filter(|_| keeps),
-            reads_hosts: true,
+            is_strict: false,
         }
     }
 
@@ -252,6 +257,7 @@ impl DnsSettings {
         match (self.refresh, valid) {
             (None, _) => Duration::ZERO,
             (Some(_), Some(valid)) => valid.duration(),
+            (Some(_), None) if self.is_strict => ttl.min(limits::DNS_TTL_MOST),
             (Some(_), None) => ttl.clamp(limits::DNS_TTL_LEAST, limits::DNS_TTL_MOST),
         }
     }
@@ -260,7 +266,7 @@ impl DnsSettings {
 impl ResolverState {
     fn new(settings: DnsSettings) -> Self {
         let system = system::FileStamp::now();
-        let ask = NameServers::new(settings.resolver.as_ref(), settings.timeout, settings.reads_hosts);
+        let ask = NameServers::new(settings.resolver.as_ref(), settings.timeout, settings.is_strict);
         ResolverState { settings, system, ask }
     }
 
@@ -269,7 +275,7 @@ impl ResolverState {
         let timeout = self.settings.timeout;
         tokio::time::timeout(timeout, self.ask.addresses(host)).await.unwrap_or_else(|_| {
             let limit = timeout.as_millis();
-            Err(LookupError::Failed(format!("host \"{host}\" not looked up within {limit} ms")))
+            Err(LookupError::Late(format!("host \"{host}\" not looked up within {limit} ms")))
         })
     }
 }
