@@ -4,6 +4,7 @@ use std::fmt;
 
 use bstr::BString;
 
+use super::evaluation::Evaluation;
 use crate::syntax::diagnostic::Problem;
 use crate::syntax::sentence;
 use crate::syntax::source::Span;
@@ -81,6 +82,10 @@ impl fmt::Display for Arity {
     }
 }
 
+/// The lists of a block that have lines so far, and whether that is `off`.
+#[derive(Default)]
+struct ListsWithOff(Vec<(bytes::Bytes, bool)>);
+
 impl<'a> Args<'a> {
     /// The first argument; the table has already checked that there is one.
     pub fn first(&self) -> &'a Word {
@@ -99,6 +104,29 @@ impl<'a> Args<'a> {
     /// Problem with nginx's wording `"NAME" directive TEXT`.
     pub fn refuse(&self, text: &str) -> Problem {
         Problem::new(sentence(&[b"\"", &self.name.bytes, b"\" directive ", text.as_bytes()])).at(self.span())
+    }
+
+    /// Checks a line of a list whose `off` stands alone in its block, as nginx does.
+    ///
+    /// # Errors
+    ///
+    /// There was a line before, and one of the two is `off`.
+    pub fn check_off(&self, evaluation: &mut Evaluation<'_>, is_off: bool) -> Result<(), Problem> {
+        // A default stands in no block.
+        if evaluation.context == 0 {
+            return Ok(());
+        }
+        let seen = &mut evaluation.block.of::<ListsWithOff>().0;
+        match seen.iter().find(|(name, _)| *name == self.name.bytes) {
+            Some((_, was_off)) if is_off || *was_off => {
+                Err(Problem::new(sentence(&[b"\"", &self.name.bytes, b"\" directive is duplicate"])))
+            }
+            Some(_) => Ok(()),
+            None => {
+                seen.push((self.name.bytes.clone(), is_off));
+                Ok(())
+            }
+        }
     }
 
     /// The arguments joined by spaces.

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use bstr::ByteSlice;
+
 use super::variable::Template;
 use crate::directive::{Args, Evaluation, Value};
 use crate::syntax::Problem;
@@ -15,6 +17,35 @@ pub enum Directory {
     Variable(Template, PathBuf),
 }
 
+/// Which of the two directives a block has so far.
+#[derive(Default)]
+struct NamedBy(Option<&'static str>);
+
+/// Checks what nginx refuses of `root` and `alias`.
+fn check(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<(), Problem> {
+    let (own, other) = if &args.name.bytes[..] == b"alias" { ("alias", "root") } else { ("root", "alias") };
+    // A default stands in no block.
+    if evaluation.context != 0 {
+        let named = &mut evaluation.block.of::<NamedBy>().0;
+        if *named == Some(other) {
+            let text =
+                format!("\"{own}\" directive is duplicate, \"{other}\" directive was specified earlier");
+            return Err(Problem::new(text));
+        }
+        *named = Some(own);
+    }
+    let word = args.first();
+    for variable in ["document_root", "realpath_root"] {
+        let plain = format!("${variable}");
+        let braced = format!("${{{variable}}}");
+        if word.bytes.find(&plain).is_some() || word.bytes.find(&braced).is_some() {
+            let text = format!("the {plain} variable cannot be used in the \"{own}\" directive");
+            return Err(Problem::new(text).at(word.span));
+        }
+    }
+    Ok(())
+}
+
 impl Value for Directory {
     fn syntax() -> String {
         "path".into()
@@ -22,6 +53,7 @@ impl Value for Directory {
 
     fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<Directory, Problem> {
         let word = args.first();
+        check(args, evaluation)?;
         let text = match &args.name.bytes[..] {
             // As in nginx, the slash at the end of a root is not part of paths.
             b"root" if word.bytes.len() > 1 => word.bytes.strip_suffix(b"/").unwrap_or(&word.bytes),

@@ -3,7 +3,8 @@
 use crate::directive::context::{HTTP_ALL, HTTP_SERVER, LOCATION};
 use crate::directive::table::directives;
 use crate::directive::word::one_of;
-use crate::directive::{Arity, Flag, Own, Present};
+use super::try_files::TryFiles;
+use crate::directive::{Flag, Own, Present};
 use crate::http::variable::Templates;
 
 one_of! {
@@ -30,7 +31,7 @@ directives! {
         "index" => index: Vec<Templates> = "index.html", in HTTP_ALL;
         /// Candidate files, then a URI, @name or =CODE: the first file that exists answers, otherwise the last argument
         /// does.
-        "try_files" => try_files: Own<Templates>, in HTTP_SERVER | LOCATION, args Arity::from(2), restricts answers;
+        "try_files" => try_files: Own<TryFiles>, in HTTP_SERVER | LOCATION, restricts answers;
         /// Answers for directories without an index file with a listing. Names that begin with a dot are left out; a directory of more than 100000 files is refused with 500.
         "autoindex" => autoindex: Flag = "off", in HTTP_ALL;
         /// Format of listings. With jsonp, the query argument `callback` names a function.

@@ -14,10 +14,7 @@ impl Value for LimitStatus {
 
     fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<LimitStatus, Problem> {
         let status = Num::parse(args, evaluation)?;
-        if status < 400 {
-            return Err(Problem::new("value must be equal to or greater than 400").at(args.span()));
-        }
         let status = u16::try_from(status).ok().filter(|s| *s <= 599).map(LimitStatus);
-        status.ok_or_else(|| Problem::new("value must be equal to or less than 599").at(args.span()))
+        status.ok_or_else(|| Problem::new("value must be between 400 and 599").at(args.span()))
     }
 }

@@ -27,8 +27,9 @@ impl Value for Mirror {
         "uri | off".into()
     }
 
-    fn parse(args: &Args<'_>, _: &mut Evaluation<'_>) -> Result<Mirror, Problem> {
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<Mirror, Problem> {
         let word = args.first();
+        args.check_off(evaluation, word.is("off"))?;
         Ok(Mirror((!word.is("off")).then(|| word.text().to_owned())))
     }
 }

@@ -1,7 +1,6 @@
 //! `proxy_pass`: the content of a location is another server's.
 
-use std::net::{IpAddr, SocketAddr};
-use std::str::FromStr;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use bstr::ByteSlice;
@@ -10,6 +9,7 @@ use http::StatusCode;
 use rustls::pki_types::ServerName;
 
 use super::answer::Context;
+use super::bind;
 use super::attempt::{Job, Outgoing};
 use super::conf::{Current, ProxyHttpVersion};
 use super::connect::{Bind, ConnectSettings, TlsUse};
@@ -116,7 +116,7 @@ async fn forward(keeper: &Keeper, exchange: &mut Exchange<'_>) -> Result<Decisio
     let group = group(keeper, exchange, target, pass.fixed.is_none()).await?;
     let connect = ConnectSettings {
         timeout: conf.connect_timeout.duration(),
-        bind: bind(exchange, conf),
+        bind: bind_of(exchange, conf),
         has_keepalive: conf.socket_keepalive,
         tls: tls.clone(),
     };
@@ -251,18 +251,14 @@ async fn tls(
 }
 
 /// The local address of connections.
-fn bind(exchange: &Exchange<'_>, conf: &Current) -> Option<Bind> {
+fn bind_of(exchange: &Exchange<'_>, conf: &Current) -> Option<Bind> {
     let words = &conf.bind.as_ref()?.0;
     let text = exchange.expand(words.first()?);
     let is_transparent = words.get(1).is_some_and(|word| exchange.expand(word) == b"transparent");
     if text.is_empty() || text == b"off" {
         return None;
     }
-    let addr = text.to_str().ok().and_then(|text| {
-        let with_port = SocketAddr::from_str(text).ok();
-        with_port
-            .or_else(|| IpAddr::from_str(text.trim_matches(['[', ']'])).ok().map(|ip| SocketAddr::new(ip, 0)))
-    });
+    let addr = bind::read(&text);
     if addr.is_none() {
         log::invalid_bind(exchange, &text);
     }

@@ -2,6 +2,7 @@
 
 use bstr::BString;
 
+use super::bind::ProxyBind;
 use super::rewriting::{CookieDomain, CookieFlags, CookiePath, ProxyRedirect};
 use super::store::{Store, StoreAccess};
 use super::target::ProxyPass;
@@ -129,7 +130,7 @@ directives! {
         /// Continues the upstream request when the client disconnects.
         "proxy_ignore_client_abort" => ignore_client_abort: Flag = "off", in HTTP_ALL;
         /// Local address of upstream connections: ADDRESS[:PORT] [transparent], or off.
-        "proxy_bind" => bind: Option<Templates>, in HTTP_ALL, args Arity::between(1, 2);
+        "proxy_bind" => bind: Option<ProxyBind>, in HTTP_ALL;
         /// Connect timeout.
         "proxy_connect_timeout" => connect_timeout: Msec = "60s", in HTTP_ALL;
         /// Send timeout.

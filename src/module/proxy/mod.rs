@@ -2,6 +2,7 @@
 
 mod answer;
 mod attempt;
+mod bind;
 mod body;
 mod check;
 mod chunks;

@@ -2,7 +2,7 @@
 
 use bstr::{BString, ByteSlice};
 
-use super::target::Target;
+use super::target::{PassSoFar, Target};
 use crate::directive::{Args, Arity, Evaluation, Match, Pattern, Value};
 use crate::http::variable::{Template, VariableNames};
 use crate::syntax::{Problem, Word, sentence};
@@ -92,9 +92,27 @@ impl Value for ProxyRedirect {
     }
 
     fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<ProxyRedirect, Problem> {
+        args.check_off(evaluation, matches!(args.words, [word] if word.is("off")))?;
         match args.words {
             [word] if word.is("off") => Ok(ProxyRedirect::Off),
-            [word] if word.is("default") => Ok(ProxyRedirect::Default),
+            [word] if word.is("default") => {
+                // A default of ours stands in no block.
+                let is_written = evaluation.context != 0;
+                match evaluation.block.of::<PassSoFar>() {
+                    PassSoFar::Fixed => {}
+                    _ if !is_written => {}
+                    PassSoFar::None => {
+                        let text =
+                            "\"proxy_redirect default\" should be placed after the \"proxy_pass\" directive";
+                        return Err(Problem::new(text).at(word.span));
+                    }
+                    PassSoFar::Variable => {
+                        let text = "\"proxy_redirect default\" cannot be used with \"proxy_pass\" directive with variables";
+                        return Err(Problem::new(text).at(word.span));
+                    }
+                }
+                Ok(ProxyRedirect::Default)
+            }
             [wanted, replacement] => Ok(ProxyRedirect::Rule(
                 Wanted::parse(wanted, false, evaluation)?,
                 Template::compile(replacement, &replacement.bytes, evaluation)?,
@@ -110,6 +128,7 @@ fn cookie_rule(
     is_domain: bool,
     evaluation: &mut Evaluation<'_>,
 ) -> Result<Option<(Wanted, Template)>, Problem> {
+    args.check_off(evaluation, matches!(args.words, [word] if word.is("off")))?;
     match args.words {
         [word] if word.is("off") => Ok(None),
         [wanted, replacement] => {
@@ -160,8 +179,13 @@ impl Value for CookieFlags {
 
     fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<CookieFlags, Problem> {
         let (first, flags) = args.words.split_first().ok_or_else(|| args.refuse("is incomplete"))?;
-        if first.is("off") && flags.is_empty() {
+        let is_off = first.is("off") && flags.is_empty();
+        args.check_off(evaluation, is_off)?;
+        if is_off {
             return Ok(CookieFlags(None));
+        }
+        if flags.is_empty() {
+            return Err(invalid(first));
         }
         let flags = flags.iter().map(|word| {
             let found = FLAGS.iter().find(|(name, _)| word.is(name));

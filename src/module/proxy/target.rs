@@ -24,6 +24,15 @@ pub struct ProxyPass {
     pub fixed: Option<Target>,
 }
 
+/// The `proxy_pass` of a block while its lines are read, for `proxy_redirect default`.
+#[derive(Default)]
+pub(super) enum PassSoFar {
+    #[default]
+    None,
+    Variable,
+    Fixed,
+}
+
 /// A URL to forward to.
 #[derive(Clone, Debug)]
 pub struct Target {
@@ -133,6 +142,7 @@ impl Value for ProxyPass {
         let word = args.first();
         let url = Template::compile(word, &word.bytes, evaluation)?;
         if word.bytes.contains(&b'$') {
+            *evaluation.block.of::<PassSoFar>() = PassSoFar::Variable;
             return Ok(ProxyPass { url, fixed: None });
         }
         let target = Target::read(&word.bytes).map_err(|reason| {
@@ -142,6 +152,7 @@ impl Value for ProxyPass {
             let rest = word.bytes.split_once_str("://").map_or(&word.bytes[..], |(_, rest)| rest);
             Problem::new(sentence(&[reason.as_bytes(), b" in upstream \"", rest, b"\""])).at(word.span)
         })?;
+        *evaluation.block.of::<PassSoFar>() = PassSoFar::Fixed;
         let inside = evaluation.head::<LocationName>();
         let no_prefix = matches!(inside, Some(LocationName::Regex(_) | LocationName::Named(_)));
         if !target.uri.is_empty() && (no_prefix || evaluation.context & (LOCATION_IF | LIMIT_EXCEPT) != 0) {

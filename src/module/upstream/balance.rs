@@ -47,6 +47,10 @@ impl Value for Method {
         note(args, evaluation, &args.name.bytes[..] != b"ip_hash");
         Ok(Method)
     }
+
+    fn may_repeat(&self) -> bool {
+        true
+    }
 }
 
 impl Value for Random {
@@ -66,6 +70,43 @@ impl Value for Random {
         }
         note(args, evaluation, false);
         Ok(Random { two: !args.words.is_empty() })
+    }
+
+    fn may_repeat(&self) -> bool {
+        true
+    }
+}
+
+/// `zone`: name and size of the shared state, which only are checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GroupZone;
+
+impl Value for GroupZone {
+    const ARITY: Arity = Arity::between(1, 2);
+
+    fn syntax() -> String {
+        "name [size]".into()
+    }
+
+    fn parse(args: &Args<'_>, _: &mut Evaluation<'_>) -> Result<GroupZone, Problem> {
+        /// Eight pages, as in nginx.
+        const LEAST: u64 = 8 * 4096;
+        let name = args.first();
+        if name.bytes.is_empty() {
+            return Err(Problem::new("invalid zone name \"\"").at(name.span));
+        }
+        let Some(word) = args.words.get(1) else { return Ok(GroupZone) };
+        match number::size(&word.bytes) {
+            None => {
+                let text = sentence(&[b"invalid zone size \"", &word.bytes, b"\""]);
+                Err(Problem::new(text).at(word.span))
+            }
+            Some(size) if size < LEAST => {
+                let text = sentence(&[b"zone \"", &name.bytes, b"\" is too small"]);
+                Err(Problem::new(text).at(word.span).caption("at least 32k"))
+            }
+            Some(_) => Ok(GroupZone),
+        }
     }
 }
 

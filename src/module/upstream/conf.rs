@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use bstr::BString;
 
-use super::balance::{KeepaliveConnections, Method, Random};
+use super::balance::{GroupZone, KeepaliveConnections, Method, Random};
 use super::methods::{HashMethod, IpHash, LeastConn, RandomChoice};
 use super::server::{HashBalance, UpstreamServer};
 use crate::directive::context::{Contexts, HTTP, UPSTREAM};
 use crate::directive::table::directives;
-use crate::directive::{Arity, BlockLevel, Evaluation, Msec, Num, Slot, Text, Words};
+use crate::directive::{BlockLevel, Evaluation, Msec, Num, Slot, Text};
 use crate::http::upstream::group::{Group, Groups, IdleSettings, Method as Balancing};
 use crate::syntax::{Problem, Span, sentence};
 
@@ -45,7 +45,7 @@ directives! {
     }
     needless {
         /// Shared state of the group: it is always shared.
-        "zone" => Words, in UPSTREAM, args Arity::between(1, 2);
+        "zone" => GroupZone, in UPSTREAM;
     }
     made {
         Groups;

@@ -86,6 +86,10 @@ impl Value for HashBalance {
             Some(word) => Err(invalid(word).help("accepted: consistent")),
         }
     }
+
+    fn may_repeat(&self) -> bool {
+        true
+    }
 }
 
 /// Port of a server without one.
