@@ -233,6 +233,9 @@ pub const HTTP2_LOCAL_RESETS: usize = 128;
 /// ends the connection.
 pub const HTTP2_RESETS: u64 = 1000;
 
+/// Turns that the connection of a stream gets before the stream is reset, in which it writes what there is of the response.
+pub const HTTP2_TURNS_BEFORE_RESET: usize = 8;
+
 /// Time in which an HTTP/2 connection that ends sends what it still has to say.
 pub const HTTP2_LAST_WORDS: Duration = Duration::from_secs(5);
 

@@ -409,6 +409,11 @@ impl HttpConnection {
         }
         if !answers {
             let acts = refused.is_none() && exchange.sent.status != CLOSED_WITHOUT_RESPONSE;
+            if exchange.sent.status == CLOSED_WITHOUT_RESPONSE
+                && let Some(stream) = self.socket.http2()
+            {
+                stream.blame_client();
+            }
             self.follow_up(&mut exchange, acts).await;
             exchange.log();
             return (After::Close { lingers: false }, times);

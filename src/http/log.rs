@@ -141,6 +141,11 @@ pub(super) fn client_left(exchange: &Exchange<'_>) {
     about_at(LogLevel::Info, exchange, &text);
 }
 
+/// The answer to a request without authorization is delayed.
+pub(super) fn delays_unauthorized(exchange: &Exchange<'_>) {
+    about_at(LogLevel::Info, exchange, &"delaying unauthorized request");
+}
+
 /// A directory without an index file.
 pub(super) fn index_forbidden(exchange: &Exchange<'_>, path: &[u8]) {
     about(exchange, &format_args!("directory index of \"{}\" is forbidden", Shown::new(path)));

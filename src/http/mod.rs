@@ -30,6 +30,7 @@ mod header_line;
 pub mod headers;
 mod host;
 pub mod http2;
+mod early_hints;
 mod input;
 pub mod listen;
 pub mod live;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::StatusCode;
 
 use super::core::conf::Satisfy;
-use super::exchange::{Check, Decision, Exchange};
+use super::exchange::{Check, Decision, Exchange, OnLeaving};
 use super::plan::{Phase, Positions};
 use super::request::BodyFraming;
 use super::request_body::RequestBody;
@@ -197,6 +197,13 @@ impl Exchange<'_> {
             && (self.takes_part(Phase::Access) || !self.conf().access.is_empty())
             && let Some(refusal) = self.access().await
         {
+            let delay = self.core().auth_delay.duration();
+            if !delay.is_zero() && is_status(&refusal, &[StatusCode::UNAUTHORIZED]) {
+                log::delays_unauthorized(self);
+                self.set_on_leaving(OnLeaving::Ends);
+                tokio::time::sleep(delay).await;
+                self.set_on_leaving(OnLeaving::default());
+            }
             return refusal;
         }
         if self.takes_part(Phase::PreContent) {

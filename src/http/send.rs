@@ -519,7 +519,7 @@ async fn make_present(part: &FilePart) -> io::Result<()> {
 }
 
 /// Writes a header field, without the bytes that would end its line.
-fn write_field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+pub(super) fn write_field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
     let ends_line = |b: u8| matches!(b, b'\r' | b'\n' | 0);
     let write = |out: &mut Vec<u8>, text: &[u8]| {
         // All bytes are looked at, which for a few is faster than to search.

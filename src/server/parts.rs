@@ -64,7 +64,7 @@ use crate::module::mirror::MirrorCheck;
 use crate::module::monitor::Monitor;
 use crate::module::mp4::Mp4Check;
 use crate::module::multiport::BroadcastFilter;
-use crate::module::proxy::{ProxyCheck, ProxyVariables};
+use crate::module::proxy::{ProxyCheck, ProxyTrailers, ProxyVariables};
 use crate::module::realip::{RealIpCheck, RealIpVariables};
 use crate::module::record::RecorderSettings;
 use crate::module::record::recordings::{FlvRecording, RecordDone, Recordings};
@@ -389,6 +389,7 @@ impl Parts {
             adapters: vec![Box::new(SliceFilter)],
             filters: vec![
                 Box::new(BroadcastFilter { workers: workers.count() }),
+                Box::new(ProxyTrailers),
                 Box::new(HeadersFilter),
                 Box::<UserIdFilter>::default(),
                 Box::new(GunzipFilter),

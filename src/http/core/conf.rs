@@ -10,6 +10,7 @@ use crate::directive::table::directives;
 use crate::directive::word::{any_of, one_of};
 use crate::directive::{Arity, Flag, Msec, Num, Sec, Size, Summed, Text};
 use crate::log::level::ErrorLogLine;
+use crate::http::variable::Templates;
 use crate::net::resolver::server::Resolver;
 
 one_of! {
@@ -153,6 +154,12 @@ directives! {
         /// DNS servers for host names with variables in proxy_pass: ADDRESS[:PORT]... [valid=TIME] [ipv6=on|off]. /etc/hosts takes
         /// precedence over them. Without the directive such requests are refused with 502.
         "resolver" => resolver: Option<Resolver>, in HTTP_ALL;
+        /// Delay of the answer to requests without authorization (401), which makes guessing passwords slow. Not part of PingOS; as in
+        /// nginx since 1.17.10.
+        "auth_delay" => auth_delay: Msec = "0", in HTTP_ALL;
+        /// Conditions under which an early hint (status 103) of a backend is passed on: one of the texts is neither empty nor 0. Not part
+        /// of PingOS; as in nginx since 1.29.0.
+        "early_hints" => early_hints: Vec<Templates>, in HTTP_ALL, args Arity::SOME;
         /// DNS timeout.
         "resolver_timeout" => resolver_timeout: Msec = "30s", in HTTP_ALL;
     }

@@ -372,6 +372,12 @@ async fn answered(mut connection: HttpConnection, request: Request, refused: Opt
     if let Some(stream) = connection.socket.http2() {
         let was_reset =
             !stream.is_finished() && poll_fn(|cx| Poll::Ready(stream.poll_gone(cx).is_ready())).await;
+        if !stream.is_finished() && !was_reset {
+            // A reset discards what is not written yet: the connection writes what there is of the response before.
+            for _ in 0..limits::HTTP2_TURNS_BEFORE_RESET {
+                tokio::task::yield_now().await;
+            }
+        }
         stream.abort();
         run.ended(was_reset);
     }

@@ -369,28 +369,24 @@ impl Job<'_> {
     }
 
     /// Reads the head of the response; interim ones before it are passed over.
-    async fn read_head(&self, exchange: &Exchange<'_>, link: &mut Link) -> Result<ResponseHead, Failure> {
+    async fn read_head(&self, exchange: &mut Exchange<'_>, link: &mut Link) -> Result<ResponseHead, Failure> {
         let size = usize::try_from(self.conf.buffer_size.0).unwrap_or(usize::MAX).max(1);
         let patience = self.conf.read_timeout.duration();
         // What came while the request was being sent.
         let early = link.received.len() as u64;
         self.attempts.latest(|attempt| attempt.received += early);
-        let refused = |what: &str| {
-            log::bad_response(exchange, what);
-            Failure::InvalidHeader
-        };
         for _ in 0..limits::PROXY_INTERIM {
             let mut reader = HeadReader::default();
             let head = loop {
                 match reader.read(&mut link.received) {
                     Ok(Some(head)) if reader.taken() <= size => break head,
-                    Ok(Some(_)) => return Err(refused("upstream sent too big header")),
+                    Ok(Some(_)) => return Err(refused(exchange, "upstream sent too big header")),
                     Ok(None) => {}
-                    Err(bad) => return Err(refused(&bad.0)),
+                    Err(bad) => return Err(refused(exchange, &bad.0)),
                 }
                 let room = size.saturating_sub(reader.taken() + link.received.len());
                 if room == 0 {
-                    return Err(refused("upstream sent too big header"));
+                    return Err(refused(exchange, "upstream sent too big header"));
                 }
                 let received = link.receive(room, patience).await;
                 let length = received.map_err(|error| link_failed(exchange, &error, READING))? as u64;
@@ -399,12 +395,20 @@ impl Job<'_> {
             if head.is_bare {
                 log::bad_response(exchange, "upstream sent no valid HTTP/1.0 header");
             }
+            if head.status == 103 {
+                exchange.pass_early_hints(&head.headers).await;
+            }
             if !(100..200).contains(&head.status) || head.status == 101 {
                 return Ok(head);
             }
         }
-        Err(refused("upstream sent too many interim responses"))
+        Err(refused(exchange, "upstream sent too many interim responses"))
     }
+}
+
+fn refused(exchange: &Exchange<'_>, what: &str) -> Failure {
+    log::bad_response(exchange, what);
+    Failure::InvalidHeader
 }
 
 fn chunk(bytes: &[u8]) -> Vec<u8> {

@@ -159,6 +159,8 @@ directives! {
         "proxy_hide_header" => hide_headers: Vec<Text>, in HTTP_ALL;
         /// Upstream headers whose effect is ignored (X-Accel-*, cache headers).
         "proxy_ignore_headers" => ignore_headers: Summed<IgnoredHeaders>, in HTTP_ALL;
+        /// Passes on the fields that follow the body of a response in chunks. Not part of PingOS; as in nginx since 1.27.2.
+        "proxy_pass_trailers" => pass_trailers: Flag = "off", in HTTP_ALL;
         /// Applies error_page to upstream errors.
         "proxy_intercept_errors" => intercept_errors: Flag = "off", in HTTP_ALL;
         /// HTTP version for the upstream.

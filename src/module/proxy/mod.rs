@@ -17,8 +17,10 @@ pub mod rewriting;
 mod states;
 pub mod store;
 pub mod target;
+mod trailers;
 mod tunnel;
 mod variables;
 
+pub use trailers::ProxyTrailers;
 pub use check::ProxyCheck;
 pub use variables::ProxyVariables;

@@ -38,6 +38,8 @@ struct State {
     frame_size: usize,
     /// DATA frames so far.
     frames: u64,
+    /// Reason of a reset.
+    reset_as: Reason,
     /// What waits for input.
     reader: Option<Waker>,
 }
@@ -113,6 +115,7 @@ impl Http2Stream {
             is_finished: false,
             frame_size: usize::MAX,
             frames: 0,
+            reset_as: Reason::INTERNAL_ERROR,
             reader: None,
         };
         Http2Stream { connection, traffic, state: Mutex::new(state) }
@@ -149,6 +152,15 @@ impl Http2Stream {
         state.sending = Some(sending);
         state.is_finished |= ends;
         Ok(())
+    }
+
+    /// Sends a head before that of the response.
+    ///
+    /// # Errors
+    ///
+    /// The client has reset the stream.
+    pub fn send_hint(&self, head: Response<()>) -> io::Result<()> {
+        self.state.lock().respond.send_informational(head).map_err(|error| failed(&error))
     }
 
     /// Sends trailers, which end the body.
@@ -188,11 +200,17 @@ impl Http2Stream {
         Ok(written)
     }
 
+    /// Lets a reset tell that the client is at fault.
+    pub fn blame_client(&self) {
+        self.state.lock().reset_as = Reason::PROTOCOL_ERROR;
+    }
+
     /// Resets the stream, unless everything was passed on for sending.
     pub fn abort(&self) {
         let mut state = self.state.lock();
         if !std::mem::replace(&mut state.is_finished, true) {
-            state.respond.send_reset(Reason::INTERNAL_ERROR);
+            let reason = state.reset_as;
+            state.respond.send_reset(reason);
         }
     }
 
