@@ -7,7 +7,8 @@ use super::headers::Headers;
 use super::send::write_field;
 
 /// Fields of connections, which are not passed on.
-const OF_CONNECTIONS: [&str; 5] = ["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"];
+const OF_CONNECTIONS: [&str; 5] =
+    ["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"];
 
 impl Exchange<'_> {
     /// Passes on the fields of an early hint, if the location wants that and the client understands it.
@@ -19,14 +20,14 @@ impl Exchange<'_> {
         if self.is_subrequest() || self.request.version() < Version::HTTP_11 || !is_wanted() {
             return;
         }
-        let is_passed = |name: &[u8]| {
-            !OF_CONNECTIONS.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
-        };
+        let is_passed =
+            |name: &[u8]| !OF_CONNECTIONS.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes()));
         let passed = headers.iter().filter(|(name, _)| is_passed(name));
         if let Some(stream) = self.connection.socket.http2() {
             let mut map = HeaderMap::new();
             for (name, value) in passed {
-                if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name), HeaderValue::from_bytes(value)) {
+                if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name), HeaderValue::from_bytes(value))
+                {
                     map.append(name, value);
                 }
             }

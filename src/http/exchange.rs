@@ -19,6 +19,7 @@ use super::counters::HttpCounters;
 use super::header::{AddHeader, AddedHeaders};
 use super::headers::Headers;
 use super::input::Input;
+use super::leaving::OnLeaving;
 use super::plan::{Phase, Plan, Positions};
 use super::request::{BodyFraming, Request};
 use super::request_body::RequestBody;
@@ -233,18 +234,6 @@ pub enum Lookup {
     Changing,
     /// It has no value now, but may have one at the next use.
     Absent,
-}
-
-/// What it means for a request that its client has closed while the response is made.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OnLeaving {
-    /// It ends after a while: the client may have closed its sending direction only.
-    #[default]
-    EndsLater,
-    /// It ends at once, as in nginx where another server or a delay is waited for.
-    Ends,
-    /// It goes on.
-    GoesOn,
 }
 
 /// Writes log lines about requests.

@@ -3,7 +3,7 @@
 use bytes::{Buf, Bytes, BytesMut};
 
 use super::chunks::ChunkState;
-use super::exchange::OnLeaving;
+use super::leaving::OnLeaving;
 use super::request::BodyFraming;
 
 /// Received bytes that are not processed yet.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use http::StatusCode;
 
 use super::core::conf::Satisfy;
-use super::exchange::{Check, Decision, Exchange, OnLeaving};
+use super::exchange::{Check, Decision, Exchange};
+use super::leaving::OnLeaving;
 use super::plan::{Phase, Positions};
 use super::request::BodyFraming;
 use super::request_body::RequestBody;

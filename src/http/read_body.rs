@@ -57,12 +57,7 @@ impl Exchange<'_> {
         self.ask_for_body().await;
         let mut collected = Collected::default();
         self.connection.input.lock().is_reading = true;
-        let before = self.connection.input.lock().buffer.len();
-        let taken = self.take_into(&mut collected);
-        let after = self.connection.input.lock().buffer.len();
-        if taken.is_ok() {
-            self.body_length += signed(before - after);
-        }
+        let taken = self.take_present(&mut collected);
         let memory = collected.memory.freeze();
         self.body = Some(RequestBody { memory, file: None, is_present: collected.is_present }.into());
         let is_done = self.is_body_received();
@@ -71,6 +66,36 @@ impl Exchange<'_> {
         }
         taken.map_err(|failure| self.body_failed(failure))?;
         Ok(is_done)
+    }
+
+    /// Takes what came with the head, and what the socket has besides, up to nginx's buffer.
+    fn take_present(&mut self, collected: &mut Collected) -> Result<(), BodyFailure> {
+        let came = self.connection.input.lock().buffer.len();
+        self.take_into(collected)?;
+        let (left, missing, is_chunked) = {
+            let input = self.connection.input.lock();
+            (input.buffer.len(), input.missing(), input.is_chunked())
+        };
+        self.body_length += signed(came - left);
+        let mut room = self.body_buffer(missing, is_chunked, came > 0);
+        while room > 0 && !self.is_body_received() {
+            let length = {
+                let mut input = self.connection.input.lock();
+                let most = room.min(crate::limits::HTTP_READ_BYTES);
+                // Ends and errors are met by the next read.
+                let Ok(length) = self.connection.socket.read_some(&mut input.buffer, most) else { break };
+                if length == 0 {
+                    input.ends_with_stream();
+                    break;
+                }
+                length
+            };
+            room -= length;
+            self.take_into(collected)?;
+            let left = self.connection.input.lock().buffer.len();
+            self.body_length += signed(length) - signed(left);
+        }
+        Ok(())
     }
 
     /// Whether the body was received completely, be it taken or not.

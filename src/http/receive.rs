@@ -10,8 +10,9 @@ use http::Version;
 use tokio::time::timeout;
 
 use super::connection::AfterTimes;
-use super::exchange::{Exchange, HttpConnection, OnLeaving};
+use super::exchange::{Exchange, HttpConnection};
 use super::input::BadBody;
+use super::leaving::OnLeaving;
 use crate::limits;
 
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";

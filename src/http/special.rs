@@ -75,8 +75,12 @@ impl Exchange<'_> {
         {
             return self.refresh(response, &location);
         }
-        response.headers.remove(b"ETag");
-        response.headers.remove(b"Last-Modified");
+        for name in [&b"ETag"[..], b"Last-Modified", b"Accept-Ranges"] {
+            response.headers.remove(name);
+            if let Some((carried, _)) = &mut self.carried {
+                carried.remove(name);
+            }
+        }
         // As in nginx, it stands behind the headers that there were before.
         if is_page_elsewhere
             && !response.headers.is_empty()

@@ -300,6 +300,21 @@ pub const CASES: &[Case] = &[
         }
     ),
     forwarded_here!(
+        "proxy/proxy_pass_trailers",
+        "proxy_pass_trailers off;",
+        "proxy_pass_trailers on;",
+        |walk| {
+            let bytes =
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nX-End: yes\r\n\r\n";
+            begins_to_contain(walk, bytes, "X-End: yes")
+        }
+    ),
+    forwarded_here!("http core/early_hints", "early_hints '' 0;", "early_hints '' 1;", |walk| {
+        let bytes =
+            "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx";
+        begins_to_contain(walk, bytes, "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\n")
+    }),
+    forwarded_here!(
         "proxy/proxy_connect_timeout",
         "proxy_connect_timeout 60s;",
         "proxy_connect_timeout 50ms;",
@@ -715,4 +730,28 @@ fn proxying() {
 #[test]
 fn groups() {
     walk_with(GROUPS, |prefix| drop(prefix.write("html/f", "text")));
+}
+
+/// A backend sends these bytes to every request; the response contains a part only after the change.
+fn begins_to_contain<'w>(
+    walk: &'w Walk<'_>,
+    bytes: &'static str,
+    part: &'static str,
+) -> Box<dyn FnOnce() + 'w> {
+    let listener = TcpListener::bind(("127.0.0.1", walk.own_port)).unwrap();
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(bytes.as_bytes());
+        }
+    });
+    let has_part = move || {
+        let mut stream = TcpStream::connect(("127.0.0.1", walk.web)).unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").unwrap();
+        let mut response = String::new();
+        stream.read_to_string(&mut response).unwrap();
+        response.contains(part)
+    };
+    assert!(!has_part());
+    Box::new(move || assert!(has_part()))
 }

@@ -295,6 +295,18 @@ pub const CASES: &[Case] = &[
         }
     ),
     location!(
+        "http core/auth_delay",
+        "auth_delay 0; auth_basic realm; auth_basic_user_file {dir}/html/users;",
+        "auth_delay 10ms; auth_basic realm; auth_basic_user_file {dir}/html/users;",
+        |walk| {
+            assert_eq!(http::get(walk.web, "/f").status(), 401);
+            Box::new(move || {
+                assert_eq!(http::get(walk.web, "/f").status(), 401);
+                walk.server.wait_log("delaying unauthorized request");
+            })
+        }
+    ),
+    location!(
         "http core/satisfy",
         "satisfy all; allow all; auth_basic realm; auth_basic_user_file {dir}/html/users;",
         "satisfy any; allow all; auth_basic realm; auth_basic_user_file {dir}/html/users;",

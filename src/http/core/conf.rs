@@ -9,8 +9,8 @@ use crate::directive::context::{HTTP, HTTP_ALL, HTTP_SERVER, LIMIT_EXCEPT, LOCAT
 use crate::directive::table::directives;
 use crate::directive::word::{any_of, one_of};
 use crate::directive::{Arity, Flag, Msec, Num, Sec, Size, Summed, Text};
-use crate::log::level::ErrorLogLine;
 use crate::http::variable::Templates;
+use crate::log::level::ErrorLogLine;
 use crate::net::resolver::server::Resolver;
 
 one_of! {

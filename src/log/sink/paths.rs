@@ -99,24 +99,23 @@ impl Paths {
         };
         let now = Instant::now();
         self.expire(now);
+        if let Some(cached) = self.open.get_mut(path) {
+            cached.uses += 1;
+            cached.used = now;
+            if !cached.is_current(path, cache.valid, now) {
+                cached.file = None;
+            }
+            if let Some(file) = &mut cached.file {
+                return written(file.write_all(line));
+            }
+        }
+        // As in nginx, one that cannot be opened takes no other's place.
+        let mut file = opened()?;
         if !self.open.contains_key(path) {
             self.make_room(cache.max);
         }
-        let cached = self.open.entry(path.to_owned()).or_insert(CachedFile {
-            file: None,
-            uses: 0,
-            used: now,
-            checked: now,
-        });
-        cached.uses += 1;
-        cached.used = now;
-        if !cached.is_current(path, cache.valid, now) {
-            cached.file = None;
-        }
-        if let Some(file) = &mut cached.file {
-            return written(file.write_all(line));
-        }
-        let mut file = opened()?;
+        let new = CachedFile { file: None, uses: 1, used: now, checked: now };
+        let cached = self.open.entry(path.to_owned()).or_insert(new);
         cached.checked = now;
         let result = file.write_all(line);
         if cached.uses >= cache.min_uses {
@@ -221,6 +220,21 @@ mod tests {
         assert_eq!((read("a.old"), read("a.log")), ("1\n1\n2\n".into(), "3\n".into()));
         cached.expire(Instant::now() + CACHE.inactive);
         assert!(cached.open.is_empty());
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_opened_takes_no_place() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut cached = paths(dir.path(), Some(CACHE));
+        for name in ["a.log", "b.log"] {
+            cached.write(&to(dir.path(), name), b"1\n").unwrap();
+        }
+        for name in ["none/c.log", "none/d.log"] {
+            assert!(cached.write(&to(dir.path(), name), b"1\n").is_err());
+        }
+        let mut open: Vec<_> = cached.open.keys().map(|path| path.file_name().unwrap().to_owned()).collect();
+        open.sort();
+        assert_eq!(open, ["a.log", "b.log"]);
     }
 
     #[test]

@@ -71,7 +71,12 @@ fn wanted(exchange: &Exchange<'_>, conf: &Current) -> Option<BString> {
     let response = &exchange.response;
     response.content_type.as_ref()?;
     let forced = response.foreign.as_ref().and_then(|foreign| foreign.wanted_charset.as_ref());
-    if let Some(forced) = forced.filter(|name| !name.is_empty() && conf.knows(name)) {
+    if let Some(forced) = forced.filter(|name| !name.is_empty()) {
+        // As in nginx, one that is not known leaves the response without a charset.
+        if !conf.knows(forced) {
+            log::unknown(exchange, forced);
+            return None;
+        }
         return Some(forced.clone());
     }
     let applies = match &response.charset {

@@ -209,6 +209,19 @@ mod tests {
     }
 
     #[test]
+    fn what_came_before_a_failure_can_be_decompressed() {
+        let mut gzip = Gzip::new(6, Arc::default());
+        let mut output = Vec::new();
+        gzip.take(&mut &b"some text"[..], &mut output).unwrap();
+        gzip.flush(&mut output).unwrap();
+        let (mut gunzip, mut text) = (Gunzip::new(), Vec::new());
+        gunzip.take(&mut &output[..], &mut text).unwrap();
+        assert_eq!(text, b"some text");
+        let failed = gunzip.end(&mut text).unwrap_err();
+        assert!(BrokenBody::of(&failed).is_some_and(|broken| broken.is_sent && !broken.counts_as_complete));
+    }
+
+    #[test]
     fn ratios_are_rounded_as_in_nginx() {
         let ratio =
             |before, after| Ratio { before: AtomicU64::new(before), after: AtomicU64::new(after) }.text();

@@ -1,9 +1,9 @@
 //! Directives of the http static module.
 
+use super::tried::TryFiles;
 use crate::directive::context::{HTTP_ALL, HTTP_SERVER, LOCATION};
 use crate::directive::table::directives;
 use crate::directive::word::one_of;
-use super::try_files::TryFiles;
 use crate::directive::{Flag, Own, Present};
 use crate::http::variable::Templates;
 

@@ -8,6 +8,7 @@ mod index;
 mod listing;
 mod log;
 mod random_index;
+mod tried;
 mod try_files;
 mod utf8;
 

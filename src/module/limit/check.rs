@@ -14,8 +14,9 @@ use super::req::{self, ReqLimit, ReqVerdict};
 use super::zone::Zone;
 use super::zones::KeptZones;
 use crate::http::exchange::{
-    Check, Decision, Exchange, Lookup, OnLeaving, PhaseCheck, RequestVariables, VariableLookup,
+    Check, Decision, Exchange, Lookup, PhaseCheck, RequestVariables, VariableLookup,
 };
+use crate::http::leaving::OnLeaving;
 use crate::http::routes::Location;
 
 /// The states of all zones, kept over reloads.

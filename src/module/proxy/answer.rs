@@ -213,11 +213,10 @@ impl Context<'_> {
         response.foreign = Some(Box::new(foreign));
         let length = head.length.filter(|_| !head.is_chunked);
         if is_empty {
-            afterwards.finish(link);
             let has_no_body = matches!(head.status, 101 | 204 | 304) || exchange.is_head();
             // What a request has that only its backend takes for HEAD is an empty body.
             let length = if has_no_body { length } else { Some(0) };
-            response.body = Body::Source(Box::new(NoBody(length)));
+            response.body = Body::Source(Box::new(NoBody { length, open: Some((link, afterwards)) }));
             return response;
         }
         let framing = match length {
@@ -227,7 +226,8 @@ impl Context<'_> {
         };
         let (patience, rate) = (self.conf.read_timeout.duration(), self.conf.limit_rate.0);
         response.body = Body::Source(Box::new(UpstreamBody::new(link, afterwards, framing, patience, rate)));
-        if let Some(to) = store::file(exchange, &self.conf.store).filter(|_| status == StatusCode::OK && !is_bare)
+        if let Some(to) =
+            store::file(exchange, &self.conf.store).filter(|_| status == StatusCode::OK && !is_bare)
         {
             let modified = response.modified();
             let place = (&self.conf.temp_path, self.conf.store_access);

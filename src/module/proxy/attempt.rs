@@ -421,6 +421,11 @@ fn connect_failed(exchange: &Exchange<'_>, peer: &str, error: &ConnectError) -> 
             log::connect_failed(exchange, peer, error);
             Failure::Error
         }
+        ConnectError::Unbound(addr, error) => {
+            log::bind_failed(exchange, addr, error);
+            // As in nginx, that is no failure of the peer.
+            Failure::Client(Decision::page(StatusCode::INTERNAL_SERVER_ERROR))
+        }
         ConnectError::Handshake(error) => {
             log::handshake_failed(exchange, error);
             Failure::Error

@@ -259,8 +259,19 @@ impl Drop for UpstreamBody {
     }
 }
 
-/// A body that is not sent, with the length that it would have.
-pub(super) struct NoBody(pub(super) Option<u64>);
+/// A body that is not sent, with the length that it would have. As in nginx, the use of its connection ends with the response.
+pub(super) struct NoBody {
+    pub(super) length: Option<u64>,
+    pub(super) open: Option<(Link, Afterwards)>,
+}
+
+impl Drop for NoBody {
+    fn drop(&mut self) {
+        if let Some((link, afterwards)) = self.open.take() {
+            afterwards.finish(link);
+        }
+    }
+}
 
 impl BodySource for NoBody {
     fn poll_piece(&mut self, _: &mut Context<'_>) -> Poll<Option<io::Result<Piece>>> {
@@ -268,6 +279,6 @@ impl BodySource for NoBody {
     }
 
     fn length(&self) -> Option<u64> {
-        self.0
+        self.length
     }
 }

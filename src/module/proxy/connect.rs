@@ -44,15 +44,23 @@ pub(super) struct TlsUse {
 #[derive(Debug)]
 pub(super) enum ConnectError {
     Failed(io::Error),
+    /// The local address cannot be had.
+    Unbound(SocketAddr, io::Error),
     TimedOut,
     Handshake(io::Error),
     HandshakeTimedOut,
 }
 
+impl From<io::Error> for ConnectError {
+    fn from(error: io::Error) -> ConnectError {
+        ConnectError::Failed(error)
+    }
+}
+
 /// Connects to a peer.
 pub(super) async fn connect(addr: &PeerAddr, settings: &ConnectSettings) -> Result<Socket, ConnectError> {
     let socket = match timeout(settings.timeout, open(addr, settings)).await {
-        Ok(opened) => opened.map_err(ConnectError::Failed)?,
+        Ok(opened) => opened?,
         Err(_) => return Err(ConnectError::TimedOut),
     };
     let (tls, plain) = match (&settings.tls, socket) {
@@ -68,7 +76,7 @@ pub(super) async fn connect(addr: &PeerAddr, settings: &ConnectSettings) -> Resu
     }
 }
 
-async fn open(addr: &PeerAddr, settings: &ConnectSettings) -> io::Result<Socket> {
+async fn open(addr: &PeerAddr, settings: &ConnectSettings) -> Result<Socket, ConnectError> {
     let addr = match addr {
         PeerAddr::Unix(path) => return Ok(UnixStream::connect(path).await?.into()),
         PeerAddr::Tcp(addr) => addr,
@@ -76,9 +84,10 @@ async fn open(addr: &PeerAddr, settings: &ConnectSettings) -> io::Result<Socket>
     let socket = if addr.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     if let Some(bind) = settings.bind {
         if bind.is_transparent {
-            nix::sys::socket::setsockopt(&socket, nix::sys::socket::sockopt::IpTransparent, &true)?;
+            nix::sys::socket::setsockopt(&socket, nix::sys::socket::sockopt::IpTransparent, &true)
+                .map_err(io::Error::from)?;
         }
-        socket.bind(bind.addr)?;
+        socket.bind(bind.addr).map_err(|error| ConnectError::Unbound(bind.addr, error))?;
     }
     let stream = socket.connect(*addr).await?;
     if settings.has_keepalive {

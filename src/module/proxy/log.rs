@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::io;
+use std::net::SocketAddr;
 
 use tracing::warn;
 
@@ -47,6 +48,12 @@ pub(super) fn connect_failed(exchange: &Exchange<'_>, peer: &str, error: &io::Er
         return about_at(level, exchange, &text);
     }
     about(exchange, &format_args!("connect() failed ({text}) while connecting to upstream"));
+}
+
+/// The local address of a connection cannot be had.
+pub(super) fn bind_failed(exchange: &Exchange<'_>, addr: &SocketAddr, error: &io::Error) {
+    let text = format_args!("bind({addr}) failed ({}) while connecting to upstream", os_text(error));
+    about_at(LogLevel::Crit, exchange, &text);
 }
 
 /// TLS could not be begun.

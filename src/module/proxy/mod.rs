@@ -21,6 +21,6 @@ mod trailers;
 mod tunnel;
 mod variables;
 
-pub use trailers::ProxyTrailers;
 pub use check::ProxyCheck;
+pub use trailers::ProxyTrailers;
 pub use variables::ProxyVariables;

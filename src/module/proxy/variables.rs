@@ -34,9 +34,8 @@ impl RequestVariables for ProxyVariables {
                 None => Lookup::Absent,
             }))
         };
-        let vars = || {
-            exchange.kept.get::<ProxyVars>().filter(|vars| vars.changes_left == exchange.changes_left())
-        };
+        let vars =
+            || exchange.kept.get::<ProxyVars>().filter(|vars| vars.changes_left == exchange.changes_left());
         let attempts = || exchange.kept.get::<UpstreamAttempts>();
         let figure = match name.as_bytes() {
             b"proxy_host" => return found(vars().map(|vars| &vars.host[..]), out),

@@ -44,7 +44,9 @@ impl fmt::Display for LookupError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             LookupError::NotFound(host) => write!(f, "host \"{host}\" not found"),
-            LookupError::Failed(why) | LookupError::Refused(_, why) | LookupError::Late(why) => f.write_str(why),
+            LookupError::Failed(why) | LookupError::Refused(_, why) | LookupError::Late(why) => {
+                f.write_str(why)
+            }
         }
     }
 }

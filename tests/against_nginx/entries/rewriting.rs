@@ -1,10 +1,31 @@
 //! `return`, `rewrite`, `set`, `if`, `error_page`.
 
-use crate::entry::{Entry, entry, page};
+use crate::entry::{Entry, Step, entry, page, request};
 
 pub fn entries() -> Vec<Entry> {
     vec![
         returns(),
+        entry("bodies-before-texts")
+            .mask(r"sent=1[0-9][0-9]", "sent=N")
+            .server(
+                "location / { return 200 \"[$content_length|$request_body]\"; }
+                 location /set { set $length $content_length; return 200 \"[$length|$content_length]\"; }
+                 location /102 { return 102 text; }
+                 location /101 { return 101; }
+                 location /tried { try_files /none =200; }
+                 location /tried0 { try_files /none =0; }",
+            )
+            .asks([
+                "POST /x\n\nhello", "POST /x\nTransfer-Encoding: chunked\n\n5\r\nhello\r\n0\r\n\r\n",
+                "POST /set\nTransfer-Encoding: chunked\n\n5\r\nhello\r\n0\r\n\r\n", "POST /x\nTransfer-Encoding: chunked\n\nx\r\n",
+                "/102", "HEAD /102", "/101", "/tried", "/tried0",
+            ])
+            .keep(["/102", "/x"])
+            .steps([
+                Step::Send(request("/tried", false)),
+                Step::Send(request("/x", false)),
+                Step::Read(1),
+            ]),
         entry("return-forms")
             .server(
                 "location /url { return http://other/x; }
