@@ -574,6 +574,24 @@ pub const TLS_WRITE: usize = 256 * 1024;
 /// Maximum number of socket reads per read call on a TLS stream: records without content must not occupy a worker.
 pub const TLS_READS: usize = 16;
 
+/// Certificates that a peer's chain may have, whatever `ssl_verify_depth` says, as in OpenSSL.
+pub const TLS_CHAIN: usize = 100;
+
+/// Cipher suites and curves that are noted of those that a client offers, for `$ssl_ciphers` and `$ssl_curves`.
+pub const TLS_OFFERED: usize = 256;
+
+/// Sessions that `ssl_session_cache builtin` keeps without a number, as in OpenSSL.
+pub const TLS_SESSIONS: u64 = 20_480;
+
+/// Bytes that a session occupies besides its contents.
+pub const TLS_SESSION_OVERHEAD: usize = 256;
+
+/// Maximum size of a TLS session that is kept: it holds the client's certificates.
+pub const TLS_SESSION_BYTES: usize = 64 * 1024;
+
+/// Passwords of an `ssl_password_file` that are tried.
+pub const TLS_PASSWORDS: usize = 128;
+
 /// Timeout of a TLS handshake.
 pub const TLS_HANDSHAKE: Duration = Duration::from_secs(10);
 

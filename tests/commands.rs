@@ -434,8 +434,8 @@ fn migrate_check_judges_every_directive() {
 #[test]
 fn what_restricts_without_working_yet_is_said_to_be_refused() {
     let prefix = Prefix::new(
-        "events { }\nhttp {\n proxy_cache_valid 1m;\n server {\n  listen 127.0.0.1:8000;\n }\n}\n\
-         rtmp {\n ssl_verify_client on;\n server {\n  ssl_verify_client optional;\n }\n}\n",
+        "events { }\nhttp {\n proxy_cache_valid 1m;\n server {\n  listen 127.0.0.1:8000;\n }\n\
+         \n ssl_ocsp on;\n server {\n  ssl_ocsp off; listen 127.0.0.1:8001;\n }\n}\n",
         &[],
     );
     let path = prefix.path().join("conf/nginx.conf");
@@ -446,28 +446,28 @@ fn what_restricts_without_working_yet_is_said_to_be_refused() {
     let text = told(&String::from_utf8_lossy(&test.stderr));
     for line in [
         "[warn] \"proxy_cache_valid\" directive has no effect yet in FILE:3\n",
-        "[warn] \"ssl_verify_client\" directive does not work yet, what it guards is refused in FILE:9\n",
-        "[warn] \"ssl_verify_client\" directive has no effect yet in FILE:11\n",
+        "[warn] \"ssl_ocsp\" directive does not work yet, what it guards is refused in FILE:8\n",
+        "[warn] \"ssl_ocsp\" directive has no effect yet in FILE:10\n",
     ] {
         assert!(text.contains(line), "lacks {line} in\n{text}");
     }
     assert!(test.status.success() && !text.contains("FILE:5"), "{text}");
-    let explained = run(&prefix, &["explain", "nginx.conf:9"], b"");
+    let explained = run(&prefix, &["explain", "nginx.conf:8"], b"");
     let explained = explained.text();
-    assert!(explained.contains("ssl_verify_client on; [refused until it works]"), "{explained}");
+    assert!(explained.contains("ssl_ocsp on; [refused until it works]"), "{explained}");
     let judged = run(&prefix, &["migrate-check"], b"");
     let text = told(judged.text());
     for line in [
         "FILE:3: no effect yet: proxy_cache_valid: missing so far: ",
-        "FILE:9: refused until it works: ssl_verify_client: ",
-        "FILE:11: no effect yet: ssl_verify_client: ",
+        "FILE:8: refused until it works: ssl_ocsp: ",
+        "FILE:10: no effect yet: ssl_ocsp: ",
         ", 2 without effect yet, 1 refused, ",
     ] {
         assert!(text.contains(line), "lacks {line} in\n{text}");
     }
     assert!(!judged.ok);
     let only =
-        Prefix::new("events { }\nrtmp { ssl_verify_client on; server { listen 127.0.0.1:9; } }\n", &[]);
+        Prefix::new("events { }\nhttp { ssl_ocsp on; server { listen 127.0.0.1:9; } }\n", &[]);
     assert!(!run(&only, &["migrate-check"], b"").ok);
 }
 

@@ -102,9 +102,6 @@ pub struct RtmpServer {
     pub names: Vec<ServerName>,
     /// Its own values.
     pub values: Values<RTMP_SERVER>,
-    /// Whether `ssl_verify_client` requires client certificates. They cannot be verified yet, so its TLS sockets stay
-    /// closed.
-    pub verifies_clients: bool,
     /// Values of applications at the level of the server.
     pub base: Values<APPLICATION>,
     /// Its applications in file order.

@@ -86,35 +86,57 @@ impl<T> NameTable<T> {
     ///
     /// [`Undecided`], if a regular expression exceeds its bounds.
     pub fn search(&self, host: &[u8]) -> Result<(&Arc<T>, Option<Match>), Undecided> {
+        Ok(self.named(host)?.unwrap_or((&self.default, None)))
+    }
+
+    /// As [`NameTable::search`], but only a server that has a name for the host.
+    ///
+    /// # Errors
+    ///
+    /// [`Undecided`], if a regular expression exceeds its bounds.
+    pub fn named(&self, host: &[u8]) -> Result<Option<(&Arc<T>, Option<Match>)>, Undecided> {
         if self.exact.is_empty()
             && self.leading.is_empty()
             && self.trailing.is_empty()
             && self.regexes.is_empty()
         {
-            return Ok((&self.default, None));
+            return Ok(None);
         }
         let host = host.to_ascii_lowercase();
         let host = host.as_slice();
         if let Some(server) = self.exact.get(host.as_bstr()) {
-            return Ok((server, None));
+            return Ok(Some((server, None)));
         }
         // The first dot gives the longest suffix, the last dot the longest prefix.
         let mut tails = host.find_iter(".").map(|dot| &host[dot..]);
         if let Some(server) = tails.find_map(|tail| self.leading.get(tail.as_bstr())) {
-            return Ok((server, None));
+            return Ok(Some((server, None)));
         }
         let heads = host.rfind_iter(".").map(|dot| &host[..=dot]);
         if let Some(server) =
             heads.filter(|h| h.len() < host.len()).find_map(|h| self.trailing.get(h.as_bstr()))
         {
-            return Ok((server, None));
+            return Ok(Some((server, None)));
         }
         for (pattern, server) in &self.regexes {
             if let Some(found) = pattern.find(host)? {
-                return Ok((server, Some(found)));
+                return Ok(Some((server, Some(found))));
             }
         }
-        Ok((&self.default, None))
+        Ok(None)
+    }
+
+    /// As [`NameTable::named`], for the name in a TLS handshake: as in nginx, a server that is alone, without a regular
+    /// expression for a name, is not looked for.
+    ///
+    /// # Errors
+    ///
+    /// [`Undecided`], if a regular expression exceeds its bounds.
+    pub fn negotiated(&self, name: &[u8]) -> Result<Option<(&Arc<T>, Option<Match>)>, Undecided> {
+        if self.servers.len() <= 1 && self.regexes.is_empty() {
+            return Ok(None);
+        }
+        self.named(name.strip_suffix(b".").unwrap_or(name))
     }
 
     /// The server for names without a match.

@@ -9,7 +9,7 @@ use crate::directive::context::{APPLICATION, RTMP_SERVER};
 use crate::directive::evaluate::Block;
 use crate::directive::listen::Addresses;
 use crate::directive::slot::Layer;
-use crate::directive::{Restricts, Text, Values};
+use crate::directive::{Text, Values};
 
 /// Builds the model from one or several `rtmp { }` blocks.
 pub(super) fn build_rtmp(builder: &mut Builder<'_>, blocks: &[&Block]) -> Rtmp {
@@ -38,7 +38,6 @@ fn server(builder: &mut Builder<'_>, rtmp: &Block, block: &Block) -> RtmpServer 
         applications: applications.collect(),
         names: values.get::<Addresses<RTMP_SERVER>>().server_names(),
         values,
-        verifies_clients: Block::refusing(&outer, &[Restricts::Connections]).is_some(),
         base: base.values().clone(),
         pos: builder.pos(block.place),
     }

@@ -29,10 +29,12 @@ use super::routes::Location;
 use super::server_conf::ServerConf;
 use crate::config::model::{Config, HttpServer};
 use crate::config::names::NameTable;
-use crate::directive::ListenAddr;
+use crate::directive::{ListenAddr, Match, Undecided};
 use crate::limits;
 use crate::media::workers::Worker;
 use crate::net::socket::{Peer, Socket};
+use crate::net::ssl::conf::VerifyClient;
+use crate::net::{ssl, tls};
 use crate::task::lifetime::{Lifetime, StopSignal};
 
 /// What follows a response.
@@ -88,6 +90,26 @@ impl HttpConnection {
 
 /// nginx's own status of a request without TLS where TLS is spoken; clients see 400.
 const PLAIN_TO_TLS: u16 = 497;
+
+/// nginx's statuses of a request whose client's certificate is not trusted, or missing.
+const CERTIFICATE_ERROR: u16 = 495;
+const NO_CERTIFICATE: u16 = 496;
+
+/// What a client gets that asks for a server whose certificates of clients it was not asked for.
+const MISDIRECTED: HeadError = (
+    StatusCode::MISDIRECTED_REQUEST,
+    "client attempted to request the server name different from the one that was negotiated",
+);
+
+/// The server of a request.
+struct Selected<'c> {
+    server: &'c Arc<HttpServer>,
+    /// The match, if the server's name is a regular expression.
+    named: Option<Match>,
+    /// Whether the request must not reach the server that its host selects, because that one verifies clients and another
+    /// one was negotiated.
+    is_misdirected: bool,
+}
 
 /// nginx's status of a request whose client has closed the connection before the response.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
@@ -230,6 +252,51 @@ impl HttpConnection {
         }
     }
 
+    /// The server whose settings apply before a request has selected one.
+    pub(super) fn first_server<'c>(&self, servers: &'c NameTable<HttpServer>) -> &'c Arc<HttpServer> {
+        self.select(servers, None).map_or_else(|_| servers.default_server(), |selected| selected.server)
+    }
+
+    /// Selects a server by host. Without one, because the head of a request is incomplete or refused, it is the server that
+    /// was negotiated with TLS, as in nginx.
+    fn select<'c>(
+        &self,
+        servers: &'c NameTable<HttpServer>,
+        host: Option<&[u8]>,
+    ) -> Result<Selected<'c>, Undecided> {
+        let plain = |(server, named)| Selected { server, named, is_misdirected: false };
+        let name = self.socket.tls_info().and_then(|info| info.server_name());
+        let negotiated = match name {
+            Some(name) => servers.negotiated(name.as_bytes())?.map(|found| (name, found)),
+            None => None,
+        };
+        let Some((name, (server, named))) = negotiated else {
+            return servers.search(host.unwrap_or_default()).map(plain);
+        };
+        let Some(host) = host else { return Ok(plain((server, None))) };
+        if name.strip_suffix('.').unwrap_or(name).as_bytes().eq_ignore_ascii_case(host) {
+            return Ok(plain((server, named)));
+        }
+        let found = servers.search(host)?;
+        match found.0.get::<ssl::conf::Conf>().verify_client {
+            VerifyClient::Off => Ok(plain(found)),
+            _ => Ok(Selected { server, named: None, is_misdirected: true }),
+        }
+    }
+
+    /// Why a server does not serve a client, by the client's certificate.
+    fn refusal_of_client(&self, server: &HttpServer) -> Option<HeadError> {
+        let refusal = self.socket.tls_info()?.admits(server.get::<ssl::conf::Conf>().verify_client).err()?;
+        let (status, why) = match refusal {
+            tls::Refusal::Untrusted(verdict) => {
+                log::client_untrusted(self.id, verdict.code, verdict.text, &self.peer);
+                (CERTIFICATE_ERROR, "client SSL certificate verify error")
+            }
+            tls::Refusal::NoCertificate => (NO_CERTIFICATE, "client sent no required SSL certificate"),
+        };
+        Some((StatusCode::from_u16(status).expect("it is one"), why))
+    }
+
     /// Waits for a request head. `idle` is set after the first request.
     async fn read_head(&mut self, idle: Option<AfterTimes>, waits: &mut Waits<'_, '_>) -> Head {
         let generation = self.service.store.generation();
@@ -238,8 +305,9 @@ impl HttpConnection {
             _ => {
                 let config = self.service.store.load();
                 let Some((servers, _)) = self.servers(&config) else { return Head::None };
-                // Until a request has selected its server, the default server's settings apply, as in nginx.
-                self.head_settings(servers.default_server())
+                // Until a request has selected its server, those of the server negotiated with TLS or of the default
+                // server apply, as in nginx.
+                self.head_settings(self.first_server(servers))
             }
         };
         waits.settings = Some((generation, settings));
@@ -307,8 +375,8 @@ impl HttpConnection {
         let server = {
             let config = self.service.store.load();
             let Some((servers, _)) = self.servers(&config) else { return };
-            let found = servers.search(request.host_as_sent());
-            found.map_or_else(|_| servers.default_server().clone(), |(server, _)| server.clone())
+            let selected = self.select(servers, Some(request.host_as_sent()));
+            selected.map_or_else(|_| servers.default_server().clone(), |selected| selected.server.clone())
         };
         let path: BString = request.path().into();
         let is_target_invalid = request.is_path_invalid();
@@ -336,8 +404,13 @@ impl HttpConnection {
             if !is_present {
                 refused = refused.or(Some((StatusCode::NOT_FOUND, "no server listens here any more")));
             }
-            match servers.search(if refused.is_some() { b"" } else { request.host_as_sent() }) {
-                Ok((server, named)) => (server.clone(), named),
+            match self.select(servers, refused.is_none().then(|| request.host_as_sent())) {
+                Ok(Selected { server, named, is_misdirected }) => {
+                    if is_misdirected {
+                        refused = refused.or(Some(MISDIRECTED));
+                    }
+                    (server.clone(), named)
+                }
                 Err(_) => {
                     log::undecided(self.id, "the host", &self.peer);
                     let why = "the host cannot be decided";
@@ -352,6 +425,7 @@ impl HttpConnection {
                 "client sent plain HTTP request to HTTPS port",
             )));
         }
+        refused = refused.or_else(|| self.refusal_of_client(&server));
         let path: BString = request.path().into();
         let mut exchange = Exchange::new(self, request, server, path, started);
         if let Some(found) = named {
@@ -364,7 +438,9 @@ impl HttpConnection {
             exchange.has_query = false;
         }
         // A connection of HTTP/2 is kept by its owner.
-        exchange.keeps_alive = self.socket.http2().is_none() && wants_keepalive(request);
+        exchange.keeps_alive = self.socket.http2().is_none()
+            && wants_keepalive(request)
+            && refused.is_none_or(|(status, _)| status != MISDIRECTED.0);
         let answers = match refused {
             Some((status, why)) => {
                 log::refused(self.id, status.as_u16(), why, &self.peer);

@@ -34,6 +34,15 @@ pub fn refused(conn: u64, status: u16, why: &str, peer: &Peer) {
     info!(target: "notice", conn, "request refused with {status}: {why}, client: {}", peer.addr);
 }
 
+/// The certificate of a client is not trusted.
+pub fn client_untrusted(conn: u64, code: u8, why: &str, peer: &Peer) {
+    info!(
+        conn,
+        "client SSL certificate verify error: ({code}:{why}) while reading client request headers, client: {}",
+        peer.addr
+    );
+}
+
 /// The client has closed the connection in the middle of a request head.
 pub fn left_early(conn: u64, peer: &Peer) {
     info!(

@@ -67,6 +67,7 @@ mod status;
 pub mod subrequest;
 pub mod temp_directory;
 pub mod temp_file;
+pub mod tls_variables;
 pub mod types;
 pub mod upstream;
 pub mod uri;

@@ -6,6 +6,7 @@ use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::BytesMut;
@@ -16,7 +17,7 @@ use tokio::net::{TcpStream, UnixStream};
 use super::http2::{Carrier, Http2Stream};
 use super::plain::PlainStream;
 pub use super::plain::{Peer, PlainSocket};
-use super::tls::TlsStream;
+use super::tls::{TlsInfo, TlsStream};
 use crate::directive::ListenAddr;
 use crate::limits;
 use crate::wire::proxy_protocol::ProxyHeader;
@@ -118,6 +119,15 @@ impl Socket {
             Socket::Plain(_) => false,
             Socket::Tls(_) => true,
             Socket::Http2(s) => s.connection().is_tls(),
+        }
+    }
+
+    /// What the TLS handshake of a client has told; `None` without TLS.
+    pub fn tls_info(&self) -> Option<&Arc<TlsInfo>> {
+        match self {
+            Socket::Plain(_) => None,
+            Socket::Tls(s) => s.info(),
+            Socket::Http2(s) => s.connection().tls_info(),
         }
     }
 
@@ -388,6 +398,10 @@ impl Carrier for Socket {
 
     fn is_tls(&self) -> bool {
         self.is_tls()
+    }
+
+    fn tls_info(&self) -> Option<&Arc<TlsInfo>> {
+        self.tls_info()
     }
 
     fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {

@@ -101,7 +101,7 @@ async fn begin(
             Some((socket, true))
         }
         Some(settings) => {
-            let accepted = tls::server::accept(socket, settings).await;
+            let accepted = tls::server::accept(socket, &settings).await;
             accepted.inspect_err(|error| log::tls_failed(addr, error)).ok().map(|socket| (socket, false))
         }
     }

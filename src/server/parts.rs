@@ -17,6 +17,7 @@ use crate::http::HttpService;
 use crate::http::counters::HttpCounters;
 use crate::http::exchange::{Handler, PhaseChecks};
 use crate::http::plan::Phase;
+use crate::http::tls_variables::TlsVariables;
 use crate::hub::pace::Grid;
 use crate::hub::registry::StreamRegistry;
 use crate::log::ErrorLog;
@@ -402,6 +403,7 @@ impl Parts {
             encodings: vec![Box::new(GzipFilter)],
             variables: vec![
                 Box::new(MapVariables),
+                Box::new(TlsVariables),
                 Box::new(BrowserVariables),
                 Box::new(InvalidReferer),
                 Box::new(LimitVariables),

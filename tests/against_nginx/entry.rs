@@ -28,6 +28,8 @@ pub struct Entry {
     pub newer: Option<&'static str>,
     /// Whether the requests are sent over HTTP/2.
     pub is_http2: bool,
+    /// Whether the server speaks TLS; each exchange then says how.
+    pub is_tls: bool,
 }
 
 /// One connection.
@@ -35,6 +37,52 @@ pub struct Entry {
 pub struct Exchange {
     pub listener: Listener,
     pub steps: Vec<Step>,
+    /// With TLS, as this client speaks it.
+    pub tls: Option<TlsClient>,
+}
+
+/// A client with TLS.
+#[derive(Clone, Debug)]
+pub struct TlsClient {
+    /// Server name that it asks for.
+    pub name: Option<&'static str>,
+    /// Its certificate: a name among [`crate::support::certificates::Certificates`].
+    pub identity: Option<&'static str>,
+    /// Protocols that it speaks: 2 and 3 for TLS 1.2 and 1.3.
+    pub versions: &'static [u8],
+    /// Protocols that it offers by ALPN.
+    pub alpn: &'static [&'static str],
+    /// Whether it resumes the session of a connection before.
+    pub resumes: bool,
+    /// The name that it asked for on that connection, if it was another one.
+    pub name_before: Option<&'static str>,
+}
+
+impl TlsClient {
+    /// Speaks TLS 1.3, without a name or a certificate.
+    pub fn new() -> TlsClient {
+        TlsClient { name: None, identity: None, versions: &[3], alpn: &[], resumes: false, name_before: None }
+    }
+
+    pub fn name(self, name: &'static str) -> TlsClient {
+        TlsClient { name: Some(name), ..self }
+    }
+
+    pub fn identity(self, identity: &'static str) -> TlsClient {
+        TlsClient { identity: Some(identity), ..self }
+    }
+
+    pub fn tls12(self) -> TlsClient {
+        TlsClient { versions: &[2], ..self }
+    }
+
+    pub fn alpn(self, alpn: &'static [&'static str]) -> TlsClient {
+        TlsClient { alpn, ..self }
+    }
+
+    pub fn resumes(self) -> TlsClient {
+        TlsClient { resumes: true, ..self }
+    }
 }
 
 /// Which of the entry's listeners is connected to.
@@ -80,6 +128,7 @@ pub fn entry(name: &'static str) -> Entry {
         own: Vec::new(),
         newer: None,
         is_http2: false,
+        is_tls: false,
     }
 }
 
@@ -91,11 +140,32 @@ impl Entry {
         self.mask(r"sent=[0-9]+", "sent=N").mask(r"length=[0-9]+", "length=N")
     }
 
+    /// The server speaks TLS with the certificate `server`; exchanges are TLS 1.3 unless [`Entry::tls`] says otherwise.
+    pub fn over_tls(mut self) -> Self {
+        self.is_tls = true;
+        self
+    }
+
+    /// The last exchange is with TLS, as this client speaks it.
+    pub fn tls(mut self, client: TlsClient) -> Self {
+        self.exchanges.last_mut().expect("an exchange stands before").tls = Some(client);
+        self
+    }
+
+    /// The last exchange is without TLS.
+    pub fn without_tls(mut self) -> Self {
+        self.exchanges.last_mut().expect("an exchange stands before").tls = None;
+        self
+    }
+
     /// The entry once more over HTTP/2, with the exchanges that HTTP/2 can say; `None` if there are none, or what it expects is not
     /// nginx's.
     pub fn again_over_http2(mut self, name: String) -> Option<Self> {
-        let is_own =
-            self.is_bare || self.newer.is_some() || !self.own.is_empty() || self.server.contains("listen");
+        let is_own = self.is_bare
+            || self.is_tls
+            || self.newer.is_some()
+            || !self.own.is_empty()
+            || self.server.contains("listen");
         self.exchanges.retain(|exchange| {
             exchange.listener == Listener::Port(0)
                 && exchange.steps.iter().all(|step| match step {
@@ -207,7 +277,8 @@ impl Entry {
 
     /// Any steps on a connection.
     pub fn steps(mut self, steps: impl Into<Vec<Step>>) -> Self {
-        self.exchanges.push(Exchange { listener: Listener::Port(0), steps: steps.into() });
+        let tls = self.is_tls.then(TlsClient::new);
+        self.exchanges.push(Exchange { listener: Listener::Port(0), steps: steps.into(), tls });
         self
     }
 

@@ -27,6 +27,9 @@
 //!
 //! With [`over_http2`](entry::Entry::over_http2) the requests are sent over HTTP/2; `entries/http2.rs` repeats those of other files so.
 //!
+//! With [`over_tls`](entry::Entry::over_tls) the server speaks TLS, and [`tls`](entry::Entry::tls) says how the client of an exchange does; `{TLS}` is a
+//! directory of certificates (`tests/support/certificates.rs`).
+//!
 //! A `log_format` of its own writes to `logs/{NAME}.log` or `logs/{NAME}_x.log`.
 //!
 //! At the end of an exchange a last request shows whether the connection was kept. It stands in the access log of both.
@@ -68,6 +71,7 @@ mod side;
 mod support;
 mod talk;
 mod talk_http2;
+mod talk_tls;
 
 use std::collections::BTreeSet;
 
@@ -89,7 +93,7 @@ macro_rules! files {
 }
 
 files! {
-    access connection files filters generated headers heads http2 limits locations log maps proxying ranges rewriting selection variables
+    access connection files filters generated headers heads http2 limits locations log maps proxying ranges rewriting selection tls variables
 }
 
 #[test]

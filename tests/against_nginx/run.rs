@@ -13,6 +13,7 @@ use crate::entry::{Entry, Exchange, Step};
 use crate::open;
 use crate::render::{Renderer, by_name, logged};
 use crate::side::{NGINX, Ports, Side, Which, has_v6, nginx_build, nginx_version};
+use crate::support::certificates::Certificates;
 use crate::talk::{Talk, Target, find, talk};
 use crate::talk_http2;
 
@@ -197,6 +198,9 @@ impl Group {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let base = std::env::temp_dir().join(format!("against-{}-{count:02}", std::process::id()));
+        if chosen.iter().any(|(entry, _)| entry.is_tls) {
+            Certificates::write(&base.join("tls"));
+        }
         let nginx = Side::new(&base, Which::Nginx, settings.is_self);
         let ours = Side::new(&base, Which::Ours, settings.is_self);
         let members: Vec<Member> = chosen
@@ -405,7 +409,7 @@ fn exchange(side: &Side, member: &Member) -> Vec<Talk> {
         let target = side.target(&member.entry, &member.ports, exchange.listener);
         let talk = match member.entry.is_http2 {
             true => talk_http2::talk(&target, &exchange.steps),
-            false => talk(&target, &exchange.steps),
+            false => talk(&target, &exchange.steps, exchange.tls.as_ref().map(|tls| (tls, side.tls()))),
         };
         silent += usize::from(talk.is_silent);
         talks.push(talk);

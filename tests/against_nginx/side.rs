@@ -91,6 +91,11 @@ impl Side {
         Names { product, name, own: own.into_iter().filter(used).collect() }
     }
 
+    /// The directory of certificates, which both servers read.
+    pub fn tls(&self) -> PathBuf {
+        self.root.parent().expect("the prefix is in a directory").join("tls")
+    }
+
     /// Its address: the ports of both servers have the same numbers.
     pub fn address(&self) -> &'static str {
         if self.which == Which::Nginx { "127.99.77.11" } else { "127.99.77.12" }
@@ -136,6 +141,7 @@ impl Side {
     /// Replaces the words in braces.
     fn fill(&self, text: &str, entry: &Entry, ports: Option<&Ports>) -> String {
         let root = self.root.to_str().unwrap();
+        let text = text.replace("{TLS}", self.tls().to_str().unwrap());
         let mut text = text.replace("{ROOT}", root).replace("{DIR}", &format!("{root}/e/{}", entry.name));
         text = text.replace("{ADDR}", self.address()).replace("{NAME}", entry.name);
         if text.contains("{BACKEND}") {
@@ -171,6 +177,15 @@ impl Side {
              server_names_hash_bucket_size 128;\nmap_hash_bucket_size 128;\n\
              variables_hash_max_size 4096;\n"
         );
+        if entries.iter().any(|(entry, _)| entry.is_tls) {
+            // Before 1.23.4, nginx has no TLS 1.3 by default.
+            out.push_str(
+                "ssl_protocols TLSv1.2 TLSv1.3;\nssl_certificate {TLS}/server.crt;\n\
+                 ssl_certificate_key {TLS}/server.key;\n"
+                    .replace("{TLS}", self.tls().to_str().unwrap())
+                    .as_str(),
+            );
+        }
         // Ours has no fastcgi, uwsgi and scgi.
         let kinds = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
         for kind in &kinds[..if self.program == NGINX { kinds.len() } else { 2 }] {
@@ -180,7 +195,8 @@ impl Side {
             let mut text = format!("# {}\n{}", entry.name, entry.http);
             if !entry.is_bare {
                 let http2 = if entry.is_http2 { " http2" } else { "" };
-                text.push_str(&format!("server {{\nlisten {{ADDR}}:{{PORT}}{http2};\n"));
+                let ssl = if entry.is_tls { " ssl" } else { "" };
+                text.push_str(&format!("server {{\nlisten {{ADDR}}:{{PORT}}{ssl}{http2};\n"));
                 text.push_str("access_log logs/{NAME}.log against;\n");
                 text.push_str(&entry.server);
                 text.push_str("}\n");

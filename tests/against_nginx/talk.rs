@@ -4,10 +4,14 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use crate::entry::Step;
+use rustls::ClientConfig;
+
+use crate::entry::{Step, TlsClient};
+use crate::talk_tls;
 
 /// How long a server may be silent where something must come; then it is given up.
 const SILENCE: Duration = Duration::from_secs(6);
@@ -17,6 +21,9 @@ const PAUSE: Duration = Duration::from_millis(4);
 
 /// What is sent at the end of an exchange to see whether the connection was kept.
 pub const PROBE: &[u8] = b"GET /-probe- HTTP/1.1\r\nHost: probe\r\nConnection: close\r\n\r\n";
+
+/// What is sent on a connection whose session is resumed later.
+const FIRST: &[u8] = b"GET /-first- HTTP/1.1\r\nHost: first\r\nConnection: close\r\n\r\n";
 
 /// Where to connect.
 #[derive(Clone, Debug)]
@@ -71,12 +78,35 @@ impl Answer {
 }
 
 /// Carries out the steps, then looks whether the connection is still served.
-pub fn talk(target: &Target, steps: &[Step]) -> Talk {
+pub fn talk(target: &Target, steps: &[Step], tls: Option<(&TlsClient, PathBuf)>) -> Talk {
     let mut talk = Talk::default();
-    let Ok(stream) = Stream::connect(target) else {
+    let Ok(mut stream) = Stream::connect(target) else {
         talk.answers.push(Answer { fault: Some("cannot connect"), ..Answer::default() });
         return talk;
     };
+    if let Some((client, dir)) = tls {
+        let config = talk_tls::config(client, &dir);
+        if client.resumes {
+            let before = Stream::connect(target)
+                .and_then(|stream| stream.with_tls(&config, client.name_before.or(client.name)));
+            if let Ok(mut before) = before {
+                before.send(FIRST);
+                while matches!(before.read(&mut [0; 1024]), Ok(1..)) {}
+            }
+        }
+        stream = match stream.with_tls(&config, client.name) {
+            Ok(stream) => stream,
+            Err(error) => {
+                let text = error.to_string().into_bytes();
+                talk.answers.push(Answer {
+                    body: text,
+                    fault: Some("handshake failed"),
+                    ..Answer::default()
+                });
+                return talk;
+            }
+        };
+    }
     let mut side = Reader { stream, buffer: Vec::new(), end: None, lines: Vec::new() };
     let mut is_shut = false;
     let mut beside = Vec::new();
@@ -277,6 +307,7 @@ impl Reader {
 enum Stream {
     Tcp(TcpStream),
     Unix(UnixStream),
+    Tls(Box<talk_tls::Client>),
 }
 
 impl Stream {
@@ -298,18 +329,30 @@ impl Stream {
         })
     }
 
+    /// Performs a handshake.
+    fn with_tls(self, config: &Arc<ClientConfig>, name: Option<&str>) -> std::io::Result<Stream> {
+        let Stream::Tcp(socket) = self else { return Err(ErrorKind::Unsupported.into()) };
+        Ok(Stream::Tls(Box::new(talk_tls::handshake(socket, config, name)?)))
+    }
+
     /// Sends as much as the server takes; that it closes meanwhile is its right.
     fn send(&mut self, bytes: &[u8]) {
         let _ = match self {
             Stream::Tcp(socket) => socket.write_all(bytes),
             Stream::Unix(socket) => socket.write_all(bytes),
+            Stream::Tls(stream) => stream.write_all(bytes).and_then(|()| stream.flush()),
         };
     }
 
-    fn shut(&self) {
+    fn shut(&mut self) {
         let _ = match self {
             Stream::Tcp(socket) => socket.shutdown(Shutdown::Write),
             Stream::Unix(socket) => socket.shutdown(Shutdown::Write),
+            Stream::Tls(stream) => {
+                stream.conn.send_close_notify();
+                let _ = stream.flush();
+                stream.sock.shutdown(Shutdown::Write)
+            }
         };
     }
 
@@ -317,6 +360,7 @@ impl Stream {
         match self {
             Stream::Tcp(socket) => socket.read(buffer),
             Stream::Unix(socket) => socket.read(buffer),
+            Stream::Tls(stream) => stream.read(buffer),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use bstr::ByteSlice;
 use rustls::crypto::ring::default_provider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -25,7 +26,7 @@ pub(super) fn certificate_unreadable(scope: &LintContext<'_>, findings: &mut Vec
         let reason = match read_text(&path) {
             Ok(text) => {
                 let found = match what {
-                    "key" => PrivateKeyDer::from_pem_slice(&text).is_ok(),
+                    "key" => is_encrypted(&text) || PrivateKeyDer::from_pem_slice(&text).is_ok(),
                     _ => CertificateDer::from_pem_slice(&text).is_ok(),
                 };
                 if found {
@@ -83,6 +84,11 @@ pub(super) fn certificate_mismatch(scope: &LintContext<'_>, findings: &mut Vec<F
             }
         }
     }
+}
+
+/// Whether a PEM text has an encrypted key, which `ssl_password_file` decrypts.
+fn is_encrypted(text: &[u8]) -> bool {
+    text.find(b"-----BEGIN ENCRYPTED PRIVATE KEY-----").is_some()
 }
 
 /// File that a line names, unless the name contains variables.

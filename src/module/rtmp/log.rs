@@ -11,6 +11,8 @@ use crate::log::arguments::ShownName;
 use crate::log::shown::Shown;
 use crate::media::session::{Reason, Session};
 use crate::net::socket::Peer;
+use crate::net::tls::Refusal;
+use crate::net::tls::x509::chain::Verdict;
 
 /// A connection was accepted.
 pub fn connected(conn: u64, peer: &Peer, listen: &ListenAddr) {
@@ -20,6 +22,27 @@ pub fn connected(conn: u64, peer: &Peer, listen: &ListenAddr) {
 /// A connection ended.
 pub fn disconnected(conn: u64, peer: &Peer, reason: Reason, received: u64) {
     info!(conn, "client disconnected '{}', reason: {}, received: {received}", peer.addr, reason.name());
+}
+
+/// The certificate of a client is not trusted, or missing.
+pub fn client_refused(conn: u64, refusal: Refusal, peer: &Peer) {
+    match refusal {
+        Refusal::Untrusted(Verdict { code, text }) => {
+            info!(conn, "client SSL certificate verify error: ({code}:{text}), client: {}", peer.addr);
+        }
+        Refusal::NoCertificate => {
+            info!(conn, "client sent no required SSL certificate, client: {}", peer.addr);
+        }
+    }
+}
+
+/// A client asks for a server that verifies clients, and another one was negotiated.
+pub fn misdirected(conn: u64, peer: &Peer) {
+    info!(
+        conn,
+        "client attempted to request the server name different from the one that was negotiated, client: {}",
+        peer.addr
+    );
 }
 
 /// Reading or writing failed.

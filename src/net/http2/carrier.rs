@@ -2,9 +2,11 @@
 
 use std::fmt::Debug;
 use std::io::{self, IoSlice};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use crate::net::plain::PlainSocket;
+use crate::net::tls::TlsInfo;
 
 /// The socket of a connection, with or without TLS. It is a trait so that sockets may know streams, and not streams sockets.
 pub trait Carrier: Debug + Send + Sync {
@@ -13,6 +15,9 @@ pub trait Carrier: Debug + Send + Sync {
 
     /// Whether it uses TLS.
     fn is_tls(&self) -> bool;
+
+    /// What its TLS handshake has told; `None` without TLS.
+    fn tls_info(&self) -> Option<&Arc<TlsInfo>>;
 
     /// Reads available data; 0 means that the peer has closed.
     ///

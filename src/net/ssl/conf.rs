@@ -1,18 +1,28 @@
 //! Directives of the ssl module, and the checks that TLS sockets have certificates.
 
+use std::path::Path;
+
 use bstr::BStr;
 
 use super::cipher::Ciphers;
+use super::command::ConfCommand;
 use super::curve::Curves;
+use super::session_cache::SessionCaches;
+use super::source::CertificateSource;
 use crate::directive::context::{Contexts, HTTP, HTTP_SERVER, RTMP, RTMP_SERVER};
 use crate::directive::listen::Addresses;
 use crate::directive::slot::ValueLookup;
 use crate::directive::table::directives;
-use crate::directive::word::{any_of, word_lists};
+use crate::directive::word::{any_of, one_of, word_lists};
 use crate::directive::{
-    Args, Arity, ConfPath, Evaluation, Flag, Num, OneOf, Sec, Size, Sum, Summed, Value, Words,
+    Args, Arity, ConfPath, Evaluation, Flag, Num, OneOf, Sec, Size, Sum, Summed, Text, Value, Words,
 };
 use crate::syntax::Problem;
+
+word_lists! {
+    /// Values of `ssl_ocsp`.
+    pub SslOcsp: "off" | "on" | "leaf";
+}
 
 any_of! {
     /// Versions of the protocol.
@@ -32,9 +42,18 @@ any_of! {
     }
 }
 
-word_lists! {
+one_of! {
     /// Values of `ssl_verify_client`.
-    pub SslVerifyClient: "off" | "on" | "optional" | "optional_no_ca";
+    pub enum VerifyClient {
+        /// No certificate is asked for.
+        "off" => Off,
+        /// One that is trusted is required.
+        "on" => On,
+        /// One that is shown has to be trusted.
+        "optional" => Optional,
+        /// One that is shown need not have a known issuer.
+        "optional_no_ca" => OptionalNoCa,
+    }
 }
 
 /// Servers of both kinds.
@@ -48,10 +67,11 @@ directives! {
             /// Enables TLS on all sockets of a server, as `ssl` on each `listen` does.
             "ssl" => on: Option<OldSsl>, in HTTP | HTTP_SERVER;
             /// Certificate chain file. Several files, for example with an RSA and an EC key, need the same number of
-            /// keys.
-            "ssl_certificate" => certificate: Vec<ConfPath>, in SERVERS;
-            /// Private key file. The key must not be encrypted.
-            "ssl_certificate_key" => certificate_key: Vec<ConfPath>, in SERVERS;
+            /// keys. A name with `$ssl_server_name` is read at each handshake; other variables are refused. After `data:`
+            /// stands the certificate itself.
+            "ssl_certificate" => certificate: Vec<CertificateSource>, in SERVERS;
+            /// Private key file. An encrypted key needs `ssl_password_file`.
+            "ssl_certificate_key" => certificate_key: Vec<CertificateSource>, in SERVERS;
             /// Cipher list of TLS 1.2. Suites with forward secrecy and authenticated encryption can be chosen by name;
             /// others are not supported. Group names such as HIGH stand for all supported suites.
             "ssl_ciphers" => ciphers: Ciphers = "HIGH:!aNULL:!MD5", in SERVERS;
@@ -64,38 +84,58 @@ directives! {
             "ssl_protocols" => protocols: Summed<Protocols>, in SERVERS;
             /// Enables session tickets.
             "ssl_session_tickets" => session_tickets: Flag = "on", in SERVERS;
+            /// Files of 48 or 80 bytes with secrets of session tickets: the first makes them, all read them. Without one,
+            /// a secret lives as long as the process, over reloads. Tickets of nginx with the same file are not read.
+            "ssl_session_ticket_key" => session_ticket_key: Vec<ConfPath>, in SERVERS;
+            /// Where sessions are kept: `off` and `none` not at all, `builtin` up to a number of sessions, `shared` up to a size
+            /// for all servers that give the same name, also over reloads. Tickets do not need it.
+            "ssl_session_cache" => session_cache: SessionCaches = "none", in SERVERS;
+            /// Lifetime of sessions (in whole seconds; the units y and M are allowed, ms is not).
+            "ssl_session_timeout" => session_timeout: Sec = "5m", in SERVERS;
+            /// Size of TLS records that are sent.
+            "ssl_buffer_size" => buffer_size: Size = "16k", in SERVERS;
+            /// File with passwords of encrypted keys (PKCS #8), one per line; each is tried.
+            "ssl_password_file" => password_file: Option<ConfPath>, in SERVERS;
+            /// Verification of client certificates: not asked for, required, or verified if shown; `optional_no_ca` also
+            /// admits certificates of unknown issuers. Over HTTP, what is refused gets a 400 page (495 and 496 for
+            /// `error_page`); over RTMP, the connection is closed.
+            "ssl_verify_client" => verify_client: VerifyClient = "off", in SERVERS, restricts connections unless serves_all;
+            /// Number of intermediate certificates that a client's chain may have.
+            "ssl_verify_depth" => verify_depth: Num = "1", in SERVERS;
+            /// CA certificates that clients are verified with; their names are sent to clients.
+            "ssl_client_certificate" => client_certificate: Option<ConfPath>, in SERVERS;
+            /// Further CA certificates that clients are verified with, whose names are not sent.
+            "ssl_trusted_certificate" => trusted_certificate: Option<ConfPath>, in SERVERS;
+            /// Revocation lists: each certificate of a client's chain needs one.
+            "ssl_crl" => crl: Option<ConfPath>, in SERVERS;
+            /// Ends handshakes with the alert `unrecognized_name`. A default server with it needs no certificate.
+            "ssl_reject_handshake" => reject_handshake: Flag = "off", in SERVERS;
+            /// A command of OpenSSL's configuration: Ciphersuites, CipherString, Curves, Groups, MinProtocol, MaxProtocol,
+            /// Protocol, Options (ServerPreference, SessionTicket). Others are refused.
+            "ssl_conf_command" => conf_command: Vec<ConfCommand>, in SERVERS;
+            /// Sends OCSP responses to clients that ask for them: those of `ssl_stapling_file`. They are not fetched.
+            "ssl_stapling" => stapling: Flag = "off", in SERVERS;
+            /// File with an OCSP response (DER).
+            "ssl_stapling_file" => stapling_file: Option<ConfPath>, in SERVERS;
         }
     }
     later {
-        /// DH parameters.
-        "ssl_dhparam" => ConfPath, in SERVERS;
-        /// CA for OCSP etc.
-        "ssl_trusted_certificate" => ConfPath, in SERVERS;
-        /// CA for client certificates.
-        "ssl_client_certificate" => ConfPath, in SERVERS;
-        /// Revocation list.
-        "ssl_crl" => ConfPath, in SERVERS;
-        /// Ticket key files.
-        "ssl_session_ticket_key" => ConfPath, in SERVERS;
-        /// Key passphrases.
-        "ssl_password_file" => ConfPath, in SERVERS;
-        /// off|none|builtin[:N]|shared:NAME:SIZE.
-        "ssl_session_cache" => Words, in SERVERS, args Arity::between(1, 2);
-        /// Lifetime of sessions (in whole seconds; the units y and M are allowed, ms is not).
-        "ssl_session_timeout" => Sec = "5m", in SERVERS;
-        /// TLS record buffer.
-        "ssl_buffer_size" => Size = "16k", in SERVERS;
-        /// Verification of client certificates. While it is not implemented, connections to a server that requires a
-        /// certificate are refused.
-        "ssl_verify_client" => OneOf<SslVerifyClient> = "off", in SERVERS, restricts connections unless serves_all;
-        /// Chain depth.
-        "ssl_verify_depth" => Num = "1", in SERVERS;
-        /// OCSP stapling.
-        "ssl_stapling" => Flag = "off", in SERVERS;
         /// Verify stapled responses.
         "ssl_stapling_verify" => Flag = "off", in SERVERS;
-        /// TLS 1.3 early data.
+        /// Address of the OCSP responder.
+        "ssl_stapling_responder" => Text, in SERVERS;
+        /// Verifies clients with OCSP. What it guards is refused.
+        "ssl_ocsp" => OneOf<SslOcsp> = "off", in HTTP | HTTP_SERVER, restricts connections unless |words| words == "off";
+        /// Responder of `ssl_ocsp`.
+        "ssl_ocsp_responder" => Text, in HTTP | HTTP_SERVER;
+        /// Cache of `ssl_ocsp`.
+        "ssl_ocsp_cache" => Words, in HTTP | HTTP_SERVER;
+        /// TLS 1.3 early data. It is not accepted: clients send requests after the handshake.
         "ssl_early_data" => Flag = "off", in SERVERS;
+    }
+    needless {
+        /// DH parameters. Key exchanges are on curves only.
+        "ssl_dhparam" => ConfPath, in SERVERS;
     }
     checks {
         http_certificates, in HTTP_SERVER;
@@ -109,8 +149,61 @@ fn serves_all(words: &BStr) -> bool {
 }
 
 impl Conf {
+    /// The files that it names, except those whose names depend on clients.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        let certificates =
+            self.certificate.iter().chain(&self.certificate_key).filter_map(|source| source.file());
+        let one = [
+            &self.client_certificate,
+            &self.trusted_certificate,
+            &self.crl,
+            &self.password_file,
+            &self.stapling_file,
+        ];
+        let others = one.into_iter().flatten().chain(&self.session_ticket_key).map(|path| &*path.0);
+        certificates.chain(others)
+    }
+
+    /// The suites of TLS 1.2, in order.
+    pub fn suites(&self) -> &[&'static str] {
+        self.last(|command| command.ciphers.as_ref()).map_or(&self.ciphers.0, |ciphers| &ciphers.0)
+    }
+
+    /// The suites of TLS 1.3, in order, where they are chosen.
+    pub fn tls13_suites(&self) -> Option<&[&'static str]> {
+        self.last(|command| command.tls13_suites.as_deref())
+    }
+
+    /// The curves, in order, as positions in [`CURVES`](super::curve::CURVES).
+    pub fn curves(&self) -> &[usize] {
+        self.last(|command| command.curves.as_deref()).unwrap_or(&self.ecdh_curve.0)
+    }
+
+    /// Whether the server's order of suites is preferred.
+    pub fn prefers_server_ciphers(&self) -> bool {
+        self.last(|command| command.server_preference).unwrap_or(self.prefer_server_ciphers)
+    }
+
+    /// Whether session tickets are made.
+    pub fn makes_tickets(&self) -> bool {
+        self.last(|command| command.session_tickets).unwrap_or(self.session_tickets)
+    }
+
+    /// What the last command says that says something.
+    fn last<'c, V>(&'c self, of: impl Fn(&'c ConfCommand) -> Option<V>) -> Option<V> {
+        self.conf_command.iter().rev().find_map(of)
+    }
+
     /// Whether a protocol, given by its name, is enabled.
     pub fn speaks(&self, protocol: SslProtocols) -> bool {
+        let commands = self.conf_command.iter().filter_map(|command| command.protocols);
+        let (least, most) = commands
+            .fold((SslProtocols::SSL2, SslProtocols::TLS1_3), |(least, most), set| {
+                (set.0.unwrap_or(least), set.1.unwrap_or(most))
+            });
+        if protocol.bits() < least.bits() || protocol.bits() > most.bits() {
+            return false;
+        }
         match self.protocols.0.map(|protocols| protocols.0 & USABLE) {
             None => USABLE.contains(protocol),
             // If only obsolete protocols are listed, the oldest supported one is used.
@@ -167,33 +260,48 @@ impl Value for OldSsl {
     }
 }
 
-/// Checks the certificates of an HTTP server.
+/// Checks the directives of an HTTP server. Whether there are certificates is a matter of all servers of an address, and
+/// found when they are read.
 fn http_certificates(values: &dyn ValueLookup) -> Option<Problem> {
-    let encrypted = values.find::<Addresses<HTTP_SERVER>>()?.encrypted.as_ref()?;
     let ssl = values.find::<Conf>()?;
-    if ssl.certificate.is_empty() {
-        let text = "no \"ssl_certificate\" is defined for the \"listen ... ssl\" directive";
-        let help = "`ssl_certificate` and `ssl_certificate_key` name the files, here or around the server";
-        return Some(Problem::new(text).label(encrypted.span, "TLS is enabled here").help(help));
+    let is_old = ssl.on.is_some_and(|on| on.0);
+    if is_old && ssl.certificate.is_empty() && !ssl.reject_handshake {
+        let encrypted = values.find::<Addresses<HTTP_SERVER>>()?.encrypted.as_ref()?;
+        let text = "no \"ssl_certificate\" is defined for the \"ssl\" directive";
+        return Some(Problem::new(text).label(encrypted.span, "TLS is enabled here").help(FILES_HELP));
     }
-    without_key(ssl)
+    unusable(ssl)
 }
 
-/// Like [`http_certificates`]; the texts are those of PingOS, which does not support RTMP over TLS.
+/// Help for a missing certificate.
+const FILES_HELP: &str =
+    "`ssl_certificate` and `ssl_certificate_key` name the files, here or around the server";
+
+/// Checks the directives of an RTMP server. The texts are those of PingOS, which does not support RTMP over TLS.
 fn rtmp_certificates(values: &dyn ValueLookup) -> Option<Problem> {
-    let encrypted = values.find::<Addresses<RTMP_SERVER>>()?.encrypted.as_ref()?;
     let ssl = values.find::<Conf>()?;
-    if ssl.certificate.is_empty() {
+    let encrypted = values.find::<Addresses<RTMP_SERVER>>()?.encrypted.as_ref();
+    if let Some(encrypted) = encrypted
+        && ssl.certificate.is_empty()
+        && !ssl.reject_handshake
+    {
         let problem = Problem::new("the invalid \"ssl\" parameter").at(encrypted.span).place(encrypted.place);
         let help = "no \"ssl_certificate\" is defined for the \"listen ... ssl\" directive";
         return Some(problem.help(help));
     }
-    without_key(ssl)
+    unusable(ssl)
 }
 
-/// Reports a certificate without a key.
-fn without_key(ssl: &Conf) -> Option<Problem> {
-    let without = ssl.certificate.get(ssl.certificate_key.len())?;
-    let text = format!("no \"ssl_certificate_key\" is defined for certificate \"{}\"", without.0.display());
-    Some(Problem::new(text))
+/// Reports a certificate without a key, and verification of clients without CA certificates.
+fn unusable(ssl: &Conf) -> Option<Problem> {
+    if let Some(without) = ssl.certificate.get(ssl.certificate_key.len()) {
+        let text =
+            format!("no \"ssl_certificate_key\" is defined for certificate \"{}\"", without.0.display());
+        return Some(Problem::new(text));
+    }
+    let verifies = matches!(ssl.verify_client, VerifyClient::On | VerifyClient::Optional);
+    let lacks = ssl.client_certificate.is_none() && ssl.trusted_certificate.is_none();
+    // As in nginx, a server that has no TLS is not looked at.
+    (verifies && lacks && !ssl.certificate.is_empty())
+        .then(|| Problem::new("no ssl_client_certificate for ssl_verify_client"))
 }

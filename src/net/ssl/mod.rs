@@ -1,5 +1,8 @@
 //! TLS.
 
 pub mod cipher;
+pub mod command;
 pub mod conf;
 pub mod curve;
+pub mod session_cache;
+pub mod source;

@@ -21,9 +21,36 @@ pub enum TlsError {
         /// The reason.
         source: CertificateError,
     },
-    /// Verification of RTMP clients' certificates is not implemented.
-    #[error("\"ssl_verify_client\" is not there yet")]
-    ClientVerification,
+    /// Certificates of `ssl_client_certificate` or `ssl_trusted_certificate`, or the lists of `ssl_crl`, cannot be used.
+    #[error("SSL_CTX_load_verify_locations(\"{}\") failed ({source})", .path.display())]
+    Verification {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        source: VerificationError,
+    },
+    /// A file of `ssl_session_ticket_key` has the wrong size.
+    #[error("\"{}\" must be 48 or 80 bytes", .0.display())]
+    TicketKeySize(PathBuf),
+    /// A file of another TLS directive cannot be read.
+    #[error("\"{directive}\" file \"{}\" cannot be read ({})", .path.display(), os_text(.source))]
+    Unreadable {
+        /// The directive.
+        directive: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        source: io::Error,
+    },
+    /// The system has no random numbers.
+    #[error("no random numbers for session tickets")]
+    NoRandom,
+    /// The default server of an encrypted address, or one beside a default server that rejects handshakes, has no certificate.
+    #[error("no \"ssl_certificate\" is defined for the \"listen ... ssl\" directive in {place}")]
+    NoCertificate {
+        /// File and line of the server.
+        place: String,
+    },
     /// The values of the directives are inconsistent.
     #[error(transparent)]
     Settings(#[from] rustls::Error),
@@ -41,10 +68,9 @@ pub enum TlsError {
 }
 
 impl TlsError {
-    /// Whether the cause is a missing file or feature rather than an invalid one.
+    /// Whether the cause is a missing certificate or key rather than an invalid one.
     pub fn is_missing(&self) -> bool {
         match self {
-            TlsError::ClientVerification => true,
             TlsError::Certificate { source: CertificateError::Unreadable(error), .. } => {
                 error.kind() == io::ErrorKind::NotFound
             }
@@ -68,9 +94,28 @@ pub enum CertificateError {
     /// The type of the key is unknown.
     #[error(transparent)]
     Key(#[from] rustls::Error),
+    /// The key is encrypted, and no password fits.
+    #[error("it is encrypted, and no password of \"ssl_password_file\" decrypts it")]
+    Encrypted,
+    /// The key is encrypted as OpenSSL did it before PKCS #8.
+    #[error(
+        "it is encrypted in OpenSSL's old form, which is not supported; \"openssl pkcs8 -topk8\" converts it"
+    )]
+    OldEncryption,
     /// The key belongs to another certificate.
     #[error("it is not that of the certificate")]
     OtherKey,
+}
+
+/// Reason why a file for the verification of clients cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum VerificationError {
+    /// It cannot be read.
+    #[error("{}", os_text(.0))]
+    Unreadable(#[source] io::Error),
+    /// Its contents cannot be used.
+    #[error("it {0}")]
+    Contents(#[from] TrustedError),
 }
 
 /// Reason why a file of trusted certificates cannot be used.
@@ -85,6 +130,15 @@ pub enum TrustedError {
     /// The file contains no certificate.
     #[error("contains no certificate")]
     Empty,
+    /// A certificate in it is malformed.
+    #[error("holds a malformed certificate")]
+    Malformed,
+    /// A revocation list in it is malformed.
+    #[error("holds a malformed revocation list")]
+    MalformedList,
+    /// The file contains no revocation list.
+    #[error("holds no revocation list")]
+    NoList,
 }
 
 /// Reason why TLS connections to other servers are impossible. `Clone`, because each connection gets it.

@@ -1,11 +1,21 @@
 //! TLS sockets, the certificates shown to clients, and the certificates trusted in servers.
 
 pub mod client;
+mod client_auth;
 mod error;
+mod info;
+mod key;
+mod names;
+mod negotiation;
 pub mod server;
+mod session;
+mod sniff;
 mod stream;
+mod ticket;
+pub mod x509;
 
 pub use error::{CertificateError, ClientTlsError, TlsError, TrustedError};
+pub use info::{ClientCertificate, Refusal, TlsInfo};
 pub use stream::TlsStream;
 
 use std::path::Path;
@@ -38,7 +48,6 @@ impl Tls {
     pub fn files<'a>(config: &'a Config, trust: ServerTrust<'a>) -> impl Iterator<Item = &'a Path> {
         let rtmp = config.rtmp.iter().flat_map(|rtmp| &rtmp.servers).map(|server| server.get::<Conf>());
         let http = config.http.iter().flat_map(|http| &http.servers).map(|server| server.get::<Conf>());
-        let named = rtmp.chain(http).flat_map(|ssl| ssl.certificate.iter().chain(&ssl.certificate_key));
-        named.map(|path| &*path.0).chain(trust.certificates)
+        rtmp.chain(http).flat_map(Conf::files).chain(trust.certificates)
     }
 }

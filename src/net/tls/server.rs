@@ -1,38 +1,49 @@
-//! TLS of listening sockets: choice of the certificate.
+//! TLS of listening sockets: the settings of each server, chosen by the name that a client asks for.
 //!
 //! Everything is built when a configuration is loaded, so a reload with an unusable file is refused. Open connections
-//! keep their settings; new ones use the new certificates.
+//! keep their settings; new ones use the new certificates. As in nginx with OpenSSL, before 1.27, protocols, curves, session
+//! tickets' keys and sessions are those of the address's default server, everything else is that of the server asked for.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-use rustls::crypto::ring::{cipher_suite, default_provider, kx_group, sign};
+use bstr::BString;
+use rustls::crypto::ring::{cipher_suite, default_provider, kx_group};
 use rustls::crypto::{CryptoProvider, SupportedKxGroup};
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
+use rustls::server::{NoServerSessionStorage, StoresServerSessions};
 use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
 use rustls::{ServerConfig, SupportedCipherSuite};
+use sha2::{Digest, Sha256};
 
 use crate::config::model::{Config, HttpServer, Listener, RtmpServer};
 use crate::config::names::NameTable;
-use crate::directive::{ConfPath, ListenAddr};
+use crate::directive::ListenAddr;
 use crate::limits;
 use crate::net::http2::{ALPN_HTTP1, ALPN_HTTP2};
 use crate::net::log;
 use crate::net::socket::Socket;
 use crate::net::speaks::ListenProtocol;
 use crate::net::ssl::cipher::SUITES;
-use crate::net::ssl::conf::{Conf, SslProtocols};
+use crate::net::ssl::command::TLS13_SUITES;
+use crate::net::ssl::conf::{Conf, SslProtocols, VerifyClient};
 use crate::net::ssl::curve::CURVES;
+use crate::net::ssl::source::CertificateSource;
+use crate::syntax::Pos;
 use crate::task::disk;
 
 use super::TlsStream;
-use super::error::{CertificateError, TlsError};
+use super::client_auth::{AsksClients, ClientAuth};
+use super::error::{CertificateError, TlsError, VerificationError};
+use super::key::{self, Passwords};
+pub use super::negotiation::SocketTls;
+use super::negotiation::{ByName, Certificates, Negotiation};
+use super::session::{Bound, KeepsNone, ServerSessions, SessionCache};
+use super::ticket::{TicketSecret, Tickets};
+use super::x509::trust::Trust;
 
 /// The suites of [`SUITES`], in its order.
 const IMPLEMENTED: [SupportedCipherSuite; SUITES.len()] = [
@@ -43,8 +54,8 @@ const IMPLEMENTED: [SupportedCipherSuite; SUITES.len()] = [
     cipher_suite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
     cipher_suite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
 ];
-/// Suites of TLS 1.3, which `ssl_ciphers` does not affect.
-const ALWAYS: [SupportedCipherSuite; 3] = [
+/// Suites of TLS 1.3, which `ssl_ciphers` does not affect: those of [`TLS13_SUITES`], in its order.
+const ALWAYS: [SupportedCipherSuite; TLS13_SUITES.len()] = [
     cipher_suite::TLS13_AES_256_GCM_SHA384,
     cipher_suite::TLS13_AES_128_GCM_SHA256,
     cipher_suite::TLS13_CHACHA20_POLY1305_SHA256,
@@ -53,12 +64,26 @@ const ALWAYS: [SupportedCipherSuite; 3] = [
 const GROUPS: [&dyn SupportedKxGroup; CURVES.len()] =
     [kx_group::X25519, kx_group::SECP256R1, kx_group::SECP384R1];
 
+/// Protocols of HTTP by ALPN, as nginx offers them.
+const ALPN_HTTP: [&[u8]; 3] = [ALPN_HTTP1, b"http/1.0", b"http/0.9"];
+
+/// Bytes that a TLS record has besides its contents, as the TLS library counts them.
+const RECORD_HEAD: u64 = 5;
+/// Bounds of the contents of records.
+const RECORD: (u64, u64) = (512, 16 * 1024);
+
+/// Sizes of the files of `ssl_session_ticket_key`.
+const TICKET_KEY_SIZES: [usize; 2] = [48, 80];
+
 /// Settings of TLS sockets.
-#[derive(Debug, Default)]
 pub struct ServerTls {
-    settings: HashMap<(ListenProtocol, ListenAddr), Arc<ServerConfig>>,
-    /// Sockets that stay closed because their certificate or their client verification is missing, with the reason.
+    settings: HashMap<(ListenProtocol, ListenAddr), Arc<SocketTls>>,
+    /// Sockets that stay closed because their certificate is missing, with the reason.
     closed: HashMap<(ListenProtocol, ListenAddr), TlsError>,
+    /// Caches of `ssl_session_cache shared` by name. They stay over reloads.
+    caches: HashMap<BString, Arc<SessionCache>>,
+    /// The secret of tickets, where the configuration gives none. It stays over reloads.
+    secret: TicketSecret,
 }
 
 impl ServerTls {
@@ -70,40 +95,49 @@ impl ServerTls {
     ///
     /// # Errors
     ///
-    /// A file exists but cannot be used.
+    /// A file exists but cannot be used, or an address has no certificate.
     pub fn load(config: &Config, before: Option<&ServerTls>) -> Result<Self, TlsError> {
-        let mut keys = LoadedKeys::default();
-        let mut loaded = ServerTls::default();
+        let secret = match before {
+            Some(before) => before.secret.clone(),
+            None => {
+                let mut secret = vec![0; TICKET_KEY_SIZES[1]];
+                getrandom::fill(&mut secret).map_err(|_| TlsError::NoRandom)?;
+                TicketSecret(secret)
+            }
+        };
+        let empty = HashMap::new();
+        let mut loader = Loader {
+            files: LoadedFiles::default(),
+            secret: secret.clone(),
+            known: before.map_or(&empty, |before| &before.caches),
+            caches: HashMap::new(),
+        };
+        let mut loaded =
+            ServerTls { settings: HashMap::new(), closed: HashMap::new(), caches: HashMap::new(), secret };
         let rtmp = config.rtmp.iter().flat_map(|rtmp| &rtmp.listeners).flat_map(Listener::addresses);
         for (addr, _, servers) in rtmp.filter(|(_, options, _)| options.ssl) {
-            let verifies = servers.servers().iter().any(|server| server.verifies_clients);
-            let settings = match verifies {
-                true => Err(TlsError::ClientVerification),
-                false => settings(&mut keys, servers, |server: &RtmpServer| server.get::<Conf>()),
-            };
+            let settings = loader.socket(servers, |server: &RtmpServer| (server.get(), &server.pos), &[]);
             loaded.add((ListenProtocol::Rtmp, addr.clone()), settings, before)?;
         }
         let http = config.http.iter().flat_map(|http| &http.listeners).flat_map(Listener::addresses);
         for (addr, options, servers) in http.filter(|(_, options, _)| options.ssl) {
-            let mut settings = settings(&mut keys, servers, |server: &HttpServer| server.get::<Conf>());
-            if let Ok(settings) = &mut settings
-                && (options.http2 || options.http2_on)
-            {
-                Arc::make_mut(settings).alpn_protocols = vec![ALPN_HTTP2.to_vec(), ALPN_HTTP1.to_vec()];
-            }
+            let with_http2 = [&[ALPN_HTTP2][..], &ALPN_HTTP].concat();
+            let alpn = if options.http2 || options.http2_on { &with_http2[..] } else { &ALPN_HTTP };
+            let settings = loader.socket(servers, |server: &HttpServer| (server.get(), &server.pos), alpn);
             loaded.add((ListenProtocol::Http, addr.clone()), settings, before)?;
         }
+        loaded.caches = loader.caches;
         Ok(loaded)
     }
 
     fn add(
         &mut self,
         key: (ListenProtocol, ListenAddr),
-        settings: Result<Arc<ServerConfig>, TlsError>,
+        settings: Result<SocketTls, TlsError>,
         before: Option<&ServerTls>,
     ) -> Result<(), TlsError> {
         match settings {
-            Ok(settings) => drop(self.settings.insert(key, settings)),
+            Ok(settings) => drop(self.settings.insert(key, Arc::new(settings))),
             Err(error) if error.is_missing() && before.is_none_or(|before| before.of(&key).is_none()) => {
                 self.closed.insert(key, error);
             }
@@ -113,7 +147,7 @@ impl ServerTls {
     }
 
     /// Settings of a socket; `None` without TLS.
-    pub fn of(&self, key: &(ListenProtocol, ListenAddr)) -> Option<Arc<ServerConfig>> {
+    pub fn of(&self, key: &(ListenProtocol, ListenAddr)) -> Option<Arc<SocketTls>> {
         self.settings.get(key).cloned()
     }
 
@@ -141,129 +175,265 @@ pub fn begins_handshake(first: u8) -> bool {
 ///
 /// # Errors
 ///
-/// The handshake failed or exceeded [`limits::TLS_HANDSHAKE`]; in both cases the client is the cause.
-pub async fn accept(socket: Socket, config: Arc<ServerConfig>) -> io::Result<Socket> {
+/// The handshake failed or exceeded [`limits::TLS_HANDSHAKE`], in which cases the client is the cause, or it is rejected.
+pub async fn accept(socket: Socket, settings: &SocketTls) -> io::Result<Socket> {
     let Socket::Plain(socket) = socket else {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "TLS within TLS"));
     };
-    match tokio::time::timeout(limits::TLS_HANDSHAKE, TlsStream::accept(socket, config)).await {
+    match tokio::time::timeout(limits::TLS_HANDSHAKE, TlsStream::accept(socket, settings)).await {
         Ok(accepted) => Ok(Socket::Tls(Box::new(accepted?))),
         Err(_) => Err(io::ErrorKind::TimedOut.into()),
     }
 }
 
-/// Settings of one socket. Before the client's server name is known, the default server's settings apply, as in nginx.
-fn settings<T: Send + Sync + 'static>(
-    keys: &mut LoadedKeys,
-    servers: &NameTable<T>,
-    ssl: fn(&T) -> &Conf,
-) -> Result<Arc<ServerConfig>, TlsError> {
-    let conf = ssl(servers.default_server());
-    let mut by_server = HashMap::new();
-    for server in servers.servers() {
-        by_server.insert(Arc::as_ptr(server) as usize, keys.of(ssl(server))?);
-    }
-    let certificates = Certificates { servers: servers.clone(), keys: by_server };
-    let versions: Vec<_> = [(SslProtocols::TLS1_2, &TLS12), (SslProtocols::TLS1_3, &TLS13)]
-        .into_iter()
-        .filter(|(protocol, _)| conf.speaks(*protocol))
-        .map(|(_, version)| version)
-        .collect();
-    let mut config = ServerConfig::builder_with_provider(Arc::new(provider(conf)))
-        .with_protocol_versions(&versions)?
-        .with_no_client_auth()
-        .with_cert_resolver(Arc::new(certificates));
-    config.ignore_client_order = conf.prefer_server_ciphers;
-    if conf.session_tickets {
-        config.ticketer = rustls::crypto::ring::Ticketer::new()?;
-    } else {
-        config.session_storage = Arc::new(NoServerSessionStorage {});
-        config.send_tls13_tickets = 0;
-    }
-    Ok(Arc::new(config))
+/// Builds the settings of sockets.
+struct Loader<'l> {
+    files: LoadedFiles,
+    secret: TicketSecret,
+    /// Caches in force.
+    known: &'l HashMap<BString, Arc<SessionCache>>,
+    /// Caches that are used from now on.
+    caches: HashMap<BString, Arc<SessionCache>>,
 }
 
-fn provider(conf: &Conf) -> CryptoProvider {
+impl Loader<'_> {
+    fn socket<T: Send + Sync + 'static>(
+        &mut self,
+        servers: &NameTable<T>,
+        ssl: fn(&T) -> (&Conf, &Pos),
+        alpn: &[&[u8]],
+    ) -> Result<SocketTls, TlsError> {
+        let (base, pos) = ssl(servers.default_server());
+        let lacks = |conf: &Conf| conf.certificate.is_empty() && !conf.reject_handshake;
+        let without = match lacks(base) {
+            true => Some(pos),
+            // As in nginx, other servers may do without where the default server has one.
+            false if !base.certificate.is_empty() => None,
+            false => servers
+                .servers()
+                .iter()
+                .map(|server| ssl(server))
+                .find(|(own, _)| lacks(own))
+                .map(|(_, pos)| pos),
+        };
+        if let Some(Pos { file, line }) = without {
+            return Err(TlsError::NoCertificate { place: format!("{}:{line}", file.display()) });
+        }
+        let secrets = self.secrets(base)?;
+        let cache = self.cache(base);
+        let mut shared = Shared { base, secrets: &secrets, cache, alpn };
+        let default = Arc::new(self.server(&mut shared, base)?);
+        let mut named = HashMap::new();
+        for server in servers.servers() {
+            let own = ssl(server).0;
+            let settings = match () {
+                () if std::ptr::eq(own, base) => default.clone(),
+                () if lacks(own) => continue,
+                () => Arc::new(self.server(&mut shared, own)?),
+            };
+            named.insert(Arc::as_ptr(server) as usize, settings);
+        }
+        Ok(SocketTls { chooser: Box::new(ByName(servers.clone())), default, named })
+    }
+
+    /// Settings of one server.
+    fn server(&mut self, shared: &mut Shared<'_>, own: &Conf) -> Result<Negotiation, TlsError> {
+        let base = shared.base;
+        let passwords = self.files.passwords(own)?;
+        let pairs = || own.certificate.iter().zip(&own.certificate_key);
+        let is_variable = |(certificate, key): &(&CertificateSource, &CertificateSource)| {
+            certificate.is_variable() || key.is_variable()
+        };
+        let response = match &own.stapling_file {
+            Some(path) if own.stapling => Some(read("ssl_stapling_file", &path.0)?),
+            _ => None,
+        };
+        let mut fixed = Vec::new();
+        for (certificate, key) in pairs().filter(|pair| !is_variable(pair)) {
+            let pair = self.files.pair(certificate, key, &passwords)?;
+            fixed.push(match &response {
+                Some(response) => Arc::new(CertifiedKey { ocsp: Some(response.clone()), ..(*pair).clone() }),
+                None => pair,
+            });
+        }
+        let variable = pairs().filter(is_variable).map(|(one, other)| (one.clone(), other.clone())).collect();
+        let auth = self.files.client_auth(own)?.map(Arc::new);
+        if own.reject_handshake {
+            return Ok(Negotiation { config: None, variable, passwords, fixed, auth });
+        }
+        let versions: Vec<_> = [(SslProtocols::TLS1_2, &TLS12), (SslProtocols::TLS1_3, &TLS13)]
+            .into_iter()
+            .filter(|(protocol, _)| base.speaks(*protocol))
+            .map(|(_, version)| version)
+            .collect();
+        let builder = ServerConfig::builder_with_provider(Arc::new(provider(base, own)))
+            .with_protocol_versions(&versions)?;
+        let builder = match &auth {
+            Some(auth) => builder.with_client_cert_verifier(Arc::new(AsksClients(auth.clone()))),
+            None => builder.with_no_client_auth(),
+        };
+        let mut config = builder.with_cert_resolver(Arc::new(Certificates(fixed.clone())));
+        config.ignore_client_order = own.prefers_server_ciphers();
+        config.alpn_protocols = shared.alpn.iter().map(|name| name.to_vec()).collect();
+        let (least, most) = RECORD;
+        let size = own.buffer_size.0.clamp(least, most);
+        if size < most {
+            config.max_fragment_size = usize::try_from(size + RECORD_HEAD).ok();
+        }
+        let context = context(own, &fixed, auth.as_deref());
+        let lifetime = u32::try_from(base.session_timeout.0).unwrap_or(u32::MAX);
+        config.session_storage = match &shared.cache {
+            None if base.session_cache.is_none => Arc::new(KeepsNone) as Arc<dyn StoresServerSessions>,
+            None => Arc::new(NoServerSessionStorage {}),
+            Some(cache) => Arc::new(ServerSessions {
+                cache: cache.clone(),
+                context: context.clone(),
+                lifetime: Duration::from_secs(lifetime.into()),
+            }),
+        };
+        if own.makes_tickets() {
+            let tickets = Tickets::new(shared.secrets, &context, lifetime).ok_or(TlsError::NoRandom)?;
+            config.ticketer = Arc::new(tickets);
+        } else if shared.cache.is_none() {
+            config.send_tls13_tickets = 0;
+        }
+        Ok(Negotiation { config: Some(Arc::new(config)), variable, passwords, fixed, auth })
+    }
+
+    /// Secrets of tickets.
+    fn secrets(&self, base: &Conf) -> Result<Vec<TicketSecret>, TlsError> {
+        if base.session_ticket_key.is_empty() {
+            return Ok(vec![self.secret.clone()]);
+        }
+        base.session_ticket_key
+            .iter()
+            .map(|path| {
+                let secret = read("ssl_session_ticket_key", &path.0)?;
+                match TICKET_KEY_SIZES.contains(&secret.len()) {
+                    true => Ok(TicketSecret(secret)),
+                    false => Err(TlsError::TicketKeySize(path.0.clone())),
+                }
+            })
+            .collect()
+    }
+
+    /// Where sessions are kept.
+    fn cache(&mut self, base: &Conf) -> Option<Arc<SessionCache>> {
+        let count = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+        let caches = &base.session_cache;
+        let Some((name, size)) = &caches.shared else {
+            return caches.builtin.map(|most| Arc::new(SessionCache::new(Bound::Sessions(count(most)))));
+        };
+        let bound = Bound::Bytes(count(*size));
+        let cache = self.caches.entry(name.clone()).or_insert_with(|| match self.known.get(name) {
+            Some(known) => known.clone(),
+            None => Arc::new(SessionCache::new(bound)),
+        });
+        cache.rebound(bound);
+        Some(cache.clone())
+    }
+}
+
+/// What the servers of an address share.
+struct Shared<'s> {
+    /// The default server's directives.
+    base: &'s Conf,
+    secrets: &'s [TicketSecret],
+    cache: Option<Arc<SessionCache>>,
+    alpn: &'s [&'s [u8]],
+}
+
+fn provider(base: &Conf, own: &Conf) -> CryptoProvider {
     let implemented = |name: &&str| SUITES.iter().position(|suite| suite == name).map(|at| IMPLEMENTED[at]);
-    let chosen = conf.ciphers.0.iter().filter_map(implemented);
+    let tls13 = |name: &&str| TLS13_SUITES.iter().position(|suite| suite == name).map(|at| ALWAYS[at]);
+    let always = match own.tls13_suites() {
+        Some(names) => names.iter().filter_map(tls13).collect(),
+        None => ALWAYS.to_vec(),
+    };
+    let chosen = own.suites().iter().filter_map(implemented);
     CryptoProvider {
-        cipher_suites: ALWAYS.into_iter().chain(chosen).collect(),
-        kx_groups: conf.ecdh_curve.0.iter().map(|curve| GROUPS[*curve]).collect(),
+        cipher_suites: always.into_iter().chain(chosen).collect(),
+        kx_groups: base.curves().iter().map(|curve| GROUPS[*curve]).collect(),
         ..default_provider()
     }
 }
 
+/// Identifies what a session was made with. As in nginx, a session of other certificates or other verification of clients is
+/// not resumed.
+fn context(own: &Conf, keys: &[Arc<CertifiedKey>], auth: Option<&ClientAuth>) -> Vec<u8> {
+    let mut hash = Sha256::new();
+    for certificate in keys.iter().filter_map(|key| key.cert.first()) {
+        hash.update(Sha256::digest(certificate));
+    }
+    for source in &own.certificate {
+        hash.update(Sha256::digest(source.0.as_os_str().as_encoded_bytes()));
+    }
+    hash.update([u8::from(auth.is_some())]);
+    for name in auth.iter().flat_map(|auth| &auth.names) {
+        hash.update(Sha256::digest(name.as_ref()));
+    }
+    hash.finalize().to_vec()
+}
+
+fn read(directive: &'static str, path: &Path) -> Result<Vec<u8>, TlsError> {
+    disk::read(path).map_err(|source| TlsError::Unreadable { directive, path: path.to_owned(), source })
+}
+
 /// Certificates with their keys; each pair of files is read once.
 #[derive(Default)]
-struct LoadedKeys(HashMap<(PathBuf, PathBuf), Arc<CertifiedKey>>);
+struct LoadedFiles(HashMap<(PathBuf, PathBuf), Arc<CertifiedKey>>);
 
-impl LoadedKeys {
-    fn of(&mut self, conf: &Conf) -> Result<Vec<Arc<CertifiedKey>>, TlsError> {
-        conf.certificate.iter().zip(&conf.certificate_key).map(|(c, k)| self.pair(c, k)).collect()
+impl LoadedFiles {
+    fn passwords(&self, own: &Conf) -> Result<Passwords, TlsError> {
+        match &own.password_file {
+            Some(path) => Ok(key::passwords(&read("ssl_password_file", &path.0)?)),
+            None => Ok(Passwords::new()),
+        }
     }
 
-    fn pair(&mut self, certificate: &ConfPath, key: &ConfPath) -> Result<Arc<CertifiedKey>, TlsError> {
+    fn pair(
+        &mut self,
+        certificate: &CertificateSource,
+        key: &CertificateSource,
+        passwords: &[Vec<u8>],
+    ) -> Result<Arc<CertifiedKey>, TlsError> {
         let (certificate, key) = (&certificate.0, &key.0);
         if let Some(pair) = self.0.get(&(certificate.clone(), key.clone())) {
             return Ok(pair.clone());
         }
-        let chain = read_chain(certificate).map_err(|source| TlsError::Certificate {
-            part: "certificate",
-            path: certificate.clone(),
-            source,
-        })?;
-        let pair = read_key(key, chain).map_err(|source| TlsError::Certificate {
-            part: "certificate key",
-            path: key.clone(),
-            source,
-        })?;
-        let pair = Arc::new(pair);
+        let cannot = |part: &'static str, path: &Path| {
+            let path = path.to_owned();
+            move |source: CertificateError| TlsError::Certificate { part, path, source }
+        };
+        let chain = key::text_of(certificate).and_then(|text| key::chain(&text));
+        let chain = chain.map_err(cannot("certificate", certificate))?;
+        let pair = key::text_of(key).and_then(|text| key::certified(chain, &text, passwords));
+        let pair = Arc::new(pair.map_err(cannot("certificate key", key))?);
         self.0.insert((certificate.clone(), key.clone()), pair.clone());
         Ok(pair)
     }
-}
 
-fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, CertificateError> {
-    let text = disk::read(path).map_err(CertificateError::Unreadable)?;
-    let chain = CertificateDer::pem_slice_iter(&text).collect::<Result<Vec<_>, _>>()?;
-    if chain.is_empty() { Err(CertificateError::Empty) } else { Ok(chain) }
-}
-
-/// Combines the certificates of `chain` with the key in a file.
-fn read_key(path: &Path, chain: Vec<CertificateDer<'static>>) -> Result<CertifiedKey, CertificateError> {
-    let text = disk::read(path).map_err(CertificateError::Unreadable)?;
-    let key = PrivateKeyDer::from_pem_slice(&text)?;
-    let pair = CertifiedKey::new(chain, sign::any_supported_type(&key)?);
-    let mismatch = rustls::Error::InconsistentKeys(rustls::InconsistentKeys::KeyMismatch);
-    if pair.keys_match() == Err(mismatch) {
-        return Err(CertificateError::OtherKey);
-    }
-    Ok(pair)
-}
-
-/// Certificates of one socket by server name.
-struct Certificates<T> {
-    servers: NameTable<T>,
-    /// By address of the server in memory.
-    keys: HashMap<usize, Vec<Arc<CertifiedKey>>>,
-}
-
-impl<T: Send + Sync> ResolvesServerCert for Certificates<T> {
-    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        let of = |server: &Arc<T>| {
-            let keys = self.keys.get(&(Arc::as_ptr(server) as usize))?;
-            let usable = keys.iter().find(|key| key.key.choose_scheme(hello.signature_schemes()).is_some());
-            usable.or(keys.first()).cloned()
-        };
-        // If the name matches no server unambiguously, no certificate is shown.
-        let named = hello.server_name().map(|name| self.servers.find(name.as_bytes())).transpose().ok()?;
-        // A server without a certificate may share the socket with one that has one.
-        named.and_then(of).or_else(|| of(self.servers.default_server()))
-    }
-}
-
-impl<T> fmt::Debug for Certificates<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Certificates").finish_non_exhaustive()
+    /// How a server verifies clients; `None` if it does not.
+    fn client_auth(&self, own: &Conf) -> Result<Option<ClientAuth>, TlsError> {
+        let mut trust = Trust::default();
+        let mut names = Vec::new();
+        let files = [(&own.client_certificate, true), (&own.trusted_certificate, false)];
+        for (path, is_shown) in
+            files.into_iter().filter_map(|(path, is_shown)| Some((&path.as_ref()?.0, is_shown)))
+        {
+            let failed = |source| TlsError::Verification { path: path.clone(), source };
+            let text = disk::read(path).map_err(|error| failed(VerificationError::Unreadable(error)))?;
+            let added = trust.add(&text).map_err(|error| failed(error.into()))?;
+            if is_shown {
+                names = added;
+            }
+        }
+        if let Some(path) = &own.crl {
+            let failed = |source| TlsError::Verification { path: path.0.clone(), source };
+            let text = disk::read(&path.0).map_err(|error| failed(VerificationError::Unreadable(error)))?;
+            trust.add_lists(&text).map_err(|error| failed(error.into()))?;
+        }
+        let verifies = own.verify_client != VerifyClient::Off;
+        Ok(verifies.then_some(ClientAuth { trust, names, depth: own.verify_depth }))
     }
 }

@@ -12,11 +12,16 @@ use std::task::{Context, Poll, ready};
 
 use parking_lot::Mutex;
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, Connection, ServerConfig};
-use tokio::net::{TcpStream, UnixStream};
+use rustls::server::Acceptor;
+use rustls::{ClientConfig, Connection, ServerConnection};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::sync::Notify;
-use tokio_rustls::{TlsAcceptor, TlsConnector};
+use tokio_rustls::{LazyConfigAcceptor, TlsConnector};
 
+use super::info::{Offered, TlsInfo};
+use super::negotiation::SocketTls;
+use super::sniff::Sniffed;
 use crate::limits;
 use crate::net::plain::{PlainSocket, PlainStream};
 
@@ -25,6 +30,8 @@ use crate::net::plain::{PlainSocket, PlainStream};
 pub struct TlsStream {
     socket: PlainSocket,
     connection: Mutex<Connection>,
+    /// What is known of a client.
+    info: Option<Arc<TlsInfo>>,
     /// Signalled when a write leaves ciphertext in the buffer.
     held_back: Notify,
 }
@@ -71,26 +78,32 @@ impl TlsStream {
     ///
     /// # Errors
     ///
-    /// The handshake failed.
-    pub async fn accept(socket: PlainSocket, config: Arc<ServerConfig>) -> io::Result<Self> {
-        let acceptor = TlsAcceptor::from(config);
+    /// The handshake failed, or is rejected as the configuration says.
+    pub(super) async fn accept(socket: PlainSocket, settings: &SocketTls) -> io::Result<Self> {
         let PlainSocket { stream, declared } = socket;
-        let (stream, connection) = match stream {
+        let (stream, connection, info) = match stream {
             PlainStream::Tcp(tcp) => {
-                let (tcp, connection) = acceptor.accept::<TcpStream>(tcp).await?.into_inner();
-                (PlainStream::Tcp(tcp), connection)
+                let (tcp, connection, info) = handshake(tcp, settings).await?;
+                (PlainStream::Tcp(tcp), connection, info)
             }
             PlainStream::Unix(unix) => {
-                let (unix, connection) = acceptor.accept::<UnixStream>(unix).await?.into_inner();
-                (PlainStream::Unix(unix), connection)
+                let (unix, connection, info) = handshake(unix, settings).await?;
+                (PlainStream::Unix(unix), connection, info)
             }
         };
-        Ok(TlsStream::new(PlainSocket { stream, declared }, connection.into()))
+        let mut accepted = TlsStream::new(PlainSocket { stream, declared }, connection.into());
+        accepted.info = Some(Arc::new(info));
+        Ok(accepted)
     }
 
     fn new(socket: PlainSocket, mut connection: Connection) -> Self {
         connection.set_buffer_limit(Some(limits::TLS_WRITE));
-        TlsStream { socket, connection: Mutex::new(connection), held_back: Notify::new() }
+        TlsStream { socket, connection: Mutex::new(connection), info: None, held_back: Notify::new() }
+    }
+
+    /// What is known of a client; `None` of a server.
+    pub fn info(&self) -> Option<&Arc<TlsInfo>> {
+        self.info.as_ref()
     }
 
     /// Protocol that was chosen in the handshake, if any.
@@ -233,6 +246,27 @@ impl Drop for TlsStream {
         self.close();
     }
 }
+
+/// Performs a client's handshake with the settings of the server that it asks for.
+async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
+    socket: S,
+    settings: &SocketTls,
+) -> io::Result<(S, ServerConnection, TlsInfo)> {
+    let mut start = LazyConfigAcceptor::new(Acceptor::default(), Sniffed::new(socket)).await?;
+    let offered = Offered::of(&start.client_hello());
+    let Some(chosen) = settings.choose(offered.server_name.as_deref()) else {
+        // The connection is closed in any case.
+        let _ = start.io.write_all(&UNRECOGNIZED_NAME).await;
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, "the handshake is rejected"));
+    };
+    let config = chosen.config(offered.server_name.as_deref()).await?;
+    let (sniffed, connection) = start.into_stream(config).await?.into_inner();
+    let info = TlsInfo::new(offered, &connection, sniffed.session_id(), |shown| chosen.judge(shown));
+    Ok((sniffed.socket, connection, info))
+}
+
+/// The record of a fatal alert `unrecognized_name` (RFC 5246 §7.2, RFC 6066 §3).
+const UNRECOGNIZED_NAME: [u8; 7] = [21, 3, 3, 0, 2, 2, 112];
 
 /// Whether something can be read without the socket: plaintext, an error or the end.
 fn has_input(connection: &mut Connection) -> bool {

@@ -16,4 +16,5 @@ pub mod proxying;
 pub mod ranges;
 pub mod rewriting;
 pub mod selection;
+pub mod tls;
 pub mod variables;

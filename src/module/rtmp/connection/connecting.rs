@@ -11,6 +11,7 @@ use super::identity::ConnectTarget;
 use super::state::{
     Connected, Connecting, ConnectionEnd, NotifiedConnection, RtmpConnection, claim_of, settings_of,
 };
+use super::verify;
 use crate::media;
 use crate::media::admission::{self, AdmissionRefusal};
 use crate::media::log as media_log;
@@ -34,6 +35,19 @@ impl RtmpConnection {
                 "No such application.",
             ));
         };
+        if let Some(info) = self.socket.tls_info() {
+            let config = self.rtmp.store.load();
+            let servers = config.rtmp.as_ref().and_then(|rtmp| rtmp.servers_at(&self.listen));
+            if !servers.is_some_and(|servers| verify::reaches(servers, info, &target.host)) {
+                log::misdirected(self.id, &self.peer);
+                drop(config);
+                return Err(self.refuse_connect(
+                    request,
+                    "NetConnection.Connect.Rejected",
+                    "Another server was negotiated with TLS.",
+                ));
+            }
+        }
         let open = self.rtmp.open.load(Ordering::Relaxed);
         let limit =
             self.rtmp.store.load().rtmp.as_ref().and_then(|rtmp| rtmp.get::<media::conf::MaxConnections>().0);

@@ -10,6 +10,7 @@ pub mod play;
 pub mod publish;
 mod state;
 pub mod streams;
+mod verify;
 pub mod waiting;
 
 use std::cell::RefCell;
@@ -42,6 +43,11 @@ pub async fn serve(rtmp: Arc<RtmpService>, worker: Worker, listen: ListenAddr, s
     // Servers for this specific address may share the wildcard's socket.
     let listen = socket.local(listen);
     let Some(servers) = config.rtmp.as_ref().and_then(|conf| conf.servers_at(&listen)) else { return };
+    if let Some(info) = socket.tls_info()
+        && let Err(refusal) = verify::client(servers, info)
+    {
+        return log::client_refused(id, refusal, &peer);
+    }
     let server = servers.default_server();
     let conf = server.get::<ServerConf>();
     let (settings, timeout) = (settings_of(conf, server.base.get()), conf.timeout.duration());

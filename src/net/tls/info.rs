@@ -1,0 +1,180 @@
+//! What is known of a connection after its handshake: the source of `$ssl_*` variables.
+
+use rustls::pki_types::CertificateDer;
+use rustls::{CipherSuite, HandshakeKind, NamedGroup, ProtocolVersion, ServerConnection};
+
+use super::names;
+use super::x509::certificate;
+use super::x509::chain::Verdict;
+use crate::limits;
+use crate::net::ssl::conf::VerifyClient;
+
+/// A handshake's outcome.
+#[derive(Debug, Default)]
+pub struct TlsInfo {
+    server_name: Option<Box<str>>,
+    suites: Box<[CipherSuite]>,
+    curves: Box<[NamedGroup]>,
+    protocol: &'static str,
+    suite: Option<CipherSuite>,
+    curve: Option<NamedGroup>,
+    alpn: Box<[u8]>,
+    is_resumed: bool,
+    session_id: Box<[u8]>,
+    client: Option<ClientCertificate>,
+}
+
+/// What a client offers in its first message.
+#[derive(Debug, Default)]
+pub(super) struct Offered {
+    pub(super) server_name: Option<Box<str>>,
+    pub(super) suites: Box<[CipherSuite]>,
+    pub(super) curves: Box<[NamedGroup]>,
+}
+
+/// A client's certificate, and what was found of it.
+#[derive(Debug)]
+pub struct ClientCertificate {
+    /// The certificate (DER).
+    pub der: Box<[u8]>,
+    /// The result of its verification.
+    pub verdict: Verdict,
+}
+
+/// Why a client is not served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Its certificate is not trusted.
+    Untrusted(Verdict),
+    /// It has shown none.
+    NoCertificate,
+}
+
+impl Offered {
+    pub(super) fn of(hello: &rustls::server::ClientHello<'_>) -> Offered {
+        let suites = hello.cipher_suites().iter().copied().take(limits::TLS_OFFERED);
+        let curves = hello.named_groups().unwrap_or_default().iter().copied().take(limits::TLS_OFFERED);
+        Offered {
+            server_name: hello.server_name().map(Into::into),
+            suites: suites.collect(),
+            curves: curves.collect(),
+        }
+    }
+}
+
+impl TlsInfo {
+    /// Of a completed handshake. `session_id` is what the server has sent of it; `judge` judges certificates of clients.
+    pub(super) fn new(
+        offered: Offered,
+        connection: &ServerConnection,
+        session_id: &[u8],
+        judge: impl FnOnce(&[CertificateDer<'_>]) -> Verdict,
+    ) -> TlsInfo {
+        let is_tls13 = connection.protocol_version() == Some(ProtocolVersion::TLSv1_3);
+        let shown = connection.peer_certificates().filter(|shown| !shown.is_empty());
+        TlsInfo {
+            server_name: offered.server_name,
+            suites: offered.suites,
+            curves: offered.curves,
+            protocol: if is_tls13 { "TLSv1.3" } else { "TLSv1.2" },
+            suite: connection.negotiated_cipher_suite().map(|suite| suite.suite()),
+            curve: connection.negotiated_key_exchange_group().map(|group| group.name()),
+            alpn: connection.alpn_protocol().unwrap_or_default().into(),
+            is_resumed: connection.handshake_kind() == Some(HandshakeKind::Resumed),
+            session_id: if is_tls13 { own_session_id(connection) } else { session_id.into() },
+            client: shown.map(|shown| ClientCertificate { der: (*shown[0]).into(), verdict: judge(shown) }),
+        }
+    }
+
+    /// Name of the server that the client asked for.
+    pub fn server_name(&self) -> Option<&str> {
+        self.server_name.as_deref()
+    }
+
+    /// `TLSv1.2` or `TLSv1.3`.
+    pub fn protocol(&self) -> &'static str {
+        self.protocol
+    }
+
+    /// The suite by OpenSSL's name.
+    pub fn cipher(&self) -> String {
+        self.suite.map(names::suite).unwrap_or_default()
+    }
+
+    /// The suites that the client offers; numbers stand for those that OpenSSL does not know.
+    pub fn ciphers(&self) -> String {
+        self.suites.iter().map(|suite| names::suite(*suite)).collect::<Vec<_>>().join(":")
+    }
+
+    /// The curve of the key exchange.
+    pub fn curve(&self) -> String {
+        self.curve.map(names::curve).unwrap_or_default()
+    }
+
+    /// The curves that the client offers; empty for a resumed session, as in nginx.
+    pub fn curves(&self) -> String {
+        if self.is_resumed {
+            return String::new();
+        }
+        self.curves.iter().map(|curve| names::curve(*curve)).collect::<Vec<_>>().join(":")
+    }
+
+    /// Identifier of the session in hexadecimal digits. TLS 1.3 has none: each connection then has one of its own.
+    pub fn session_id(&self) -> String {
+        self.session_id.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Whether the session was resumed.
+    pub fn is_resumed(&self) -> bool {
+        self.is_resumed
+    }
+
+    /// The protocol that was chosen by ALPN; empty without it.
+    pub fn alpn(&self) -> &[u8] {
+        &self.alpn
+    }
+
+    /// The client's certificate, if one was asked for and shown.
+    pub fn client(&self) -> Option<&ClientCertificate> {
+        self.client.as_ref()
+    }
+
+    /// `NONE`, `SUCCESS` or `FAILED:reason`.
+    pub fn client_verify(&self) -> String {
+        match &self.client {
+            None => "NONE".to_owned(),
+            Some(client) if client.verdict.is_ok() => "SUCCESS".to_owned(),
+            Some(client) => format!("FAILED:{}", client.verdict.text),
+        }
+    }
+
+    /// The client's certificate as in a PEM file.
+    pub fn client_pem(&self) -> Option<String> {
+        self.client.as_ref().map(|client| certificate::pem(&client.der))
+    }
+
+    /// Whether a server with this `ssl_verify_client` serves the client.
+    ///
+    /// # Errors
+    ///
+    /// The reason why not.
+    pub fn admits(&self, verify: VerifyClient) -> Result<(), Refusal> {
+        if verify == VerifyClient::Off {
+            return Ok(());
+        }
+        if let Some(client) = &self.client {
+            let tolerated = verify == VerifyClient::OptionalNoCa && client.verdict.is_only_untrusted();
+            return match client.verdict.is_ok() || tolerated {
+                true => Ok(()),
+                false => Err(Refusal::Untrusted(client.verdict)),
+            };
+        }
+        if verify == VerifyClient::On { Err(Refusal::NoCertificate) } else { Ok(()) }
+    }
+}
+
+/// An identifier of a connection with TLS 1.3: derived from its keys, so it is as good as random.
+fn own_session_id(connection: &ServerConnection) -> Box<[u8]> {
+    let id = connection.export_keying_material([0_u8; 32], b"EXPORTER-pingosd-session-id", None);
+    id.map(Into::into).unwrap_or_default()
+}

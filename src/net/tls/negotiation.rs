@@ -1,0 +1,144 @@
+//! Settings of handshakes: those of the server that a client asks for.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rustls::ServerConfig;
+use rustls::pki_types::CertificateDer;
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+
+use super::client_auth::ClientAuth;
+use super::error::CertificateError;
+use super::key::{self, Passwords};
+use super::x509::chain::Verdict;
+use crate::config::names::NameTable;
+use crate::net::ssl::source::CertificateSource;
+use crate::task::disk::{self, DiskWork};
+
+/// Settings of one socket.
+#[derive(Debug)]
+pub struct SocketTls {
+    pub(super) chooser: Box<dyn ChoosesServer>,
+    /// Without a name, and for names that no server has.
+    pub(super) default: Arc<Negotiation>,
+    /// By what the chooser returns. Servers without settings of their own are not in it.
+    pub(super) named: HashMap<usize, Arc<Negotiation>>,
+}
+
+/// Chooses a server by name.
+pub(super) trait ChoosesServer: fmt::Debug + Send + Sync {
+    /// What identifies the server with a name.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be decided.
+    fn choose(&self, name: &str) -> Result<Option<usize>, ()>;
+}
+
+/// The servers of a socket.
+pub(super) struct ByName<T>(pub(super) NameTable<T>);
+
+impl<T> fmt::Debug for ByName<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ByName").finish_non_exhaustive()
+    }
+}
+
+impl<T: Send + Sync> ChoosesServer for ByName<T> {
+    fn choose(&self, name: &str) -> Result<Option<usize>, ()> {
+        let found = self.0.negotiated(name.as_bytes()).map_err(drop)?;
+        Ok(found.map(|(server, _)| Arc::as_ptr(server) as usize))
+    }
+}
+
+/// Settings of the handshakes with one server.
+#[derive(Debug)]
+pub(super) struct Negotiation {
+    /// `None` where handshakes are rejected.
+    pub(super) config: Option<Arc<ServerConfig>>,
+    /// Certificates and keys whose files depend on the client, with passwords.
+    pub(super) variable: Vec<(CertificateSource, CertificateSource)>,
+    pub(super) passwords: Passwords,
+    /// Those that do not.
+    pub(super) fixed: Vec<Arc<CertifiedKey>>,
+    pub(super) auth: Option<Arc<ClientAuth>>,
+}
+
+impl SocketTls {
+    /// The settings for the name that a client asks for; `None` if the handshake is to be rejected.
+    pub(super) fn choose(&self, name: Option<&str>) -> Option<Arc<Negotiation>> {
+        let server = match name {
+            Some(name) => self.chooser.choose(name).ok()?,
+            None => None,
+        };
+        let found = server.and_then(|server| self.named.get(&server)).unwrap_or(&self.default);
+        found.config.is_some().then(|| found.clone())
+    }
+}
+
+impl Negotiation {
+    /// The settings, with certificates that are read for this client.
+    ///
+    /// # Errors
+    ///
+    /// They cannot be read or used.
+    pub(super) async fn config(&self, name: Option<&str>) -> io::Result<Arc<ServerConfig>> {
+        let config = self.config.clone().ok_or(io::ErrorKind::PermissionDenied)?;
+        if self.variable.is_empty() {
+            return Ok(config);
+        }
+        let name = name.unwrap_or_default().to_ascii_lowercase();
+        let wanted: Vec<_> = self
+            .variable
+            .iter()
+            .map(|(certificate, key)| (certificate.for_name(&name).0, key.for_name(&name).0))
+            .collect();
+        let passwords = self.passwords.clone();
+        let read = disk::spawn(DiskWork::Served, move || read_all(&wanted, &passwords)).await;
+        let read = read.map_err(io::Error::other)?.map_err(io::Error::other)?;
+        let keys = self.fixed.iter().cloned().chain(read).collect();
+        let mut config = (*config).clone();
+        config.cert_resolver = Arc::new(Certificates(keys));
+        Ok(Arc::new(config))
+    }
+
+    /// Judges the certificates that a client has shown.
+    pub(super) fn judge(&self, shown: &[CertificateDer<'_>]) -> Verdict {
+        match &self.auth {
+            Some(auth) => auth.judge(shown),
+            // None was asked for; that of a resumed session is not relied on.
+            None => Verdict::UNTRUSTED,
+        }
+    }
+}
+
+/// Reads certificates with their keys.
+fn read_all(files: &[(PathBuf, PathBuf)], passwords: &[Vec<u8>]) -> Result<Vec<Arc<CertifiedKey>>, String> {
+    let explain = |part: &str, path: &PathBuf, error: CertificateError| {
+        format!("cannot load {part} \"{}\": {error}", path.display())
+    };
+    files
+        .iter()
+        .map(|(certificate, key)| {
+            let chain = key::text_of(certificate).and_then(|text| key::chain(&text));
+            let chain = chain.map_err(|error| explain("certificate", certificate, error))?;
+            let pair = key::text_of(key).and_then(|text| key::certified(chain, &text, passwords));
+            Ok(Arc::new(pair.map_err(|error| explain("certificate key", key, error))?))
+        })
+        .collect()
+}
+
+/// Certificates of one server.
+#[derive(Debug)]
+pub(super) struct Certificates(pub(super) Vec<Arc<CertifiedKey>>);
+
+impl ResolvesServerCert for Certificates {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let usable = self.0.iter().find(|key| key.key.choose_scheme(hello.signature_schemes()).is_some());
+        usable.or(self.0.first()).cloned()
+    }
+}

@@ -1,0 +1,410 @@
+//! Verification of a chain of certificates, with the rules and the results of OpenSSL.
+//!
+//! OpenSSL rather than webpki is followed because certificates of clients and of servers behind a proxy are often made by
+//! hand: signed by themselves, of version 1, or without alternative names. Each is accepted exactly where nginx does.
+//! Signatures are checked by the TLS library. Of several faults the last one that OpenSSL finds is told, as nginx tells it.
+
+use std::time::Duration;
+
+use rustls::pki_types::{CertificateDer, UnixTime};
+use x509_parser::certificate::X509Certificate;
+use x509_parser::extensions::{BasicConstraints, ExtendedKeyUsage, KeyUsage, ParsedExtension};
+use x509_parser::prelude::FromDer;
+use x509_parser::public_key::PublicKey;
+
+use super::der;
+use super::name;
+use super::signature::{self, Mistrust};
+use super::trust::{RevocationList, Trust, bare};
+use crate::limits;
+
+/// What a certificate is used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// A client shows it.
+    Client,
+    /// A server shows it.
+    Server,
+}
+
+/// Result of a verification: one of OpenSSL's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// OpenSSL's number; 0 for a certificate that is trusted.
+    pub code: u8,
+    /// OpenSSL's text.
+    pub text: &'static str,
+}
+
+/// Declares OpenSSL's results.
+macro_rules! verdicts {
+    ($($NAME:ident = $code:literal, $text:literal;)+) => {
+        $(const $NAME: Verdict = Verdict { code: $code, text: $text };)+
+    };
+}
+
+verdicts! {
+    OK = 0, "ok";
+    NO_ISSUER = 2, "unable to get issuer certificate";
+    NO_LIST = 3, "unable to get certificate CRL";
+    BAD_KEY = 6, "unable to decode issuer public key";
+    BAD_SIGNATURE = 7, "certificate signature failure";
+    BAD_LIST_SIGNATURE = 8, "CRL signature failure";
+    NOT_YET_VALID = 9, "certificate is not yet valid";
+    EXPIRED = 10, "certificate has expired";
+    LIST_NOT_YET_VALID = 11, "CRL is not yet valid";
+    LIST_EXPIRED = 12, "CRL has expired";
+    SELF_SIGNED = 18, "self-signed certificate";
+    SELF_SIGNED_IN_CHAIN = 19, "self-signed certificate in certificate chain";
+    NO_LOCAL_ISSUER = 20, "unable to get local issuer certificate";
+    LEAF_UNVERIFIED = 21, "unable to verify the first certificate";
+    TOO_LONG = 22, "certificate chain too long";
+    REVOKED = 23, "certificate revoked";
+    PATH_TOO_LONG = 25, "path length constraint exceeded";
+    BAD_PURPOSE = 26, "unsuitable certificate purpose";
+    UNHANDLED_EXTENSION = 34, "unhandled critical extension";
+    NOT_PERMITTED = 47, "permitted subtree violation";
+    HOST_MISMATCH = 62, "hostname mismatch";
+    KEY_TOO_WEAK = 66, "EE certificate key too weak";
+    CA_KEY_TOO_WEAK = 67, "CA certificate key too weak";
+    DIGEST_TOO_WEAK = 68, "CA signature digest algorithm too weak";
+    BAD_CA = 79, "invalid CA certificate";
+}
+
+/// Bits that an RSA key needs at the security level that Debian's OpenSSL has.
+const RSA_BITS: usize = 2048;
+
+impl Verdict {
+    /// A certificate that nobody vouches for.
+    pub const UNTRUSTED: Verdict = NO_LOCAL_ISSUER;
+    /// A trusted certificate that is another server's.
+    pub const HOST_MISMATCH: Verdict = HOST_MISMATCH;
+
+    /// Whether the certificate is trusted.
+    pub fn is_ok(self) -> bool {
+        self.code == 0
+    }
+
+    /// Whether it is only its issuer that is unknown, which `ssl_verify_client optional_no_ca` accepts.
+    pub fn is_only_untrusted(self) -> bool {
+        [SELF_SIGNED, SELF_SIGNED_IN_CHAIN, NO_LOCAL_ISSUER, NO_ISSUER, LEAF_UNVERIFIED].contains(&self)
+    }
+}
+
+/// Verifies the certificate that begins `shown`; the others may lead to a trusted one. `depth` is the number of
+/// certificates that may stand between the first one and the trusted root; `now` are seconds since 1970.
+pub fn verify(
+    trust: &Trust,
+    shown: &[CertificateDer<'_>],
+    depth: u64,
+    purpose: Purpose,
+    now: i64,
+) -> Verdict {
+    let Some((first, others)) = shown.split_first() else { return NO_LOCAL_ISSUER };
+    let Some(leaf) = Link::parse(first) else { return BAD_SIGNATURE };
+    let others: Vec<Link<'_>> =
+        others.iter().take(limits::TLS_CHAIN).filter_map(|der| Link::parse(der)).collect();
+    let depth = usize::try_from(depth).unwrap_or(usize::MAX).min(limits::TLS_CHAIN);
+    let (chain, built) = build(trust, leaf, others, depth, now);
+    let mut verdict = built;
+    let mut found = |fault: Option<Verdict>| verdict = fault.unwrap_or(verdict);
+    check_extensions(&chain, purpose, &mut found);
+    check_strength(&chain, &mut found);
+    if trust.has_lists {
+        chain
+            .iter()
+            .enumerate()
+            .for_each(|(at, link)| check_revocation(trust, &chain, at, link, now, &mut found));
+    }
+    check_signatures(&chain, now, &mut found);
+    check_names(&chain, purpose, now, &mut found);
+    verdict
+}
+
+/// A certificate of a chain.
+struct Link<'d> {
+    der: &'d [u8],
+    parsed: X509Certificate<'d>,
+    subject: Vec<u8>,
+    issuer: Vec<u8>,
+}
+
+impl<'d> Link<'d> {
+    fn parse(der: &'d [u8]) -> Option<Self> {
+        let (rest, parsed) = X509Certificate::from_der(der).ok()?;
+        let (subject, issuer) = (name::comparable(&parsed.subject), name::comparable(&parsed.issuer));
+        rest.is_empty().then_some(Link { der, parsed, subject, issuer })
+    }
+
+    fn is_self_issued(&self) -> bool {
+        self.subject == self.issuer
+    }
+
+    fn is_self_signed(&self) -> bool {
+        self.is_self_issued() && self.key_fits(self)
+    }
+
+    /// Whether the identifier of the issuer's key, if there is one, is that of `issuer`'s.
+    fn key_fits(&self, issuer: &Link<'_>) -> bool {
+        let wanted = self.extensions().find_map(|extension| match extension {
+            ParsedExtension::AuthorityKeyIdentifier(id) => Some(id),
+            _ => None,
+        });
+        let Some(wanted) = wanted else { return true };
+        let own = issuer.extensions().find_map(|extension| match extension {
+            ParsedExtension::SubjectKeyIdentifier(id) => Some(id.0),
+            _ => None,
+        });
+        let key = wanted.key_identifier.as_ref().zip(own).is_none_or(|(wanted, own)| wanted.0 == own);
+        let serial = wanted
+            .authority_cert_serial
+            .is_none_or(|serial| bare(serial) == bare(issuer.parsed.raw_serial()));
+        key && serial
+    }
+
+    fn is_issued_by(&self, issuer: &Link<'_>) -> bool {
+        self.issuer == issuer.subject && self.key_fits(issuer) && issuer.may(KeyUsage::key_cert_sign)
+    }
+
+    fn is_valid_at(&self, now: i64) -> bool {
+        self.time_fault(now).is_none()
+    }
+
+    fn time_fault(&self, now: i64) -> Option<Verdict> {
+        let validity = &self.parsed.validity;
+        if validity.not_before.timestamp() > now {
+            return Some(NOT_YET_VALID);
+        }
+        (validity.not_after.timestamp() < now).then_some(EXPIRED)
+    }
+
+    fn extensions(&self) -> impl Iterator<Item = &ParsedExtension<'d>> {
+        self.parsed.extensions().iter().map(|extension| extension.parsed_extension())
+    }
+
+    /// Whether the key may be used so: where nothing is said of it, it may.
+    fn may(&self, usage: fn(&KeyUsage) -> bool) -> bool {
+        self.key_usage().is_none_or(usage)
+    }
+
+    fn key_usage(&self) -> Option<&KeyUsage> {
+        self.extensions().find_map(|extension| match extension {
+            ParsedExtension::KeyUsage(usage) => Some(usage),
+            _ => None,
+        })
+    }
+
+    fn constraints(&self) -> Option<&BasicConstraints> {
+        self.extensions().find_map(|extension| match extension {
+            ParsedExtension::BasicConstraints(constraints) => Some(constraints),
+            _ => None,
+        })
+    }
+
+    fn extended_usage(&self) -> Option<&ExtendedKeyUsage<'d>> {
+        self.extensions().find_map(|extension| match extension {
+            ParsedExtension::ExtendedKeyUsage(usage) => Some(usage),
+            _ => None,
+        })
+    }
+
+    /// Whether it may sign certificates. A root of version 1 says nothing of it.
+    fn is_ca(&self) -> bool {
+        let is_old_root = || self.parsed.version.0 == 0 && self.is_self_signed();
+        self.may(KeyUsage::key_cert_sign) && self.constraints().map_or_else(is_old_root, |own| own.ca)
+    }
+
+    /// Whether it says something critical that is not understood, or that is malformed.
+    fn has_unknown(&self) -> bool {
+        self.parsed.extensions().iter().any(|extension| {
+            let is_known = matches!(
+                extension.parsed_extension(),
+                ParsedExtension::AuthorityKeyIdentifier(_)
+                    | ParsedExtension::SubjectKeyIdentifier(_)
+                    | ParsedExtension::KeyUsage(_)
+                    | ParsedExtension::CertificatePolicies(_)
+                    | ParsedExtension::PolicyMappings(_)
+                    | ParsedExtension::PolicyConstraints(_)
+                    | ParsedExtension::InhibitAnyPolicy(_)
+                    | ParsedExtension::SubjectAlternativeName(_)
+                    | ParsedExtension::BasicConstraints(_)
+                    | ParsedExtension::NameConstraints(_)
+                    | ParsedExtension::ExtendedKeyUsage(_)
+                    | ParsedExtension::CRLDistributionPoints(_)
+                    | ParsedExtension::NSCertType(_)
+            );
+            let is_broken = matches!(extension.parsed_extension(), ParsedExtension::ParseError { .. });
+            extension.critical && !is_known || is_broken
+        })
+    }
+
+    fn serves(&self, purpose: Purpose, is_ca: bool) -> bool {
+        let usage = self.extended_usage().is_none_or(|usage| match purpose {
+            Purpose::Client => usage.client_auth,
+            Purpose::Server => usage.server_auth,
+        });
+        if !usage || is_ca {
+            return usage;
+        }
+        match purpose {
+            Purpose::Client => self.may(|key| key.digital_signature() || key.key_agreement()),
+            Purpose::Server => {
+                self.may(|key| key.digital_signature() || key.key_encipherment() || key.key_agreement())
+            }
+        }
+    }
+
+    fn has_weak_key(&self) -> bool {
+        match self.parsed.subject_pki.parsed() {
+            Ok(PublicKey::RSA(key)) => key.key_size() < RSA_BITS,
+            _ => false,
+        }
+    }
+}
+
+/// Builds the chain up to a trusted root, or as far as it goes.
+fn build<'d>(
+    trust: &'d Trust,
+    leaf: Link<'d>,
+    others: Vec<Link<'d>>,
+    depth: usize,
+    now: i64,
+) -> (Vec<Link<'d>>, Verdict) {
+    let mut others: Vec<Option<Link<'d>>> = others.into_iter().map(Some).collect();
+    let mut chain = vec![leaf];
+    let mut is_trusted = false;
+    loop {
+        let last = chain.last().expect("the first certificate is in it");
+        if last.is_self_signed() {
+            let is_root = trust.with_subject(&last.subject).iter().any(|known| **known == *last.der);
+            let verdict = match (is_root, chain.len()) {
+                (true, _) => OK,
+                (false, 1) => SELF_SIGNED,
+                (false, _) => SELF_SIGNED_IN_CHAIN,
+            };
+            return (chain, verdict);
+        }
+        if chain.len() > depth.saturating_add(1) {
+            return (chain, TOO_LONG);
+        }
+        if let Some(issuer) = trusted_issuer(trust, last, now) {
+            is_trusted = true;
+            chain.push(issuer);
+            continue;
+        }
+        let mut next = others.iter_mut().filter(|_| !is_trusted);
+        let next = next.find(|other| other.as_ref().is_some_and(|other| last.is_issued_by(other)));
+        match next.and_then(Option::take) {
+            Some(issuer) => chain.push(issuer),
+            None => return (chain, if is_trusted { NO_ISSUER } else { NO_LOCAL_ISSUER }),
+        }
+    }
+}
+
+/// The trusted certificate that has issued another: of several, one whose key fits and that is valid.
+fn trusted_issuer<'d>(trust: &'d Trust, of: &Link<'_>, now: i64) -> Option<Link<'d>> {
+    let known = trust.with_subject(&of.issuer).iter().filter_map(|der| Link::parse(der));
+    let mut fitting: Vec<Link<'d>> = known.filter(|issuer| of.is_issued_by(issuer)).collect();
+    if fitting.len() > 1 {
+        fitting.sort_by_key(|issuer| (signature_fault(of, issuer).is_some(), !issuer.is_valid_at(now)));
+    }
+    fitting.into_iter().next()
+}
+
+fn check_extensions(chain: &[Link<'_>], purpose: Purpose, found: &mut impl FnMut(Option<Verdict>)) {
+    let mut length = 0;
+    for (at, link) in chain.iter().enumerate() {
+        found(link.has_unknown().then_some(UNHANDLED_EXTENSION));
+        found((at > 0 && !link.is_ca()).then_some(BAD_CA));
+        found((!link.serves(purpose, at > 0)).then_some(BAD_PURPOSE));
+        let longest = link.constraints().and_then(|own| own.path_len_constraint);
+        found((at > 0 && longest.is_some_and(|longest| length > longest)).then_some(PATH_TOO_LONG));
+        length += u32::from(at > 0 && !link.is_self_issued());
+    }
+}
+
+fn check_strength(chain: &[Link<'_>], found: &mut impl FnMut(Option<Verdict>)) {
+    for (at, link) in chain.iter().enumerate() {
+        found(link.has_weak_key().then_some(if at == 0 { KEY_TOO_WEAK } else { CA_KEY_TOO_WEAK }));
+        // The signature of the last one is not relied on.
+        if let Some(issuer) = chain.get(at + 1) {
+            found(signature_fault(link, issuer).filter(|fault| *fault == DIGEST_TOO_WEAK));
+        }
+    }
+}
+
+fn check_revocation(
+    trust: &Trust,
+    chain: &[Link<'_>],
+    at: usize,
+    link: &Link<'_>,
+    now: i64,
+    found: &mut impl FnMut(Option<Verdict>),
+) {
+    // A root has issued its own list.
+    let Some(issuer) = chain.get(at + 1).or_else(|| link.is_self_issued().then_some(link)) else {
+        return found(Some(NO_LIST));
+    };
+    let lists = trust.lists_of(&link.issuer);
+    let is_current = |list: &&RevocationList| list.begin <= now && list.end.is_none_or(|end| end >= now);
+    let Some(list) = lists.iter().rfind(is_current).or(lists.last()) else {
+        return found(Some(NO_LIST));
+    };
+    let signed = der::signed(&list.der);
+    let is_signed =
+        signed.is_some_and(|signed| signature::check(&signed, issuer.parsed.subject_pki.raw).is_ok());
+    found((!is_signed || !issuer.may(KeyUsage::crl_sign)).then_some(BAD_LIST_SIGNATURE));
+    found((list.begin > now).then_some(LIST_NOT_YET_VALID));
+    found(list.end.is_some_and(|end| end < now).then_some(LIST_EXPIRED));
+    found(list.revoked.contains(bare(link.parsed.raw_serial())).then_some(REVOKED));
+}
+
+fn check_signatures(chain: &[Link<'_>], now: i64, found: &mut impl FnMut(Option<Verdict>)) {
+    let Some((last, _)) = chain.split_last() else { return };
+    if chain.len() == 1 && !last.is_self_signed() {
+        found(Some(LEAF_UNVERIFIED));
+    }
+    for (at, link) in chain.iter().enumerate().rev() {
+        if let Some(issuer) = chain.get(at + 1) {
+            found(signature_fault(link, issuer));
+        }
+        // As in OpenSSL, the end of a chain that leads nowhere is not looked at.
+        if at + 1 < chain.len() || chain.len() == 1 || link.is_self_signed() {
+            found(link.time_fault(now));
+        }
+    }
+}
+
+fn signature_fault(link: &Link<'_>, issuer: &Link<'_>) -> Option<Verdict> {
+    let Some(signed) = der::signed(link.der) else { return Some(BAD_SIGNATURE) };
+    match signature::check(&signed, issuer.parsed.subject_pki.raw) {
+        Ok(()) => None,
+        Err(Mistrust::Wrong) if der::public_key(issuer.parsed.subject_pki.raw).is_none() => Some(BAD_KEY),
+        Err(Mistrust::Wrong) => Some(BAD_SIGNATURE),
+        Err(Mistrust::Weak) => Some(DIGEST_TOO_WEAK),
+    }
+}
+
+/// Where an issuer may sign for some names only, webpki decides whether those of the chain are among them.
+fn check_names(chain: &[Link<'_>], purpose: Purpose, now: i64, found: &mut impl FnMut(Option<Verdict>)) {
+    let limits =
+        |link: &Link<'_>| link.extensions().any(|one| matches!(one, ParsedExtension::NameConstraints(_)));
+    if !chain.iter().skip(1).any(limits) {
+        return;
+    }
+    let ders: Vec<CertificateDer<'_>> = chain.iter().map(|link| CertificateDer::from(link.der)).collect();
+    let permitted = || {
+        let (leaf, issuers) = ders.split_first()?;
+        let (root, between) = issuers.split_last()?;
+        let root = webpki::anchor_from_trusted_cert(root).ok()?;
+        let usage = match purpose {
+            Purpose::Client => webpki::KeyUsage::client_auth(),
+            Purpose::Server => webpki::KeyUsage::server_auth(),
+        };
+        let now = UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(now).unwrap_or_default()));
+        let leaf = webpki::EndEntityCert::try_from(leaf).ok()?;
+        let all = signature::algorithms().all;
+        leaf.verify_for_usage(all, &[root], between, now, usage, None, None).ok().map(drop)
+    };
+    found(permitted().is_none().then_some(NOT_PERMITTED));
+}

@@ -1,0 +1,8 @@
+//! X.509 certificates: their names, and verification of chains as OpenSSL does it.
+
+pub mod certificate;
+pub mod chain;
+mod der;
+mod name;
+pub(super) mod signature;
+pub mod trust;
