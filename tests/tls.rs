@@ -306,27 +306,13 @@ fn a_socket_whose_certificate_is_not_there_yet_stays_closed() {
 }
 
 #[test]
-fn a_socket_whose_clients_are_to_be_verified_stays_closed() {
-    let (rtmps, https) = (free_port(), free_port());
-    let server = |port: u16| format!("listen {port} ssl; {} ssl_verify_client on;", shows("origin"));
-    let rtmp = format!("server {{ {} application live {{ live on; }} }}", server(rtmps));
-    let location = "location / { return 200 secret; }";
-    let conf = Conf::live("").rtmp(&rtmp).http_server(&format!("{} {location}", server(https)));
-    let server = Server::start(&conf);
-    server.wait_log(&format!("nothing listens on 0.0.0.0:{rtmps}"));
-    assert!(TcpStream::connect(("127.0.0.1", rtmps)).is_err());
-    let answer = run("curl", &["-sk", "-w", "%{http_code}", &format!("https://localhost:{https}/")]);
-    assert!(!String::from_utf8_lossy(&answer.stdout).contains("secret"));
-    Publisher::start(server.rtmp, "s").leave();
-}
-
-#[test]
 fn certificates_of_clients_matter_over_tls_only_and_where_they_are_required() {
     let (plain, both, https) = (free_port(), free_port(), free_port());
     let server = |listen: &str, verify: &str| {
         format!(
-            "{listen} {} ssl_verify_client {verify}; location / {{ return 200 secret; }}",
-            shows("origin")
+            "{listen} {} ssl_verify_client {verify}; ssl_client_certificate {}; location / {{ return 200 secret; }}",
+            shows("origin"),
+            file("clients/ca.crt")
         )
     };
     let conf = |verify: &str| {
@@ -341,7 +327,7 @@ fn certificates_of_clients_matter_over_tls_only_and_where_they_are_required() {
     };
     let server = Server::start(&conf("on"));
     assert_eq!(code("http", plain), "200");
-    assert_eq!((code("http", both), code("https", https)), ("503".into(), "503".into()));
+    assert_eq!((code("http", both), code("https", https)), ("200".into(), "400".into()));
     for verify in ["optional", "optional_no_ca", "off"] {
         server.reload(&conf(verify));
         assert_eq!((code("http", both), code("https", https)), ("200".into(), "200".into()), "{verify}");

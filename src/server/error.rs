@@ -8,6 +8,7 @@ use super::pid_file::PidFileError;
 use super::process::PrivilegeError;
 use crate::directive::ListenAddr;
 use crate::log::{FileError, os_text};
+use crate::module::proxy::TlsSettingsError;
 use crate::net::secret::SecretError;
 use crate::net::tls::TlsError;
 use crate::notify::TransportError;
@@ -25,6 +26,9 @@ pub enum StartError {
     /// A certificate cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// A file of TLS to backends cannot be used.
+    #[error(transparent)]
+    BackendTls(#[from] TlsSettingsError),
     /// A secret cannot be used.
     #[error(transparent)]
     Secret(#[from] SecretError),

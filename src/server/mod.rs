@@ -68,6 +68,7 @@ use crate::media::workers::Workers;
 use crate::module::live_record;
 use crate::module::multiport;
 use crate::module::{dash, hls};
+use crate::module::proxy;
 use crate::net::dns::Dns;
 use crate::net::listener::{self, Bound, Listeners};
 use crate::net::speaks::ListenProtocol;
@@ -105,6 +106,7 @@ pub fn prepare(config: Config, load: LoadOptions) -> Result<Prepared, StartError
     let transport = Transport::load(&config, &dns, None)?;
     let mut inherited = Inherited::from_env();
     let tls = Tls::load(&config, relay_conf::trust(&config), None)?;
+    proxy::check_files(&config)?;
     let workers = config.workers();
     sockets::check(&config, workers)?;
     let mut addresses = sockets::wanted(&config, &tls.server, workers).into_keys();
@@ -164,6 +166,7 @@ pub fn check(config: &Config) -> Result<(), StartError> {
     OpenedSinks::open(&config.sink_specs())?;
     Transport::load(config, &Dns::new(config), None)?;
     Tls::load(config, relay_conf::trust(config), None)?;
+    proxy::check_files(config)?;
     Secrets::load(config)?;
     if let Some(path) = config.pid_path() {
         PidFile::check(&path)?;

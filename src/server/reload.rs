@@ -21,6 +21,7 @@ use crate::log::sink::OpenedSinks;
 use crate::media::relay_conf;
 use crate::media::session::{Protocol, Session};
 use crate::media::trails::Secrets;
+use crate::module::proxy;
 use crate::net::dns::Dns;
 use crate::net::listener;
 use crate::net::tls::Tls;
@@ -407,6 +408,7 @@ fn read(
 /// Opens the files that a configuration names.
 fn open(config: &Config, before: &PartsInForce) -> Result<OpenedFiles, StartError> {
     let tls = Tls::load(config, relay_conf::trust(config), Some(&before.tls))?;
+    proxy::check_files(config)?;
     fault::stall_at("reload_stalls");
     let logs = OpenedSinks::open(&config.sink_specs())?;
     let transport = Transport::load(config, &before.dns, Some(&before.transport))?;

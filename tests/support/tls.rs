@@ -76,6 +76,19 @@ pub fn over(
     versions: &[&'static SupportedProtocolVersion],
     suites: &[SupportedCipherSuite],
 ) -> io::Result<Client> {
+    handshake(socket, &config_with(trusted, versions, suites))
+}
+
+/// Settings of a client that trusts this certificate only. They remember sessions.
+pub fn client_config(trusted: &str, versions: &[&'static SupportedProtocolVersion]) -> Arc<ClientConfig> {
+    config_with(trusted, versions, &[])
+}
+
+fn config_with(
+    trusted: &str,
+    versions: &[&'static SupportedProtocolVersion],
+    suites: &[SupportedCipherSuite],
+) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(file(&format!("{trusted}.crt"))).unwrap()).unwrap();
     let usual = ring::default_provider();
@@ -86,8 +99,13 @@ pub fn over(
             .unwrap()
             .with_root_certificates(roots)
             .with_no_client_auth();
+    Arc::new(config)
+}
+
+/// Performs a handshake with `localhost`.
+pub fn handshake(socket: TcpStream, config: &Arc<ClientConfig>) -> io::Result<Client> {
     let name = ServerName::try_from("localhost").unwrap();
-    let session = ClientConnection::new(Arc::new(config), name).unwrap();
+    let session = ClientConnection::new(config.clone(), name).unwrap();
     let mut stream = StreamOwned::new(session, socket);
     stream.sock.set_read_timeout(Some(super::wait::PATIENCE))?;
     while stream.conn.is_handshaking() {

@@ -22,6 +22,7 @@ use crate::http::response::Body;
 use crate::http::upstream::group::{Choice, PeerUse};
 use crate::http::upstream::idle::{self, IdleKey, PeerConnection};
 use crate::limits;
+use crate::net::tls::backend::mistrust;
 
 const CONNECTING: &str = "connecting to upstream";
 const SENDING: &str = "sending request to upstream";
@@ -427,7 +428,10 @@ fn connect_failed(exchange: &Exchange<'_>, peer: &str, error: &ConnectError) -> 
             Failure::Client(Decision::page(StatusCode::INTERNAL_SERVER_ERROR))
         }
         ConnectError::Handshake(error) => {
-            log::handshake_failed(exchange, error);
+            match mistrust(error) {
+                Some(why) => log::not_trusted(exchange, &why),
+                None => log::handshake_failed(exchange, error),
+            }
             Failure::Error
         }
         ConnectError::TimedOut => {

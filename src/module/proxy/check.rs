@@ -127,8 +127,9 @@ async fn forward(keeper: &Keeper, exchange: &mut Exchange<'_>) -> Result<Decisio
         body,
         connect,
         tls: tls.map(|tls| {
-            let settings = Arc::as_ptr(&tls.config) as usize;
-            format!("{settings:x} {}", tls.name.to_str()).into_bytes()
+            // Within a generation, settings are kept.
+            let (generation, settings) = (keeper.store.generation(), Arc::as_ptr(&tls.config) as usize);
+            format!("{generation} {settings:x} {}", tls.name.to_str()).into_bytes()
         }),
         scheme: if target.is_encrypted { "https://" } else { "http://" },
         conn: exchange.id(),

@@ -15,6 +15,8 @@ use crate::directive::{
 use crate::http::core::buffers::BufferCount;
 use crate::http::core::temp_path::TempPath;
 use crate::http::variable::{Template, Templates};
+use crate::net::ssl::cipher::Ciphers;
+use crate::net::ssl::command::ConfCommand;
 use crate::syntax::Problem;
 
 any_of! {
@@ -185,8 +187,20 @@ directives! {
         "proxy_ssl_trusted_certificate" => ssl_trusted: Option<ConfPath>, in HTTP_ALL;
         /// File with the certificate that the upstream gets.
         "proxy_ssl_certificate" => ssl_certificate: Option<ConfPath>, in HTTP_ALL;
-        /// File with its key.
+        /// File with its key. An encrypted key needs `proxy_ssl_password_file`.
         "proxy_ssl_certificate_key" => ssl_certificate_key: Option<ConfPath>, in HTTP_ALL;
+        /// File with passwords of encrypted keys (PKCS #8), one per line; each is tried.
+        "proxy_ssl_password_file" => ssl_password_file: Option<ConfPath>, in HTTP_ALL;
+        /// Number of intermediate certificates that an upstream's chain may have.
+        "proxy_ssl_verify_depth" => ssl_verify_depth: Num = "1", in HTTP_ALL;
+        /// File with revocation lists: with `proxy_ssl_verify`, each certificate of an upstream's chain needs one.
+        "proxy_ssl_crl" => ssl_crl: Option<ConfPath>, in HTTP_ALL;
+        /// Cipher list of TLS 1.2 for the upstream, as of `ssl_ciphers`.
+        "proxy_ssl_ciphers" => ssl_ciphers: Ciphers = "DEFAULT", in HTTP_ALL;
+        /// Resumes TLS sessions with upstreams.
+        "proxy_ssl_session_reuse" => ssl_session_reuse: Flag = "on", in HTTP_ALL;
+        /// A command of OpenSSL's configuration, as of `ssl_conf_command`.
+        "proxy_ssl_conf_command" => ssl_conf_command: Vec<ConfCommand>, in HTTP_ALL;
         /// Saves complete responses of status 200 to files: to the file of the request, or to a path. A response is
         /// sent no faster than it is written, and is not stored if its client leaves before its end.
         "proxy_store" => store: Store = "off", in HTTP_ALL;

@@ -11,15 +11,15 @@ use tokio::task::JoinError;
 
 use super::conf::{Current, ProxySslProtocols};
 use crate::config::store::Store;
-use crate::directive::Msec;
+use crate::directive::{ConfPath, Msec};
 use crate::http::upstream::group::GroupKeeper;
 use crate::limits;
 use crate::log::os_text::os_text;
 use crate::log::shown::Shown;
 use crate::net::dns::Dns;
 use crate::net::resolver::server::Resolver;
-use crate::net::tls::TrustedError;
-use crate::net::tls::client::{BackendTls, of_backend};
+use crate::net::tls::BackendTlsError;
+use crate::net::tls::backend::{BackendTls, Verified, of_backend};
 use crate::task::disk::{self, DiskWork};
 
 /// What forwarding keeps.
@@ -35,12 +35,54 @@ pub(super) struct Keeper {
 
 /// What TLS settings are made from.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct TlsKey {
-    trusted: Option<PathBuf>,
+pub(super) struct TlsKey {
     verify: bool,
+    trusted: Option<PathBuf>,
+    lists: Option<PathBuf>,
+    depth: u64,
     sends_name: bool,
     identity: Option<(PathBuf, PathBuf)>,
+    passwords: Option<PathBuf>,
     protocols: u32,
+    suites: Vec<&'static str>,
+    tls13_suites: Option<Vec<&'static str>>,
+    curves: Option<Vec<usize>>,
+    resumes: bool,
+}
+
+impl TlsKey {
+    pub(super) fn of(conf: &Current) -> TlsKey {
+        let path = |path: &Option<ConfPath>| path.as_ref().map(|path| path.0.clone());
+        let commands = || conf.ssl_conf_command.iter().rev();
+        let command_suites = commands().find_map(|command| command.ciphers.clone());
+        let mut protocols = conf.ssl_protocols.0.unwrap_or(ProxySslProtocols::TLS12).bits();
+        for (least, most) in conf.ssl_conf_command.iter().filter_map(|command| command.protocols) {
+            // Both directives number protocols alike, older ones first.
+            protocols &= least.map_or(u32::MAX, |least| !(least.bits() - 1));
+            protocols &= most.map_or(u32::MAX, |most| (most.bits() << 1) - 1);
+        }
+        TlsKey {
+            verify: conf.ssl_verify,
+            // As in nginx, these are not looked at unless they are needed.
+            trusted: path(&conf.ssl_trusted).filter(|_| conf.ssl_verify),
+            lists: path(&conf.ssl_crl).filter(|_| conf.ssl_verify),
+            depth: conf.ssl_verify_depth,
+            sends_name: conf.ssl_server_name,
+            identity: path(&conf.ssl_certificate).zip(path(&conf.ssl_certificate_key)),
+            passwords: path(&conf.ssl_password_file),
+            protocols,
+            suites: command_suites.unwrap_or_else(|| conf.ssl_ciphers.clone()).0,
+            tls13_suites: commands().find_map(|command| command.tls13_suites.clone()),
+            curves: commands().find_map(|command| command.curves.clone()),
+            resumes: conf.ssl_session_reuse,
+        }
+    }
+
+    /// The files.
+    pub(super) fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        let identity = self.identity.iter().flat_map(|(certificate, key)| [certificate, key]);
+        [&self.trusted, &self.lists, &self.passwords].into_iter().flatten().chain(identity)
+    }
 }
 
 impl Keeper {
@@ -75,15 +117,7 @@ impl Keeper {
     ///
     /// A file cannot be read or used.
     pub(super) async fn tls(&self, conf: &Current) -> Result<Arc<ClientConfig>, TlsSettingsError> {
-        let certificate = conf.ssl_certificate.as_ref().map(|path| path.0.clone());
-        let key = conf.ssl_certificate_key.as_ref().map(|path| path.0.clone());
-        let key = TlsKey {
-            trusted: conf.ssl_trusted.as_ref().map(|path| path.0.clone()).filter(|_| conf.ssl_verify),
-            verify: conf.ssl_verify,
-            sends_name: conf.ssl_server_name,
-            identity: certificate.zip(key),
-            protocols: conf.ssl_protocols.0.unwrap_or(ProxySslProtocols::TLS12).bits(),
-        };
+        let key = TlsKey::of(conf);
         let generation = self.store.generation();
         {
             let mut known = self.tls.lock();
@@ -103,7 +137,7 @@ impl Keeper {
 
 /// Why there are no TLS settings.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum TlsSettingsError {
+pub enum TlsSettingsError {
     /// A file cannot be read.
     #[error("cannot load \"{}\": {}", Shown::path(.0), os_text(.1))]
     File(PathBuf, #[source] io::Error),
@@ -112,30 +146,39 @@ pub(super) enum TlsSettingsError {
     NoTrusted,
     /// What a file contains cannot be used.
     #[error(transparent)]
-    Contents(#[from] TrustedError),
+    Contents(#[from] BackendTlsError),
     /// The files were not read to the end, because the server stops.
     #[error(transparent)]
     Stopped(#[from] JoinError),
 }
 
-fn make(key: &TlsKey) -> Result<Arc<ClientConfig>, TlsSettingsError> {
+/// Reads the files.
+pub(super) fn make(key: &TlsKey) -> Result<Arc<ClientConfig>, TlsSettingsError> {
     let read = |path: &PathBuf| disk::read(path).map_err(|error| TlsSettingsError::File(path.clone(), error));
-    let trusted = match (&key.trusted, key.verify) {
-        (Some(path), _) => Some(read(path)?),
+    let optional = |path: &Option<PathBuf>| path.as_ref().map(read).transpose();
+    let (trusted, lists) = (optional(&key.trusted)?, optional(&key.lists)?);
+    let verified = match (&trusted, key.verify) {
+        (Some(trusted), true) => Some(Verified { trusted, lists: lists.as_deref(), depth: key.depth }),
         (None, true) => return Err(TlsSettingsError::NoTrusted),
-        (None, false) => None,
+        (_, false) => None,
     };
     let identity = match &key.identity {
         Some((certificate, key)) => Some((read(certificate)?, read(key)?)),
         None => None,
     };
+    let passwords = optional(&key.passwords)?;
     let protocols = ProxySslProtocols::from_bits_retain(key.protocols);
     let settings = BackendTls {
-        trusted: trusted.as_deref(),
+        verified,
         sends_name: key.sends_name,
         identity: identity.as_ref().map(|(certificate, key)| (&certificate[..], &key[..])),
+        passwords: passwords.as_deref(),
         tls12: protocols.contains(ProxySslProtocols::TLS12),
         tls13: protocols.contains(ProxySslProtocols::TLS13),
+        suites: &key.suites,
+        tls13_suites: key.tls13_suites.as_deref(),
+        curves: key.curves.as_deref(),
+        resumes: key.resumes,
     };
     Ok(of_backend(&settings)?)
 }

@@ -61,6 +61,11 @@ pub(super) fn handshake_failed(exchange: &Exchange<'_>, error: &dyn Display) {
     about(exchange, &format_args!("SSL_do_handshake() failed ({error}) while SSL handshaking to upstream"));
 }
 
+/// A backend is not trusted.
+pub(super) fn not_trusted(exchange: &Exchange<'_>, why: &str) {
+    about(exchange, &format_args!("{why} while SSL handshaking to upstream"));
+}
+
 /// A local address is none.
 pub(super) fn invalid_bind(exchange: &Exchange<'_>, address: &[u8]) {
     about(exchange, &format_args!("invalid local address \"{}\"", Shown::new(address)));

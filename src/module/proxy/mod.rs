@@ -8,6 +8,7 @@ mod check;
 mod chunks;
 pub mod conf;
 mod connect;
+mod files;
 mod head;
 mod keeper;
 mod link;
@@ -23,4 +24,6 @@ mod variables;
 
 pub use check::ProxyCheck;
 pub use trailers::ProxyTrailers;
+pub use files::{check as check_files, files};
+pub use keeper::TlsSettingsError;
 pub use variables::ProxyVariables;

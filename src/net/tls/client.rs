@@ -7,7 +7,7 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::ring::default_provider;
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
 use super::error::{ClientTlsError, TlsError, TrustedError};
@@ -81,52 +81,6 @@ pub fn of_http_client(verify: bool, trusted: Option<&[u8]>) -> Result<Arc<Client
         None => RootCertStore::empty(),
     };
     Ok(configuration(verify, Arc::new(roots))?)
-}
-
-/// Settings of connections to backends.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct BackendTls<'p> {
-    /// CA certificates (PEM) that a server's certificate is verified with; `None` accepts any certificate.
-    pub trusted: Option<&'p [u8]>,
-    /// Whether the server is told the name that is wanted.
-    pub sends_name: bool,
-    /// Our certificates and their key (PEM).
-    pub identity: Option<(&'p [u8], &'p [u8])>,
-    /// Whether TLS 1.2 may be used.
-    pub tls12: bool,
-    /// Whether TLS 1.3 may be used.
-    pub tls13: bool,
-}
-
-/// Configuration of connections to backends.
-///
-/// # Errors
-///
-/// A PEM file has no certificate or key, or they cannot be used.
-pub fn of_backend(settings: &BackendTls<'_>) -> Result<Arc<ClientConfig>, TrustedError> {
-    let provider = Arc::new(default_provider());
-    let versions: Vec<_> =
-        [(&rustls::version::TLS12, settings.tls12), (&rustls::version::TLS13, settings.tls13)]
-            .into_iter()
-            .filter_map(|(version, is_wanted)| is_wanted.then_some(version))
-            .collect();
-    let builder = ClientConfig::builder_with_provider(provider.clone()).with_protocol_versions(&versions)?;
-    let builder = match settings.trusted {
-        Some(pem) => builder.with_root_certificates(Arc::new(roots_of(pem)?)),
-        None => builder.dangerous().with_custom_certificate_verifier(Arc::new(NoVerification(provider))),
-    };
-    let mut config = match settings.identity {
-        None => builder.with_no_client_auth(),
-        Some((certificates, key)) => {
-            let chain = CertificateDer::pem_slice_iter(certificates).collect::<Result<Vec<_>, _>>()?;
-            if chain.is_empty() {
-                return Err(TrustedError::Empty);
-            }
-            builder.with_client_auth_cert(chain, PrivateKeyDer::from_pem_slice(key)?)?
-        }
-    };
-    config.enable_sni = settings.sends_name;
-    Ok(Arc::new(config))
 }
 
 /// Configuration that trusts no server, for HTTP clients that connect without TLS.

@@ -141,6 +141,20 @@ pub enum TrustedError {
     NoList,
 }
 
+/// Reason why there are no settings of TLS to backends.
+#[derive(Debug, thiserror::Error)]
+pub enum BackendTlsError {
+    /// Our certificate or key cannot be used.
+    #[error(transparent)]
+    Identity(#[from] CertificateError),
+    /// CA certificates or revocation lists cannot be used.
+    #[error("the file {0}")]
+    Trusted(#[from] TrustedError),
+    /// The values are inconsistent.
+    #[error(transparent)]
+    Settings(#[from] rustls::Error),
+}
+
 /// Reason why TLS connections to other servers are impossible. `Clone`, because each connection gets it.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ClientTlsError {

@@ -1,5 +1,6 @@
 //! TLS sockets, the certificates shown to clients, and the certificates trusted in servers.
 
+pub mod backend;
 pub mod client;
 mod client_auth;
 mod error;
@@ -11,10 +12,11 @@ pub mod server;
 mod session;
 mod sniff;
 mod stream;
+mod suites;
 mod ticket;
 pub mod x509;
 
-pub use error::{CertificateError, ClientTlsError, TlsError, TrustedError};
+pub use error::{BackendTlsError, CertificateError, ClientTlsError, TlsError, TrustedError};
 pub use info::{ClientCertificate, Refusal, TlsInfo};
 pub use stream::TlsStream;
 

@@ -11,12 +11,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bstr::BString;
-use rustls::crypto::ring::{cipher_suite, default_provider, kx_group};
-use rustls::crypto::{CryptoProvider, SupportedKxGroup};
+use rustls::ServerConfig;
+use rustls::crypto::CryptoProvider;
+use rustls::crypto::ring::default_provider;
 use rustls::server::{NoServerSessionStorage, StoresServerSessions};
 use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
-use rustls::{ServerConfig, SupportedCipherSuite};
 use sha2::{Digest, Sha256};
 
 use crate::config::model::{Config, HttpServer, Listener, RtmpServer};
@@ -27,10 +27,7 @@ use crate::net::http2::{ALPN_HTTP1, ALPN_HTTP2};
 use crate::net::log;
 use crate::net::socket::Socket;
 use crate::net::speaks::ListenProtocol;
-use crate::net::ssl::cipher::SUITES;
-use crate::net::ssl::command::TLS13_SUITES;
 use crate::net::ssl::conf::{Conf, SslProtocols, VerifyClient};
-use crate::net::ssl::curve::CURVES;
 use crate::net::ssl::source::CertificateSource;
 use crate::syntax::Pos;
 use crate::task::disk;
@@ -42,27 +39,9 @@ use super::key::{self, Passwords};
 pub use super::negotiation::SocketTls;
 use super::negotiation::{ByName, Certificates, Negotiation};
 use super::session::{Bound, KeepsNone, ServerSessions, SessionCache};
+use super::suites;
 use super::ticket::{TicketSecret, Tickets};
 use super::x509::trust::Trust;
-
-/// The suites of [`SUITES`], in its order.
-const IMPLEMENTED: [SupportedCipherSuite; SUITES.len()] = [
-    cipher_suite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
-    cipher_suite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
-    cipher_suite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
-    cipher_suite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
-    cipher_suite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
-    cipher_suite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
-];
-/// Suites of TLS 1.3, which `ssl_ciphers` does not affect: those of [`TLS13_SUITES`], in its order.
-const ALWAYS: [SupportedCipherSuite; TLS13_SUITES.len()] = [
-    cipher_suite::TLS13_AES_256_GCM_SHA384,
-    cipher_suite::TLS13_AES_128_GCM_SHA256,
-    cipher_suite::TLS13_CHACHA20_POLY1305_SHA256,
-];
-/// The curves of [`CURVES`], in its order.
-const GROUPS: [&dyn SupportedKxGroup; CURVES.len()] =
-    [kx_group::X25519, kx_group::SECP256R1, kx_group::SECP384R1];
 
 /// Protocols of HTTP by ALPN, as nginx offers them.
 const ALPN_HTTP: [&[u8]; 3] = [ALPN_HTTP1, b"http/1.0", b"http/0.9"];
@@ -344,16 +323,9 @@ struct Shared<'s> {
 }
 
 fn provider(base: &Conf, own: &Conf) -> CryptoProvider {
-    let implemented = |name: &&str| SUITES.iter().position(|suite| suite == name).map(|at| IMPLEMENTED[at]);
-    let tls13 = |name: &&str| TLS13_SUITES.iter().position(|suite| suite == name).map(|at| ALWAYS[at]);
-    let always = match own.tls13_suites() {
-        Some(names) => names.iter().filter_map(tls13).collect(),
-        None => ALWAYS.to_vec(),
-    };
-    let chosen = own.suites().iter().filter_map(implemented);
     CryptoProvider {
-        cipher_suites: always.into_iter().chain(chosen).collect(),
-        kx_groups: base.curves().iter().map(|curve| GROUPS[*curve]).collect(),
+        cipher_suites: suites::chosen(own.tls13_suites(), own.suites()),
+        kx_groups: suites::groups(base.curves()),
         ..default_provider()
     }
 }

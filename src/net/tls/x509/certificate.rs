@@ -109,7 +109,8 @@ impl<'d> Fields<'d> {
                 }
             }
         }
-        if has_names || address.is_some() {
+        // As in nginx, an address may be a common name.
+        if has_names {
             return false;
         }
         let common = self.parsed.subject.iter_common_name();
