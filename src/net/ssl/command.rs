@@ -4,8 +4,8 @@ use crate::directive::{Args, Arity, Evaluation, Value};
 use crate::syntax::{Problem, sentence};
 
 use super::cipher::{Ciphers, SUITES};
-use super::conf::SslProtocols;
 use super::curve::CURVES;
+use super::protocols::SslProtocols;
 
 /// Suites of TLS 1.3 by OpenSSL's names, preferred ones first.
 pub const TLS13_SUITES: [&str; 3] =

@@ -7,13 +7,14 @@ use bstr::BStr;
 use super::cipher::Ciphers;
 use super::command::ConfCommand;
 use super::curve::Curves;
+use super::protocols::SslProtocols;
 use super::session_cache::SessionCaches;
 use super::source::CertificateSource;
 use crate::directive::context::{Contexts, HTTP, HTTP_SERVER, RTMP, RTMP_SERVER};
 use crate::directive::listen::Addresses;
 use crate::directive::slot::ValueLookup;
 use crate::directive::table::directives;
-use crate::directive::word::{any_of, one_of, word_lists};
+use crate::directive::word::{one_of, word_lists};
 use crate::directive::{
     Args, Arity, ConfPath, Evaluation, Flag, Num, OneOf, Sec, Size, Sum, Summed, Text, Value, Words,
 };
@@ -22,24 +23,6 @@ use crate::syntax::Problem;
 word_lists! {
     /// Values of `ssl_ocsp`.
     pub SslOcsp: "off" | "on" | "leaf";
-}
-
-any_of! {
-    /// Versions of the protocol.
-    pub struct SslProtocols {
-        /// SSL 2.0.
-        "SSLv2" => SSL2 = 1,
-        /// SSL 3.0.
-        "SSLv3" => SSL3 = 1 << 1,
-        /// TLS 1.0.
-        "TLSv1" => TLS1_0 = 1 << 2,
-        /// TLS 1.1.
-        "TLSv1.1" => TLS1_1 = 1 << 3,
-        /// TLS 1.2.
-        "TLSv1.2" => TLS1_2 = 1 << 4,
-        /// TLS 1.3.
-        "TLSv1.3" => TLS1_3 = 1 << 5,
-    }
 }
 
 one_of! {

@@ -75,7 +75,7 @@ verdicts! {
 const RSA_BITS: usize = 2048;
 
 impl Verdict {
-    /// A certificate that nobody vouches for.
+    /// A certificate of an unknown issuer.
     pub const UNTRUSTED: Verdict = NO_LOCAL_ISSUER;
     /// A trusted certificate that is another server's.
     pub const HOST_MISMATCH: Verdict = HOST_MISMATCH;
