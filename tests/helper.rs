@@ -95,17 +95,24 @@ fn the_owner_root_keeps_root_and_needs_no_helper() {
 #[test]
 fn what_only_root_may_read_is_read_at_reloads() {
     let Some(prefix) = prefix() else { return };
-    for name in ["origin.crt", "origin.key"] {
+    for name in ["origin.crt", "origin.key", "ticket-1.key", "passwords"] {
         set_mode(&prefix.write(&format!("conf/{name}"), tls_file(name)), 0o600);
     }
-    let port = free_port();
+    for name in ["ca.crt", "ca.crl", "client.crt", "client.key"] {
+        set_mode(&prefix.write(&format!("conf/{name}"), tls_file(&format!("clients/{name}"))), 0o600);
+    }
+    let (port, front) = (free_port(), free_port());
     let encrypted = |more: &str| {
         conf().http(&format!(
             "{more} server {{ listen {port} ssl; ssl_certificate origin.crt; ssl_certificate_key origin.key; \
-             location / {{ return 200 encrypted; }} }}"
+             ssl_client_certificate ca.crt; ssl_crl ca.crl; ssl_verify_client optional; ssl_session_ticket_key ticket-1.key; \
+             ssl_password_file passwords; location / {{ return 200 $ssl_client_verify; }} }} \
+             server {{ listen {front}; location / {{ proxy_pass https://127.0.0.1:{port}; proxy_ssl_certificate client.crt; \
+             proxy_ssl_certificate_key client.key; }} }}"
         ))
     };
     let server = Server::start_in(prefix, &encrypted(""));
+    assert_eq!(http::get(front, "/").text(), "SUCCESS");
     let path = |name: &str| server.prefix().path().join(name);
     // A renewed key, a configuration and an included file that only root may read.
     for name in ["origin.crt", "origin.key"] {
@@ -122,6 +129,7 @@ fn what_only_root_may_read_is_read_at_reloads() {
     let status = server.status();
     assert_eq!(status["configuration"]["on_disk"], "same", "{status}");
     assert_eq!(http::get(server.http, "/none").status(), 404);
+    assert_eq!(http::get(front, "/").text(), "SUCCESS");
     assert!(!server.log().contains("[emerg]") && !server.log().contains("[alert]"), "{}", server.log());
     assert!(!server.log().contains("cannot load"), "{}", server.log());
 }

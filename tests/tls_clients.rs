@@ -253,6 +253,39 @@ fn a_rejected_handshake_ends_with_its_alert() {
 }
 
 #[test]
+fn clients_of_http2_are_verified_too() {
+    let made = Made::new();
+    let port = free_port();
+    let server = |name: &str, more: &str| {
+        format!(
+            "server {{ listen 127.0.0.1:{port} ssl http2; server_name {name}; {} {more} \
+             location / {{ return 200 '{name} $http2 $ssl_client_verify $ssl_client_serial $ssl_alpn_protocol'; }} }}",
+            made.shows("server")
+        )
+    };
+    let verifies = format!("ssl_verify_client on; ssl_client_certificate {};", made.path("ca.crt"));
+    let _server = Server::start(&Conf::live("").http(&(server("a.test", "") + &server("b.test", &verifies))));
+    let (certificate, key) = (made.path("old.crt"), made.path("old.key"));
+    let shown = ["--cert", &certificate, "--key", &key];
+    let ask = |name: &str, host: &str, more: &[&str]| {
+        let (resolve, host) = (format!("{name}:{port}:127.0.0.1"), format!("Host: {host}"));
+        let more = [&["--http2", "--resolve", &resolve, "-H", &host][..], more].concat();
+        curl(&format!("https://{name}:{port}/"), &more)
+    };
+    assert_eq!(ask("a.test", "a.test", &[]), "a.test h2 NONE  h2 200");
+    assert_eq!(ask("b.test", "b.test", &shown), "b.test h2 SUCCESS 4D h2 200");
+    assert_eq!(ask("b.test", "a.test", &shown), "a.test h2 SUCCESS 4D h2 200");
+    for (name, host, more, status) in [
+        ("b.test", "b.test", &[][..], "400"),
+        ("a.test", "b.test", &shown, "421"),
+        ("a.test", "b.test", &[], "421"),
+    ] {
+        let said = ask(name, host, more);
+        assert!(said.ends_with(status) && said.contains("<html>"), "{name} {host}: {said}");
+    }
+}
+
+#[test]
 fn what_ocsp_would_guard_is_refused() {
     let made = Made::new();
     let port = free_port();

@@ -21,6 +21,9 @@ pub struct NameTable<T> {
     regexes: Vec<(Pattern, Arc<T>)>,
 }
 
+/// A server, with the match if its name is a regular expression.
+pub type FoundServer<'t, T> = (&'t Arc<T>, Option<Match>);
+
 impl<T> Clone for NameTable<T> {
     fn clone(&self) -> Self {
         NameTable {
@@ -85,7 +88,7 @@ impl<T> NameTable<T> {
     /// # Errors
     ///
     /// [`Undecided`], if a regular expression exceeds its bounds.
-    pub fn search(&self, host: &[u8]) -> Result<(&Arc<T>, Option<Match>), Undecided> {
+    pub fn search(&self, host: &[u8]) -> Result<FoundServer<'_, T>, Undecided> {
         Ok(self.named(host)?.unwrap_or((&self.default, None)))
     }
 
@@ -94,7 +97,7 @@ impl<T> NameTable<T> {
     /// # Errors
     ///
     /// [`Undecided`], if a regular expression exceeds its bounds.
-    pub fn named(&self, host: &[u8]) -> Result<Option<(&Arc<T>, Option<Match>)>, Undecided> {
+    pub fn named(&self, host: &[u8]) -> Result<Option<FoundServer<'_, T>>, Undecided> {
         if self.exact.is_empty()
             && self.leading.is_empty()
             && self.trailing.is_empty()
@@ -132,7 +135,7 @@ impl<T> NameTable<T> {
     /// # Errors
     ///
     /// [`Undecided`], if a regular expression exceeds its bounds.
-    pub fn negotiated(&self, name: &[u8]) -> Result<Option<(&Arc<T>, Option<Match>)>, Undecided> {
+    pub fn negotiated(&self, name: &[u8]) -> Result<Option<FoundServer<'_, T>>, Undecided> {
         if self.servers.len() <= 1 && self.regexes.is_empty() {
             return Ok(None);
         }

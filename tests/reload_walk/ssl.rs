@@ -229,7 +229,7 @@ pub const CASES: &[Case] = &[
         |walk| {
             assert!(s_client(walk, &["-status"]).contains("OCSP response: no response sent"));
             Box::new(move || {
-                assert!(s_client(walk, &["-status"]).contains("OCSP Response Status: unauthorized"))
+                assert!(s_client(walk, &["-status"]).contains("OCSP Response Status: unauthorized"));
             })
         }
     ),

@@ -45,10 +45,10 @@ impl Value for ConfCommand {
         let mut command = ConfCommand::default();
         match name.bytes.to_ascii_lowercase().as_slice() {
             b"ciphersuites" => {
-                command.tls13_suites = Some(named(text, &TLS13_SUITES).map_err(|why| failed(&why))?)
+                command.tls13_suites = Some(named(text, &TLS13_SUITES).map_err(|why| failed(&why))?);
             }
             b"cipherstring" => {
-                command.ciphers = Some(Ciphers(named(text, &SUITES).map_err(|why| failed(&why))?))
+                command.ciphers = Some(Ciphers(named(text, &SUITES).map_err(|why| failed(&why))?));
             }
             b"curves" | b"groups" => {
                 let known: Vec<&str> = CURVES.iter().flat_map(|(one, other)| [*one, *other]).collect();

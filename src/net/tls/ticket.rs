@@ -106,7 +106,7 @@ mod tests {
     #[test]
     fn tickets_are_read_with_any_key_and_for_the_same_servers_only() {
         let (old, new) = (TicketSecret(vec![1; 48]), TicketSecret(vec![2; 80]));
-        let before = Tickets::new(&[old.clone()], b"a", 300).unwrap();
+        let before = Tickets::new(std::slice::from_ref(&old), b"a", 300).unwrap();
         let ticket = before.encrypt(b"session").unwrap();
         let after = Tickets::new(&[new.clone(), old.clone()], b"a", 300).unwrap();
         assert_eq!(after.decrypt(&ticket).unwrap(), b"session");
