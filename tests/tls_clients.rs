@@ -340,13 +340,39 @@ fn a_certificate_is_chosen_by_what_a_client_can_verify_and_by_its_name() {
 }
 
 #[test]
+fn a_chain_is_completed_from_the_trusted_certificates() {
+    let made = Made::new();
+    let (short, long, alone) = (free_port(), free_port(), free_port());
+    let server = |port: u16, name: &str, more: &str| {
+        format!("server {{ listen 127.0.0.1:{port} ssl; {} {more} return 200 x; }}", made.shows(name))
+    };
+    let trusted = format!("ssl_trusted_certificate {};", made.path("ca-and-between.crt"));
+    let _server = Server::start(&Conf::live("").http(
+        &(server(short, "far-alone", &trusted)
+            + &server(long, "far", &trusted)
+            + &server(alone, "far-alone", "")),
+    ));
+    let shown = |port: u16| {
+        let said = s_client(port, &["-showcerts"], GET);
+        said.lines()
+            .filter_map(|line| line.split_once(" s:"))
+            .map(|(_, name)| name.to_owned())
+            .collect::<Vec<_>>()
+    };
+    let name = |name: &str| format!("C = XX, O = \"Tests, Inc.\", CN = {name}");
+    assert_eq!(shown(short), [name("far"), name("between"), name("ca")]);
+    assert_eq!(shown(long), [name("far"), name("between")], "a chain that is given stays as it is");
+    assert_eq!(shown(alone), [name("far")]);
+}
+
+#[test]
 fn what_cannot_be_used_is_refused_with_its_name() {
     let made = Made::new();
     made.all.openssl(&[
         "ec",
         "-in",
         "server.key",
-        "-aes128",
+        "-aria128",
         "-passout",
         "pass:secret",
         "-out",
@@ -399,7 +425,7 @@ fn what_cannot_be_used_is_refused_with_its_name() {
                 path("legacy.key"),
                 path("passwords")
             ),
-            "it is encrypted in OpenSSL's old form, which is not supported".to_owned(),
+            "it is encrypted with a cipher that is not supported".to_owned(),
         ),
         (certificate.clone(), "no \"ssl_certificate_key\" is defined for certificate".to_owned()),
         (
@@ -453,6 +479,71 @@ fn what_cannot_be_used_is_refused_with_its_name() {
         let (is_good, text) = said(&directives);
         assert!(is_good, "{directives}\n{text}");
     }
+}
+
+#[test]
+fn encrypted_keys_of_all_usual_forms_are_decrypted() {
+    let made = Made::new();
+    let rsa = [
+        "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "rsa.key", "-out", "rsa.crt", "-days",
+        "3650", "-subj", "/CN=rsa",
+    ];
+    made.all.openssl(&rsa);
+    std::fs::write(made.path("passwords"), "wrong\n\nsecret\r\n").unwrap();
+    let (mut servers, mut ports) = (String::new(), Vec::new());
+    for (kind, form) in [
+        ("server", ["ec", "-aes128"]),
+        ("server", ["ec", "-des3"]),
+        ("rsa", ["rsa", "-aes192"]),
+        ("rsa", ["rsa", "-aes256"]),
+        ("rsa", ["pkcs8", "-v2=aes-256-cbc"]),
+        ("server", ["pkcs8", "-v2=des3"]),
+    ] {
+        let [command, cipher] = form;
+        let (source, target) = (format!("{kind}.key"), format!("{kind}{cipher}.key"));
+        let mut args = vec![command, "-in", &source, "-out", &target, "-passout", "pass:secret"];
+        match cipher.split_once('=') {
+            Some((option, value)) => args.extend(["-topk8", option, value]),
+            None if command == "rsa" => args.extend([cipher, "-traditional"]),
+            None => args.push(cipher),
+        }
+        made.all.openssl(&args);
+        let port = free_port();
+        servers.push_str(&format!(
+            "server {{ listen 127.0.0.1:{port} ssl; ssl_certificate {}; ssl_certificate_key {}; \
+             ssl_password_file {}; return 200 '{kind} {cipher}'; }}\n",
+            made.path(&format!("{kind}.crt")),
+            made.path(&target),
+            made.path("passwords")
+        ));
+        ports.push((port, format!("{kind} {cipher} 200")));
+    }
+    run("chmod", &["-R", "a+rX", made.all.0.to_str().unwrap()]);
+    let _server = Server::start(&Conf::live("").http(&servers));
+    for (port, wanted) in ports {
+        assert_eq!(curl(&format!("https://127.0.0.1:{port}/"), &[]), wanted);
+    }
+}
+
+#[test]
+fn the_certificate_for_a_backend_may_depend_on_the_request() {
+    let made = Made::new();
+    let (front, backend) = (free_port(), free_port());
+    let dir = made.all.0.to_str().unwrap();
+    let server = Server::start(&Conf::live("").http(&format!(
+        "server {{ listen 127.0.0.1:{front}; location / {{ proxy_pass https://127.0.0.1:{backend}; \
+         proxy_ssl_certificate {dir}/$arg_cert.crt; proxy_ssl_certificate_key {dir}/$arg_cert.key; }} \
+         location /none {{ proxy_pass https://127.0.0.1:{backend}; proxy_ssl_certificate $arg_none; proxy_ssl_certificate_key $arg_none; }} }}
+         server {{ listen 127.0.0.1:{backend} ssl; {} ssl_verify_client optional; ssl_client_certificate {}; return 200 $ssl_client_s_dn; }}",
+        made.shows("server"),
+        made.path("both-cas.crt")
+    )));
+    let ask = |path: &str| curl(&format!("http://127.0.0.1:{front}{path}"), &[]);
+    assert_eq!(ask("/?cert=client"), "CN=client,O=Tests\\, Inc.,C=XX 200");
+    assert_eq!(ask("/?cert=stranger"), "CN=stranger,O=Tests\\, Inc.,C=XX 200");
+    assert_eq!(ask("/none"), " 200");
+    assert!(ask("/?cert=missing").ends_with(" 500"));
+    server.wait_log("missing.crt\": 2: No such file or directory");
 }
 
 #[test]

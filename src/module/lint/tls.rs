@@ -88,7 +88,8 @@ pub(super) fn certificate_mismatch(scope: &LintContext<'_>, findings: &mut Vec<F
 
 /// Whether a PEM text has an encrypted key, which `ssl_password_file` decrypts.
 fn is_encrypted(text: &[u8]) -> bool {
-    text.find(b"-----BEGIN ENCRYPTED PRIVATE KEY-----").is_some()
+    let marks = ["-----BEGIN ENCRYPTED PRIVATE KEY-----", "Proc-Type: 4,ENCRYPTED"];
+    marks.iter().any(|mark| text.contains_str(mark))
 }
 
 /// File that a line names, unless the name contains variables.

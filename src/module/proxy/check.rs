@@ -225,7 +225,7 @@ async fn tls(
     conf: &Current,
     target: &Target,
 ) -> Result<TlsUse, Decision> {
-    let config = keeper.tls(conf).await.map_err(|error| {
+    let config = keeper.tls(exchange, conf).await.map_err(|error| {
         log::handshake_failed(exchange, &error);
         internal_error()
     })?;

@@ -3,6 +3,7 @@
 use bstr::BString;
 
 use super::bind::ProxyBind;
+use super::file::ProxyFile;
 use super::rewriting::{CookieDomain, CookieFlags, CookiePath, ProxyRedirect};
 use super::store::{Store, StoreAccess};
 use super::target::ProxyPass;
@@ -185,11 +186,11 @@ directives! {
         "proxy_ssl_protocols" => ssl_protocols: Summed<ProxySslProtocols> = "TLSv1 TLSv1.1 TLSv1.2", in HTTP_ALL;
         /// File with CA certificates.
         "proxy_ssl_trusted_certificate" => ssl_trusted: Option<ConfPath>, in HTTP_ALL;
-        /// File with the certificate that the upstream gets.
-        "proxy_ssl_certificate" => ssl_certificate: Option<ConfPath>, in HTTP_ALL;
+        /// File with the certificate that the upstream gets. With variables, it is looked for at each request.
+        "proxy_ssl_certificate" => ssl_certificate: Option<ProxyFile>, in HTTP_ALL;
         /// File with its key. An encrypted key needs `proxy_ssl_password_file`.
-        "proxy_ssl_certificate_key" => ssl_certificate_key: Option<ConfPath>, in HTTP_ALL;
-        /// File with passwords of encrypted keys (PKCS #8), one per line; each is tried.
+        "proxy_ssl_certificate_key" => ssl_certificate_key: Option<ProxyFile>, in HTTP_ALL;
+        /// File with passwords of encrypted keys, one per line; each is tried.
         "proxy_ssl_password_file" => ssl_password_file: Option<ConfPath>, in HTTP_ALL;
         /// Number of intermediate certificates that an upstream's chain may have.
         "proxy_ssl_verify_depth" => ssl_verify_depth: Num = "1", in HTTP_ALL;

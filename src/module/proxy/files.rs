@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 
 use super::conf::Current;
+use super::file::ProxyFile;
 use super::keeper::{TlsKey, TlsSettingsError, make};
 use crate::config::model::Config;
 use crate::http::locations::Location;
@@ -20,7 +21,7 @@ fn settings(config: &Config) -> HashSet<TlsKey> {
             let conf: &Current = location.get();
             let pass = conf.pass.0.as_ref();
             if pass.is_some_and(|pass| pass.fixed.as_ref().is_none_or(|target| target.is_encrypted)) {
-                found.insert(TlsKey::of(conf));
+                found.insert(TlsKey::of(conf, ProxyFile::fixed));
             }
             let limited = location.limited.iter().map(|(_, limited)| limited);
             let inner = location.conditional.iter().chain(limited).chain(location.nested.iter());

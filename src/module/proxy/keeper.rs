@@ -10,8 +10,10 @@ use rustls::ClientConfig;
 use tokio::task::JoinError;
 
 use super::conf::{Current, ProxySslProtocols};
+use super::file::ProxyFile;
 use crate::config::store::Store;
 use crate::directive::{ConfPath, Msec};
+use crate::http::exchange::Exchange;
 use crate::http::upstream::group::GroupKeeper;
 use crate::limits;
 use crate::log::os_text::os_text;
@@ -51,7 +53,8 @@ pub(super) struct TlsKey {
 }
 
 impl TlsKey {
-    pub(super) fn of(conf: &Current) -> TlsKey {
+    /// Of a location. `of` gives the files that a request decides.
+    pub(super) fn of(conf: &Current, of: impl Fn(&ProxyFile) -> Option<PathBuf>) -> TlsKey {
         let path = |path: &Option<ConfPath>| path.as_ref().map(|path| path.0.clone());
         let commands = || conf.ssl_conf_command.iter().rev();
         let command_suites = commands().find_map(|command| command.ciphers.clone());
@@ -68,7 +71,11 @@ impl TlsKey {
             lists: path(&conf.ssl_crl).filter(|_| conf.ssl_verify),
             depth: conf.ssl_verify_depth,
             sends_name: conf.ssl_server_name,
-            identity: path(&conf.ssl_certificate).zip(path(&conf.ssl_certificate_key)),
+            identity: conf
+                .ssl_certificate
+                .as_ref()
+                .and_then(&of)
+                .zip(conf.ssl_certificate_key.as_ref().and_then(&of)),
             passwords: path(&conf.ssl_password_file),
             protocols,
             suites: command_suites.unwrap_or_else(|| conf.ssl_ciphers.clone()).0,
@@ -116,8 +123,12 @@ impl Keeper {
     /// # Errors
     ///
     /// A file cannot be read or used.
-    pub(super) async fn tls(&self, conf: &Current) -> Result<Arc<ClientConfig>, TlsSettingsError> {
-        let key = TlsKey::of(conf);
+    pub(super) async fn tls(
+        &self,
+        exchange: &Exchange<'_>,
+        conf: &Current,
+    ) -> Result<Arc<ClientConfig>, TlsSettingsError> {
+        let key = TlsKey::of(conf, |file| file.of(exchange));
         let generation = self.store.generation();
         {
             let mut known = self.tls.lock();

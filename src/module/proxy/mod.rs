@@ -8,6 +8,7 @@ mod check;
 mod chunks;
 pub mod conf;
 mod connect;
+pub mod file;
 mod files;
 mod head;
 mod keeper;

@@ -77,7 +77,7 @@ directives! {
             "ssl_session_timeout" => session_timeout: Sec = "5m", in SERVERS;
             /// Size of TLS records that are sent.
             "ssl_buffer_size" => buffer_size: Size = "16k", in SERVERS;
-            /// File with passwords of encrypted keys (PKCS #8), one per line; each is tried.
+            /// File with passwords of encrypted keys, one per line; each is tried.
             "ssl_password_file" => password_file: Option<ConfPath>, in SERVERS;
             /// Verification of client certificates: not asked for, required, or verified if shown; `optional_no_ca` also
             /// admits certificates of unknown issuers. Over HTTP, what is refused gets a 400 page (495 and 496 for
@@ -87,7 +87,8 @@ directives! {
             "ssl_verify_depth" => verify_depth: Num = "1", in SERVERS;
             /// CA certificates that clients are verified with; their names are sent to clients.
             "ssl_client_certificate" => client_certificate: Option<ConfPath>, in SERVERS;
-            /// Further CA certificates that clients are verified with, whose names are not sent.
+            /// Further CA certificates that clients are verified with, whose names are not sent. A certificate file
+            /// without intermediate certificates is completed with those of this file.
             "ssl_trusted_certificate" => trusted_certificate: Option<ConfPath>, in SERVERS;
             /// Revocation lists: each certificate of a client's chain needs one.
             "ssl_crl" => crl: Option<ConfPath>, in SERVERS;

@@ -97,10 +97,8 @@ pub enum CertificateError {
     /// The key is encrypted, and no password fits.
     #[error("it is encrypted, and no password of \"ssl_password_file\" decrypts it")]
     Encrypted,
-    /// The key is encrypted as OpenSSL did it before PKCS #8.
-    #[error(
-        "it is encrypted in OpenSSL's old form, which is not supported; \"openssl pkcs8 -topk8\" converts it"
-    )]
+    /// The key is encrypted as OpenSSL did it before PKCS #8, with a cipher or of a kind that is not supported.
+    #[error("it is encrypted with a cipher that is not supported; \"openssl pkcs8 -topk8\" converts it")]
     OldEncryption,
     /// The key belongs to another certificate.
     #[error("it is not that of the certificate")]

@@ -10,13 +10,12 @@ use rustls::sign::CertifiedKey;
 use x509_parser::pem::Pem;
 
 use super::error::CertificateError;
+use super::old_key;
 use crate::limits;
 use crate::task::disk;
 
 /// Label of encrypted keys in PEM files.
 const ENCRYPTED: &str = "ENCRYPTED PRIVATE KEY";
-/// A header of PEM files that are encrypted in OpenSSL's old form.
-const OLD_ENCRYPTION: &[u8] = b"Proc-Type: 4,ENCRYPTED";
 
 /// Passwords of an `ssl_password_file`.
 pub(super) type Passwords = Vec<Vec<u8>>;
@@ -65,8 +64,8 @@ pub(super) fn private(
     text: &[u8],
     passwords: &[Vec<u8>],
 ) -> Result<PrivateKeyDer<'static>, CertificateError> {
-    if text.windows(OLD_ENCRYPTION.len()).any(|part| part == OLD_ENCRYPTION) {
-        return Err(CertificateError::OldEncryption);
+    if old_key::is_in(text) {
+        return old_key::decrypt(text, passwords);
     }
     let encrypted = Pem::iter_from_buffer(text).flatten().find(|part| part.label == ENCRYPTED);
     let Some(encrypted) = encrypted else { return Ok(PrivateKeyDer::from_pem_slice(text)?) };

@@ -8,6 +8,7 @@ mod info;
 mod key;
 mod names;
 mod negotiation;
+mod old_key;
 pub mod server;
 mod session;
 mod sniff;

@@ -11,12 +11,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bstr::BString;
-use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::ring::default_provider;
 use rustls::server::{NoServerSessionStorage, StoresServerSessions};
 use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
+use rustls::{DistinguishedName, ServerConfig};
 use sha2::{Digest, Sha256};
 
 use crate::config::model::{Config, HttpServer, Listener, RtmpServer};
@@ -42,6 +42,8 @@ use super::negotiation::{ByName, Certificates, Negotiation};
 use super::session::{Bound, KeepsNone, ServerSessions, SessionCache};
 use super::suites;
 use super::ticket::{TicketSecret, Tickets};
+use super::x509::certificate;
+use super::x509::chain::completed;
 use super::x509::trust::Trust;
 
 /// Protocols of HTTP by ALPN, as nginx offers them.
@@ -228,16 +230,25 @@ impl Loader<'_> {
             Some(path) if own.stapling => Some(read("ssl_stapling_file", &path.0)?),
             _ => None,
         };
+        let (trust, names) = self.files.trust(own)?;
         let mut fixed = Vec::new();
-        for (certificate, key) in pairs().filter(|pair| !is_variable(pair)) {
-            let pair = self.files.pair(certificate, key, &passwords)?;
-            fixed.push(match &response {
-                Some(response) => Arc::new(CertifiedKey { ocsp: Some(response.clone()), ..(*pair).clone() }),
-                None => pair,
-            });
+        for (source, key) in pairs().filter(|pair| !is_variable(pair)) {
+            let mut pair = self.files.pair(source, key, &passwords)?;
+            // As with OpenSSL, a chain that is not given is made of trusted certificates.
+            if let [only] = &pair.cert[..]
+                && !trust.is_empty()
+            {
+                let cert = completed(&trust, only, certificate::now());
+                pair = Arc::new(CertifiedKey { cert, ..(*pair).clone() });
+            }
+            if response.is_some() {
+                pair = Arc::new(CertifiedKey { ocsp: response.clone(), ..(*pair).clone() });
+            }
+            fixed.push(pair);
         }
+        let auth = (own.verify_client != VerifyClient::Off)
+            .then(|| Arc::new(ClientAuth { trust, names, depth: own.verify_depth }));
         let variable = pairs().filter(is_variable).map(|(one, other)| (one.clone(), other.clone())).collect();
-        let auth = self.files.client_auth(own)?.map(Arc::new);
         if own.reject_handshake {
             return Ok(Negotiation { config: None, variable, passwords, fixed, auth });
         }
@@ -386,14 +397,13 @@ impl LoadedFiles {
         Ok(pair)
     }
 
-    /// How a server verifies clients; `None` if it does not.
-    fn client_auth(&self, own: &Conf) -> Result<Option<ClientAuth>, TlsError> {
+    /// The certificates and lists that clients are verified with, and the names that they are shown.
+    fn trust(&self, own: &Conf) -> Result<(Trust, Vec<DistinguishedName>), TlsError> {
         let mut trust = Trust::default();
         let mut names = Vec::new();
         let files = [(&own.client_certificate, true), (&own.trusted_certificate, false)];
-        for (path, is_shown) in
-            files.into_iter().filter_map(|(path, is_shown)| Some((&path.as_ref()?.0, is_shown)))
-        {
+        let named = files.into_iter().filter_map(|(path, is_shown)| Some((&path.as_ref()?.0, is_shown)));
+        for (path, is_shown) in named {
             let failed = |source| TlsError::Verification { path: path.clone(), source };
             let text = disk::read(path).map_err(|error| failed(VerificationError::Unreadable(error)))?;
             let added = trust.add(&text).map_err(|error| failed(error.into()))?;
@@ -406,7 +416,6 @@ impl LoadedFiles {
             let text = disk::read(&path.0).map_err(|error| failed(VerificationError::Unreadable(error)))?;
             trust.add_lists(&text).map_err(|error| failed(error.into()))?;
         }
-        let verifies = own.verify_client != VerifyClient::Off;
-        Ok(verifies.then_some(ClientAuth { trust, names, depth: own.verify_depth }))
+        Ok((trust, names))
     }
 }

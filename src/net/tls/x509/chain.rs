@@ -121,6 +121,13 @@ pub fn verify(
     verdict
 }
 
+/// A certificate with those that lead from it to a trusted root, as far as they are known.
+pub fn completed(trust: &Trust, first: &CertificateDer<'_>, now: i64) -> Vec<CertificateDer<'static>> {
+    let Some(leaf) = Link::parse(first) else { return vec![first.clone().into_owned()] };
+    let (chain, _) = build(trust, leaf, Vec::new(), limits::TLS_CHAIN, now);
+    chain.iter().map(|link| CertificateDer::from(link.der.to_vec())).collect()
+}
+
 /// A certificate of a chain.
 struct Link<'d> {
     der: &'d [u8],
