@@ -146,6 +146,11 @@ impl Entry {
         self
     }
 
+    /// Whether it needs certificates.
+    pub fn uses_tls(&self) -> bool {
+        self.is_tls || self.http.contains("{TLS}") || self.server.contains("{TLS}")
+    }
+
     /// The last exchange is with TLS, as this client speaks it.
     pub fn tls(mut self, client: TlsClient) -> Self {
         self.exchanges.last_mut().expect("an exchange stands before").tls = Some(client);

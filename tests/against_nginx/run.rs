@@ -198,7 +198,7 @@ impl Group {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let base = std::env::temp_dir().join(format!("against-{}-{count:02}", std::process::id()));
-        if chosen.iter().any(|(entry, _)| entry.is_tls) {
+        if chosen.iter().any(|(entry, _)| entry.uses_tls()) {
             Certificates::write(&base.join("tls"));
         }
         let nginx = Side::new(&base, Which::Nginx, settings.is_self);

@@ -177,7 +177,7 @@ impl Side {
              server_names_hash_bucket_size 128;\nmap_hash_bucket_size 128;\n\
              variables_hash_max_size 4096;\n"
         );
-        if entries.iter().any(|(entry, _)| entry.is_tls) {
+        if entries.iter().any(|(entry, _)| entry.uses_tls()) {
             // Before 1.23.4, nginx has no TLS 1.3 by default.
             out.push_str(
                 "ssl_protocols TLSv1.2 TLSv1.3;\nssl_certificate {TLS}/server.crt;\n\

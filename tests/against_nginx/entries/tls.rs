@@ -267,5 +267,75 @@ pub fn entries() -> Vec<Entry> {
             .server("ssl_certificate {TLS}/server.crt; ssl_certificate_key {TLS}/locked.key; ssl_password_file {DIR}/passwords; location / { return 200 text; }")
             .ask("/"),
     );
+    all.push(backends());
     all
+}
+
+/// Forwarding over TLS, to servers of the same program that are chosen by name. Without resumption: nginx shares sessions among all
+/// locations with the same URL, whatever they verify.
+fn backends() -> Entry {
+    let mut entry = entry("backends");
+    for name in [
+        "client",
+        "expired",
+        "far",
+        "far-alone",
+        "old",
+        "revoked",
+        "self",
+        "server",
+        "stranger",
+        "for-servers",
+        "ca",
+    ] {
+        entry = entry.http(format!(
+            "server {{ listen {{ADDR}}:{{PORT2}} ssl; server_name {name}.back; ssl_protocols TLSv1.2 TLSv1.3; \
+             ssl_certificate {{TLS}}/{name}.crt; ssl_certificate_key {{TLS}}/{name}.key; ssl_verify_client optional_no_ca; \
+             location / {{ return 200 'from {name} $ssl_server_name $ssl_protocol $ssl_cipher $ssl_client_verify $ssl_client_s_dn'; }} }}"
+        ));
+    }
+    let trusts = "proxy_ssl_verify on; proxy_ssl_trusted_certificate {TLS}/ca.crt;";
+    let cases = [
+        ("client", "client.back", String::new()),
+        ("client", "client.back", trusts.to_owned()),
+        ("client", "client.back", trusts.replace("ca.crt", "other-ca.crt")),
+        ("self", "self.back", trusts.replace("ca.crt", "self.crt")),
+        ("self", "self.back", trusts.to_owned()),
+        ("expired", "expired.back", trusts.to_owned()),
+        ("far", "far.back", trusts.to_owned()),
+        ("far", "far.back", format!("{trusts} proxy_ssl_verify_depth 0;")),
+        ("far-alone", "far-alone.back", trusts.to_owned()),
+        ("old", "old.back", trusts.to_owned()),
+        ("revoked", "revoked.back", format!("{trusts} proxy_ssl_crl {{TLS}}/ca.crl;")),
+        ("revoked", "revoked.back", format!("{trusts} proxy_ssl_crl {{TLS}}/empty.crl;")),
+        ("for-servers", "for-servers.back", trusts.to_owned()),
+        ("server", "server.back", trusts.replace("ca.crt", "server.crt")),
+        ("ca", "ca.back", trusts.to_owned()),
+        ("client", "client.back", "proxy_ssl_certificate {TLS}/client.crt; proxy_ssl_certificate_key {TLS}/client.key;".to_owned()),
+        ("client", "client.back", "proxy_ssl_certificate {TLS}/$arg_c.crt; proxy_ssl_certificate_key {TLS}/$arg_c.key;".to_owned()),
+        ("client", "client.back", "proxy_ssl_certificate $arg_none; proxy_ssl_certificate_key $arg_none;".to_owned()),
+        ("client", "client.back", "proxy_ssl_protocols TLSv1.3;".to_owned()),
+        ("client", "client.back", "proxy_ssl_ciphers ECDHE-ECDSA-AES128-GCM-SHA256;".to_owned()),
+        ("client", "client.back", "proxy_ssl_conf_command Ciphersuites TLS_AES_128_GCM_SHA256; proxy_ssl_protocols TLSv1.3;".to_owned()),
+        (
+            "server",
+            "server.back",
+            "proxy_ssl_certificate {TLS}/server.crt; proxy_ssl_certificate_key {TLS}/locked.key; proxy_ssl_password_file {DIR}/passwords;".to_owned(),
+        ),
+    ];
+    // The name that is asked for chooses the server; the name in its certificate is verified.
+    let names = [("client", "client.test"), ("server", "a.test")];
+    let mut entry = entry.file("passwords", "secret\n");
+    for (number, (server, name, rows)) in cases.into_iter().enumerate() {
+        let verified = names.iter().find(|(of, _)| *of == server).map_or(server, |(_, name)| name);
+        for (path, sni) in [(format!("/{number}/"), name), (format!("/{number}-named/"), verified)] {
+            entry = entry
+                .server(format!(
+                    "location {path} {{ proxy_pass https://{{ADDR}}:{{PORT2}}/; proxy_ssl_server_name on; proxy_ssl_name {sni}; proxy_ssl_session_reuse off; {rows} \
+                     proxy_set_header Host {name}; }}"
+                ))
+                .ask(format!("{path}?c=far"));
+        }
+    }
+    entry
 }
