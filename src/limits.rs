@@ -592,6 +592,9 @@ pub const TLS_SESSION_BYTES: usize = 64 * 1024;
 /// Passwords of an `ssl_password_file` that are tried.
 pub const TLS_PASSWORDS: usize = 128;
 
+/// Time in which a client may close after a failed TLS handshake, before it is closed.
+pub const TLS_PARTING: Duration = Duration::from_secs(1);
+
 /// Timeout of a TLS handshake.
 pub const TLS_HANDSHAKE: Duration = Duration::from_secs(10);
 

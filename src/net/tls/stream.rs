@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use rustls::pki_types::ServerName;
 use rustls::server::Acceptor;
 use rustls::{ClientConfig, Connection, ServerConnection};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio_rustls::{LazyConfigAcceptor, TlsConnector};
@@ -257,12 +257,31 @@ async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
     let Some(chosen) = settings.choose(offered.server_name.as_deref()) else {
         // The connection is closed in any case.
         let _ = start.io.write_all(&UNRECOGNIZED_NAME).await;
+        part(start.io).await;
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, "the handshake is rejected"));
     };
     let config = chosen.config(offered.server_name.as_deref()).await?;
-    let (sniffed, connection) = start.into_stream(config).await?.into_inner();
+    let (sniffed, connection) = match start.into_stream(config).into_fallible().await {
+        Ok(stream) => stream.into_inner(),
+        Err((error, socket)) => {
+            part(socket).await;
+            return Err(error);
+        }
+    };
     let info = TlsInfo::new(offered, &connection, sniffed.session_id(), |shown| chosen.judge(shown));
     Ok((sniffed.socket, connection, info))
+}
+
+/// Waits for a moment until the client, which was told by an alert, closes too: what it still sends would otherwise make the
+/// system reset the connection, and the alert could be lost.
+async fn part<S: AsyncRead + AsyncWrite + Unpin>(mut socket: S) {
+    let closed = async {
+        let _ = socket.shutdown().await;
+        let mut ignored = [0; 512];
+        while matches!(socket.read(&mut ignored).await, Ok(1..)) {}
+    };
+    // A client that does not close is closed.
+    let _ = tokio::time::timeout(limits::TLS_PARTING, closed).await;
 }
 
 /// The record of a fatal alert `unrecognized_name` (RFC 5246 §7.2, RFC 6066 §3).
