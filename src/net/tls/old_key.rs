@@ -152,7 +152,7 @@ mod tests {
             ("AES-128", "RC2"),
             ("EEFF", "EE"),
             ("EEFF", "EEF\u{fc}"),
-            ("AAAA", "AAA\n="),
+            ("AAAA", "A*AA"),
             ("-----END", "END"),
             ("DEK-Info", "Info"),
             ("RSA PRIVATE KEY-----\nProc", "OTHER KEY-----\nProc"),

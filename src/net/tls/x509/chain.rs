@@ -415,3 +415,160 @@ fn check_names(chain: &[Link<'_>], purpose: Purpose, now: i64, found: &mut impl 
     };
     found(permitted().is_none().then_some(NOT_PERMITTED));
 }
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{
+        BasicConstraints as Basic, CertificateParams, CustomExtension, DnType, GeneralSubtree, IsCa, Issuer,
+        KeyPair, KeyUsagePurpose, NameConstraints, date_time_ymd,
+    };
+
+    use super::*;
+
+    /// 2026-11-29
+    const NOW: i64 = 1_795_910_400;
+
+    fn params(name: &str) -> CertificateParams {
+        let mut params = CertificateParams::new(vec![format!("{name}.test")]).unwrap();
+        params.distinguished_name = rcgen::DistinguishedName::new();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.not_before = date_time_ymd(2020, 1, 1);
+        params.not_after = date_time_ymd(2046, 1, 1);
+        params
+    }
+
+    fn authority(name: &str, is_ca: IsCa) -> CertificateParams {
+        let mut params = params(name);
+        params.is_ca = is_ca;
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        params
+    }
+
+    fn any_ca() -> IsCa {
+        IsCa::Ca(Basic::Unconstrained)
+    }
+
+    /// A root that is trusted.
+    struct Root {
+        issuer: Issuer<'static, KeyPair>,
+        trust: Trust,
+    }
+
+    fn root(params: CertificateParams) -> Root {
+        let key = KeyPair::generate().unwrap();
+        let mut trust = Trust::default();
+        trust.add(params.self_signed(&key).unwrap().pem().as_bytes()).unwrap();
+        Root { issuer: Issuer::new(params, key), trust }
+    }
+
+    fn leaf(params: &CertificateParams, issuer: &Issuer<'_, KeyPair>) -> CertificateDer<'static> {
+        let key = KeyPair::generate().unwrap();
+        params.signed_by(&key, issuer).unwrap().der().clone()
+    }
+
+    fn between(
+        params: CertificateParams,
+        issuer: &Issuer<'_, KeyPair>,
+    ) -> (CertificateDer<'static>, Issuer<'static, KeyPair>) {
+        let key = KeyPair::generate().unwrap();
+        let der = params.signed_by(&key, issuer).unwrap().der().clone();
+        (der, Issuer::new(params, key))
+    }
+
+    fn check(trust: &Trust, shown: &[CertificateDer<'static>]) -> &'static str {
+        verify(trust, shown, 5, Purpose::Client, NOW).text
+    }
+
+    #[test]
+    fn no_changed_byte_is_accepted() {
+        let root = root(authority("root", any_ca()));
+        let good = leaf(&params("a"), &root.issuer);
+        assert_eq!(check(&root.trust, &[good.clone()]), "ok");
+        for at in 0..good.len() {
+            let mut bad = good.to_vec();
+            bad[at] ^= 1;
+            let verdict = verify(&root.trust, &[bad.into()], 5, Purpose::Client, NOW);
+            assert!(!verdict.is_ok(), "byte {at}");
+        }
+        for end in 0..good.len() {
+            assert!(!verify(&root.trust, &[good[..end].to_vec().into()], 5, Purpose::Client, NOW).is_ok());
+        }
+    }
+
+    #[test]
+    fn an_issuer_with_the_right_name_only_is_not_trusted() {
+        let real = root(authority("root", any_ca()));
+        let forged = root(authority("root", any_ca()));
+        let bad = leaf(&params("a"), &forged.issuer);
+        assert_eq!(check(&real.trust, &[bad.clone()]), "certificate signature failure");
+        let shown = [bad, root_of(&forged)];
+        assert_ne!(check(&real.trust, &shown), "ok");
+        // With both, the one whose key fits is found.
+        let mut both = Trust::default();
+        for root in [&real, &forged] {
+            both.add_usable(vec![root_of(root)]);
+        }
+        assert_eq!(check(&both, &[leaf(&params("a"), &forged.issuer)]), "ok");
+    }
+
+    fn root_of(root: &Root) -> CertificateDer<'static> {
+        root.trust.certificates().next().unwrap().clone()
+    }
+
+    #[test]
+    fn issuers_need_to_be_authorities_and_keep_to_their_path_length() {
+        let root = root(authority("root", any_ca()));
+        let (plain, issuer) = between(params("plain"), &root.issuer);
+        assert_eq!(check(&root.trust, &[leaf(&params("a"), &issuer), plain]), "invalid CA certificate");
+        let mut unsigned = authority("unsigned", any_ca());
+        unsigned.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        let (unsigned, issuer) = between(unsigned, &root.issuer);
+        assert_ne!(check(&root.trust, &[leaf(&params("a"), &issuer), unsigned]), "ok");
+        let (first, issuer) = between(authority("first", IsCa::Ca(Basic::Constrained(0))), &root.issuer);
+        assert_eq!(check(&root.trust, &[leaf(&params("a"), &issuer), first.clone()]), "ok");
+        let (second, issuer) = between(authority("second", any_ca()), &issuer);
+        let shown = [leaf(&params("a"), &issuer), second, first];
+        assert_eq!(check(&root.trust, &shown), "path length constraint exceeded");
+    }
+
+    #[test]
+    fn names_outside_of_constraints_and_unknown_critical_extensions_are_refused() {
+        let mut limited = authority("root", any_ca());
+        let permitted = vec![GeneralSubtree::DnsName("good.test".into())];
+        limited.name_constraints =
+            Some(NameConstraints { permitted_subtrees: permitted, excluded_subtrees: vec![] });
+        let limited = root(limited);
+        let named = |name: &str| {
+            let mut params = params("a");
+            params.subject_alt_names = vec![rcgen::SanType::DnsName(name.try_into().unwrap())];
+            leaf(&params, &limited.issuer)
+        };
+        assert_eq!(check(&limited.trust, &[named("a.good.test")]), "ok");
+        assert_eq!(check(&limited.trust, &[named("bad.test")]), "permitted subtree violation");
+        let root = root(authority("root", any_ca()));
+        let mut odd = params("a");
+        let mut extension = CustomExtension::from_oid_content(&[1, 2, 3, 4], vec![5, 0]);
+        odd.custom_extensions = vec![extension.clone()];
+        assert_eq!(check(&root.trust, &[leaf(&odd, &root.issuer)]), "ok");
+        extension.set_criticality(true);
+        odd.custom_extensions = vec![extension];
+        assert_eq!(check(&root.trust, &[leaf(&odd, &root.issuer)]), "unhandled critical extension");
+    }
+
+    #[test]
+    fn a_chain_that_does_not_end_is_given_up() {
+        let root = root(authority("root", any_ca()));
+        // Two authorities that have signed each other.
+        let (one_key, other_key) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
+        let (one, other) = (authority("one", any_ca()), authority("other", any_ca()));
+        let (one_issuer, other_issuer) =
+            (Issuer::from_params(&one, &one_key), Issuer::from_params(&other, &other_key));
+        let one_der = one.signed_by(&one_key, &other_issuer).unwrap().der().clone();
+        let other_der = other.signed_by(&other_key, &one_issuer).unwrap().der().clone();
+        let end = params("a").signed_by(&KeyPair::generate().unwrap(), &one_issuer).unwrap().der().clone();
+        assert_ne!(check(&root.trust, &[end.clone(), one_der.clone(), other_der.clone()]), "ok");
+        let mut both = Trust::default();
+        both.add_usable(vec![one_der, other_der]);
+        assert_eq!(verify(&both, &[end], u64::MAX, Purpose::Client, NOW), TOO_LONG);
+    }
+}

@@ -93,6 +93,12 @@ impl Trust {
         if is_empty { Err(TrustedError::NoList) } else { Ok(()) }
     }
 
+    /// All trusted certificates.
+    #[cfg(test)]
+    pub(super) fn certificates(&self) -> impl Iterator<Item = &CertificateDer<'static>> {
+        self.certificates.values().flatten()
+    }
+
     /// The trusted certificates with a subject.
     pub(super) fn with_subject(&self, name: &[u8]) -> &[CertificateDer<'static>] {
         self.certificates.get(name).map(Vec::as_slice).unwrap_or_default()
