@@ -24,7 +24,7 @@ mod tunnel;
 mod variables;
 
 pub use check::ProxyCheck;
-pub use trailers::ProxyTrailers;
 pub use files::{check as check_files, files};
 pub use keeper::TlsSettingsError;
+pub use trailers::ProxyTrailers;
 pub use variables::ProxyVariables;
