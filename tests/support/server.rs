@@ -106,6 +106,12 @@ impl Server {
         Server::launch(prefix, rtmp, http, prepare)
     }
 
+    /// Starts a server with a file that listens on these ports.
+    pub fn start_text(prefix: Prefix, rtmp: u16, http: u16, text: &str) -> Self {
+        fs::write(prefix.conf(), text).unwrap();
+        Server::launch(prefix, rtmp, http, |_, _, _| {})
+    }
+
     /// Stops and restarts it with the files as they are and a new error log.
     #[track_caller]
     pub fn again(mut self) -> Self {

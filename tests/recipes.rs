@@ -1,0 +1,519 @@
+//! Recipes of `docs/recipes`: the server runs each configuration with the test's ports and directories, and does what the
+//! recipe's page says.
+
+mod support;
+
+#[path = "ts_hls/media.rs"]
+mod media;
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::Command;
+
+use bytes::Bytes;
+use media::Source;
+use pingosd::wire::rtmp::client_session::ClientPurpose;
+use support::frame::Tracks;
+use support::notify::NotifyServer;
+use support::rtmp::settings;
+use support::server::{PROGRAM, Prefix, Signal, free_port};
+use support::tool::{Background, publish_clip, run};
+use support::upgrade::{Successor, pid_file};
+use support::wait::{until, until_true};
+use support::{Conf, Player, Publisher, RtmpClient, Server, http, tls};
+
+fn project() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A file of a recipe.
+fn file(name: &str) -> String {
+    let path = project().join("docs/recipes").join(name);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// A recipe's configuration, and what replaces its ports and directories.
+struct Recipe {
+    text: String,
+    prefix: Prefix,
+    rtmp: u16,
+    http: u16,
+    replaced: Vec<(String, String)>,
+}
+
+impl Recipe {
+    /// `file` is RECIPE/FILE.
+    fn new(name: &str) -> Self {
+        Recipe::of_text(file(name))
+    }
+
+    fn of_text(text: String) -> Self {
+        let prefix = Prefix::new();
+        let (rtmp, http) = (free_port(), free_port());
+        let dir = prefix.path().display().to_string();
+        for name in ["flv", "hls", "keys", "media"] {
+            fs::create_dir(prefix.path().join(name)).unwrap();
+        }
+        let replaced = [
+            ("8080", http.to_string()),
+            ("/var/log/pingosd", format!("{dir}/logs")),
+            ("/run/pingosd", format!("{dir}/logs")),
+            ("/var/lib/pingosd", dir.clone()),
+            ("/srv/media", format!("{dir}/media")),
+        ];
+        let replaced = replaced.map(|(from, to)| (from.to_owned(), to)).to_vec();
+        Recipe { text, prefix, rtmp, http, replaced }
+    }
+
+    /// Replaces a text of the file.
+    fn with(mut self, from: &str, to: impl ToString) -> Self {
+        assert!(self.text.contains(from), "the recipe has {from}");
+        self.replaced.push((from.to_owned(), to.to_string()));
+        self
+    }
+
+    fn start(self) -> Server {
+        let rtmp = self.rtmp;
+        self.start_on("1935", rtmp)
+    }
+
+    /// As [`Recipe::start`]; the RTMP port of the file is `port`.
+    fn start_on(self, port: &str, rtmp: u16) -> Server {
+        let recipe = self.with(port, rtmp);
+        let mut text = String::new();
+        // Started as root, the server would otherwise switch to a user without access to the test's files.
+        for (begin, line) in [
+            ("user ", "user root;"),
+            ("daemon ", "daemon off;"),
+            ("pid ", "pid logs/pingosd.pid;"),
+            ("error_log /", "error_log logs/error.log info;"),
+        ] {
+            let is_there = recipe.text.lines().any(|own| own.starts_with(begin));
+            if !is_there && (begin != "user " || nix::unistd::geteuid().is_root()) {
+                text += line;
+                text.push('\n');
+            }
+        }
+        text += &replace(&recipe.text, &recipe.replaced);
+        Server::start_text(recipe.prefix, rtmp, recipe.http, &text)
+    }
+}
+
+/// Replaces texts in one pass, so that what was put in is not replaced again.
+fn replace(text: &str, by: &[(String, String)]) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let found = by.iter().find(|(from, _)| rest.starts_with(from.as_str()));
+        match found {
+            Some((from, to)) => {
+                out += to;
+                rest = &rest[from.len()..];
+            }
+            None => {
+                out.push(first);
+                rest = &rest[first.len_utf8()..];
+            }
+        }
+    }
+    out
+}
+
+/// Starts a recipe's program with ports replaced, and waits until it listens on `port`.
+fn program(
+    prefix: &Prefix,
+    name: &str,
+    command: &str,
+    args: &[&str],
+    port: u16,
+    by: &[(&str, String)],
+) -> Background {
+    let by: Vec<_> = by.iter().map(|(from, to)| ((*from).to_owned(), to.clone())).collect();
+    let path = prefix.write(&name.replace('/', "-"), replace(&file(name), &by));
+    let mut all: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
+    all.push(path.display().to_string());
+    let all: Vec<&str> = all.iter().map(String::as_str).collect();
+    let background = Background::start(command, &all);
+    until_true("the program listens", || TcpStream::connect(("127.0.0.1", port)).is_ok());
+    background
+}
+
+/// Whether a program is there; otherwise a line says that a check is left out.
+fn is_installed(name: &str, args: &[&str]) -> bool {
+    let found = Command::new(name).args(args).output().is_ok_and(|output| output.status.success());
+    if !found {
+        eprintln!("left out: {name} is missing");
+    }
+    found
+}
+
+/// Path and query of a URL of this host.
+fn target(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    &rest[rest.find('/').expect("a path")..]
+}
+
+#[test]
+fn every_recipe_has_a_page_and_a_test() {
+    let tests = include_str!("recipes.rs");
+    for entry in fs::read_dir(project().join("docs/recipes")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            let name = path.file_name().unwrap().to_str().unwrap();
+            assert!(path.join("README.md").exists(), "{name} has a page");
+            assert!(tests.contains(&format!("\"{name}/")), "{name} has a test");
+        }
+    }
+}
+
+#[test]
+fn live_flv_hls_serves_one_stream_in_three_protocols() {
+    let server = Recipe::new("live-flv-hls/pingosd.conf").start();
+    let mut publisher = Publisher::start(server.rtmp, "demo");
+    let last = publisher.send(30);
+    Player::start(server.rtmp, "demo").wait_frame(last);
+    let web = Player::http(server.http, "/live/demo.flv");
+    web.wait_frame(last);
+    let mut source = Source::start(&server, "picture");
+    source.send_to(9_000);
+    let list = until("a media playlist", || {
+        let response = http::get(server.http, "/hls/picture.m3u8");
+        let master = response.text();
+        let url = master.lines().find(|line| line.starts_with("http")).map(str::to_owned)?;
+        let list = http::get(server.http, target(&url)).text();
+        list.contains("#EXTINF").then_some(list)
+    });
+    let segment = list.lines().find(|line| !line.starts_with('#')).expect("a segment");
+    let path = if segment.contains("://") { target(segment).to_owned() } else { format!("/hls/{segment}") };
+    let response = http::get(server.http, &path);
+    assert_eq!((response.status(), response.body.first()), (200, Some(&0x47)), "{path}");
+}
+
+/// The program of the callback recipe in one language admits and refuses as its page says.
+fn check_callback(name: &str, command: &str, args: &[&str]) {
+    let port = free_port();
+    let recipe = Recipe::new("callback-auth/pingosd.conf").with("6080", port);
+    let listen = format!("127.0.0.1:{port}");
+    let args: Vec<&str> =
+        args.iter().map(|arg| if *arg == "ADDRESS" { listen.as_str() } else { arg }).collect();
+    let _program = program(&recipe.prefix, name, command, &args, port, &[("6080", port.to_string())]);
+    let server = recipe.start();
+    for refused in ["room1", "room1?token=wrong", "room2?token=secret"] {
+        RtmpClient::publish(server.rtmp, "live", refused).wait_status("NetStream.Publish.Forbidden");
+    }
+    let mut publisher = Publisher::start(server.rtmp, "room1?token=secret");
+    let last = publisher.send(10);
+    assert_eq!(http::get(server.http, "/live/room1.flv?token=secret").status(), 403);
+    Player::http(server.http, "/live/room1.flv?token=view").wait_frame(last);
+    RtmpClient::play(server.rtmp, "live", "room1?token=view").wait_started().leave();
+}
+
+#[test]
+fn callback_auth_in_python() {
+    check_callback("callback-auth/auth.py", "python3", &[]);
+}
+
+#[test]
+fn callback_auth_in_go() {
+    if is_installed("go", &["version"]) {
+        check_callback("callback-auth/auth.go", "go", &["run"]);
+    }
+}
+
+#[test]
+fn callback_auth_in_php() {
+    if is_installed("php", &["--version"]) {
+        check_callback("callback-auth/auth.php", "php", &["-S", "ADDRESS"]);
+    }
+}
+
+#[test]
+fn origin_edge_pulls_while_there_are_players() {
+    let origin = Recipe::new("origin-edge/origin.conf").start();
+    let port = free_port();
+    let edge = Recipe::new("origin-edge/edge.conf").with("6080", port);
+    let by = [("6080", port.to_string()), ("1935", origin.rtmp.to_string())];
+    let _backend = program(&edge.prefix, "origin-edge/backend.py", "python3", &[], port, &by);
+    let rtmp = edge.rtmp;
+    let edge = edge.start_on("1936", rtmp);
+    let mut publisher = Publisher::start(origin.rtmp, "demo");
+    publisher.send(30);
+    let player = Player::http(edge.http, "/live/demo.flv");
+    player.wait_key();
+    let last = publisher.send(10);
+    player.wait_frame(last);
+    assert_eq!(edge.status()["streams"], 1);
+    drop(player);
+    until_true("the relay ends with its last player", || edge.status()["streams"] == 0);
+}
+
+#[test]
+fn push_sends_a_stream_to_two_servers() {
+    let calls = NotifyServer::start();
+    let conf = Conf::new(
+        "application live2 { live on; on_publish {callback}; }
+         application app { live on; on_publish {callback} args=$pargs; }",
+    )
+    .var("callback", calls.url("/"));
+    let (one, two) = (Server::start(&conf), Server::start(&conf));
+    let server = Recipe::new("push/pingosd.conf").with("1936", one.rtmp).with("1937", two.rtmp).start();
+    let mut publisher = Publisher::start(server.rtmp, "demo");
+    publisher.send(10);
+    calls.wait("call=publish app=live2 name=abcd-efgh-ijkl");
+    let second = calls.wait("call=publish app=app name=stream1");
+    assert_eq!((second.value("token"), second.value("expires")), ("xyz", "1800000000"));
+    let player = Player::rtmp(RtmpClient::play(one.rtmp, "live2", "abcd-efgh-ijkl").wait_started());
+    let last = publisher.send(60);
+    player.wait_frame(last);
+}
+
+#[test]
+fn recording_is_served_over_http() {
+    let server = Recipe::new("recording/pingosd.conf").start();
+    let mut source = Source::start(&server, "demo");
+    source.send_to(3_000);
+    source.leave();
+    let name = until("a recording", || {
+        let list = http::get(server.http, "/recordings/").text();
+        let list: serde_json::Value = serde_json::from_str(&list).ok()?;
+        Some(list[0]["name"].as_str()?.to_owned())
+    });
+    assert!(name.starts_with("demo-20") && name.ends_with(".flv"), "{name}");
+    server.wait_log("recorded");
+    let whole = http::get(server.http, &format!("/recordings/{name}"));
+    assert!(whole.status() == 200 && whole.body.starts_with(b"FLV"));
+    let part = http::get(server.http, &format!("/recordings/{name}?start=500"));
+    assert!(part.status() == 200 && part.body.starts_with(b"FLV") && part.body.len() < whole.body.len());
+}
+
+#[test]
+fn hls_keys_are_only_for_viewers_with_a_password() {
+    let recipe = Recipe::new("hls-keys/pingosd.conf");
+    let hash = run("openssl", &["passwd", "-apr1", "secret"]).stdout;
+    recipe.prefix.write("viewers", format!("viewer:{}", String::from_utf8(hash).unwrap()));
+    let server = recipe.start();
+    let mut source = Source::start(&server, "demo");
+    source.send_to(10_000);
+    let key = until("a playlist with a key", || {
+        let list = http::get(server.http, "/hls/demo.m3u8").text();
+        let (_, rest) = list.split_once("METHOD=AES-128,URI=\"")?;
+        Some(rest.split('"').next()?.to_owned())
+    });
+    assert!(key.starts_with("/keys/demo-"), "{key}");
+    assert_eq!(http::get(server.http, &key).status(), 401);
+    // viewer:secret
+    let response = http::get_with(server.http, &key, "Authorization: Basic dmlld2VyOnNlY3JldA==\r\n");
+    assert_eq!((response.status(), response.body.len()), (200, 16));
+}
+
+#[test]
+fn variants_stand_in_one_master_playlist() {
+    let server = Recipe::new("variants/pingosd.conf").start();
+    let mut low = Source::start(&server, "demo_low");
+    let mut high = Source::start(&server, "demo_high");
+    low.send_to(7_000);
+    high.send_to(7_000);
+    let master = until("a master playlist", || {
+        let response = http::get(server.http, "/hls/demo.m3u8");
+        (response.status() == 200).then(|| response.text())
+    });
+    for (name, bandwidth) in [("demo_low", "BANDWIDTH=500000"), ("demo_high", "BANDWIDTH=2500000")] {
+        assert!(master.contains(bandwidth), "{master}");
+        let path = format!("{name}/index.m3u8");
+        assert!(master.contains(&path), "{master}");
+        until_true("a media playlist", || http::get(server.http, &format!("/hls/{path}")).status() == 200);
+    }
+}
+
+#[test]
+fn tls_for_publishers_and_players() {
+    let server = Recipe::new("tls/pingosd.conf")
+        .with("/etc/letsencrypt/live/example.com/fullchain.pem", tls::file("callback.crt"))
+        .with("/etc/letsencrypt/live/example.com/privkey.pem", tls::file("callback.key"))
+        .start();
+    let _encoder = publish_clip(&format!("rtmps://localhost:{}/live/demo", server.rtmp));
+    server.wait_log("publishing 'demo'");
+    let mut client = tls::connect(server.http, "ca", &[&rustls::version::TLS13], &[]).unwrap();
+    client.write_all(b"GET /live/demo.flv HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    let mut got = Vec::new();
+    let mut buffer = [0; 4096];
+    until_true("an FLV stream", || {
+        let count = client.read(&mut buffer).unwrap();
+        got.extend_from_slice(&buffer[..count]);
+        got.windows(4).any(|part| part == b"FLV\x01")
+    });
+}
+
+/// A connection as a load balancer opens it for this client.
+fn through_balancer(port: u16, client: &str) -> TcpStream {
+    let mut socket = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    socket.write_all(format!("PROXY TCP4 {client} 192.0.2.1 40000 {port}\r\n").as_bytes()).unwrap();
+    socket
+}
+
+#[test]
+fn load_balancer_reports_the_addresses_of_clients() {
+    assert!(file("load-balancer/haproxy.cfg").contains("send-proxy-v2"));
+    let server = Recipe::new("load-balancer/pingosd.conf").start();
+    let publish = |client| {
+        let purpose = ClientPurpose::Publish { name: Bytes::from_static(b"demo") };
+        RtmpClient::over(through_balancer(server.rtmp, client), settings(server.rtmp, "live", purpose))
+    };
+    publish("198.51.100.1").wait_status("NetStream.Publish.Forbidden");
+    let mut publisher = Publisher::with(publish("203.0.113.7"), Tracks::Both);
+    let last = publisher.send(10);
+    let request = "GET /live/demo.flv HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let player = Player::http_over(through_balancer(server.http, "198.51.100.9"), request);
+    player.wait_frame(last);
+    drop(player);
+    until_true("the player's address in the log", || {
+        server.prefix().read("logs/access.log").contains("198.51.100.9 ")
+    });
+}
+
+/// Reads YAML documents with Python, if it can.
+fn yaml(name: &str) -> Option<serde_json::Value> {
+    if !is_installed("python3", &["-c", "import yaml"]) {
+        return None;
+    }
+    let path = project().join("docs/recipes").join(name);
+    let script = "import json, sys, yaml; print(json.dumps(list(yaml.safe_load_all(open(sys.argv[1])))))";
+    let output = run("python3", &["-c", script, path.to_str().unwrap()]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Some(serde_json::from_slice(&output.stdout).unwrap())
+}
+
+#[test]
+fn docker_conf_runs_and_answers_the_health_check() {
+    let server = Recipe::new("docker/pingosd.conf").start();
+    assert_eq!(http::get(server.http, "/healthz").status(), 204);
+    let Some(compose) = yaml("docker/compose.yaml") else { return };
+    let service = &compose[0]["services"]["pingosd"];
+    let context = project().join("docs/recipes/docker").join(service["build"]["context"].as_str().unwrap());
+    assert!(context.join(service["build"]["dockerfile"].as_str().unwrap()).exists());
+    for port in ["1935", "8080"] {
+        assert!(service["ports"].as_array().unwrap().iter().any(|own| own.as_str().unwrap().ends_with(port)));
+    }
+}
+
+/// The configuration within the ConfigMap.
+fn config_map() -> String {
+    let text = file("kubernetes/pingosd.yaml");
+    let (_, rest) = text.split_once("pingosd.conf: |\n").expect("a configuration");
+    let lines = rest.lines().take_while(|line| line.is_empty() || line.starts_with("    "));
+    lines.map(|line| line.get(4..).unwrap_or_default().to_owned() + "\n").collect()
+}
+
+#[test]
+fn kubernetes_conf_runs_and_its_objects_fit_together() {
+    let server = Recipe::of_text(config_map()).start();
+    assert_eq!(http::get(server.http, "/healthz").status(), 204);
+    let Some(objects) = yaml("kubernetes/pingosd.yaml") else { return };
+    let kinds: Vec<_> =
+        objects.as_array().unwrap().iter().map(|object| object["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["ConfigMap", "Deployment", "Service"]);
+    let template = &objects[1]["spec"]["template"];
+    assert_eq!(template["metadata"]["labels"], objects[1]["spec"]["selector"]["matchLabels"]);
+    assert_eq!(template["metadata"]["labels"], objects[2]["spec"]["selector"]);
+    let container = &template["spec"]["containers"][0];
+    let volumes = template["spec"]["volumes"].as_array().unwrap();
+    for mount in container["volumeMounts"].as_array().unwrap() {
+        assert!(volumes.iter().any(|volume| volume["name"] == mount["name"]), "{mount}");
+    }
+}
+
+#[test]
+fn systemd_accepts_the_unit_with_the_drop_in() {
+    let recipe = Recipe::new("systemd/pingosd.conf");
+    let media = recipe.prefix.path().join("media");
+    let server = recipe.start();
+    let mut source = Source::start(&server, "demo");
+    source.send_to(2_000);
+    until_true("a recording", || fs::read_dir(&media).unwrap().next().is_some());
+    if !is_installed("systemd-analyze", &["--version"]) {
+        return;
+    }
+    let prefix = Prefix::new();
+    let unit = fs::read_to_string(project().join("packaging/pingosd.service")).unwrap();
+    let path = prefix.write("pingosd.service", unit.replace("/usr/sbin/pingosd", PROGRAM));
+    prefix.write("pingosd.service.d/override.conf", file("systemd/override.conf"));
+    let path = path.to_str().unwrap();
+    let output = run("systemd-analyze", &["verify", "--man=no", path]);
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!told.contains("pingosd.service"), "{told}");
+}
+
+#[test]
+fn log_rotation_begins_a_new_file() {
+    assert!(file("log-rotation/pingosd.logrotate").contains("pingosd -s reopen"));
+    let server = Recipe::new("log-rotation/pingosd.conf").start();
+    let log = server.prefix().path().join("logs/rtmp.log");
+    let old = server.prefix().path().join("logs/rtmp.log.1");
+    let has = |path: &Path, name: &str| {
+        fs::read_to_string(path).is_ok_and(|text| text.contains(&format!("\"live/{name}\"")))
+    };
+    Publisher::start(server.rtmp, "before").leave();
+    until_true("a line", || has(&log, "before"));
+    fs::rename(&log, &old).unwrap();
+    let output = server.run(&["-s", "reopen"]);
+    assert!(output.status.success(), "{output:?}");
+    until_true("a new file", || log.exists());
+    Publisher::start(server.rtmp, "after").leave();
+    until_true("a line in the new file", || has(&log, "after"));
+    assert!(!has(&old, "after"));
+}
+
+#[test]
+fn prometheus_reads_metrics_and_its_configuration() {
+    let server = Recipe::new("prometheus/pingosd.conf").start();
+    let _publisher = Publisher::start(server.rtmp, "demo");
+    let metrics = http::get(server.http, "/metrics").text();
+    assert!(metrics.contains("pingosd_streams_published 1"), "{metrics}");
+    assert!(metrics.contains("stream=\"demo\""), "{metrics}");
+    if !is_installed("promtool", &["--version"]) {
+        return;
+    }
+    let prefix = Prefix::new();
+    let path = prefix.write("prometheus.yml", file("prometheus/prometheus.yml"));
+    fs::copy(
+        project().join("packaging/prometheus/pingosd-alerts.yml"),
+        prefix.path().join("pingosd-alerts.yml"),
+    )
+    .unwrap();
+    let output = run("promtool", &["check", "config", path.to_str().unwrap()]);
+    assert!(output.status.success(), "{output:?}");
+}
+
+#[test]
+fn reload_upgrade_keeps_the_sessions() {
+    let mut server = Recipe::new("reload-upgrade/pingosd.conf").start();
+    let feed = Publisher::start(server.rtmp, "demo").keep_sending();
+    let player = Player::http(server.http, "/live/demo.flv");
+    player.wait_key();
+    let conf = server.prefix().read("conf/pingosd.conf");
+    fs::write(server.prefix().conf(), conf.replace("cache_time 3s", "cache_time 1s")).unwrap();
+    let plan = server.run(&["plan"]);
+    assert!(
+        plan.status.success() && String::from_utf8_lossy(&plan.stdout).contains("cache_time"),
+        "{plan:?}"
+    );
+    assert!(server.run(&["reload"]).status.success());
+    assert_eq!(server.status()["configuration"]["generation"], 2);
+
+    let pid = pid_file(&server);
+    let script = project().join("packaging/upgrade");
+    let upgraded = run("sh", &[script.to_str().unwrap(), pid.to_str().unwrap()]);
+    assert!(upgraded.status.success(), "{upgraded:?}");
+    let successor = Successor::of(&server);
+    let mut publisher = Publisher::start(server.rtmp, "new");
+    let last = publisher.send(10);
+    Player::http(server.http, "/live/new.flv").wait_frame(last);
+    successor.wait_log(&server, "publishing 'new'");
+    let last = feed.stop().next() - 1;
+    player.assert_whole(Tracks::Both, last);
+    drop(player);
+    assert!(server.wait_exit().success());
+    successor.signal(Signal::SIGTERM);
+}
