@@ -1,0 +1,225 @@
+//! The documentation: pages, links, anchors, and the output of commands that pages show. mdBook is not needed.
+
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+use std::process::Command;
+
+use support::server::{PROGRAM, Prefix};
+
+fn project() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Markdown files below a directory of the source, relative to the source.
+fn pages(directory: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut directories = vec![project().join(directory)];
+    while let Some(next) = directories.pop() {
+        for entry in fs::read_dir(next).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                directories.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "md") {
+                found.push(path.strip_prefix(project()).unwrap().to_owned());
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// A page's text with the files that it includes, as mdBook does it.
+fn expanded(page: &Path) -> String {
+    const BEGIN: &str = "{{#include ";
+    let path = project().join(page);
+    let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", page.display()));
+    let mut out = String::new();
+    let mut rest = text.as_str();
+    while let Some((before, after)) = rest.split_once(BEGIN) {
+        let (name, after) = after.split_once("}}").expect("the end of an include");
+        let file = path.parent().unwrap().join(name);
+        let included = fs::read_to_string(&file)
+            .unwrap_or_else(|error| panic!("{} includes {name}: {error}", page.display()));
+        out += before;
+        out += included.trim_end();
+        rest = after;
+    }
+    out + rest
+}
+
+/// Lines without fenced and indented code.
+fn prose(text: &str) -> Vec<String> {
+    let mut is_fenced = false;
+    let mut before_is_empty = true;
+    let mut is_indented = false;
+    let mut out = Vec::new();
+    for line in text.lines() {
+        if line.trim_start().starts_with("```") {
+            is_fenced = !is_fenced;
+            continue;
+        }
+        is_indented = line.starts_with("    ") && (is_indented || before_is_empty);
+        before_is_empty = line.is_empty();
+        if !is_fenced && !is_indented {
+            out.push(line.to_owned());
+        }
+    }
+    assert!(!is_fenced, "a fence has an end");
+    out
+}
+
+/// Ids of headings, as GitHub and mdBook make them.
+fn anchors(text: &str) -> BTreeSet<String> {
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    let mut out = BTreeSet::new();
+    for line in prose(text) {
+        let Some(heading) = line.strip_prefix('#') else { continue };
+        let heading = heading.trim_start_matches('#').trim();
+        let id: String = heading
+            .to_lowercase()
+            .chars()
+            .filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'))
+            .map(|c| if c == ' ' { '-' } else { c })
+            .collect();
+        let count = counts.entry(id.clone()).or_default();
+        out.insert(if *count == 0 { id } else { format!("{id}-{count}") });
+        *count += 1;
+    }
+    out
+}
+
+/// Targets of links and images, without those in code.
+fn links(text: &str) -> Vec<String> {
+    // A code span may go over a line end.
+    let prose = prose(text).join("\n");
+    let without_code: String = prose.split('`').step_by(2).collect();
+    without_code
+        .split("](")
+        .skip(1)
+        .map(|rest| rest.split(')').next().unwrap().to_owned())
+        .filter(|target| !target.contains("://") && !target.starts_with("mailto:"))
+        .collect()
+}
+
+/// A path without `..`.
+fn resolved(path: &Path) -> PathBuf {
+    let mut out = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::ParentDir => assert!(out.pop(), "{} stays in the source", path.display()),
+            Component::CurDir => {}
+            part => out.push(part),
+        }
+    }
+    out
+}
+
+/// What is wrong with a page's links.
+fn complaints(page: &Path) -> Vec<String> {
+    let is_in_book = page.starts_with("docs");
+    let mut out = Vec::new();
+    let text = expanded(page);
+    for link in links(&text) {
+        let (name, anchor) = link.split_once('#').unwrap_or((link.as_str(), ""));
+        let target =
+            if name.is_empty() { page.to_owned() } else { resolved(&page.parent().unwrap().join(name)) };
+        if !project().join(&target).exists() {
+            out.push(format!("{}: {link}: no such file", page.display()));
+        } else if is_in_book && !target.starts_with("docs") {
+            out.push(format!("{}: {link}: not part of the book", page.display()));
+        } else if !anchor.is_empty() && !anchors(&expanded(&target)).contains(anchor) {
+            out.push(format!("{}: {link}: no such heading", page.display()));
+        }
+    }
+    out
+}
+
+#[test]
+fn links_and_anchors_lead_somewhere() {
+    let single = [
+        "README.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
+        "CHANGELOG.md",
+        "benches/README.md",
+        "packaging/README.md",
+    ];
+    let all = pages("docs").into_iter().chain(pages("conf")).chain(single.map(PathBuf::from));
+    let wrong: Vec<String> = all.flat_map(|page| complaints(&page)).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_page_is_in_the_summary_once() {
+    let summary = fs::read_to_string(project().join("docs/SUMMARY.md")).unwrap();
+    let mut listed: Vec<PathBuf> = links(&summary).iter().map(|name| Path::new("docs").join(name)).collect();
+    listed.sort();
+    let mut have = pages("docs");
+    have.retain(|page| page != Path::new("docs/SUMMARY.md"));
+    assert_eq!(listed, have);
+}
+
+#[test]
+fn every_page_begins_with_a_heading() {
+    for page in pages("docs") {
+        assert!(expanded(&page).starts_with("# "), "{}", page.display());
+    }
+}
+
+#[test]
+fn pictures_are_well_formed_enough_to_be_shown() {
+    for entry in fs::read_dir(project().join("docs/img")).unwrap() {
+        let path = entry.unwrap().path();
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.starts_with("<svg ") && text.trim_end().ends_with("</svg>"), "{}", path.display());
+        assert!(text.contains("<title>"), "{} has a title", path.display());
+    }
+}
+
+/// What a command line of the documentation prints, run in the root of the source; `PREFIX` stands for a prefix.
+fn output(line: &str, wanted: i32) -> String {
+    let prefix = Prefix::new();
+    let dir = prefix.path().display().to_string();
+    let words = line
+        .split(' ')
+        .map(|word| word.replace("PREFIX", &dir).replace("ABSOLUTE", project().to_str().unwrap()));
+    let output = Command::new(PROGRAM).args(words).current_dir(project()).output().unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    let text = String::from_utf8(text).unwrap();
+    assert_eq!(output.status.code(), Some(wanted), "pingosd {line}: {text}");
+    text.replace(&format!("{}/", project().display()), "").replace(&dir, "PREFIX").trim_end().to_owned()
+}
+
+/// `<!-- run: WORDS -->` or `<!-- run status=1: WORDS -->` before a fenced block: the block is what `pingosd WORDS` prints.
+/// `PINGOSD_BLESS=1` writes the blocks.
+#[test]
+fn blocks_of_output_are_what_commands_print() {
+    const BEGIN: &str = "<!-- run";
+    for page in pages("docs") {
+        let path = project().join(&page);
+        let text = fs::read_to_string(&path).unwrap();
+        let mut out = String::new();
+        let mut rest = text.as_str();
+        while let Some((before, after)) = rest.split_once(BEGIN) {
+            let (marker, after) = after.split_once(" -->\n```text\n").expect("a block follows its command");
+            let (options, line) = marker.split_once(": ").expect("a command");
+            let status = options.trim().strip_prefix("status=").map_or(0, |status| status.parse().unwrap());
+            let end = if after.starts_with("```") {
+                0
+            } else {
+                after.find("\n```").expect("the end of the block") + 1
+            };
+            out += &format!("{before}{BEGIN}{marker} -->\n```text\n{}\n", output(line, status));
+            rest = &after[end..];
+        }
+        out += rest;
+        if std::env::var_os("PINGOSD_BLESS").is_some() {
+            fs::write(&path, out).unwrap();
+        } else {
+            assert!(out == text, "{} is out of date; PINGOSD_BLESS=1 writes it", page.display());
+        }
+    }
+}
