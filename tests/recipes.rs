@@ -162,7 +162,7 @@ fn every_recipe_has_a_page_and_a_test() {
         let path = entry.unwrap().path();
         if path.is_dir() {
             let name = path.file_name().unwrap().to_str().unwrap();
-            assert!(path.join("README.md").exists(), "{name} has a page");
+            assert!(path.join("index.md").exists(), "{name} has a page");
             assert!(tests.contains(&format!("\"{name}/")), "{name} has a test");
         }
     }
