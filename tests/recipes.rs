@@ -121,21 +121,16 @@ fn replace(text: &str, by: &[(String, String)]) -> String {
     out
 }
 
-/// Starts a recipe's program with ports replaced, and waits until it listens on `port`.
-fn program(
-    prefix: &Prefix,
-    name: &str,
-    command: &str,
-    args: &[&str],
-    port: u16,
-    by: &[(&str, String)],
-) -> Background {
+/// Writes a recipe's program with ports replaced.
+fn program(prefix: &Prefix, name: &str, by: &[(&str, String)]) -> String {
     let by: Vec<_> = by.iter().map(|(from, to)| ((*from).to_owned(), to.clone())).collect();
     let path = prefix.write(&name.replace('/', "-"), replace(&file(name), &by));
-    let mut all: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
-    all.push(path.display().to_string());
-    let all: Vec<&str> = all.iter().map(String::as_str).collect();
-    let background = Background::start(command, &all);
+    path.display().to_string()
+}
+
+/// Starts a program, and waits until it listens on `port`.
+fn serve(command: &str, args: &[&str], port: u16) -> Background {
+    let background = Background::start(command, args);
     until_true("the program listens", || TcpStream::connect(("127.0.0.1", port)).is_ok());
     background
 }
@@ -191,14 +186,12 @@ fn live_flv_hls_serves_one_stream_in_three_protocols() {
     assert_eq!((response.status(), response.body.first()), (200, Some(&0x47)), "{path}");
 }
 
-/// The program of the callback recipe in one language admits and refuses as its page says.
-fn check_callback(name: &str, command: &str, args: &[&str]) {
+/// The program of the callback recipe in one language admits and refuses as its page says. `start` gets its file and port.
+fn check_callback(name: &str, start: impl FnOnce(&str, u16) -> Background) {
     let port = free_port();
     let recipe = Recipe::new("callback-auth/pingosd.conf").with("6080", port);
-    let listen = format!("127.0.0.1:{port}");
-    let args: Vec<&str> =
-        args.iter().map(|arg| if *arg == "ADDRESS" { listen.as_str() } else { arg }).collect();
-    let _program = program(&recipe.prefix, name, command, &args, port, &[("6080", port.to_string())]);
+    let path = program(&recipe.prefix, name, &[("6080", port.to_string())]);
+    let _backend = start(&path, port);
     let server = recipe.start();
     for refused in ["room1", "room1?token=wrong", "room2?token=secret"] {
         RtmpClient::publish(server.rtmp, "live", refused).wait_status("NetStream.Publish.Forbidden");
@@ -212,20 +205,28 @@ fn check_callback(name: &str, command: &str, args: &[&str]) {
 
 #[test]
 fn callback_auth_in_python() {
-    check_callback("callback-auth/auth.py", "python3", &[]);
+    check_callback("callback-auth/auth.py", |path, port| serve("python3", &[path], port));
 }
 
 #[test]
 fn callback_auth_in_go() {
     if is_installed("go", &["version"]) {
-        check_callback("callback-auth/auth.go", "go", &["run"]);
+        check_callback("callback-auth/auth.go", |path, port| {
+            // `go run` would leave the program behind when it is killed.
+            let built = format!("{path}.bin");
+            let output = run("go", &["build", "-o", &built, path]);
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            serve(&built, &[], port)
+        });
     }
 }
 
 #[test]
 fn callback_auth_in_php() {
     if is_installed("php", &["--version"]) {
-        check_callback("callback-auth/auth.php", "php", &["-S", "ADDRESS"]);
+        check_callback("callback-auth/auth.php", |path, port| {
+            serve("php", &["-S", &format!("127.0.0.1:{port}"), path], port)
+        });
     }
 }
 
@@ -235,7 +236,8 @@ fn origin_edge_pulls_while_there_are_players() {
     let port = free_port();
     let edge = Recipe::new("origin-edge/edge.conf").with("6080", port);
     let by = [("6080", port.to_string()), ("1935", origin.rtmp.to_string())];
-    let _backend = program(&edge.prefix, "origin-edge/backend.py", "python3", &[], port, &by);
+    let path = program(&edge.prefix, "origin-edge/backend.py", &by);
+    let _backend = serve("python3", &[&path], port);
     let rtmp = edge.rtmp;
     let edge = edge.start_on("1936", rtmp);
     let mut publisher = Publisher::start(origin.rtmp, "demo");
