@@ -293,8 +293,11 @@ fn recording_is_served_over_http() {
 #[test]
 fn hls_keys_are_only_for_viewers_with_a_password() {
     let recipe = Recipe::new("hls-keys/pingosd.conf");
-    let hash = run("openssl", &["passwd", "-apr1", "secret"]).stdout;
-    recipe.prefix.write("viewers", format!("viewer:{}", String::from_utf8(hash).unwrap()));
+    let hash = match is_installed("openssl", &["version"]) {
+        true => String::from_utf8(run("openssl", &["passwd", "-apr1", "secret"]).stdout).unwrap(),
+        false => "{PLAIN}secret\n".to_owned(),
+    };
+    recipe.prefix.write("viewers", format!("viewer:{hash}"));
     let server = recipe.start();
     let mut source = Source::start(&server, "demo");
     source.send_to(10_000);
