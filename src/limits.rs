@@ -665,6 +665,27 @@ const _: () = assert!(RATE_INTERVAL.as_secs() < RATE_WINDOW.as_secs());
 /// Maximum number of status messages queued for a publisher's connection.
 pub const SESSION_STATUSES: usize = 16;
 
+/// Maximum number of audio packets kept of the two seconds in which a recording waits for video; further ones are not in
+/// the recording.
+pub const RECORD_EARLY_PACKETS: usize = 1024;
+
+/// Media time in milliseconds from which on a key frame begins another fragment of a recorded MP4.
+pub const RECORD_FRAGMENT_MIN_MS: u64 = 500;
+
+/// Media time in milliseconds after which a fragment of a recorded MP4 ends without a key frame: after a crash, the file
+/// lacks at most this much, and [`RECORD_WRITE_INTERVAL`].
+pub const RECORD_FRAGMENT_MAX_MS: u64 = 1_000;
+
+/// Maximum number of bytes in a fragment of a recorded MP4, not counting the last frame.
+pub const RECORD_FRAGMENT_BYTES: usize = 8 * 1024 * 1024;
+
+/// Maximum number of frames in a fragment of a recorded MP4.
+pub const RECORD_FRAGMENT_FRAMES: usize = 4096;
+
+/// Maximum number of entries in the index of a recorded MP4; at the bound every second one is dropped, and so are further
+/// ones, so that the index covers the whole file.
+pub const RECORD_INDEX_ENTRIES: usize = 8192;
+
 /// Maximum write buffer of a recording in bytes, whatever `live_record_buffer` is.
 pub const RECORD_BUFFER: usize = 16 * 1024 * 1024;
 

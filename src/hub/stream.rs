@@ -376,6 +376,11 @@ impl Stream {
         self.state.lock().ring.end()
     }
 
+    /// Number of jumps of publishers' timestamps that were flattened.
+    pub fn jumps(&self) -> u64 {
+        self.state.lock().timeline.jumps()
+    }
+
     /// The headers in force.
     pub fn headers(&self) -> Headers {
         self.state.lock().headers.clone()

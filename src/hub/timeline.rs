@@ -44,6 +44,7 @@ pub struct Timeline {
     shift: u32,
     /// Number of changes of `shift`.
     turn: u64,
+    jumps: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -141,6 +142,11 @@ impl Timeline {
         }
     }
 
+    /// Number of jumps that were flattened.
+    pub fn jumps(&self) -> u64 {
+        self.jumps
+    }
+
     /// Newest timestamp so far.
     pub fn newest(&self) -> u32 {
         self.newest.unwrap_or(0)
@@ -169,6 +175,7 @@ impl Timeline {
     }
 
     fn jump(&mut self, own: usize, other: usize, timestamp: u32) {
+        self.jumps += 1;
         let TrackClock { placed, turn, .. } = self.tracks[own];
         let other_track = self.tracks[other];
         let last = placed.unwrap_or(timestamp);

@@ -96,6 +96,7 @@ const WAITING: &[&str] = &[
     "module::proxy::store",
     "module::proxy::tunnel",
     "module::record::flv_file",
+    "module::record::out_file",
     "module::record::recordings",
     "module::record::registry",
     "module::snapshot::decoder",

@@ -48,6 +48,21 @@ pub const CASES: &[Case] = &[
         },
     },
     case!(
+        "record_format",
+        "record_suffix .{app}.flv; record_interval 100ms;",
+        "record_suffix .{app}.flv; record_interval 100ms; record_format mp4;",
+        |walk| {
+            let feed = recording(walk).keep_sending();
+            Box::new(move || {
+                let path = rec(walk).join(format!("s.{}.flv", walk.app));
+                until_true("a file that is MP4", || {
+                    fs::read(&path).is_ok_and(|bytes| bytes.get(4..8) == Some(b"ftyp"))
+                });
+                feed.stop().leave();
+            })
+        }
+    ),
+    case!(
         "record_suffix",
         "record_suffix .{app}.flv; record_interval 100ms;",
         "record_suffix .{app}.new; record_interval 100ms;",

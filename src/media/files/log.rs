@@ -10,6 +10,7 @@ use crate::limits;
 use crate::log::shown::Shown;
 use crate::media::session::Session;
 use crate::notify::CallbackAnswer;
+use crate::wire::MediaKind;
 
 /// A recorder opened a file.
 pub fn opened(stream: &Stream, path: &Path) {
@@ -19,6 +20,29 @@ pub fn opened(stream: &Stream, path: &Path) {
 /// A recording is complete.
 pub fn closed(stream: &Stream, path: &Path) {
     info!("record: recorded '{}' to \"{}\"", Shown::new(&stream.key().name), Shown::path(path));
+}
+
+/// A recording without media was removed.
+pub fn empty(stream: &Stream, path: &Path) {
+    warn!("record: no media of '{}' for \"{}\", removed", Shown::new(&stream.key().name), Shown::path(path));
+}
+
+/// A recording lacks messages of this kind.
+pub fn left_out(stream: &Stream, path: &Path, kind: MediaKind, reason: &str) {
+    let what = if kind == MediaKind::Video { "video" } else { "audio" };
+    warn!(
+        "record: {what} of '{}' is missing, wholly or in part, in \"{}\": {reason}",
+        Shown::new(&stream.key().name),
+        Shown::path(path)
+    );
+}
+
+/// Timestamps of a recorded stream were corrected.
+pub fn repaired(stream: &Stream) {
+    warn!(
+        "record: timestamps of '{}' jump; its recordings go on without a gap",
+        Shown::new(&stream.key().name)
+    );
 }
 
 /// A recording cannot be written.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bstr::BString;
 
+use super::format::RecordFormat;
 use crate::directive::context::{APPLICATION, RECORDER, RTMP_ALL};
 use crate::directive::evaluate::Block;
 use crate::directive::slot::ValueLookup;
@@ -34,25 +35,32 @@ any_of! {
 }
 
 directives! {
-    /// Recording of streams as FLV.
+    /// Recording of streams as FLV, MPEG-TS or MP4.
     module "record";
     blocks {
         /// A named recorder in addition to the application's own; it inherits the application's settings.
         "recorder" => Text, opens RECORDER, in APPLICATION;
     }
     live as Current {
-        /// Media that the FLV recorder of this level writes; manual starts it only by a control request. A file with
+        /// Media that the recorder of this level writes; manual starts it only by a control request. A file with
         /// video begins with the first key frame, or, as in the original, with the audio between the video's codec
-        /// header and that key frame; without any video it begins 2s after the first audio.
+        /// header and that key frame. While no video comes, it begins 2s after the first audio, with that audio.
         "record" => parts: Summed<RecordParts>, in RTMP_ALL | RECORDER;
-        /// Directory of the FLV files, which must exist. A relative path refers to the working directory. After a failure
+        /// Directory of the files, which must exist. A relative path refers to the working directory. After a failure
         /// the next attempt follows at a growing interval, from 10s to 5 minutes.
         "record_path" => path: RawPath = "", in RTMP_ALL | RECORDER;
-        /// Suffix of the file name; with a % it is expanded by strftime (local time).
-        "record_suffix" => suffix: Text = ".flv", in RTMP_ALL | RECORDER;
+        /// Container of the files. mp4 is fragmented MP4, which plays up to the last fragment of about a second after a
+        /// crash, and has an index for seeking once it is complete; codecs are H.264, HEVC, AV1, AAC, MP3, Opus, AC-3,
+        /// E-AC-3 and FLAC. ts is MPEG-TS with H.264, HEVC, AAC and MP3. With mp4, another codec configuration or a
+        /// track that begins late begins another file at the next key frame, and with ts another codec does:
+        /// NAME+2.mp4, NAME+3.mp4. flv keeps everything as published in one file.
+        "record_format" => format: RecordFormat = "flv", in RTMP_ALL | RECORDER;
+        /// Suffix of the file name; with a % it is expanded by strftime (local time). Without this directive it is
+        /// .flv, .ts or .mp4, as `record_format` says.
+        "record_suffix" => suffix: Option<Text>, in RTMP_ALL | RECORDER;
         /// Adds -UNIXTIME to the file name.
         "record_unique" => unique: Flag = "off", in RTMP_ALL | RECORDER;
-        /// Appends to an existing file and continues its timestamps.
+        /// Appends to an existing file and continues its timestamps; only with `record_format flv`.
         "record_append" => append: Flag = "off", in RTMP_ALL | RECORDER;
         /// Locks the file with fcntl while recording.
         "record_lock" => lock: Flag = "off", in RTMP_ALL | RECORDER;
@@ -72,7 +80,21 @@ directives! {
         "record_notify" => notify: Flag = "off", in RTMP_ALL | RECORDER;
     }
     made { Recorders; }
-    checks { finds_recordings, in APPLICATION; }
+    checks {
+        finds_recordings, in APPLICATION;
+        can_append, in APPLICATION;
+    }
+}
+
+/// Reports `record_append` for files that cannot be continued.
+fn can_append(values: &dyn ValueLookup) -> Option<Problem> {
+    let recorders = values.find::<Recorders>()?;
+    let refused =
+        recorders.0.iter().find(|recorder| recorder.conf.append && !recorder.conf.format.appends())?;
+    Some(Problem::new(format!(
+        "\"record_append\" works with \"record_format flv\" only, not with {}",
+        &refused.conf.format.suffix()[1..]
+    )))
 }
 
 /// Reports a suffix by which recordings are not recognised.

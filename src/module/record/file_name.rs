@@ -14,16 +14,27 @@ use crate::media::files::escape;
 
 /// File of a stream whose recording begins at `unix` seconds: `PATH/NAME[-UNIXTIME]SUFFIX`, as in PingOS.
 ///
-/// The name is escaped, so that any stream name is one file name below `record_path`.
-pub fn file_path(conf: &Current, name: &[u8], unix: i64) -> PathBuf {
+/// The name is escaped, so that any stream name is one file name below `record_path`. Parts of a recording from the
+/// second on are `PATH/NAME[-UNIXTIME]+PART SUFFIX` without the space: no stream name yields a plus sign.
+pub fn file_path(conf: &Current, name: &[u8], unix: i64, part: u32) -> PathBuf {
     let mut path = conf.path.0.clone().into_os_string().into_vec();
     path.push(b'/');
     path.extend_from_slice(escape(name).as_bytes());
     if conf.unique {
         path.extend_from_slice(format!("-{unix}").as_bytes());
     }
-    path.extend_from_slice(&suffix(&conf.suffix.0, unix));
+    if part > 1 {
+        path.extend_from_slice(format!("+{part}").as_bytes());
+    }
+    path.extend_from_slice(&suffix(conf.suffix(), unix));
     PathBuf::from(OsString::from_vec(path))
+}
+
+impl Current {
+    /// `record_suffix`, or the one of the format.
+    pub fn suffix(&self) -> &[u8] {
+        self.suffix.as_ref().map_or(self.format.suffix().as_bytes(), |suffix| &suffix.0)
+    }
 }
 
 /// The suffix with its `%` conversions in local time. Unknown conversions are kept.

@@ -3,7 +3,7 @@
 //! ```text
 //! closed --key frame--> open --end, `record off`, limit--> closed
 //!   ^                    |
-//!   +------- wait -------+ a failure; the same file is gone on with, not begun anew
+//!   +------- wait -------+ a failure; the same file or its next part is gone on with
 //! ```
 
 use std::path::{Path, PathBuf};
@@ -12,22 +12,31 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use super::conf::RecordParts;
 use super::flv_file::{FlvFile, StreamFacts};
+use super::format::RecordFormat;
+use super::mp4_file::Mp4File;
+use super::record_file::{FileRemark, RecordFile};
+use super::ts_file::TsFile;
 use super::{PacketSelection, RecorderSettings, SelectionStep, file_path};
 use crate::hub::headers::Headers;
 use crate::hub::origin::StreamOrigin;
-use crate::hub::packet::Packet;
+use crate::hub::packet::{Packet, PacketClass};
 use crate::limits;
 use crate::media::files::Retry;
 use crate::media::files::claims::FileClaims;
 use crate::media::files::{WriteError, failed};
 use crate::wire::MediaKind;
+use crate::wire::mpegts::PackagerSettings;
 
 /// Events of a recorder.
 pub(crate) enum RecorderEvent {
     /// A file was created or continued.
     Opened(Arc<RecorderSettings>, PathBuf),
-    /// A file is complete.
-    Closed(Arc<RecorderSettings>, PathBuf),
+    /// A file is complete. The flag tells whether a failure ended it.
+    Closed(Arc<RecorderSettings>, PathBuf, bool),
+    /// A file had no media at its end and was removed.
+    Empty(Arc<RecorderSettings>, PathBuf),
+    /// A file differs from the stream. Each remark comes once.
+    Remark(PathBuf, FileRemark),
     /// An operation failed. The flag tells whether recording is suspended for a while.
     Failed(Arc<RecorderSettings>, WriteError, bool),
 }
@@ -44,13 +53,37 @@ pub(crate) struct Recorder {
     /// State requested by control requests.
     asked: Option<bool>,
     /// The preceding file, which must not be overwritten by accident.
-    before: Option<(PathBuf, FileEnd)>,
+    before: Option<FileBefore>,
+    /// Audio before the first file while no video has come, which belongs to a recording without video.
+    early: Vec<Arc<Packet>>,
+    packager: PackagerSettings,
+    /// Remarks that were passed on.
+    remarks: Vec<FileRemark>,
     retry_at: Option<Instant>,
     retry: Retry,
 }
 
+/// A file that was ended.
+struct FileBefore {
+    name: FileName,
+    end: FileEnd,
+}
+
+/// Name of a file.
+#[derive(Clone)]
+struct FileName {
+    /// Path of the first part of a recording.
+    first: PathBuf,
+    /// Path of this part.
+    path: PathBuf,
+    /// Number of this part, from 1.
+    part: u32,
+    format: RecordFormat,
+}
+
 struct OpenFile {
-    flv: FlvFile,
+    file: Box<dyn RecordFile>,
+    name: FileName,
     since: Instant,
     /// End of the preceding file in milliseconds, where timestamps continue.
     start: u32,
@@ -68,12 +101,20 @@ enum FileEnd {
     Complete,
     /// A limit: the file is kept, and the next one requires another name.
     Limit,
-    /// A failure: the next attempt continues the file.
+    /// A failure: the next attempt continues the file, or begins its next part.
     Failure,
+    /// Another configuration of the stream: the next part of the recording follows.
+    Change,
 }
 
 impl Recorder {
-    pub(crate) fn new(conf: Arc<RecorderSettings>, stream: &[u8], places: &Arc<FileClaims>) -> Self {
+    /// `packager` is for recordings as MPEG-TS, and for what is common to all formats.
+    pub(crate) fn new(
+        conf: Arc<RecorderSettings>,
+        stream: &[u8],
+        places: &Arc<FileClaims>,
+        packager: PackagerSettings,
+    ) -> Self {
         Recorder {
             conf,
             stream: stream.to_vec(),
@@ -83,6 +124,9 @@ impl Recorder {
             open: None,
             asked: None,
             before: None,
+            early: Vec::new(),
+            packager,
+            remarks: Vec::new(),
             retry_at: None,
             retry: Retry::default(),
         }
@@ -139,12 +183,38 @@ impl Recorder {
         let parts = self.conf.conf.parts.0.unwrap_or_default();
         let step = self.selection.step(parts, packet.class(), packet.timestamp());
         if step == SelectionStep::Skip || !self.is_wanted() {
+            self.early.clear();
             return;
         }
         let is_first = self.open.is_none() && self.before.is_none();
         if step == SelectionStep::Begin || step == SelectionStep::BeginFirst && is_first {
             self.turn(headers, now, news);
         }
+        if packet.class() != PacketClass::Audio {
+            // Headers are written with the first packet. A recording with video begins without early audio.
+            if packet.kind() == MediaKind::Video {
+                self.early.clear();
+            }
+        } else if self.open.is_none() && is_first {
+            if self.early.len() < limits::RECORD_EARLY_PACKETS {
+                self.early.push(packet.clone());
+            }
+        } else {
+            for packet in std::mem::take(&mut self.early) {
+                self.take(&packet, headers, parts, news);
+            }
+        }
+        self.take(packet, headers, parts, news);
+    }
+
+    /// Writes a packet of the open file, if any, or holds it.
+    fn take(
+        &mut self,
+        packet: &Arc<Packet>,
+        headers: &Headers,
+        parts: RecordParts,
+        news: &mut Vec<RecorderEvent>,
+    ) {
         let Some(open) = &mut self.open else { return };
         let two = self.tracks == (true, true) && parts.contains(RecordParts::AUDIO) && wants_video(parts);
         if open.held.is_none() {
@@ -159,6 +229,12 @@ impl Recorder {
     fn write(&mut self, packet: &Packet, news: &mut Vec<RecorderEvent>) {
         let Some(open) = &mut self.open else { return };
         let written = open.write(packet);
+        for remark in open.file.take_remarks() {
+            if !self.remarks.contains(&remark) && self.remarks.len() < REMARKS {
+                self.remarks.push(remark);
+                news.push(RecorderEvent::Remark(open.name.path.clone(), remark));
+            }
+        }
         let conf = &self.conf.conf;
         match written {
             Err(error) => self.fail(error, news),
@@ -169,7 +245,7 @@ impl Recorder {
 
     /// Flushes written data to the system.
     pub(crate) fn flush(&mut self, news: &mut Vec<RecorderEvent>) {
-        if let Some(Err(error)) = self.open.as_mut().map(|open| open.flv.flush()) {
+        if let Some(Err(error)) = self.open.as_mut().map(|open| open.file.flush()) {
             self.fail(error, news);
         }
     }
@@ -183,26 +259,43 @@ impl Recorder {
     fn turn(&mut self, headers: &Headers, now: Instant, news: &mut Vec<RecorderEvent>) {
         if let Some(open) = &self.open {
             let interval = self.conf.conf.interval;
-            if interval.is_none_or(|interval| now.duration_since(open.since) < interval.duration()) {
-                return;
-            }
-            self.close(FileEnd::Complete, news);
+            let is_due =
+                interval.is_some_and(|interval| now.duration_since(open.since) >= interval.duration());
+            let end = match (is_due, open.file.is_outdated()) {
+                (true, _) => FileEnd::Complete,
+                (false, true) => FileEnd::Change,
+                (false, false) => return,
+            };
+            self.close(end, news);
         }
         if self.retry_at.is_some_and(|at| now < at) {
             return;
         }
-        let unix = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
-        let path = file_path(&self.conf.conf, &self.stream, unix.cast_signed());
-        let after = self.before.as_ref().filter(|(before, _)| *before == path).map(|(_, after)| *after);
-        if after == Some(FileEnd::Limit) {
-            return;
+        let conf = &self.conf.conf;
+        let unix =
+            SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs()).cast_signed();
+        let name = |part| FileName {
+            first: file_path(conf, &self.stream, unix, 1),
+            path: file_path(conf, &self.stream, unix, part),
+            part,
+            format: conf.format,
+        };
+        let mut chosen = name(1);
+        let mut append = conf.append;
+        if let Some(before) = self.before.as_ref().filter(|before| before.name.first == chosen.first) {
+            let appends = conf.format.appends() && before.name.format.appends();
+            match before.end {
+                FileEnd::Limit => return,
+                FileEnd::Failure if appends => (chosen, append) = (before.name.clone(), true),
+                FileEnd::Failure | FileEnd::Change => chosen = name(before.name.part.saturating_add(1)),
+                FileEnd::Complete => {}
+            }
         }
-        let append = self.conf.conf.append || after == Some(FileEnd::Failure);
-        match self.begin(&path, append, headers, now, news) {
+        match self.begin(&chosen, append, headers, now, news) {
             Ok(open) => {
                 self.open = Some(open);
                 self.retry_at = None;
-                news.push(RecorderEvent::Opened(self.conf.clone(), path));
+                news.push(RecorderEvent::Opened(self.conf.clone(), chosen.path));
             }
             Err(error) => self.fail(error, news),
         }
@@ -210,12 +303,13 @@ impl Recorder {
 
     fn begin(
         &self,
-        path: &Path,
+        name: &FileName,
         append: bool,
         headers: &Headers,
         now: Instant,
         news: &mut Vec<RecorderEvent>,
     ) -> Result<OpenFile, WriteError> {
+        let path: &Path = &name.path;
         let in_use = || std::io::Error::other("another recorder writes it");
         let place = self.places.take_within(path, limits::RECORD_PLACE_WAIT);
         let place = place.ok_or_else(|| failed("open", path)(in_use()))?;
@@ -225,19 +319,22 @@ impl Recorder {
             audio: self.tracks.0 && parts.contains(RecordParts::AUDIO),
             video: self.tracks.1 && wants_video(parts),
         };
-        let flv = match append {
-            true => FlvFile::append(path, &known, place)?,
-            false => FlvFile::create(path, &known, place)?,
+        let file: Box<dyn RecordFile> = match name.format {
+            RecordFormat::Flv if append => Box::new(FlvFile::append(path, &known, place)?),
+            RecordFormat::Flv => Box::new(FlvFile::create(path, &known, place)?),
+            RecordFormat::Ts => Box::new(TsFile::create(path, self.packager, place)?),
+            RecordFormat::Mp4 => Box::new(Mp4File::create(path, self.packager.hevc_codec_id, place)?),
         };
         if self.conf.conf.lock
-            && let Err(error) = flv.lock()
+            && let Err(error) = file.out().lock()
         {
             news.push(RecorderEvent::Failed(self.conf.clone(), error, false));
         }
-        let start = flv.end();
+        let start = file.start();
         let held = Some(Vec::new());
         Ok(OpenFile {
-            flv,
+            file,
+            name: name.clone(),
             since: now,
             start,
             origin: StreamOrigin::default(),
@@ -251,12 +348,16 @@ impl Recorder {
         let due = self.open.as_mut().map(OpenFile::release).unwrap_or_default();
         due.iter().for_each(|packet| self.write(packet, news));
         let Some(open) = self.open.take() else { return };
-        let path = open.flv.path().to_owned();
-        self.before = Some((path.clone(), after));
-        match open.flv.finish() {
-            Ok(()) => {
+        let path = open.name.path.clone();
+        self.before = Some(FileBefore { name: open.name, end: after });
+        match open.file.finish() {
+            Ok(stays) => {
                 self.retry.succeeded();
-                news.push(RecorderEvent::Closed(self.conf.clone(), path));
+                self.forget_part(stays);
+                news.push(match stays {
+                    true => RecorderEvent::Closed(self.conf.clone(), path, false),
+                    false => RecorderEvent::Empty(self.conf.clone(), path),
+                });
             }
             Err(error) => news.push(RecorderEvent::Failed(self.conf.clone(), error, true)),
         }
@@ -264,14 +365,32 @@ impl Recorder {
 
     fn fail(&mut self, error: WriteError, news: &mut Vec<RecorderEvent>) {
         let lasted = self.open.as_ref().map(|open| open.since.elapsed());
-        if let Some(open) = self.open.take() {
-            self.before = Some((open.flv.path().to_owned(), FileEnd::Failure));
-            open.flv.give_up();
-        }
         self.retry_at = Instant::now().checked_add(self.retry.failed(lasted));
         news.push(RecorderEvent::Failed(self.conf.clone(), error, true));
+        if let Some(open) = self.open.take() {
+            let path = open.name.path.clone();
+            self.before = Some(FileBefore { name: open.name, end: FileEnd::Failure });
+            // What was written up to here is a recording too.
+            let stays = open.file.give_up();
+            self.forget_part(stays);
+            if stays {
+                news.push(RecorderEvent::Closed(self.conf.clone(), path, true));
+            }
+        }
     }
 }
+
+impl Recorder {
+    /// Gives the number of a part that was removed to the next one.
+    fn forget_part(&mut self, stays: bool) {
+        if let Some(before) = self.before.as_mut().filter(|_| !stays) {
+            before.name.part = before.name.part.saturating_sub(1);
+        }
+    }
+}
+
+/// Number of different remarks that are passed on.
+const REMARKS: usize = 16;
 
 impl OpenFile {
     /// Holds packets until both tracks have begun, if there are `two`; returns the packets to be written now. The first
@@ -292,7 +411,7 @@ impl OpenFile {
                     MediaKind::Data => false,
                 };
                 if wanted {
-                    self.flv.write_tag(header.kind(), self.start, header.payload())?;
+                    self.file.write(header, self.start)?;
                 }
             }
         }
@@ -322,11 +441,11 @@ impl OpenFile {
         }
         // Video frames count; in a recording without video, audio frames do.
         self.frames += u64::from((packet.kind() == MediaKind::Video) == self.has_video);
-        self.flv.write_tag(packet.kind(), at, packet.payload())
+        self.file.write(packet, at)
     }
 
     fn is_full(&self, max_size: u64, max_frames: u64) -> bool {
-        (max_size > 0 && self.flv.len() >= max_size) || (max_frames > 0 && self.frames >= max_frames)
+        (max_size > 0 && self.file.len() >= max_size) || (max_frames > 0 && self.frames >= max_frames)
     }
 }
 

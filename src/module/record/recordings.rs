@@ -1,4 +1,4 @@
-//! FLV recording: a task per publish reads the stream like a player, blocking threads write the files.
+//! Recording: a task per publish reads the stream like a player, blocking threads write the files.
 //!
 //! A slow disk does not delay the stream: packets wait in a bounded queue; when it is full, packets up to the next key
 //! frame are dropped.
@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::SteadyTimeline;
+use super::record_file::FileRemark;
 use super::recorder::{Recorder, RecorderEvent};
 pub use super::registry::{RecordControl, Recordings};
 use super::{RecorderSettings, Recorders};
@@ -25,6 +26,7 @@ use crate::media::files::claims::FileClaims;
 use crate::media::files::log;
 use crate::media::gop;
 use crate::media::millis;
+use crate::media::mpegts::FeedSettings;
 use crate::media::reader::PacketReader;
 use crate::media::session::Session;
 use crate::media::view::AppView;
@@ -32,7 +34,7 @@ use crate::task::disk::{self, DiskWork};
 use crate::task::fault;
 use crate::task::lifetime::Lifetime;
 
-/// Output that records streams as FLV.
+/// Output that records streams (`record`).
 pub struct FlvRecording {
     /// The configuration in force.
     pub store: Arc<Store>,
@@ -80,6 +82,7 @@ impl RunningRecording {
             stream: stream.clone(),
             reader: None,
             queue: PacketQueue::default(),
+            jumps: stream.jumps(),
             set: RecorderSet::default(),
             _unfinished: output.lifetime.unfinished.token(),
         };
@@ -105,6 +108,8 @@ struct RecordingTask {
     /// Present only if there are recorders.
     reader: Option<PacketReader>,
     queue: PacketQueue,
+    /// Jumps of timestamps that were flattened before the publish.
+    jumps: u64,
     set: RecorderSet,
     _unfinished: TaskTrackerToken,
 }
@@ -124,6 +129,8 @@ struct RecorderSet {
     steady: SteadyTimeline,
     headers: Headers,
     news: Vec<RecorderEvent>,
+    /// Whether the log says that timestamps were corrected.
+    said_repaired: bool,
 }
 
 impl RecordingTask {
@@ -231,6 +238,7 @@ impl RecordingTask {
     fn configure(&mut self) {
         self.set.steady.set_fix(millis(self.view.held().get::<gop::conf::Conf>().fix_timestamp));
         let application = self.view.current();
+        let packager = FeedSettings::of(&self.view).packager;
         let mut before = std::mem::take(&mut self.set.recorders);
         for conf in &application.get::<Recorders>().0 {
             let recorder = match before.iter().position(|old| old.conf().name == conf.name) {
@@ -239,7 +247,7 @@ impl RecordingTask {
                     recorder.configure(conf, &mut self.set.news);
                     recorder
                 }
-                None => Recorder::new(conf.clone(), &self.stream.key().name, &self.output.places),
+                None => Recorder::new(conf.clone(), &self.stream.key().name, &self.output.places, packager),
             };
             self.set.recorders.push(recorder);
         }
@@ -267,25 +275,48 @@ impl RecordingTask {
     }
 
     fn tell(&mut self) {
-        for news in self.set.news.drain(..) {
+        for news in std::mem::take(&mut self.set.news) {
             let (conf, told) = match &news {
                 RecorderEvent::Opened(conf, path) => {
                     log::opened(&self.stream, path);
                     (conf, Some(("status", "NetStream.Record.Start")))
                 }
-                RecorderEvent::Closed(conf, path) => {
+                RecorderEvent::Closed(conf, path, failed) => {
                     log::closed(&self.stream, path);
                     self.output.done.record_done(conf, &self.session, path);
+                    // A failure was told before.
+                    (conf, (!failed).then_some(("status", "NetStream.Record.Stop")))
+                }
+                RecorderEvent::Empty(conf, path) => {
+                    log::empty(&self.stream, path);
                     (conf, Some(("status", "NetStream.Record.Stop")))
                 }
                 RecorderEvent::Failed(conf, error, stops) => {
                     log::failed(&self.stream, error.call, &error.path, &error.error);
                     (conf, stops.then_some(("error", "NetStream.Record.Failed")))
                 }
+                RecorderEvent::Remark(path, FileRemark::LeftOut(kind, reason)) => {
+                    log::left_out(&self.stream, path, *kind, reason);
+                    continue;
+                }
+                RecorderEvent::Remark(_, FileRemark::Repaired) => {
+                    self.say_repaired();
+                    continue;
+                }
             };
             if let Some((level, code)) = told.filter(|_| conf.conf.notify) {
                 self.session.tell(level, code, conf.name.to_string());
             }
+        }
+        let is_repaired = self.set.steady.take_repaired() || self.stream.jumps() != self.jumps;
+        if is_repaired && !self.set.recorders.is_empty() {
+            self.say_repaired();
+        }
+    }
+
+    fn say_repaired(&mut self) {
+        if !std::mem::replace(&mut self.set.said_repaired, true) {
+            log::repaired(&self.stream);
         }
     }
 }

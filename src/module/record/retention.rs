@@ -23,7 +23,7 @@ impl Retained for FlvRecordings {
         let recorders = config.applications().flat_map(|application| &application.get::<Recorders>().0);
         let directories = recorders.filter_map(|recorder| {
             let conf = &recorder.conf;
-            let ending = fixed_ending(&conf.suffix.0);
+            let ending = fixed_ending(conf.suffix());
             let path = conf.path.0.clone();
             let files = Arc::new(FlvFileNames(ending.to_vec()));
             (!ending.is_empty()).then_some(RetainedDirectory { path, files, keep: conf.keep })
@@ -59,7 +59,7 @@ pub(super) fn fixed_ending(suffix: &[u8]) -> &[u8] {
 impl Current {
     /// Whether files can be found that `record_keep` is meant for.
     pub(super) fn keeps_what_it_finds(&self) -> bool {
-        self.keep.is_off() || !fixed_ending(&self.suffix.0).is_empty()
+        self.keep.is_off() || !fixed_ending(self.suffix()).is_empty()
     }
 }
 

@@ -15,12 +15,18 @@ pub struct SteadyTimeline {
     /// Latest correction (added wrapping) of each kind's main track, by [`crate::wire::MediaKind`], once the track has
     /// begun.
     shifts: [Option<u32>; 3],
+    repaired: bool,
 }
 
 impl SteadyTimeline {
     /// Sets `fix_timestamp`, in milliseconds.
     pub fn set_fix(&mut self, fix: u32) {
         self.fix = fix;
+    }
+
+    /// Whether a correction has changed since the last call.
+    pub fn take_repaired(&mut self) -> bool {
+        std::mem::take(&mut self.repaired)
     }
 
     /// The packet with its corrected timestamp.
@@ -31,7 +37,8 @@ impl SteadyTimeline {
         let placed = match (packet.lane().place(), *shift) {
             (None, _) if is_frame => {
                 let placed = self.timeline.place(kind, sent, self.fix).0;
-                *shift = Some(placed.wrapping_sub(sent));
+                let before = shift.replace(placed.wrapping_sub(sent));
+                self.repaired |= before.is_some() && before != *shift;
                 placed
             }
             (Some(at), Some(_)) if is_frame => self.timeline.place_beside(kind, at, sent).0,

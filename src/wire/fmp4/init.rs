@@ -16,6 +16,26 @@ const RESOLUTION: u32 = 0x0048_0000;
 
 /// Writes the initialisation segment of these tracks, which have the numbers 1, 2 ….
 pub fn init_segment(tracks: &[&TrackConfig]) -> Bytes {
+    write(tracks, false).0.into()
+}
+
+/// Beginning of a file that is written to its end.
+#[derive(Clone, Debug)]
+pub struct FileHead {
+    /// Its bytes: an initialisation segment.
+    pub bytes: Bytes,
+    /// Offset of the file's duration: four bytes, in milliseconds; 0 until it is known.
+    pub duration_at: usize,
+}
+
+/// Writes the beginning of a file with these tracks, which have the numbers 1, 2 ….
+pub fn file_head(tracks: &[&TrackConfig]) -> FileHead {
+    let bytes = write(tracks, true).0;
+    let mehd = bytes.windows(4).rposition(|kind| kind == b"mehd").expect("the head has the box");
+    FileHead { duration_at: mehd + 8, bytes: bytes.into() }
+}
+
+fn write(tracks: &[&TrackConfig], has_duration: bool) -> BoxWriter {
     let mut out = BoxWriter::default();
     out.boxed(b"ftyp", |out| {
         out.bytes(b"iso6");
@@ -42,12 +62,15 @@ pub fn init_segment(tracks: &[&TrackConfig]) -> Bytes {
             out.boxed(b"trak", |out| write_track(id, track, out));
         }
         out.boxed(b"mvex", |out| {
+            if has_duration {
+                out.full(b"mehd", 0, 0, |out| out.u32(0));
+            }
             for (id, _) in (1..).zip(tracks) {
                 out.full(b"trex", 0, 0, |out| [id, 1, 0, 0, 0].iter().for_each(|number| out.u32(*number)));
             }
         });
     });
-    out.0.into()
+    out
 }
 
 fn write_track(id: u32, track: &TrackConfig, out: &mut BoxWriter) {

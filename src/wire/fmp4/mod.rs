@@ -4,6 +4,7 @@
 //!   audio timestamps are smoothed to whole frames, and every sample gets a duration.
 //! - [`init_segment`] writes the initialisation segment of one or several tracks, [`fragment`] a `moof` with its `mdat`,
 //!   [`segment_type`] what begins a segment.
+//! - A file of its own begins with [`file_head`], and may end with [`random_access`], the index for seeking.
 //!
 //! Codecs: H.264, HEVC, AV1, AAC, MP3, Opus, AC-3, E-AC-3, FLAC. The publisher's decoder configuration is written
 //! unchanged where MP4 has the same record.
@@ -16,12 +17,14 @@ mod config;
 mod fragment;
 mod init;
 mod packager;
+mod random_access;
 mod records;
 
 pub use config::{TrackCodec, TrackConfig};
 pub use fragment::{Run, fragment, segment_type};
-pub use init::init_segment;
+pub use init::{FileHead, file_head, init_segment};
 pub use packager::{Packager, Sample};
+pub use random_access::{RandomAccessPoint, random_access};
 
 use std::fmt;
 
@@ -45,15 +48,22 @@ pub enum Fmp4Error {
     Unsupported,
 }
 
-impl fmt::Display for Fmp4Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Fmp4Error {
+    /// What is wrong, in words.
+    pub fn text(self) -> &'static str {
+        match self {
             Self::Truncated => "frame is truncated",
             Self::BadConfig => "codec configuration is malformed",
             Self::MissingConfig => "frame before its codec configuration",
             Self::Empty => "frame carries nothing",
             Self::Unsupported => "codec cannot be carried in MP4",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Fmp4Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text())
     }
 }
 

@@ -62,16 +62,23 @@ pub enum MpegtsError {
     Unsupported,
 }
 
-impl fmt::Display for MpegtsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl MpegtsError {
+    /// What is wrong, in words.
+    pub fn text(self) -> &'static str {
+        match self {
             Self::Truncated => "frame is truncated",
             Self::BadConfig => "codec configuration is malformed",
             Self::MissingConfig => "frame before its codec configuration",
             Self::Empty => "frame carries nothing",
             Self::TooLarge => "frame or codec configuration is too large",
             Self::Unsupported => "codec cannot be carried in a transport stream",
-        })
+        }
+    }
+}
+
+impl fmt::Display for MpegtsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text())
     }
 }
 
