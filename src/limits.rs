@@ -686,6 +686,27 @@ pub const RECORD_FRAGMENT_FRAMES: usize = 4096;
 /// ones, so that the index covers the whole file.
 pub const RECORD_INDEX_ENTRIES: usize = 8192;
 
+/// Maximum number of recorded files whose indexes one request for a recording reads: four weeks in files of ten minutes.
+pub const VOD_FILES: usize = 4096;
+
+/// Maximum number of parts in one playlist or response of a recording: two days in parts of eight seconds.
+pub const VOD_PARTS: usize = 20_000;
+
+/// Maximum number of bytes that are read of one index file.
+pub const VOD_INDEX_BYTES: u64 = 8 * 1024 * 1024;
+
+/// Number of bytes of a recording that are read and converted at a time.
+pub const VOD_READ_BYTES: usize = 256 * 1024;
+
+/// Maximum number of converted pieces that wait for the client.
+pub const VOD_PIECES: usize = 4;
+
+/// Maximum number of bytes collected for one frame of a recording; a larger one is left out.
+pub const VOD_FRAME_BYTES: usize = 16 * 1024 * 1024 - 1024;
+
+/// Interval at which playback that follows a recording looks for new parts.
+pub const VOD_FOLLOW_INTERVAL: Duration = Duration::from_secs(1);
+
 /// Maximum write buffer of a recording in bytes, whatever `live_record_buffer` is.
 pub const RECORD_BUFFER: usize = 16 * 1024 * 1024;
 

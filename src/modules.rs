@@ -46,6 +46,7 @@ pub static MODULES: &[&Module] = &[
     &crate::http::http2::conf::MODULE,
     &crate::module::flv::conf::MODULE,
     &crate::module::ts::conf::MODULE,
+    &crate::module::live_record::playback::conf::MODULE,
     &crate::module::stat::conf::MODULE,
     &crate::module::metrics::conf::MODULE,
     &crate::module::control::conf::MODULE,

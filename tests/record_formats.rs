@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use nix::sys::signal::Signal;
 use pingosd::wire::MediaKind;
-use pingosd::wire::flv::FlvReader;
+use support::clip::{clip, publish};
 use support::frame::{Frame, Tracks};
 use support::server::Prefix;
 use support::tool::run;
@@ -24,43 +24,6 @@ fn start(directives: &str) -> Server {
     let prefix = Prefix::new();
     fs::create_dir_all(prefix.path().join("rec")).unwrap();
     Server::start_in(prefix, &Conf::live(directives))
-}
-
-/// Six seconds from ffmpeg as a publisher's messages; key frames every second.
-fn clip(options: &[&str]) -> Vec<Frame> {
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("in.flv");
-    let video = ["-f", "lavfi", "-i", "testsrc=size=320x180:rate=25"];
-    let audio = ["-f", "lavfi", "-i", "sine=frequency=440:sample_rate=44100"];
-    let codecs =
-        ["-c:v", "libx264", "-preset", "ultrafast", "-g", "25", "-pix_fmt", "yuv420p", "-c:a", "aac"];
-    let output = ["-f", "flv", file.to_str().unwrap()];
-    let args: Vec<&str> =
-        [&["-v", "error", "-y"], &video[..], &audio[..], &["-t", "6"], &codecs, options, &output[..]]
-            .concat();
-    let done = run("ffmpeg", &args);
-    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-    let bytes = fs::read(file).unwrap();
-    let (mut input, mut reader) = (&bytes[..], FlvReader::new(1 << 24));
-    let mut frames = Vec::new();
-    while let Some(tag) = reader.read(&mut input).unwrap() {
-        frames.push(Frame { kind: tag.kind, timestamp: tag.timestamp, payload: tag.payload });
-    }
-    frames
-}
-
-fn publisher(server: &Server, name: &str) -> RtmpClient {
-    RtmpClient::publish(server.rtmp, "live", name).wait_started()
-}
-
-/// Publishes these messages and nothing else.
-fn publish(server: &Server, name: &str, frames: &[Frame]) -> RtmpClient {
-    let mut client = publisher(server, name);
-    for frame in frames {
-        client.session.send_media(frame.kind, frame.timestamp, &frame.payload).unwrap();
-        client.flush();
-    }
-    client
 }
 
 /// Complete recordings of a stream in this format, in the order of their parts.
@@ -93,7 +56,7 @@ fn track(file: &Path, track: &str) -> (usize, f64) {
         .trim_end_matches(',')
         .lines()
         .next()
-        .map_or(0, |n| n.trim_end_matches(',').parse().unwrap());
+        .map_or(0, |n| n.trim_end_matches(',').parse().unwrap_or(0));
     let told = probe(file, &["-select_streams", track, "-show_entries", "packet=dts_time"]);
     let times: Vec<f64> = told.lines().filter_map(|line| line.trim_end_matches(',').parse().ok()).collect();
     assert!(times.is_sorted(), "{}: decoding times of {track} go back", file.display());

@@ -496,7 +496,7 @@ impl<'a> Exchange<'a> {
     }
 
     /// Number for a session of this request: the connection's, unless several may have a session at a time.
-    pub(super) fn session_id(&self) -> u64 {
+    pub fn session_id(&self) -> u64 {
         match self.connection.socket.http2() {
             Some(_) => self.service().sessions.next_id(),
             None => self.connection.id,

@@ -142,6 +142,26 @@ impl AdmittedSession {
     ///
     /// A callback, an access rule or a limit refuses the session.
     pub async fn admit(&mut self) -> Result<(), AdmissionRefusal> {
+        self.permit().await?;
+        if self.session.role == Role::Publisher {
+            self.claim = self.admission.counterpart.claim(&self.view, &self.session).await;
+        }
+        if self.session.role == Role::Player && self.view.held().get::<live::conf::Conf>().live {
+            let Admission { observers, sources, .. } = &*self.admission;
+            let player = OnStream { view: &self.view, session: &self.session, stream: self.stream() };
+            let observed = observers.iter().filter_map(|observer| observer.playing(player)).collect();
+            let demands = sources.iter().map(|source| source.clone().demand(player)).collect();
+            (self.observed, self.demands) = (observed, demands);
+        }
+        Ok(())
+    }
+
+    /// Waits for the verdict on a player of a recording, for which no source has to bring the stream.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`admit`](Self::admit).
+    pub async fn permit(&mut self) -> Result<(), AdmissionRefusal> {
         if let Some(event) = &mut self.event {
             verdict(event, &self.view, &self.session).await?;
         }
@@ -159,16 +179,6 @@ impl AdmittedSession {
             ruled.extend(rule.admit(on).map_err(AdmissionRefusal)?);
         }
         self.ruled = ruled;
-        if self.session.role == Role::Publisher {
-            self.claim = self.admission.counterpart.claim(&self.view, &self.session).await;
-        }
-        if self.session.role == Role::Player && self.view.held().get::<live::conf::Conf>().live {
-            let Admission { observers, sources, .. } = &*self.admission;
-            let player = OnStream { view: &self.view, session: &self.session, stream: self.stream() };
-            let observed = observers.iter().filter_map(|observer| observer.playing(player)).collect();
-            let demands = sources.iter().map(|source| source.clone().demand(player)).collect();
-            (self.observed, self.demands) = (observed, demands);
-        }
         Ok(())
     }
 

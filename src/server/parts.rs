@@ -58,6 +58,7 @@ use crate::module::http_static::{
     AutoindexCheck, AutoindexFilter, EmptyGifHandler, IndexCheck, RandomIndexCheck, TryFilesCheck,
 };
 use crate::module::limit::{LimitConnCheck, LimitReqCheck, LimitVariables, ZoneKeeper};
+use crate::module::live_record::playback::VodHandler;
 use crate::module::live_record::task::TsRecording;
 use crate::module::map::MapVariables;
 use crate::module::metrics::{MetricsHandler, MetricsSource};
@@ -317,6 +318,7 @@ impl Parts {
         let handlers: Vec<Box<dyn Handler>> = vec![
             Box::new(FlvHandler { admission: admission.clone() }),
             Box::new(TsHandler { admission: admission.clone(), feeds: feeds.clone() }),
+            Box::new(VodHandler { admission: admission.clone() }),
             Box::new(Hls2Handler {
                 viewers: viewers.clone(),
                 registry: registry.clone(),

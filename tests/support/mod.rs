@@ -7,6 +7,7 @@
 #![allow(dead_code, unused_imports, reason = "every test file uses its own part")]
 
 pub mod certificates;
+pub mod clip;
 pub mod conf;
 pub mod dns;
 pub mod frame;

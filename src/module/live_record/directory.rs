@@ -1,6 +1,7 @@
 //! File names of recordings.
 
 use std::ffi::OsString;
+use std::fmt::Display;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
@@ -50,14 +51,12 @@ impl RecordingDirectory {
     pub fn pair(&self, root: &Path, unix: i64) -> FilePair {
         let now = Timestamp::from_second(unix).unwrap_or(Timestamp::UNIX_EPOCH);
         let day = now.to_zoned_datetime(TimeZone::system()).strftime("%Y%m%d").to_string();
-        let mut directory = root.as_os_str().as_bytes().to_vec();
-        while directory.ends_with(b"/") {
-            directory.pop();
-        }
-        for part in [&self.serverid, &self.app, &self.directories] {
-            directory.push(b'/');
-            directory.extend_from_slice(part);
-        }
+        self.pair_of(root, &day, unix)
+    }
+
+    /// Files of a recording in the directory of this day, `YYYYMMDD`.
+    pub fn pair_of(&self, root: &Path, day: &str, unix: impl Display) -> FilePair {
+        let directory = self.directory(root);
         let last = &self.last;
         let path = |between: &str, dash: &str, extension: &str| {
             let mut path = directory.clone();
@@ -70,6 +69,31 @@ impl RecordingDirectory {
         crate::wire::hls::push_path_segment(last, &mut uri);
         uri.push_str(&format!("-{unix}.ts"));
         FilePair { file: path("", "_", "ts"), index: path("index/", "-", "m3u8"), uri }
+    }
+
+    /// Directory of the index files, which are sorted by day in it.
+    pub fn index(&self, root: &Path) -> PathBuf {
+        let mut path = self.directory(root);
+        path.extend_from_slice(b"index");
+        PathBuf::from(OsString::from_vec(path))
+    }
+
+    /// Last part of the stream name, with which file names begin.
+    pub fn last(&self) -> &[u8] {
+        &self.last
+    }
+
+    /// The stream's directory, with a trailing slash.
+    fn directory(&self, root: &Path) -> Vec<u8> {
+        let mut directory = root.as_os_str().as_bytes().to_vec();
+        while directory.ends_with(b"/") {
+            directory.pop();
+        }
+        for part in [&self.serverid, &self.app, &self.directories] {
+            directory.push(b'/');
+            directory.extend_from_slice(part);
+        }
+        directory
     }
 }
 

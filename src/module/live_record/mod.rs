@@ -5,6 +5,7 @@ mod directory;
 pub mod files;
 mod index;
 pub mod log;
+pub mod playback;
 mod retention;
 pub mod task;
 

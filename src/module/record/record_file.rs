@@ -1,5 +1,7 @@
 //! What a recorder needs of a file, whatever its container.
 
+use std::sync::Arc;
+
 use super::out_file::OutFile;
 use crate::hub::packet::Packet;
 use crate::media::files::WriteError;
@@ -9,6 +11,9 @@ use crate::wire::MediaKind;
 pub(crate) trait RecordFile: Send {
     /// Appends a message at this time of the file, in milliseconds.
     fn write(&mut self, packet: &Packet, at: u32) -> Result<(), WriteError>;
+
+    /// Tells the first messages that will be written, behind the headers.
+    fn begin(&mut self, _first: &[Arc<Packet>]) {}
 
     /// Completes the file, or removes it if it contains no media. Returns whether it stays.
     fn finish(self: Box<Self>) -> Result<bool, WriteError>;

@@ -429,6 +429,9 @@ impl OpenFile {
     /// Sets the origin of time and returns the held packets.
     fn release(&mut self) -> Vec<Arc<Packet>> {
         let held = self.held.take().unwrap_or_default();
+        if !held.is_empty() {
+            self.file.begin(&held);
+        }
         self.origin.begin(held.iter().map(|packet| &**packet));
         held
     }

@@ -96,7 +96,7 @@ impl<'a> BitReader<'a> {
 }
 
 /// Removes the emulation prevention bytes of a NAL unit (H.264 §7.4.1, H.265 §7.4.2).
-pub(super) fn unescape(nal: &[u8]) -> Vec<u8> {
+pub(in crate::wire) fn unescape(nal: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(nal.len());
     let mut zeros = 0;
     for &byte in nal {

@@ -1,7 +1,7 @@
 //! HEVC configuration: the decoder configuration record (ISO/IEC 14496-15 §8.3.3.1) and the sequence parameter set
 //! (H.265 §7.3.2.2).
 
-use super::bits::unescape;
+pub(in crate::wire) use super::bits::unescape;
 use super::record::Reader;
 use super::{BitReader, CodecError};
 

@@ -5,6 +5,7 @@
 //! - [`Packager`] converts the frames of one stream to [`TsFrame`]s, once for all consumers of MPEG-TS: HTTP-TS, HLS files,
 //!   HLS from memory and TS recordings.
 //! - [`Muxer`] writes tables and PES packets; in the server only the packager uses it.
+//! - [`Demuxer`] reads recordings back.
 //! - [`AudioCollector`] collects several audio frames into one PES packet.
 //!
 //! Supported codecs are H.264, HEVC, AAC (ADTS) and MP3. Frames of other codecs cause [`MpegtsError::Unsupported`] and have
@@ -13,6 +14,7 @@
 pub(in crate::wire) mod adts;
 mod annexb;
 mod audio_collector;
+mod demuxer;
 mod flv_body;
 pub(in crate::wire) mod mp3;
 mod muxer;
@@ -22,6 +24,7 @@ mod pes;
 mod table;
 
 pub use audio_collector::{AudioCollector, FrameLength, PesContent};
+pub use demuxer::{Demuxer, ElementaryCodec, ElementaryUnit};
 pub use muxer::{AudioFrames, Muxer, TABLES_SIZE, VideoFrame};
 pub(in crate::wire) use packager::TimestampExtender;
 pub use packager::{Packager, PackagerSettings, TsFrame};

@@ -25,6 +25,23 @@ pub(in crate::wire) fn frame_length(data: &[u8]) -> Result<FrameLength, MpegtsEr
     Ok(FrameLength { samples, rate: rate >> shift })
 }
 
+/// Length in bytes of the first frame in `data`, of layer 3.
+pub(in crate::wire) fn frame_bytes(data: &[u8]) -> Option<usize> {
+    let FrameLength { samples, rate } = frame_length(data).ok()?;
+    let &[_, head, rates, _] = data.first_chunk()?;
+    if head >> 1 & 3 != LAYER_3 {
+        return None;
+    }
+    let table = if head >> 3 & 3 == VERSION_1 { &KBITS_1 } else { &KBITS_2 };
+    let bits = table.get(usize::from(rates >> 4)).filter(|kbits| **kbits > 0)? * 1000;
+    let padding = usize::from(rates >> 1 & 1);
+    Some((samples / 8 * bits / rate) as usize + padding)
+}
+
+/// Bit rates of layer 3 in kbit/s: version 1, and versions 2 and 2.5.
+const KBITS_1: [u32; 15] = [0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320];
+const KBITS_2: [u32; 15] = [0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160];
+
 const VERSION_1: u8 = 3;
 const VERSION_2: u8 = 2;
 const VERSION_2_5: u8 = 0;
