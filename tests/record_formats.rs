@@ -23,7 +23,7 @@ const RECORDERS: &str = "
 fn start(directives: &str) -> Server {
     let prefix = Prefix::new();
     fs::create_dir_all(prefix.path().join("rec")).unwrap();
-    Server::start_in(prefix, &Conf::live(directives))
+    Server::start_in(prefix, &Conf::live(directives).rtmp("max_message 16m;"))
 }
 
 /// Complete recordings of a stream in this format, in the order of their parts.

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::support::Publisher;
+use crate::support::http::Connection;
 use crate::support::wait::until_true;
 use crate::walk::{After, Case, Place, Walk, walk_with};
 
@@ -235,6 +236,30 @@ pub const CASES: &[Case] = &[
         look: |walk| {
             let root = walk.server.prefix().path().join("ts").join(&walk.app);
             removes(root.join("default").join(&walk.app).join("s/20010101/s_978307200.ts"))
+        },
+    },
+    Case {
+        row: "vod/vod_live",
+        place: Place::Locations,
+        before: "location /{app} { vod_live {rtmp_port} app=nowhere; }",
+        after: "location /{app} { vod_live {rtmp_port} app=record0; }",
+        look: |walk| {
+            let client = crate::support::RtmpClient::publish(walk.server.rtmp, "record0", "vod");
+            let publisher = Publisher::with(client, crate::support::frame::Tracks::Both);
+            let feed = publisher.keep_sending();
+            let ask = |walk: &Walk<'_>| {
+                let mut connection = Connection::open(walk.web);
+                let request =
+                    format!("GET /{}/vod.flv?from=0 HTTP/1.1\r\nHost: localhost\r\n\r\n", walk.own_app);
+                connection.send(request.as_bytes());
+                connection.head().status
+            };
+            assert_eq!(ask(walk), 404);
+            Box::new(move || {
+                // It follows the stream, which is not recorded yet.
+                assert_eq!(ask(walk), 200);
+                feed.stop().leave();
+            })
         },
     },
 ];

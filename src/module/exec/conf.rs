@@ -26,7 +26,7 @@ directives! {
         "exec_play" => play: Joined<ExecLine>, in RTMP_ALL;
         /// Runs a command once when a client stops playing.
         "exec_play_done" => play_done: Joined<ExecLine>, in RTMP_ALL;
-        /// Runs a command after an FLV recording file is closed.
+        /// Runs a command after a file of `record` is closed.
         "exec_record_done" => record_done: Joined<ExecLine>, in RTMP_ALL | RECORDER;
         /// Runs a command when the server starts; restarted if it exits. No variables.
         "exec_static" => statics: Joined<ExecLine>, in RTMP_ALL;

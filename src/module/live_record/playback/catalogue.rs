@@ -36,6 +36,7 @@ pub fn find(place: &RecordingDirectory, root: &Path, range: TimeRange) -> io::Re
         let Ok(index) = read_bounded(&pair.index) else { continue };
         let Ok(length) = fs::metadata(&pair.file).map(|file| file.len()) else { continue };
         let parts = read_index(&index, file, length)
+            .into_iter()
             .filter(|part| part.until_ms() > range.from_ms && range.to_ms.is_none_or(|to| part.at_ms < to));
         for part in parts {
             if found.parts.len() >= limits::VOD_PARTS {

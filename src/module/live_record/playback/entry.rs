@@ -66,33 +66,41 @@ impl RecordedPart {
 
 /// Reads an index file; `length` is the length of its recording in bytes. Lines that are incomplete, or that refer to
 /// bytes that the recording does not have, are skipped: a crash may leave them.
-pub fn read_index<'i>(
-    index: &'i [u8],
-    file: &'i RecordedFile,
-    length: u64,
-) -> impl Iterator<Item = RecordedPart> + 'i {
+pub fn read_index(index: &[u8], file: &RecordedFile, length: u64) -> Vec<RecordedPart> {
     let complete = &index[..index.rfind_byte(b'\n').map_or(0, |end| end + 1)];
-    let mut at_ms = file.unix.saturating_mul(1000);
-    let mut is_first = true;
-    complete.lines().filter_map(move |line| {
-        let (_, fields) = line.split_once_str("?")?;
-        let field = |name: &str| -> Option<u64> {
-            let mut fields = fields.split_str("&").filter_map(|field| field.split_once_str("="));
-            let (_, digits) = fields.find(|(key, _)| *key == name.as_bytes())?;
-            digits.to_str().ok()?.parse().ok().filter(|number| *number <= NUMBER_MAX)
+    let mut parts: Vec<RecordedPart> = Vec::new();
+    for line in complete.lines() {
+        let Some(mut part) = read_line(line, file).filter(|part| part.start + part.length <= length) else {
+            continue;
         };
-        let (start, end) = (field("startsize")?, field("endsize")?);
-        let (begin_ms, end_ms) = (field("starttime")?, field("endtime")?);
-        if start > end || end >= length || end_ms < begin_ms || end_ms - begin_ms > PART_MAX_MS {
-            return None;
+        if let Some(before) = parts.last_mut() {
+            // Audio may reach a little beyond the next part's begin.
+            if (before.begin_ms + 1..before.end_ms).contains(&part.begin_ms) {
+                before.end_ms = part.begin_ms;
+            }
+            part.at_ms = before.until_ms();
+        } else {
+            // The tables at the beginning of the file belong to no entry.
+            part.length += part.start;
+            part.start = 0;
         }
-        // The tables at the beginning of the file belong to no entry.
-        let start = if std::mem::take(&mut is_first) { 0 } else { start };
-        let part =
-            RecordedPart { file: file.clone(), start, length: end + 1 - start, begin_ms, end_ms, at_ms };
-        at_ms = part.until_ms();
-        Some(part)
-    })
+        parts.push(part);
+    }
+    parts
+}
+
+fn read_line(line: &[u8], file: &RecordedFile) -> Option<RecordedPart> {
+    let (_, fields) = line.split_once_str("?")?;
+    let field = |name: &str| -> Option<u64> {
+        let mut fields = fields.split_str("&").filter_map(|field| field.split_once_str("="));
+        let (_, digits) = fields.find(|(key, _)| *key == name.as_bytes())?;
+        digits.to_str().ok()?.parse().ok().filter(|number| *number <= NUMBER_MAX)
+    };
+    let (start, end) = (field("startsize")?, field("endsize")?);
+    let (begin_ms, end_ms) = (field("starttime")?, field("endtime")?);
+    let fits = start <= end && begin_ms <= end_ms && end_ms - begin_ms <= PART_MAX_MS;
+    let at_ms = file.unix.saturating_mul(1000);
+    fits.then(|| RecordedPart { file: file.clone(), start, length: end + 1 - start, begin_ms, end_ms, at_ms })
 }
 
 /// Distance in milliseconds up to which times join.
@@ -116,12 +124,12 @@ mod tests {
     fn an_index_is_read_up_to_what_a_crash_has_left() {
         let index = b"s-1700000000.ts?startsize=376&endsize=999&starttime=500&endtime=8500\n\
             garbage\n\
-            s-1700000000.ts?startsize=1000&endsize=1999&starttime=8500&endtime=9000\n\
+            s-1700000000.ts?startsize=1000&endsize=1999&starttime=8400&endtime=9000\n\
             s-1700000000.ts?startsize=2000&endsize=9999&starttime=9000&endtime=9500\n\
             s-1700000000.ts?startsize=2000&endsize=21";
-        let parts: Vec<RecordedPart> = read_index(index, &file(), 2_500).collect();
+        let parts = read_index(index, &file(), 2_500);
         let times: Vec<_> = parts.iter().map(|part| (part.start, part.length, part.at_ms)).collect();
-        assert_eq!(times, [(0, 1_000, 1_700_000_000_000), (1_000, 1_000, 1_700_000_008_000)]);
+        assert_eq!(times, [(0, 1_000, 1_700_000_000_000), (1_000, 1_000, 1_700_000_007_900)]);
         assert!(parts[1].continues(&parts[0]));
         let later = RecordedPart { at_ms: parts[1].at_ms + 5_000, ..parts[1].clone() };
         assert!(!later.continues(&parts[0]));
@@ -137,7 +145,7 @@ mod tests {
             "s?startsize=-1&endsize=4&starttime=0&endtime=1\n",
             "\0\n?\n&\n",
         ] {
-            assert_eq!(read_index(line.as_bytes(), &file(), u64::MAX).count(), 0, "{line}");
+            assert_eq!(read_index(line.as_bytes(), &file(), u64::MAX).len(), 0, "{line}");
         }
     }
 

@@ -104,12 +104,14 @@ impl FlvSending {
             }
             // The last parts come when the publisher has left.
             let is_last = !self.plan.follows || !self.plan.stream.phase().publishing;
-            tokio::select! {
-                () = tokio::time::sleep(limits::VOD_FOLLOW_INTERVAL), if self.plan.follows => {}
-                () = self.sender.closed() => return Ok(()),
-                else => {}
+            parts = Vec::new();
+            if self.plan.follows {
+                tokio::select! {
+                    () = tokio::time::sleep(limits::VOD_FOLLOW_INTERVAL) => {}
+                    () = self.sender.closed() => return Ok(()),
+                }
+                parts = self.newer().await?;
             }
-            parts = if self.plan.follows { self.newer().await? } else { Vec::new() };
             if is_last && parts.is_empty() {
                 let mut out = BytesMut::new();
                 self.remuxer.end_run(&mut out);
