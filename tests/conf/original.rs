@@ -153,8 +153,9 @@ fn arity(args: &str) -> Arity {
     Arity::between(least, counts.next_back().unwrap_or(least))
 }
 
-/// Rows with another default than the original's: a first playlist of two fragments does not start in Chromium.
-const OTHER_DEFAULT: [&str; 2] = ["hls2_minfrags", "max_streams"];
+/// Rows with another default than the original's: a first playlist of two fragments does not start in Chromium, and
+/// without `record_suffix` the suffix follows `record_format`.
+const OTHER_DEFAULT: [&str; 3] = ["hls2_minfrags", "max_streams", "record_suffix"];
 
 /// Whether the row's default is the one described.
 fn same_default(row: &Row, line: &Line) -> bool {

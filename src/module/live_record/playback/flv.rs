@@ -26,7 +26,7 @@ use crate::wire::flv::Remuxer;
 /// Body of a response; the session lasts as long as it does.
 pub(super) struct FlvBody {
     pieces: mpsc::Receiver<io::Result<Bytes>>,
-    /// Locked by nobody: it makes the body shareable.
+    /// The lock makes the body shareable, and is never taken.
     _entered: Mutex<Box<AdmittedSession>>,
 }
 
