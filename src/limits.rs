@@ -405,6 +405,19 @@ pub const PATTERN_MEMORY: usize = 8 * 1024 * 1024;
 /// Maximum number of hls2 players. Any client can name a session, and each lasts for the timeout of its application.
 pub const HLS2_SESSIONS: usize = 65_536;
 
+/// Number of target durations for which a request for a playlist or a part may wait (rfc8216bis §6.2.5.2: a server answers
+/// 503 after three).
+pub const HLS2_WAIT_TARGETS: u64 = 3;
+
+/// Maximum number of waiting requests of one HLS session. A player has two: for a playlist and for the next part.
+pub const HLS2_WAITING: usize = 16;
+
+/// Number of parts of a segment that a request may be ahead of the last one (rfc8216bis §6.2.5.2).
+pub const HLS2_PARTS_AHEAD: u64 = 3;
+
+/// Number of segments that a request may be ahead of the last one (rfc8216bis §6.2.5.2).
+pub const HLS2_SEGMENTS_AHEAD: u64 = 2;
+
 /// Maximum number of frames queued for HLS files: minutes of a stream, to survive a stalled disk.
 pub const HLS_QUEUE_FRAMES: usize = 8192;
 

@@ -264,6 +264,7 @@ impl Stream {
             nested: false,
             base_url: String::new(),
             key_url: String::new(),
+            fmp4: false,
         };
         Self { segmenter: Segmenter::new(layout, settings) }
     }
@@ -318,6 +319,7 @@ fn step(action: &SegmenterAction) -> String {
         SegmenterAction::WritePlaylist { file, .. } => format!("playlist {}", file.display()),
         SegmenterAction::AppendPlaylist { file, .. } => format!("more of playlist {}", file.display()),
         SegmenterAction::Remove { file } => format!("remove {}", file.display()),
+        SegmenterAction::WriteMap { file, .. } => format!("map {}", file.display()),
         SegmenterAction::RemoveKey { file } => format!("remove key {}", file.display()),
     }
 }
@@ -362,6 +364,7 @@ proptest! {
                 }
                 SegmenterAction::Remove { file } => prop_assert!(on_disk.remove(&file)),
                 SegmenterAction::WriteKey { .. } | SegmenterAction::RemoveKey { .. } => prop_assert!(keys.is_some()),
+                SegmenterAction::WriteMap { .. } => prop_assert!(false, "a transport stream has none"),
             }
         }
         prop_assert!(open.is_none());

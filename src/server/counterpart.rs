@@ -28,7 +28,7 @@ use crate::media::counterpart::message::{CounterpartMessage, CounterpartRequest,
 use crate::media::counterpart::stream::{StreamToCounterpart, ask};
 use crate::media::workers::Worker;
 use crate::module::ban::{Ban, BanTarget};
-use crate::module::hls2::{SessionId, ViewerAnswer, ViewerQuestion};
+use crate::module::hls2::{FragmentPiece, SessionId, ViewerAnswer, ViewerQuestion};
 use crate::net::socket::Socket;
 use crate::server::log;
 
@@ -93,11 +93,13 @@ impl CounterpartService {
                     let _ = timeout(limits::CONTROL_IDLE, stream.write_all(&line)).await;
                 }
             }
-            CounterpartRequest::Viewer { stream: key, session, addr, query, fragment } => {
+            CounterpartRequest::Viewer { stream: key, session, addr, query, fragment, end } => {
                 let viewers = self.parts.viewers.clone();
                 self.on_worker(stream, move |_, mut stream| async move {
                     let (key, query) = (StreamKey::from(&key), query.bytes());
                     let Some(session) = SessionId::parse(session.as_bytes()) else { return };
+                    let piece = FragmentPiece::parse(end.as_bytes()).unwrap_or(FragmentPiece::Ts);
+                    let fragment = fragment.map(|id| (id, piece));
                     let question =
                         ViewerQuestion { stream: &key, session: &session, addr, query: &query, fragment };
                     let Some(visit) = viewers.visit(question.stream, question.session, addr) else { return };
@@ -253,7 +255,7 @@ async fn send_answer(stream: &mut UnixStream, answer: ViewerAnswer) -> io::Resul
     let head = format!("{} {}\n", answer.status().as_str(), answer.length());
     stream.write_all(head.as_bytes()).await?;
     match answer {
-        ViewerAnswer::Playlist(text) => stream.write_all(&text).await,
+        ViewerAnswer::Playlist(bytes) | ViewerAnswer::Piece(bytes) => stream.write_all(&bytes).await,
         ViewerAnswer::Fragment(fragment, visit) => {
             for chunk in &fragment.chunks {
                 stream.write_all(chunk).await?;

@@ -51,7 +51,7 @@ use crate::module::flv_file::FlvFileCheck;
 use crate::module::gzip::{GunzipFilter, GzipFilter, GzipRatio, GzipStaticCheck};
 use crate::module::headers::HeadersFilter;
 use crate::module::hls::HlsFiles;
-use crate::module::hls2::{Hls2Handler, HlsMemory, Viewers};
+use crate::module::hls2::{Hls2Handler, HlsMemory, SampleFeeds, Viewers};
 use crate::module::http_auth::AuthBasicCheck;
 use crate::module::http_log::line::HttpAccess;
 use crate::module::http_static::{
@@ -203,12 +203,13 @@ impl Parts {
         let (tls, workers) = (Arc::new(ArcSwap::from_pointee(tls)), Arc::new(workers));
         let trails = Arc::new(Trails::new(secret()?, secrets));
         let feeds = Arc::new(Feeds::new(registry.clone()));
+        let samples: Arc<SampleFeeds> = Arc::default();
         let (places, recordings): (Arc<FileClaims>, Arc<Recordings>) = Default::default();
 
         // They begin with a publish in this order.
         let outputs: Vec<Arc<dyn Output>> = vec![
             Arc::new(mpegts::Cache::new(feeds.clone())),
-            Arc::new(HlsMemory { feeds: feeds.clone() }),
+            Arc::new(HlsMemory { feeds: feeds.clone(), samples: samples.clone() }),
             Arc::new(HlsFiles {
                 feeds: feeds.clone(),
                 places: places.clone(),
@@ -292,7 +293,8 @@ impl Parts {
                 (ControlParts::empty(), Arc::new(BanVerb::List(ban_verbs)) as _),
             ],
         ));
-        let viewers = Arc::new(Viewers::new(secret()?, admission.clone(), feeds.clone(), lifetime.clone()));
+        let packaged = (feeds.clone(), samples.clone());
+        let viewers = Arc::new(Viewers::new(secret()?, admission.clone(), packaged, lifetime.clone()));
         let counters: Arc<HttpCounters> = Arc::default();
         let stat = Arc::new(StatService {
             store: store.clone(),
@@ -323,6 +325,7 @@ impl Parts {
                 viewers: viewers.clone(),
                 registry: registry.clone(),
                 feeds,
+                samples,
                 sessions: sessions.clone(),
                 counterpart: counterpart.clone(),
             }),

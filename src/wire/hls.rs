@@ -18,10 +18,12 @@ pub struct MediaPlaylist {
     pub event: bool,
     /// The segments, oldest first.
     pub segments: Vec<MediaSegment>,
+    /// Partial segments and what belongs to them, if players may follow at low latency.
+    pub low_latency: Option<LowLatency>,
 }
 
 /// A media segment with its tags (RFC 8216 §4.3.2).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MediaSegment {
     /// Valid URI reference.
     pub uri: String,
@@ -31,6 +33,42 @@ pub struct MediaSegment {
     pub discontinuity: bool,
     /// Encryption key.
     pub key: Option<EncryptionKey>,
+    /// URI of the initialisation segment that it needs (EXT-X-MAP); `None` for MPEG-TS. It is never encrypted.
+    pub map: Option<String>,
+    /// Its partial segments, if the playlist names them.
+    pub parts: Vec<PartialSegment>,
+}
+
+/// A partial segment (draft-pantos-hls-rfc8216bis §4.4.4.9).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartialSegment {
+    /// Valid URI reference.
+    pub uri: String,
+    /// Duration in milliseconds.
+    pub duration_ms: u64,
+    /// Whether it begins with a key frame.
+    pub independent: bool,
+}
+
+/// What a playlist tells players that follow it at low latency (draft-pantos-hls-rfc8216bis §4.4.3.8).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LowLatency {
+    /// Longest duration of a partial segment in milliseconds (EXT-X-PART-INF).
+    pub part_target_ms: u64,
+    /// The segment that is being made, whose URI is not used: its partial segments follow the last segment.
+    pub open: Option<MediaSegment>,
+    /// URI of the next partial segment (EXT-X-PRELOAD-HINT).
+    pub hint: Option<String>,
+    /// Number of segments that a delta update leaves out; `None` for a full playlist.
+    pub skipped: Option<usize>,
+}
+
+impl LowLatency {
+    /// Distance of the live edge in milliseconds, from which a player may ask for a delta update (CAN-SKIP-UNTIL), with this
+    /// target duration in seconds.
+    pub fn skip_until_ms(target_duration: u64) -> u64 {
+        target_duration.saturating_mul(6 * 1_000)
+    }
 }
 
 /// An AES-128 key (RFC 8216 §4.3.2.4).
@@ -44,7 +82,7 @@ pub struct EncryptionKey {
 
 impl fmt::Display for MediaPlaylist {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "#EXTM3U\n#EXT-X-VERSION:3")?;
+        writeln!(f, "#EXTM3U\n#EXT-X-VERSION:{}", self.version())?;
         writeln!(f, "#EXT-X-MEDIA-SEQUENCE:{}", self.media_sequence)?;
         writeln!(f, "#EXT-X-TARGETDURATION:{}", self.target_duration)?;
         if self.discontinuity_sequence > 0 {
@@ -54,34 +92,92 @@ impl fmt::Display for MediaPlaylist {
             // The space after the colon is PingOS's.
             writeln!(f, "#EXT-X-PLAYLIST-TYPE: EVENT")?;
         }
-        let mut key = None;
-        for segment in &self.segments {
-            f.write_str(&segment.lines_behind(key))?;
-            key = segment.key.as_ref();
+        let mut skipped = 0;
+        if let Some(low) = &self.low_latency {
+            // A part that is late by two of its length does not stall a player that is three behind.
+            let hold_back = seconds(low.part_target_ms.saturating_mul(3));
+            let skip_until = seconds(LowLatency::skip_until_ms(self.target_duration));
+            writeln!(
+                f,
+                "#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL={skip_until},PART-HOLD-BACK={hold_back}"
+            )?;
+            writeln!(f, "#EXT-X-PART-INF:PART-TARGET={}", seconds(low.part_target_ms))?;
+            if let Some(count) = low.skipped {
+                skipped = count.min(self.segments.len());
+                writeln!(f, "#EXT-X-SKIP:SKIPPED-SEGMENTS={skipped}")?;
+            }
+        }
+        let mut before = skipped.checked_sub(1).and_then(|last| self.segments.get(last));
+        for segment in self.segments.iter().skip(skipped) {
+            f.write_str(&segment.lines_behind(before))?;
+            before = Some(segment);
+        }
+        if let Some(low) = &self.low_latency {
+            if let Some(open) = &low.open {
+                f.write_str(&open.head_behind(before))?;
+            }
+            if let Some(hint) = &low.hint {
+                writeln!(f, "#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"{hint}\"")?;
+            }
         }
         Ok(())
     }
 }
 
 impl MediaSegment {
-    /// Lines of the segment in a playlist, after a segment with this key.
-    pub fn lines_behind(&self, key: Option<&EncryptionKey>) -> String {
+    /// Lines of the segment in a playlist, after this segment.
+    pub fn lines_behind(&self, before: Option<&MediaSegment>) -> String {
+        self.head_behind(before) + &format!("#EXTINF:{},\n{}\n", seconds(self.duration_ms), self.uri)
+    }
+
+    /// Tags before EXTINF: discontinuity, initialisation segment, key and partial segments.
+    fn head_behind(&self, before: Option<&MediaSegment>) -> String {
         let mut lines = String::new();
         if self.discontinuity {
             lines.push_str("#EXT-X-DISCONTINUITY\n");
         }
+        let mut key = before.and_then(|before| before.key.as_ref());
+        if let Some(map) = &self.map
+            && before.is_none_or(|before| before.map.as_ref() != Some(map))
+        {
+            // A key counts for the initialisation segments after it too (RFC 8216 §4.3.2.5).
+            if key.take().is_some() {
+                lines.push_str(NO_KEY);
+            }
+            lines.push_str(&format!("#EXT-X-MAP:URI=\"{map}\"\n"));
+        }
         if self.key.as_ref() != key {
             lines.push_str(&match &self.key {
                 Some(key) => format!("#EXT-X-KEY:METHOD=AES-128,URI=\"{}\",IV=0x{:032X}\n", key.uri, key.iv),
-                None => "#EXT-X-KEY:METHOD=NONE\n".to_owned(),
+                None => NO_KEY.to_owned(),
             });
         }
-        let (seconds, millis) = (self.duration_ms / 1000, self.duration_ms % 1000);
-        lines + &format!("#EXTINF:{seconds}.{millis:03},\n{}\n", self.uri)
+        for part in &self.parts {
+            let independent = if part.independent { ",INDEPENDENT=YES" } else { "" };
+            let duration = seconds(part.duration_ms);
+            lines.push_str(&format!("#EXT-X-PART:DURATION={duration},URI=\"{}\"{independent}\n", part.uri));
+        }
+        lines
     }
 }
 
+/// Milliseconds as decimal seconds.
+fn seconds(ms: u64) -> String {
+    format!("{}.{:03}", ms / 1000, ms % 1000)
+}
+
+const NO_KEY: &str = "#EXT-X-KEY:METHOD=NONE\n";
+
 impl MediaPlaylist {
+    /// EXT-X-VERSION: 3 for decimal durations, 7 for fragmented MP4, 9 for delta updates.
+    fn version(&self) -> u8 {
+        match &self.low_latency {
+            Some(_) => 9,
+            None if self.segments.iter().any(|segment| segment.map.is_some()) => 7,
+            None => 3,
+        }
+    }
+
     /// Parses a playlist that a server continues. Unknown tags and malformed lines are skipped; `None` only if the text
     /// is not a playlist at all.
     pub fn parse(text: &[u8]) -> Option<Self> {
@@ -91,7 +187,7 @@ impl MediaPlaylist {
             return None;
         }
         let mut playlist = Self::default();
-        let mut next = MediaSegment { uri: String::new(), duration_ms: 0, discontinuity: false, key: None };
+        let mut next = MediaSegment::default();
         for line in lines {
             if let Some(tag) = line.strip_prefix("#EXT") {
                 playlist.read_tag(tag, &mut next);
@@ -114,6 +210,7 @@ impl MediaPlaylist {
             "-X-PLAYLIST-TYPE" => self.event = value == "EVENT",
             "-X-DISCONTINUITY" => next.discontinuity = true,
             "-X-KEY" => next.key = parse_key(value),
+            "-X-MAP" => next.map = parse_uri(value),
             _ => {}
         }
     }
@@ -176,10 +273,14 @@ fn parse_seconds(value: &str) -> u64 {
 }
 
 fn parse_key(attributes: &str) -> Option<EncryptionKey> {
-    let uri = attributes.split_once("URI=\"")?.1.split('"').next()?;
+    let uri = parse_uri(attributes)?;
     let iv = attributes.split_once("IV=0x")?.1.split(',').next()?;
     let iv = u128::from_str_radix(iv, 16).ok()?;
-    attributes.starts_with("METHOD=AES-128").then(|| EncryptionKey { uri: uri.to_owned(), iv })
+    attributes.starts_with("METHOD=AES-128").then_some(EncryptionKey { uri, iv })
+}
+
+fn parse_uri(attributes: &str) -> Option<String> {
+    attributes.split_once("URI=\"")?.1.split('"').next().map(str::to_owned)
 }
 
 /// Maximum number of segments read from a playlist: the length of the longest event playlist.
@@ -193,7 +294,7 @@ mod tests {
     use super::*;
 
     fn segment(uri: &str, duration_ms: u64) -> MediaSegment {
-        MediaSegment { uri: uri.to_owned(), duration_ms, discontinuity: false, key: None }
+        MediaSegment { uri: uri.to_owned(), duration_ms, ..MediaSegment::default() }
     }
 
     #[test]
@@ -227,6 +328,59 @@ mod tests {
                     #EXTINF:2.000,\ns1-2.ts\n#EXT-X-KEY:METHOD=NONE\n#EXTINF:2.000,\ns1-3.ts\n";
         assert_eq!(text.split_once("TARGETDURATION:2\n").unwrap().1, want);
         assert_eq!(MediaPlaylist::parse(text.as_bytes()), Some(playlist));
+    }
+
+    #[test]
+    fn an_initialisation_segment_stands_where_it_changes_and_no_key_counts_for_it() {
+        let key = |n: u128| Some(EncryptionKey { uri: format!("{n}.key"), iv: n });
+        let mut segments: Vec<_> = (0..4).map(|n| segment(&format!("{n}.m4s"), 2000)).collect();
+        for (n, segment) in segments.iter_mut().enumerate() {
+            segment.map = Some(if n < 3 { "0.init.m4s" } else { "3.init.m4s" }.to_owned());
+            segment.key = key(if n < 2 { 0 } else { 2 });
+        }
+        segments[3].discontinuity = true;
+        let playlist = MediaPlaylist { target_duration: 2, segments, ..MediaPlaylist::default() };
+        let text = playlist.to_string();
+        let want = "#EXT-X-MAP:URI=\"0.init.m4s\"\n\
+                    #EXT-X-KEY:METHOD=AES-128,URI=\"0.key\",IV=0x00000000000000000000000000000000\n\
+                    #EXTINF:2.000,\n0.m4s\n#EXTINF:2.000,\n1.m4s\n\
+                    #EXT-X-KEY:METHOD=AES-128,URI=\"2.key\",IV=0x00000000000000000000000000000002\n\
+                    #EXTINF:2.000,\n2.m4s\n#EXT-X-DISCONTINUITY\n#EXT-X-KEY:METHOD=NONE\n\
+                    #EXT-X-MAP:URI=\"3.init.m4s\"\n\
+                    #EXT-X-KEY:METHOD=AES-128,URI=\"2.key\",IV=0x00000000000000000000000000000002\n\
+                    #EXTINF:2.000,\n3.m4s\n";
+        assert_eq!(text.split_once("TARGETDURATION:2\n").unwrap().1, want);
+        assert!(text.contains("#EXT-X-VERSION:7\n"));
+        assert_eq!(MediaPlaylist::parse(text.as_bytes()), Some(playlist));
+    }
+
+    #[test]
+    fn a_delta_update_behind_the_lines_that_it_leaves_out_is_the_full_playlist() {
+        let part =
+            |n: u64| PartialSegment { uri: format!("2.{n}.m4s"), duration_ms: 200, independent: n == 0 };
+        let mut segments: Vec<_> = (0..2).map(|n| segment(&format!("{n}.m4s"), 1000)).collect();
+        let open = MediaSegment { parts: vec![part(0), part(1)], map: Some("i".into()), ..segment("", 0) };
+        segments.iter_mut().for_each(|segment| segment.map = Some("i".into()));
+        let mut low =
+            LowLatency { part_target_ms: 200, open: Some(open), hint: Some("2.2.m4s".into()), skipped: None };
+        let playlist = |low: &LowLatency| MediaPlaylist {
+            target_duration: 1,
+            segments: segments.clone(),
+            low_latency: Some(low.clone()),
+            ..MediaPlaylist::default()
+        };
+        let full = playlist(&low).to_string();
+        let tail = "#EXTINF:1.000,\n1.m4s\n#EXT-X-PART:DURATION=0.200,URI=\"2.0.m4s\",INDEPENDENT=YES\n\
+                    #EXT-X-PART:DURATION=0.200,URI=\"2.1.m4s\"\n\
+                    #EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"2.2.m4s\"\n";
+        let head = "#EXTM3U\n#EXT-X-VERSION:9\n#EXT-X-MEDIA-SEQUENCE:0\n#EXT-X-TARGETDURATION:1\n\
+                    #EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL=6.000,PART-HOLD-BACK=0.600\n\
+                    #EXT-X-PART-INF:PART-TARGET=0.200\n";
+        let left_out = "#EXT-X-MAP:URI=\"i\"\n#EXTINF:1.000,\n0.m4s\n";
+        assert_eq!(full, format!("{head}{left_out}{tail}"));
+        low.skipped = Some(1);
+        let delta = playlist(&low).to_string();
+        assert_eq!(delta, format!("{head}#EXT-X-SKIP:SKIPPED-SEGMENTS=1\n{tail}"));
     }
 
     #[test]

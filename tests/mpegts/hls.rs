@@ -130,6 +130,7 @@ impl Directory {
                 SegmenterAction::Append(bytes) => open.extend_from_slice(&bytes),
                 SegmenterAction::CloseSegment { file, .. } => self.write(&file, &open),
                 SegmenterAction::WritePlaylist { file, text } => self.write(&file, text.as_bytes()),
+                SegmenterAction::WriteMap { file, bytes } => self.write(&file, &bytes),
                 SegmenterAction::AppendPlaylist { .. } => unreachable!("no event"),
                 SegmenterAction::Remove { file } => fs::remove_file(self.0.join(file)).unwrap(),
                 SegmenterAction::WriteKey { .. } | SegmenterAction::RemoveKey { .. } => {
@@ -148,7 +149,7 @@ impl Directory {
 
 fn layout(name: &str, nested: bool) -> FileLayout {
     let name = StreamName::new(name.as_bytes()).unwrap();
-    FileLayout { name, nested, base_url: String::new(), key_url: String::new() }
+    FileLayout { name, nested, base_url: String::new(), key_url: String::new(), fmp4: false }
 }
 
 fn settings() -> SegmenterSettings {

@@ -83,8 +83,9 @@ impl Source {
         self.client.leave();
     }
 
+    /// Sends a frame of the test's own.
     #[track_caller]
-    fn send_frame(&mut self, frame: &Frame) {
+    pub fn send_frame(&mut self, frame: &Frame) {
         self.client.session.send_media(frame.kind, frame.timestamp, &frame.payload).unwrap();
         self.client.flush();
         assert_eq!(self.client.end(), None, "the publisher's connection has ended");

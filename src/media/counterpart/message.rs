@@ -55,6 +55,9 @@ pub enum CounterpartRequest {
         query: BytesText,
         /// Number of the fragment; `None` for a playlist.
         fragment: Option<u64>,
+        /// End of the fragment's name behind the number; empty for MPEG-TS.
+        #[serde(default)]
+        end: String,
     },
     /// The sender ends and has counted this. There is no answer.
     Counted {

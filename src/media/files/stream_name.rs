@@ -89,7 +89,7 @@ pub(super) fn directory(part: &[u8]) -> Cow<'_, [u8]> {
 }
 
 /// Extensions of output files.
-const EXTENSIONS: [&str; 7] = ["m3u8", "ts", "key", "tmp", "mpd", "m4v", "m4a"];
+const EXTENSIONS: [&str; 8] = ["m3u8", "ts", "m4s", "key", "tmp", "mpd", "m4v", "m4a"];
 
 fn is_file_name(part: &[u8]) -> bool {
     !part.is_empty()

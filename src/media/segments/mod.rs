@@ -1,9 +1,11 @@
 //! Segments for HLS files, HLS from memory and DASH: where they are cut, and their stream's attributes in playlists.
 
 mod cutter;
+mod fragmenter;
 mod playlist_kind;
 mod presentation;
 
 pub use cutter::{CutDecision, CutPiece, CutRule, Cutter, Slicing};
+pub use fragmenter::{Fragmenter, SegmentFragment};
 pub use playlist_kind::PlaylistKind;
 pub use presentation::{MEASURED, Presentation, Presentations};

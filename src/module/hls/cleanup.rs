@@ -23,7 +23,7 @@ pub fn max_age_ms(file_name: &[u8], playlist_length_ms: u64) -> Option<u64> {
     let is = |extension: &[u8]| file_name.len() > extension.len() && file_name.ends_with(extension);
     if is(b".m3u8") {
         Some(playlist_length_ms)
-    } else if is(b".ts") || is(b".key") {
+    } else if is(b".ts") || is(b".m4s") || is(b".key") {
         Some(playlist_length_ms.saturating_mul(2))
     } else {
         None
@@ -33,15 +33,19 @@ pub fn max_age_ms(file_name: &[u8], playlist_length_ms: u64) -> Option<u64> {
 /// Whether a file with this name is an incomplete playlist or key.
 pub fn is_temporary(file_name: &[u8]) -> bool {
     let ours = |name: &[u8], end: &[u8]| name.len() > end.len() && name.ends_with(end);
-    replaced_name(file_name).is_some_and(|name| [&b".m3u8"[..], b".key"].iter().any(|end| ours(name, end)))
+    replaced_name(file_name)
+        .is_some_and(|name| [&b".m3u8"[..], b".init.m4s", b".key"].iter().any(|end| ours(name, end)))
 }
 
-/// Playlist to which a file belongs by its name: `name-7.ts` to `name.m3u8`, `name/7.ts` to `name/index.m3u8`.
+/// Playlist to which a file belongs by its name: `name-7.ts` to `name.m3u8`, `name/7.ts` to
+/// `name/index.m3u8`, and in the same way `name-7.m4s` and `name-7.init.m4s`.
 pub(super) fn playlist_of(path: &Path) -> Option<PathBuf> {
     if path.extension()? == "m3u8" {
         return Some(path.to_owned());
     }
-    let (before, number) = split_number(path.file_stem()?.as_bytes());
+    let stem = path.file_stem()?.as_bytes();
+    let is_fmp4 = path.extension()? == "m4s";
+    let (before, number) = split_number(stem.strip_suffix(b".init").filter(|_| is_fmp4).unwrap_or(stem));
     let name = match (number.is_empty(), before) {
         (true, _) => return None,
         (false, b"") => b"index",
@@ -100,7 +104,7 @@ mod tests {
 
     #[test]
     fn temporary_files_are_known_by_their_names() {
-        for ours in [&b"s1.m3u8.7.tmp"[..], b"s1-0.key.12.tmp"] {
+        for ours in [&b"s1.m3u8.7.tmp"[..], b"s1-0.key.12.tmp", b"s1-0.init.m4s.1.tmp"] {
             assert!(is_temporary(ours));
         }
         for other in [
@@ -120,6 +124,7 @@ mod tests {
     fn segments_outlive_their_playlist_and_strangers_stay() {
         assert_eq!(max_age_ms(b"s1.m3u8", 30_000), Some(30_000));
         assert_eq!(max_age_ms(b"s1-0.ts", 30_000), Some(60_000));
+        assert_eq!(max_age_ms(b"s1-0.init.m4s", 30_000), Some(60_000));
         assert_eq!(max_age_ms(b"0.key", 30_000), Some(60_000));
         for other in [&b"index.html"[..], b".ts", b"s1.m3u8.tmp", b"crossdomain.xml"] {
             assert_eq!(max_age_ms(other, 30_000), None);
@@ -131,6 +136,10 @@ mod tests {
         let of = |path: &str| playlist_of(Path::new(path)).map(|p| p.to_str().unwrap().to_owned());
         assert_eq!(of("/h/s1-7.ts").as_deref(), Some("/h/s1.m3u8"));
         assert_eq!(of("/h/cam-1-12.key").as_deref(), Some("/h/cam-1.m3u8"));
+        assert_eq!(of("/h/s1-7.m4s").as_deref(), Some("/h/s1.m3u8"));
+        assert_eq!(of("/h/s1-7.init.m4s").as_deref(), Some("/h/s1.m3u8"));
+        assert_eq!(of("/h/s1/7.init.m4s").as_deref(), Some("/h/s1/index.m3u8"));
+        assert_eq!(of("/h/s1-7.init.ts"), None);
         assert_eq!(of("/h/s1/7.ts").as_deref(), Some("/h/s1/index.m3u8"));
         assert_eq!(of("/h/s1.m3u8").as_deref(), Some("/h/s1.m3u8"));
         for stranger in ["/h/app.ts", "/h/s1.ts", "/h/server.key", "/h/-1.ts", "/h/s1-.ts", "/h/x"] {

@@ -39,9 +39,12 @@ directives! {
             "hls_fragment_naming" => fragment_naming: Naming = "sequential", in RTMP_ALL;
             /// Cuts at the first key frame after `hls_fragment`, or after each multiple of it.
             "hls_fragment_slicing" => fragment_slicing: Slicing = "plain", in RTMP_ALL;
-            /// Whether old segments leave the playlist. The segments of an event stay forever, and its playlist grows
-            /// in place.
-            "hls_type" => kind: PlaylistKind = "live", in RTMP_ALL;
+            /// Whether old segments leave the playlist, and the format of segments. The segments of an event stay forever,
+            /// and its playlist grows in place. With `fmp4` segments are fragmented MP4, named NAME-N.m4s, which carries
+            /// H.264, HEVC, AV1, AAC, MP3, Opus, AC-3, E-AC-3 and FLAC; NAME-N.init.m4s is the initialisation segment of
+            /// the segments from N on. Serve both as video/mp4. A stream whose codecs or tracks change continues with
+            /// another one after a discontinuity. `hls_keys` encrypts whole segments, but no initialisation segments.
+            "hls_type" => kind: HlsType = "live", in RTMP_ALL;
             /// Removes segments, playlists and keys that are no longer needed.
             "hls_cleanup" => cleanup: Flag = "on", in RTMP_ALL;
             /// Suffix of stream names that are variants of one stream, and their attributes in its master playlist. The
@@ -65,8 +68,8 @@ directives! {
     live as Current {
         /// Removes HLS files that are older than age=, and the oldest ones while all files in `hls_path` together exceed
         /// size=; what is being written or read stays. Files of a stream that is no longer published go together. It
-        /// belongs to HLS what is named *.m3u8, or ends in -NUMBER.ts, -NUMBER.key, /NUMBER.ts or /NUMBER.key. It
-        /// is meant for `hls_type event` and `hls_cleanup off`; otherwise `hls_cleanup` removes them. Of several
+        /// belongs to HLS what is named *.m3u8, or ends in -NUMBER.ts, -NUMBER.key, /NUMBER.ts or /NUMBER.key, or in
+        /// the same way in .m4s or .init.m4s. It is meant for `hls_type event` and `hls_cleanup off`; otherwise `hls_cleanup` removes them. Of several
         /// applications with the same directory the most generous one counts.
         "hls_keep" => keep: Keep = "off", in RTMP_ALL;
     }
@@ -103,7 +106,7 @@ fn keeps_something(values: &dyn ValueLookup) -> Option<Problem> {
 impl Conf {
     /// Whether files that a publish has left are removed once their playlist is outdated.
     pub(super) fn cleans_up(&self) -> bool {
-        self.cleanup && self.kind == PlaylistKind::Live
+        self.cleanup && self.kind.playlist == PlaylistKind::Live
     }
 
     /// Takes the derived default from the server's values, as PingOS does: an application that sets only `hls_fragment`
@@ -128,12 +131,44 @@ impl Conf {
                 slicing: self.fragment_slicing,
             },
             playlist_length_ms: self.playlist_length.0,
-            kind: self.kind,
+            kind: self.kind.playlist,
             naming: self.fragment_naming,
             naming_granularity: self.fragment_naming_granularity,
             keys: self.keys.then_some(KeySettings { fragments_per_key: self.fragments_per_key }),
             cleanup: self.cleanup,
             variants: self.variant.0.clone(),
+        }
+    }
+}
+
+/// `hls_type`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HlsType {
+    /// Kind of playlist.
+    pub playlist: PlaylistKind,
+    /// Whether segments are fragmented MP4 and not MPEG-TS.
+    pub fmp4: bool,
+}
+
+impl Value for HlsType {
+    const ARITY: Arity = Arity::between(1, 2);
+
+    fn syntax() -> String {
+        "[live | event] [fmp4]".into()
+    }
+
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<HlsType, Problem> {
+        let is_fmp4 =
+            |at: usize| args.words.get(at).is_some_and(|word| word.bytes.eq_ignore_ascii_case(b"fmp4"));
+        if is_fmp4(0) && args.words.len() == 1 {
+            return Ok(HlsType { playlist: PlaylistKind::Live, fmp4: true });
+        }
+        let playlist = PlaylistKind::parse(args, evaluation)?;
+        match args.words.len() {
+            2 if !is_fmp4(1) => {
+                Err(args.refuse("invalid value").caption("the format of segments is \"fmp4\""))
+            }
+            count => Ok(HlsType { playlist, fmp4: count == 2 }),
         }
     }
 }

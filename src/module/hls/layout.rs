@@ -15,6 +15,8 @@ pub struct FileLayout {
     pub base_url: String,
     /// `hls_key_url`, prefix of key URIs, inserted unchanged.
     pub key_url: String,
+    /// Whether segments are fragmented MP4 and not MPEG-TS.
+    pub fmp4: bool,
 }
 
 impl FileLayout {
@@ -25,12 +27,28 @@ impl FileLayout {
 
     /// File of the segment with this number.
     pub fn segment_file(&self, id: u64) -> PathBuf {
-        self.name.file(&format!("{}{id}.ts", self.separator()))
+        self.name.file(&format!("{}{id}.{}", self.separator(), self.extension()))
     }
 
     /// URI of the segment with this number.
     pub fn segment_uri(&self, id: u64) -> String {
-        format!("{}{id}.ts", self.uri_prefix(&self.base_url))
+        format!("{}{id}.{}", self.uri_prefix(&self.base_url), self.extension())
+    }
+
+    /// File of the initialisation segment that was made for the segment with this number.
+    pub fn map_file(&self, id: u64) -> PathBuf {
+        // A dot, so that it is no segment of a stream whose name ends in a number.
+        self.name.file(&format!("{}{id}{MAP_END}", self.separator()))
+    }
+
+    /// URI of that initialisation segment.
+    pub fn map_uri(&self, id: u64) -> String {
+        format!("{}{id}{MAP_END}", self.uri_prefix(&self.base_url))
+    }
+
+    /// Number in the URI of an initialisation segment of this layout.
+    pub fn map_id(&self, uri: &str) -> Option<u64> {
+        number(uri.strip_prefix(&self.uri_prefix(&self.base_url))?.strip_suffix(MAP_END)?)
     }
 
     /// File of the key that was created for the segment with this number.
@@ -45,8 +63,12 @@ impl FileLayout {
 
     /// Number in a segment URI of this layout.
     pub fn segment_id(&self, uri: &str) -> Option<u64> {
-        let id = uri.strip_prefix(&self.uri_prefix(&self.base_url))?.strip_suffix(".ts")?;
-        id.bytes().all(|byte| byte.is_ascii_digit()).then(|| id.parse().ok())?
+        let stem = uri.strip_prefix(&self.uri_prefix(&self.base_url))?.strip_suffix(self.extension())?;
+        number(stem.strip_suffix('.')?)
+    }
+
+    fn extension(&self) -> &'static str {
+        if self.fmp4 { "m4s" } else { "ts" }
     }
 
     /// Without a base URL the reference is relative to the playlist and names a file beside it.
@@ -63,6 +85,13 @@ impl FileLayout {
     }
 }
 
+fn number(digits: &str) -> Option<u64> {
+    digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
+}
+
+/// End of the name of an initialisation segment.
+const MAP_END: &str = ".init.m4s";
+
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
@@ -77,6 +106,7 @@ mod tests {
             nested: false,
             base_url: String::new(),
             key_url: "https://k/".to_owned(),
+            fmp4: false,
         };
         assert_eq!(layout.playlist_file(), PathBuf::from("inst/s1.m3u8"));
         assert_eq!(layout.segment_file(7), PathBuf::from("inst/s1-7.ts"));
@@ -94,6 +124,13 @@ mod tests {
         assert_eq!(layout.segment_id("/cdn/inst/s2/7.ts"), None);
         assert_eq!(layout.segment_id("/cdn/inst/s1/+7.ts"), None);
         assert_eq!(layout.segment_id("/cdn/inst/s1/.ts"), None);
+
+        layout.fmp4 = true;
+        assert_eq!(layout.segment_file(7), PathBuf::from("inst/s1/7.m4s"));
+        assert_eq!(layout.map_file(7), PathBuf::from("inst/s1/7.init.m4s"));
+        assert_eq!(layout.segment_id("/cdn/inst/s1/7.m4s"), Some(7));
+        assert_eq!(layout.segment_id("/cdn/inst/s1/7.init.m4s"), None);
+        assert_eq!(layout.map_id("/cdn/inst/s1/7.init.m4s"), Some(7));
     }
 
     /// Compares every stream's file names with all names derived from others: no file of one stream is a file or
@@ -105,10 +142,15 @@ mod tests {
             nested,
             base_url: String::new(),
             key_url: String::new(),
+            fmp4: false,
         };
         let files = |layout: &FileLayout| {
             let mut files = vec![layout.playlist_file()];
-            files.extend((0..3).flat_map(|id| [layout.segment_file(id), layout.key_file(id)]));
+            for fmp4 in [false, true] {
+                let layout = FileLayout { fmp4, ..layout.clone() };
+                files.extend((0..3).map(|id| layout.segment_file(id)));
+            }
+            files.extend((0..3).flat_map(|id| [layout.map_file(id), layout.key_file(id)]));
             let temporary = files.iter().map(|file| PathBuf::from(format!("{}.tmp", file.display())));
             files.iter().cloned().chain(temporary).collect::<Vec<PathBuf>>()
         };

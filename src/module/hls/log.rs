@@ -7,6 +7,8 @@ use tracing::{error, warn};
 
 use crate::hub::stream::Stream;
 use crate::log::shown::Shown;
+use crate::wire::MediaKind;
+use crate::wire::fmp4::Fmp4Error;
 
 /// A stream name cannot be a file name.
 pub fn name_refused(stream: &Stream) {
@@ -50,4 +52,15 @@ pub fn too_slow(stream: &Stream, lost: u64) {
 /// An outdated file could not be removed.
 pub fn not_removed(path: &Path, error: &io::Error) {
     error!("hls: unlink() \"{}\" failed ({error})", Shown::path(path));
+}
+
+/// Media that fragmented MP4 cannot carry; logged once per publish and kind.
+pub fn left_out(stream: &Stream, kind: MediaKind, error: Fmp4Error) {
+    let kind = if kind == MediaKind::Video { "video" } else { "audio" };
+    warn!("hls: {kind} of '{}' is left out: {error}", Shown::new(&stream.key().name));
+}
+
+/// Timestamps that were corrected; logged once per publish.
+pub fn repaired(stream: &Stream) {
+    warn!("hls: timestamps of '{}' jump or go back: they were corrected", Shown::new(&stream.key().name));
 }

@@ -11,6 +11,7 @@ pub mod cleanup;
 pub mod conf;
 mod crypt;
 mod directory;
+mod input;
 mod layout;
 pub mod log;
 mod recording;

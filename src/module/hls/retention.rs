@@ -57,7 +57,7 @@ impl RetainedFiles for HlsFileNames {
     /// playlist does not name it.
     fn set_of(&self, path: &Path, is_written: &dyn Fn(&Path) -> bool) -> Option<PathBuf> {
         let extension = path.extension()?.as_bytes();
-        if ![&b"ts"[..], b"m3u8", b"key"].contains(&extension) {
+        if ![&b"ts"[..], b"m4s", b"m3u8", b"key"].contains(&extension) {
             return None;
         }
         let playlist = playlist_of(path)?;
@@ -78,13 +78,14 @@ impl RetainedFiles for HlsFileNames {
 fn numbers_in(playlist: &Path) -> Vec<u64> {
     let text = fs::read(playlist).unwrap_or_default();
     let addresses = text.split(|byte| b"\n\"?".contains(byte));
-    let stems = addresses.filter_map(|word| word.strip_suffix(b".ts").or(word.strip_suffix(b".key")));
+    let ends = [&b".ts"[..], b".init.m4s", b".m4s", b".key"];
+    let stems = addresses.filter_map(|word| ends.iter().find_map(|end| word.strip_suffix(*end)));
     stems.filter_map(number_of).collect()
 }
 
 /// The number at the end of a file name without its extension.
 fn number_of(stem: &[u8]) -> Option<u64> {
-    str::from_utf8(split_number(stem).1).ok()?.parse().ok()
+    str::from_utf8(split_number(stem.strip_suffix(b".init").unwrap_or(stem)).1).ok()?.parse().ok()
 }
 
 #[cfg(test)]

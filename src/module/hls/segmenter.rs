@@ -11,8 +11,9 @@ use super::{FileLayout, VariantRule};
 use crate::directive::word::one_of;
 use crate::hub::info::MediaInfo;
 use crate::media::segments::{
-    CutDecision, CutRule, Cutter, MEASURED, PlaylistKind, Presentation, Presentations,
+    CutDecision, CutRule, Cutter, Fragmenter, MEASURED, PlaylistKind, Presentation, Presentations,
 };
+use crate::wire::fmp4::{Packager, Sample, segment_type};
 use crate::wire::hls::{EncryptionKey, MediaPlaylist, MediaSegment, SEGMENTS_MAX, target_duration};
 use crate::wire::mpegts::{TICKS_PER_MS, TsFrame};
 
@@ -67,6 +68,13 @@ pub enum SegmenterAction {
         /// Number of the key.
         key_id: u64,
     },
+    /// Replace an initialisation segment atomically.
+    WriteMap {
+        /// File to replace.
+        file: PathBuf,
+        /// Contents.
+        bytes: Bytes,
+    },
     /// Create a file, or truncate an existing one. At most one segment is open.
     OpenSegment {
         /// File to create.
@@ -98,7 +106,7 @@ pub enum SegmenterAction {
         /// Lines to append.
         text: String,
     },
-    /// Remove a segment.
+    /// Remove a segment or an initialisation segment.
     Remove {
         /// File to remove.
         file: PathBuf,
@@ -134,11 +142,11 @@ pub struct Encryption {
     pub iv: [u8; 16],
 }
 
-/// Makes segments and playlists of one publish.
+/// Makes segments and playlists of one publish, from pieces of a transport stream or from samples for fragmented MP4.
 ///
 /// To continue the numbering (`hls_continuous`), pass the contents of [`FileLayout::playlist_file`] to
-/// [`resume`](Self::resume). Then call [`handle_frame`](Self::handle_frame) for every piece, and finally
-/// [`finish`](Self::finish).
+/// [`resume`](Self::resume). Then call [`handle_frame`](Self::handle_frame) for every piece or
+/// [`handle_sample`](Self::handle_sample) for every sample, and finally [`finish`](Self::finish).
 #[derive(Debug)]
 pub struct Segmenter {
     layout: FileLayout,
@@ -160,6 +168,9 @@ pub struct Segmenter {
     /// Media sequence, discontinuity sequence and target duration of the playlist on disk; `None` if there is none.
     head: Option<(u64, u64, u64)>,
     key: Option<CurrentKey>,
+    fragmenter: Fragmenter,
+    /// Number of the current initialisation segment.
+    map_id: Option<u64>,
     info: MediaInfo,
     /// Attributes of other streams, and the path of `hls_path`.
     others: (Arc<Presentations>, PathBuf),
@@ -173,6 +184,8 @@ struct Segment {
     bytes: u64,
     discontinuity: bool,
     key_id: Option<u64>,
+    /// Number of its initialisation segment, for fragmented MP4.
+    map_id: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -197,6 +210,8 @@ impl Segmenter {
             target_duration: 0,
             head: None,
             key: None,
+            fragmenter: Fragmenter::default(),
+            map_id: None,
             info: MediaInfo::default(),
             others: Default::default(),
         }
@@ -244,13 +259,59 @@ impl Segmenter {
             CutDecision::Start { ended_ms, discontinuity } => {
                 // Media that could not be written are missing between the segments around them.
                 let missing = ended_ms.is_some_and(|ended_ms| !self.close(ended_ms, files));
-                self.open(frame, unix_ms, discontinuity || missing, files);
+                self.open(frame.dts_ms, unix_ms, discontinuity || missing, files);
                 if let Some(tables) = frame.lead() {
                     self.append(tables, files);
                 }
             }
         }
         self.append(&frame.bytes, files);
+    }
+
+    /// Notes which tracks the packager of the samples knows.
+    pub fn learn_tracks(&mut self, packager: &Packager) {
+        self.fragmenter.learn(packager);
+    }
+
+    /// Processes the next sample; `unix_ms` is the time of the system clock.
+    pub fn handle_sample(&mut self, mut sample: Sample, unix_ms: u64, files: &mut impl SegmentFiles) {
+        sample.changed |= self.open.is_some() && !self.fragmenter.takes(&sample);
+        match self.cutter.handle_frame(&self.settings.cut, &sample) {
+            CutDecision::Skip => return,
+            CutDecision::Append => {}
+            CutDecision::Start { ended_ms, discontinuity } => {
+                let missing = ended_ms.is_some_and(|ended_ms| !self.close(ended_ms, files));
+                self.open(sample.dts_ms(), unix_ms, discontinuity || missing, files);
+                self.append(&segment_type(), files);
+                self.fragmenter.begin();
+            }
+        }
+        let at_ms = sample.end_ms();
+        self.fragmenter.push(sample);
+        let since_ms = self.fragmenter.held_since_ms().unwrap_or(at_ms);
+        if at_ms.saturating_sub(since_ms) >= CHUNK_MS || self.fragmenter.held_bytes() >= CHUNK_BYTES {
+            self.flush(files);
+        }
+    }
+
+    /// Writes the samples that are not written yet.
+    fn flush(&mut self, files: &mut impl SegmentFiles) {
+        let Some(fragment) = self.fragmenter.flush() else { return };
+        let Some(open) = &mut self.open else { return };
+        if let Some(bytes) = fragment.init {
+            // Players must not continue with another configuration than they have.
+            open.discontinuity |= self.map_id.is_some();
+            let (id, file) = (open.id, self.layout.map_file(open.id));
+            let written = files.perform(SegmenterAction::WriteMap { file, bytes });
+            self.map_id = written.then_some(id);
+            if !written {
+                self.fragmenter.forget_map();
+            }
+        }
+        if let Some(open) = &mut self.open {
+            open.map_id = self.map_id;
+        }
+        self.append(&fragment.bytes, files);
     }
 
     /// Ends the last segment. There is no end tag: players wait for the next publish, as with PingOS.
@@ -278,12 +339,12 @@ impl Segmenter {
         &self.layout
     }
 
-    fn open(&mut self, frame: &TsFrame, unix_ms: u64, discontinuity: bool, files: &mut impl SegmentFiles) {
-        let id = self.next_id(frame, unix_ms);
+    fn open(&mut self, dts_ms: u64, unix_ms: u64, discontinuity: bool, files: &mut impl SegmentFiles) {
+        let id = self.next_id(dts_ms, unix_ms);
         let key_id = self.settings.keys.map(|keys| self.key_for(id, keys, files));
         let encryption = key_id.map(|key_id| Encryption { key_id, iv: u128::from(key_id).to_be_bytes() });
         files.perform(SegmenterAction::OpenSegment { file: self.layout.segment_file(id), encryption });
-        self.open = Some(Segment { id, duration_ms: 0, bytes: 0, discontinuity, key_id });
+        self.open = Some(Segment { id, duration_ms: 0, bytes: 0, discontinuity, key_id, map_id: None });
     }
 
     fn append(&mut self, bytes: &Bytes, files: &mut impl SegmentFiles) {
@@ -295,10 +356,12 @@ impl Segmenter {
 
     /// Closes the open segment and lists it, if all of it was written. Returns whether it is listed.
     fn close(&mut self, duration_ms: u64, files: &mut impl SegmentFiles) -> bool {
+        self.flush(files);
         let Some(mut segment) = self.open.take() else { return true };
         segment.duration_ms = duration_ms;
         let file = self.layout.segment_file(segment.id);
-        if !files.perform(SegmenterAction::CloseSegment { file, duration_ms }) {
+        let is_playable = !self.layout.fmp4 || segment.map_id.is_some();
+        if !files.perform(SegmenterAction::CloseSegment { file, duration_ms }) || !is_playable {
             // Its number is not used again: what is in the way of its file may stay there.
             self.skipped = self.skipped.saturating_add(1);
             return false;
@@ -371,6 +434,12 @@ impl Segmenter {
             if !self.on_disk().any(|other| other.id == segment.id) {
                 files.perform(SegmenterAction::Remove { file: self.layout.segment_file(segment.id) });
             }
+            if let Some(map_id) = segment.map_id
+                && !self.on_disk().any(|other| other.map_id == Some(map_id))
+                && self.map_id != Some(map_id)
+            {
+                files.perform(SegmenterAction::Remove { file: self.layout.map_file(map_id) });
+            }
             if let Some(key_id) = segment.key_id
                 && !self.on_disk().any(|other| other.key_id == Some(key_id))
                 && self.key.as_ref().is_none_or(|key| key.id != key_id)
@@ -389,11 +458,11 @@ impl Segmenter {
         self.media_sequence.saturating_add(self.listed.len() as u64)
     }
 
-    /// Number of a segment that starts with this piece.
-    fn next_id(&self, frame: &TsFrame, unix_ms: u64) -> u64 {
+    /// Number of a segment that starts at this time.
+    fn next_id(&self, dts_ms: u64, unix_ms: u64) -> u64 {
         let id = match self.settings.naming {
             Naming::Sequential => self.next_sequence().saturating_add(self.skipped),
-            Naming::Timestamp => frame.dts_ms.saturating_mul(TICKS_PER_MS),
+            Naming::Timestamp => dts_ms.saturating_mul(TICKS_PER_MS),
             Naming::System => unix_ms,
         };
         let step = self.settings.naming_granularity.max(1);
@@ -426,6 +495,7 @@ impl Segmenter {
             target_duration: self.target_duration,
             event: self.settings.kind == PlaylistKind::Event,
             segments: self.listed.iter().map(|segment| self.entry(segment)).collect(),
+            low_latency: None,
         }
     }
 
@@ -433,7 +503,7 @@ impl Segmenter {
     fn added_lines(&self) -> Option<String> {
         let last = self.listed.back().filter(|_| self.settings.kind == PlaylistKind::Event)?;
         let before = self.listed.iter().nth_back(1)?;
-        Some(self.entry(last).lines_behind(self.entry(before).key.as_ref()))
+        Some(self.entry(last).lines_behind(Some(&self.entry(before))))
     }
 
     fn entry(&self, segment: &Segment) -> MediaSegment {
@@ -442,6 +512,8 @@ impl Segmenter {
             duration_ms: segment.duration_ms,
             discontinuity: segment.discontinuity,
             key: segment.key_id.map(|id| EncryptionKey { uri: self.layout.key_uri(id), iv: id.into() }),
+            map: segment.map_id.map(|id| self.layout.map_uri(id)),
+            parts: Vec::new(),
         }
     }
 
@@ -454,15 +526,24 @@ impl Segmenter {
             }
             None => None,
         };
+        let map_id = match &found.map {
+            Some(uri) => Some(self.layout.map_id(uri)?),
+            None => None,
+        };
         Some(Segment {
             bytes: 0,
             id: self.layout.segment_id(&found.uri)?,
             duration_ms: found.duration_ms,
             discontinuity: found.discontinuity,
             key_id,
+            map_id,
         })
     }
 }
+
+/// Samples are written once they last this long together, in milliseconds, or have this many bytes.
+const CHUNK_MS: u64 = 500;
+const CHUNK_BYTES: usize = 1024 * 1024;
 
 /// Maximum size of a segment on disk in bytes, apart from its last piece.
 const SEGMENT_BYTES_MAX: usize = 256 * 1024 * 1024;

@@ -63,6 +63,7 @@ mod tests {
             nested: false,
             base_url: String::new(),
             key_url: String::new(),
+            fmp4: false,
         };
         let want = "#EXTM3U\n#EXT-X-VERSION:3\n\
                     #EXT-X-STREAM-INF:PROGRAM-ID=1,BANDWIDTH=160000\ns1_low.m3u8\n\

@@ -45,6 +45,9 @@ impl HlsWriter {
     fn act(&mut self, action: SegmenterAction) -> Result<bool, WriteError> {
         match action {
             SegmenterAction::WriteKey { file, key_id } => self.write_key(&file, key_id).map(|()| true),
+            SegmenterAction::WriteMap { file, bytes } => {
+                replace(&self.path.join(file), &bytes).map(|()| true)
+            }
             SegmenterAction::OpenSegment { file, encryption } => {
                 self.open_segment(&file, encryption).map(|()| true)
             }

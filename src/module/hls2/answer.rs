@@ -8,7 +8,9 @@ use bstr::ByteSlice;
 use bytes::Bytes;
 use http::StatusCode;
 
-use super::{Fragment, SessionId, ViewerRefusal, ViewerRequest, Viewers};
+use super::{
+    Fragment, FragmentPiece, LookedUp, PlaylistReload, SessionId, ViewerRefusal, ViewerRequest, Viewers,
+};
 use crate::hub::stream_key::StreamKey;
 
 /// A request of a viewer.
@@ -21,8 +23,8 @@ pub struct ViewerQuestion<'a> {
     pub addr: Option<IpAddr>,
     /// Query of the request.
     pub query: &'a [u8],
-    /// Number of the fragment that it wants; `None` for a playlist.
-    pub fragment: Option<u64>,
+    /// The fragment that it wants, and what of it; `None` for a playlist.
+    pub fragment: Option<(u64, FragmentPiece)>,
 }
 
 /// Answer to a viewer.
@@ -31,6 +33,8 @@ pub enum ViewerAnswer {
     Playlist(Bytes),
     /// A fragment; the request keeps the viewer while it is sent.
     Fragment(Arc<Fragment>, ViewerRequest),
+    /// A part or an initialisation segment.
+    Piece(Bytes),
     /// An answer without content.
     Refused(StatusCode),
 }
@@ -47,10 +51,22 @@ impl ViewerAnswer {
     /// The answer to a request that has begun.
     pub async fn to(visit: ViewerRequest, question: &ViewerQuestion<'_>) -> ViewerAnswer {
         match question.fragment {
-            Some(id) => match visit.admitted().await {
+            Some((id, piece @ (FragmentPiece::Part(_) | FragmentPiece::Init))) => {
+                match visit.piece(id, piece).await {
+                    Ok(LookedUp::Found(bytes)) => {
+                        visit.sent(bytes.len());
+                        ViewerAnswer::Piece(bytes)
+                    }
+                    Ok(_) => ViewerAnswer::Refused(StatusCode::NOT_FOUND),
+                    Err(refusal) => ViewerAnswer::Refused(status(refusal)),
+                }
+            }
+            Some((id, piece)) => match visit.admitted().await {
                 Ok(fragments) => match fragments.fragment(id) {
-                    Some(fragment) => ViewerAnswer::Fragment(fragment, visit),
-                    None => ViewerAnswer::Refused(StatusCode::NOT_FOUND),
+                    Some(fragment) if fragment.map_id.is_some() == (piece == FragmentPiece::Mp4) => {
+                        ViewerAnswer::Fragment(fragment, visit)
+                    }
+                    _ => ViewerAnswer::Refused(StatusCode::NOT_FOUND),
                 },
                 Err(refusal) => ViewerAnswer::Refused(status(refusal)),
             },
@@ -58,7 +74,14 @@ impl ViewerAnswer {
             None => {
                 let conf = visit.conf().clone();
                 let base_url = conf.base_url.0.to_str_lossy();
-                let made = visit.playlist(&question.stream.name, &base_url);
+                // Without low latency a playlist promises nothing about delivery directives, and they are ignored.
+                let reload = if conf.low_latency {
+                    PlaylistReload::parse(question.query)
+                } else {
+                    Some(PlaylistReload::default())
+                };
+                let Some(reload) = reload else { return ViewerAnswer::Refused(StatusCode::BAD_REQUEST) };
+                let made = visit.playlist(&question.stream.name, &base_url, &reload);
                 // A request for a stream that does not appear is not kept forever; PingOS never answers it.
                 match tokio::time::timeout(Duration::from_millis(conf.timeout_ms()), made).await {
                     Ok(Ok(text)) => {
@@ -77,6 +100,7 @@ impl ViewerAnswer {
         match self {
             ViewerAnswer::Playlist(text) => text.len(),
             ViewerAnswer::Fragment(fragment, _) => fragment.len,
+            ViewerAnswer::Piece(bytes) => bytes.len(),
             ViewerAnswer::Refused(_) => 0,
         }
     }
@@ -84,7 +108,7 @@ impl ViewerAnswer {
     /// Status of the response.
     pub fn status(&self) -> StatusCode {
         match self {
-            ViewerAnswer::Playlist(_) | ViewerAnswer::Fragment(..) => StatusCode::OK,
+            ViewerAnswer::Playlist(_) | ViewerAnswer::Fragment(..) | ViewerAnswer::Piece(_) => StatusCode::OK,
             ViewerAnswer::Refused(status) => *status,
         }
     }
@@ -96,6 +120,7 @@ pub(super) fn status(refusal: ViewerRefusal) -> StatusCode {
         ViewerRefusal::Forbidden => StatusCode::FORBIDDEN,
         ViewerRefusal::NoStream => StatusCode::NOT_FOUND,
         ViewerRefusal::Over => StatusCode::GONE,
-        ViewerRefusal::Crowded => StatusCode::SERVICE_UNAVAILABLE,
+        ViewerRefusal::BadRequest => StatusCode::BAD_REQUEST,
+        ViewerRefusal::Crowded | ViewerRefusal::Late => StatusCode::SERVICE_UNAVAILABLE,
     }
 }

@@ -16,6 +16,16 @@ const PLAYLIST_FRAGMENTS: u64 = 3;
 const TIMEOUT_PLAYLISTS: u64 = 3;
 
 one_of! {
+    /// `hls2_type`.
+    pub enum FragmentType {
+        /// MPEG-TS.
+        "ts" => Ts,
+        /// Fragmented MP4.
+        "fmp4" => Fmp4,
+    }
+}
+
+one_of! {
     /// `hls2_session_bind`.
     pub enum Bind {
         /// Not bound: an id issued by the server is valid from every address.
@@ -62,6 +72,16 @@ directives! {
             "hls2_fragment_slicing" => fragment_slicing: Slicing = "plain", in RTMP_ALL;
             /// Prefix of fragment URIs, inserted unchanged.
             "hls2_base_url" => base_url: Text = "", in RTMP_ALL;
+            /// Format of fragments: MPEG-TS, or fragmented MP4, which carries H.264, HEVC, AV1, AAC, MP3, Opus, AC-3, E-AC-3
+            /// and FLAC. With `fmp4` the media playlist names NAME-ID.m4s and initialisation segments NAME-ID.init.m4s.
+            "hls2_type" => kind: FragmentType = "ts", in RTMP_ALL;
+            /// Low-Latency HLS: the media playlist also names the parts of a fragment as they are made, and its requests may
+            /// wait for a part (`_HLS_msn`, `_HLS_part`) and leave out old fragments (`_HLS_skip`). A request waits for at
+            /// most three target durations and then gets status 503, as do more than 16 waiting requests of a session. It
+            /// implies `hls2_type fmp4`, and a first playlist is sent with the first fragment.
+            "hls2_low_latency" => low_latency: Flag = "off", in RTMP_ALL;
+            /// Longest part of a fragment with `hls2_low_latency`. Players stay three parts behind the publisher.
+            "hls2_part" => part: MsecFrom<50> = "200ms", in RTMP_ALL;
             /// Also serves the stream as `/LOCATION/NAME/index.m3u8`, with `NAME/NAME-ID.ts`. A directive of earlier PingOS
             /// releases, which with it served only those names.
             "hls2_nested" => nested: Flag = "off", in RTMP_ALL;
@@ -115,7 +135,13 @@ impl Conf {
             },
             playlist_length_ms: self.playlist_length_ms(),
             min_fragments: usize::try_from(self.minfrags).unwrap_or(usize::MAX),
+            part_ms: self.low_latency.then_some(self.part.0),
         }
+    }
+
+    /// Whether fragments are fragmented MP4.
+    pub fn is_fmp4(&self) -> bool {
+        self.low_latency || self.kind == FragmentType::Fmp4
     }
 
     /// Time in milliseconds that a session lasts after its last request.

@@ -6,18 +6,24 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::conf::Conf;
-use super::{Fragment, FragmentSettings, FragmentWindow, ViewerSession};
+use super::{
+    Fragment, FragmentPiece, FragmentSettings, FragmentWindow, LookedUp, SampleFeeds, ViewerSession,
+};
 use crate::hub::info::MediaInfo;
 use crate::hub::stream::Stream;
+use crate::limits;
 use crate::media::extension::{OnStream, Output, Running};
 use crate::media::mpegts::{Feeds, PieceObserver};
 use crate::media::segments::Presentation;
+use crate::wire::fmp4::{Packager, Sample};
 use crate::wire::mpegts::TsFrame;
 
 /// Output that makes fragments of streams with `hls2 on`.
 pub struct HlsMemory {
     /// MPEG-TS feeds.
     pub feeds: Arc<Feeds>,
+    /// Streams as fragmented MP4.
+    pub samples: Arc<SampleFeeds>,
 }
 
 impl Output for HlsMemory {
@@ -31,6 +37,11 @@ impl Output for HlsMemory {
         if !hls2.hls2 {
             return None;
         }
+        if hls2.is_fmp4() {
+            let feed = self.samples.hold(view, stream, hls2.settings());
+            feed.fragments().configure(hls2.settings());
+            return Some(Box::new(feed));
+        }
         let feed = self.feeds.prepare(view, stream);
         let fragments = feed.companion(|| Fragments::new(hls2.settings(), feed.stream().clone()));
         fragments.configure(hls2.settings());
@@ -43,7 +54,7 @@ pub struct Fragments {
     /// The packaged stream. Its memory bound applies to the fragments too, since they share its packets.
     stream: Arc<Stream>,
     window: Mutex<FragmentWindow>,
-    /// Number of completed fragments.
+    /// Number of completed fragments and parts.
     completed: watch::Sender<u64>,
 }
 
@@ -62,7 +73,7 @@ impl Fragments {
         self.window.lock().configure(settings);
     }
 
-    /// Watches the completion of fragments.
+    /// Watches the completion of fragments and parts.
     pub fn watch(&self) -> watch::Receiver<u64> {
         self.completed.subscribe()
     }
@@ -72,14 +83,59 @@ impl Fragments {
         self.window.lock().fragment(id).cloned()
     }
 
+    /// A part, or an initialisation segment.
+    pub fn piece(&self, id: u64, piece: FragmentPiece) -> LookedUp {
+        self.window.lock().piece(id, piece)
+    }
+
+    /// Whether the window has this segment, or this part of it, or something behind it; `None` if it is so far ahead that
+    /// nobody can know of it.
+    pub fn has(&self, msn: u64, part: Option<u64>) -> Option<bool> {
+        self.window.lock().has(msn, part)
+    }
+
+    /// Longest time in milliseconds for which a request may wait.
+    pub fn patience_ms(&self) -> u64 {
+        let target_ms = self.window.lock().target_duration().saturating_mul(1_000);
+        target_ms.saturating_mul(limits::HLS2_WAIT_TARGETS)
+    }
+
+    /// Adds samples of fragmented MP4 and drops them.
+    pub(super) fn samples(&self, packager: &Packager, samples: &mut Vec<Sample>) {
+        if samples.is_empty() {
+            return;
+        }
+        let mut window = self.window.lock();
+        window.set_most_bytes(self.stream.backlog().saturating_mul(BACKLOGS));
+        window.learn_tracks(packager);
+        let mut completed = false;
+        for sample in samples.drain(..) {
+            completed |= window.handle_sample(sample);
+        }
+        drop(window);
+        self.completed(completed);
+    }
+
+    /// Completes the last fragment of a publish.
+    pub(super) fn ended(&self) {
+        let completed = self.window.lock().finish();
+        self.completed(completed);
+    }
+
     /// Attributes of the stream, once there is a fragment.
     pub fn presentation(&self, info: &MediaInfo) -> Option<Presentation> {
         Presentation::measure(self.window.lock().measured(), info)
     }
 
     /// Playlist for `session`; `None` while there are too few fragments.
-    pub fn playlist(&self, session: &mut ViewerSession, name: &[u8], base_url: &str) -> Option<String> {
-        session.playlist(&self.window.lock(), name, base_url)
+    pub fn playlist(
+        &self,
+        session: &mut ViewerSession,
+        name: &[u8],
+        base_url: &str,
+        skip: bool,
+    ) -> Option<String> {
+        session.playlist(&self.window.lock(), name, base_url, skip)
     }
 
     fn completed(&self, completed: bool) {
@@ -103,7 +159,6 @@ impl PieceObserver for Fragments {
     }
 
     fn end(&self, _: u64) {
-        let completed = self.window.lock().finish();
-        self.completed(completed);
+        self.ended();
     }
 }

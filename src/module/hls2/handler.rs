@@ -17,8 +17,8 @@ use super::answer::status;
 use super::conf::{Conf, Current};
 use super::live::Hls2Live;
 use super::{
-    Fragment, Fragments, HlsRequest, MasterRequest, SessionId, ViewerAnswer, ViewerQuestion, ViewerRequest,
-    Viewers, log,
+    Fragment, FragmentPiece, Fragments, HlsRequest, MasterRequest, SampleFeeds, SessionId, ViewerAnswer,
+    ViewerQuestion, ViewerRequest, Viewers, log,
 };
 use crate::http::cors;
 use crate::http::exchange::Exchange;
@@ -35,7 +35,8 @@ use crate::media::session::{Protocol, Sessions};
 use crate::media::variables::query_argument;
 
 const PLAYLIST_TYPE: &str = "application/vnd.apple.mpegurl";
-const FRAGMENT_TYPE: &str = "video/mp2t";
+const MPEGTS_TYPE: &str = "video/mp2t";
+const MP4_TYPE: &str = "video/mp4";
 
 /// Handler of `hls2_live`.
 pub struct Hls2Handler {
@@ -45,6 +46,8 @@ pub struct Hls2Handler {
     pub registry: Arc<StreamRegistry>,
     /// Streams as MPEG-TS.
     pub feeds: Arc<Feeds>,
+    /// Streams as fragmented MP4.
+    pub samples: Arc<SampleFeeds>,
     /// All sessions.
     pub sessions: Arc<Sessions>,
     /// The other process of an upgrade.
@@ -74,7 +77,7 @@ impl Hls2Handler {
         let session = query_argument(exchange.query(), b"session");
         let (name, fragment) = match target {
             HlsRequest::Playlist { name } => (name, None),
-            HlsRequest::Fragment { name, id } => (name, Some(id)),
+            HlsRequest::Fragment { name, id, piece } => (name, Some((id, piece))),
         };
         if session.is_empty() && fragment.is_none() {
             let origin = RequestedStream::choose(exchange, &live.addr, live.app.as_ref(), place, name);
@@ -95,7 +98,7 @@ impl Hls2Handler {
             fragment,
         };
         if let Some(answer) = self.viewers.answer_known(&question).await {
-            return respond(exchange, answer);
+            return respond(exchange, &question, answer);
         }
         if let Some(response) = self.answer_there(exchange, &question).await {
             return response;
@@ -118,7 +121,7 @@ impl Hls2Handler {
                 origin.session(exchange, self.sessions.next_session_id(), Protocol::Hls2, &overrides)
             });
         match entering {
-            Ok(visit) => respond(exchange, ViewerAnswer::to(visit, &question).await),
+            Ok(visit) => respond(exchange, &question, ViewerAnswer::to(visit, &question).await),
             Err(refusal) => Response::page(status(refusal)),
         }
     }
@@ -130,7 +133,8 @@ impl Hls2Handler {
             session: question.session.as_str().to_owned(),
             addr: question.addr,
             query: question.query.into(),
-            fragment: question.fragment,
+            fragment: question.fragment.map(|(id, _)| id),
+            end: question.fragment.map(|(_, piece)| piece.end()).unwrap_or_default(),
         };
         let socket = self.counterpart.ask(&request).await.ok()?;
         let mut reader = BufReader::new(socket);
@@ -142,11 +146,7 @@ impl Hls2Handler {
         }
         let answer = tokio::time::timeout(limits::CONTROL_PATIENCE, read_answer(&mut reader)).await;
         Some(match answer {
-            Ok(Some((StatusCode::OK, body))) => ok(
-                exchange,
-                if question.fragment.is_some() { FRAGMENT_TYPE } else { PLAYLIST_TYPE },
-                body.into(),
-            ),
+            Ok(Some((StatusCode::OK, body))) => ok(exchange, content_type(question), body.into()),
             Ok(Some((status, _))) => Response::page(status),
             // The viewer is not entered here: it is the other process's.
             Ok(None) | Err(_) => Response::page(StatusCode::BAD_GATEWAY),
@@ -169,7 +169,11 @@ impl Hls2Handler {
     /// Attributes of the stream, if it exists and has fragments.
     fn presentation(&self, origin: &RequestedStream) -> Option<Presentation> {
         let stream = self.registry.find(&origin.key())?;
-        let fragments = self.feeds.find(&stream)?.find_companion::<Fragments>()?;
+        let fragments = if origin.view.held().get::<Conf>().is_fmp4() {
+            self.samples.find(&stream)?
+        } else {
+            self.feeds.find(&stream)?.find_companion::<Fragments>()?
+        };
         fragments.presentation(&stream.info())
     }
 }
@@ -198,12 +202,21 @@ async fn read_answer(reader: &mut BufReader<UnixStream>) -> Option<(StatusCode, 
     is_whole.then_some((StatusCode::from_bytes(status.as_bytes()).ok()?, body.into()))
 }
 
-fn respond(exchange: &Exchange<'_>, answer: ViewerAnswer) -> Response {
+fn content_type(question: &ViewerQuestion<'_>) -> &'static str {
+    match question.fragment {
+        None => PLAYLIST_TYPE,
+        Some((_, FragmentPiece::Ts)) => MPEGTS_TYPE,
+        Some(_) => MP4_TYPE,
+    }
+}
+
+fn respond(exchange: &Exchange<'_>, question: &ViewerQuestion<'_>, answer: ViewerAnswer) -> Response {
     match answer {
         ViewerAnswer::Playlist(text) => ok(exchange, PLAYLIST_TYPE, text.into()),
         ViewerAnswer::Fragment(fragment, visit) => {
-            ok(exchange, FRAGMENT_TYPE, Body::Source(Box::new(FragmentBody::new(&fragment, visit))))
+            ok(exchange, content_type(question), Body::Source(Box::new(FragmentBody::new(&fragment, visit))))
         }
+        ViewerAnswer::Piece(bytes) => ok(exchange, content_type(question), bytes.into()),
         ViewerAnswer::Refused(status) => Response::page(status),
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! - [`FragmentWindow`] holds the latest fragments of a stream, once for all its players.
 //! - [`ViewerSession`] is one player: where its playlist begins, and when it was last heard of.
-//! - [`HlsRequest`] is what a request asks for.
+//! - [`HlsRequest`] is what a request asks for, [`PlaylistReload`] what it waits for.
+//! - [`SampleFeeds`] package streams for fragments of fragmented MP4.
 //!
 //! A player asks for `name.m3u8` and is given a [master playlist](MasterRequest::playlist) that names its
 //! session. It then asks for the media playlist of that session again and again, and for fragments.
@@ -20,6 +21,8 @@ mod handler;
 pub mod live;
 pub mod log;
 mod master;
+mod reload;
+mod samples;
 mod session;
 mod target;
 mod viewer;
@@ -27,9 +30,11 @@ mod window;
 
 pub use answer::{ViewerAnswer, ViewerQuestion};
 pub use master::MasterRequest;
+pub use reload::PlaylistReload;
+pub use samples::{SampleFeed, SampleFeeds};
 pub use session::{SessionId, SessionIds, ViewerSession};
-pub use target::HlsRequest;
-pub use window::{Fragment, FragmentSettings, FragmentWindow};
+pub use target::{FragmentPiece, HlsRequest};
+pub use window::{Fragment, FragmentPart, FragmentSettings, FragmentWindow, LookedUp};
 
 pub use fragments::{Fragments, HlsMemory};
 pub use handler::Hls2Handler;

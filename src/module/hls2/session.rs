@@ -1,13 +1,16 @@
 //! Sessions of HLS players from memory.
 
+use std::collections::VecDeque;
 use std::fmt;
 
 use hmac::{Hmac, KeyInit, Mac};
 use parking_lot::RwLock;
 use sha2::Sha256;
 
-use super::FragmentWindow;
-use crate::wire::hls::{MediaPlaylist, MediaSegment, push_path_segment, target_duration};
+use super::{Fragment, FragmentPiece, FragmentWindow};
+use crate::wire::hls::{
+    LowLatency, MediaPlaylist, MediaSegment, PartialSegment, push_path_segment, target_duration,
+};
 
 /// Session id, the value of `session=`, which connects a player's requests.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -101,6 +104,8 @@ pub struct ViewerSession {
     slot: u32,
     /// Number of the first fragment in its playlists.
     first: Option<u64>,
+    /// Whether the first fragment continues the one before it, and its discontinuity is only that of the session.
+    marked: bool,
     /// Never decreases during the session (RFC 8216 §6.2.1).
     target_duration: u64,
     last_request_ms: u64,
@@ -109,7 +114,7 @@ pub struct ViewerSession {
 impl ViewerSession {
     /// Creates a session with a first request at `now_ms`.
     pub fn new(id: SessionId, slot: u32, now_ms: u64) -> Self {
-        Self { id, slot, first: None, target_duration: 0, last_request_ms: now_ms }
+        Self { id, slot, first: None, marked: false, target_duration: 0, last_request_ms: now_ms }
     }
 
     /// Records a request for a playlist or a fragment.
@@ -131,14 +136,22 @@ impl ViewerSession {
     /// after the next fragment.
     ///
     /// A player begins with the latest `hls2_minfrags` fragments, the first of which is marked as a discontinuity, as
-    /// in PingOS. `base_url` is `hls2_base_url`.
-    pub fn playlist(&mut self, window: &FragmentWindow, name: &[u8], base_url: &str) -> Option<String> {
+    /// in PingOS. `base_url` is `hls2_base_url`. With `skip` a playlist of low latency leaves out old fragments.
+    pub fn playlist(
+        &mut self,
+        window: &FragmentWindow,
+        name: &[u8],
+        base_url: &str,
+        skip: bool,
+    ) -> Option<String> {
         let begins_anew = self.first.is_none_or(|first| !self.can_go_on(first, window));
         let first = if begins_anew {
             if !window.is_ready() {
                 return None;
             }
-            window.latest(window.min_fragments()).next()?.id
+            let first = window.latest(window.min_fragments()).next()?;
+            self.marked = !first.discontinuity;
+            first.id
         } else {
             self.first?
         };
@@ -155,18 +168,54 @@ impl ViewerSession {
         let longest_ms = listed.iter().map(|fragment| fragment.duration_ms).max().unwrap_or(0);
         self.target_duration =
             self.target_duration.max(target_duration(window.settings().cut.fragment_ms, longest_ms));
-        let segments = listed.iter().map(|fragment| MediaSegment {
-            uri: format!("{stem}-{}.ts?session={}&slot={}", fragment.id, self.id, self.slot),
+        let uri = |id: u64, piece: FragmentPiece| {
+            format!("{stem}-{id}{}?session={}&slot={}", piece.end(), self.id, self.slot)
+        };
+        let entry = |fragment: &Fragment, parts: bool| MediaSegment {
+            uri: uri(
+                fragment.id,
+                if fragment.map_id.is_some() { FragmentPiece::Mp4 } else { FragmentPiece::Ts },
+            ),
             duration_ms: fragment.duration_ms,
             discontinuity: fragment.discontinuity || fragment.id == first,
             key: None,
+            map: fragment.map_id.map(|id| uri(id, FragmentPiece::Init)),
+            parts: if parts { part_entries(fragment, uri) } else { Vec::new() },
+        };
+        let low_latency = window.part_target_ms().map(|part_target_ms| LowLatency {
+            part_target_ms,
+            open: window.open().filter(|open| !open.parts.is_empty()).map(|open| entry(open, true)),
+            hint: window.open().map(|open| uri(open.id, FragmentPiece::Part(open.parts.len() as u64))),
+            skipped: None,
         });
+        // Distance of each fragment's end from the end of the playlist.
+        let mut behind_ms: u64 = low_latency
+            .iter()
+            .flat_map(|low| &low.open)
+            .flat_map(|open| &open.parts)
+            .map(|part| part.duration_ms)
+            .sum();
+        let target_ms = self.target_duration.saturating_mul(1_000);
+        let (skip_until_ms, parts_until_ms) =
+            (LowLatency::skip_until_ms(self.target_duration), target_ms.saturating_mul(TARGETS_WITH_PARTS));
+        let (mut segments, mut skipped) = (VecDeque::new(), 0);
+        for fragment in listed.iter().rev() {
+            segments.push_front(entry(fragment, low_latency.is_some() && behind_ms < parts_until_ms));
+            skipped += usize::from(behind_ms >= skip_until_ms);
+            behind_ms = behind_ms.saturating_add(fragment.duration_ms);
+        }
         let playlist = MediaPlaylist {
             media_sequence: oldest.id,
-            discontinuity_sequence: oldest.discontinuity_sequence,
+            // The session's own mark has left the playlist too.
+            discontinuity_sequence: oldest.discontinuity_sequence
+                + u64::from(self.marked && oldest.id > first),
             target_duration: self.target_duration,
             event: false,
-            segments: segments.collect(),
+            segments: segments.into(),
+            low_latency: low_latency.map(|low| LowLatency {
+                skipped: (skip && !begins_anew && skipped > 0).then_some(skipped),
+                ..low
+            }),
         };
         Some(playlist.to_string())
     }
@@ -177,6 +226,19 @@ impl ViewerSession {
         window.latest(1).next().is_some_and(|latest| latest.id >= first)
     }
 }
+
+/// Parts of a fragment, with their addresses.
+fn part_entries(fragment: &Fragment, uri: impl Fn(u64, FragmentPiece) -> String) -> Vec<PartialSegment> {
+    let parts = (0..).zip(&fragment.parts).map(|(number, part)| PartialSegment {
+        uri: uri(fragment.id, FragmentPiece::Part(number)),
+        duration_ms: part.duration_ms,
+        independent: part.independent,
+    });
+    parts.collect()
+}
+
+/// Number of target durations at the end of a playlist in which parts are listed (rfc8216bis §6.2.2).
+const TARGETS_WITH_PARTS: u64 = 3;
 
 /// Number of fragments after the first playlist before its first fragment may leave.
 const FRAGMENTS_SEEN: usize = 2;
@@ -197,10 +259,10 @@ mod tests {
     fn playlist_is_withheld_until_there_are_enough_fragments() {
         let (mut window, mut session) = (window(), session());
         publish(&mut window, 0, 1_800);
-        assert_eq!(session.playlist(&window, b"s1", ""), None);
+        assert_eq!(session.playlist(&window, b"s1", "", false), None);
         publish(&mut window, 1_800, 2_200);
         assert_eq!(
-            session.playlist(&window, b"s1", "").unwrap(),
+            session.playlist(&window, b"s1", "", false).unwrap(),
             "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-MEDIA-SEQUENCE:0\n#EXT-X-TARGETDURATION:1\n\
              #EXT-X-DISCONTINUITY\n#EXTINF:1.000,\ns1-0.ts?session=a&slot=0\n\
              #EXTINF:1.000,\ns1-1.ts?session=a&slot=0\n"
@@ -215,7 +277,7 @@ mod tests {
             |text: &str| text.split("SEQUENCE:").nth(1).unwrap().split('\n').next().unwrap().to_owned();
         let mut seen = Vec::new();
         for second in 5..9 {
-            let text = session.playlist(&window, b"s1", "").unwrap();
+            let text = session.playlist(&window, b"s1", "", false).unwrap();
             let mark = text.contains("#EXT-X-DISCONTINUITY\n");
             seen.push((sequence(&text), text.matches(".ts?").count(), mark));
             publish(&mut window, second * 1_000 + 200, second * 1_000 + 1_200);
@@ -227,13 +289,17 @@ mod tests {
     #[test]
     fn a_short_playlist_shows_its_mark_for_two_more_fragments() {
         let cut = CutRule { fragment_ms: 1_000, max_fragment_ms: 2_000, slicing: Slicing::Plain };
-        let mut window =
-            FragmentWindow::new(FragmentSettings { cut, playlist_length_ms: 3_000, min_fragments: 3 });
+        let mut window = FragmentWindow::new(FragmentSettings {
+            cut,
+            playlist_length_ms: 3_000,
+            min_fragments: 3,
+            part_ms: None,
+        });
         let mut session = session();
         publish(&mut window, 0, 5_200);
         let mut seen = Vec::new();
         for second in 5..9 {
-            let text = session.playlist(&window, b"s1", "").unwrap();
+            let text = session.playlist(&window, b"s1", "", false).unwrap();
             seen.push((text.matches(".ts?").count(), text.contains("#EXT-X-DISCONTINUITY\n")));
             publish(&mut window, second * 1_000 + 200, second * 1_000 + 1_200);
         }
@@ -244,7 +310,7 @@ mod tests {
     fn base_url_and_odd_names_make_valid_references() {
         let (mut window, mut session) = (window(), session());
         publish(&mut window, 0, 3_000);
-        let text = session.playlist(&window, b"#\n1", "https://cdn/").unwrap();
+        let text = session.playlist(&window, b"#\n1", "https://cdn/", false).unwrap();
         assert!(text.contains("\nhttps://cdn/%23%0A1-0.ts?session=a&slot=0\n"), "{text}");
     }
 
@@ -252,11 +318,11 @@ mod tests {
     fn stream_that_came_back_begins_anew() {
         let (mut window, mut session) = (window(), session());
         publish(&mut window, 0, 9_200);
-        session.playlist(&window, b"s1", "").unwrap();
+        session.playlist(&window, b"s1", "", false).unwrap();
         let mut window = self::window();
-        assert_eq!(session.playlist(&window, b"s1", ""), None);
+        assert_eq!(session.playlist(&window, b"s1", "", false), None);
         publish(&mut window, 0, 2_200);
-        assert!(session.playlist(&window, b"s1", "").unwrap().contains("MEDIA-SEQUENCE:0\n"));
+        assert!(session.playlist(&window, b"s1", "", false).unwrap().contains("MEDIA-SEQUENCE:0\n"));
     }
 
     #[test]
@@ -305,7 +371,12 @@ mod tests {
 
     fn window() -> FragmentWindow {
         let cut = CutRule { fragment_ms: 1_000, max_fragment_ms: 2_000, slicing: Slicing::Plain };
-        FragmentWindow::new(FragmentSettings { cut, playlist_length_ms: 4_000, min_fragments: 2 })
+        FragmentWindow::new(FragmentSettings {
+            cut,
+            playlist_length_ms: 4_000,
+            min_fragments: 2,
+            part_ms: None,
+        })
     }
 
     fn publish(window: &mut FragmentWindow, from_ms: u64, to_ms: u64) {

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use super::Fragments;
 use super::conf::Conf;
+use super::{FragmentPiece, Fragments, LookedUp, PlaylistReload, SampleFeed, SampleFeeds};
 use super::{SessionId, SessionIds};
 use crate::hub::registry::StreamKey;
 use crate::limits;
@@ -63,14 +63,19 @@ pub enum ViewerRefusal {
     NoStream,
     /// The session was ended.
     Over,
-    /// There are too many viewers.
+    /// There are too many viewers, or too many waiting requests of one.
     Crowded,
+    /// What a request waits for did not come in time.
+    Late,
+    /// A request waits for what nobody can know of.
+    BadRequest,
 }
 
 /// All viewers.
 pub struct Viewers {
     admission: Arc<Admission>,
     feeds: Arc<Feeds>,
+    samples: Arc<SampleFeeds>,
     lifetime: Lifetime,
     live: Mutex<HashMap<ViewerKey, Arc<Viewer>>>,
     ids: SessionIds,
@@ -94,10 +99,16 @@ pub struct ViewerRequest {
 
 impl Viewers {
     /// Creates an empty set. `secret` must come from the system's randomness.
-    pub fn new(secret: [u8; 32], admission: Arc<Admission>, feeds: Arc<Feeds>, lifetime: Lifetime) -> Self {
+    pub fn new(
+        secret: [u8; 32],
+        admission: Arc<Admission>,
+        (feeds, samples): (Arc<Feeds>, Arc<SampleFeeds>),
+        lifetime: Lifetime,
+    ) -> Self {
         Viewers {
             admission,
             feeds,
+            samples,
             lifetime,
             live: Mutex::default(),
             ids: SessionIds::new(secret),
@@ -234,7 +245,9 @@ impl Viewer {
 impl ViewerRequest {
     /// Whether playlist requests with this query are allowed (`hls2_session_bind args`).
     pub fn allows(&self, query: &[u8]) -> bool {
-        let allowed = !self.viewer.conf.session_bind.to_args() || self.viewer.session.identity.pargs == query;
+        let allowed = !self.viewer.conf.session_bind.to_args()
+            || PlaylistReload::arguments(&self.viewer.session.identity.pargs)
+                == PlaylistReload::arguments(query);
         if !allowed {
             log::other_arguments(&self.viewer.session);
         }
@@ -268,15 +281,61 @@ impl ViewerRequest {
     /// # Errors
     ///
     /// The viewer is refused, or there is no playlist.
-    pub async fn playlist(&self, name: &[u8], base_url: &str) -> Result<String, ViewerRefusal> {
+    pub async fn playlist(
+        &self,
+        name: &[u8],
+        base_url: &str,
+        reload: &PlaylistReload,
+    ) -> Result<String, ViewerRefusal> {
         let fragments = self.admitted().await?;
+        if let Some((msn, part)) = reload.wanted {
+            let has = || fragments.has(msn, part).ok_or(ViewerRefusal::BadRequest);
+            self.until(&fragments, || has().map(|has| has.then_some(()))).await?;
+        }
+        let make = || fragments.playlist(&mut self.viewer.place.lock().playlist, name, base_url, reload.skip);
+        self.watch(&fragments, || Ok(make())).await
+    }
+
+    /// A part or an initialisation segment, once it is made.
+    ///
+    /// # Errors
+    ///
+    /// The viewer is refused, or the piece did not come in time.
+    pub async fn piece(&self, id: u64, piece: FragmentPiece) -> Result<LookedUp, ViewerRefusal> {
+        let fragments = self.admitted().await?;
+        let look = || Ok(Some(fragments.piece(id, piece)).filter(|found| *found != LookedUp::Awaited));
+        self.until(&fragments, look).await
+    }
+
+    /// As [`watch`](Self::watch), for as long as a request may wait.
+    async fn until<T>(
+        &self,
+        fragments: &Fragments,
+        look: impl Fn() -> Result<Option<T>, ViewerRefusal>,
+    ) -> Result<T, ViewerRefusal> {
+        if let Some(found) = look()? {
+            return Ok(found);
+        }
+        if self.viewer.place.lock().requests > limits::HLS2_WAITING {
+            return Err(ViewerRefusal::Crowded);
+        }
+        let patience = Duration::from_millis(fragments.patience_ms());
+        let waiting = tokio::time::timeout(patience, self.watch(fragments, look));
+        waiting.await.unwrap_or(Err(ViewerRefusal::Late))
+    }
+
+    /// Looks again after each fragment and part until something is found.
+    async fn watch<T>(
+        &self,
+        fragments: &Fragments,
+        look: impl Fn() -> Result<Option<T>, ViewerRefusal>,
+    ) -> Result<T, ViewerRefusal> {
         let mut completed = fragments.watch();
         let mut state = self.viewer.state.subscribe();
         loop {
             completed.mark_unchanged();
-            let made = fragments.playlist(&mut self.viewer.place.lock().playlist, name, base_url);
-            if let Some(text) = made {
-                return Ok(text);
+            if let Some(found) = look()? {
+                return Ok(found);
             }
             tokio::select! {
                 _ = completed.changed() => {}
@@ -304,6 +363,12 @@ impl Drop for ViewerRequest {
         place.requests -= 1;
         place.playlist.touch(now());
     }
+}
+
+/// What keeps the fragments of a viewer's stream coming.
+enum HeldFeed {
+    Mpegts { _feed: Arc<MpegtsFeed> },
+    Samples { _feed: Arc<SampleFeed> },
 }
 
 /// Task of a viewer: holds its stream, and releases it at the end.
@@ -336,7 +401,7 @@ impl ViewerTask {
         session.end();
     }
 
-    async fn admit(&mut self) -> Result<(Arc<MpegtsFeed>, Arc<Fragments>), (Reason, ViewerRefusal)> {
+    async fn admit(&mut self) -> Result<(HeldFeed, Arc<Fragments>), (Reason, ViewerRefusal)> {
         let session = self.viewer.session.clone();
         let admitted = tokio::select! {
             admitted = self.entered.admit() => admitted,
@@ -360,10 +425,15 @@ impl ViewerTask {
             media_log::no_stream(&session);
             return Err((Reason::StreamEnd, ViewerRefusal::NoStream));
         }
+        if hls2.is_fmp4() {
+            let feed = self.viewers.samples.hold(&self.view, stream, hls2.settings());
+            let fragments = feed.fragments().clone();
+            return Ok((HeldFeed::Samples { _feed: feed }, fragments));
+        }
         let settings = FeedSettings::of(&self.view);
         let feed = self.viewers.feeds.hold(stream, settings);
         let fragments = feed.companion(|| Fragments::new(hls2.settings(), feed.stream().clone()));
-        Ok((feed, fragments))
+        Ok((HeldFeed::Mpegts { _feed: feed }, fragments))
     }
 
     /// Waits until the timeout has passed without requests, or the session is ended.

@@ -5,7 +5,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::media::segments::{CutDecision, CutRule, Cutter, MEASURED};
+use super::FragmentPiece;
+use crate::limits;
+use crate::media::segments::{CutDecision, CutRule, Cutter, Fragmenter, MEASURED};
+use crate::wire::fmp4::{Packager, Sample};
+use crate::wire::hls::target_duration;
 use crate::wire::mpegts::TsFrame;
 
 /// Settings of a window.
@@ -18,9 +22,31 @@ pub struct FragmentSettings {
     pub playlist_length_ms: u64,
     /// Number of fragments required for a first playlist, `hls2_minfrags`.
     pub min_fragments: usize,
+    /// Longest part of a fragment in milliseconds, with `hls2_low_latency`.
+    pub part_ms: Option<u64>,
 }
 
-/// A complete fragment, which is a valid transport stream by itself.
+/// A part of a fragment of fragmented MP4: the chunk with the same number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FragmentPart {
+    /// Duration in milliseconds. Those of all parts add up to that of the fragment.
+    pub duration_ms: u64,
+    /// Whether it begins with a key frame.
+    pub independent: bool,
+}
+
+/// What became of a look for a piece.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LookedUp {
+    /// It is here.
+    Found(Bytes),
+    /// It is being made.
+    Awaited,
+    /// It is not here, and nobody could have been told of it.
+    Missing,
+}
+
+/// A fragment: a valid transport stream by itself, or a segment of fragmented MP4.
 #[derive(Debug)]
 pub struct Fragment {
     /// Number, which is also its media sequence number.
@@ -31,7 +57,11 @@ pub struct Fragment {
     pub discontinuity: bool,
     /// Number of discontinuities before it.
     pub discontinuity_sequence: u64,
-    /// Size of all chunks in bytes, a multiple of 188.
+    /// Number in the name of its initialisation segment, for fragmented MP4.
+    pub map_id: Option<u64>,
+    /// Parts, for fragmented MP4.
+    pub parts: Vec<FragmentPart>,
+    /// Size of all chunks in bytes.
     pub len: usize,
     /// Contents, shared with other consumers of the stream.
     pub chunks: Vec<Bytes>,
@@ -56,6 +86,13 @@ pub struct FragmentWindow {
     /// Whether fragments were dropped because of `most_bytes`, so that a first playlist may never get its number of
     /// fragments.
     crowded: bool,
+    fragmenter: Fragmenter,
+    /// Initialisation segments by number, oldest first.
+    maps: VecDeque<(u64, Bytes)>,
+    /// Longest part so far in milliseconds.
+    longest_part_ms: u64,
+    /// Longest fragment so far in milliseconds.
+    longest_ms: u64,
 }
 
 impl FragmentWindow {
@@ -71,6 +108,10 @@ impl FragmentWindow {
             bytes: 0,
             most_bytes: WINDOW_BYTES_MAX,
             crowded: false,
+            fragmenter: Fragmenter::default(),
+            maps: VecDeque::new(),
+            longest_part_ms: 0,
+            longest_ms: 0,
         }
     }
 
@@ -104,6 +145,37 @@ impl FragmentWindow {
         completed
     }
 
+    /// Notes which tracks the packager of the samples knows.
+    pub fn learn_tracks(&mut self, packager: &Packager) {
+        self.fragmenter.learn(packager);
+    }
+
+    /// Adds a sample of fragmented MP4. Returns whether it completed a fragment or a part.
+    pub fn handle_sample(&mut self, mut sample: Sample) -> bool {
+        sample.changed |= self.open.is_some() && !self.fragmenter.takes(&sample);
+        let mut completed = false;
+        match self.cutter.handle_frame(&self.settings.cut, &sample) {
+            CutDecision::Skip => return false,
+            CutDecision::Append => {}
+            CutDecision::Start { ended_ms, discontinuity } => {
+                self.fragmenter.leave_sound();
+                completed = ended_ms.is_some_and(|ended_ms| self.complete(ended_ms));
+                self.start(discontinuity);
+                self.fragmenter.begin();
+            }
+        }
+        let (end_ms, next_ms) = (sample.end_ms(), sample.end_ms().saturating_sub(sample.dts_ms()));
+        self.fragmenter.push(sample.clone());
+        let since_ms = self.fragmenter.held_since_ms().unwrap_or(end_ms);
+        let held_ms = end_ms.saturating_sub(since_ms);
+        let is_full = self.fragmenter.leads(&sample) && held_ms + next_ms > self.part_ms();
+        if is_full || self.fragmenter.held_bytes() > PART_BYTES {
+            completed |= self.end_part(held_ms);
+        }
+        self.prune();
+        completed
+    }
+
     /// Completes the current fragment after its publisher left. Returns whether there was one. Players keep the
     /// existing fragments, and the next publisher continues after a discontinuity.
     pub fn finish(&mut self) -> bool {
@@ -115,6 +187,58 @@ impl FragmentWindow {
         self.settings = settings;
     }
 
+    /// Longest part in milliseconds, with low latency; it never decreases.
+    pub(super) fn part_target_ms(&self) -> Option<u64> {
+        self.settings.part_ms.map(|part_ms| part_ms.max(self.longest_part_ms))
+    }
+
+    /// Target duration in seconds of a playlist with all fragments.
+    pub(super) fn target_duration(&self) -> u64 {
+        target_duration(self.settings.cut.fragment_ms, self.longest_ms)
+    }
+
+    /// The fragment that is being made.
+    pub(super) fn open(&self) -> Option<&Fragment> {
+        self.open.as_ref()
+    }
+
+    /// A part, or an initialisation segment.
+    pub fn piece(&self, id: u64, piece: FragmentPiece) -> LookedUp {
+        let found = match piece {
+            FragmentPiece::Init => self.maps.iter().find(|(map, _)| *map == id).map(|(_, bytes)| bytes),
+            FragmentPiece::Part(part) => {
+                let open = self.open.as_ref().filter(|open| open.id == id);
+                let part = usize::try_from(part).unwrap_or(usize::MAX);
+                if self.settings.part_ms.is_some() && open.is_some_and(|open| part == open.parts.len()) {
+                    return LookedUp::Awaited;
+                }
+                open.or_else(|| self.fragment(id).map(|fragment| &**fragment))
+                    .filter(|fragment| part < fragment.parts.len())
+                    .and_then(|fragment| fragment.chunks.get(part))
+            }
+            FragmentPiece::Ts | FragmentPiece::Mp4 => None,
+        };
+        found.cloned().map_or(LookedUp::Missing, LookedUp::Found)
+    }
+
+    /// Whether there is this segment, or this part of it, or something behind it; `None` if it is so far ahead that nobody
+    /// can know of it (rfc8216bis §6.2.5.2).
+    pub fn has(&self, msn: u64, part: Option<u64>) -> Option<bool> {
+        let complete = self.fragments.back().map(|last| (last.id, last.parts.len() as u64));
+        let made = self.open.as_ref().map_or(0, |open| open.parts.len() as u64);
+        let next = complete.map_or(0, |(id, _)| id + 1);
+        if msn.saturating_sub(next) > limits::HLS2_SEGMENTS_AHEAD.saturating_sub(1) {
+            return None;
+        }
+        let Some(part) = part else { return Some(msn < next) };
+        if msn == next {
+            return (part <= made.saturating_add(limits::HLS2_PARTS_AHEAD)).then_some(part < made);
+        }
+        // A part behind the last one of a segment is the first one of the next segment.
+        let is_past = msn < next && complete.is_some_and(|(id, parts)| msn < id || part < parts || made > 0);
+        Some(is_past)
+    }
+
     /// Sizes in bytes and durations in milliseconds of the latest fragments.
     pub fn measured(&self) -> impl Iterator<Item = (u64, u64)> + Clone {
         let latest = self.fragments.iter().rev().take(MEASURED);
@@ -123,7 +247,8 @@ impl FragmentWindow {
 
     /// Whether there are enough fragments for a first playlist.
     pub fn is_ready(&self) -> bool {
-        self.fragments.len() >= self.min_fragments() || self.crowded
+        let is_early = self.settings.part_ms.is_some() && !self.fragments.is_empty();
+        self.fragments.len() >= self.min_fragments() || self.crowded || is_early
     }
 
     /// The fragment with this number, if it is in the playlist or has recently left it.
@@ -165,6 +290,8 @@ impl FragmentWindow {
             duration_ms: 0,
             discontinuity,
             discontinuity_sequence,
+            map_id: None,
+            parts: Vec::new(),
             len: 0,
             chunks: Vec::new(),
         });
@@ -178,7 +305,34 @@ impl FragmentWindow {
         }
     }
 
+    /// Length of a part in milliseconds.
+    fn part_ms(&self) -> u64 {
+        self.settings.part_ms.unwrap_or(CHUNK_MS)
+    }
+
+    /// Completes a part of the open fragment of fragmented MP4. Returns whether there was one.
+    fn end_part(&mut self, duration_ms: u64) -> bool {
+        let Some(fragment) = self.fragmenter.flush() else { return false };
+        let Some(open) = &mut self.open else { return false };
+        if let Some(init) = fragment.init {
+            // Players must not continue with another configuration than they have.
+            if !self.maps.is_empty() && !open.discontinuity {
+                open.discontinuity = true;
+                self.discontinuities += 1;
+            }
+            self.maps.push_back((open.id, init));
+        }
+        open.map_id = self.maps.back().map(|(id, _)| *id);
+        open.parts.push(FragmentPart { duration_ms, independent: fragment.independent });
+        self.longest_part_ms = self.longest_part_ms.max(duration_ms);
+        self.append(&fragment.bytes);
+        true
+    }
+
     fn complete(&mut self, duration_ms: u64) -> bool {
+        let made_ms = self.open.iter().flat_map(|open| &open.parts).map(|part| part.duration_ms).sum();
+        self.end_part(duration_ms.saturating_sub(made_ms).max(1));
+        self.longest_ms = self.longest_ms.max(duration_ms);
         let Some(open) = self.open.take() else { return false };
         self.bytes += open.len;
         self.fragments.push_back(Arc::new(Fragment { duration_ms, ..open }));
@@ -200,9 +354,17 @@ impl FragmentWindow {
             }
             let Some(gone) = self.fragments.pop_front() else { return };
             self.bytes -= gone.len;
+            let oldest = self.fragments.front().and_then(|first| first.map_id);
+            while self.maps.len() > 1 && self.maps.front().is_some_and(|(id, _)| Some(*id) < oldest) {
+                self.maps.pop_front();
+            }
         }
     }
 }
+
+/// Samples of fragmented MP4 are written once they last this long together, in milliseconds, or have this many bytes.
+const CHUNK_MS: u64 = 500;
+const PART_BYTES: usize = 1024 * 1024;
 
 /// Maximum number of fragments in a playlist.
 const FRAGMENTS_MAX: usize = 1_000;
@@ -298,7 +460,7 @@ mod tests {
 
     fn settings() -> FragmentSettings {
         let cut = CutRule { fragment_ms: 1_000, max_fragment_ms: 50_000, slicing: Slicing::Plain };
-        FragmentSettings { cut, playlist_length_ms: 4_000, min_fragments: 2 }
+        FragmentSettings { cut, playlist_length_ms: 4_000, min_fragments: 2, part_ms: None }
     }
 
     fn publish(window: &mut FragmentWindow, from_ms: u64, to_ms: u64) -> usize {

@@ -16,6 +16,11 @@ const RESOLUTION: u32 = 0x0048_0000;
 
 /// Writes the initialisation segment of these tracks, which have the numbers 1, 2 ….
 pub fn init_segment(tracks: &[&TrackConfig]) -> Bytes {
+    write(&numbered(tracks), false).0.into()
+}
+
+/// Writes the initialisation segment of tracks with these numbers, from 1.
+pub fn numbered_init_segment(tracks: &[(u32, &TrackConfig)]) -> Bytes {
     write(tracks, false).0.into()
 }
 
@@ -30,12 +35,16 @@ pub struct FileHead {
 
 /// Writes the beginning of a file with these tracks, which have the numbers 1, 2 ….
 pub fn file_head(tracks: &[&TrackConfig]) -> FileHead {
-    let bytes = write(tracks, true).0;
+    let bytes = write(&numbered(tracks), true).0;
     let mehd = bytes.windows(4).rposition(|kind| kind == b"mehd").expect("the head has the box");
     FileHead { duration_at: mehd + 8, bytes: bytes.into() }
 }
 
-fn write(tracks: &[&TrackConfig], has_duration: bool) -> BoxWriter {
+fn numbered<'t>(tracks: &[&'t TrackConfig]) -> Vec<(u32, &'t TrackConfig)> {
+    (1..).zip(tracks.iter().copied()).collect()
+}
+
+fn write(tracks: &[(u32, &TrackConfig)], has_duration: bool) -> BoxWriter {
     let mut out = BoxWriter::default();
     out.boxed(b"ftyp", |out| {
         out.bytes(b"iso6");
@@ -56,16 +65,16 @@ fn write(tracks: &[&TrackConfig], has_duration: bool) -> BoxWriter {
             out.zeros(10);
             MATRIX.iter().for_each(|number| out.u32(*number));
             out.zeros(24);
-            out.u32(tracks.len() as u32 + 1);
+            out.u32(tracks.iter().map(|(id, _)| *id).max().unwrap_or(0) + 1);
         });
-        for (id, track) in (1..).zip(tracks) {
+        for &(id, track) in tracks {
             out.boxed(b"trak", |out| write_track(id, track, out));
         }
         out.boxed(b"mvex", |out| {
             if has_duration {
                 out.full(b"mehd", 0, 0, |out| out.u32(0));
             }
-            for (id, _) in (1..).zip(tracks) {
+            for &(id, _) in tracks {
                 out.full(b"trex", 0, 0, |out| [id, 1, 0, 0, 0].iter().for_each(|number| out.u32(*number)));
             }
         });

@@ -22,7 +22,7 @@ mod records;
 
 pub use config::{TrackCodec, TrackConfig};
 pub use fragment::{Run, fragment, segment_type};
-pub use init::{FileHead, file_head, init_segment};
+pub use init::{FileHead, file_head, init_segment, numbered_init_segment};
 pub use packager::{Packager, Sample};
 pub use random_access::{RandomAccessPoint, random_access};
 
