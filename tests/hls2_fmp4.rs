@@ -63,7 +63,7 @@ fn parse(text: &str) -> MediaPlaylist {
 
 #[test]
 fn fragments_and_initialisation_segments_are_served() {
-    let server = start("hls2_type fmp4;");
+    let server = start("hls2_format fmp4;");
     let mut source = Source::start(&server, "s");
     source.send_to(4_500);
     let text = playlist(&server, "").text();

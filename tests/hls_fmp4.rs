@@ -206,6 +206,25 @@ fn a_server_that_starts_again_goes_on_with_an_event() {
 }
 
 #[test]
+fn an_event_that_no_publish_continues_ends() {
+    for format in ["", "fmp4"] {
+        let server = start(&format!("hls_type event {format}; hls_continuous off;"));
+        for _ in 0..2 {
+            let mut source = Source::start(&server, "s");
+            source.send_to(2_500);
+            until_true("the event goes on", || {
+                let text = read(&server, "s.m3u8");
+                !text.contains("ENDLIST") && parse(&text).segments.len() == 2
+            });
+            source.leave();
+            until_true("the event ends", || read(&server, "s.m3u8").ends_with("\n#EXT-X-ENDLIST\n"));
+            let text = read(&server, "s.m3u8");
+            assert!(length_ms(&parse(&text)).abs_diff(2_500) <= 40, "{text}");
+        }
+    }
+}
+
+#[test]
 fn a_master_playlist_names_the_codecs_of_its_variants() {
     let server = start("hls_type fmp4; hls_nested on; hls_variant _hi;");
     let mut source = Source::start(&server, "s_hi");

@@ -157,6 +157,7 @@ fn settings() -> SegmenterSettings {
         cut: CutRule { fragment_ms: 1_000, max_fragment_ms: 2_000, slicing: Slicing::Plain },
         playlist_length_ms: 30_000,
         kind: PlaylistKind::Live,
+        ends: false,
         naming: Naming::Sequential,
         naming_granularity: 0,
         keys: None,

@@ -164,6 +164,10 @@ pub const CASES: &[Case] = &[
     case!("hls_type", "hls_fragment 1s; hls_type live;", "hls_fragment 1s; hls_type event;", |walk| {
         differ(walk, "old.m3u8", |text| !text.contains("EVENT"), "new.m3u8", |text| text.contains("EVENT"))
     }),
+    case!("hls_type", "hls_fragment 1s; hls_type live;", "hls_fragment 1s; hls_type live fmp4;", |walk| {
+        let is_new = |text: &str| text.contains("#EXT-X-MAP") && text.contains(".m4s");
+        differ(walk, "old.m3u8", |text| text.contains(".ts"), "new.m3u8", is_new)
+    }),
     case!(
         "hls_cleanup",
         "hls_fragment 1s; hls_playlist_length 2s; hls_cleanup on;",

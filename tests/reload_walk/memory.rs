@@ -128,6 +128,27 @@ pub const CASES: &[Case] = &[
             })
         }
     ),
+    case!(
+        "hls2_format",
+        "hls2_fragment 1s; hls2_format ts;",
+        "hls2_fragment 1s; hls2_format fmp4;",
+        |walk| { differ(walk, |text| text.contains(".ts?"), |text| text.contains("#EXT-X-MAP")) }
+    ),
+    case!(
+        "hls2_low_latency",
+        "hls2_fragment 1s; hls2_low_latency off;",
+        "hls2_fragment 1s; hls2_low_latency on;",
+        |walk| { differ(walk, |text| !text.contains("PART"), |text| text.contains("#EXT-X-PART:")) }
+    ),
+    case!(
+        "hls2_part",
+        "hls2_fragment 1s; hls2_low_latency on; hls2_part 200ms;",
+        "hls2_fragment 1s; hls2_low_latency on; hls2_part 400ms;",
+        |walk| {
+            let has = |target: &'static str| move |text: &str| text.contains(target);
+            differ(walk, has("PART-TARGET=0.200\n"), has("PART-TARGET=0.400\n"))
+        }
+    ),
     case!("hls2_nested", "hls2_fragment 1s; hls2_nested off;", "hls2_fragment 1s; hls2_nested on;", |walk| {
         let mut source = walk.source("s");
         source.send_to(4_500);

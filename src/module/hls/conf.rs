@@ -9,7 +9,7 @@ use crate::directive::{
 };
 use crate::media::files::keep::Keep;
 use crate::media::segments::{CutRule, Slicing};
-use crate::syntax::Problem;
+use crate::syntax::{Problem, sentence};
 
 /// Default of `hls_max_fragment` as a multiple of `hls_fragment`.
 const LONGEST_FRAGMENT: u64 = 10;
@@ -40,7 +40,7 @@ directives! {
             /// Cuts at the first key frame after `hls_fragment`, or after each multiple of it.
             "hls_fragment_slicing" => fragment_slicing: Slicing = "plain", in RTMP_ALL;
             /// Whether old segments leave the playlist, and the format of segments. The segments of an event stay forever,
-            /// and its playlist grows in place. With `fmp4` segments are fragmented MP4, named NAME-N.m4s, which carries
+            /// and its playlist grows in place; with `hls_continuous off` it ends with EXT-X-ENDLIST. With `fmp4` segments are fragmented MP4, named NAME-N.m4s, which carries
             /// H.264, HEVC, AV1, AAC, MP3, Opus, AC-3, E-AC-3 and FLAC; NAME-N.init.m4s is the initialisation segment of
             /// the segments from N on. Serve both as video/mp4. A stream whose codecs or tracks change continues with
             /// another one after a discontinuity. `hls_keys` encrypts whole segments, but no initialisation segments.
@@ -132,6 +132,7 @@ impl Conf {
             },
             playlist_length_ms: self.playlist_length.0,
             kind: self.kind.playlist,
+            ends: self.kind.playlist == PlaylistKind::Event && !self.continuous,
             naming: self.fragment_naming,
             naming_granularity: self.fragment_naming_granularity,
             keys: self.keys.then_some(KeySettings { fragments_per_key: self.fragments_per_key }),
@@ -164,12 +165,11 @@ impl Value for HlsType {
             return Ok(HlsType { playlist: PlaylistKind::Live, fmp4: true });
         }
         let playlist = PlaylistKind::parse(args, evaluation)?;
-        match args.words.len() {
-            2 if !is_fmp4(1) => {
-                Err(args.refuse("invalid value").caption("the format of segments is \"fmp4\""))
-            }
-            count => Ok(HlsType { playlist, fmp4: count == 2 }),
+        if args.words.len() == 2 && !is_fmp4(1) {
+            let text = sentence(&[b"invalid number of arguments in \"", &args.name.bytes, b"\" directive"]);
+            return Err(Problem::new(text).at(args.span()).caption("a second word is \"fmp4\""));
         }
+        Ok(HlsType { playlist, fmp4: args.words.len() == 2 })
     }
 }
 

@@ -123,7 +123,7 @@ impl HlsBatch {
             }
         }
         if ended {
-            segmenter.finish(files);
+            segmenter.end(files);
         }
         written
     }

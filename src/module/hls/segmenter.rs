@@ -51,6 +51,8 @@ pub struct SegmenterSettings {
     pub naming_granularity: u64,
     /// Encryption, if enabled.
     pub keys: Option<KeySettings>,
+    /// Whether the playlist ends with the publish, because a later one does not continue it.
+    pub ends: bool,
     /// Whether segments that left the playlist are removed. An event playlist keeps all segments.
     pub cleanup: bool,
     /// Master playlists in which the stream may be a variant.
@@ -314,7 +316,23 @@ impl Segmenter {
         self.append(&fragment.bytes, files);
     }
 
-    /// Ends the last segment. There is no end tag: players wait for the next publish, as with PingOS.
+    /// Ends the publish. A playlist that no later publish continues gets its end tag (RFC 8216 §4.3.3.4); with another one
+    /// players wait for the next publish, as with PingOS.
+    pub fn end(&mut self, files: &mut impl SegmentFiles) {
+        self.finish(files);
+        if self.settings.ends && !self.listed.is_empty() {
+            let (file, text) = (self.layout.playlist_file(), END.to_owned());
+            let added = self.head.is_some()
+                && files.perform(SegmenterAction::AppendPlaylist { file: file.clone(), text });
+            if !added {
+                let text = self.playlist().to_string() + END;
+                files.perform(SegmenterAction::WritePlaylist { file, text });
+            }
+            self.rewrite();
+        }
+    }
+
+    /// Ends the last segment.
     pub fn finish(&mut self, files: &mut impl SegmentFiles) {
         if let Some(ended_ms) = self.cutter.finish() {
             self.close(ended_ms, files);
@@ -540,6 +558,9 @@ impl Segmenter {
         })
     }
 }
+
+/// Last line of a playlist to which nothing is added.
+const END: &str = "#EXT-X-ENDLIST\n";
 
 /// Samples are written once they last this long together, in milliseconds, or have this many bytes.
 const CHUNK_MS: u64 = 500;

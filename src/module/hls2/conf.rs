@@ -16,7 +16,7 @@ const PLAYLIST_FRAGMENTS: u64 = 3;
 const TIMEOUT_PLAYLISTS: u64 = 3;
 
 one_of! {
-    /// `hls2_type`.
+    /// `hls2_format`.
     pub enum FragmentType {
         /// MPEG-TS.
         "ts" => Ts,
@@ -74,11 +74,11 @@ directives! {
             "hls2_base_url" => base_url: Text = "", in RTMP_ALL;
             /// Format of fragments: MPEG-TS, or fragmented MP4, which carries H.264, HEVC, AV1, AAC, MP3, Opus, AC-3, E-AC-3
             /// and FLAC. With `fmp4` the media playlist names NAME-ID.m4s and initialisation segments NAME-ID.init.m4s.
-            "hls2_type" => kind: FragmentType = "ts", in RTMP_ALL;
+            "hls2_format" => format: FragmentType = "ts", in RTMP_ALL;
             /// Low-Latency HLS: the media playlist also names the parts of a fragment as they are made, and its requests may
             /// wait for a part (`_HLS_msn`, `_HLS_part`) and leave out old fragments (`_HLS_skip`). A request waits for at
             /// most three target durations and then gets status 503, as do more than 16 waiting requests of a session. It
-            /// implies `hls2_type fmp4`, and a first playlist is sent with the first fragment.
+            /// implies `hls2_format fmp4`, and a first playlist is sent with the first fragment.
             "hls2_low_latency" => low_latency: Flag = "off", in RTMP_ALL;
             /// Longest part of a fragment with `hls2_low_latency`. Players stay three parts behind the publisher.
             "hls2_part" => part: MsecFrom<50> = "200ms", in RTMP_ALL;
@@ -141,7 +141,7 @@ impl Conf {
 
     /// Whether fragments are fragmented MP4.
     pub fn is_fmp4(&self) -> bool {
-        self.low_latency || self.kind == FragmentType::Fmp4
+        self.low_latency || self.format == FragmentType::Fmp4
     }
 
     /// Time in milliseconds that a session lasts after its last request.

@@ -5,49 +5,14 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use super::conf::Conf;
-use super::{
-    Fragment, FragmentPiece, FragmentSettings, FragmentWindow, LookedUp, SampleFeeds, ViewerSession,
-};
+use super::{Fragment, FragmentPiece, FragmentSettings, FragmentWindow, LookedUp, ViewerSession};
 use crate::hub::info::MediaInfo;
 use crate::hub::stream::Stream;
 use crate::limits;
-use crate::media::extension::{OnStream, Output, Running};
-use crate::media::mpegts::{Feeds, PieceObserver};
+use crate::media::mpegts::PieceObserver;
 use crate::media::segments::Presentation;
 use crate::wire::fmp4::{Packager, Sample};
 use crate::wire::mpegts::TsFrame;
-
-/// Output that makes fragments of streams with `hls2 on`.
-pub struct HlsMemory {
-    /// MPEG-TS feeds.
-    pub feeds: Arc<Feeds>,
-    /// Streams as fragmented MP4.
-    pub samples: Arc<SampleFeeds>,
-}
-
-impl Output for HlsMemory {
-    fn is_for_players(&self) -> bool {
-        true
-    }
-
-    fn prepare(&self, publisher: OnStream<'_>) -> Option<Running> {
-        let OnStream { view, stream, .. } = publisher;
-        let hls2: Arc<Conf> = view.held().share();
-        if !hls2.hls2 {
-            return None;
-        }
-        if hls2.is_fmp4() {
-            let feed = self.samples.hold(view, stream, hls2.settings());
-            feed.fragments().configure(hls2.settings());
-            return Some(Box::new(feed));
-        }
-        let feed = self.feeds.prepare(view, stream);
-        let fragments = feed.companion(|| Fragments::new(hls2.settings(), feed.stream().clone()));
-        fragments.configure(hls2.settings());
-        Some(Box::new((feed, fragments)))
-    }
-}
 
 /// Window of fragments, filled by a feed and read by requests.
 pub struct Fragments {
@@ -89,7 +54,7 @@ impl Fragments {
     }
 
     /// Whether the window has this segment, or this part of it, or something behind it; `None` if it is so far ahead that
-    /// nobody can know of it.
+    /// no player can know of it.
     pub fn has(&self, msn: u64, part: Option<u64>) -> Option<bool> {
         self.window.lock().has(msn, part)
     }

@@ -21,6 +21,7 @@ mod handler;
 pub mod live;
 pub mod log;
 mod master;
+mod output;
 mod reload;
 mod samples;
 mod session;
@@ -36,6 +37,7 @@ pub use session::{SessionId, SessionIds, ViewerSession};
 pub use target::{FragmentPiece, HlsRequest};
 pub use window::{Fragment, FragmentPart, FragmentSettings, FragmentWindow, LookedUp};
 
-pub use fragments::{Fragments, HlsMemory};
+pub use fragments::Fragments;
 pub use handler::Hls2Handler;
+pub use output::HlsMemory;
 pub use viewer::{Viewer, ViewerRefusal, ViewerRequest, ViewerState, Viewers};

@@ -100,7 +100,7 @@ impl Packaging {
         packaging
     }
 
-    /// Packages until nobody holds the feed.
+    /// Packages until the feed is dropped.
     async fn run(mut self, mut stopped: oneshot::Receiver<()>) {
         let mut phase = self.reader.stream().watch();
         loop {

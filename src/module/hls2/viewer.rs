@@ -67,7 +67,7 @@ pub enum ViewerRefusal {
     Crowded,
     /// What a request waits for did not come in time.
     Late,
-    /// A request waits for what nobody can know of.
+    /// A request waits for a segment or part that no player can know of.
     BadRequest,
 }
 

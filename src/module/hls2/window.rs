@@ -42,7 +42,7 @@ pub enum LookedUp {
     Found(Bytes),
     /// It is being made.
     Awaited,
-    /// It is not here, and nobody could have been told of it.
+    /// It does not exist, and no playlist has named it.
     Missing,
 }
 
@@ -221,8 +221,8 @@ impl FragmentWindow {
         found.cloned().map_or(LookedUp::Missing, LookedUp::Found)
     }
 
-    /// Whether there is this segment, or this part of it, or something behind it; `None` if it is so far ahead that nobody
-    /// can know of it (rfc8216bis §6.2.5.2).
+    /// Whether there is this segment, or this part of it, or something behind it; `None` if it is so far ahead that no
+    /// player can know of it (rfc8216bis §6.2.5.2).
     pub fn has(&self, msn: u64, part: Option<u64>) -> Option<bool> {
         let complete = self.fragments.back().map(|last| (last.id, last.parts.len() as u64));
         let made = self.open.as_ref().map_or(0, |open| open.parts.len() as u64);
