@@ -405,6 +405,9 @@ pub const PATTERN_MEMORY: usize = 8 * 1024 * 1024;
 /// Maximum number of hls2 players. Any client can name a session, and each lasts for the timeout of its application.
 pub const HLS2_SESSIONS: usize = 65_536;
 
+/// Maximum number of bytes of a data message that becomes timed metadata, and of all those in one fragment.
+pub const TIMED_METADATA_BYTES: usize = 64 * 1024;
+
 /// Number of target durations for which a request for a playlist or a part may wait (rfc8216bis §6.2.5.2: a server answers
 /// 503 after three).
 pub const HLS2_WAIT_TARGETS: u64 = 3;

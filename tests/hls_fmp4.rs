@@ -8,9 +8,12 @@ mod media;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use bytes::BytesMut;
 use media::Source;
+use pingosd::wire::MediaKind;
+use pingosd::wire::amf0::{self, AmfValue};
 use pingosd::wire::hls::MediaPlaylist;
-use support::frame::video_header;
+use support::frame::{Frame, video_header};
 use support::tool::run;
 use support::wait::until_true;
 use support::{Conf, Server};
@@ -149,6 +152,27 @@ fn another_configuration_needs_another_initialisation_segment_after_a_discontinu
     let breaks: Vec<_> = playlist.segments.iter().map(|segment| segment.discontinuity).collect();
     assert_eq!(breaks, [false, false, false, true, false, false], "{text}");
     assert!(length_ms(&playlist).abs_diff(6_000) <= 40, "{text}");
+}
+
+#[test]
+fn data_messages_are_timed_metadata() {
+    let server = start("hls_type event fmp4;");
+    let mut source = Source::start(&server, "s");
+    source.send_to(1_500);
+    let mut payload = BytesMut::new();
+    amf0::encode(&"onTextData".into(), &mut payload);
+    amf0::encode(&AmfValue::object([("text", "\u{e4} \"b\"".into())]), &mut payload);
+    source.send_frame(&Frame { kind: MediaKind::Data, timestamp: 1_480, payload: payload.freeze() });
+    source.send_to(3_000);
+    source.leave();
+    wait_length(&server, "s.m3u8", 2_950);
+    let all: Vec<u8> =
+        (0..3).flat_map(|n| fs::read(dir(&server).join(format!("s-{n}.m4s"))).unwrap()).collect();
+    let at = all.windows(4).position(|window| window == b"emsg").unwrap();
+    assert_eq!(all[at + 8..at + 20], [0, 0, 3, 0xE8, 0, 0, 0, 0, 0, 0, 5, 0xC8], "1480 of 1000 ticks");
+    let text = "onTextData\0{\"text\":\"\u{e4} \\\"b\\\"\"}";
+    assert!(all.windows(text.len()).any(|window| window == text.as_bytes()));
+    assert_eq!(all.windows(4).filter(|window| *window == b"emsg").count(), 1, "no metadata of the stream");
 }
 
 #[test]

@@ -79,7 +79,6 @@ const WAITING: &[&str] = &[
     "module::hls2::answer",
     "module::hls2::fragments",
     "module::hls2::handler",
-    "module::hls2::output",
     "module::hls2::samples",
     "module::hls2::viewer",
     "module::hls::directory",

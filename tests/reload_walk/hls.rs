@@ -161,11 +161,8 @@ pub const CASES: &[Case] = &[
             )
         }
     ),
-    case!("hls_type", "hls_fragment 1s; hls_type live;", "hls_fragment 1s; hls_type event;", |walk| {
-        differ(walk, "old.m3u8", |text| !text.contains("EVENT"), "new.m3u8", |text| text.contains("EVENT"))
-    }),
-    case!("hls_type", "hls_fragment 1s; hls_type live;", "hls_fragment 1s; hls_type live fmp4;", |walk| {
-        let is_new = |text: &str| text.contains("#EXT-X-MAP") && text.contains(".m4s");
+    case!("hls_type", "hls_fragment 1s; hls_type live;", "hls_fragment 1s; hls_type event fmp4;", |walk| {
+        let is_new = |text: &str| text.contains("EVENT") && text.contains("#EXT-X-MAP");
         differ(walk, "old.m3u8", |text| text.contains(".ts"), "new.m3u8", is_new)
     }),
     case!(

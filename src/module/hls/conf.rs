@@ -43,7 +43,8 @@ directives! {
             /// and its playlist grows in place; with `hls_continuous off` it ends with EXT-X-ENDLIST. With `fmp4` segments are fragmented MP4, named NAME-N.m4s, which carries
             /// H.264, HEVC, AV1, AAC, MP3, Opus, AC-3, E-AC-3 and FLAC; NAME-N.init.m4s is the initialisation segment of
             /// the segments from N on. Serve both as video/mp4. A stream whose codecs or tracks change continues with
-            /// another one after a discontinuity. `hls_keys` encrypts whole segments, but no initialisation segments.
+            /// another one after a discontinuity. `hls_keys` encrypts whole segments, but no initialisation
+            /// segments. Data messages such as `onTextData` and `onCuePoint` are timed ID3 metadata, with their values as JSON.
             "hls_type" => kind: HlsType = "live", in RTMP_ALL;
             /// Removes segments, playlists and keys that are no longer needed.
             "hls_cleanup" => cleanup: Flag = "on", in RTMP_ALL;

@@ -138,6 +138,9 @@ fn package(
 ) -> Vec<Sample> {
     let mut samples = Vec::new();
     for packet in &batch.packets {
+        if packet.kind() == MediaKind::Data {
+            segmenter.event(packager, packet.timestamp(), packet.payload());
+        }
         let done = packager.handle_frame(packet.kind(), packet.timestamp(), packet.payload(), &mut samples);
         // For a frame without content nothing is missing.
         if let Err(error) = done

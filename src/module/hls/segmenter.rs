@@ -275,6 +275,11 @@ impl Segmenter {
         self.fragmenter.learn(packager);
     }
 
+    /// Adds a data message of the publisher as timed metadata of fragmented MP4.
+    pub fn event(&mut self, packager: &Packager, timestamp: u32, payload: &Bytes) {
+        self.fragmenter.event(packager, timestamp, payload);
+    }
+
     /// Processes the next sample; `unix_ms` is the time of the system clock.
     pub fn handle_sample(&mut self, mut sample: Sample, unix_ms: u64, files: &mut impl SegmentFiles) {
         sample.changed |= self.open.is_some() && !self.fragmenter.takes(&sample);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
@@ -79,6 +80,11 @@ impl Fragments {
         }
         drop(window);
         self.completed(completed);
+    }
+
+    /// Adds a data message of the publisher.
+    pub(super) fn event(&self, packager: &Packager, timestamp: u32, payload: &Bytes) {
+        self.window.lock().event(packager, timestamp, payload);
     }
 
     /// Completes the last fragment of a publish.

@@ -142,6 +142,10 @@ impl Packaging {
 
     fn package(&mut self) {
         for packet in self.packets.drain(..) {
+            if packet.kind() == MediaKind::Data {
+                self.fragments.event(&self.packager, packet.timestamp(), packet.payload());
+                continue;
+            }
             let done = self.packager.handle_frame(
                 packet.kind(),
                 packet.timestamp(),

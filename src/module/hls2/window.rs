@@ -150,6 +150,11 @@ impl FragmentWindow {
         self.fragmenter.learn(packager);
     }
 
+    /// Adds a data message of the publisher as timed metadata of fragmented MP4.
+    pub fn event(&mut self, packager: &Packager, timestamp: u32, payload: &Bytes) {
+        self.fragmenter.event(packager, timestamp, payload);
+    }
+
     /// Adds a sample of fragmented MP4. Returns whether it completed a fragment or a part.
     pub fn handle_sample(&mut self, mut sample: Sample) -> bool {
         sample.changed |= self.open.is_some() && !self.fragmenter.takes(&sample);

@@ -14,6 +14,7 @@
 
 mod boxes;
 mod config;
+mod event;
 mod fragment;
 mod init;
 mod packager;
@@ -21,6 +22,7 @@ mod random_access;
 mod records;
 
 pub use config::{TrackCodec, TrackConfig};
+pub use event::id3_event;
 pub use fragment::{Run, fragment, segment_type};
 pub use init::{FileHead, file_head, init_segment, numbered_init_segment};
 pub use packager::{Packager, Sample};

@@ -158,6 +158,15 @@ impl Packager {
         self.tracks[usize::from(video)].config.as_ref()
     }
 
+    /// Point of a data message on the time line in milliseconds; `None` before the first frame. A timestamp that is far from
+    /// those of the media counts as now: many encoders send 0.
+    pub fn moment(&self, timestamp: u32) -> Option<u64> {
+        let clock = self.tracks[VIDEO].clock.or(self.tracks[AUDIO].clock)?;
+        let ahead_ms = i64::from(timestamp.wrapping_sub(clock.sent_ms as u32).cast_signed());
+        let is_near = ahead_ms.unsigned_abs() <= APART_MS;
+        Some(if is_near { clock.at_ms.saturating_add_signed(ahead_ms) } else { clock.at_ms })
+    }
+
     /// Whether timestamps had to be corrected since the last call.
     pub fn take_repaired(&mut self) -> bool {
         std::mem::take(&mut self.repaired)
