@@ -162,14 +162,14 @@ fn data_messages_are_timed_metadata() {
     let mut payload = BytesMut::new();
     amf0::encode(&"onTextData".into(), &mut payload);
     amf0::encode(&AmfValue::object([("text", "\u{e4} \"b\"".into())]), &mut payload);
-    source.send_frame(&Frame { kind: MediaKind::Data, timestamp: 1_480, payload: payload.freeze() });
+    source.send_frame(&Frame { kind: MediaKind::Data, timestamp: 1_500, payload: payload.freeze() });
     source.send_to(3_000);
     source.leave();
     wait_length(&server, "s.m3u8", 2_950);
     let all: Vec<u8> =
         (0..3).flat_map(|n| fs::read(dir(&server).join(format!("s-{n}.m4s"))).unwrap()).collect();
     let at = all.windows(4).position(|window| window == b"emsg").unwrap();
-    assert_eq!(all[at + 8..at + 20], [0, 0, 3, 0xE8, 0, 0, 0, 0, 0, 0, 5, 0xC8], "1480 of 1000 ticks");
+    assert_eq!(all[at + 8..at + 20], [0, 0, 3, 0xE8, 0, 0, 0, 0, 0, 0, 5, 0xDC], "1500 of 1000 ticks");
     let text = "onTextData\0{\"text\":\"\u{e4} \\\"b\\\"\"}";
     assert!(all.windows(text.len()).any(|window| window == text.as_bytes()));
     assert_eq!(all.windows(4).filter(|window| *window == b"emsg").count(), 1, "no metadata of the stream");

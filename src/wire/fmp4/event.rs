@@ -58,7 +58,7 @@ mod tests {
         let event = id3_event(7_000, 1, b"onTextData", &[b'x'; 200]);
         assert_eq!(event.len(), u32::from_be_bytes(event[..4].try_into().unwrap()) as usize);
         assert_eq!(event[4..12], *b"emsg\x01\0\0\0");
-        let tag = event.windows(3).position(|window| window == b"ID3").unwrap();
+        let tag = event.windows(4).position(|window| window == b"ID3\x04").unwrap();
         let size = event[tag + 6..tag + 10].iter().fold(0, |size, byte| size << 7 | usize::from(*byte));
         assert_eq!(tag + 10 + size, event.len());
     }
