@@ -80,8 +80,12 @@ fn next_publish_follows_behind_a_discontinuity() {
 fn fragments_from_memory_are_played_one_by_one() {
     let arguments = "-f lavfi -i testsrc2=s=160x120:r=25 -f lavfi -i sine -t 5 -c:v libx264 -g 25 -c:a aac";
     let frames = package(&flv_frames(&clip("hls2.flv", arguments)));
-    let settings =
-        hls2::FragmentSettings { cut: settings().cut, playlist_length_ms: 5_000, min_fragments: 2 };
+    let settings = hls2::FragmentSettings {
+        cut: settings().cut,
+        playlist_length_ms: 5_000,
+        min_fragments: 2,
+        part_ms: 0,
+    };
     let mut window = hls2::FragmentWindow::new(settings);
     for frame in &frames {
         window.handle_frame(frame);
