@@ -441,38 +441,40 @@ impl HttpConnection {
         exchange.keeps_alive = self.socket.http2().is_none()
             && wants_keepalive(request)
             && refused.is_none_or(|(status, _)| status != MISDIRECTED.0);
-        let answers = match refused {
-            Some((status, why)) => {
-                log::refused(self.id, status.as_u16(), why, &self.peer);
-                exchange.refuse(status).await
-            }
-            None => {
-                exchange.adopt_keepalive();
-                let answers = {
-                    let mut processed = pin!(exchange.process());
-                    // Most requests are answered without waiting for anything.
-                    match poll_fn(|cx| Poll::Ready(processed.as_mut().poll(cx))).await {
-                        Poll::Ready(answers) => Ok(answers),
-                        Poll::Pending => tokio::select! {
-                            biased;
-                            answers = processed.as_mut() => Ok(answers),
-                            () = self.client_left() => Err(CLIENT_CLOSED_REQUEST),
-                            () = self.service.lifetime.shutdown.cancelled() => Err(NO_STATUS),
-                        },
-                    }
-                };
-                match answers {
-                    Ok(answers) => answers,
-                    Err(status) => {
-                        if status == CLIENT_CLOSED_REQUEST {
-                            log::client_left(&exchange);
-                        }
-                        exchange.sent.status = status;
-                        self.follow_up(&mut exchange, true).await;
-                        exchange.log();
-                        return (After::Gone, AfterTimes::NONE);
+        if let Some((status, why)) = refused {
+            log::refused(self.id, status.as_u16(), why, &self.peer);
+        }
+        let answered = {
+            let mut processed = pin!(async {
+                match refused {
+                    Some((status, _)) => exchange.refuse(status).await,
+                    None => {
+                        exchange.adopt_keepalive();
+                        exchange.process().await
                     }
                 }
+            });
+            // Most requests are answered without waiting for anything.
+            match poll_fn(|cx| Poll::Ready(processed.as_mut().poll(cx))).await {
+                Poll::Ready(answers) => Ok(answers),
+                Poll::Pending => tokio::select! {
+                    biased;
+                    answers = processed.as_mut() => Ok(answers),
+                    () = self.client_left() => Err(CLIENT_CLOSED_REQUEST),
+                    () = self.service.lifetime.shutdown.cancelled() => Err(NO_STATUS),
+                },
+            }
+        };
+        let answers = match answered {
+            Ok(answers) => answers,
+            Err(status) => {
+                if status == CLIENT_CLOSED_REQUEST {
+                    log::client_left(&exchange);
+                }
+                exchange.sent.status = status;
+                self.follow_up(&mut exchange, true).await;
+                exchange.log();
+                return (After::Gone, AfterTimes::NONE);
             }
         };
         let times = AfterTimes::of(&exchange);

@@ -13,6 +13,23 @@ pub struct BufferCount {
     pub size: Size,
 }
 
+/// Size of the buffer for a request body, at least one byte as in later versions of nginx.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BodyBufferSize(pub u64);
+
+impl Value for BodyBufferSize {
+    fn syntax() -> String {
+        Size::syntax()
+    }
+
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<BodyBufferSize, Problem> {
+        match Size::parse(args, evaluation)?.0 {
+            0 => Err(Problem::new("client body buffer size cannot be zero").at(args.span())),
+            size => Ok(BodyBufferSize(size)),
+        }
+    }
+}
+
 /// A size, or `off`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SizeOrOff(pub Option<Offset>);

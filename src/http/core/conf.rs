@@ -1,6 +1,6 @@
 //! Directives of the http core module.
 
-use super::buffers::{BufferCount, SizeOrOff, SizeOrVariable};
+use super::buffers::{BodyBufferSize, BufferCount, SizeOrOff, SizeOrVariable};
 use super::error_page::ErrorPage;
 use super::file_access::{Aio, DisableSymlinks, OpenFileCache};
 use super::methods::Methods;
@@ -141,7 +141,7 @@ directives! {
         /// Maximum time between two reads of a request body; the connection is then closed.
         "client_body_timeout" => client_body_timeout: Msec = "60s", in HTTP_ALL;
         /// Size of the buffer for a request body. A body that is longer by a quarter goes to a temporary file.
-        "client_body_buffer_size" => client_body_buffer_size: Size = "8k", in HTTP_ALL;
+        "client_body_buffer_size" => client_body_buffer_size: BodyBufferSize = "8k", in HTTP_ALL;
         /// Directory of temporary files with request bodies, and lengths of the names of its subdirectories. It is created when it is
         /// first needed.
         "client_body_temp_path" => client_body_temp_path: TempPath = "client_body_temp", in HTTP_ALL, args Arity::between(1, 4);

@@ -72,11 +72,10 @@ impl ResponseFilter for GunzipFilter {
     }
 
     fn filter(&self, exchange: &mut Exchange<'_>) {
-        let encoding = exchange.response.encoding.as_ref();
-        let is_gzip = encoding.is_some_and(|encoding| encoding.eq_ignore_ascii_case(b"gzip"));
-        if !is_gzip {
+        let Some(others) = exchange.response.encoding.as_ref().and_then(|encoding| before_gzip(encoding))
+        else {
             return;
-        }
+        };
         exchange.kept.insert(Varies);
         if accepts(exchange) || matches!(exchange.response.body, Body::Live(_)) {
             return;
@@ -85,9 +84,20 @@ impl ResponseFilter for GunzipFilter {
         let response = &mut exchange.response;
         response.headers.remove(b"Content-Encoding");
         response.encoding = None;
+        if !others.is_empty() {
+            response.headers.append("Content-Encoding", others.clone());
+            response.encoding = Some(others.into());
+        }
         response.body_is_converted();
         Transformed::replace(&mut response.body, decompression, None);
     }
+}
+
+/// The codings before gzip in a list that ends with it, as later versions of nginx write them; `None` if it does not.
+fn before_gzip(encoding: &[u8]) -> Option<Vec<u8>> {
+    let mut codings: Vec<&[u8]> = encoding.split(|byte| *byte == b',').map(<[u8]>::trim_ascii).collect();
+    let last = codings.pop()?;
+    last.eq_ignore_ascii_case(b"gzip").then(|| codings.join(&b","[..]))
 }
 
 impl RequestVariables for GzipRatio {
@@ -100,5 +110,19 @@ impl RequestVariables for GzipRatio {
         };
         out.extend_from_slice(text.as_bytes());
         Ok(Some(Lookup::Found))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gzip_is_the_last_of_several_codings() {
+        assert_eq!(before_gzip(b"GZip").unwrap(), b"");
+        assert_eq!(before_gzip(b"deflate, gzip").unwrap(), b"deflate");
+        assert_eq!(before_gzip(b"a, b ,gzip").unwrap(), b"a,b");
+        assert_eq!(before_gzip(b"gzip, deflate"), None);
+        assert_eq!(before_gzip(b""), None);
     }
 }

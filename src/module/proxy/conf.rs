@@ -203,7 +203,7 @@ directives! {
         /// A command of OpenSSL's configuration, as of `ssl_conf_command`.
         "proxy_ssl_conf_command" => ssl_conf_command: Vec<ConfCommand>, in HTTP_ALL;
         /// Saves complete responses of status 200 to files: to the file of the request, or to a path. A response is
-        /// sent no faster than it is written, and is not stored if its client leaves before its end.
+        /// sent no faster than it is written; it is stored although its client leaves.
         "proxy_store" => store: Store = "off", in HTTP_ALL;
         /// Permissions of files written by proxy_store.
         "proxy_store_access" => store_access: Option<StoreAccess>, in HTTP_ALL;

@@ -49,8 +49,10 @@ fn leaving() -> Entry {
              location /auth/ { auth_request /ask; return 200 x; }
              location = /ask { proxy_pass http://{BACKEND}/h/; }
              location /delay { limit_req zone={NAME} burst=5; alias {ROOT}/html/dir/file.txt; }
-             location /file { alias {ROOT}/html/dir/file.txt; }",
+             location /file { alias {ROOT}/html/dir/file.txt; }
+             error_page 400 /h/;",
         )
+        .cut("GET /h/ HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n")
         .cut("GET /h/ HTTP/1.1\r\nHost: x\r\n\r\n")
         .cut("POST /h/ HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx")
         .cut("GET /auth/x HTTP/1.1\r\nHost: x\r\n\r\n")
