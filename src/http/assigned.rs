@@ -25,6 +25,16 @@ pub struct AssignedValues {
 }
 
 impl AssignedValues {
+    /// The same values for a request beside this one.
+    pub(super) fn for_another(&self) -> AssignedValues {
+        AssignedValues {
+            values: self.values.clone(),
+            groups: self.groups.clone(),
+            kept: Mutex::new(self.kept.lock().clone()),
+            ..AssignedValues::default()
+        }
+    }
+
     /// Assigns a value to a variable, whose name is in lower case.
     pub fn set(&mut self, name: &BString, value: BString) {
         self.values.insert(name.clone(), value);

@@ -295,6 +295,28 @@ impl HttpConnection {
             nodelay: AtomicBool::new(false),
         }
     }
+
+    /// The connection for a request of its own, which goes on when the client has left and never reads from it.
+    pub(super) fn beside(&self) -> HttpConnection {
+        let mut input = Input::default();
+        input.on_leaving = OnLeaving::GoesOn;
+        HttpConnection {
+            service: self.service.clone(),
+            worker: self.worker.clone(),
+            listen: self.listen.clone(),
+            id: self.id,
+            peer: self.peer.clone(),
+            scheme: self.scheme,
+            lacks_tls: self.lacks_tls,
+            started: self.started,
+            socket: self.socket.clone(),
+            input: Mutex::new(input),
+            requests: self.requests,
+            is_pipelined: self.is_pipelined,
+            nodelay: AtomicBool::new(false),
+            error_log: Mutex::new(self.service.error_log.connection(self.id)),
+        }
+    }
 }
 
 /// What was sent of a response.

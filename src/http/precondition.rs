@@ -14,7 +14,7 @@ pub(super) fn filter(exchange: &mut Exchange<'_>) -> Option<Response> {
     if response.status != StatusCode::OK || exchange.is_subrequest() || response.ignores_preconditions {
         return None;
     }
-    let (modified, tag) = (response.last_modified, response.headers.get(b"ETag"));
+    let (modified, tag) = (response.modified(), response.headers.get(b"ETag"));
     let header = |name: &str| exchange.request.header(name);
     if header("if-unmodified-since").is_some_and(|limit| is_later(modified, limit))
         || header("if-match").is_some_and(|tags| !lists(tags, tag, false))

@@ -69,6 +69,36 @@ impl<'a> Exchange<'a> {
         })
     }
 
+    /// Produces the content of the same path in the same location once more, beside this request and whatever its client does; the
+    /// response is dropped. `keep` puts in what modules keep for it.
+    pub fn repeat_beside(&self, keep: impl FnOnce(&mut http::Extensions)) {
+        let (connection, request) = (self.connection.beside(), self.request.clone());
+        let (server, location, path) = (self.server.clone(), self.location.clone(), self.path.clone());
+        let (has_query, query) = (self.has_query, self.query.clone());
+        let flags = (self.is_path_replaced, self.has_location_name, self.alias_takes_path, self.depth + 1);
+        let (method, main_method) = (self.method.clone(), self.main_method().clone());
+        let (client, body, chunked_length) = (self.client.clone(), self.body.clone(), self.chunked_length);
+        let is_dropped = (self.is_body_refused, self.is_body_discarded);
+        let (assigned, started) = (self.assigned.for_another(), self.started);
+        let mut kept = http::Extensions::new();
+        keep(&mut kept);
+        tokio::spawn(async move {
+            let mut inner = Exchange::new(&connection, &request, server, path, started);
+            (inner.has_query, inner.query, inner.location) = (has_query, query, location);
+            (inner.is_path_replaced, inner.has_location_name, inner.alias_takes_path, inner.depth) = flags;
+            (inner.method, inner.main_method) = (method, Some(main_method));
+            (inner.client, inner.body, inner.chunked_length) = (client, body, chunked_length);
+            (inner.is_body_refused, inner.is_body_discarded) = is_dropped;
+            (inner.is_internal, inner.is_continued) = (true, true);
+            (inner.assigned, inner.kept) = (assigned, kept);
+            let decision = inner.content().await;
+            let answers = inner.conclude(decision).await;
+            if answers && inner.core().log_subrequest {
+                inner.log();
+            }
+        });
+    }
+
     /// Prepares a subrequest with the same method, query and body that runs after the response (`mirror`); its own response is dropped.
     pub fn send_later(&mut self, path: BString) {
         let mut inner = self.inner(path);

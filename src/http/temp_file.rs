@@ -42,7 +42,7 @@ pub struct TempFile {
 struct Opened {
     file: Arc<File>,
     /// Removes the file when it is dropped.
-    _removal: Option<Removal>,
+    removal: Option<Removal>,
 }
 
 /// Removes a file when it is dropped.
@@ -97,6 +97,13 @@ impl TempFile {
         .await
     }
 
+    /// The file got another name: nothing is removed.
+    pub fn moved(&mut self) {
+        if let Some(removal) = self.opened.as_mut().and_then(|opened| opened.removal.as_mut()) {
+            removal.0 = PathBuf::new();
+        }
+    }
+
     /// The open file.
     pub fn file(&self) -> &Arc<File> {
         &self.opened.as_ref().expect("it is taken only when the value is dropped").file
@@ -115,6 +122,9 @@ impl Drop for TempFile {
 
 impl Drop for Removal {
     fn drop(&mut self) {
+        if self.0.as_os_str().is_empty() {
+            return;
+        }
         // A file that is gone already needs no removal.
         let _ = std::fs::remove_file(&self.0);
     }
@@ -154,7 +164,7 @@ fn create(place: &TempPath, keeping: Keeping) -> Result<TempFile, TempFileError>
                         None
                     }
                 };
-                let opened = Opened { file: Arc::new(file), _removal: removal };
+                let opened = Opened { file: Arc::new(file), removal };
                 return Ok(TempFile { opened: Some(opened), path, length: 0 });
             }
             Err(error)

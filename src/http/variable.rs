@@ -221,6 +221,15 @@ pub const OF_MODULES: &[(&str, &str)] = &[
     ("upstream_addr", "Addresses of the servers that a request was forwarded to."),
     ("upstream_bytes_received", "Bytes received from each of them."),
     ("upstream_bytes_sent", "Bytes sent to each of them."),
+    (
+        "upstream_cache_etag",
+        "`ETag` of a cached response that is too old, if `proxy_cache_revalidate` is on.",
+    ),
+    ("upstream_cache_last_modified", "Its date of the last modification."),
+    (
+        "upstream_cache_status",
+        "How a response was found: `MISS`, `BYPASS`, `EXPIRED`, `STALE`, `UPDATING`, `REVALIDATED` or `HIT`.",
+    ),
     ("upstream_connect_time", "Seconds until each connection was there."),
     ("upstream_header_time", "Seconds until each response head was there."),
     ("upstream_response_length", "Bytes of each response's body."),
@@ -237,7 +246,7 @@ pub const PREFIXES_OF_MODULES: [(&str, &str); 4] = [
 ];
 
 /// Known names without a value yet.
-pub const OTHERS: &[&str] = &["upstream_cache_status"];
+pub const OTHERS: &[&str] = &[];
 
 /// Known names that the configuration may redefine, in addition to those that begin with `ssl_`.
 const CHANGEABLE: [&str; 14] = [

@@ -68,6 +68,7 @@ use crate::media::workers::Workers;
 use crate::module::live_record;
 use crate::module::multiport;
 use crate::module::proxy;
+use crate::module::proxy::cache::keeper as cache;
 use crate::module::{dash, hls};
 use crate::net::dns::Dns;
 use crate::net::listener::{self, Bound, Listeners};
@@ -291,6 +292,7 @@ impl Prepared {
             live_record::directories(&config).chain(dash::directories(&config)),
         ));
         owned.extend(temp_directory::make(&config));
+        owned.extend(cache::make_directories(&config));
         owned.extend(control_socket.iter().map(|socket| socket.path().to_owned()));
         let StartGeneration { history, number, archive, is_new } = StartGeneration::look(&config, &load);
         let own_files =

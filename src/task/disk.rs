@@ -33,9 +33,11 @@ pub enum DiskWork {
     Exec,
     /// Bodies of requests.
     Bodies,
+    /// Cached responses.
+    Cache,
 }
 
-static PLACES: [Semaphore; 7] = [const { Semaphore::const_new(limits::DISK_WORK) }; 7];
+static PLACES: [Semaphore; 8] = [const { Semaphore::const_new(limits::DISK_WORK) }; 8];
 
 /// Runs `job` on a blocking thread. Jobs beyond the bound of their kind queue.
 pub fn spawn<T: Send + 'static>(work: DiskWork, job: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {

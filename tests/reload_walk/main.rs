@@ -6,6 +6,7 @@
 
 mod access;
 mod bodies;
+mod caching;
 mod client;
 mod core;
 mod dash;

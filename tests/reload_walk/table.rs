@@ -34,6 +34,7 @@ const FAMILIES: &[&[Case]] = &[
     crate::notify_main::CASES,
     crate::notify_main::SIGNED,
     crate::notify_main::ENCRYPTED,
+    crate::caching::CASES,
     crate::proxying::CASES,
     crate::proxying::GROUPS,
     crate::record::CASES,

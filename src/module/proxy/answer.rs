@@ -1,13 +1,20 @@
 //! Responses of backends as responses to the client.
 
+use std::io;
+use std::task::Poll;
+
 use bstr::{BString, ByteSlice};
 use http::{StatusCode, Version};
 
 use super::attempt::{Answered, Job};
 use super::body::{Afterwards, Framing, NoBody, UpstreamBody};
+use super::cache::fill::{self, Filling};
+use super::cache::lookup::{self, CacheUse};
+use super::cache::zone::Entry;
 use super::conf::{Current, IgnoredHeaders};
 use super::head::ResponseHead;
 use super::rewriting;
+use super::states::UpstreamAttempts;
 use super::store;
 use super::target::Target;
 use super::tunnel::UpgradedLink;
@@ -17,7 +24,7 @@ use crate::http::date;
 use crate::http::exchange::{Decision, Exchange};
 use crate::http::headers::Headers;
 use crate::http::log::LogDoing;
-use crate::http::response::{Body, Foreign, Response};
+use crate::http::response::{Body, BodySource, FilePart, Foreign, Piece, Response};
 use crate::http::variable::Template;
 
 /// Headers that are not passed on unless `proxy_pass_header` names them.
@@ -73,12 +80,22 @@ impl Context<'_> {
         rewriting::cookie(value, &conf.cookie_domains, &conf.cookie_paths, &conf.cookie_flags, &expand)
     }
 
-    /// The decision that a response leads to.
-    pub(super) fn decide(&self, exchange: &mut Exchange<'_>, job: &Job<'_>, answered: Answered) -> Decision {
+    /// The decision that a response leads to, and what is still to be kept of one without a body.
+    pub(super) fn decide(
+        &self,
+        exchange: &mut Exchange<'_>,
+        job: &Job<'_>,
+        answered: Answered,
+        cache: Option<Box<CacheUse>>,
+    ) -> (Decision, Option<Filling>) {
         exchange.kept.insert(LogDoing(READING));
+        let said = lookup::read(self.conf, &answered.head, date::now());
         job.attempts.0.lock().headers = answered.head.headers.clone();
         let status = answered.head.status;
         if status >= 300 && self.conf.intercept_errors && has_page(exchange, status) {
+            if let Some(cache) = cache.filter(|_| said.is_cacheable) {
+                cache.keep_error(self.conf, status, said.valid);
+            }
             let mut page = Response::page(StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY));
             if status == 401 {
                 for value in answered.head.headers.all(b"WWW-Authenticate") {
@@ -86,26 +103,68 @@ impl Context<'_> {
                 }
             }
             self.leave(job, answered);
-            return Decision::Done(Box::new(page));
+            return (Decision::Done(Box::new(page)), None);
         }
-        let redirect = answered.head.headers.get(b"X-Accel-Redirect").map(ToOwned::to_owned);
-        if let Some(uri) = redirect.filter(|_| !self.ignores(IgnoredHeaders::REDIRECT)) {
-            let mut carried = Headers::default();
-            for (name, value) in answered.head.headers.iter() {
-                if CARRIED.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes())) {
-                    self.pass(exchange, name, value, &mut carried);
-                }
-            }
-            let content_type = answered.head.headers.get(b"Content-Type").map(|text| split_type(text));
-            self.limit_rate(exchange, &answered.head);
+        if let Some(decision) = self.redirected(exchange, &answered.head) {
             self.leave(job, answered);
-            return exchange.redirect_to(&uri, carried, content_type);
+            return (decision, None);
         }
-        Decision::Done(Box::new(self.response(exchange, job, answered)))
+        let relation = match cache.as_ref().is_some_and(|cache| cache.is_cacheable && said.is_cacheable) {
+            true => Relation::Kept,
+            false => Relation::Passed,
+        };
+        let is_kept = answered.head.status != 101 && !answered.head.is_bare;
+        let filling =
+            cache.filter(|_| is_kept).and_then(|cache| cache.kept(exchange, self.conf, &answered.head, said));
+        let (response, empty) = self.response(exchange, job, answered, relation, filling);
+        (Decision::Done(Box::new(response)), empty)
+    }
+
+    /// The decision that a cached response leads to.
+    pub(super) fn decide_cached(
+        &self,
+        exchange: &mut Exchange<'_>,
+        attempts: &UpstreamAttempts,
+        entry: &Entry,
+    ) -> Decision {
+        let head = &entry.head;
+        attempts.0.lock().headers = head.headers.clone();
+        if let Some(decision) = self.redirected(exchange, head) {
+            return decision;
+        }
+        let (mut response, foreign) = self.head(exchange, head, Relation::Cached);
+        response.foreign = Some(Box::new(foreign));
+        let length = head.length.filter(|_| !head.is_chunked);
+        let part = FilePart { file: entry.file.clone(), start: entry.start, length: entry.meta.body };
+        let part = Some(Piece::File(part)).filter(|_| entry.meta.body > 0);
+        response.body = match length {
+            _ if matches!(head.status, 204 | 304) || exchange.is_head() => {
+                Body::Source(Box::new(NoBody { length, open: None }))
+            }
+            Some(_) => part.map_or_else(Body::default, Body::from),
+            // As in nginx, what came without a length is sent without one.
+            None => Body::Source(Box::new(Unmeasured(part))),
+        };
+        Decision::Done(Box::new(response))
+    }
+
+    /// The internal redirect that a head asks for.
+    fn redirected(&self, exchange: &mut Exchange<'_>, head: &ResponseHead) -> Option<Decision> {
+        let uri = head.headers.get(b"X-Accel-Redirect").map(ToOwned::to_owned);
+        let uri = uri.filter(|_| !self.ignores(IgnoredHeaders::REDIRECT))?;
+        let mut carried = Headers::default();
+        for (name, value) in head.headers.iter() {
+            if CARRIED.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes())) {
+                self.pass(exchange, name, value, &mut carried);
+            }
+        }
+        let content_type = head.headers.get(b"Content-Type").map(|text| split_type(text));
+        self.limit_rate(exchange, head);
+        Some(exchange.redirect_to(&uri, carried, content_type))
     }
 
     /// Ends the use of a connection whose body is not wanted.
-    fn leave(&self, job: &Job<'_>, answered: Answered) {
+    pub(super) fn leave(&self, job: &Job<'_>, answered: Answered) {
         let is_empty = is_bodyless(&answered.head, job);
         let (_, link, afterwards) = self.split(job, answered, is_empty);
         if is_empty {
@@ -149,14 +208,14 @@ impl Context<'_> {
         headers.append(name.to_vec(), rewritten.unwrap_or_else(|| value.to_vec()));
     }
 
-    fn response(&self, exchange: &mut Exchange<'_>, job: &Job<'_>, answered: Answered) -> Response {
-        self.limit_rate(exchange, &answered.head);
-        let head = &answered.head;
-        if head.is_bare && exchange.request.version() == Version::HTTP_2 {
-            self.leave(job, answered);
-            return Response::page(StatusCode::BAD_GATEWAY);
-        }
-        let is_bare = head.is_bare;
+    /// The response of a head, without its body.
+    fn head(
+        &self,
+        exchange: &mut Exchange<'_>,
+        head: &ResponseHead,
+        relation: Relation,
+    ) -> (Response, Foreign) {
+        self.limit_rate(exchange, head);
         let status = StatusCode::from_u16(head.status).unwrap_or(StatusCode::BAD_GATEWAY);
         let mut response = Response::new(status, Body::default());
         let mut foreign = Foreign {
@@ -167,6 +226,7 @@ impl Context<'_> {
             needs_client: self.conf.needs_client(),
             ..Foreign::default()
         };
+        let mut has_ranges = self.conf.force_ranges;
         for (name, value) in head.headers.iter() {
             if self.is_hidden(name) {
                 continue;
@@ -191,14 +251,35 @@ impl Context<'_> {
                     response.headers.append("Last-Modified", value.to_vec());
                 }
                 () if is("Accept-Ranges") && self.conf.force_ranges => {}
+                () if is("Accept-Ranges") && relation != Relation::Passed => has_ranges = true,
                 () => self.pass(exchange, name, value, &mut response.headers),
             }
         }
         response.has_expiry = head.headers.get(b"Expires").is_some();
-        (response.has_ranges, response.has_single_range) = (self.conf.force_ranges, self.conf.force_ranges);
-        response.ignores_preconditions = true;
+        (response.has_ranges, response.has_single_range) = (has_ranges, relation != Relation::Cached);
+        response.ignores_preconditions = relation == Relation::Passed;
         let charset = head.headers.get(b"X-Accel-Charset").filter(|_| !self.ignores(IgnoredHeaders::CHARSET));
         foreign.wanted_charset = charset.map(ToOwned::to_owned);
+        (response, foreign)
+    }
+
+    fn response(
+        &self,
+        exchange: &mut Exchange<'_>,
+        job: &Job<'_>,
+        answered: Answered,
+        relation: Relation,
+        filling: Option<Filling>,
+    ) -> (Response, Option<Filling>) {
+        let head = &answered.head;
+        if head.is_bare && exchange.request.version() == Version::HTTP_2 {
+            self.limit_rate(exchange, head);
+            self.leave(job, answered);
+            return (Response::page(StatusCode::BAD_GATEWAY), None);
+        }
+        let is_bare = head.is_bare;
+        let (mut response, mut foreign) = self.head(exchange, head, relation);
+        let status = response.status;
         // As in nginx, one that the client has not asked for leaves its connection as it is.
         let is_upgrade = head.status == 101 && exchange.request.header("upgrade").is_some();
         let is_empty = is_bodyless(head, job);
@@ -208,7 +289,7 @@ impl Context<'_> {
             let patience = self.conf.read_timeout.duration();
             foreign.tunnel = Some(Box::new(UpgradedLink { link, afterwards, patience }));
             response.foreign = Some(Box::new(foreign));
-            return response;
+            return (response, None);
         }
         response.foreign = Some(Box::new(foreign));
         let length = head.length.filter(|_| !head.is_chunked);
@@ -217,7 +298,7 @@ impl Context<'_> {
             // What a request has that only its backend takes for HEAD is an empty body.
             let length = if has_no_body { length } else { Some(0) };
             response.body = Body::Source(Box::new(NoBody { length, open: Some((link, afterwards)) }));
-            return response;
+            return (response, filling);
         }
         let framing = match length {
             _ if head.is_chunked => Framing::Chunked(Box::default()),
@@ -226,6 +307,9 @@ impl Context<'_> {
         };
         let (patience, rate) = (self.conf.read_timeout.duration(), self.conf.limit_rate.0);
         response.body = Body::Source(Box::new(UpstreamBody::new(link, afterwards, framing, patience, rate)));
+        if let Some(filling) = filling {
+            fill::keep(filling, &mut response.body);
+        }
         if let Some(to) =
             store::file(exchange, &self.conf.store).filter(|_| status == StatusCode::OK && !is_bare)
         {
@@ -233,7 +317,31 @@ impl Context<'_> {
             let place = (&self.conf.temp_path, self.conf.store_access);
             store::store(exchange.id(), place, to, modified, &mut response.body);
         }
-        response
+        (response, None)
+    }
+}
+
+/// How a response stands to the cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Relation {
+    /// It is not for the cache.
+    Passed,
+    /// It is to be kept.
+    Kept,
+    /// It comes from the cache.
+    Cached,
+}
+
+/// A cached body that came without a length.
+struct Unmeasured(Option<Piece>);
+
+impl BodySource for Unmeasured {
+    fn poll_piece(&mut self, _: &mut std::task::Context<'_>) -> Poll<Option<io::Result<Piece>>> {
+        Poll::Ready(self.0.take().map(Ok))
+    }
+
+    fn length(&self) -> Option<u64> {
+        None
     }
 }
 

@@ -68,6 +68,14 @@ pub(super) struct Answered {
     pub(super) url: String,
 }
 
+/// A request that no server has answered.
+pub(super) struct Failed {
+    pub(super) decision: Decision,
+    /// The case, if it is a server's failure.
+    pub(super) case: Option<NextUpstream>,
+    pub(super) status: u16,
+}
+
 /// Why an attempt has failed.
 enum Failure {
     Error,
@@ -99,7 +107,7 @@ impl Failure {
 }
 
 /// The case of `proxy_next_upstream` that a status is.
-fn case_of(status: u16) -> Option<NextUpstream> {
+pub(super) fn case_of(status: u16) -> Option<NextUpstream> {
     Some(match status {
         500 => NextUpstream::HTTP_500,
         502 => NextUpstream::HTTP_502,
@@ -161,12 +169,12 @@ impl Job<'_> {
     ///
     /// # Errors
     ///
-    /// The decision about a request that is not answered.
+    /// [`Failed`].
     pub(super) async fn run(
         &self,
         exchange: &mut Exchange<'_>,
         mut choice: Choice,
-    ) -> Result<Answered, Decision> {
+    ) -> Result<Answered, Failed> {
         let began = Instant::now();
         let mut ending = Ending(Some(self.attempts.clone()));
         let most = self.conf.next_upstream_tries;
@@ -181,7 +189,8 @@ impl Job<'_> {
                 log::no_live_upstreams(exchange);
                 self.attempts.latest(|attempt| attempt.status = 502);
                 self.attempts.end();
-                return Err(Decision::page(StatusCode::BAD_GATEWAY));
+                let decision = Decision::page(StatusCode::BAD_GATEWAY);
+                return Err(Failed { decision, case: Some(NextUpstream::ERROR), status: 502 });
             };
             self.attempts.add(&used.peer.name);
             let url = self.name_upstream(exchange, &used.peer.name);
@@ -204,7 +213,7 @@ impl Job<'_> {
                 }
                 Err(Failure::Client(decision)) => {
                     self.attempts.end();
-                    return Err(decision);
+                    return Err(Failed { decision, case: None, status: 0 });
                 }
                 Err(failure) => failure,
             };
@@ -223,8 +232,8 @@ impl Job<'_> {
             self.attempts.latest(|attempt| attempt.status = status);
             if choice.tries == 0 || !self.may_repeat(exchange, failure.case(), progress.has_begun, began) {
                 self.attempts.end();
-                let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
-                return Err(Decision::page(status));
+                let page = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
+                return Err(Failed { decision: Decision::page(page), case: Some(failure.case()), status });
             }
         }
     }

@@ -3,19 +3,23 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use bstr::ByteSlice;
+use bstr::{BString, ByteSlice};
 use bytes::Bytes;
-use http::StatusCode;
+use http::{Method, StatusCode};
 use rustls::pki_types::ServerName;
 
 use super::answer::Context;
-use super::attempt::{Job, Outgoing};
+use super::attempt::{Job, Outgoing, case_of};
 use super::bind;
+use super::cache::fill;
+use super::cache::lookup::{self, Found};
+use super::cache::status::{CacheStatus, CacheVars};
+use super::cache::zone::Entry;
 use super::conf::{Current, ProxyHttpVersion};
 use super::connect::{Bind, ConnectSettings, TlsUse};
 use super::keeper::Keeper;
 use super::log;
-use super::request;
+use super::request::{self, ForCache};
 use super::states::UpstreamAttempts;
 use super::target::{ProxyPass, Target};
 use super::variables::ProxyVars;
@@ -98,18 +102,71 @@ async fn forward(keeper: &Keeper, exchange: &mut Exchange<'_>) -> Result<Decisio
         Some(attempts) => attempts.clone(),
         None => UpstreamAttempts::default(),
     };
+    exchange.kept.insert(attempts.clone());
+    let context = Context { conf, target: pass.fixed.as_ref() };
+    exchange.kept.remove::<CacheVars>();
+    let key = |exchange: &Exchange<'_>| match &conf.cache_key {
+        Some(key) => exchange.expand(key),
+        None => {
+            let scheme: &[u8] = if target.is_encrypted { b"https://" } else { b"http://" };
+            [scheme, &vars.host, &request::uri(exchange, target, pass.fixed.is_none())].concat()
+        }
+    };
+    let answer = |exchange: &mut Exchange<'_>, entry: &Entry, status: CacheStatus| {
+        exchange.kept.insert(CacheVars { status, modified: None, tag: BString::default() });
+        context.decide_cached(exchange, &attempts, entry)
+    };
+    let mut cache = match lookup::find(&keeper.zones, &keeper.store, exchange, conf, key).await {
+        Found::Unused => None,
+        Found::Fetch(cache) => Some(cache),
+        Found::Answer(entry, status, update) => {
+            if let Some(mut update) = update {
+                let cached = update.vars(conf);
+                exchange.kept.insert(cached.clone());
+                let uri = request::uri(exchange, target, pass.fixed.is_none());
+                let for_cache = ForCache { with_get: converts_head(exchange, conf), cached: Some(&cached) };
+                update.request = Some(request::head(exchange, conf, &vars, uri, for_cache));
+                update.update(exchange);
+            }
+            return Ok(answer(exchange, &entry, status));
+        }
+        Found::Status(status) => {
+            exchange.kept.insert(CacheVars {
+                status: CacheStatus::Hit,
+                modified: None,
+                tag: BString::default(),
+            });
+            return Err(Decision::page(StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY)));
+        }
+        Found::NoZone(zone) => {
+            log::cache_unknown(exchange, &zone);
+            return Err(internal_error());
+        }
+    };
+    let cache_vars = cache.as_ref().map(|cache| cache.vars(conf));
+    if let Some(vars) = &cache_vars {
+        exchange.kept.insert(vars.clone());
+    }
     attempts.begin();
-    exchange.set_on_leaving(match conf.needs_client() {
+    let is_cacheable = cache.as_ref().is_some_and(|cache| cache.is_cacheable);
+    // What is to be cached is fetched for others, too.
+    exchange.set_on_leaving(match conf.needs_client() && !is_cacheable {
         true => OnLeaving::Ends,
         false => OnLeaving::GoesOn,
     });
-    exchange.kept.insert(attempts.clone());
     let uri = request::uri(exchange, target, pass.fixed.is_none());
     if uri.is_empty() {
         crate::http::log::about(exchange, &"zero length URI to proxy");
         return Err(internal_error());
     }
-    let head = request::head(exchange, conf, &vars, uri);
+    let for_cache = ForCache {
+        with_get: cache.is_some() && converts_head(exchange, conf),
+        cached: cache_vars.as_ref().filter(|_| is_cacheable),
+    };
+    let head = match cache.as_mut().and_then(|cache| cache.request.take()) {
+        Some(prepared) => prepared,
+        None => request::head(exchange, conf, &vars, uri, for_cache),
+    };
     let tls = match target.is_encrypted {
         true => Some(tls(keeper, exchange, conf, target).await?),
         false => None,
@@ -133,12 +190,49 @@ async fn forward(keeper: &Keeper, exchange: &mut Exchange<'_>) -> Result<Decisio
         }),
         scheme: if target.is_encrypted { "https://" } else { "http://" },
         conn: exchange.id(),
-        attempts,
+        attempts: attempts.clone(),
     };
     let choice = group.choice(exchange);
-    let answered = job.run(exchange, choice).await?;
-    let context = Context { conf, target: pass.fixed.as_ref() };
-    Ok(context.decide(exchange, &job, answered))
+    let result = job.run(exchange, choice).await;
+    let answered = match result {
+        Ok(answered) => answered,
+        Err(failed) => {
+            let stale =
+                cache.as_ref().zip(failed.case).and_then(|(cache, case)| cache.in_failure(conf, case));
+            if let Some(entry) = stale {
+                return Ok(answer(exchange, &entry, CacheStatus::Stale));
+            }
+            if let Some(cache) = cache.filter(|_| matches!(failed.status, 502 | 504)) {
+                cache.keep_error(conf, failed.status, None);
+            }
+            return Err(failed.decision);
+        }
+    };
+    if let Some(using) = &mut cache {
+        let status = answered.head.status;
+        if let Some(entry) = case_of(status).and_then(|case| using.instead_of(conf, case)) {
+            context.leave(&job, answered);
+            return Ok(answer(exchange, &entry, CacheStatus::Stale));
+        }
+        if status == 304
+            && conf.cache_revalidate
+            && let Some(entry) = using.revalidated(conf, &answered.head)
+        {
+            log::not_modified(exchange);
+            context.leave(&job, answered);
+            return Ok(answer(exchange, &entry, CacheStatus::Revalidated));
+        }
+    }
+    let (decision, empty) = context.decide(exchange, &job, answered, cache);
+    if let Some(empty) = empty {
+        fill::keep_empty(empty).await;
+    }
+    Ok(decision)
+}
+
+/// Whether HEAD is forwarded as GET.
+fn converts_head(exchange: &Exchange<'_>, conf: &Current) -> bool {
+    exchange.method() == Method::HEAD && conf.cache_convert_head
 }
 
 /// The body to be forwarded: read, unless it is forwarded as it comes.

@@ -3,15 +3,17 @@
 use bstr::BString;
 
 use super::bind::ProxyBind;
+use super::cache::values::{CachePath, CacheValid, CacheZone, are_defined};
 use super::file::ProxyFile;
 use super::rewriting::{CookieDomain, CookieFlags, CookiePath, ProxyRedirect};
 use super::store::{Store, StoreAccess};
 use super::target::ProxyPass;
-use crate::directive::context::{HTTP, HTTP_ALL, LIMIT_EXCEPT, LOCATION, LOCATION_IF};
+use crate::directive::context::{Contexts, HTTP, HTTP_ALL, LIMIT_EXCEPT, LOCATION, LOCATION_IF};
 use crate::directive::table::directives;
-use crate::directive::word::{any_of, one_of, word_lists};
+use crate::directive::word::{any_of, one_of};
 use crate::directive::{
-    AnyOf, Args, Arity, ConfPath, Evaluation, Flag, Msec, Num, Offset, Own, Size, Summed, Text, Value, Words,
+    Args, Arity, BlockLevel, ConfPath, Evaluation, Flag, Msec, Num, Offset, Own, Size, Slot, Summed, Text,
+    Value,
 };
 use crate::http::core::buffers::BufferCount;
 use crate::http::core::temp_path::TempPath;
@@ -104,13 +106,46 @@ any_of! {
     }
 }
 
-word_lists! {
-    /// Values of `proxy_cache_methods`.
-    pub ProxyCacheMethods: "GET" | "HEAD" | "POST";
-    /// Values of `proxy_cache_use_stale`.
-    pub ProxyCacheUseStale:
-        "error" | "timeout" | "invalid_header" | "http_500" | "http_502" | "http_503" | "http_504" |
-        "http_403" | "http_404" | "http_429" | "updating" | "off";
+any_of! {
+    /// Methods whose responses are cached.
+    pub struct CacheMethods {
+        /// Always.
+        "GET" => GET = 1,
+        /// Always.
+        "HEAD" => HEAD = 1 << 1,
+        /// If it is named.
+        "POST" => POST = 1 << 2,
+    }
+}
+
+any_of! {
+    /// Cases in which a cached response is used although it is too old: those of [`NextUpstream`].
+    pub struct UseStale {
+        /// No connection, or it failed.
+        "error" => ERROR = 1,
+        /// A timeout.
+        "timeout" => TIMEOUT = 1 << 1,
+        /// A response that is malformed.
+        "invalid_header" => INVALID_HEADER = 1 << 2,
+        /// Status 500.
+        "http_500" => HTTP_500 = 1 << 4,
+        /// Status 502.
+        "http_502" => HTTP_502 = 1 << 5,
+        /// Status 503.
+        "http_503" => HTTP_503 = 1 << 6,
+        /// Status 504.
+        "http_504" => HTTP_504 = 1 << 7,
+        /// Status 403.
+        "http_403" => HTTP_403 = 1 << 8,
+        /// Status 404.
+        "http_404" => HTTP_404 = 1 << 9,
+        /// Status 429.
+        "http_429" => HTTP_429 = 1 << 10,
+        /// While it is being replaced.
+        "updating" => UPDATING = 1 << 11,
+        /// None.
+        "off" => OFF = 1 << 12,
+    }
 }
 
 directives! {
@@ -209,31 +244,43 @@ directives! {
         "proxy_store_access" => store_access: Option<StoreAccess>, in HTTP_ALL;
         /// Directory of files while proxy_store writes them.
         "proxy_temp_path" => temp_path: TempPath = "proxy_temp", in HTTP_ALL;
-    }
-    later {
-        /// Cache zone.
-        "proxy_cache" => Template = "off", in HTTP_ALL;
-        /// Directory and zone of a cache.
-        "proxy_cache_path" => Vec<Words>, in HTTP, args Arity::from(2);
-        /// Cache key.
-        "proxy_cache_key" => Template, in HTTP_ALL;
-        /// Cache times by status.
-        "proxy_cache_valid" => Vec<Words>, in HTTP_ALL;
-        /// Methods whose responses are cached.
-        "proxy_cache_methods" => Summed<AnyOf<ProxyCacheMethods>> = "GET HEAD", in HTTP_ALL;
-        /// Conditions under which the cache is not consulted.
-        "proxy_cache_bypass" => Vec<Templates>, in HTTP_ALL;
-        /// Conditions under which a response is not stored.
-        "proxy_no_cache" => Vec<Templates>, in HTTP_ALL;
-        /// Cases in which a stale response is served.
-        "proxy_cache_use_stale" => Summed<AnyOf<ProxyCacheUseStale>> = "off", in HTTP_ALL;
-        /// Allows only one request at a time to fill a cache entry.
-        "proxy_cache_lock" => Flag = "off", in HTTP_ALL;
+        /// Zone of cached responses, defined by proxy_cache_path. A response is fetched to its end even if its client leaves.
+        "proxy_cache" => cache: CacheZone = "off", in HTTP_ALL;
+        /// Directory and zone of cached responses. Files have the names that nginx gives them, and their own format.
+        "proxy_cache_path" => cache_paths: Vec<CachePath>, in HTTP;
+        /// Key of cached responses. The default is the URL to which the request is forwarded.
+        "proxy_cache_key" => cache_key: Option<Template>, in HTTP_ALL;
+        /// Time for which responses of these statuses are fresh, unless their headers say that.
+        "proxy_cache_valid" => cache_valid: Vec<CacheValid>, in HTTP_ALL;
+        /// Methods whose responses are cached; GET and HEAD always are.
+        "proxy_cache_methods" => cache_methods: Summed<CacheMethods> = "GET HEAD", in HTTP_ALL;
+        /// Number of requests after which a response is cached.
+        "proxy_cache_min_uses" => cache_min_uses: Num = "1", in HTTP_ALL;
+        /// Conditions under which the cache is not asked: a value that is neither empty nor 0.
+        "proxy_cache_bypass" => cache_bypass: Vec<Templates>, in HTTP_ALL, args Arity::SOME;
+        /// Conditions under which a response is not cached: a value that is neither empty nor 0.
+        "proxy_no_cache" => no_cache: Vec<Templates>, in HTTP_ALL, args Arity::SOME;
+        /// Cases in which a response is used although it is too old.
+        "proxy_cache_use_stale" => cache_use_stale: Summed<UseStale> = "off", in HTTP_ALL;
+        /// Replaces responses that are too old beside the request that is answered with them (use_stale updating).
+        "proxy_cache_background_update" => cache_background_update: Flag = "off", in HTTP_ALL;
+        /// Asks whether responses that are too old have changed: If-Modified-Since, If-None-Match.
+        "proxy_cache_revalidate" => cache_revalidate: Flag = "off", in HTTP_ALL;
+        /// Fetches a response once for all who ask for it at the same time.
+        "proxy_cache_lock" => cache_lock: Flag = "off", in HTTP_ALL;
+        /// Time after which another request fetches it, too.
+        "proxy_cache_lock_age" => cache_lock_age: Msec = "5s", in HTTP_ALL;
+        /// Time after which a waiting request is forwarded; its response is not cached.
+        "proxy_cache_lock_timeout" => cache_lock_timeout: Msec = "5s", in HTTP_ALL;
+        /// Fetches with GET what is asked for with HEAD.
+        "proxy_cache_convert_head" => cache_convert_head: Flag = "on", in HTTP_ALL;
+        /// Offset in bytes from which on ranges are forwarded, and not cut out of the whole.
+        "proxy_cache_max_range_offset" => cache_max_range_offset: Option<Offset>, in HTTP_ALL;
+        /// Whether responses are cached; it has no other effect. A response is read as fast as the client takes it, with bounded
+        /// memory, and as fast as the backend sends it where it is cached.
+        "proxy_buffering" => buffering: Flag = "on", in HTTP_ALL;
     }
     needless {
-        /// Buffers upstream responses. Here a response is read as fast as the client takes it, with bounded memory: the
-        /// system's buffers are all that is read ahead.
-        "proxy_buffering" => Flag = "on", in HTTP_ALL;
         /// Number and size of response buffers.
         "proxy_buffers" => BufferCount = "8 4k", in HTTP_ALL;
         /// Maximum size of buffers that are being sent to the client.
@@ -246,6 +293,25 @@ directives! {
         "proxy_headers_hash_max_size" => Num = "512", in HTTP_ALL;
         /// Bucket size of a hash table.
         "proxy_headers_hash_bucket_size" => Num = "64", in HTTP_ALL;
+    }
+    made {
+        CachePaths;
+    }
+    concludes {
+        are_defined;
+    }
+}
+
+/// The lines of `proxy_cache_path`.
+#[derive(Debug)]
+pub struct CachePaths(pub Vec<CachePath>);
+
+impl Slot for CachePaths {
+    const HOLDERS: Contexts = HTTP;
+
+    fn make(level: &BlockLevel<'_>, evaluation: &mut Evaluation<'_>) -> CachePaths {
+        let defined: Current = level.resolve(evaluation);
+        CachePaths(defined.cache_paths)
     }
 }
 

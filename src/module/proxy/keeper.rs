@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use rustls::ClientConfig;
 use tokio::task::JoinError;
 
+use super::cache::keeper::Zones;
 use super::conf::{Current, ProxySslProtocols};
 use super::file::ProxyFile;
 use crate::config::store::Store;
@@ -30,6 +31,8 @@ pub(super) struct Keeper {
     /// Names without variables.
     pub(super) dns: Dns,
     pub(super) groups: GroupKeeper,
+    /// Cached responses.
+    pub(super) zones: Arc<Zones>,
     resolvers: Mutex<Vec<((Resolver, Msec), Dns)>>,
     /// TLS settings, and the configuration whose files were read.
     tls: Mutex<(u64, HashMap<TlsKey, Arc<ClientConfig>>)>,
@@ -94,7 +97,10 @@ impl TlsKey {
 
 impl Keeper {
     pub(super) fn new(store: Arc<Store>, dns: Dns) -> Keeper {
+        let zones = Arc::<Zones>::default();
+        zones.sync(&store.load(), store.generation());
         Keeper {
+            zones,
             store,
             dns,
             groups: GroupKeeper::default(),

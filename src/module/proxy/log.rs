@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 
 use tracing::warn;
 
@@ -104,4 +105,39 @@ pub(super) fn not_stored(conn: u64, what: &str) {
 /// A backend has sent more than a response.
 pub(super) fn too_much(conn: u64, peer: &str, what: &str) {
     warn!(conn, "upstream sent {what} while reading upstream, upstream: \"{peer}\"");
+}
+
+/// A request has waited for another one's response long enough (`proxy_cache_lock_timeout`).
+pub(super) fn cache_lock_timeout(exchange: &Exchange<'_>) {
+    about_at(LogLevel::Info, exchange, &"cache lock timeout");
+}
+
+/// The zone that variables name does not exist.
+pub(super) fn cache_unknown(exchange: &Exchange<'_>, zone: &[u8]) {
+    about(exchange, &format_args!("cache \"{}\" not found", Shown::new(zone)));
+}
+
+/// A backend has said that a cached response is unchanged.
+pub(super) fn not_modified(exchange: &Exchange<'_>) {
+    about_at(LogLevel::Info, exchange, &"upstream not modified");
+}
+
+/// A cached response could not be read, written or removed.
+pub(super) fn cache_failed(call: &str, path: &Path, error: &io::Error) {
+    tracing::info!(target: "crit", "{call}() \"{}\" failed ({})", Shown::path(path), os_text(error));
+}
+
+/// A zone has no room for another key.
+pub(super) fn cache_full(zone: &[u8]) {
+    tracing::info!(target: "alert", "could not allocate node in cache keys zone \"{}\"", Shown::new(zone));
+}
+
+/// A file is that of another key.
+pub(super) fn cache_collision(path: &Path) {
+    tracing::info!(target: "crit", "cache file \"{}\" has md5 collision", Shown::path(path));
+}
+
+/// A file is not that of a cached response, and is removed.
+pub(super) fn cache_damaged(path: &Path) {
+    tracing::info!(target: "crit", "cache file \"{}\" is damaged, it is removed", Shown::path(path));
 }

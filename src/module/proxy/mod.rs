@@ -4,6 +4,7 @@ mod answer;
 mod attempt;
 mod bind;
 mod body;
+pub mod cache;
 mod check;
 mod chunks;
 pub mod conf;

@@ -2,9 +2,11 @@
 
 use bstr::{BString, ByteSlice};
 
+use super::cache::status::CacheVars;
 use super::conf::{Current, ProxyHttpVersion, SetHeader};
 use super::target::Target;
 use super::variables::ProxyVars;
+use crate::http::date;
 use crate::http::exchange::Exchange;
 use crate::http::uri::{Escape, escape};
 
@@ -67,9 +69,29 @@ fn safe(text: Vec<u8>) -> Vec<u8> {
     out
 }
 
+/// Headers that are not taken from the client where the response is cached.
+const NOT_CACHED: [&str; 6] =
+    ["if-modified-since", "if-unmodified-since", "if-none-match", "if-match", "range", "if-range"];
+
+/// How the cache changes a request.
+#[derive(Clone, Copy, Default)]
+pub(super) struct ForCache<'c> {
+    /// Whether the method is GET, whatever the client's.
+    pub(super) with_get: bool,
+    /// What the request is to revalidate, if the response is to be cached.
+    pub(super) cached: Option<&'c CacheVars>,
+}
+
 /// The head of the request.
-pub(super) fn head(exchange: &Exchange<'_>, conf: &Current, vars: &ProxyVars, uri: Vec<u8>) -> RequestHead {
+pub(super) fn head(
+    exchange: &Exchange<'_>,
+    conf: &Current,
+    vars: &ProxyVars,
+    uri: Vec<u8>,
+    cache: ForCache<'_>,
+) -> RequestHead {
     let method = match &conf.method {
+        _ if cache.with_get => b"GET".to_vec(),
         Some(method) => word(exchange.expand(method)),
         None => exchange.method().as_str().as_bytes().to_vec(),
     };
@@ -93,9 +115,15 @@ pub(super) fn head(exchange: &Exchange<'_>, conf: &Current, vars: &ProxyVars, ur
         (b"Transfer-Encoding", if vars.is_chunked { b"chunked" } else { b"" }),
     ];
     usual.iter().filter(|(name, _)| !is_set(name)).for_each(|(name, value)| field(&mut out, name, value));
+    if let Some(cached) = cache.cached {
+        let modified = cached.modified.map(date::http_date).unwrap_or_default();
+        let known = [(&b"If-Modified-Since"[..], modified.as_bytes()), (b"If-None-Match", &cached.tag)];
+        known.iter().filter(|(name, _)| !is_set(name)).for_each(|(name, value)| field(&mut out, name, value));
+    }
     if conf.pass_request_headers {
         for (name, value) in exchange.request.headers() {
-            let is_own = NOT_PASSED.iter().any(|own| name.eq_ignore_ascii_case(own.as_bytes()));
+            let own = NOT_CACHED.iter().filter(|_| cache.cached.is_some()).chain(&NOT_PASSED);
+            let is_own = own.into_iter().any(|own| name.eq_ignore_ascii_case(own.as_bytes()));
             if !is_own && !is_set(name) {
                 out.extend_from_slice(name);
                 out.extend_from_slice(b": ");

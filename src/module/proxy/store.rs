@@ -43,6 +43,7 @@ impl Value for Store {
     }
 
     fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<Store, Problem> {
+        super::cache::values::store_beside_cache(args, evaluation)?;
         match args.first() {
             word if word.is("off") => Ok(Store::Off),
             word if word.is("on") => Ok(Store::On),

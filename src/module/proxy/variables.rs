@@ -2,7 +2,9 @@
 
 use bstr::{BStr, BString, ByteSlice};
 
+use super::cache::status::CacheVars;
 use super::states::{Figure, UpstreamAttempts, cookie, header};
+use crate::http::date;
 use crate::http::exchange::{Exchange, Lookup, RequestVariables, VariableLookup};
 
 /// What `proxy_pass` has found out for a request.
@@ -47,6 +49,18 @@ impl RequestVariables for ProxyVariables {
             b"proxy_internal_chunked" => {
                 let is_chunked = vars().is_some_and(|vars| vars.is_chunked);
                 return found(is_chunked.then_some(&b"chunked"[..]), out);
+            }
+            b"upstream_cache_status" => {
+                let status = exchange.kept.get::<CacheVars>().map(|vars| vars.status.text());
+                return found(status.map(str::as_bytes), out);
+            }
+            b"upstream_cache_last_modified" => {
+                let modified = exchange.kept.get::<CacheVars>().and_then(|vars| vars.modified);
+                return found(modified.map(date::http_date).as_deref().map(str::as_bytes), out);
+            }
+            b"upstream_cache_etag" => {
+                let tag = exchange.kept.get::<CacheVars>().map(|vars| &vars.tag[..]);
+                return found(tag.filter(|tag| !tag.is_empty()), out);
             }
             b"upstream_addr" => Figure::Addr,
             b"upstream_status" => Figure::Status,

@@ -253,7 +253,7 @@ mod tests {
         let whole = file.out.len();
         // A write that reached the file in part.
         file.write_tag(MediaKind::Audio, 800, b"abc").unwrap();
-        let other = OpenOptions::new().write(true).open(&path).unwrap();
+        let other = File::options().write(true).open(&path).unwrap();
         other.write_all_at(b"part", whole).unwrap();
         assert!(file.give_up());
         assert_eq!(fs::metadata(&path).unwrap().len(), whole);

@@ -1,6 +1,7 @@
 //! The entries, by what they are about.
 
 pub mod access;
+pub mod caching;
 pub mod connection;
 pub mod files;
 pub mod filters;

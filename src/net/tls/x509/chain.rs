@@ -483,7 +483,7 @@ mod tests {
     fn no_changed_byte_is_accepted() {
         let root = root(authority("root", any_ca()));
         let good = leaf(&params("a"), &root.issuer);
-        assert_eq!(check(&root.trust, &[good.clone()]), "ok");
+        assert_eq!(check(&root.trust, std::slice::from_ref(&good)), "ok");
         for at in 0..good.len() {
             let mut bad = good.to_vec();
             bad[at] ^= 1;
@@ -500,7 +500,7 @@ mod tests {
         let real = root(authority("root", any_ca()));
         let forged = root(authority("root", any_ca()));
         let bad = leaf(&params("a"), &forged.issuer);
-        assert_eq!(check(&real.trust, &[bad.clone()]), "certificate signature failure");
+        assert_eq!(check(&real.trust, std::slice::from_ref(&bad)), "certificate signature failure");
         let shown = [bad, root_of(&forged)];
         assert_ne!(check(&real.trust, &shown), "ok");
         // With both, the one whose key fits is found.

@@ -1,0 +1,183 @@
+//! How long a response is fresh, by its headers (RFC 9111, as nginx 1.22 reads it).
+
+use bstr::{BString, ByteSlice};
+
+use super::super::conf::IgnoredHeaders;
+use crate::http::date;
+use crate::http::headers::Headers;
+use crate::limits;
+
+/// What the headers of a response say about keeping it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in super::super) struct Freshness {
+    /// Whether it may be kept.
+    pub(in super::super) is_cacheable: bool,
+    /// Seconds since 1970 until which it is fresh, if a header says that.
+    pub(in super::super) valid: Option<i64>,
+    /// Seconds for which it may be used afterwards while it is being replaced.
+    pub(in super::super) updating: i64,
+    /// Seconds for which it may be used afterwards where it cannot be replaced.
+    pub(in super::super) error: i64,
+    /// The request headers that it depends on.
+    pub(in super::super) vary: BString,
+}
+
+impl Freshness {
+    /// Reads headers at a time in seconds since 1970, except those that are ignored.
+    pub(in super::super) fn read(headers: &Headers, ignored: IgnoredHeaders, now: i64) -> Freshness {
+        let mut found = Freshness { is_cacheable: true, ..Freshness::default() };
+        // X-Accel-Expires counts for more than the others, wherever it stands; Cache-Control for more than Expires.
+        let (mut is_refused, mut is_expired, mut has_accel) = (false, false, false);
+        for (name, value) in headers.iter() {
+            let is = |known: &str, ignore: IgnoredHeaders| {
+                name.eq_ignore_ascii_case(known.as_bytes()) && !ignored.contains(ignore)
+            };
+            match () {
+                () if is("X-Accel-Expires", IgnoredHeaders::EXPIRES_IN) => {
+                    let (digits, start) = match value.as_bytes().strip_prefix(b"@") {
+                        Some(digits) => (digits, 0_i64),
+                        None => (value.as_bytes(), now),
+                    };
+                    has_accel = true;
+                    match crate::directive::number::digits(digits).and_then(|n| i64::try_from(n).ok()) {
+                        Some(0) if start != 0 => found.is_cacheable = false,
+                        Some(seconds) => {
+                            found.valid = Some(start.saturating_add(seconds));
+                            (is_refused, is_expired) = (false, false);
+                        }
+                        None => {}
+                    }
+                }
+                () if is("Cache-Control", IgnoredHeaders::CACHE_CONTROL) => {
+                    if found.valid.is_some() && has_accel {
+                        continue;
+                    }
+                    let text = value.to_ascii_lowercase();
+                    if ["no-cache", "no-store", "private"].iter().any(|word| text.contains_str(word)) {
+                        is_refused = true;
+                        continue;
+                    }
+                    match seconds_behind(&text, "s-maxage=").or_else(|| seconds_behind(&text, "max-age=")) {
+                        None => {}
+                        Some(None | Some(0)) => {
+                            is_refused = true;
+                            continue;
+                        }
+                        Some(Some(seconds)) => {
+                            found.valid = Some(now.saturating_add(seconds));
+                            is_expired = false;
+                        }
+                    }
+                    match seconds_behind(&text, "stale-while-revalidate=") {
+                        None => {}
+                        Some(None) => {
+                            is_refused = true;
+                            continue;
+                        }
+                        Some(Some(seconds)) => (found.updating, found.error) = (seconds, seconds),
+                    }
+                    match seconds_behind(&text, "stale-if-error=") {
+                        None => {}
+                        Some(None) => is_refused = true,
+                        Some(Some(seconds)) => found.error = seconds,
+                    }
+                }
+                () if is("Expires", IgnoredHeaders::EXPIRES) && found.valid.is_none() => {
+                    match date::seconds(value).filter(|until| *until >= now) {
+                        Some(until) => found.valid = Some(until),
+                        None => is_expired = true,
+                    }
+                }
+                () if is("Set-Cookie", IgnoredHeaders::SET_COOKIE) => found.is_cacheable = false,
+                () if is("Vary", IgnoredHeaders::VARY) => {
+                    if value == "*" || value.len() > limits::PROXY_CACHE_VARY {
+                        found.is_cacheable = false;
+                    }
+                    found.vary = value.to_owned();
+                }
+                () => {}
+            }
+        }
+        found.is_cacheable &= !is_refused && !is_expired;
+        found
+    }
+}
+
+/// The number behind a name in `Cache-Control`: `None` without the name, `Some(None)` if there is something else.
+fn seconds_behind(text: &[u8], name: &str) -> Option<Option<i64>> {
+    let rest = &text[text.find(name)? + name.len()..];
+    let mut seconds: i64 = 0;
+    for byte in rest {
+        match byte {
+            b',' | b';' | b' ' => break,
+            b'0'..=b'9' => seconds = seconds.saturating_mul(10).saturating_add(i64::from(byte - b'0')),
+            _ => return Some(None),
+        }
+    }
+    Some(Some(seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(lines: &[(&str, &str)]) -> Freshness {
+        let mut headers = Headers::default();
+        lines
+            .iter()
+            .for_each(|(name, value)| headers.append(name.as_bytes().to_vec(), value.as_bytes().to_vec()));
+        Freshness::read(&headers, IgnoredHeaders::empty(), 1_000_000)
+    }
+
+    #[test]
+    fn times_are_those_of_nginx() {
+        for (lines, is_cacheable, valid) in [
+            (&[][..], true, None),
+            (&[("Cache-Control", "max-age=10")], true, Some(1_000_010)),
+            (&[("Cache-Control", "max-age=10, s-maxage=20")], true, Some(1_000_020)),
+            (&[("Cache-Control", "Private, max-age=10")], false, None),
+            (&[("Cache-Control", "max-age=0")], false, None),
+            (&[("Cache-Control", "max-age=x")], false, None),
+            (&[("X-Accel-Expires", "5"), ("Cache-Control", "no-store")], true, Some(1_000_005)),
+            (&[("Cache-Control", "no-store"), ("X-Accel-Expires", "5")], true, Some(1_000_005)),
+            (&[("X-Accel-Expires", "0")], false, None),
+            (&[("X-Accel-Expires", "@2000000")], true, Some(2_000_000)),
+            (&[("X-Accel-Expires", "soon")], true, None),
+            (&[("Expires", "Thu, 01 Jan 1970 00:00:10 GMT")], false, None),
+            (
+                &[("Expires", "Thu, 01 Jan 1970 00:00:10 GMT"), ("Cache-Control", "max-age=1")],
+                true,
+                Some(1_000_001),
+            ),
+            (&[("Expires", "Thu, 29 Jan 1970 00:00:00 GMT")], true, Some(2_419_200)),
+            (&[("Set-Cookie", "a=b"), ("Cache-Control", "max-age=1")], false, Some(1_000_001)),
+            (&[("Vary", "*")], false, None),
+        ] {
+            let found = read(lines);
+            assert_eq!((found.is_cacheable, found.valid), (is_cacheable, valid), "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn stale_responses_may_be_used_for_a_time() {
+        let found = read(&[("Cache-Control", "max-age=1, stale-while-revalidate=5")]);
+        assert_eq!((found.updating, found.error), (5, 5));
+        let found = read(&[("Cache-Control", "max-age=1, stale-if-error=7")]);
+        assert_eq!((found.updating, found.error), (0, 7));
+    }
+
+    #[test]
+    fn huge_numbers_are_no_panic() {
+        let long = format!("max-age={}", "9".repeat(1000));
+        assert_eq!(read(&[("Cache-Control", &long)]).valid, Some(i64::MAX));
+    }
+
+    #[test]
+    fn ignored_headers_say_nothing() {
+        let mut headers = Headers::default();
+        headers.append("Set-Cookie", "a=b");
+        headers.append("Cache-Control", "no-cache");
+        let ignored = IgnoredHeaders::SET_COOKIE | IgnoredHeaders::CACHE_CONTROL;
+        assert!(Freshness::read(&headers, ignored, 0).is_cacheable);
+    }
+}
