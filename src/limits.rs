@@ -941,3 +941,32 @@ pub const HELPER_COST_OF_PROCESS: f64 = 100.0;
 
 /// Maximum number of log lines of the helper per second.
 pub const HELPER_ALERTS: usize = 20;
+
+/// Maximum number of addresses in a line of `advertise`.
+pub const CLUSTER_ADDRESSES: usize = 16;
+
+/// Maximum length of an address of etcd or of a server of a cluster.
+pub const CLUSTER_ADDRESS_BYTES: usize = 300;
+
+/// Maximum number of servers, and of streams, of a cluster that this server knows; further ones are not found by it.
+pub const CLUSTER_ENTRIES: usize = 1 << 20;
+
+/// Number of keys that are read from etcd at once.
+pub const CLUSTER_PAGE: usize = 1000;
+
+/// Maximum length of an answer of etcd, and of what a watch sends at once.
+pub const CLUSTER_ANSWER_BYTES: usize = 16 << 20;
+
+/// Number of idle connections to etcd that are kept.
+pub const CLUSTER_CONNECTIONS: usize = 16;
+
+/// Time that etcd has to answer a request.
+pub const CLUSTER_REQUEST: Duration = Duration::from_secs(2);
+
+/// Time that a new publisher waits for its name before `registry_down` decides: one address of etcd may be silent meanwhile.
+pub const CLUSTER_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Pause before a failed request about a name is repeated.
+pub const CLUSTER_RETRY: Duration = Duration::from_millis(100);
+
+const _: () = assert!(CLUSTER_PATIENCE.as_millis() > 2 * CLUSTER_REQUEST.as_millis());

@@ -30,6 +30,8 @@ pub static MODULES: &[&Module] = &[
     &crate::notify::conf::MODULE,
     &crate::media::relay_conf::MODULE,
     &crate::module::relay::conf::MODULE,
+    &crate::module::cluster::conf::MODULE,
+    &crate::module::cluster::app_conf::MODULE,
     &crate::module::exec::conf::MODULE,
     &crate::module::record::conf::MODULE,
     &crate::module::live_record::conf::MODULE,
@@ -91,6 +93,7 @@ pub static LANGUAGE: Language = Language::new(&REGISTRY, crate::module::lint::li
 pub static CONTROL_VERBS: &[&ControlVerb] = &[
     &crate::module::ban::BAN,
     &crate::module::ban::BANS,
+    &crate::module::cluster::CLUSTER,
     &crate::module::control::DROP,
     &crate::module::control::PAUSE,
     &crate::module::record::RECORD,

@@ -8,7 +8,7 @@ _pingosd() {
         -c|-e) COMPREPLY=($(compgen -f -- "$current")); return ;;
         -g) return ;;
         completion) COMPREPLY=($(compgen -W "bash fish zsh" -- "$current")); return ;;
-        ctl) COMPREPLY=($(compgen -W "--json ban bans drop pause record redirect resume unban" -- "$current")); return ;;
+        ctl) COMPREPLY=($(compgen -W "--json ban bans cluster drop pause record redirect resume unban" -- "$current")); return ;;
         directives) COMPREPLY=($(compgen -W "--man $(pingosd directives 2>/dev/null | sed -n 's/^### `\([^`]*\)`.*/\1/p')" -- "$current")); return ;;
     esac
     if [ "$COMP_CWORD" -eq 1 ]; then
@@ -35,6 +35,7 @@ _pingosd() {
         for word in "${COMP_WORDS[@]:2:COMP_CWORD-2}"; do
             case $word in
                 ban) words="for" ;;
+                cluster) words="status streams nodes" ;;
                 drop) words="publisher subscriber client srv= app= name= clientid= addr=" ;;
                 pause) words="publisher subscriber client srv= app= name= clientid= addr=" ;;
                 record) words="start stop rec= srv= app= name=" ;;

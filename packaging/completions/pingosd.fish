@@ -47,6 +47,8 @@ complete -c pingosd -n __fish_use_subcommand -a top -d 'show streams and clients
 complete -c pingosd -n '__fish_seen_subcommand_from ctl' -x -a ban -d 'refuse an address, a network or a stream, and end its sessions'
 complete -c pingosd -n '__fish_seen_subcommand_from ctl; and __fish_seen_subcommand_from ban' -x -a 'for'
 complete -c pingosd -n '__fish_seen_subcommand_from ctl' -x -a bans -d 'list the bans in force'
+complete -c pingosd -n '__fish_seen_subcommand_from ctl' -x -a cluster -d 'show the cluster as this server knows it its own part, all streams, or all servers'
+complete -c pingosd -n '__fish_seen_subcommand_from ctl; and __fish_seen_subcommand_from cluster' -x -a 'status streams nodes'
 complete -c pingosd -n '__fish_seen_subcommand_from ctl' -x -a drop -d 'end sessions'
 complete -c pingosd -n '__fish_seen_subcommand_from ctl; and __fish_seen_subcommand_from drop' -x -a 'publisher subscriber client srv= app= name= clientid= addr='
 complete -c pingosd -n '__fish_seen_subcommand_from ctl' -x -a pause -d 'hold back what publishers send; players are counted only'

@@ -42,12 +42,13 @@ _pingosd() {
                 ctl)
                     case $words[3] in
                     ban) compadd -- for ;;
+                    cluster) compadd -- status streams nodes ;;
                     drop) compadd -- publisher subscriber client srv= app= name= clientid= addr= ;;
                     pause) compadd -- publisher subscriber client srv= app= name= clientid= addr= ;;
                     record) compadd -- start stop rec= srv= app= name= ;;
                     redirect) compadd -- publisher subscriber client newname= srv= app= name= clientid= addr= ;;
                     resume) compadd -- publisher subscriber client srv= app= name= clientid= addr= ;;
-                    *) compadd -- --json ban bans drop pause record redirect resume unban ;;
+                    *) compadd -- --json ban bans cluster drop pause record redirect resume unban ;;
                     esac
                     return
                     ;;

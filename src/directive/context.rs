@@ -31,6 +31,8 @@ pub const LOCATION_IF: Contexts = 1 << 10;
 pub const LIMIT_EXCEPT: Contexts = 1 << 11;
 /// `upstream NAME { }`
 pub const UPSTREAM: Contexts = 1 << 12;
+/// `cluster NAME { }`
+pub const CLUSTER: Contexts = 1 << 13;
 
 /// The rtmp contexts, which inherit from one another.
 pub const RTMP_ALL: Contexts = RTMP | RTMP_SERVER | APPLICATION;
@@ -38,7 +40,7 @@ pub const RTMP_ALL: Contexts = RTMP | RTMP_SERVER | APPLICATION;
 pub const HTTP_ALL: Contexts = HTTP | HTTP_SERVER | LOCATION;
 
 /// Context names as the manual writes them, in bit order.
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 14] = [
     "main",
     "events",
     "rtmp",
@@ -52,6 +54,7 @@ const NAMES: [&str; 13] = [
     "if in location",
     "limit_except",
     "upstream",
+    "cluster",
 ];
 
 /// Names of the contexts in a set.

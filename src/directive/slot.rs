@@ -13,8 +13,8 @@ use rustc_hash::FxHashMap;
 
 use super::block::{Block, resolve};
 use super::context::{
-    APPLICATION, Contexts, EVENTS, HTTP, HTTP_SERVER, LIMIT_EXCEPT, LOCATION, LOCATION_IF, MAIN, RECORDER,
-    RTMP, RTMP_SERVER, SERVER_IF, UPSTREAM,
+    APPLICATION, CLUSTER, Contexts, EVENTS, HTTP, HTTP_SERVER, LIMIT_EXCEPT, LOCATION, LOCATION_IF, MAIN,
+    RECORDER, RTMP, RTMP_SERVER, SERVER_IF, UPSTREAM,
 };
 use super::evaluation::Evaluation;
 use super::field::{Field, Inherit};
@@ -253,7 +253,7 @@ pub const fn holders(contexts: Contexts) -> Contexts {
         contexts & (HTTP | UPSTREAM)
     };
     match rtmp | http {
-        0 => contexts & (MAIN | EVENTS),
+        0 => contexts & (MAIN | EVENTS | CLUSTER),
         inner => inner,
     }
 }

@@ -30,7 +30,7 @@ impl RequestVariables for TlsVariables {
 }
 
 /// Names after `ssl_`.
-const NAMES: [&str; 23] = [
+const NAMES: [&str; 22] = [
     "alpn_protocol",
     "cipher",
     "ciphers",
@@ -49,7 +49,6 @@ const NAMES: [&str; 23] = [
     "client_verify",
     "curve",
     "curves",
-    "early_data",
     "protocol",
     "server_name",
     "session_id",
@@ -69,7 +68,6 @@ fn of_connection(info: &TlsInfo, name: &[u8]) -> Option<Vec<u8>> {
         b"curve" => info.curve().into_bytes(),
         b"curves" => info.curves().into_bytes(),
         // Early data is not accepted.
-        b"early_data" => Vec::new(),
         b"protocol" => info.protocol().into(),
         b"server_name" => info.server_name().unwrap_or_default().into(),
         b"session_id" => info.session_id().into_bytes(),

@@ -210,7 +210,6 @@ pub const OF_MODULES: &[(&str, &str)] = &[
     ),
     ("ssl_curve", "Curve of the key exchange."),
     ("ssl_curves", "Curves that the client offers; empty for a resumed session."),
-    ("ssl_early_data", "`1` for a request in early data, which is not accepted."),
     ("ssl_protocol", "`TLSv1.2` or `TLSv1.3`."),
     ("ssl_server_name", "Server name that the client asks for in its TLS handshake, in lower case."),
     ("ssl_session_id", "Identifier of the TLS session."),
@@ -246,7 +245,7 @@ pub const PREFIXES_OF_MODULES: [(&str, &str); 4] = [
 ];
 
 /// Known names without a value yet.
-pub const OTHERS: &[&str] = &[];
+pub const OTHERS: &[&str] = &["ssl_early_data"];
 
 /// Known names that the configuration may redefine, in addition to those that begin with `ssl_`.
 const CHANGEABLE: [&str; 14] = [

@@ -12,6 +12,7 @@ use super::access::rule::AccessAction;
 use super::counterpart::{Counterpart, StreamClaim};
 use super::extension::{
     AdmissionRule, Demand, EndedClient, OnStream, PublishObserver, Running, SessionObserver, Source,
+    StreamNames,
 };
 use super::session::{Identity, ListedSession, Reason, Role, Session, Sessions};
 use super::stream_events::{StreamEvents, StreamPresence};
@@ -36,6 +37,7 @@ pub struct Admission {
     sources: Vec<Arc<dyn Source>>,
     rules: Vec<Arc<dyn AdmissionRule>>,
     counterpart: Arc<Counterpart>,
+    names: Arc<dyn StreamNames>,
 }
 
 impl Admission {
@@ -50,8 +52,19 @@ impl Admission {
         rules: Vec<Arc<dyn AdmissionRule>>,
         stream_events: Arc<StreamEvents>,
         counterpart: Arc<Counterpart>,
+        names: Arc<dyn StreamNames>,
     ) -> Admission {
-        Admission { sessions, callbacks, stream_events, trails, observers, sources, rules, counterpart }
+        Admission {
+            sessions,
+            callbacks,
+            stream_events,
+            trails,
+            observers,
+            sources,
+            rules,
+            counterpart,
+            names,
+        }
     }
 
     /// Whether a rule refuses a publish or play request at once. To be asked before [`AdmittedSession::enter`].
@@ -145,6 +158,13 @@ impl AdmittedSession {
         self.permit().await?;
         if self.session.role == Role::Publisher {
             self.claim = self.admission.counterpart.claim(&self.view, &self.session).await;
+            if self.claim.is_some() {
+                let on = OnStream { view: &self.view, session: &self.session, stream: self.stream() };
+                match self.admission.names.clone().claim(on).await {
+                    Some(running) => self.ruled.push(running),
+                    None => self.claim = None,
+                }
+            }
         }
         if self.session.role == Role::Player && self.view.held().get::<live::conf::Conf>().live {
             let Admission { observers, sources, .. } = &*self.admission;

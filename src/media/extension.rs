@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
 
+use bstr::BString;
 use bytes::Bytes;
 use tokio::sync::watch;
 
@@ -147,4 +148,32 @@ pub trait Demand: Send + Sync {
 
     /// Watches the chain of streams through which the media comes.
     fn way(&self) -> watch::Receiver<Bytes>;
+}
+
+/// Names of streams in more than this process.
+pub trait StreamNames: Send + Sync {
+    /// Claims the name of an admitted publisher. The result is dropped when the publisher has left; `None` if another server has
+    /// the name.
+    fn claim(
+        self: Arc<Self>,
+        publisher: OnStream<'_>,
+    ) -> Pin<Box<dyn Future<Output = Option<Running>> + Send>>;
+}
+
+/// Servers that publish streams, for applications that pull from them.
+pub trait Origins: Send + Sync {
+    /// The server to pull a stream from; `None` if it is not known, or the application does not pull from such servers.
+    fn origin(&self, view: &AppView, key: &StreamKey) -> Option<StreamOrigin>;
+
+    /// Watches changes of what is known.
+    fn watch(&self) -> watch::Receiver<u64>;
+}
+
+/// A server to pull a stream from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamOrigin {
+    /// Its addresses, the preferred ones first.
+    pub addresses: Vec<BString>,
+    /// Number of its claim of the stream: a later claim has a higher one.
+    pub epoch: u64,
 }

@@ -201,6 +201,8 @@ pub struct Session {
     pub link: Arc<PlayerLink>,
     /// Whether its client was asked to reconnect.
     pub asked_to_reconnect: AtomicBool,
+    /// Number of the claim of a publisher's name in the cluster (`epoch=`), or of the one that a relay pulls; 0 without one.
+    pub epoch: AtomicU64,
     /// HTTP status of its last callback; 0 before the first one, `u64::MAX` after a failure.
     pub notify_status: AtomicU64,
     reason: AtomicU8,
@@ -278,6 +280,7 @@ impl Session {
             bytes_received: AtomicU64::new(0),
             link,
             asked_to_reconnect: AtomicBool::new(false),
+            epoch: AtomicU64::new(0),
             notify_status: AtomicU64::new(0),
             reason: AtomicU8::new(Reason::InternalErr as u8),
             close: Notify::new(),

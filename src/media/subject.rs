@@ -25,6 +25,10 @@ impl Subject for Session {
         &self.identity.name
     }
 
+    fn epoch(&self) -> Option<u64> {
+        Some(self.epoch.load(Ordering::Acquire)).filter(|epoch| *epoch > 0)
+    }
+
     fn is_publisher(&self) -> bool {
         self.role == Role::Publisher
     }

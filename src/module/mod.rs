@@ -5,6 +5,7 @@ pub mod auth_request;
 pub mod ban;
 pub mod browser;
 pub mod charset;
+pub mod cluster;
 pub mod console;
 pub mod control;
 pub mod dash;

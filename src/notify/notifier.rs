@@ -165,6 +165,10 @@ pub(super) async fn send(
     let (escape, mut args) = (notifier.escape(), Vec::new());
     let variables = RequestVariables { id: &id, groupid: &hook.groupid, subject: Some(&*session) };
     hook.args.expand(&variables, escape, &mut args);
+    if let Some(epoch) = session.epoch() {
+        let separator = if args.is_empty() { "" } else { "&" };
+        args.extend_from_slice(format!("{separator}epoch={epoch}").as_bytes());
+    }
     let groupid = Some(hook.groupid.as_slice()).filter(|groupid| !groupid.is_empty());
     let target =
         request::session_target(&hook.url.path_and_query, event, stage, fields, groupid, &args, escape);

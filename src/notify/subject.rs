@@ -19,6 +19,11 @@ pub trait Subject: Variables + Send + Sync {
     /// `name=`: the stream name.
     fn name(&self) -> &[u8];
 
+    /// `epoch=`: number of the claim of its name in the cluster, if there is one.
+    fn epoch(&self) -> Option<u64> {
+        None
+    }
+
     /// Whether it publishes the stream; otherwise it plays it.
     fn is_publisher(&self) -> bool;
 

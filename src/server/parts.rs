@@ -40,6 +40,7 @@ use crate::module::auth_request::AuthRequestCheck;
 use crate::module::ban::{BanCheck, BanRule, BanVerb, BanVerbs, Bans};
 use crate::module::browser::BrowserVariables;
 use crate::module::charset::CharsetFilter;
+use crate::module::cluster::{Cluster, ClusterVerb};
 use crate::module::console::{ConsoleHandler, ConsoleSource, EventStreams};
 use crate::module::control::conf::ControlParts;
 use crate::module::control::{ControlHandler, ControlSections};
@@ -140,6 +141,8 @@ pub(super) struct Parts {
     pub(super) places: Arc<FileClaims>,
     /// Commands run at events.
     pub(super) execs: Arc<Execs>,
+    /// This server's part in a cluster.
+    pub(super) cluster: Arc<Cluster>,
     /// Open connections.
     pub(super) connections: Arc<Connections>,
     /// Shutdown of the process.
@@ -233,6 +236,14 @@ impl Parts {
             execs.clone(),
         ];
         let intake = Arc::new(Intake::new(outputs, grid));
+        let connections: Arc<Connections> = Arc::default();
+        let cluster = Arc::new(Cluster::new(
+            store.clone(),
+            connections.clone(),
+            lifetime.clone(),
+            Handle::current(),
+            secret()?,
+        ));
         let relays = Arc::new(Relays {
             pulls: Default::default(),
             trails: trails.clone(),
@@ -245,6 +256,7 @@ impl Parts {
             dns: dns.clone(),
             tls: tls.clone(),
             intake: intake.clone(),
+            origins: cluster.clone(),
             lifetime: lifetime.clone(),
         });
         let access = RtmpAccess::new(store.clone(), log.sinks().clone());
@@ -263,13 +275,13 @@ impl Parts {
             trails.clone(),
             observers,
             sources,
-            vec![Arc::new(BanRule(bans.clone())), limits.clone()],
+            vec![Arc::new(BanRule(bans.clone())), limits.clone(), cluster.clone()],
             stream_events.clone(),
             counterpart.clone(),
+            cluster.clone(),
         ));
         let conf_files = Arc::new(ConfFiles::new(load, loader.clone()));
         let history = Arc::new(SharedHistory::new(history));
-        let connections: Arc<Connections> = Arc::default();
         let started = Instant::now();
         let rtmp = Arc::new(RtmpService {
             store: store.clone(),
@@ -291,6 +303,7 @@ impl Parts {
                 (ControlParts::empty(), Arc::new(BanVerb::Ban(ban_verbs.clone())) as _),
                 (ControlParts::empty(), Arc::new(BanVerb::Unban(ban_verbs.clone())) as _),
                 (ControlParts::empty(), Arc::new(BanVerb::List(ban_verbs)) as _),
+                (ControlParts::empty(), Arc::new(ClusterVerb(cluster.clone())) as _),
             ],
         ));
         let packaged = (feeds.clone(), samples.clone());
@@ -457,6 +470,7 @@ impl Parts {
             workers,
             places,
             execs,
+            cluster,
             connections,
             lifetime,
             started,

@@ -84,7 +84,7 @@ fn fragments_from_memory_are_played_one_by_one() {
         cut: settings().cut,
         playlist_length_ms: 5_000,
         min_fragments: 2,
-        part_ms: 0,
+        part_ms: None,
     };
     let mut window = hls2::FragmentWindow::new(settings);
     for frame in &frames {

@@ -40,6 +40,11 @@ pub fn ended(session: &Session, what: &str, why: &dyn Display) {
     info!(conn = session.id, "relay {what} ended: '{}', {why}", Shown::new(&session.key.name));
 }
 
+/// A stream is published by another server of the cluster from now on, or again.
+pub fn moved(session: &Session, epoch: u64) {
+    info!(conn = session.id, "'{}' has moved in the cluster, epoch {epoch}", Shown::new(&session.key.name));
+}
+
 /// A stream no longer comes from the other process of an upgrade.
 pub fn left_counterpart(session: &Session, why: &dyn Display) {
     info!(

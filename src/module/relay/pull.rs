@@ -13,8 +13,10 @@ mod fetch;
 mod players;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use bstr::BString;
 use tokio::sync::watch;
 
 use self::fetch::RunningPull;
@@ -23,10 +25,12 @@ use super::address::RelayProtocol;
 use super::attempt::{Attempt, RelayKind};
 use super::conf::Current;
 use super::destination::Destination;
+use super::log;
 use super::outcome::{AttemptOutcome, Never, RelayEnd, has_worked};
 use super::pulled::PulledStream;
 use super::relays::session_for;
 use crate::hub::stream::StreamPhase;
+use crate::media::extension::StreamOrigin;
 use crate::media::ingest::Feeder;
 use crate::media::relay_target::RelayTarget;
 use crate::media::session::{Reason, Role, Session};
@@ -116,6 +120,60 @@ impl PulledStream {
             () = tokio::time::sleep(delay) => {}
             _ = phase.wait_for(|p| p.publishing) => {}
             () = relays.counterpart.held(self.stream.key()) => {}
+            _ = self.moved(relays) => {}
+        }
+    }
+
+    /// Waits until another claim of the stream than the one last pulled is known.
+    async fn moved(&self, relays: &Relays) -> StreamOrigin {
+        let mut changes = relays.origins.watch();
+        loop {
+            changes.mark_unchanged();
+            let known = self.epoch.load(Ordering::Relaxed);
+            match relays.origins.origin(&self.view, self.stream.key()) {
+                Some(origin) if origin.epoch > known => return origin,
+                _ => {}
+            }
+            if changes.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    /// Pulls from the server of the cluster that has claimed the stream, until it moves or ends.
+    async fn origin(
+        &self,
+        relays: &Arc<Relays>,
+        session: &Arc<Session>,
+        origin: StreamOrigin,
+    ) -> AttemptOutcome {
+        // A state of the map that was overtaken.
+        if self.epoch.fetch_max(origin.epoch, Ordering::Relaxed) > origin.epoch {
+            return AttemptOutcome::Failed;
+        }
+        session.epoch.store(origin.epoch, Ordering::Release);
+        let (identity, epoch) = (&session.identity, format!("epoch={}", origin.epoch));
+        let pargs = match &identity.pargs[..] {
+            b"" => epoch.into_bytes(),
+            pargs => [pargs, b"&", epoch.as_bytes()].concat(),
+        };
+        // The host of the player, so that the other server chooses the same virtual server.
+        let domain = Some(identity.domain.to_vec().into()).filter(|domain: &BString| !domain.is_empty());
+        let line = RelayTarget {
+            urls: origin.addresses,
+            domain,
+            pargs: Some(pargs.into()),
+            ..RelayTarget::default()
+        };
+        let followed = async {
+            let moved = self.moved(relays).await;
+            log::moved(session, moved.epoch);
+            session.close(Reason::StreamEnd);
+            std::future::pending::<Never>().await
+        };
+        tokio::select! {
+            outcome = self.line(relays, session, &line) => outcome,
+            never = followed => match never {},
         }
     }
 
@@ -124,7 +182,10 @@ impl PulledStream {
         let Some(mut pull) =
             SessionEvent::begin(&relays.callbacks, &self.view, EventKind::Pull, session, None)
         else {
-            return self.fixed(relays, session).await;
+            return match relays.origins.origin(&self.view, self.stream.key()) {
+                Some(origin) => self.origin(relays, session, origin).await,
+                None => self.fixed(relays, session).await,
+            };
         };
         let reply = pull.reply().await;
         let destination = self.tries(relays, session).destination(&mut pull, &reply);

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -43,6 +44,8 @@ pub(super) struct PulledStream {
     /// Number of players so far when the callback last did not refuse, which is the answer for all of them.
     pub(super) settled: watch::Sender<u64>,
     pub(super) complaints: Mutex<Complaints>,
+    /// Highest number of a claim that it was pulled with: those of lower ones are out of date.
+    pub(super) epoch: AtomicU64,
 }
 
 impl PulledStream {

@@ -15,6 +15,7 @@ use crate::config::store::Store;
 use crate::hub::stream::Stream;
 use crate::hub::stream_key::StreamKey;
 use crate::media::counterpart::Counterpart;
+use crate::media::extension::Origins;
 use crate::media::ingest::Intake;
 use crate::media::session::{Protocol, Role, Session, SessionMoments, Sessions};
 use crate::media::stream_events::StreamEvents;
@@ -52,6 +53,8 @@ pub struct Relays {
     pub tls: Arc<ArcSwap<Tls>>,
     /// Ingest of pulled media.
     pub intake: Arc<Intake>,
+    /// Servers of the cluster that publish streams.
+    pub origins: Arc<dyn Origins>,
     /// Shutdown of the process.
     pub lifetime: Lifetime,
 }
@@ -64,6 +67,7 @@ impl Relays {
         application.get::<notify::conf::Current>().on_pull.is_some()
             || !application.get::<Current>().pull.is_empty()
             || self.counterpart.holds(key)
+            || self.origins.origin(view, key).is_some()
     }
 }
 

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -47,6 +48,7 @@ impl PullUse {
                 idle: watch::Sender::default(),
                 settled: watch::Sender::default(),
                 complaints: Mutex::default(),
+                epoch: AtomicU64::new(0),
             })
         });
         let mut demand = pulled.demand.lock();
@@ -88,14 +90,17 @@ impl Drop for PullUse {
     }
 }
 
-/// Starts pulls of streams with players that a reload configures, or that the other process of an upgrade publishes.
+/// Starts pulls of streams with players that a reload configures, or that the other process of an upgrade or another server of
+/// the cluster publishes.
 pub async fn follow_changes(relays: Arc<Relays>) {
     let (mut changed, mut published) = (relays.store.watch(), relays.counterpart.watch());
+    let mut claimed = relays.origins.watch();
     loop {
         let died = relays.lifetime.deaths.follow();
         tokio::select! {
             more = changed.changed() => if more.is_err() { return },
             more = published.changed() => if more.is_err() { return },
+            more = claimed.changed() => if more.is_err() { return },
             () = died => {}
         }
         let streams: Vec<_> = relays.pulls.streams.lock().values().cloned().collect();

@@ -1,0 +1,454 @@
+//! Names of this server's publishers: one task for each name that has something to ask etcd.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use bstr::ByteSlice;
+use parking_lot::{Mutex, RwLock};
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, oneshot, watch};
+
+use super::app_conf::Current;
+use super::conf::ClusterConf;
+use super::entry::{self, AddressEntry, StreamEntry};
+use super::etcd::{Etcd, EtcdError, KeyValue, Outcome};
+use super::log;
+use super::map::{ChangedStream, Map};
+use super::setting::RegistryDown;
+use super::tenure::{Answer, Holder, KeyState, Lease, Step, Tenure, Verdict};
+use crate::config::store::Store;
+use crate::hub::stream_key::StreamKey;
+use crate::limits;
+use crate::media::extension::{AdmissionRule, OnStream, Running, StreamNames};
+use crate::media::session::{Reason, Role, Session};
+use crate::media::variables::query_argument;
+use crate::net::connections::Connections;
+use crate::task::lifetime::Lifetime;
+
+/// This server's part in a cluster.
+pub struct Cluster {
+    pub(super) store: Arc<Store>,
+    pub(super) connections: Arc<Connections>,
+    pub(super) lifetime: Lifetime,
+    runtime: Handle,
+    /// Identifies this process.
+    pub(super) run: String,
+    names: Mutex<HashMap<StreamKey, Name>>,
+    pub(super) link: Mutex<Link>,
+    pub(super) map: RwLock<Map>,
+    /// Number of changes of the map.
+    pub(super) changes: watch::Sender<u64>,
+    /// Asks the engine to look after the lease at once.
+    pub(super) doubt: Notify,
+    pub(super) totals: Totals,
+}
+
+/// Numbers of events so far.
+#[derive(Debug, Default)]
+pub(super) struct Totals {
+    pub(super) granted: AtomicU64,
+    pub(super) refused: AtomicU64,
+    pub(super) lost: AtomicU64,
+    pub(super) leases: AtomicU64,
+    pub(super) failures: AtomicU64,
+}
+
+/// Connection to etcd.
+#[derive(Default)]
+pub(super) struct Link {
+    pub(super) conf: Option<Arc<ClusterConf>>,
+    pub(super) etcd: Option<Arc<Etcd>>,
+    pub(super) lease: Option<Lease>,
+    pub(super) standing: Standing,
+}
+
+/// Whether etcd is reached.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// There is no `cluster` block.
+    #[default]
+    Alone,
+    /// Not known yet.
+    Connecting,
+    /// It is.
+    Up,
+    /// It is not.
+    Down,
+}
+
+/// A name that a publisher here wants or has.
+#[derive(Default)]
+struct Name {
+    tenure: Tenure,
+    session: Option<Arc<Session>>,
+    waiter: Option<oneshot::Sender<bool>>,
+    takeover: Option<Duration>,
+    /// Whether a task is at work.
+    is_busy: bool,
+}
+
+/// A publisher's use of its name; ends when dropped.
+struct NameUse {
+    cluster: Arc<Cluster>,
+    key: StreamKey,
+    session: u64,
+}
+
+/// A request with what it needs.
+struct Order {
+    step: Step,
+    session: Option<u64>,
+    lease: Lease,
+    etcd: Arc<Etcd>,
+    conf: Arc<ClusterConf>,
+    since: u64,
+}
+
+impl Drop for NameUse {
+    fn drop(&mut self) {
+        {
+            let mut names = self.cluster.names.lock();
+            let Some(name) = names.get_mut(&self.key) else { return };
+            name.tenure.release(self.session);
+            if name.session.as_ref().is_some_and(|session| session.id == self.session) {
+                name.session = None;
+                name.waiter = None;
+            }
+        }
+        self.cluster.tend(&self.key);
+    }
+}
+
+impl StreamNames for Cluster {
+    fn claim(
+        self: Arc<Self>,
+        publisher: OnStream<'_>,
+    ) -> Pin<Box<dyn Future<Output = Option<Running>> + Send>> {
+        let application = publisher.view.current();
+        let conf: &Current = application.get();
+        let (publishes, takeover) = (conf.publish, conf.takeover.0);
+        let session = publisher.session.clone();
+        Box::pin(async move {
+            let joined = self.link.lock().conf.clone();
+            let Some(joined) = joined.filter(|_| publishes) else { return Some(Box::new(()) as Running) };
+            let (told, answer) = oneshot::channel();
+            let key = session.key.clone();
+            {
+                let mut names = self.names.lock();
+                let name = names.entry(key.clone()).or_default();
+                name.tenure.want(session.id);
+                (name.session, name.waiter, name.takeover) = (Some(session.clone()), Some(told), takeover);
+            }
+            let using = NameUse { cluster: self.clone(), key: key.clone(), session: session.id };
+            self.tend(&key);
+            let is_down = self.link.lock().standing == Standing::Down;
+            let patience = if is_down { Duration::ZERO } else { limits::CLUSTER_PATIENCE };
+            match tokio::time::timeout(patience, answer).await {
+                Ok(Ok(true)) => return Some(Box::new(using) as Running),
+                Ok(Ok(false)) => return None,
+                // Without an answer of etcd.
+                Ok(Err(_)) | Err(_) => {}
+            }
+            // The answer may have come at the last moment.
+            let is_granted = session.epoch.load(Ordering::Acquire) > 0;
+            if let Some(name) = self.names.lock().get_mut(&key) {
+                name.waiter = None;
+            }
+            if is_granted || joined.registry_down == RegistryDown::Accept {
+                return Some(Box::new(using) as Running);
+            }
+            log::refused_without_registry(&session);
+            self.totals.refused.fetch_add(1, Ordering::Relaxed);
+            None
+        })
+    }
+}
+
+impl AdmissionRule for Cluster {
+    /// A relay of another server asks for the claim that it knows: a server that has lost the name has nothing to give.
+    fn refuses(&self, session: &Session) -> bool {
+        if session.role != Role::Player || !session.identity.trail.claims_relay() {
+            return false;
+        }
+        let asked = query_argument(&session.identity.pargs, b"epoch").to_str().ok();
+        let Some(asked) = asked.and_then(|asked| asked.parse::<i64>().ok()) else { return false };
+        if self.link.lock().conf.is_none() {
+            return false;
+        }
+        let held = self
+            .names
+            .lock()
+            .get(&session.key)
+            .and_then(|name| name.session.as_ref().map(|session| session.epoch.load(Ordering::Acquire)));
+        let is_stale = held.is_none_or(|held| i64::try_from(held).unwrap_or(i64::MAX) < asked);
+        if is_stale {
+            log::stale_epoch(session, asked);
+        }
+        is_stale
+    }
+}
+
+impl Cluster {
+    /// A server that is in no cluster yet. Requests to etcd run on `runtime`.
+    pub fn new(
+        store: Arc<Store>,
+        connections: Arc<Connections>,
+        lifetime: Lifetime,
+        runtime: Handle,
+        run: [u8; 32],
+    ) -> Cluster {
+        Cluster {
+            store,
+            connections,
+            lifetime,
+            runtime,
+            run: run[..8].iter().map(|byte| format!("{byte:02x}")).collect(),
+            names: Mutex::default(),
+            link: Mutex::default(),
+            map: RwLock::default(),
+            changes: watch::Sender::new(0),
+            doubt: Notify::new(),
+            totals: Totals::default(),
+        }
+    }
+
+    /// Number of names that this server has.
+    pub(super) fn held(&self) -> u64 {
+        self.names.lock().values().filter(|name| name.tenure.held().is_some()).count() as u64
+    }
+
+    /// The server has this lease.
+    pub(super) fn leased(self: &Arc<Self>, lease: Lease) {
+        {
+            let mut link = self.link.lock();
+            (link.lease, link.standing) = (Some(lease), Standing::Up);
+        }
+        self.names.lock().values_mut().for_each(|name| name.tenure.leased(lease));
+        self.tend_all();
+    }
+
+    /// Goes on with all requests that could not be sent.
+    pub(super) fn tend_all(self: &Arc<Self>) {
+        let keys: Vec<StreamKey> =
+            self.names.lock().iter().filter(|(_, name)| !name.is_busy).map(|(key, _)| key.clone()).collect();
+        keys.iter().for_each(|key| self.tend(key));
+    }
+
+    /// The names in the map that have changed.
+    pub(super) fn changed(self: &Arc<Self>, changed: &[ChangedStream]) {
+        let lease = self.link.lock().lease;
+        for (key, revision) in changed {
+            let (found, owner) = match self.map.read().streams.get(key) {
+                Some(known) => {
+                    let state = KeyState {
+                        holder: self.holder(&known.entry),
+                        lease: known.lease,
+                        revision: known.epoch,
+                    };
+                    (Some(state), known.entry.node.clone())
+                }
+                None => (None, String::new()),
+            };
+            let is_ours = found.as_ref().is_some_and(|found| matches!(found.holder, Holder::Session(_)));
+            {
+                let mut names = self.names.lock();
+                if !is_ours && !names.contains_key(key) {
+                    continue;
+                }
+                let name = names.entry(key.clone()).or_default();
+                let verdict = name.tenure.watched(found.as_ref(), *revision, lease);
+                self.tell(name, verdict, &owner);
+            }
+            self.tend(key);
+        }
+        if !changed.is_empty() {
+            self.changes.send_modify(|count| *count += 1);
+        }
+    }
+
+    fn holder(&self, entry: &StreamEntry) -> Holder {
+        let link = self.link.lock();
+        match &link.conf {
+            Some(conf) if conf.node.0 == entry.node && entry.run == self.run => {
+                Holder::Session(entry.session)
+            }
+            Some(conf) if conf.node.0 == entry.node => Holder::Sibling,
+            _ => Holder::Other,
+        }
+    }
+
+    /// Carries a verdict out.
+    fn tell(&self, name: &mut Name, verdict: Option<Verdict>, owner: &str) {
+        let Some(session) = name.session.clone() else { return };
+        match verdict {
+            None => {}
+            Some(Verdict::Granted(epoch)) => {
+                session.epoch.store(epoch.unsigned_abs(), Ordering::Release);
+                self.totals.granted.fetch_add(1, Ordering::Relaxed);
+                log::granted(&session, epoch);
+                if let Some(waiter) = name.waiter.take() {
+                    let _ = waiter.send(true);
+                }
+            }
+            Some(Verdict::Lost) => {
+                name.session = None;
+                match name.waiter.take() {
+                    Some(waiter) => {
+                        log::taken(&session, owner);
+                        self.totals.refused.fetch_add(1, Ordering::Relaxed);
+                        let _ = waiter.send(false);
+                    }
+                    None => {
+                        log::name_lost(&session, owner);
+                        self.totals.lost.fetch_add(1, Ordering::Relaxed);
+                        session.close(Reason::StreamEnd);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Starts a task for a name if it has something to ask.
+    fn tend(self: &Arc<Self>, key: &StreamKey) {
+        {
+            let link = self.link.lock();
+            if link.lease.is_none() || link.standing != Standing::Up {
+                return;
+            }
+        }
+        let mut names = self.names.lock();
+        let Some(name) = names.get_mut(key) else { return };
+        if name.is_busy {
+            return;
+        }
+        if !name.tenure.has_work() {
+            if name.tenure.is_over() && name.session.is_none() {
+                names.remove(key);
+            }
+            return;
+        }
+        name.is_busy = true;
+        let (cluster, key) = (self.clone(), key.clone());
+        let unfinished = self.lifetime.unfinished.token();
+        self.runtime.spawn(async move {
+            let _unfinished = unfinished;
+            cluster.work(&key).await;
+        });
+    }
+
+    /// Sends requests about a name as long as there are any.
+    async fn work(self: &Arc<Self>, key: &StreamKey) {
+        while let Some(order) = self.next(key) {
+            let Err(error) = self.ask(key, &order).await.map(|answer| self.take(key, &order, &answer)) else {
+                continue;
+            };
+            match self.names.lock().get_mut(key) {
+                Some(name) => name.tenure.failed(order.step),
+                None => return,
+            }
+            self.totals.failures.fetch_add(1, Ordering::Relaxed);
+            if error.is_lease_gone() {
+                self.doubt.notify_one();
+            }
+            if self.lifetime.shutdown.is_cancelled() {
+                // Its key ends with the lease.
+                self.names.lock().remove(key);
+                return;
+            }
+            tokio::time::sleep(limits::CLUSTER_RETRY).await;
+        }
+    }
+
+    /// Takes the answer to a request about a name.
+    fn take(&self, key: &StreamKey, order: &Order, (answer, owner): &(Answer, String)) {
+        let mut names = self.names.lock();
+        let Some(name) = names.get_mut(key) else { return };
+        let aged = name.takeover.is_some_and(|time| self.is_older(key, time));
+        let current = self.link.lock().lease;
+        let verdict = name.tenure.answered(answer, (order.session, order.lease), current, aged);
+        self.tell(name, verdict, owner);
+    }
+
+    /// The next request about a name; without one, the task is at its end.
+    fn next(&self, key: &StreamKey) -> Option<Order> {
+        let (etcd, conf, lease, is_up) = {
+            let link = self.link.lock();
+            (link.etcd.clone(), link.conf.clone(), link.lease, link.standing == Standing::Up)
+        };
+        let mut names = self.names.lock();
+        let name = names.get_mut(key)?;
+        if let (Some(etcd), Some(conf), Some(lease), true) = (etcd, conf, lease, is_up) {
+            let session = name.tenure.wanted();
+            if let Some(step) = name.tenure.begin() {
+                let age = name.session.as_ref().map_or(Duration::ZERO, |session| session.started.elapsed());
+                let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                let since = now.saturating_sub(age).as_secs();
+                return Some(Order { step, session, lease, etcd, conf, since });
+            }
+        }
+        name.is_busy = false;
+        if name.tenure.is_over() && name.session.is_none() {
+            names.remove(key);
+        }
+        None
+    }
+
+    async fn ask(&self, key: &StreamKey, order: &Order) -> Result<(Answer, String), EtcdError> {
+        let path = entry::stream_key(&order.conf.name, key);
+        let put = |revision| {
+            let entry = StreamEntry {
+                node: order.conf.node.0.clone(),
+                run: self.run.clone(),
+                session: order.session.unwrap_or_default(),
+                since: order.since,
+                advertise: advertised(&order.conf),
+            };
+            let value = serde_json::to_vec(&entry).expect("numbers and texts can be written");
+            let path = path.clone();
+            async move { order.etcd.put_if(&path, revision, &value, order.lease).await }
+        };
+        let outcome = match order.step {
+            Step::Create => put(0).await?,
+            Step::Replace(revision) => put(revision).await?,
+            Step::Read => Outcome::Found(order.etcd.read(&path).await?),
+            Step::Delete(revision) => {
+                order.etcd.delete_if(&path, revision).await?;
+                return Ok((Answer::Deleted, String::new()));
+            }
+        };
+        Ok(match outcome {
+            Outcome::Done(revision) => (Answer::Put(revision), String::new()),
+            Outcome::Found(None) => (Answer::Found(None), String::new()),
+            Outcome::Found(Some(found)) => {
+                let (state, owner) = self.state(&found);
+                (Answer::Found(Some(state)), owner)
+            }
+        })
+    }
+
+    fn state(&self, found: &KeyValue) -> (KeyState, String) {
+        let entry: Option<StreamEntry> = serde_json::from_slice(&found.value).ok();
+        let holder = entry.as_ref().map_or(Holder::Other, |entry| self.holder(entry));
+        let owner = entry.map(|entry| entry.node).unwrap_or_default();
+        (KeyState { holder, lease: found.lease, revision: found.revision }, owner)
+    }
+
+    /// Whether another server has had the name for this long, as far as this one has seen.
+    fn is_older(&self, key: &StreamKey, time: Duration) -> bool {
+        let now = Instant::now();
+        self.map.read().streams.get(key).is_some_and(|known| now.duration_since(known.seen) >= time)
+    }
+}
+
+/// Addresses of this server.
+pub(super) fn advertised(conf: &ClusterConf) -> Vec<AddressEntry> {
+    let line = |line: &super::setting::Advertised| AddressEntry {
+        addresses: line.addresses.clone(),
+        zone: line.zone.clone(),
+    };
+    conf.advertise.iter().map(line).collect()
+}

@@ -1,0 +1,21 @@
+//! Servers that share stream names through etcd: a name has one publisher in all of them, and a player's server finds the
+//! server that has it.
+
+pub mod app_conf;
+mod claims;
+pub mod conf;
+mod engine;
+mod entry;
+mod etcd;
+mod log;
+mod map;
+mod origins;
+mod setting;
+mod tenure;
+#[cfg(test)]
+mod tenure_search;
+mod verb;
+
+pub use claims::Cluster;
+pub use engine::run;
+pub use verb::{CLUSTER, ClusterVerb};

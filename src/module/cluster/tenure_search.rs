@@ -1,0 +1,332 @@
+//! Exhaustive search over the interleavings of three servers, one etcd and one player's server that contend for a name.
+//!
+//! Requests and answers may be lost, requests may be carried out late, leases expire, and watches lag behind.
+
+use std::collections::HashSet;
+
+use super::tenure::{Answer, Fence, Holder, KeyState, Lease, Revision, Step, Tenure, Verdict};
+
+const SERVERS: usize = 3;
+
+/// A key, with the server whose it is.
+type Stored = (usize, u64, Lease, Revision);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Request {
+    server: usize,
+    step: Step,
+    session: Option<u64>,
+    lease: Lease,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+struct Server {
+    tenure: Tenure,
+    lease: Option<Lease>,
+    /// The request that is under way, and its answer once etcd has carried it out.
+    under_way: Option<(Request, Option<Reply>)>,
+    /// Number of changes that its watch has shown.
+    watched: usize,
+    sessions: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Reply {
+    Put(Revision),
+    Found(Option<Stored>),
+    Deleted,
+    LeaseGone,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct World {
+    servers: [Server; SERVERS],
+    stored: Option<Stored>,
+    revision: Revision,
+    alive: Vec<Lease>,
+    leases: Lease,
+    changes: Vec<(Revision, Option<Stored>)>,
+    late: Vec<Request>,
+    /// Remaining misfortunes: expired leases, lost messages.
+    expiries: u8,
+    losses: u8,
+    /// Remaining publishers that leave.
+    releases: u8,
+    /// Remaining publishers that come.
+    arrivals: u8,
+    /// The player's server.
+    fence: Fence,
+    /// Epochs that it has accepted, the last one.
+    accepted: Revision,
+}
+
+impl World {
+    fn new(Budget { arrivals, releases, expiries, losses }: Budget) -> World {
+        let servers = std::array::from_fn(|n| Server { lease: Some(n as Lease + 1), ..Server::default() });
+        World {
+            servers,
+            stored: None,
+            revision: 1,
+            alive: (1..=SERVERS as Lease).collect(),
+            leases: SERVERS as Lease,
+            changes: Vec::new(),
+            late: Vec::new(),
+            expiries,
+            losses,
+            releases,
+            arrivals,
+            fence: Fence::default(),
+            accepted: 0,
+        }
+    }
+
+    fn change(&mut self, stored: Option<Stored>) {
+        self.stored = stored;
+        self.changes.push((self.revision, stored));
+    }
+
+    /// etcd carries a request out.
+    fn carry_out(&mut self, request: Request) -> Reply {
+        let Request { server, step, session, lease } = request;
+        match step {
+            Step::Create | Step::Replace(_) => {
+                let fits = match step {
+                    Step::Create => self.stored.is_none(),
+                    Step::Replace(revision) => self.stored.is_some_and(|stored| stored.3 == revision),
+                    _ => false,
+                };
+                if !fits {
+                    return Reply::Found(self.stored);
+                }
+                if !self.alive.contains(&lease) {
+                    return Reply::LeaseGone;
+                }
+                let before = self.stored;
+                self.revision += 1;
+                self.change(Some((server, session.expect("a claim has a session"), lease, self.revision)));
+                assert!(before.is_none() || before.is_some_and(|b| b.0 == server), "a name was overwritten");
+                Reply::Put(self.revision)
+            }
+            Step::Read => Reply::Found(self.stored),
+            Step::Delete(revision) => {
+                if self.stored.is_some_and(|stored| stored.3 == revision) {
+                    assert_eq!(self.stored.unwrap().0, server, "another server's key was deleted");
+                    self.revision += 1;
+                    self.change(None);
+                }
+                Reply::Deleted
+            }
+        }
+    }
+
+    fn state(server: usize, stored: Stored) -> KeyState {
+        let holder = if stored.0 == server { Holder::Session(stored.1) } else { Holder::Other };
+        KeyState { holder, lease: stored.2, revision: stored.3 }
+    }
+
+    /// All states that follow.
+    fn successors(&self) -> Vec<World> {
+        let mut all = Vec::new();
+        let mut add = |change: &dyn Fn(&mut World)| {
+            let mut next = self.clone();
+            change(&mut next);
+            all.push(next);
+        };
+        for n in 0..SERVERS {
+            let server = &self.servers[n];
+            if server.tenure.wanted().is_none() && self.arrivals > 0 {
+                add(&|world| {
+                    world.arrivals -= 1;
+                    let server = &mut world.servers[n];
+                    server.sessions += 1;
+                    server.tenure.want(server.sessions);
+                });
+            }
+            if let Some(wanted) = server.tenure.wanted().filter(|_| self.releases > 0) {
+                add(&|world| {
+                    world.releases -= 1;
+                    world.servers[n].tenure.release(wanted);
+                });
+            }
+            match server.under_way {
+                None if server.tenure.has_work() && server.lease.is_some() => add(&|world| {
+                    let server = &mut world.servers[n];
+                    let session = server.tenure.wanted();
+                    let lease = server.lease.unwrap();
+                    if let Some(step) = server.tenure.begin() {
+                        server.under_way = Some((Request { server: n, step, session, lease }, None));
+                    }
+                }),
+                None => {}
+                Some((request, None)) => {
+                    add(&|world| {
+                        let reply = world.carry_out(request);
+                        world.servers[n].under_way = Some((request, Some(reply)));
+                    });
+                    if self.losses > 0 {
+                        for is_late in [false, true] {
+                            add(&|world| {
+                                world.losses -= 1;
+                                world.servers[n].under_way = None;
+                                world.servers[n].tenure.failed(request.step);
+                                if is_late {
+                                    world.late.push(request);
+                                }
+                            });
+                        }
+                    }
+                }
+                Some((request, Some(reply))) => {
+                    add(&|world| world.take(n, request, reply));
+                    if self.losses > 0 {
+                        add(&|world| {
+                            world.losses -= 1;
+                            world.servers[n].under_way = None;
+                            world.servers[n].tenure.failed(request.step);
+                        });
+                    }
+                }
+            }
+            if let Some(lease) = server.lease.filter(|lease| self.alive.contains(lease)) {
+                if self.expiries > 0 && self.stored.is_some_and(|stored| stored.2 == lease) {
+                    add(&|world| {
+                        world.expiries -= 1;
+                        world.alive.retain(|alive| *alive != lease);
+                        world.revision += 1;
+                        world.change(None);
+                    });
+                }
+            } else {
+                add(&|world| world.renew(n));
+            }
+            if let Some(&(revision, stored)) = self.changes.get(server.watched) {
+                add(&|world| {
+                    let server = &mut world.servers[n];
+                    server.watched += 1;
+                    let state = stored.map(|stored| World::state(n, stored));
+                    server.tenure.watched(state.as_ref(), revision, server.lease);
+                });
+            }
+            if let Some(held) = server.tenure.held() {
+                let mut fence = self.fence;
+                if fence.accepts(held.epoch) && fence != self.fence {
+                    add(&|world| {
+                        assert!(
+                            held.epoch > world.accepted,
+                            "an earlier epoch was accepted after a later one"
+                        );
+                        world.accepted = held.epoch;
+                        world.fence = fence;
+                    });
+                }
+            }
+        }
+        for place in 0..self.late.len() {
+            add(&|world| {
+                let request = world.late.remove(place);
+                world.carry_out(request);
+            });
+        }
+        all
+    }
+
+    fn take(&mut self, n: usize, request: Request, reply: Reply) {
+        self.servers[n].under_way = None;
+        let current = self.servers[n].lease;
+        let answer = match reply {
+            Reply::LeaseGone => {
+                self.servers[n].tenure.failed(request.step);
+                return;
+            }
+            Reply::Put(revision) => Answer::Put(revision),
+            Reply::Found(stored) => Answer::Found(stored.map(|stored| World::state(n, stored))),
+            Reply::Deleted => Answer::Deleted,
+        };
+        let tenure = &mut self.servers[n].tenure;
+        let verdict = tenure.answered(&answer, (request.session, request.lease), current, false);
+        if let Some(Verdict::Granted(epoch)) = verdict {
+            assert_eq!(tenure.held().map(|held| held.epoch), Some(epoch));
+        }
+    }
+
+    fn renew(&mut self, n: usize) {
+        self.leases += 1;
+        self.alive.push(self.leases);
+        self.servers[n].lease = Some(self.leases);
+        self.servers[n].tenure.leased(self.leases);
+    }
+
+    fn check(&self) {
+        for (n, server) in self.servers.iter().enumerate() {
+            for other in &self.servers[n + 1..] {
+                let epochs =
+                    [server.tenure.held(), other.tenure.held()].map(|held| held.map(|held| held.epoch));
+                assert!(epochs[0].is_none() || epochs[0] != epochs[1], "an epoch of two servers: {self:?}");
+            }
+        }
+        let is_at_rest = self.late.is_empty()
+            && self.servers.iter().all(|server| {
+                server.under_way.is_none()
+                    && !server.tenure.has_work()
+                    && server.watched == self.changes.len()
+                    && server.lease.is_some_and(|lease| self.alive.contains(&lease))
+            });
+        if !is_at_rest {
+            return;
+        }
+        for (n, server) in self.servers.iter().enumerate() {
+            let stored = self.stored.filter(|stored| stored.0 == n);
+            let kept = stored.map(|stored| (stored.1, stored.2, stored.3));
+            let held = server.tenure.held().map(|held| (held.session, held.lease, held.epoch));
+            assert_eq!(kept, held, "etcd and server {n} differ at rest: {self:?}");
+            assert_eq!(server.tenure.wanted(), held.map(|held| held.0), "at rest: {self:?}");
+        }
+    }
+}
+
+/// How often something happens at most.
+#[derive(Clone, Copy)]
+struct Budget {
+    arrivals: u8,
+    releases: u8,
+    expiries: u8,
+    losses: u8,
+}
+
+fn search(budget: Budget) -> usize {
+    let mut seen = HashSet::new();
+    let mut open = vec![World::new(budget)];
+    while let Some(world) = open.pop() {
+        if !seen.insert(fingerprint(&world)) {
+            continue;
+        }
+        world.check();
+        open.extend(world.successors());
+    }
+    seen.len()
+}
+
+/// 128 bits of a state: two different states with the same ones are not to be expected.
+fn fingerprint(world: &World) -> [u64; 2] {
+    use std::hash::{BuildHasher, Hash, Hasher};
+    [1_u64, 2].map(|salt| {
+        let mut hasher = rustc_hash::FxBuildHasher.build_hasher();
+        salt.hash(&mut hasher);
+        world.hash(&mut hasher);
+        hasher.finish()
+    })
+}
+
+#[test]
+fn no_epoch_is_accepted_after_a_later_one_in_any_interleaving() {
+    let mut states = 0;
+    let usual = [(3, 0, 0, 0), (2, 0, 1, 0), (2, 1, 0, 1)];
+    let long = [(3, 1, 0, 0), (2, 1, 1, 0)];
+    let long = long.into_iter().filter(|_| std::env::var_os("PINGOSD_CLUSTER_LONG").is_some());
+    for (arrivals, releases, expiries, losses) in usual.into_iter().chain(long) {
+        let found = search(Budget { arrivals, releases, expiries, losses });
+        println!("{arrivals} {releases} {expiries} {losses}: {found} states");
+        states += found;
+    }
+    assert!(states > 10_000, "only {states} states were found");
+}

@@ -1,0 +1,122 @@
+//! `pingosd ctl cluster`: what this server knows of the cluster.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::claims::{Cluster, Standing};
+use crate::log::shown::Shown;
+use crate::media::control::{ControlOrder, ControlOutcome, ControlSection, ControlVerb};
+
+/// Description of `cluster`.
+pub const CLUSTER: ControlVerb = ControlVerb {
+    name: "cluster",
+    takes: "status|streams|nodes",
+    text: "show the cluster as this server knows it: its own part, all streams, or all servers",
+    done: "shown",
+};
+
+/// The verb.
+pub struct ClusterVerb(pub Arc<Cluster>);
+
+impl ControlSection for ClusterVerb {
+    fn verb(&self) -> &'static ControlVerb {
+        &CLUSTER
+    }
+
+    fn carry_out(&self, order: &ControlOrder<'_>) -> Result<ControlOutcome, Cow<'static, str>> {
+        match order.method {
+            b"status" => Ok(self.status()),
+            b"streams" => Ok(self.streams()),
+            b"nodes" => Ok(self.nodes()),
+            _ => Err("one of status, streams and nodes is missing".into()),
+        }
+    }
+}
+
+impl ClusterVerb {
+    fn status(&self) -> ControlOutcome {
+        let cluster = &self.0;
+        let link = cluster.link.lock();
+        let state = match link.standing {
+            Standing::Alone => "none",
+            Standing::Connecting => "connecting",
+            Standing::Up => "up",
+            Standing::Down => "down",
+        };
+        let name = link.conf.as_ref().map(|conf| Shown::new(&conf.name).to_string());
+        let node = link.conf.as_ref().map(|conf| conf.node.0.clone());
+        let etcd = link.etcd.as_ref().map(|etcd| etcd.address().to_owned());
+        let lease = link.lease;
+        drop(link);
+        let (nodes, streams) = {
+            let map = cluster.map.read();
+            (map.nodes.len(), map.streams.len())
+        };
+        let (held, totals) = (cluster.held(), &cluster.totals);
+        let [granted, refused, lost, leases, failures] =
+            [&totals.granted, &totals.refused, &totals.lost, &totals.leases, &totals.failures]
+                .map(|total| total.load(Ordering::Relaxed));
+        let text = match (&name, &node) {
+            (Some(name), Some(node)) => format!(
+                "cluster {name}, node {node}, etcd {state} ({})\nservers: {nodes}, streams: {streams}, of this server: {held}\n\
+                 claims granted: {granted}, refused: {refused}, lost: {lost}; leases: {leases}, failed requests: {failures}\n",
+                etcd.as_deref().unwrap_or("not opened"),
+            ),
+            _ => "no cluster\n".to_owned(),
+        };
+        let value = serde_json::json!({
+            "cluster": name, "node": node, "etcd": state, "address": etcd,
+            "lease": lease.map(|lease| lease.to_string()), "nodes": nodes, "streams": streams, "own_streams": held,
+            "granted": granted, "refused": refused, "lost": lost, "leases": leases, "failures": failures,
+        });
+        ControlOutcome::Listed(text, value)
+    }
+
+    fn streams(&self) -> ControlOutcome {
+        let (mut text, mut list) = (String::new(), Vec::new());
+        let map = self.0.map.read();
+        let mut streams: Vec<_> = map.streams.iter().collect();
+        streams.sort_by(|(a, _), (b, _)| (&a.serverid, &a.app, &a.name).cmp(&(&b.serverid, &b.app, &b.name)));
+        for (key, known) in streams {
+            let [serverid, app, name] =
+                [&key.serverid, &key.app, &key.name].map(|part| Shown::new(part).to_string());
+            let node = Shown::new(known.entry.node.as_bytes()).to_string();
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "{serverid}/{app}/{name} {node} epoch {}", known.epoch);
+            list.push(serde_json::json!({
+                "serverid": serverid, "app": app, "name": name, "node": node, "epoch": known.epoch,
+                "session": known.entry.session, "since": known.entry.since,
+            }));
+        }
+        ControlOutcome::Listed(text, serde_json::json!({ "streams": list }))
+    }
+
+    fn nodes(&self) -> ControlOutcome {
+        let (mut text, mut list) = (String::new(), Vec::new());
+        let map = self.0.map.read();
+        let mut nodes: Vec<_> = map.nodes.iter().collect();
+        nodes.sort_by_key(|(node, _)| *node);
+        for (node, entry) in nodes {
+            let addresses: Vec<_> = entry.advertise.iter().flat_map(|line| &line.addresses).collect();
+            let shown: Vec<_> =
+                addresses.iter().map(|text| Shown::new(text.as_bytes()).to_string()).collect();
+            let node = Shown::new(node.as_bytes()).to_string();
+            let version = Shown::new(entry.version.as_bytes()).to_string();
+            let _ = writeln!(
+                text,
+                "{node} {} {version}, configuration {}, connections: {}, streams: {}",
+                shown.join(" "),
+                entry.generation,
+                entry.connections,
+                entry.streams,
+            );
+            list.push(serde_json::json!({
+                "node": node, "addresses": shown, "zone": entry.zone, "version": version,
+                "generation": entry.generation, "connections": entry.connections, "streams": entry.streams,
+            }));
+        }
+        ControlOutcome::Listed(text, serde_json::json!({ "nodes": list }))
+    }
+}
