@@ -434,7 +434,7 @@ fn migrate_check_judges_every_directive() {
 #[test]
 fn what_restricts_without_working_yet_is_said_to_be_refused() {
     let prefix = Prefix::new(
-        "events { }\nhttp {\n proxy_cache_valid 1m;\n server {\n  listen 127.0.0.1:8000;\n }\n\
+        "events { }\nhttp {\n ssl_stapling_verify on;\n server {\n  listen 127.0.0.1:8000;\n }\n\
          \n ssl_ocsp on;\n server {\n  ssl_ocsp off; listen 127.0.0.1:8001;\n }\n}\n",
         &[],
     );
@@ -445,7 +445,7 @@ fn what_restricts_without_working_yet_is_said_to_be_refused() {
     let test = test.arg("-t").arg("-p").arg(prefix.path()).arg("-c").arg(&path).output().unwrap();
     let text = told(&String::from_utf8_lossy(&test.stderr));
     for line in [
-        "[warn] \"proxy_cache_valid\" directive has no effect yet in FILE:3\n",
+        "[warn] \"ssl_stapling_verify\" directive has no effect yet in FILE:3\n",
         "[warn] \"ssl_ocsp\" directive does not work yet, what it guards is refused in FILE:8\n",
     ] {
         assert!(text.contains(line), "lacks {line} in\n{text}");
@@ -457,7 +457,7 @@ fn what_restricts_without_working_yet_is_said_to_be_refused() {
     let judged = run(&prefix, &["migrate-check"], b"");
     let text = told(judged.text());
     for line in [
-        "FILE:3: no effect yet: proxy_cache_valid: missing so far: ",
+        "FILE:3: no effect yet: ssl_stapling_verify: missing so far: ",
         "FILE:8: refused until it works: ssl_ocsp: ",
         ", 1 without effect yet, 1 refused, ",
     ] {

@@ -169,10 +169,15 @@ fn data_messages_are_timed_metadata() {
     let all: Vec<u8> =
         (0..3).flat_map(|n| fs::read(dir(&server).join(format!("s-{n}.m4s"))).unwrap()).collect();
     let at = all.windows(4).position(|window| window == b"emsg").unwrap();
-    assert_eq!(all[at + 8..at + 20], [0, 0, 3, 0xE8, 0, 0, 0, 0, 0, 0, 5, 0xDC], "1500 of 1000 ticks");
+    // It has the time of the frame before it.
+    assert_eq!(all[at + 8..at + 20], [0, 0, 3, 0xE8, 0, 0, 0, 0, 0, 0, 5, 0xD7], "1495 of 1000 ticks");
     let text = "onTextData\0{\"text\":\"\u{e4} \\\"b\\\"\"}";
     assert!(all.windows(text.len()).any(|window| window == text.as_bytes()));
-    assert_eq!(all.windows(4).filter(|window| *window == b"emsg").count(), 1, "no metadata of the stream");
+    assert_eq!(
+        all.windows(5).filter(|window| *window == b"emsg\x01").count(),
+        1,
+        "no metadata of the stream"
+    );
 }
 
 #[test]

@@ -154,7 +154,11 @@ fn differ<'w>(
         // What ends the stream ends the last segment, so the last manifest is there.
         old.leave();
         newcomer.leave();
-        let has_ended = |text: &str| text.contains("mediaPresentationDuration");
+        // It is shorter than a fragment.
+        let has_ended = |text: &str| {
+            let last = text.rsplit(" d=\"").next().and_then(|rest| rest.split('"').next());
+            last.and_then(|length| length.parse().ok()).is_some_and(|length: u32| length < 900)
+        };
         wait_manifest(walk, old_file, |text| has_ended(text) && fits_old(text));
         wait_manifest(walk, new_file, |text| has_ended(text) && fits_new(text));
     })

@@ -1,7 +1,9 @@
 //! Snapshots.
 
-use crate::http::changes;
+use crate::http::{ask, changes};
 use crate::support::frame::Tracks;
+use crate::support::http::Connection;
+use crate::support::wait::until_true;
 use crate::support::{Publisher, RtmpClient};
 use crate::walk::{Around, Case, Place, walk_in};
 
@@ -29,6 +31,10 @@ pub const CASES: &[Case] = &[
             let client = RtmpClient::publish(walk.server.rtmp, "seen", "s");
             let mut publisher = Publisher::with(client, Tracks::Both);
             publisher.send(10);
+            until_true("a key frame is in the cache", || {
+                let response = ask(walk, &mut Connection::open(walk.web), "seen/s.jpg");
+                !response.text().contains("holds no key frame")
+            });
             let after = changes(
                 walk,
                 "seen/s.jpg",

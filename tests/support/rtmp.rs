@@ -156,6 +156,12 @@ impl RtmpClient {
     pub fn leave(mut self) {
         self.session.close();
         self.flush();
+        // Closed with unread input, the connection would be reset, and the server would lose what it has not read.
+        let _ = self.socket.shutdown(std::net::Shutdown::Write);
+        let deadline = Instant::now() + PATIENCE;
+        while self.end.is_none() && Instant::now() < deadline {
+            self.read(Duration::from_millis(100));
+        }
     }
 
     /// Ends the connection with a reset, as a killed process with unread input does.
