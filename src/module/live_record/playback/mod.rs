@@ -1,7 +1,7 @@
 //! Playback of recordings over HTTP: `vod_live`.
 //!
 //! The index of `live_record` tells which bytes of which files belong to a time range ([`RecordingIndex`]); they are
-//! served as HLS ([`playlist`]) or as one FLV file ([`flv`]).
+//! served as HLS (`playlist`) or as one FLV file (`flv`).
 
 mod catalogue;
 pub mod conf;
