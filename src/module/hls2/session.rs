@@ -206,9 +206,9 @@ impl ViewerSession {
         }
         let playlist = MediaPlaylist {
             media_sequence: oldest.id,
-            // The session's own mark has left the playlist too.
+            // The session's own mark has left the playlist too. In playlists of MPEG-TS it does not count, as in PingOS.
             discontinuity_sequence: oldest.discontinuity_sequence
-                + u64::from(self.marked && oldest.id > first),
+                + u64::from(self.marked && oldest.map_id.is_some() && oldest.id > first),
             target_duration: self.target_duration,
             event: false,
             segments: segments.into(),
