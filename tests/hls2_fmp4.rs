@@ -173,7 +173,7 @@ fn a_delta_update_gives_the_full_playlist() {
 
 #[test]
 fn a_mark_of_a_session_counts_once_it_has_left_the_playlist() {
-    let server = start("hls2_playlist_length 3s;");
+    let server = start("hls2_format fmp4; hls2_playlist_length 3s;");
     let mut source = Source::start(&server, "s");
     source.send_to(3_500);
     let text = playlist(&server, "").text();
