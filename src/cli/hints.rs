@@ -1,6 +1,7 @@
 //! What to do next, printed after an error whose text is nginx's.
 
 use std::io::{self, ErrorKind, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use super::help::HelpEntry;
@@ -17,7 +18,6 @@ use crate::server::pid_file::PidFileError;
 ///
 /// The output cannot be written.
 pub fn of_command_line(error: &CommandLineError, err: &mut dyn Write) -> io::Result<()> {
-    use std::os::unix::ffi::OsStrExt;
     if let CommandLineError::Word(word) = error
         && let Some(near) = HelpEntry::nearest_command(word.as_bytes())
     {

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! /pingosd/CLUSTER/nodes/NODE                     about a server
-//! /pingosd/CLUSTER/streams/SERVERID/APP/NAME      who has a name; parts are percent-encoded
+//! /pingosd/CLUSTER/streams/SERVERID/APP/NAME      owner of a name; parts are percent-encoded
 //! ```
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
@@ -43,7 +43,7 @@ pub(super) struct AddressEntry {
     pub(super) zone: Option<String>,
 }
 
-/// Who has a name.
+/// Owner of a name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct StreamEntry {
     /// The server.

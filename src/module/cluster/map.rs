@@ -1,4 +1,4 @@
-//! What is known of the cluster: its servers, and who has which name.
+//! What is known of the cluster: its servers, and the owners of names.
 
 use std::collections::HashMap;
 use std::time::Instant;

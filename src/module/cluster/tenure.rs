@@ -31,7 +31,7 @@ pub(super) struct KeyState {
     pub(super) revision: Revision,
 }
 
-/// Who has a name.
+/// Owner of a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Holder {
     /// A session of this process.

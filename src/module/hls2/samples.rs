@@ -155,7 +155,6 @@ impl Packaging {
             // For a frame without content nothing is missing.
             if let Err(error) = done
                 && error != Fmp4Error::Empty
-                && packet.kind() != MediaKind::Data
                 && !std::mem::replace(&mut self.complained[packet.kind() as usize], true)
             {
                 log::left_out(self.reader.stream(), packet.kind(), error);

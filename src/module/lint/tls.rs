@@ -11,6 +11,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use super::finding::{Finding, LintContext};
 use crate::directive::context::{HTTP, HTTP_SERVER};
 use crate::directive::outline::OutlineStatement;
+use crate::net::tls::x509::der::{SEQUENCE, element};
 use crate::syntax::Problem;
 use crate::syntax::{sentence, to_path};
 use crate::task::disk::read_text;
@@ -123,7 +124,6 @@ struct CertificateFields<'c> {
 
 /// Parses a certificate (RFC 5280 §4.1). Version 1, which verifiers refuse, is accepted.
 fn parts(certificate: &[u8]) -> Option<CertificateFields<'_>> {
-    const SEQUENCE: u8 = 0x30;
     const VERSION: u8 = 0xA0;
     let (whole, _) = element(certificate, SEQUENCE)?;
     let (mut rest, _) = element(whole, SEQUENCE)?;
@@ -141,21 +141,6 @@ fn parts(certificate: &[u8]) -> Option<CertificateFields<'_>> {
     let (_, after) = element(key, SEQUENCE)?;
     let public_key = key.get(..key.len() - after.len())?;
     Some(CertificateFields { begin: moment(begin)?, end: moment(end)?, public_key })
-}
-
-/// Contents of a DER element with this tag, and the rest.
-fn element(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
-    let (first, rest) = der.split_first()?;
-    let (length, rest) = rest.split_first()?;
-    let (length, rest) = match length {
-        0..=0x7F => (usize::from(*length), rest),
-        0x81..=0x84 => {
-            let (bytes, rest) = rest.split_at_checked(usize::from(length & 0x7F))?;
-            (bytes.iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte)), rest)
-        }
-        _ => return None,
-    };
-    (*first == tag).then(|| rest.split_at_checked(length)).flatten()
 }
 
 /// Parses a UTCTime `YYMMDDhhmmssZ` or GeneralizedTime `YYYYMMDDhhmmssZ` (RFC 5280 §4.1.2.5).

@@ -266,7 +266,7 @@ directives! {
         "proxy_cache_background_update" => cache_background_update: Flag = "off", in HTTP_ALL;
         /// Asks whether responses that are too old have changed: If-Modified-Since, If-None-Match.
         "proxy_cache_revalidate" => cache_revalidate: Flag = "off", in HTTP_ALL;
-        /// Fetches a response once for all who ask for it at the same time.
+        /// Fetches a response once for all requests that come at the same time.
         "proxy_cache_lock" => cache_lock: Flag = "off", in HTTP_ALL;
         /// Time after which another request fetches it, too.
         "proxy_cache_lock_age" => cache_lock_age: Msec = "5s", in HTTP_ALL;

@@ -35,7 +35,7 @@ struct Node {
     users: u32,
     has_file: bool,
     size: u64,
-    /// Token of who replaces it.
+    /// Token of the request that replaces it.
     updating: Option<u64>,
     /// Until when others wait for that.
     locked: Option<Instant>,

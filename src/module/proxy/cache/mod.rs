@@ -9,7 +9,7 @@
 //!
 //! - `values`: what the directives say.
 //! - `freshness`, `key`, `format`, `index`: rules without I/O.
-//! - `zone`: the files of a zone and who may replace them; all workers share it.
+//! - `zone`: the files of a zone and the requests that replace them; all workers share it.
 //! - `keeper`: the zones of a process; reads in what is there at the start, and removes what is too much or not used.
 //! - `lookup`: what the cache has for a request.
 //! - `status`: how a response was found, for variables.

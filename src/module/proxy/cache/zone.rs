@@ -1,4 +1,4 @@
-//! The files of a zone, and who uses and replaces them. All workers share it.
+//! The files of a zone, and the requests that use and replace them. All workers share it.
 
 use std::fs::{DirBuilder, File};
 use std::io;

@@ -1,7 +1,7 @@
-//! The outer parts of DER structures, which signatures cover as they are encoded.
+//! DER elements, and the outer parts of structures, which signatures cover as they are encoded.
 
 /// Tag of a sequence.
-pub(super) const SEQUENCE: u8 = 0x30;
+pub const SEQUENCE: u8 = 0x30;
 /// Tag of a bit string.
 const BIT_STRING: u8 = 0x03;
 
@@ -41,7 +41,7 @@ fn whole_bytes(bits: &[u8]) -> Option<&[u8]> {
 }
 
 /// Contents of a DER element with this tag, and what follows it.
-pub(super) fn element(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
+pub fn element(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     let (first, rest) = der.split_first()?;
     let (length, rest) = rest.split_first()?;
     let (length, rest) = match length {

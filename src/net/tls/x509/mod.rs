@@ -2,7 +2,7 @@
 
 pub mod certificate;
 pub mod chain;
-mod der;
+pub mod der;
 mod name;
 pub(super) mod signature;
 pub mod trust;
