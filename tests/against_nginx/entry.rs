@@ -1,6 +1,7 @@
 //! An entry of the suite: configuration, files, and what is sent.
 
 /// One entry: a server of its own in the configuration that both programs get, and what clients send to it.
+#[derive(Clone)]
 pub struct Entry {
     /// Unique within its file.
     pub name: &'static str,

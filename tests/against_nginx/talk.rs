@@ -16,9 +16,6 @@ use crate::talk_tls;
 /// How long a server may be silent where something must come; then it is given up.
 const SILENCE: Duration = Duration::from_secs(6);
 
-/// Lets a server read what was sent before more comes.
-const PAUSE: Duration = Duration::from_millis(4);
-
 /// What is sent at the end of an exchange to see whether the connection was kept.
 pub const PROBE: &[u8] = b"GET /-probe- HTTP/1.1\r\nHost: probe\r\nConnection: close\r\n\r\n";
 
@@ -77,8 +74,9 @@ impl Answer {
     }
 }
 
-/// Carries out the steps, then looks whether the connection is still served.
-pub fn talk(target: &Target, steps: &[Step], tls: Option<(&TlsClient, PathBuf)>) -> Talk {
+/// Carries out the steps, then looks whether the connection is still served. `pause` lets a server read what was sent before
+/// more comes.
+pub fn talk(target: &Target, steps: &[Step], tls: Option<(&TlsClient, PathBuf)>, pause: Duration) -> Talk {
     let mut talk = Talk::default();
     let Ok(mut stream) = Stream::connect(target) else {
         talk.answers.push(Answer { fault: Some("cannot connect"), ..Answer::default() });
@@ -116,7 +114,7 @@ pub fn talk(target: &Target, steps: &[Step], tls: Option<(&TlsClient, PathBuf)>)
                 side.note_lines(bytes);
                 side.stream.send(bytes);
             }
-            Step::Pause => thread::sleep(PAUSE),
+            Step::Pause => thread::sleep(pause),
             Step::Shut => {
                 side.stream.shut();
                 is_shut = true;
