@@ -18,6 +18,7 @@ usage: cargo bench --bench fanout -- [options]
   --cases LIST       comma-separated, of:
                        rtmp:N:RATE   one stream, N RTMP players
                        flv:N:RATE    one stream, N HTTP-FLV players
+                       rtmps:N:RATE, flvs:N:RATE  the same over TLS, beside a floor that encrypts what it sends
                        many:N:RATE   N streams, one RTMP player each
                        stalled:N:S:RATE  as rtmp:N:RATE, but S of the players read nothing once they play
                        join:N:RATE   while N RTMP players play: how long a new one takes to its first key frame
@@ -86,6 +87,8 @@ pub enum Case {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Live {
     pub protocol: Protocol,
+    /// Whether players use TLS.
+    pub tls: bool,
     pub streams: usize,
     pub players: usize,
     /// Players that read nothing.
@@ -186,15 +189,18 @@ fn parse_case(text: &str) -> Result<Case> {
     let number = |part: &str| in_range(part, 1, MAX_CONNECTIONS as u64).map(|n| n as usize);
     let live = |protocol, streams, players: usize, stalled, rate: &str| -> Result<Live> {
         let bits_per_second = bits(rate)?;
-        Ok(Live { protocol, streams, players, stalled, bits_per_second, send_delay: None })
+        Ok(Live { protocol, tls: false, streams, players, stalled, bits_per_second, send_delay: None })
     };
     let (parts, send_delay) = match parts.split_last() {
         Some((last, rest)) if last.ends_with("ms") || *last == "auto" => (rest, Some((*last).to_owned())),
         _ => (&parts[..], None),
     };
     let case = match parts {
-        ["rtmp", players, rate] => Case::Live(live(Protocol::Rtmp, 1, number(players)?, 0, rate)?),
-        ["flv", players, rate] => Case::Live(live(Protocol::Flv, 1, number(players)?, 0, rate)?),
+        [word @ ("rtmp" | "rtmps" | "flv" | "flvs"), players, rate] => {
+            let protocol = if word.starts_with("rtmp") { Protocol::Rtmp } else { Protocol::Flv };
+            let live = live(protocol, 1, number(players)?, 0, rate)?;
+            Case::Live(Live { tls: word.ends_with('s'), ..live })
+        }
         ["many", players, rate] => {
             let players = number(players)?;
             Case::Live(live(Protocol::Rtmp, players, players, 0, rate)?)

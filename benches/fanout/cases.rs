@@ -15,6 +15,7 @@ use crate::report::{Idle, Join, Live, Report};
 use crate::role::{self, Options, Role};
 use crate::running::Server;
 use crate::server::{self, Target};
+use crate::tls::Certificate;
 
 /// From the publisher's start until memory is read: longer than a GOP, so that a server's cache is full.
 const PUBLISHING: Duration = Duration::from_secs(2);
@@ -31,6 +32,7 @@ const SPARE_FILES: u64 = 64;
 pub fn run(args: &Args) -> Result<()> {
     let files = role::raise_file_limit()?;
     let targets = Target::all(args);
+    let certificate = Certificate::write(&args.media_dir)?;
     let mut report = Report::new(args, &targets);
     for (words, case) in &args.cases {
         if files < 2 * case.connections() + SPARE_FILES {
@@ -38,7 +40,7 @@ pub fn run(args: &Args) -> Result<()> {
         }
         for run in 1..=args.runs {
             eprintln!("fanout: {words}, run {run} of {}", args.runs);
-            run_case(args, &targets, words, case, run, &mut report)?;
+            run_case(args, &targets, &certificate, (words, case), run, &mut report)?;
         }
     }
     report.print();
@@ -58,8 +60,8 @@ impl Case {
 fn run_case(
     args: &Args,
     targets: &[Target],
-    words: &str,
-    case: &Case,
+    certificate: &Certificate,
+    (words, case): (&str, &Case),
     run: usize,
     report: &mut Report,
 ) -> Result<()> {
@@ -67,7 +69,7 @@ fn run_case(
         Case::Live(live) => {
             let path = media::file(&args.media_dir, live.bits_per_second)?;
             let media = Media::read(&path)?;
-            let crowd = Crowd { live, path: &path, media: &media };
+            let crowd = Crowd { live, certificate, path: &path, media: &media };
             let mut subjects = crowd.subjects(args, targets);
             // On a machine that becomes slower during the run, a fixed order would favour the first target.
             if run.is_multiple_of(2) {
@@ -84,20 +86,20 @@ fn run_case(
         Case::Join(live) => {
             let path = media::file(&args.media_dir, live.bits_per_second)?;
             let media = Media::read(&path)?;
-            let crowd = Crowd { live, path: &path, media: &media };
+            let crowd = Crowd { live, certificate, path: &path, media: &media };
             for target in targets.iter().filter(|target| target.caches()) {
                 report.add_join(words, target.name(), crowd.join(target, args)?);
             }
         }
         Case::Idle { connections } => {
             for target in targets {
-                report.add_idle(words, target.name(), idle(target, args, *connections)?);
+                report.add_idle(words, target.name(), idle(target, args, certificate, *connections)?);
             }
         }
         Case::Start { times } => {
             for target in targets {
                 for _ in 0..*times {
-                    let server = server::start(target, args, &args.app_conf)?;
+                    let server = server::start(target, args, &args.app_conf, None)?;
                     report.add_start(words, target.name(), server.start_time.as_secs_f64() * 1000.0);
                 }
             }
@@ -135,6 +137,7 @@ impl Subject<'_> {
 /// The players and streams of one live case.
 struct Crowd<'a> {
     live: &'a args::Live,
+    certificate: &'a Certificate,
     path: &'a Path,
     media: &'a Media,
 }
@@ -142,14 +145,15 @@ struct Crowd<'a> {
 impl Crowd<'_> {
     fn is_for(&self, target: &Target) -> bool {
         (self.live.protocol == Protocol::Rtmp || target.speaks_flv())
-            && (self.live.send_delay.is_none() || matches!(target, Target::Pingosd { .. }))
+            && ((self.live.send_delay.is_none() && !self.live.tls)
+                || matches!(target, Target::Pingosd { .. }))
     }
 
     fn subjects<'t>(&self, args: &Args, targets: &'t [Target]) -> Vec<Subject<'t>> {
         let same = self.live.send_delay.as_deref().and_then(|delay| args::millis(delay).ok());
         let delays = [Some((args.floor_delay, false)), same.map(|delay| (delay, true))];
         let floors = delays.into_iter().flatten().flat_map(|(delay, delayed)| {
-            let backs: &[bool] = if args.floor_uring { &[false, true] } else { &[false] };
+            let backs: &[bool] = if args.floor_uring && !self.live.tls { &[false, true] } else { &[false] };
             backs.iter().map(move |&uring| Subject::Floor(Floor { delay, uring, delayed }))
         });
         let servers = targets.iter().filter(|target| self.is_for(target)).map(Subject::Server);
@@ -168,6 +172,9 @@ impl Crowd<'_> {
             args.server_cores(),
             &[
                 ("protocol", self.live.protocol.word().to_owned()),
+                ("tls", u8::from(self.live.tls).to_string()),
+                ("certificate", self.certificate.certificate.display().to_string()),
+                ("key", self.certificate.key.display().to_string()),
                 ("streams", self.live.streams.to_string()),
                 ("uring", u8::from(how.uring).to_string()),
                 ("delay_ms", how.delay.as_millis().to_string()),
@@ -179,7 +186,8 @@ impl Crowd<'_> {
     }
 
     fn on_server(&self, target: &Target, args: &Args) -> Result<Live> {
-        let server = server::start(target, args, &self.app_conf(args))?;
+        let server =
+            server::start(target, args, &self.app_conf(args), self.live.tls.then_some(self.certificate))?;
         let measured = self.publish_and_measure(&server, args);
         measured.map_err(|error| format!("{}: {}", target.name(), server.explain(&error)).into())
     }
@@ -187,7 +195,7 @@ impl Crowd<'_> {
     /// New players, one at a time for the length of a window, while the others play.
     fn join(&self, target: &Target, args: &Args) -> Result<Join> {
         let conf = format!("{}cache_time 1s; ", self.app_conf(args));
-        let server = server::start(target, args, &conf)?;
+        let server = server::start(target, args, &conf, None)?;
         let _publisher = self.publish(&server, args)?;
         let mut players = self.start_players("play", server.rtmp_port, args)?;
         players.answer("ready", JOINING)?;
@@ -223,9 +231,10 @@ impl Crowd<'_> {
 
     fn publish_and_measure(&self, server: &Server, args: &Args) -> Result<Live> {
         let _publisher = self.publish(server, args)?;
-        let port = match self.live.protocol {
-            Protocol::Rtmp => server.rtmp_port,
-            Protocol::Flv => server.http_port,
+        let port = match (self.live.protocol, server.rtmps_port) {
+            (Protocol::Rtmp, Some(rtmps)) => rtmps,
+            (Protocol::Rtmp, None) => server.rtmp_port,
+            (Protocol::Flv, _) => server.http_port,
         };
         self.measure(port, &server.tree()?, args)
     }
@@ -260,6 +269,8 @@ impl Crowd<'_> {
             args.client_cores(),
             &[
                 ("protocol", self.live.protocol.word().to_owned()),
+                ("tls", u8::from(self.live.tls).to_string()),
+                ("certificate", self.certificate.certificate.display().to_string()),
                 ("goal", goal.to_owned()),
                 ("port", port.to_string()),
                 ("streams", self.live.streams.to_string()),
@@ -310,21 +321,22 @@ impl Cost {
     }
 }
 
-fn idle(target: &Target, args: &Args, connections: usize) -> Result<Idle> {
-    let server = server::start(target, args, &args.app_conf)?;
+fn idle(target: &Target, args: &Args, certificate: &Certificate, connections: usize) -> Result<Idle> {
+    let server = server::start(target, args, &args.app_conf, None)?;
     sleep(SETTLING);
     let tree = server.tree()?;
     let resident_before = process::resident_kib(&tree)?;
     let nothing = Media { heads: Vec::new(), body: Vec::new(), body_size: 0 };
     let live = args::Live {
         protocol: Protocol::Rtmp,
+        tls: false,
         streams: 1,
         players: connections,
         stalled: 0,
         bits_per_second: 0,
         send_delay: None,
     };
-    let crowd = Crowd { live: &live, path: Path::new(""), media: &nothing };
+    let crowd = Crowd { live: &live, certificate, path: Path::new(""), media: &nothing };
     let mut players = crowd.start_players("idle", server.rtmp_port, args)?;
     players.answer("ready", JOINING).map_err(|error| server.explain(&error))?;
     sleep(SETTLING);

@@ -5,14 +5,17 @@
 
 use std::collections::VecDeque;
 use std::io::{ErrorKind, IoSlice, Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpListener};
 use std::os::fd::AsFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
 use nix::libc;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+
+use rustls::ServerConfig;
 
 use pingosd::limits;
 use pingosd::media::delivery::IoRing;
@@ -25,6 +28,7 @@ use crate::protocol::Protocol;
 use crate::role::{self, MAX_LIFE, Options};
 use crate::rtmp::{self, Amf, ChunkReader, HANDSHAKE, Received};
 use crate::stamp::{self, Stamp};
+use crate::tls::{Certificate, Stream};
 
 /// Messages waiting for one player; what comes later is lost, and shows as a gap.
 const MAX_WAITING: usize = 512;
@@ -41,7 +45,7 @@ const ALARM: u64 = u64::MAX - 1;
 const LISTENER: u64 = u64::MAX - 2;
 
 struct Connection {
-    socket: TcpStream,
+    socket: Stream,
     stage: Stage,
     waiting: VecDeque<Bytes>,
     /// Bytes of the first waiting message that are already sent.
@@ -61,6 +65,7 @@ enum Stage {
 
 struct Floor {
     protocol: Protocol,
+    tls: Option<Arc<ServerConfig>>,
     epoll: Epoll,
     connections: Vec<Connection>,
     /// The connections that play each stream.
@@ -80,8 +85,16 @@ pub fn run(options: &Options) -> Result<()> {
     for head in &media.heads {
         heads.extend(head.framed(protocol, 0, none));
     }
+    let tls = match options.number::<u8>("tls")? {
+        0 => None,
+        _ => {
+            let file = |key| options.text(key).map(PathBuf::from);
+            Some(Certificate { certificate: file("certificate")?, key: file("key")? }.server()?)
+        }
+    };
     let mut floor = Floor {
         protocol,
+        tls,
         epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?,
         connections: Vec::new(),
         players: vec![Vec::new(); streams],
@@ -158,6 +171,10 @@ impl Floor {
                 Protocol::Rtmp => Stage::Handshake(Vec::new(), false),
                 Protocol::Flv => Stage::Request(Vec::new()),
             };
+            let socket = match &self.tls {
+                None => Stream::plain(socket),
+                Some(config) => Stream::accepted(socket, config)?,
+            };
             self.connections.push(Connection {
                 socket,
                 stage,
@@ -176,11 +193,11 @@ impl Floor {
         for &index in &self.players[stream] {
             let connection = &mut self.connections[index];
             let served = std::mem::take(&mut connection.served);
-            let was_waiting = !served && !connection.waiting.is_empty();
+            let was_waiting = !served && connection.is_waiting();
             if !served {
                 connection.send(batch);
             }
-            if connection.open && !was_waiting && !connection.waiting.is_empty() {
+            if connection.open && !was_waiting && connection.is_waiting() {
                 self.watch(index, EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT);
             }
         }
@@ -216,7 +233,7 @@ impl Floor {
         let connection = &mut self.connections[index];
         if flags.contains(EpollFlags::EPOLLOUT) {
             connection.flush();
-            if connection.waiting.is_empty() && connection.open {
+            if !connection.is_waiting() && connection.open {
                 self.watch(index, EpollFlags::EPOLLIN);
             }
         }
@@ -247,6 +264,11 @@ impl Floor {
 }
 
 impl Connection {
+    /// Whether something is left for when the socket has room.
+    fn is_waiting(&self) -> bool {
+        !self.waiting.is_empty() || self.socket.holds_output()
+    }
+
     fn send(&mut self, batch: &[Bytes]) {
         if !self.open {
             return;

@@ -35,6 +35,7 @@ mod running;
 mod server;
 mod session;
 mod stamp;
+mod tls;
 
 use std::process::ExitCode;
 

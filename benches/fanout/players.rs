@@ -5,9 +5,13 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+
+use rustls::ClientConfig;
 
 use crate::Result;
 use crate::protocol::Protocol;
@@ -15,6 +19,7 @@ use crate::role::{self, MAX_LIFE, Options};
 use crate::rtmp;
 use crate::session::{Event, Goal, Session};
 use crate::stamp::{self, Stamp};
+use crate::tls::{self, Stream};
 
 /// Number of sampled players, spread evenly.
 const SAMPLED: usize = 20;
@@ -31,7 +36,7 @@ const READ: usize = 65_536;
 const INPUT: u64 = u64::MAX;
 
 struct Player {
-    socket: TcpStream,
+    socket: Stream,
     /// `None` once an unsampled player is live: it discards.
     session: Option<Session>,
     sampled: bool,
@@ -58,6 +63,7 @@ struct Window {
 
 struct Players {
     protocol: Protocol,
+    tls: Option<Arc<ClientConfig>>,
     goal: Goal,
     port: u16,
     streams: usize,
@@ -74,6 +80,10 @@ struct Players {
 pub fn run(options: &Options) -> Result<()> {
     let mut players = Players {
         protocol: if options.text("protocol")? == "flv" { Protocol::Flv } else { Protocol::Rtmp },
+        tls: match options.number::<u8>("tls")? {
+            0 => None,
+            _ => Some(tls::client(Path::new(options.text("certificate")?))?),
+        },
         goal: if options.text("goal")? == "idle" { Goal::Idle } else { Goal::Play },
         port: options.number("port")?,
         streams: options.number("streams")?,
@@ -124,9 +134,13 @@ impl Players {
     fn join(&mut self) -> Result<()> {
         let index = self.players.len();
         // A connect on the loopback completes at once, so it may block.
-        let mut socket = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port))?;
+        let socket = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port))?;
         socket.set_nodelay(true)?;
         socket.set_nonblocking(true)?;
+        let mut socket = match &self.tls {
+            None => Stream::plain(socket),
+            Some(config) => Stream::connected(socket, config)?,
+        };
         let mut session = Session::new(self.protocol, self.goal, self.port, index % self.streams);
         socket.write_all(&session.take_output())?;
         self.epoll.add(&socket, EpollEvent::new(EpollFlags::EPOLLIN, index as u64))?;
@@ -209,6 +223,10 @@ impl Players {
         (player.joined, player.live) = (joined, live);
         if player.live && !player.sampled {
             player.session = None;
+            // It reads and discards, as cheap as a reader can be; only players of RTMP still have something to say.
+            if self.protocol == Protocol::Flv {
+                player.socket.forget_tls();
+            }
         }
         Ok(())
     }

@@ -46,6 +46,8 @@ pub struct Server {
     scratch: Scratch,
     pub rtmp_port: u16,
     pub http_port: u16,
+    /// Port for RTMP over TLS, where it is served.
+    pub rtmps_port: Option<u16>,
     /// From exec until a connection was accepted.
     pub start_time: Duration,
 }
@@ -69,7 +71,8 @@ impl Server {
             .stdout(output.try_clone()?)
             .stderr(output)
             .spawn()?;
-        let mut server = Server { child, scratch, rtmp_port, http_port, start_time: Duration::ZERO };
+        let mut server =
+            Server { child, scratch, rtmp_port, http_port, rtmps_port: None, start_time: Duration::ZERO };
         let listening_ns = server.wait_until_listening(rtmp_port).map_err(|error| server.explain(&error))?;
         if speaks_http {
             server.wait_until_listening(http_port).map_err(|error| server.explain(&error))?;

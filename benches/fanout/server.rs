@@ -6,6 +6,7 @@ use crate::Result;
 use crate::args::{Args, BackEnd};
 use crate::running::{Scratch, Server, free_ports};
 use crate::session::APP;
+use crate::tls::Certificate;
 
 /// Discarding players answer no ping requests, so none may fall due while they are measured.
 pub const PING: &str = "10m";
@@ -57,12 +58,22 @@ impl Target {
     }
 }
 
-/// Starts it; `app_conf` stands in pingosd's application.
-pub fn start(target: &Target, args: &Args, app_conf: &str) -> Result<Server> {
+/// Starts it; `app_conf` stands in pingosd's application. With a certificate players are served over TLS: on the HTTP port, and on an
+/// RTMP port beside that of the publisher.
+pub fn start(
+    target: &Target,
+    args: &Args,
+    app_conf: &str,
+    certificate: Option<&Certificate>,
+) -> Result<Server> {
     let scratch = Scratch::new("fanout")?;
     let ports = free_ports()?;
-    let command = command_line(target, args.workers, app_conf, scratch.path(), ports)?;
-    Server::start(scratch, &command, ports, args.server_cores(), target.speaks_flv())
+    let rtmps = certificate.map(|_| free_ports()).transpose()?.map(|(port, _)| port);
+    let tls = certificate.zip(rtmps);
+    let command = command_line(target, args.workers, app_conf, scratch.path(), ports, tls)?;
+    let mut server = Server::start(scratch, &command, ports, args.server_cores(), target.speaks_flv())?;
+    server.rtmps_port = rtmps;
+    Ok(server)
 }
 
 fn command_line(
@@ -71,6 +82,7 @@ fn command_line(
     app_conf: &str,
     dir: &Path,
     (rtmp, http): (u16, u16),
+    tls: Option<(&Certificate, u16)>,
 ) -> Result<Vec<String>> {
     let conf = dir.join("server.conf");
     let conf_path = conf.display().to_string();
@@ -78,7 +90,7 @@ fn command_line(
     match target {
         Target::Pingosd { program, delivery } => {
             let events = delivery.map_or("", |delivery| delivery.conf());
-            std::fs::write(&conf, pingosd_conf(workers, events, app_conf, &dir_path, (rtmp, http)))?;
+            std::fs::write(&conf, pingosd_conf(workers, events, app_conf, &dir_path, (rtmp, http), tls))?;
             let program =
                 program.canonicalize().map_err(|error| format!("{}: {error}", program.display()))?;
             let prefix = format!("{dir_path}/");
@@ -99,7 +111,26 @@ fn command_line(
     }
 }
 
-fn pingosd_conf(workers: usize, events: &str, app_conf: &str, dir: &str, (rtmp, http): (u16, u16)) -> String {
+fn pingosd_conf(
+    workers: usize,
+    events: &str,
+    app_conf: &str,
+    dir: &str,
+    (rtmp, http): (u16, u16),
+    tls: Option<(&Certificate, u16)>,
+) -> String {
+    let (ssl, certificate, rtmps) = match tls {
+        None => ("", String::new(), String::new()),
+        Some((files, port)) => (
+            " ssl",
+            format!(
+                "ssl_certificate {}; ssl_certificate_key {};",
+                files.certificate.display(),
+                files.key.display()
+            ),
+            format!("listen 127.0.0.1:{port} ssl;"),
+        ),
+    };
     format!(
         "daemon off;
 worker_processes {workers};
@@ -110,12 +141,15 @@ rtmp {{
     ping {PING};
     server {{
         listen 127.0.0.1:{rtmp};
+        {rtmps}
+        {certificate}
         application {APP} {{ live on; {app_conf} }}
     }}
 }}
 http {{
     server {{
-        listen 127.0.0.1:{http};
+        listen 127.0.0.1:{http}{ssl};
+        {certificate}
         location /{APP} {{ flv_live 127.0.0.1:{rtmp} app={APP}; }}
     }}
 }}

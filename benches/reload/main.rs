@@ -53,6 +53,9 @@ mod site;
 #[path = "../fanout/stamp.rs"]
 mod stamp;
 mod timing;
+#[path = "../fanout/tls.rs"]
+#[allow(dead_code, reason = "shared with fanout, which uses all of it")]
+mod tls;
 
 use std::process::ExitCode;
 

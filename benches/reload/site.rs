@@ -148,6 +148,7 @@ fn crowd(port: u16, media: &Path, rate: f64, players: usize) -> Result<(Role, Ro
     sleep(PUBLISHING);
     let options = [
         ("protocol", "rtmp".into()),
+        ("tls", "0".into()),
         ("goal", "play".into()),
         ("port", port.to_string()),
         ("streams", "1".into()),
