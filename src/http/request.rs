@@ -225,6 +225,7 @@ impl HeadParser {
             fields: self.fields,
             path: self.path,
             is_path_invalid: self.is_path_invalid,
+            lacks_line: false,
             counted,
             room,
             is_complete: self.is_complete,
@@ -285,6 +286,8 @@ pub struct Request {
     fields: Vec<(Range<usize>, Range<usize>)>,
     path: Option<Vec<u8>>,
     is_path_invalid: bool,
+    /// Whether it was refused before it had a line, as nginx makes one of a request over HTTP/2.
+    pub(super) lacks_line: bool,
     counted: usize,
     room: usize,
     /// Whether the head was received and understood to its end.

@@ -222,8 +222,9 @@ impl Exchange<'_> {
 
     /// Content type with charset.
     pub(super) fn sent_content_type(&self) -> Option<Cow<'_, [u8]>> {
-        // As in nginx, what is not sent keeps its type.
-        let is_sent = !self.is_post_action && !self.is_subrequest() && self.response.foreign.is_none();
+        // As in nginx, what is not sent keeps its type, and over HTTP/1 what a backend sent.
+        let is_own = self.response.foreign.is_none() || self.connection.socket.http2().is_some();
+        let is_sent = !self.is_post_action && !self.is_subrequest() && is_own;
         let has_type = self.response.status != StatusCode::NO_CONTENT || !is_sent;
         let content_type = self.response.content_type.as_ref().filter(|text| has_type && !text.is_empty())?;
         if let Some((text, known, charset)) =

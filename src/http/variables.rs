@@ -136,6 +136,7 @@ impl Variables for RequestValues<'_, '_> {
                 Some(credentials) => text(&credentials.user),
                 None => return false,
             },
+            Variable::RequestText if request.lacks_line => return false,
             Variable::RequestText => text(request.text()),
             Variable::RequestBody => {
                 return exchange.keep_value(b"request_body", out, |out| {

@@ -55,7 +55,9 @@ pub(super) fn request(
         request.set_body(BodyFraming::Chunked);
     }
     let bad = |why| Some((StatusCode::BAD_REQUEST, why));
-    let refused = if is_too_large || text_is_too_long(&request, &buffers) {
+    is_too_large |= text_is_too_long(&request, &buffers);
+    request.lacks_line = is_too_large || parsed.is_err() || !target.starts_with('/');
+    let refused = if is_too_large {
         let status = StatusCode::from_u16(HEAD_TOO_LARGE).expect("it is one");
         Some((status, "client sent too large header"))
     } else if target.is_empty() {

@@ -35,11 +35,7 @@ pub fn entries() -> Vec<Entry> {
             .cut(request("/left", true))
             // A delay that is shorter than the time that a half-closed connection is given.
             .asks(["/soon"])
-            .cut(request("/soon", true))
-            .own(
-                "nginx takes a client that sends no more for one that has left",
-                "HTTP/1.1 200 OK\nConnection: close\nContent-Length: 1\nContent-Type: text/plain\nDate: DATE\nServer: PRODUCT\n\nx(no line end)\n=== closed\n",
-            ),
+            .cut(request("/soon", true)),
         entry("limit-req")
             .http(
                 "limit_req_zone $arg_k zone=lr1:1m rate=1r/m; limit_req_zone $arg_k zone=lr2:1m rate=1r/m; limit_req_zone $arg_k zone=lr3:1m rate=1r/m; limit_req_zone $arg_k zone=lr4:1m rate=1r/m;

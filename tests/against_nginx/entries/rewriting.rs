@@ -252,8 +252,6 @@ pub fn entries() -> Vec<Entry> {
 const BELOW_100: &str =
     "a status has three digits from 100 on (RFC 9110, section 15), and clients refuse nginx's 000";
 
-const NO_BODY: &str = "responses from 100 to 199 have no body (RFC 9110, section 15.2)";
-
 fn returns() -> Entry {
     let statuses = || (200..210).chain(299..=310).chain(399..=432).chain(490..=512);
     let mut entry = entry("return-statuses").server("location = /page { return 200 \"page $status\"; }");
@@ -272,19 +270,6 @@ fn returns() -> Entry {
         entry = entry
             .server(format!("location = /{status} {{ return {status}; }} location = /t{status} {{ return {status} text; }}"))
             .asks([format!("/{status}"), format!("/t{status}"), format!("HEAD /t{status}")]);
-    }
-    let head = |status: &str, connection, length| {
-        format!(
-            "HTTP/1.1 {status}\nConnection: {connection}\nContent-Length: {length}\nContent-Type: text/plain\nDate: DATE\nServer: PRODUCT\n\n=== closed\n"
-        )
-    };
-    for status in ["100", "102", "103", "199"] {
-        let result = head(&format!("{status} "), "close", 4);
-        entry = entry.own_for(&format!("GET /t{status} "), NO_BODY, result);
-    }
-    for (start, length) in [("GET /101 ", 0), ("GET /t101 ", 4), ("HEAD /t101 ", 4)] {
-        let why = "nginx sends no reason phrase, and a body of what must not have one";
-        entry = entry.own_for(start, why, head("101 Switching Protocols", "upgrade", length));
     }
     entry
 }
