@@ -1,221 +1,220 @@
-//! What HTTP costs beside nginx: requests per second of files and of `return`, and memory of idle connections.
+//! What HTTP costs beside nginx: requests per second and processor time per request, of files, of `return`, proxied, from the cache,
+//! over HTTP/2 and with TLS handshakes; and memory of idle connections.
 //!
-//! pingosd and Debian's nginx get the same configuration, with one worker each, and are measured in turn by `wrk`, so
-//! that both meet the same machine. `benches/README.md` tells the method.
+//! pingosd and Debian's nginx get the same configuration, with one worker each, and are loaded in turn, so that both meet the
+//! same machine. `benches/README.md` tells the method.
 //!
 //! ```text
-//! cargo bench --bench http                 everything
-//! cargo bench --bench http -- small 32     cases with that in their names
+//! cargo bench --bench http                          everything
+//! cargo bench --bench http -- small 32              cases with these words in their names
+//! cargo bench --bench http -- --beside PROGRAM      another pingosd in nginx's place
+//! cargo bench --bench http -- --rounds 9 --seconds 1 --server PROGRAM
 //! ```
 
 #![forbid(unsafe_code)]
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitCode, Stdio};
-use std::time::{Duration, Instant};
-use std::{env, fs, thread};
+mod handshakes;
+mod idle;
+mod load;
+#[path = "../fanout/process.rs"]
+#[allow(dead_code, reason = "other benchmarks use the rest")]
+mod process;
+mod servers;
+mod spread;
 
-/// Rounds of each case; the median is told, with the least and the most.
-const ROUNDS: usize = 5;
-/// Seconds of each round.
-const SECONDS: u32 = 4;
-/// Connections of the memory case.
-const IDLE: usize = 2000;
+use std::path::Path;
+use std::process::{Command, ExitCode, Stdio};
+use std::{env, fs};
 
-/// A server being measured.
-struct Server {
-    name: &'static str,
-    port: u16,
-    child: Child,
+use handshakes::Handshake;
+use load::{Figure, Load};
+use servers::Server;
+use spread::Spread;
+
+/// Outcome of a step of the measurement.
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+/// What is measured, with the numbers of connections, and the least rate compared with nginx's.
+const CASES: [(&str, Load, &[u32], f64); 10] = [
+    ("small", Load::Http1("/1k"), &[8, 32, 128], 1.0),
+    ("return", Load::Http1("/return"), &[8, 32, 128], 1.0),
+    ("logged", Load::Http1("/logged"), &[32], 1.0),
+    ("large", Load::Http1("/1m"), &[8, 32, 128], 1.0),
+    ("proxied", Load::Http1("/proxied"), &[8, 32], 0.9),
+    ("cached", Load::Http1("/cached"), &[8, 32], 1.0),
+    ("http2", Load::Http2 { tls: false }, &[8, 32], 0.9),
+    ("http2-tls", Load::Http2 { tls: true }, &[8, 32], 0.9),
+    ("handshake", Load::Connection(Handshake::Full), &[8], 0.9),
+    ("resumed", Load::Connection(Handshake::Resumed), &[8], 0.9),
+];
+
+/// Kinds of idle connections, and the most bytes that one may take.
+const IDLE: [(&str, idle::Kind, u64); 4] = [
+    ("idle", idle::Kind { http2: false, tls: false }, 8 * 1024),
+    ("idle-tls", idle::Kind { http2: false, tls: true }, u64::MAX),
+    ("idle-http2", idle::Kind { http2: true, tls: false }, 16 * 1024),
+    ("idle-http2-tls", idle::Kind { http2: true, tls: true }, u64::MAX),
+];
+
+/// What the command line says.
+struct Args {
+    /// Rounds of each case.
+    rounds: u32,
+    /// Seconds of each round.
+    seconds: u32,
+    /// The program being measured.
+    server: String,
+    /// The program beside it.
+    beside: String,
+    /// Words of the cases.
+    words: Vec<String>,
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = Command::new("kill").arg(self.child.id().to_string()).status();
-        let _ = self.child.wait();
+impl Args {
+    fn read() -> Result<Args> {
+        let mut args = Args {
+            rounds: 9,
+            seconds: 1,
+            server: env!("CARGO_BIN_EXE_pingosd").into(),
+            beside: "nginx".into(),
+            words: Vec::new(),
+        };
+        let mut given = env::args().skip(1);
+        while let Some(word) = given.next() {
+            let mut value = || given.next().ok_or(format!("{word} needs a value"));
+            match word.as_str() {
+                "--rounds" => args.rounds = value()?.parse()?,
+                "--seconds" => args.seconds = value()?.parse()?,
+                "--server" => args.server = value()?,
+                "--beside" => args.beside = value()?,
+                // From cargo.
+                "--bench" => {}
+                _ if word.starts_with("--") => return Err(format!("unknown option {word}").into()),
+                _ => args.words.push(word),
+            }
+        }
+        Ok(args)
     }
-}
 
-/// One measurement of `wrk`.
-#[derive(Clone, Copy, Debug)]
-struct Figure {
-    /// Requests per second.
-    rate: f64,
-    /// 99th percentile of the latency in microseconds.
-    p99: f64,
+    fn wants(&self, name: &str) -> bool {
+        self.words.iter().all(|word| name.split(' ').any(|part| part == word))
+    }
 }
 
 fn main() -> ExitCode {
-    let words: Vec<String> = env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
-    for tool in ["wrk", "nginx"] {
-        if Command::new("which")
-            .arg(tool)
-            .stdout(Stdio::null())
-            .status()
-            .is_ok_and(|status| !status.success())
-        {
-            eprintln!("{tool} is needed");
-            return ExitCode::FAILURE;
-        }
-    }
     let dir = env::temp_dir().join(format!("pingosd-bench-http-{}", std::process::id()));
-    prepare(&dir);
-    let servers = [
-        start("nginx", "nginx", &dir, 18_581),
-        start("pingosd", env!("CARGO_BIN_EXE_pingosd"), &dir, 18_580),
-    ];
-    println!("| case | connections | nginx | pingosd | ratio | p99 nginx | p99 pingosd |");
-    println!("| --- | --- | --- | --- | --- | --- | --- |");
-    for (case, path) in [("small", "/1k"), ("return", "/return"), ("large", "/1m")] {
-        for connections in [8, 32, 128] {
-            let name = format!("{case} {connections}");
-            if words.iter().all(|word| name.contains(word.as_str())) {
-                compare(case, path, connections, &servers);
-            }
-        }
-    }
-    if words.iter().all(|word| "idle".contains(word.as_str())) {
-        for server in &servers {
-            println!("idle: {} takes {} bytes per connection", server.name, idle(server));
-        }
-    }
-    drop(servers);
+    let measured = run(&dir);
     let _ = fs::remove_dir_all(&dir);
-    ExitCode::SUCCESS
+    match measured {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
-fn prepare(dir: &Path) {
-    fs::create_dir_all(dir.join("files")).expect("a directory for temporary files");
-    fs::write(dir.join("files/1k"), "k".repeat(1024)).expect("a temporary file");
-    fs::write(dir.join("files/1m"), vec![b'm'; 1024 * 1024]).expect("a temporary file");
+/// Measures everything that is asked for. Returns whether all bars were met.
+fn run(dir: &Path) -> Result<bool> {
+    let args = Args::read()?;
+    for tool in ["wrk", "h2load", "nginx"] {
+        let found = Command::new("which").arg(tool).stdout(Stdio::null()).status();
+        if !found.is_ok_and(|status| status.success()) {
+            return Err(format!("{tool} is needed").into());
+        }
+    }
+    prepare(dir)?;
+    let origin = Server::origin(dir)?;
+    let start = |name, program: &str| Server::start(name, program, dir, origin.ports.http);
+    let beside = if args.beside == "nginx" { "nginx" } else { "other" };
+    let servers = [start(beside, &args.beside)?, start("pingosd", &args.server)?];
+    let mut all_met = true;
+    let cases = CASES.iter().flat_map(|(name, load, connections, bar)| {
+        connections
+            .iter()
+            .map(move |connections| (format!("{name} {connections}"), *load, *connections, *bar))
+    });
+    println!(
+        "| case | {beside} /s | pingosd /s | rate x | {beside} CPU us | pingosd CPU us | CPU x | p99 {beside} us | p99 pingosd us | bar |"
+    );
+    println!("|---|--:|--:|--:|--:|--:|--:|--:|--:|---|");
+    for (name, load, connections, bar) in cases.filter(|(name, ..)| args.wants(name)) {
+        all_met &= compare(&name, load, connections, bar, &servers, &args, dir)?;
+    }
+    println!("\n| idle connections | {beside} bytes | pingosd bytes | bar |\n|---|--:|--:|---|");
+    for (name, kind, bar) in IDLE.iter().filter(|(name, ..)| args.wants(name)) {
+        let [beside, own] = [idle::measure(&servers[0], *kind)?, idle::measure(&servers[1], *kind)?];
+        all_met &= own <= *bar;
+        let bar = if *bar == u64::MAX { "none".into() } else { format!("{bar}: {}", met(own <= *bar)) };
+        println!("| {name} | {beside} | {own} | {bar} |");
+    }
+    Ok(all_met)
+}
+
+fn met(is_met: bool) -> &'static str {
+    if is_met { "met" } else { "missed" }
+}
+
+fn prepare(dir: &Path) -> Result<()> {
+    fs::create_dir_all(dir.join("files"))?;
+    fs::write(dir.join("files/1k"), "k".repeat(1024))?;
+    fs::write(dir.join("files/1m"), vec![b'm'; 1024 * 1024])?;
+    // rcgen's keys are ECDSA P-256.
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()])?;
+    fs::write(dir.join("cert.pem"), made.cert.pem())?;
+    fs::write(dir.join("key.pem"), made.signing_key.serialize_pem())?;
     // Workers of nginx run as another user.
     for path in [dir.to_owned(), dir.join("files")] {
         use std::os::unix::fs::PermissionsExt;
-        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("its permissions");
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755))?;
     }
+    Ok(())
 }
 
-fn start(name: &'static str, program: &str, dir: &Path, port: u16) -> Server {
-    let conf = format!(
-        "worker_processes 1; daemon off; pid {dir}/{name}.pid; error_log {dir}/{name}.log;
-         events {{ worker_connections 8192; }}
-         http {{ access_log off; sendfile on; keepalive_requests 100000000; keepalive_timeout 300s;
-             server {{ listen 127.0.0.1:{port}; root {dir}/files; location = /return {{ return 200 hello; }} }} }}\n",
-        dir = dir.display()
-    );
-    let file: PathBuf = dir.join(format!("{name}.conf"));
-    fs::write(&file, conf).expect("a temporary file");
-    let mut command = Command::new(program);
-    command.arg("-c").arg(&file).stdout(Stdio::null()).stderr(Stdio::null());
-    let child = command.spawn().expect("the server starts");
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while TcpStream::connect(("127.0.0.1", port)).is_err() {
-        assert!(Instant::now() < deadline, "{name} does not listen");
-        thread::sleep(Duration::from_millis(50));
+/// Measures a case and prints its row. Returns whether its bar was met.
+fn compare(
+    name: &str,
+    load: Load,
+    connections: u32,
+    bar: f64,
+    servers: &[Server; 2],
+    args: &Args,
+    dir: &Path,
+) -> Result<bool> {
+    let measure = |server: &Server| load::measure(server, load, connections, args.seconds, dir);
+    // Caches and memory are as they stay from the second round on.
+    for server in servers {
+        measure(server)?;
     }
-    Server { name, port, child }
-}
-
-fn compare(case: &str, path: &str, connections: u32, servers: &[Server; 2]) {
-    let mut figures: [Vec<Figure>; 2] = Default::default();
-    for _ in 0..ROUNDS {
-        for (server, figures) in servers.iter().zip(&mut figures) {
-            figures.push(measure(server.port, path, connections));
-        }
+    let mut rounds: Vec<[Figure; 2]> = Vec::new();
+    for round in 0..args.rounds {
+        // Who comes first has the quieter half of a round as often as the other.
+        rounds.push(if round % 2 == 0 {
+            [measure(&servers[0])?, measure(&servers[1])?]
+        } else {
+            let own = measure(&servers[1])?;
+            [measure(&servers[0])?, own]
+        });
     }
-    let [nginx, pingosd] = figures.map(|figures| Spread::of(&figures));
+    let of = |server: usize, figure: fn(&Figure) -> f64| {
+        Spread::of(rounds.iter().map(|round| figure(&round[server])))
+    };
+    // Round by round: what the machine does to both cancels out.
+    let ratio = |figure: fn(&Figure) -> f64| {
+        Spread::of(rounds.iter().map(|[beside, own]| figure(own) / figure(beside)))
+    };
+    let rate = ratio(|figure| figure.rate);
     println!(
-        "| {case} | {connections} | {nginx} | {pingosd} | {:.2} | {:.0} us | {:.0} us |",
-        pingosd.rate / nginx.rate,
-        nginx.p99,
-        pingosd.p99
+        "| {name} | {:.0} | {:.0} | {rate:.2} | {:.2} | {:.2} | {:.2} | {:.0} | {:.0} | {bar}: {} |",
+        of(0, |figure| figure.rate),
+        of(1, |figure| figure.rate),
+        of(0, |figure| figure.cpu),
+        of(1, |figure| figure.cpu),
+        ratio(|figure| figure.cpu),
+        of(0, |figure| figure.p99),
+        of(1, |figure| figure.p99),
+        met(rate.middle >= bar),
     );
-}
-
-/// Median, least and most of several figures.
-struct Spread {
-    rate: f64,
-    least: f64,
-    most: f64,
-    p99: f64,
-}
-
-impl Spread {
-    fn of(figures: &[Figure]) -> Self {
-        let sorted = |of: fn(&Figure) -> f64| {
-            let mut values: Vec<f64> = figures.iter().map(of).collect();
-            values.sort_by(f64::total_cmp);
-            values
-        };
-        let (rates, p99) = (sorted(|figure| figure.rate), sorted(|figure| figure.p99));
-        let middle = figures.len() / 2;
-        Spread { rate: rates[middle], least: rates[0], most: rates[rates.len() - 1], p99: p99[middle] }
-    }
-}
-
-impl std::fmt::Display for Spread {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:.0}/s ({:.0} to {:.0})", self.rate, self.least, self.most)
-    }
-}
-
-fn measure(port: u16, path: &str, connections: u32) -> Figure {
-    let output = Command::new("wrk")
-        .args(["-t1", "--latency"])
-        .arg(format!("-c{connections}"))
-        .arg(format!("-d{SECONDS}"))
-        .arg(format!("http://127.0.0.1:{port}{path}"))
-        .output()
-        .expect("wrk runs");
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let after = |name: &str| {
-        let line = text.lines().find(|line| line.trim_start().starts_with(name));
-        line.and_then(|line| line.split_whitespace().last()).unwrap_or_default().to_owned()
-    };
-    Figure { rate: after("Requests/sec:").parse().unwrap_or(0.0), p99: microseconds(&after("99%")) }
-}
-
-fn microseconds(text: &str) -> f64 {
-    let number = text.trim_end_matches(char::is_alphabetic);
-    let factor = match &text[number.len()..] {
-        "ms" => 1e3,
-        "s" => 1e6,
-        _ => 1.0,
-    };
-    number.parse::<f64>().unwrap_or(0.0) * factor
-}
-
-/// Bytes of resident memory per idle connection that has had a request.
-fn idle(server: &Server) -> u64 {
-    let before = resident(server.child.id());
-    let request = b"GET /1k HTTP/1.1\r\nHost: localhost\r\nUser-Agent: bench\r\nAccept: */*\r\n\r\n";
-    let connections: Vec<TcpStream> = (0..IDLE)
-        .map(|_| {
-            let mut connection = TcpStream::connect(("127.0.0.1", server.port)).expect("it accepts");
-            connection.write_all(request).expect("it reads");
-            let mut answer = [0; 4096];
-            let mut length = 0;
-            while length < 1024 {
-                length += connection.read(&mut answer).expect("it answers");
-            }
-            connection
-        })
-        .collect();
-    thread::sleep(Duration::from_secs(2));
-    let after = resident(server.child.id());
-    drop(connections);
-    after.saturating_sub(before) / IDLE as u64
-}
-
-/// Resident memory of a process and its children in bytes.
-fn resident(pid: u32) -> u64 {
-    let of = |pid: &str| {
-        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default().to_owned();
-        line.split_whitespace().next().and_then(|kilobytes| kilobytes.parse::<u64>().ok()).unwrap_or(0) * 1024
-    };
-    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
-    of(&pid.to_string()) + children.split_whitespace().map(of).sum::<u64>()
+    Ok(rate.middle >= bar)
 }
