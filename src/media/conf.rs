@@ -61,6 +61,13 @@ fn max_connections(block: &Block) -> Option<u64> {
     here.or_else(|| block.children.iter().find_map(max_connections))
 }
 
+impl Conf {
+    /// HEVC codec id in classic FLV video tags. No tag has one that does not fit into it.
+    pub fn hevc_codec_id(&self) -> u8 {
+        u8::try_from(self.hevc_codecid).unwrap_or(u8::MAX)
+    }
+}
+
 impl Value for MergeFrame {
     fn syntax() -> String {
         "number".into()

@@ -123,7 +123,7 @@ impl Ingest {
         let running = if waiting { Vec::new() } else { intake.begin(publisher, feeder) };
         let tracks = Tracks::new(
             application.get::<codec::conf::Conf>().meta,
-            u8::try_from(application.get::<conf::Conf>().hevc_codecid).unwrap_or(u8::MAX),
+            application.get::<conf::Conf>().hevc_codec_id(),
         );
         Ok(Ingest {
             intake: intake.clone(),

@@ -10,10 +10,12 @@ use crate::limits;
 use crate::log::arguments::Arguments;
 use crate::log::os_text;
 use crate::log::shown::Shown;
+use crate::media::samples::SampleRemark;
 use crate::media::session::{Identity, Session};
 use crate::media::trail_proof::ProofVerdict;
 use crate::notify::CallbackAnswer;
 use crate::notify::hook::Hook;
+use crate::wire::MediaKind;
 
 /// `connect` to an application that is not configured.
 pub fn unknown_application(conn: u64, app: &[u8], domain: &[u8]) {
@@ -91,6 +93,20 @@ pub fn player_crowded(conn: u64, stream: &Stream, waits: usize) {
 /// A delivery worker was too late for packets.
 pub fn packets_lost(stream: &Stream, lost: u64) {
     warn!("worker too slow: {lost} packets of '{}' were not delivered", Shown::new(&stream.key().name));
+}
+
+/// Media that an output cannot carry, or with other timestamps; logged once per publish and kind.
+pub fn sample_remark(output: &str, stream: &Stream, remark: SampleRemark) {
+    let name = Shown::new(&stream.key().name);
+    match remark {
+        SampleRemark::LeftOut(kind, error) => {
+            let kind = if kind == MediaKind::Video { "video" } else { "audio" };
+            warn!("{output}: {kind} of '{name}' is left out: {error}");
+        }
+        SampleRemark::Repaired => {
+            warn!("{output}: timestamps of '{name}' jump or go back: they were corrected");
+        }
+    }
 }
 
 /// A publisher's header is not kept for late players.

@@ -22,6 +22,7 @@ pub mod reader;
 pub mod relay_conf;
 pub mod relay_messages;
 pub mod relay_target;
+pub mod samples;
 pub mod segments;
 pub mod server_conf;
 pub mod session;

@@ -14,6 +14,7 @@
 
 pub mod amf0;
 pub mod codec;
+pub mod data_message;
 pub mod flv;
 pub mod fmp4;
 pub mod hls;

@@ -1,13 +1,17 @@
-//! Log lines about recordings, whichever output writes them.
+//! Log lines about recordings and other files of streams, whichever output writes them.
 
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 use tracing::{error, info, warn};
 
+use super::WriteError;
 use crate::hub::stream::Stream;
 use crate::limits;
 use crate::log::shown::Shown;
+use crate::media::log as media_log;
+use crate::media::samples::SampleRemark;
 use crate::media::session::Session;
 use crate::notify::CallbackAnswer;
 use crate::wire::MediaKind;
@@ -89,4 +93,71 @@ pub fn refused(session: &Session, answer: &CallbackAnswer) {
         "recording of '{}' ended by the answer to record update ({answer})",
         Shown::new(&session.key.name)
     );
+}
+
+/// Log of an output that writes the files of one publish. It says once what repeats with every write.
+pub struct OutputLog {
+    /// Name of the output, with which its lines begin.
+    output: &'static str,
+    stream: Arc<Stream>,
+    /// Whether a failure was logged: a full disk fails with every write.
+    failed: bool,
+}
+
+impl OutputLog {
+    /// Log of the output with this name.
+    pub fn new(output: &'static str, stream: &Arc<Stream>) -> Self {
+        OutputLog { output, stream: stream.clone(), failed: false }
+    }
+
+    /// The stream's name cannot be a file name.
+    pub fn name_refused(&self) {
+        warn!("{}: no files are written of '{}': the name is not a file name", self.output, self.name());
+    }
+
+    /// The directory of the files is not set.
+    pub fn without_path(&self) {
+        error!("{0}: no files are written of '{1}': {0}_path is not set", self.output, self.name());
+    }
+
+    /// Another stream writes the same files.
+    pub fn place_taken(&self, path: &Path) {
+        error!(
+            "{}: no files are written of '{}': another stream writes \"{}\"",
+            self.output,
+            self.name(),
+            Shown::path(path)
+        );
+    }
+
+    /// A file could not be written; logged once.
+    pub fn not_written(&mut self, failure: Option<WriteError>) {
+        if let Some(WriteError { call, path, error }) = failure
+            && !std::mem::replace(&mut self.failed, true)
+        {
+            error!(
+                target: "crit",
+                "{}: {call}() \"{}\" failed ({error}), stream: '{}'",
+                self.output,
+                Shown::path(&path),
+                self.name()
+            );
+        }
+    }
+
+    /// The disk is too slow, if frames were lost.
+    pub fn too_slow(&self, lost: u64) {
+        if lost > 0 {
+            warn!("{}: disk too slow: {lost} frames of '{}' were not written", self.output, self.name());
+        }
+    }
+
+    /// Remarks of a feed.
+    pub fn remarks(&self, remarks: &[SampleRemark]) {
+        remarks.iter().for_each(|remark| media_log::sample_remark(self.output, &self.stream, *remark));
+    }
+
+    fn name(&self) -> Shown<'_> {
+        Shown::new(&self.stream.key().name)
+    }
 }

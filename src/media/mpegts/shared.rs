@@ -35,7 +35,7 @@ impl FeedSettings {
     pub fn of(view: &AppView) -> Self {
         let application = view.held();
         let mpegts = application.get::<Conf>();
-        let hevc = u8::try_from(application.get::<media::conf::Conf>().hevc_codecid).unwrap_or(u8::MAX);
+        let hevc = application.get::<media::conf::Conf>().hevc_codec_id();
         FeedSettings {
             packager: mpegts.packager(hevc),
             cache: CacheSettings {

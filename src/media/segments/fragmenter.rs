@@ -5,12 +5,10 @@
 
 use std::sync::Arc;
 
-use bstr::ByteSlice;
 use bytes::Bytes;
-use serde_json::Value;
 
 use crate::limits;
-use crate::wire::amf0::{self, AmfValue};
+use crate::wire::data_message::DataMessage;
 use crate::wire::fmp4::{Packager, Run, Sample, TrackConfig, fragment, id3_event, numbered_init_segment};
 
 /// Configurations of audio and video; `None` for a track that does not exist.
@@ -133,22 +131,14 @@ impl Fragmenter {
         Some(SegmentFragment { init, bytes, independent })
     }
 
-    /// Adds a data message of the publisher, such as `onTextData` and `onCuePoint`: the next fragment has it as timed ID3
-    /// metadata, a TXXX frame with the name of the message and its values as JSON. Others, and `onMetaData`, are left out.
-    pub fn event(&mut self, packager: &Packager, timestamp: u32, payload: &Bytes) {
-        let Some(time_ms) = packager.moment(timestamp) else { return };
-        let values = amf0::decode_prefix(payload);
-        let Some((AmfValue::String(name), values)) = values.split_first() else { return };
-        let is_event = name.starts_with(b"on") && **name != *b"onMetaData" && !name.contains(&0);
-        if !is_event || values.is_empty() || payload.len() > limits::TIMED_METADATA_BYTES {
-            return;
-        }
-        let values: Vec<_> = values.iter().map(json).collect();
-        let text =
-            if let [value] = &values[..] { value.to_string() } else { Value::Array(values).to_string() };
+    /// Adds a data message of the publisher: the next fragment has it as timed ID3 metadata, a TXXX frame with the name of the
+    /// message and its values as JSON.
+    pub fn event(&mut self, time_ms: u64, message: &DataMessage) {
+        let text = message.text();
         if self.events.len() + text.len() <= limits::TIMED_METADATA_BYTES {
             self.event_count = self.event_count.wrapping_add(1);
-            self.events.extend_from_slice(&id3_event(time_ms, self.event_count, name, text.as_bytes()));
+            let event = id3_event(time_ms, self.event_count, message.name(), text.as_bytes());
+            self.events.extend_from_slice(&event);
         }
     }
 
@@ -184,20 +174,5 @@ impl Fragmenter {
         let tracks = [(1, self.map[VIDEO].as_deref()), (2, self.map[AUDIO].as_deref())];
         let tracks: Vec<_> = tracks.into_iter().filter_map(|(id, config)| Some((id, config?))).collect();
         Some(numbered_init_segment(&tracks))
-    }
-}
-
-/// A value of a data message as JSON; `null` for what JSON lacks.
-fn json(value: &AmfValue) -> Value {
-    let text = |bytes: &Bytes| Value::String(bytes.to_str_lossy().into_owned());
-    match value {
-        AmfValue::Number(number) | AmfValue::Date { millis: number, .. } => Value::from(*number),
-        AmfValue::Boolean(is) => Value::Bool(*is),
-        AmfValue::String(bytes) | AmfValue::LongString(bytes) => text(bytes),
-        AmfValue::Object(members) | AmfValue::EcmaArray(members) => {
-            members.iter().map(|(name, value)| (name.to_str_lossy().into_owned(), json(value))).collect()
-        }
-        AmfValue::StrictArray(values) => values.iter().map(json).collect(),
-        _ => Value::Null,
     }
 }

@@ -5,18 +5,17 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::conf::Conf;
 use super::writer::DashWriter;
-use super::{DashLayout, DashSegmenter, log};
-use crate::hub::stream::Stream;
+use super::{DashLayout, DashSegmenter};
 use crate::limits;
 use crate::media;
 use crate::media::extension::{OnStream, Output, Running};
 use crate::media::files::StreamName;
 use crate::media::files::claims::FileClaims;
+use crate::media::files::log::OutputLog;
 use crate::media::publish_packets::{PacketBatch, PublishPackets};
+use crate::media::samples::{PublishSamples, SampleItem};
 use crate::task::disk::{self, DiskWork};
 use crate::task::lifetime::Lifetime;
-use crate::wire::MediaKind;
-use crate::wire::fmp4::{Fmp4Error, Packager, Sample};
 
 /// Interval at which collected packets are written.
 const WRITE_INTERVAL: Duration = Duration::from_millis(100);
@@ -36,19 +35,20 @@ impl Output for DashOutput {
         if !conf.dash {
             return None;
         }
+        let log = OutputLog::new("dash", stream);
         let Some(name) = StreamName::new(&stream.key().name) else {
-            log::name_refused(stream);
+            log.name_refused();
             return None;
         };
         if conf.path.0.as_os_str().is_empty() {
-            log::without_path(stream);
+            log.without_path();
             return None;
         }
-        let hevc = u8::try_from(view.held().get::<media::conf::Conf>().hevc_codecid).unwrap_or(u8::MAX);
+        let hevc = view.held().get::<media::conf::Conf>().hevc_codec_id();
         let (packets, end) = PublishPackets::of(stream);
         let layout = DashLayout { name, nested: conf.nested };
         let segmenter = DashSegmenter::new(layout, conf.settings());
-        let task = DashTask { stream: stream.clone(), packets, conf, complaints: Complaints::default() };
+        let task = DashTask { packets, conf, log };
         let (places, unfinished) = (self.places.clone(), self.lifetime.unfinished.token());
         tokio::spawn(async move {
             task.run(segmenter, hevc, &places).await;
@@ -59,29 +59,18 @@ impl Output for DashOutput {
 }
 
 struct DashTask {
-    stream: Arc<Stream>,
     packets: PublishPackets,
     conf: Arc<Conf>,
-    complaints: Complaints,
-}
-
-/// What was logged, once per publish: a full disk fails with every write.
-#[derive(Default)]
-struct Complaints {
-    not_written: bool,
-    repaired: bool,
-    left_out: [bool; 3],
+    log: OutputLog,
 }
 
 /// What turns packets into files.
 struct Chain {
     hevc_codec_id: u8,
     /// Made with the first packets, when its time line begins.
-    packager: Option<Packager>,
+    samples: Option<PublishSamples>,
     segmenter: DashSegmenter,
     writer: DashWriter,
-    samples: Vec<Sample>,
-    left_out: [Option<Fmp4Error>; 3],
 }
 
 impl DashTask {
@@ -89,86 +78,50 @@ impl DashTask {
         let manifest = self.conf.path.0.join(segmenter.layout().manifest_file());
         let place = tokio::select! {
             place = places.take(manifest.clone()) => place,
-            () = tokio::time::sleep(limits::HLS_PLACE_WAIT) => return log::place_taken(&self.stream, &manifest),
+            () = tokio::time::sleep(limits::HLS_PLACE_WAIT) => return self.log.place_taken(&manifest),
         };
         let writer = DashWriter::new(self.conf.path.0.clone(), place);
-        let mut chain = Chain {
-            hevc_codec_id,
-            packager: None,
-            segmenter,
-            writer,
-            samples: Vec::new(),
-            left_out: [None; 3],
-        };
+        let mut chain = Chain { hevc_codec_id, samples: None, segmenter, writer };
         loop {
             let batch = self.packets.next(WRITE_INTERVAL).await;
-            if batch.lost > 0 {
-                log::too_slow(&self.stream, batch.lost);
-            }
+            self.log.too_slow(batch.lost);
             let ended = batch.ended;
             let work = disk::spawn(DiskWork::Dash, move || {
-                let repaired = chain.write(&batch);
-                (chain, repaired)
+                chain.write(&batch);
+                chain
             });
             // All is lost by a panic.
-            let Ok((done, repaired)) = self.packets.during(work).await else { return };
+            let Ok(done) = self.packets.during(work).await else { return };
             chain = done;
-            self.complain(&mut chain, repaired);
+            self.log.not_written(chain.writer.take_failure());
+            self.log.remarks(&chain.samples.as_mut().map(PublishSamples::take_remarks).unwrap_or_default());
             if ended {
                 return;
-            }
-        }
-    }
-
-    fn complain(&mut self, chain: &mut Chain, repaired: bool) {
-        let Complaints { not_written, repaired: told, left_out } = &mut self.complaints;
-        if let Some(error) = chain.writer.take_failure()
-            && !std::mem::replace(not_written, true)
-        {
-            log::not_written(&self.stream, error.call, &error.path, &error.error);
-        }
-        if repaired && !std::mem::replace(told, true) {
-            log::repaired(&self.stream);
-        }
-        for kind in [MediaKind::Audio, MediaKind::Video] {
-            if let Some(error) = chain.left_out[kind as usize].take()
-                && !std::mem::replace(&mut left_out[kind as usize], true)
-            {
-                log::left_out(&self.stream, kind, error);
             }
         }
     }
 }
 
 impl Chain {
-    /// Writes queued packets. Returns whether timestamps were corrected.
-    fn write(&mut self, batch: &PacketBatch) -> bool {
+    /// Writes queued packets.
+    fn write(&mut self, batch: &PacketBatch) {
         let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis() as u64);
         let hevc = self.hevc_codec_id;
-        let packager = self.packager.get_or_insert_with(|| Packager::new(hevc, Some(now_ms)));
+        let samples = self.samples.get_or_insert_with(|| PublishSamples::new(hevc, Some(now_ms)));
         if batch.lost > 0 {
             self.segmenter.interrupt(now_ms, &mut self.writer);
         }
-        for packet in &batch.packets {
-            let done =
-                packager.handle_frame(packet.kind(), packet.timestamp(), packet.payload(), &mut self.samples);
-            // For a frame without content nothing is missing.
-            if let Err(error) = done
-                && error != Fmp4Error::Empty
-            {
-                self.left_out[packet.kind() as usize].get_or_insert(error);
+        batch.packets.iter().for_each(|packet| samples.push(packet));
+        if batch.ended {
+            samples.finish();
+        }
+        for item in samples.take() {
+            if let SampleItem::Sample(sample) = item {
+                self.segmenter.handle(sample, now_ms, &mut self.writer);
             }
         }
         if batch.ended {
-            packager.finish(&mut self.samples);
-        }
-        for sample in self.samples.drain(..) {
-            self.segmenter.handle(sample, now_ms, &mut self.writer);
-        }
-        let repaired = packager.take_repaired();
-        if batch.ended {
             self.segmenter.finish(now_ms, &mut self.writer);
         }
-        repaired
     }
 }

@@ -8,20 +8,21 @@ use std::sync::{Arc, Weak};
 use bstr::ByteSlice;
 
 use super::conf::Conf;
-use super::input::{HlsInput, Written};
+use super::input::HlsInput;
 use super::writer::HlsWriter;
 use super::{FileLayout, Segmenter};
 use crate::hub::stream::Stream;
 use crate::limits;
 use crate::media;
 use crate::media::extension::{OnStream, Output, Running};
+use crate::media::files::StreamName;
 use crate::media::files::claims::{FileClaim, FileClaims};
-use crate::media::files::{StreamName, WriteError};
+use crate::media::files::log::OutputLog;
 use crate::media::mpegts::{Feeds, FrameQueue, PieceObserver};
 use crate::media::publish_packets::PublishPackets;
+use crate::media::samples::PublishSamples;
 use crate::media::segments::Presentations;
 use crate::media::view::AppView;
-use crate::module::hls::log;
 use crate::task::disk::{self, DiskWork};
 use crate::task::lifetime::Lifetime;
 
@@ -55,18 +56,18 @@ impl Output for HlsFiles {
 /// Writes the files of the publisher that has just taken `stream`, until it leaves. The result tells when it leaves.
 fn record(output: &HlsFiles, view: &AppView, stream: &Arc<Stream>) -> Option<Running> {
     let conf: Arc<Conf> = view.held().share();
+    let log = OutputLog::new("hls", stream);
     let Some(name) = StreamName::new(&stream.key().name) else {
-        log::name_refused(stream);
+        log.name_refused();
         return None;
     };
     if conf.path.0.as_os_str().is_empty() {
-        log::without_path(stream);
+        log.without_path();
         return None;
     }
     let (input, end, feed) = if conf.kind.fmp4 {
-        let hevc = u8::try_from(view.held().get::<media::conf::Conf>().hevc_codecid).unwrap_or(u8::MAX);
         let (packets, end) = PublishPackets::of(stream);
-        (HlsInput::samples(packets, hevc), Some(Box::new(end) as Running), None)
+        (HlsInput::Packets(packets), Some(Box::new(end) as Running), None)
     } else {
         let feed = output.feeds.prepare(view, stream);
         let queue = Arc::new(FrameQueue::new(stream.phase().epoch));
@@ -76,17 +77,17 @@ fn record(output: &HlsFiles, view: &AppView, stream: &Arc<Stream>) -> Option<Run
     };
     let segmenter = Segmenter::new(layout(&conf, name), conf.settings())
         .sharing(output.presentations.clone(), conf.path.0.clone());
-    let recording = HlsRecording { stream: stream.clone(), input, conf, complaints: Complaints::default() };
+    // The time line begins at the publisher's first timestamp.
+    let samples = PublishSamples::new(view.held().get::<media::conf::Conf>().hevc_codec_id(), None);
+    let recording = HlsRecording { stream: stream.clone(), input, conf, log };
     let (places, unfinished) = (output.places.clone(), output.lifetime.unfinished.token());
     tokio::spawn(async move {
         let playlist = recording.conf.path.0.join(segmenter.layout().playlist_file());
         let place = tokio::select! {
             place = places.take(playlist.clone()) => place,
-            () = tokio::time::sleep(limits::HLS_PLACE_WAIT) => {
-                return log::place_taken(&recording.stream, &playlist);
-            }
+            () = tokio::time::sleep(limits::HLS_PLACE_WAIT) => return recording.log.place_taken(&playlist),
         };
-        recording.run(segmenter, &playlist, place).await;
+        recording.run((samples, segmenter), &playlist, place).await;
         drop((feed, unfinished));
     });
     end
@@ -106,19 +107,16 @@ struct HlsRecording {
     stream: Arc<Stream>,
     input: HlsInput,
     conf: Arc<Conf>,
-    complaints: Complaints,
-}
-
-/// What was logged, once per publish: a full disk fails with every write.
-#[derive(Default)]
-struct Complaints {
-    not_written: bool,
-    repaired: bool,
-    left_out: [bool; 3],
+    log: OutputLog,
 }
 
 impl HlsRecording {
-    async fn run(mut self, mut segmenter: Segmenter, playlist: &Path, place: FileClaim) {
+    async fn run(
+        mut self,
+        (samples, mut segmenter): (PublishSamples, Segmenter),
+        playlist: &Path,
+        place: FileClaim,
+    ) {
         if self.conf.continuous
             && let Some(text) = read_playlist(playlist).await
         {
@@ -126,43 +124,25 @@ impl HlsRecording {
         }
         let (path, keys) = (self.conf.path.0.clone(), self.conf.key_path.0.clone());
         let keys = if keys.as_os_str().is_empty() { path.clone() } else { keys };
-        let mut files = (segmenter, HlsWriter::new(path, keys, place));
+        let mut chain = (samples, segmenter, HlsWriter::new(path, keys, place));
         loop {
             let batch = self.input.next().await;
-            if batch.lost() > 0 {
-                log::too_slow(&self.stream, batch.lost());
-            }
+            self.log.too_slow(batch.lost());
             let (ended, info) = (batch.ended(), self.stream.info());
             let work = disk::spawn(DiskWork::Hls, move || {
-                let (mut segmenter, mut writer) = files;
+                let (samples, segmenter, writer) = &mut chain;
                 segmenter.learn(info);
-                let told = batch.write(&mut segmenter, &mut writer);
-                (segmenter, writer, told)
+                batch.write(samples, segmenter, writer);
+                chain
             });
             // All is lost by a panic.
-            let Ok((segmenter, mut writer, told)) = self.input.during(work).await else { return };
-            self.complain(writer.take_failure(), &told);
-            self.input.take_back(told);
+            let Ok(done) = self.input.during(work).await else { return };
+            chain = done;
+            let (samples, _, writer) = &mut chain;
+            self.log.not_written(writer.take_failure());
+            self.log.remarks(&samples.take_remarks());
             if ended {
                 return;
-            }
-            files = (segmenter, writer);
-        }
-    }
-
-    fn complain(&mut self, failure: Option<WriteError>, told: &Written) {
-        let Complaints { not_written, repaired, left_out } = &mut self.complaints;
-        if let Some(error) = failure
-            && !std::mem::replace(not_written, true)
-        {
-            log::not_written(&self.stream, error.call, &error.path, &error.error);
-        }
-        if told.repaired && !std::mem::replace(repaired, true) {
-            log::repaired(&self.stream);
-        }
-        for (kind, error) in &told.left_out {
-            if !std::mem::replace(&mut left_out[*kind as usize], true) {
-                log::left_out(&self.stream, *kind, *error);
             }
         }
     }

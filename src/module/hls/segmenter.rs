@@ -13,6 +13,7 @@ use crate::hub::info::MediaInfo;
 use crate::media::segments::{
     CutDecision, CutRule, Cutter, Fragmenter, MEASURED, PlaylistKind, Presentation, Presentations,
 };
+use crate::wire::data_message::DataMessage;
 use crate::wire::fmp4::{Packager, Sample, segment_type};
 use crate::wire::hls::{EncryptionKey, MediaPlaylist, MediaSegment, SEGMENTS_MAX, target_duration};
 use crate::wire::mpegts::{TICKS_PER_MS, TsFrame};
@@ -276,8 +277,8 @@ impl Segmenter {
     }
 
     /// Adds a data message of the publisher as timed metadata of fragmented MP4.
-    pub fn event(&mut self, packager: &Packager, timestamp: u32, payload: &Bytes) {
-        self.fragmenter.event(packager, timestamp, payload);
+    pub fn event(&mut self, time_ms: u64, message: &DataMessage) {
+        self.fragmenter.event(time_ms, message);
     }
 
     /// Processes the next sample; `unix_ms` is the time of the system clock.

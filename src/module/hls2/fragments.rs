@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
@@ -11,8 +10,8 @@ use crate::hub::info::MediaInfo;
 use crate::hub::stream::Stream;
 use crate::limits;
 use crate::media::mpegts::PieceObserver;
+use crate::media::samples::{PublishSamples, SampleItem};
 use crate::media::segments::Presentation;
-use crate::wire::fmp4::{Packager, Sample};
 use crate::wire::mpegts::TsFrame;
 
 /// Window of fragments, filled by a feed and read by requests.
@@ -66,25 +65,23 @@ impl Fragments {
         target_ms.saturating_mul(limits::HLS2_WAIT_TARGETS)
     }
 
-    /// Adds samples of fragmented MP4 and drops them.
-    pub(super) fn samples(&self, packager: &Packager, samples: &mut Vec<Sample>) {
-        if samples.is_empty() {
+    /// Adds samples of fragmented MP4 and data messages.
+    pub(super) fn take(&self, feed: &mut PublishSamples) {
+        if feed.is_empty() {
             return;
         }
         let mut window = self.window.lock();
         window.set_most_bytes(self.stream.backlog().saturating_mul(BACKLOGS));
-        window.learn_tracks(packager);
+        window.learn_tracks(feed.packager());
         let mut completed = false;
-        for sample in samples.drain(..) {
-            completed |= window.handle_sample(sample);
+        for item in feed.take() {
+            match item {
+                SampleItem::Sample(sample) => completed |= window.handle_sample(sample),
+                SampleItem::Event { time_ms, message } => window.event(time_ms, &message),
+            }
         }
         drop(window);
         self.completed(completed);
-    }
-
-    /// Adds a data message of the publisher.
-    pub(super) fn event(&self, packager: &Packager, timestamp: u32, payload: &Bytes) {
-        self.window.lock().event(packager, timestamp, payload);
     }
 
     /// Completes the last fragment of a publish.

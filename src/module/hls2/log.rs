@@ -1,18 +1,9 @@
 //! Log lines about HLS from memory.
 
-use tracing::{error, info, warn};
+use tracing::{error, info};
 
-use crate::hub::stream::Stream;
 use crate::log::shown::Shown;
 use crate::media::session::Session;
-use crate::wire::MediaKind;
-use crate::wire::fmp4::Fmp4Error;
-
-/// Media that fragmented MP4 cannot carry; logged once per publish and kind.
-pub fn left_out(stream: &Stream, kind: MediaKind, error: Fmp4Error) {
-    let kind = if kind == MediaKind::Video { "video" } else { "audio" };
-    warn!("hls2: {kind} of '{}' is left out: {error}", Shown::new(&stream.key().name));
-}
 
 /// Too many players of HLS from memory.
 pub fn too_many_viewers(limit: usize) {

@@ -6,15 +6,14 @@ use std::sync::{Arc, Weak};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use super::{FragmentSettings, Fragments, log};
+use super::{FragmentSettings, Fragments};
 use crate::hub::packet::Packet;
 use crate::hub::stream::{Stream, StreamPhase};
 use crate::media;
 use crate::media::log as media_log;
 use crate::media::reader::PacketReader;
+use crate::media::samples::PublishSamples;
 use crate::media::view::AppView;
-use crate::wire::MediaKind;
-use crate::wire::fmp4::{Fmp4Error, Packager, Sample};
 
 /// Streams as fragments of fragmented MP4, each packaged once for all its players.
 #[derive(Default)]
@@ -39,7 +38,7 @@ impl SampleFeeds {
         if let Some(feed) = there.filter(|feed| !feed.stop.is_closed()) {
             return feed;
         }
-        let hevc = u8::try_from(view.held().get::<media::conf::Conf>().hevc_codecid).unwrap_or(u8::MAX);
+        let hevc = view.held().get::<media::conf::Conf>().hevc_codec_id();
         let fragments = Arc::new(Fragments::new(settings, source.clone()));
         let (stop, stopped) = oneshot::channel();
         let packaging = Packaging::new(source, fragments.clone(), hevc);
@@ -66,14 +65,10 @@ impl SampleFeed {
 struct Packaging {
     reader: PacketReader,
     fragments: Arc<Fragments>,
-    hevc_codec_id: u8,
-    packager: Packager,
+    samples: PublishSamples,
     /// The source's publisher whose media is being packaged.
     seen: StreamPhase,
-    /// Whether a media message of this publisher was left out and logged, by [`MediaKind`].
-    complained: [bool; 3],
     packets: Vec<Arc<Packet>>,
-    samples: Vec<Sample>,
 }
 
 impl Packaging {
@@ -85,12 +80,9 @@ impl Packaging {
         let mut packaging = Packaging {
             reader,
             fragments,
-            hevc_codec_id,
-            packager: Packager::new(hevc_codec_id, None),
+            samples: PublishSamples::new(hevc_codec_id, None),
             seen: phase,
-            complained: [false; 3],
             packets: before.headers.iter().cloned().collect(),
-            samples: Vec::new(),
         };
         packaging.packets.extend(before.older);
         if phase.publishing {
@@ -122,7 +114,6 @@ impl Packaging {
         let phase = self.reader.stream().phase();
         if phase.epoch != self.seen.epoch {
             self.end();
-            self.complained = [false; 3];
             self.seen = StreamPhase { publishing: true, ..phase };
         }
         self.package();
@@ -133,33 +124,17 @@ impl Packaging {
 
     fn end(&mut self) {
         if std::mem::replace(&mut self.seen.publishing, false) {
-            self.packager.finish(&mut self.samples);
-            self.fragments.samples(&self.packager, &mut self.samples);
+            self.samples.finish();
+            self.fragments.take(&mut self.samples);
             self.fragments.ended();
-            self.packager = Packager::new(self.hevc_codec_id, None);
         }
     }
 
     fn package(&mut self) {
-        for packet in self.packets.drain(..) {
-            if packet.kind() == MediaKind::Data {
-                self.fragments.event(&self.packager, packet.timestamp(), packet.payload());
-                continue;
-            }
-            let done = self.packager.handle_frame(
-                packet.kind(),
-                packet.timestamp(),
-                packet.payload(),
-                &mut self.samples,
-            );
-            // For a frame without content nothing is missing.
-            if let Err(error) = done
-                && error != Fmp4Error::Empty
-                && !std::mem::replace(&mut self.complained[packet.kind() as usize], true)
-            {
-                log::left_out(self.reader.stream(), packet.kind(), error);
-            }
+        self.packets.drain(..).for_each(|packet| self.samples.push(&packet));
+        for remark in self.samples.take_remarks() {
+            media_log::sample_remark("hls2", self.reader.stream(), remark);
         }
-        self.fragments.samples(&self.packager, &mut self.samples);
+        self.fragments.take(&mut self.samples);
     }
 }

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::FragmentPiece;
 use crate::limits;
 use crate::media::segments::{CutDecision, CutRule, Cutter, Fragmenter, MEASURED};
+use crate::wire::data_message::DataMessage;
 use crate::wire::fmp4::{Packager, Sample};
 use crate::wire::hls::target_duration;
 use crate::wire::mpegts::TsFrame;
@@ -151,8 +152,8 @@ impl FragmentWindow {
     }
 
     /// Adds a data message of the publisher as timed metadata of fragmented MP4.
-    pub fn event(&mut self, packager: &Packager, timestamp: u32, payload: &Bytes) {
-        self.fragmenter.event(packager, timestamp, payload);
+    pub fn event(&mut self, time_ms: u64, message: &DataMessage) {
+        self.fragmenter.event(time_ms, message);
     }
 
     /// Adds a sample of fragmented MP4. Returns whether it completed a fragment or a part.
