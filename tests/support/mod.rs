@@ -6,7 +6,9 @@
 
 #![allow(dead_code, unused_imports, reason = "every test file uses its own part")]
 
+pub mod burnt;
 pub mod certificates;
+pub mod chromium;
 pub mod clip;
 pub mod conf;
 pub mod dns;

@@ -19,12 +19,13 @@ export class CallbacksView {
     this.only = h("input", { type: "checkbox", id: "refusals", onchange: () => this.last && this.update(this.last) });
     this.summary = h("p", { class: "muted" });
     this.noLines = h("p", { class: "empty" }, "No callback was sent so far. The configuration may have no callbacks.");
-    this.noCalls = h("p", { class: "empty small" }, "None.");
+    this.noReasons = h("p", { class: "muted" }, "None so far.");
+    this.noCalls = h("p", { class: "muted" }, "None so far.");
     this.lineCard = h("div", { class: "card" }, h("table", { class: "plain" }, head(LINES, isCount), this.lines));
     this.callCard = h("div", { class: "card" }, h("table", { class: "plain" }, head(CALLS, isCallNumber), this.calls));
     this.node = h("section", { class: "view" },
       h("div", { class: "head" }, h("h1", {}, "Callbacks"), this.summary),
-      h("h2", {}, "Ended sessions"), this.reasons,
+      h("h2", {}, "Ended sessions"), this.reasons, this.noReasons,
       h("div", { class: "head" }, h("h2", {}, "Last calls"), h("label", { class: "check", for: "refusals" }, this.only, "refusals and failures only")),
       this.callCard, this.noCalls,
       h("h2", {}, "Lines"), this.lineCard, this.noLines);
@@ -37,7 +38,8 @@ export class CallbacksView {
     if (callbacks.waiting > 0) parts.push(`${callbacks.waiting} ends wait to be told`);
     if (callbacks.lost > 0) parts.push(`${callbacks.lost} ends were given up`);
     text(this.summary, parts.join(" · "));
-    reconcile(this.reasons, ended.length > 0 ? ended : [{ reason: "none so far", count: 0 }], (one) => one.reason,
+    this.noReasons.hidden = ended.length > 0;
+    reconcile(this.reasons, ended, (one) => one.reason,
       (one) => h("li", {}, h("b"), h("span", {}, one.reason)), (node, one) => text(node.firstChild, format.count(one.count)));
     const calls = callbacks.calls.map((call, at) => ({ ...call, at_number: at }))
       .filter((call) => !this.only.checked || BAD.has(call.decision) || call.status === null || call.status >= 400);

@@ -68,7 +68,8 @@ export function confirmed(question, detail, verb) {
         h("button", { type: "button", class: "danger", autofocus: true, onclick: () => close("yes") }, verb)),
     );
     dialog.returnValue = "";
-    dialog.onclose = () => resolve(dialog.returnValue === "yes");
+    // The event of a question before this one may come after it was opened.
+    dialog.onclose = () => dialog.open || resolve(dialog.returnValue === "yes");
     dialog.showModal();
   });
 }

@@ -31,7 +31,7 @@ export class Player {
   constructor(settings, app, name, poster) {
     this.settings = settings;
     [this.app, this.name] = [app, name];
-    this.video = h("video", { muted: true, playsinline: true, controls: true, poster });
+    this.video = h("video", { muted: true, playsinline: true, poster });
     this.video.muted = true;
     this.message = h("p", { class: "message", role: "status" });
     this.figures = h("dl", { class: "figures" });
@@ -68,6 +68,7 @@ export class Player {
     this.format = format;
     const turn = (this.turn = {});
     this.button.hidden = true;
+    this.video.controls = true;
     for (const button of this.choice.children) button.setAttribute("aria-pressed", button.format === format.id);
     this.say("Waiting for the stream…");
     const url = new URL(format.url(this.app, this.name), location.href).href;
@@ -89,6 +90,7 @@ export class Player {
   ended(why) {
     this.stop();
     this.button.hidden = false;
+    this.video.controls = false;
     this.say(why);
   }
 
@@ -121,9 +123,10 @@ async function flv(video, url, ended, isWanted) {
   const { mpegts } = window;
   if (!mpegts.isSupported()) throw new Error("this browser cannot play FLV; try HLS");
   const player = mpegts.createPlayer({ type: "flv", isLive: true, url }, {
-    enableWorker: false, lazyLoad: false, enableStashBuffer: false,
-    liveBufferLatencyChasing: true, liveBufferLatencyMaxLatency: 3, liveBufferLatencyMinRemain: 0.8,
-    autoCleanupSourceBuffer: true,
+    enableWorker: false, lazyLoad: false, enableStashBuffer: false, autoCleanupSourceBuffer: true,
+    // More than two seconds behind, it skips; less, it plays a little faster until it is half a second behind.
+    liveSync: true, liveSyncMaxLatency: 0.9, liveSyncTargetLatency: 0.5, liveSyncPlaybackRate: 1.25,
+    liveBufferLatencyChasing: true, liveBufferLatencyChasingOnPaused: false, liveBufferLatencyMaxLatency: 2, liveBufferLatencyMinRemain: 0.6,
   });
   player.on(mpegts.Events.ERROR, (kind, detail, info) => {
     ended(info?.code === 404 ? "There is no such stream." : info?.code === 403 ? "The stream was refused." : `The stream broke: ${detail}`);

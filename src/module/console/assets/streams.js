@@ -12,6 +12,7 @@ const PICTURE_EVENTS = 8;
 const PICTURES = 24;
 
 const HEADS = [["Stream", ""], ["Frames/s", "number"], ["In", "number"], ["Key frames", "number"], ["Clients", "number"], ["Out", "number"], ["Time", "number"]];
+const CLIENT_HEADS = ["Client", "Rate", "Delay", "Dropped", "Time"];
 
 export class StreamsView {
   constructor(settings) {
@@ -150,7 +151,7 @@ class Detail {
       h("div", { class: "head" }, this.title, h("button", { type: "button", class: "quiet close", "aria-label": "Close (Esc)", title: "Close (Esc)", onclick: close }, "✕")),
       this.player?.node ?? null, this.properties,
       h("div", { class: "head" }, this.clientTitle, h("div", { class: "buttons" }, own, drop)),
-      h("div", { class: "scroll" }, h("table", { class: "plain clients" }, h("thead", {}, h("tr", {}, ["Client", "Rate", "Delay", "Dropped", "Time", ""].map((name, at) => h("th", { scope: "col", class: at > 0 ? "number" : null }, name)))), this.rows)),
+      h("div", { class: "scroll" }, h("table", { class: "plain clients" }, h("thead", {}, h("tr", {}, [...CLIENT_HEADS, ""].map((name, at) => h("th", { scope: "col", class: at > 0 ? "number" : null }, name)))), this.rows)),
       this.note);
   }
 
@@ -178,14 +179,16 @@ class Detail {
     reconcile(this.rows, stream.clients, (client) => client.id, (client) => {
       const button = control && stream.query && !client.relay
         ? h("button", { type: "button", class: "quiet drop", title: "Drop", "aria-label": `Drop client ${client.id}`, onclick: () => this.drop(`${stream.query}&clientid=${client.id}`, `End the session of ${client.addr}?`) }, "✕") : null;
-      return h("tr", {}, h("td", {}, h("div", { class: "title" }, h("b"), h("span", { class: "badge" })), h("span", { class: "muted agent" })), h("td", { class: "number" }), h("td", { class: "number" }), h("td", { class: "number" }), h("td", { class: "number" }), h("td", { class: "number" }, button));
+      const figures = CLIENT_HEADS.slice(1).map((label) => h("td", { class: "number", "data-label": label }));
+      return h("tr", {}, h("td", {}, h("span", { class: "addr" }), h("div", { class: "title" }, h("span", { class: "badge" }), h("span", { class: "muted agent" }))), figures, h("td", { class: "number" }, button));
     }, (row, client) => {
       const [who, rate, delay, dropped, time] = row.children;
-      const [addr, role] = who.firstChild.children;
+      const [addr, { firstChild: role, lastChild: agent }] = who.children;
       text(addr, client.addr);
       text(role, client.relay ? (client.publishes ? "pull" : "push") : client.publishes ? "publisher" : client.protocol);
       role.className = `badge ${client.publishes ? "good" : client.relay ? "info" : ""}`;
-      text(who.lastChild, client.agent);
+      text(agent, client.agent);
+      attribute(agent, "title", client.agent);
       text(rate, format.rate(client.bw));
       text(delay, client.publishes ? "–" : format.delay(client.delay));
       text(dropped, client.dropped > 0 ? format.count(client.dropped) : "–");
