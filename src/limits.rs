@@ -638,6 +638,18 @@ pub const TLS_PASSWORDS: usize = 128;
 /// Time in which a client may close after a failed TLS handshake, before it is closed.
 pub const TLS_PARTING: Duration = Duration::from_secs(1);
 
+/// Time that an OCSP responder's address has for its answer, as in nginx.
+pub const OCSP_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Maximum size of an OCSP responder's answer with its head, as in nginx. Longer ones are cut and then malformed.
+pub const OCSP_RESPONSE: u64 = 16 * 1024;
+
+/// OCSP requests made at the same time.
+pub const OCSP_REQUESTS: usize = 64;
+
+/// OCSP requests that wait beyond those; further ones fail.
+pub const OCSP_QUEUE: usize = 1024;
+
 /// Timeout of a TLS handshake.
 pub const TLS_HANDSHAKE: Duration = Duration::from_secs(10);
 

@@ -258,10 +258,17 @@ impl Test {
                     writeln!(err, "nginx: the configuration file {name} syntax is ok")?;
                 }
                 // As in nginx, a configuration with which a start would fail is invalid.
-                if let Err(error) = server::check(&config) {
-                    writeln!(err, "nginx: [emerg] {error}")?;
-                    writeln!(err, "nginx: configuration file {name} test failed")?;
-                    return Ok(ExitCode::FAILURE);
+                match server::check(&config) {
+                    Ok(warnings) => {
+                        for text in warnings {
+                            writeln!(err, "nginx: [warn] {text}")?;
+                        }
+                    }
+                    Err(error) => {
+                        writeln!(err, "nginx: [emerg] {error}")?;
+                        writeln!(err, "nginx: configuration file {name} test failed")?;
+                        return Ok(ExitCode::FAILURE);
+                    }
                 }
                 if !self.quiet {
                     writeln!(err, "nginx: configuration file {name} test is successful")?;

@@ -63,6 +63,21 @@ pub fn host_found_again(host: &str) {
     info!(target: "notice", "host \"{}\" is found again", host.escape_debug());
 }
 
+/// A responder gives no usable answer.
+pub fn ocsp_failed(text: &str) {
+    error!("{text}");
+}
+
+/// A responder is asked without what nginx would have asked it with.
+pub fn ocsp_warning(text: &str) {
+    warn!("{text}");
+}
+
+/// A directive of TLS is ignored, as nginx ignores it.
+pub fn tls_warning(text: &str) {
+    warn!("{text}");
+}
+
 /// Accepting failed; usually because no descriptors are left.
 pub fn accept_failed(listen: &ListenAddr, error: &io::Error) {
     error!(target: "crit", "accept() failed ({error}), server: {listen}");

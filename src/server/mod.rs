@@ -57,6 +57,7 @@ use crate::config::LoadOptions;
 use crate::config::model::Config;
 use crate::config::store::Store;
 use crate::directive::{ListenAddr, ListenOptions};
+use crate::http::core::conf::resolver_of;
 use crate::http::temp_directory;
 use crate::hub::pace::Grid;
 use crate::limits;
@@ -106,7 +107,7 @@ pub fn prepare(config: Config, load: LoadOptions) -> Result<Prepared, StartError
     let dns = Dns::new(&config);
     let transport = Transport::load(&config, &dns, None)?;
     let mut inherited = Inherited::from_env();
-    let tls = Tls::load(&config, relay_conf::trust(&config), None)?;
+    let tls = Tls::load(&config, relay_conf::trust(&config), resolver_of, None)?;
     proxy::check_files(&config)?;
     let workers = config.workers();
     sockets::check(&config, workers)?;
@@ -146,12 +147,13 @@ pub fn prepare(config: Config, load: LoadOptions) -> Result<Prepared, StartError
 /// missing, as nginx does; certificates and secrets; the paths of the pid file and the control socket, which are not
 /// changed.
 ///
-/// Of the sockets only the addresses are checked, because a running server may have bound them.
+/// Of the sockets only the addresses are checked, because a running server may have bound them. Returns warnings about the
+/// contents of files.
 ///
 /// # Errors
 ///
 /// The errors that a start would have.
-pub fn check(config: &Config) -> Result<(), StartError> {
+pub fn check(config: &Config) -> Result<Vec<String>, StartError> {
     let rtmp = config.rtmp.iter().flat_map(|rtmp| &rtmp.listeners).map(|listener| &listener.addr);
     let http = config.http.iter().flat_map(|http| &http.listeners).map(|listener| &listener.addr);
     sockets::check(config, config.workers())?;
@@ -166,13 +168,14 @@ pub fn check(config: &Config) -> Result<(), StartError> {
     }
     OpenedSinks::open(&config.sink_specs())?;
     Transport::load(config, &Dns::new(config), None)?;
-    Tls::load(config, relay_conf::trust(config), None)?;
+    let tls = Tls::load(config, relay_conf::trust(config), resolver_of, None)?;
     proxy::check_files(config)?;
     Secrets::load(config)?;
     if let Some(path) = config.pid_path() {
         PidFile::check(&path)?;
     }
-    Ok(control::check(config)?)
+    control::check(config)?;
+    Ok(tls.server.warnings().to_vec())
 }
 
 /// Sockets that are bound but do not accept yet.

@@ -16,6 +16,7 @@ use crate::config::history::Generation;
 use crate::config::model::Config;
 use crate::config::watch::Fingerprint;
 use crate::config::{LoadOptions, ReadableTexts, load};
+use crate::http::core::conf::resolver_of;
 use crate::limits;
 use crate::log::sink::OpenedSinks;
 use crate::media::relay_conf;
@@ -407,7 +408,7 @@ fn read(
 
 /// Opens the files that a configuration names.
 fn open(config: &Config, before: &PartsInForce) -> Result<OpenedFiles, StartError> {
-    let tls = Tls::load(config, relay_conf::trust(config), Some(&before.tls))?;
+    let tls = Tls::load(config, relay_conf::trust(config), resolver_of, Some(&before.tls))?;
     proxy::check_files(config)?;
     fault::stall_at("reload_stalls");
     let logs = OpenedSinks::open(&config.sink_specs())?;

@@ -88,6 +88,8 @@ impl Server {
         keep("on_master", move || notifier.clone().keep_master());
         let statistics = self.parts.statistics.clone();
         keep("rates of statistics", move || statistics::timer::run(statistics.clone()));
+        let (asker, names) = (self.parts.tls.load().server.asker().clone(), self.parts.dns.clone());
+        keep("requests to OCSP responders", move || asker.clone().run(names.clone()));
         keep("the resolver", move || dns.clone().keep_fresh());
         self.parts.execs.start();
         let Parts { store, places, relays, counterpart, lifetime, .. } = &*self.parts;

@@ -15,6 +15,7 @@ pub mod dns;
 pub mod frame;
 pub mod http;
 pub mod notify;
+pub mod ocsp;
 pub mod player;
 pub mod process;
 pub mod publisher;

@@ -97,17 +97,20 @@ directives! {
             /// A command of OpenSSL's configuration: Ciphersuites, CipherString, Curves, Groups, MinProtocol, MaxProtocol,
             /// Protocol, Options (ServerPreference, SessionTicket). Others are refused.
             "ssl_conf_command" => conf_command: Vec<ConfCommand>, in SERVERS;
-            /// Sends OCSP responses to clients that ask for them: those of `ssl_stapling_file`. They are not fetched.
+            /// Sends OCSP responses to clients that ask for them: that of `ssl_stapling_file`, or those of the responder. The first
+            /// handshake begins the first request; until it is answered, and while there is no valid response, nothing is sent.
+            /// A response is replaced after an hour, or five minutes before its end. The issuer's certificate stands in the file
+            /// of the certificate or is one of the trusted ones. Names of responders need `resolver` or the system's.
             "ssl_stapling" => stapling: Flag = "off", in SERVERS;
             /// File with an OCSP response (DER).
             "ssl_stapling_file" => stapling_file: Option<ConfPath>, in SERVERS;
+            /// Address of the OCSP responder (`http://` only) instead of the one that the certificate names.
+            "ssl_stapling_responder" => stapling_responder: Option<Text>, in SERVERS;
+            /// Verifies who has signed a responder's answer. The certificates for it are those of `ssl_trusted_certificate`.
+            "ssl_stapling_verify" => stapling_verify: Flag = "off", in SERVERS;
         }
     }
     later {
-        /// Verify stapled responses.
-        "ssl_stapling_verify" => Flag = "off", in SERVERS;
-        /// Address of the OCSP responder.
-        "ssl_stapling_responder" => Text, in SERVERS;
         /// Verifies clients with OCSP. What it guards is refused.
         "ssl_ocsp" => OneOf<SslOcsp> = "off", in HTTP | HTTP_SERVER, restricts connections unless |words| words == "off";
         /// Responder of `ssl_ocsp`.

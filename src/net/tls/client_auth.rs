@@ -18,7 +18,7 @@ use super::x509::{certificate, signature};
 /// What `ssl_verify_client` and its kin say.
 #[derive(Debug)]
 pub(super) struct ClientAuth {
-    pub(super) trust: Trust,
+    pub(super) trust: Arc<Trust>,
     /// Names that clients are shown.
     pub(super) names: Vec<DistinguishedName>,
     pub(super) depth: u64,

@@ -8,6 +8,7 @@ mod info;
 mod key;
 mod names;
 mod negotiation;
+pub mod ocsp;
 mod old_key;
 pub mod server;
 mod session;
@@ -24,7 +25,7 @@ pub use stream::TlsStream;
 use std::path::Path;
 
 use self::client::{ClientTls, ServerTrust};
-use self::server::ServerTls;
+use self::server::{ResolverOf, ServerTls};
 use crate::config::model::Config;
 use crate::net::ssl::conf::Conf;
 
@@ -37,13 +38,19 @@ pub struct Tls {
 }
 
 impl Tls {
-    /// Reads the files that `config` names, and CA certificates as `trust` says. `before` holds the settings in force.
+    /// Reads the files that `config` names, and CA certificates as `trust` says. `resolver` tells with what responders of a server
+    /// are looked up. `before` holds the settings in force.
     ///
     /// # Errors
     ///
     /// A file exists but cannot be used.
-    pub fn load(config: &Config, trust: ServerTrust<'_>, before: Option<&Tls>) -> Result<Self, TlsError> {
-        let server = ServerTls::load(config, before.map(|before| &before.server))?;
+    pub fn load(
+        config: &Config,
+        trust: ServerTrust<'_>,
+        resolver: ResolverOf,
+        before: Option<&Tls>,
+    ) -> Result<Self, TlsError> {
+        let server = ServerTls::load(config, resolver, before.map(|before| &before.server))?;
         Ok(Tls { client: ClientTls::load(trust)?, server })
     }
 

@@ -14,6 +14,7 @@ use rustls::sign::CertifiedKey;
 use super::client_auth::ClientAuth;
 use super::error::CertificateError;
 use super::key::{self, Passwords};
+use super::ocsp::staple::Staple;
 use super::x509::chain::Verdict;
 use crate::config::names::NameTable;
 use crate::net::ssl::source::CertificateSource;
@@ -64,7 +65,7 @@ pub(super) struct Negotiation {
     pub(super) variable: Vec<(CertificateSource, CertificateSource)>,
     pub(super) passwords: Passwords,
     /// Those that do not.
-    pub(super) fixed: Vec<Arc<CertifiedKey>>,
+    pub(super) fixed: Vec<Shown>,
     pub(super) auth: Option<Arc<ClientAuth>>,
 }
 
@@ -100,7 +101,7 @@ impl Negotiation {
         let passwords = self.passwords.clone();
         let read = disk::spawn(DiskWork::Served, move || read_all(&wanted, &passwords)).await;
         let read = read.map_err(io::Error::other)?.map_err(io::Error::other)?;
-        let keys = self.fixed.iter().cloned().chain(read).collect();
+        let keys = self.fixed.iter().cloned().chain(read.into_iter().map(Shown::Alone)).collect();
         let mut config = (*config).clone();
         config.cert_resolver = Arc::new(Certificates(keys));
         Ok(Arc::new(config))
@@ -134,11 +135,33 @@ fn read_all(files: &[(PathBuf, PathBuf)], passwords: &[Vec<u8>]) -> Result<Vec<A
 
 /// Certificates of one server.
 #[derive(Debug)]
-pub(super) struct Certificates(pub(super) Vec<Arc<CertifiedKey>>);
+pub(super) struct Certificates(pub(super) Vec<Shown>);
+
+/// A certificate with its key.
+#[derive(Clone, Debug)]
+pub(super) enum Shown {
+    /// With an OCSP response from a file, or none.
+    Alone(Arc<CertifiedKey>),
+    /// With the OCSP response of a responder.
+    Stapled(Arc<Staple>),
+}
+
+impl Shown {
+    /// The certificate.
+    pub(super) fn key(&self) -> &Arc<CertifiedKey> {
+        match self {
+            Shown::Alone(key) => key,
+            Shown::Stapled(staple) => staple.bare(),
+        }
+    }
+}
 
 impl ResolvesServerCert for Certificates {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        let usable = self.0.iter().find(|key| key.key.choose_scheme(hello.signature_schemes()).is_some());
-        usable.or(self.0.first()).cloned()
+        let is_usable = |shown: &&Shown| shown.key().key.choose_scheme(hello.signature_schemes()).is_some();
+        Some(match self.0.iter().find(is_usable).or(self.0.first())? {
+            Shown::Alone(key) => key.clone(),
+            Shown::Stapled(staple) => staple.current(),
+        })
     }
 }

@@ -23,8 +23,10 @@ use crate::config::model::{Config, HttpServer, Listener, RtmpServer};
 use crate::config::names::NameTable;
 use crate::directive::ListenAddr;
 use crate::limits;
+use crate::net::dns::Dns;
 use crate::net::http2::{ALPN_HTTP1, ALPN_HTTP2};
 use crate::net::log;
+use crate::net::resolver::server::Resolver;
 use crate::net::socket::Socket;
 use crate::net::speaks::ListenProtocol;
 use crate::net::ssl::conf::{Conf, VerifyClient};
@@ -38,7 +40,9 @@ use super::client_auth::{AsksClients, ClientAuth};
 use super::error::{CertificateError, TlsError, VerificationError};
 use super::key::{self, Passwords};
 pub use super::negotiation::SocketTls;
-use super::negotiation::{ByName, Certificates, Negotiation};
+use super::negotiation::{ByName, Certificates, Negotiation, Shown};
+use super::ocsp::asker::Asker;
+use super::ocsp::staple::{Staple, StapleMeans, Terms};
 use super::session::{Bound, KeepsNone, ServerSessions, SessionCache};
 use super::suites;
 use super::ticket::{TicketSecret, Tickets};
@@ -66,6 +70,10 @@ pub struct ServerTls {
     caches: HashMap<BString, Arc<SessionCache>>,
     /// The secret of tickets, where the configuration gives none. It stays over reloads.
     secret: TicketSecret,
+    /// Asks OCSP responders. It stays over reloads.
+    asker: Asker,
+    /// What is ignored, as nginx ignores it.
+    warnings: Vec<String>,
 }
 
 impl ServerTls {
@@ -78,7 +86,7 @@ impl ServerTls {
     /// # Errors
     ///
     /// A file exists but cannot be used, or an address has no certificate.
-    pub fn load(config: &Config, before: Option<&ServerTls>) -> Result<Self, TlsError> {
+    pub fn load(config: &Config, resolver: ResolverOf, before: Option<&ServerTls>) -> Result<Self, TlsError> {
         let secret = match before {
             Some(before) => before.secret.clone(),
             None => {
@@ -93,22 +101,35 @@ impl ServerTls {
             secret: secret.clone(),
             known: before.map_or(&empty, |before| &before.caches),
             caches: HashMap::new(),
+            asker: before.map(|before| before.asker.clone()).unwrap_or_default(),
+            resolvers: Vec::new(),
+            warnings: Vec::new(),
         };
-        let mut loaded =
-            ServerTls { settings: HashMap::new(), closed: HashMap::new(), caches: HashMap::new(), secret };
+        let mut loaded = ServerTls {
+            settings: HashMap::new(),
+            closed: HashMap::new(),
+            caches: HashMap::new(),
+            secret,
+            asker: loader.asker.clone(),
+            warnings: Vec::new(),
+        };
         let rtmp = config.rtmp.iter().flat_map(|rtmp| &rtmp.listeners).flat_map(Listener::addresses);
         for (addr, _, servers) in rtmp.filter(|(_, options, _)| options.ssl) {
-            let settings = loader.socket(servers, |server: &RtmpServer| (server.get(), &server.pos), &[]);
+            let none = |_: &RtmpServer| None;
+            let settings =
+                loader.socket(servers, |server: &RtmpServer| (server.get(), &server.pos), &none, &[]);
             loaded.add((ListenProtocol::Rtmp, addr.clone()), settings, before)?;
         }
         let http = config.http.iter().flat_map(|http| &http.listeners).flat_map(Listener::addresses);
         for (addr, options, servers) in http.filter(|(_, options, _)| options.ssl) {
             let with_http2 = [&[ALPN_HTTP2][..], &ALPN_HTTP].concat();
             let alpn = if options.http2 || options.http2_on { &with_http2[..] } else { &ALPN_HTTP };
-            let settings = loader.socket(servers, |server: &HttpServer| (server.get(), &server.pos), alpn);
+            let settings =
+                loader.socket(servers, |server: &HttpServer| (server.get(), &server.pos), &resolver, alpn);
             loaded.add((ListenProtocol::Http, addr.clone()), settings, before)?;
         }
         loaded.caches = loader.caches;
+        loaded.warnings = loader.warnings;
         Ok(loaded)
     }
 
@@ -138,8 +159,19 @@ impl ServerTls {
         self.closed.contains_key(key)
     }
 
-    /// Logs which sockets stay closed, and why.
+    /// Asks OCSP responders; the same one over reloads.
+    pub fn asker(&self) -> &Asker {
+        &self.asker
+    }
+
+    /// What is ignored, in nginx's words.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// Logs what is ignored, and which sockets stay closed and why.
     pub fn log_closed(&self) {
+        self.warnings.iter().for_each(|text| log::tls_warning(text));
         for ((_, listen), why) in &self.closed {
             log::socket_closed(listen, why);
         }
@@ -176,13 +208,20 @@ struct Loader<'l> {
     known: &'l HashMap<BString, Arc<SessionCache>>,
     /// Caches that are used from now on.
     caches: HashMap<BString, Arc<SessionCache>>,
+    asker: Asker,
+    resolvers: Vec<((Resolver, Duration), Dns)>,
+    warnings: Vec<String>,
 }
+
+/// With what OCSP responders of a server are looked up: its resolver and the timeout of that, or the process's resolver.
+pub type ResolverOf = fn(&HttpServer) -> Option<(Resolver, Duration)>;
 
 impl Loader<'_> {
     fn socket<T: Send + Sync + 'static>(
         &mut self,
         servers: &NameTable<T>,
         ssl: fn(&T) -> (&Conf, &Pos),
+        resolver: &dyn Fn(&T) -> Option<(Resolver, Duration)>,
         alpn: &[&[u8]],
     ) -> Result<SocketTls, TlsError> {
         let (base, pos) = ssl(servers.default_server());
@@ -204,14 +243,14 @@ impl Loader<'_> {
         let secrets = self.secrets(base)?;
         let cache = self.cache(base);
         let mut shared = Shared { base, secrets: &secrets, cache, alpn };
-        let default = Arc::new(self.server(&mut shared, base)?);
+        let default = Arc::new(self.server(&mut shared, base, resolver(servers.default_server()))?);
         let mut named = HashMap::new();
         for server in servers.servers() {
             let own = ssl(server).0;
             let settings = match () {
                 () if std::ptr::eq(own, base) => default.clone(),
                 () if lacks(own) => continue,
-                () => Arc::new(self.server(&mut shared, own)?),
+                () => Arc::new(self.server(&mut shared, own, resolver(server))?),
             };
             named.insert(Arc::as_ptr(server) as usize, settings);
         }
@@ -219,7 +258,12 @@ impl Loader<'_> {
     }
 
     /// Settings of one server.
-    fn server(&mut self, shared: &mut Shared<'_>, own: &Conf) -> Result<Negotiation, TlsError> {
+    fn server(
+        &mut self,
+        shared: &mut Shared<'_>,
+        own: &Conf,
+        resolver: Option<(Resolver, Duration)>,
+    ) -> Result<Negotiation, TlsError> {
         let base = shared.base;
         let passwords = self.files.passwords(own)?;
         let pairs = || own.certificate.iter().zip(&own.certificate_key);
@@ -231,9 +275,18 @@ impl Loader<'_> {
             _ => None,
         };
         let (trust, names) = self.files.trust(own)?;
+        let trust = Arc::new(trust);
+        let stapling = (own.stapling && response.is_none()).then(|| StapleMeans {
+            asker: self.asker.clone(),
+            dns: resolver.map(|resolver| self.resolver(resolver)),
+            responder: own.stapling_responder.as_ref().map(|text| text.0.clone()),
+            verifies: own.stapling_verify,
+        });
         let mut fixed = Vec::new();
         for (source, key) in pairs().filter(|pair| !is_variable(pair)) {
             let mut pair = self.files.pair(source, key, &passwords)?;
+            let terms =
+                stapling.as_ref().map(|stapling| Terms::new(shown_name(source), &pair, &trust, stapling));
             // As with OpenSSL, a chain that is not given is made of trusted certificates.
             if let [only] = &pair.cert[..]
                 && !trust.is_empty()
@@ -244,7 +297,16 @@ impl Loader<'_> {
             if response.is_some() {
                 pair = Arc::new(CertifiedKey { ocsp: response.clone(), ..(*pair).clone() });
             }
-            fixed.push(pair);
+            fixed.push(match terms {
+                None => Shown::Alone(pair),
+                Some(Ok(terms)) => Shown::Stapled(Staple::new(pair, terms)),
+                Some(Err(why)) => {
+                    if !self.warnings.contains(&why) {
+                        self.warnings.push(why);
+                    }
+                    Shown::Alone(pair)
+                }
+            });
         }
         let auth = (own.verify_client != VerifyClient::Off)
             .then(|| Arc::new(ClientAuth { trust, names, depth: own.verify_depth }));
@@ -291,6 +353,16 @@ impl Loader<'_> {
         Ok(Negotiation { config: Some(Arc::new(config)), variable, passwords, fixed, auth })
     }
 
+    /// The resolver with these name servers.
+    fn resolver(&mut self, wanted: (Resolver, Duration)) -> Dns {
+        if let Some((_, dns)) = self.resolvers.iter().find(|(known, _)| *known == wanted) {
+            return dns.clone();
+        }
+        let dns = Dns::of_servers(wanted.0.clone(), wanted.1);
+        self.resolvers.push((wanted, dns.clone()));
+        dns
+    }
+
     /// Secrets of tickets.
     fn secrets(&self, base: &Conf) -> Result<Vec<TicketSecret>, TlsError> {
         if base.session_ticket_key.is_empty() {
@@ -334,6 +406,11 @@ struct Shared<'s> {
     alpn: &'s [&'s [u8]],
 }
 
+/// The name of a certificate in the log.
+fn shown_name(source: &CertificateSource) -> &Path {
+    if source.is_inline() { Path::new("data:") } else { &source.0 }
+}
+
 fn provider(base: &Conf, own: &Conf) -> CryptoProvider {
     CryptoProvider {
         cipher_suites: suites::chosen(own.tls13_suites(), own.suites()),
@@ -344,9 +421,9 @@ fn provider(base: &Conf, own: &Conf) -> CryptoProvider {
 
 /// Identifies what a session was made with. As in nginx, a session of other certificates or other verification of clients is
 /// not resumed.
-fn context(own: &Conf, keys: &[Arc<CertifiedKey>], auth: Option<&ClientAuth>) -> Vec<u8> {
+fn context(own: &Conf, keys: &[Shown], auth: Option<&ClientAuth>) -> Vec<u8> {
     let mut hash = Sha256::new();
-    for certificate in keys.iter().filter_map(|key| key.cert.first()) {
+    for certificate in keys.iter().filter_map(|shown| shown.key().cert.first()) {
         hash.update(Sha256::digest(certificate));
     }
     for source in &own.certificate {

@@ -25,6 +25,8 @@ pub enum Purpose {
     Client,
     /// A server shows it.
     Server,
+    /// It has signed an OCSP response.
+    Responder,
 }
 
 /// Result of a verification: one of OpenSSL's.
@@ -71,6 +73,9 @@ verdicts! {
     BAD_CA = 79, "invalid CA certificate";
 }
 
+/// Contents of the identifier id-kp-OCSPSigning (1.3.6.1.5.5.7.3.9).
+const OCSP_SIGNING: &[u8] = &[0x2B, 6, 1, 5, 5, 7, 3, 9];
+
 /// Bits that an RSA key needs at the security level that Debian's OpenSSL has.
 const RSA_BITS: usize = 2048;
 
@@ -100,8 +105,19 @@ pub fn verify(
     purpose: Purpose,
     now: i64,
 ) -> Verdict {
-    let Some((first, others)) = shown.split_first() else { return NO_LOCAL_ISSUER };
-    let Some(leaf) = Link::parse(first) else { return BAD_SIGNATURE };
+    verify_chain(trust, shown, depth, purpose, now).0
+}
+
+/// As [`verify`]; with the chain that was found, as far as it leads.
+pub(in crate::net::tls) fn verify_chain(
+    trust: &Trust,
+    shown: &[CertificateDer<'_>],
+    depth: u64,
+    purpose: Purpose,
+    now: i64,
+) -> (Verdict, Vec<CertificateDer<'static>>) {
+    let Some((first, others)) = shown.split_first() else { return (NO_LOCAL_ISSUER, Vec::new()) };
+    let Some(leaf) = Link::parse(first) else { return (BAD_SIGNATURE, Vec::new()) };
     let others: Vec<Link<'_>> =
         others.iter().take(limits::TLS_CHAIN).filter_map(|der| Link::parse(der)).collect();
     let depth = usize::try_from(depth).unwrap_or(usize::MAX).min(limits::TLS_CHAIN);
@@ -110,7 +126,8 @@ pub fn verify(
     let mut found = |fault: Option<Verdict>| verdict = fault.unwrap_or(verdict);
     check_extensions(&chain, purpose, &mut found);
     check_strength(&chain, &mut found);
-    if trust.has_lists {
+    let is_exempt = purpose == Purpose::Responder && chain[0].is_not_to_be_checked();
+    if trust.has_lists && !is_exempt {
         chain
             .iter()
             .enumerate()
@@ -118,7 +135,21 @@ pub fn verify(
     }
     check_signatures(&chain, now, &mut found);
     check_names(&chain, purpose, now, &mut found);
-    verdict
+    (verdict, chain.iter().map(|link| CertificateDer::from(link.der.to_vec())).collect())
+}
+
+/// The issuer of a certificate, as nginx looks for it: among those that come with it, then among the trusted ones.
+pub(in crate::net::tls) fn issuer_of(
+    trust: &Trust,
+    first: &CertificateDer<'_>,
+    others: &[CertificateDer<'static>],
+    now: i64,
+) -> Option<CertificateDer<'static>> {
+    let leaf = Link::parse(first)?;
+    let is_issuer =
+        |other: &&CertificateDer<'static>| Link::parse(other).is_some_and(|other| leaf.is_issued_by(&other));
+    let trusted = || Some(CertificateDer::from(trusted_issuer(trust, &leaf, now)?.der.to_vec()));
+    others.iter().find(is_issuer).cloned().or_else(trusted)
 }
 
 /// A certificate with those that lead from it to a trusted root, as far as they are known.
@@ -245,10 +276,18 @@ impl<'d> Link<'d> {
         })
     }
 
+    /// Whether a responder says that its certificate is not to be looked up (RFC 6960 §4.2.2.2.1).
+    fn is_not_to_be_checked(&self) -> bool {
+        const NO_CHECK: &str = "1.3.6.1.5.5.7.48.1.5";
+        self.parsed.extensions().iter().any(|extension| extension.oid.to_id_string() == NO_CHECK)
+    }
+
     fn serves(&self, purpose: Purpose, is_ca: bool) -> bool {
         let usage = self.extended_usage().is_none_or(|usage| match purpose {
             Purpose::Client => usage.client_auth,
             Purpose::Server => usage.server_auth,
+            // Who has signed a response decides it.
+            Purpose::Responder => true,
         });
         if !usage || is_ca {
             return usage;
@@ -258,6 +297,7 @@ impl<'d> Link<'d> {
             Purpose::Server => {
                 self.may(|key| key.digital_signature() || key.key_encipherment() || key.key_agreement())
             }
+            Purpose::Responder => true,
         }
     }
 
@@ -407,6 +447,7 @@ fn check_names(chain: &[Link<'_>], purpose: Purpose, now: i64, found: &mut impl 
         let usage = match purpose {
             Purpose::Client => webpki::KeyUsage::client_auth(),
             Purpose::Server => webpki::KeyUsage::server_auth(),
+            Purpose::Responder => webpki::KeyUsage::required_if_present(OCSP_SIGNING),
         };
         let now = UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(now).unwrap_or_default()));
         let leaf = webpki::EndEntityCert::try_from(leaf).ok()?;

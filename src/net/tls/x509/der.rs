@@ -5,11 +5,11 @@ pub const SEQUENCE: u8 = 0x30;
 /// Tag of a bit string.
 const BIT_STRING: u8 = 0x03;
 
-/// What a certificate or a revocation list consists of (RFC 5280 §4.1, §5.1).
+/// What a certificate, a revocation list (RFC 5280 §4.1, §5.1) or an OCSP response (RFC 6960 §4.2.1) consists of.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Signed<'d> {
+pub(in crate::net::tls) struct Signed<'d> {
     /// The signed part, encoded.
-    pub(super) message: &'d [u8],
+    pub(in crate::net::tls) message: &'d [u8],
     /// Contents of the algorithm's sequence.
     pub(super) algorithm: &'d [u8],
     /// The signature.
@@ -17,7 +17,7 @@ pub(super) struct Signed<'d> {
 }
 
 /// The parts of a signed structure.
-pub(super) fn signed(der: &[u8]) -> Option<Signed<'_>> {
+pub(in crate::net::tls) fn signed(der: &[u8]) -> Option<Signed<'_>> {
     let (whole, _) = element(der, SEQUENCE)?;
     let (_, after) = element(whole, SEQUENCE)?;
     let message = whole.get(..whole.len() - after.len())?;

@@ -3,6 +3,6 @@
 pub mod certificate;
 pub mod chain;
 pub mod der;
-mod name;
+pub(super) mod name;
 pub(super) mod signature;
 pub mod trust;

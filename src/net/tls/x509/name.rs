@@ -91,7 +91,7 @@ pub(super) fn legacy(name: &X509Name<'_>) -> Vec<u8> {
 }
 
 /// The form in which names are compared: without case, and without spaces at the ends and in a row (RFC 5280 §7.1).
-pub(super) fn comparable(name: &X509Name<'_>) -> Vec<u8> {
+pub(in crate::net::tls) fn comparable(name: &X509Name<'_>) -> Vec<u8> {
     let mut out = Vec::new();
     for part in name.iter_rdn() {
         let mut attributes: Vec<Vec<u8>> = part

@@ -14,15 +14,15 @@ pub(super) fn algorithms() -> WebPkiSupportedAlgorithms {
 
 /// Why a signature is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mistrust {
+pub(in crate::net::tls) enum Mistrust {
     /// It is another's.
     Wrong,
     /// Its algorithm is too weak, or unknown.
     Weak,
 }
 
-/// Checks the signature of a certificate or a revocation list with an encoded SubjectPublicKeyInfo.
-pub(super) fn check(signed: &Signed<'_>, spki: &[u8]) -> Result<(), Mistrust> {
+/// Checks the signature of a signed structure with an encoded SubjectPublicKeyInfo.
+pub(in crate::net::tls) fn check(signed: &Signed<'_>, spki: &[u8]) -> Result<(), Mistrust> {
     let is = |id: AlgorithmIdentifier, bytes: &[u8]| id.as_ref() == bytes;
     let known: Vec<_> = algorithms()
         .all

@@ -1,0 +1,208 @@
+//! Responses of responders about our certificates, sent in handshakes (`ssl_stapling`).
+//!
+//! As in nginx, a handshake begins the first request, and is not delayed by it. A response is used up to its `nextUpdate`; it is
+//! replaced an hour after it came, or five minutes before its end, but not within five minutes. After a failure the next request is
+//! made five minutes later.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+
+use arc_swap::ArcSwapOption;
+use bstr::{BStr, BString};
+use rustls::pki_types::CertificateDer;
+use rustls::sign::CertifiedKey;
+
+use super::asker::{About, Asker};
+use super::message::{CertId, CertStatus};
+use super::responder::Responder;
+use super::verify::{Asked, Belief, check};
+use crate::net::dns::Dns;
+use crate::net::log;
+use crate::net::tls::x509::certificate;
+use crate::net::tls::x509::chain::issuer_of;
+use crate::net::tls::x509::trust::Trust;
+
+/// Seconds after which a response is replaced.
+const REFRESH: i64 = 3600;
+/// Seconds before the next request after a failure, and before the end of a response.
+const RETRY: i64 = 300;
+
+/// A certificate of ours with the response about it.
+pub(in crate::net::tls) struct Staple {
+    /// Without a response.
+    bare: Arc<CertifiedKey>,
+    held: ArcSwapOption<Held>,
+    /// The moment after which the responder is asked again, in seconds since 1970.
+    refresh: AtomicI64,
+    is_loading: AtomicBool,
+    terms: Terms,
+}
+
+/// What a responder is asked, and how its answer is judged.
+pub(in crate::net::tls) struct Terms {
+    /// File of the certificate.
+    name: String,
+    id: CertId,
+    /// The further certificates of the file.
+    chain: Vec<CertificateDer<'static>>,
+    trust: Arc<Trust>,
+    belief: Belief,
+    responder: Responder,
+    means: StapleMeans,
+}
+
+/// What stapling needs of its server.
+#[derive(Clone)]
+pub(in crate::net::tls) struct StapleMeans {
+    pub(in crate::net::tls) asker: Asker,
+    /// The server's own resolver.
+    pub(in crate::net::tls) dns: Option<Dns>,
+    /// `ssl_stapling_responder`.
+    pub(in crate::net::tls) responder: Option<BString>,
+    /// `ssl_stapling_verify`.
+    pub(in crate::net::tls) verifies: bool,
+}
+
+struct Held {
+    /// The moment up to which it is used; `None` for ever.
+    valid: Option<i64>,
+    key: Arc<CertifiedKey>,
+}
+
+/// A request that is being made, whatever ends it.
+struct Loading(Arc<Staple>);
+
+impl Drop for Loading {
+    fn drop(&mut self) {
+        self.0.is_loading.store(false, Ordering::Release);
+    }
+}
+
+impl std::fmt::Debug for Staple {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Staple").finish_non_exhaustive()
+    }
+}
+
+impl Terms {
+    /// Of a certificate in a file.
+    ///
+    /// # Errors
+    ///
+    /// Its status cannot be asked for: nginx's warning.
+    pub(in crate::net::tls) fn new(
+        path: &Path,
+        pair: &CertifiedKey,
+        trust: &Arc<Trust>,
+        means: &StapleMeans,
+    ) -> Result<Terms, String> {
+        let name = path.display().to_string();
+        let ignored = |why: String| format!("\"ssl_stapling\" ignored, {why}");
+        let no_issuer = || ignored(format!("issuer certificate not found for certificate \"{name}\""));
+        let (first, chain) = pair.cert.split_first().ok_or_else(no_issuer)?;
+        let issuer = issuer_of(trust, first, chain, certificate::now()).ok_or_else(no_issuer)?;
+        let id = CertId::of(first, &issuer).ok_or_else(no_issuer)?;
+        let responder = match &means.responder {
+            Some(responder) => responder.clone(),
+            None => Responder::named_in(first)
+                .ok_or_else(|| ignored(format!("no OCSP responder URL in the certificate \"{name}\"")))?,
+        };
+        let responder = Responder::parse(BStr::new(&responder))
+            .map_err(|error| ignored(format!("{error} in the certificate \"{name}\"")))?;
+        Ok(Terms {
+            id,
+            chain: chain.to_vec(),
+            trust: trust.clone(),
+            belief: if means.verifies { Belief::Known } else { Belief::Anyone },
+            responder,
+            means: means.clone(),
+            name,
+        })
+    }
+}
+
+impl Staple {
+    pub(in crate::net::tls) fn new(bare: Arc<CertifiedKey>, terms: Terms) -> Arc<Staple> {
+        Arc::new(Staple {
+            bare,
+            held: ArcSwapOption::empty(),
+            refresh: AtomicI64::new(0),
+            is_loading: AtomicBool::new(false),
+            terms,
+        })
+    }
+
+    /// The certificate without a response.
+    pub(in crate::net::tls) fn bare(&self) -> &Arc<CertifiedKey> {
+        &self.bare
+    }
+
+    /// The certificate, with a response if there is one. Begins a request if it is time for it.
+    pub(in crate::net::tls) fn current(self: &Arc<Self>) -> Arc<CertifiedKey> {
+        let now = certificate::now();
+        let held = self.held.load();
+        let key = held.as_ref().filter(|held| held.valid.is_none_or(|valid| valid >= now));
+        let key = key.map_or(&self.bare, |held| &held.key).clone();
+        self.update(now);
+        key
+    }
+
+    fn update(self: &Arc<Self>, now: i64) {
+        let is_due = !self.terms.responder.host.is_empty() && self.refresh.load(Ordering::Relaxed) < now;
+        if !is_due || self.is_loading.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let loading = Loading(self.clone());
+        // Where too much work waits, the next handshake tries again.
+        self.terms.means.asker.begin(async move {
+            let staple = &loading.0;
+            let next = staple.load().await;
+            staple.refresh.store(next, Ordering::Relaxed);
+        });
+    }
+
+    /// Asks the responder. Returns the moment of the next request.
+    async fn load(&self) -> i64 {
+        let Terms { name, id, chain, trust, belief, responder, means } = &self.terms;
+        let about = About { responder, certificate: Some(name) };
+        let response = means.asker.ask(&about, means.dns.as_ref(), &id.request()).await;
+        let now = certificate::now();
+        let Ok((peer, response)) = response else { return now + RETRY };
+        let asked = Asked { id, known: chain, trust, belief: *belief };
+        let answer = check(&response, &asked).and_then(|answer| match answer.status {
+            CertStatus::Good => Ok(answer),
+            status => Err(format!("certificate status \"{}\" in the OCSP response", status.word())),
+        });
+        match answer {
+            Ok(answer) => {
+                let key = Arc::new(CertifiedKey { ocsp: Some(response), ..(*self.bare).clone() });
+                self.held.store(Some(Arc::new(Held { valid: answer.valid, key })));
+                next_request(now, answer.valid)
+            }
+            Err(why) => {
+                log::ocsp_failed(&(why + &about.text(Some(peer))));
+                now + RETRY
+            }
+        }
+    }
+}
+
+/// The moment of the request after a response that counts up to `valid`.
+fn next_request(now: i64, valid: Option<i64>) -> i64 {
+    let before_end = valid.map_or(i64::MAX, |valid| valid - RETRY);
+    before_end.min(now + REFRESH).max(now + RETRY)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_response_is_replaced_before_its_end_but_not_at_once() {
+        assert_eq!(next_request(1000, None), 1000 + 3600);
+        assert_eq!(next_request(1000, Some(100_000)), 1000 + 3600);
+        assert_eq!(next_request(1000, Some(3000)), 2700);
+        assert_eq!(next_request(1000, Some(1001)), 1300);
+    }
+}

@@ -1,0 +1,252 @@
+//! OCSP: responses that are stapled, and the status of certificates of clients. The responder is that of openssl.
+
+mod support;
+
+use std::sync::atomic::Ordering;
+
+use support::ocsp::{Authority, OddResponder};
+use support::server::free_port;
+use support::tool::{run, tool};
+use support::wait::until;
+use support::{Conf, DnsServer, Records, Server};
+
+/// What a client is told of the server's certificate.
+fn stapled(port: u16) -> String {
+    let target = format!("127.0.0.1:{port}");
+    let output = tool("openssl", ["s_client", "-connect", &target, "-status"]).output().unwrap();
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+const NONE: &str = "OCSP response: no response sent";
+
+/// Waits until a response is stapled; earlier handshakes begin the request.
+fn wait_staple(port: u16) -> String {
+    until("a stapled response", || Some(stapled(port)).filter(|said| !said.contains(NONE)))
+}
+
+/// An encrypted server that shows this certificate.
+fn server(port: u16, authority: &Authority, certificate: &str, more: &str) -> String {
+    format!(
+        "server {{ listen 127.0.0.1:{port} ssl; ssl_certificate {}; ssl_certificate_key {}; {more} \
+         location / {{ return 200 '<$ssl_client_verify>'; }} }}",
+        authority.path(&format!("{certificate}.crt")),
+        authority.path(&format!("{}.key", if certificate == "chain" { "server" } else { certificate })),
+    )
+}
+
+#[test]
+fn what_a_responder_says_is_stapled_after_the_first_handshake() {
+    let authority = Authority::new();
+    let responder = authority.responder("ca", &["-nmin", "60"]);
+    authority.issue(
+        "named",
+        0x10,
+        &format!("authorityInfoAccess=caIssuers;URI:http://a.test/,OCSP;URI:{}/ocsp", responder.url()),
+    );
+    let (named, configured, trusted) = (free_port(), free_port(), free_port());
+    let ca = authority.path("ca.crt");
+    let stapling = "ssl_stapling on;";
+    let configures = format!("{stapling} ssl_stapling_responder {};", responder.url());
+    let _server = Server::start(&Conf::live("").http(&format!(
+        "{} {} {}",
+        server(named, &authority, "named", &format!("{stapling} ssl_trusted_certificate {ca};")),
+        server(configured, &authority, "chain", &configures),
+        server(
+            trusted,
+            &authority,
+            "server",
+            &format!("{configures} ssl_trusted_certificate {ca}; ssl_stapling_verify on;")
+        ),
+    )));
+    for port in [named, configured, trusted] {
+        assert!(stapled(port).contains(NONE), "the handshake does not wait");
+        let said = wait_staple(port);
+        assert!(said.contains("Cert Status: good") && said.contains("Serial Number: 10"), "{said}");
+    }
+}
+
+#[test]
+fn responses_that_nginx_refuses_are_not_stapled_and_the_log_says_why() {
+    let authority = Authority::new();
+    let ca = authority.path("ca.crt");
+    let stapling = |url: &str, verify: &str| {
+        format!(
+            "ssl_stapling on; ssl_trusted_certificate {ca}; ssl_stapling_responder {url}; ssl_stapling_verify {verify};"
+        )
+    };
+    let of_ca = authority.responder("ca", &["-nmin", "60"]);
+    let of_delegate = authority.responder("responder", &["-nmin", "60"]);
+    let of_clerk = authority.responder("clerk", &["-nmin", "60"]);
+    let of_other = authority.responder("other", &["-nmin", "60"]);
+    let without = authority.responder("ca", &["-nmin", "60", "-resp_no_certs"]);
+    let http = |more: &str| OddResponder::start(format!("HTTP/1.0 200 OK\r\n{more}"));
+    let ocsp = "Content-Type: application/ocsp-response\r\n\r\n";
+    let (html, broken, refusing, garbage, headless) = (
+        http("Content-Type: text/html\r\n\r\nx"),
+        http(&format!("{ocsp}\x30\x05nonsense")),
+        http(&format!("{ocsp}\x30\x03\x0a\x01\x06")),
+        OddResponder::start("nonsense\r\n\r\n"),
+        OddResponder::start("HTTP/1.0 200 OK\r\n"),
+    );
+    let endless = OddResponder::start([b"HTTP/1.0 200 OK\r\n\r\n".to_vec(), vec![b'0'; 100_000]].concat());
+    // Whom, whether signers are verified, our certificate, and what the log says; `None` for a response that is stapled.
+    let cases: Vec<(String, &str, &str, Option<&str>)> = vec![
+        (of_delegate.url(), "on", "server", None),
+        (of_other.url(), "off", "server", None),
+        (without.url(), "on", "chain", None),
+        (
+            of_other.url(),
+            "on",
+            "server",
+            Some(
+                "OCSP_basic_verify() failed (SSL: error:13800065:OCSP routines::certificate verify error:Verify error: self-signed certificate)",
+            ),
+        ),
+        (
+            of_clerk.url(),
+            "on",
+            "server",
+            Some(
+                "OCSP_basic_verify() failed (SSL: error:13800067:OCSP routines::missing ocspsigning usage error:13800070:OCSP routines::root ca not trusted)",
+            ),
+        ),
+        (
+            without.url(),
+            "off",
+            "server",
+            Some(
+                "OCSP_basic_verify() failed (SSL: error:13800076:OCSP routines::signer certificate not found)",
+            ),
+        ),
+        (of_ca.url(), "on", "revoked", Some("certificate status \"revoked\" in the OCSP response")),
+        (of_ca.url(), "on", "unknown", Some("certificate status \"unknown\" in the OCSP response")),
+        (
+            html.url(),
+            "off",
+            "server",
+            Some("OCSP responder sent invalid \"Content-Type\" header: \"text/html\""),
+        ),
+        (broken.url(), "off", "server", Some("d2i_OCSP_RESPONSE() failed")),
+        (refusing.url(), "off", "server", Some("OCSP response not successful (6: unauthorized)")),
+        (garbage.url(), "off", "server", Some("OCSP responder sent invalid response")),
+        (headless.url(), "off", "server", Some("OCSP responder prematurely closed connection")),
+        (endless.url(), "off", "server", Some("d2i_OCSP_RESPONSE() failed")),
+    ];
+    let ports: Vec<u16> = cases.iter().map(|_| free_port()).collect();
+    let servers: String = cases
+        .iter()
+        .zip(&ports)
+        .map(|((url, verify, certificate, _), port)| {
+            server(*port, &authority, certificate, &stapling(url, verify))
+        })
+        .collect();
+    let server = Server::start(&Conf::live("").http(&servers));
+    for ((url, _, certificate, why), port) in cases.iter().zip(&ports) {
+        let Some(why) = why else {
+            assert!(wait_staple(*port).contains("Cert Status: good"), "{url}");
+            continue;
+        };
+        stapled(*port);
+        let peer = url.strip_prefix("http://").unwrap();
+        let file = authority.path(&format!("{certificate}.crt"));
+        server.wait_log(&format!(
+            "{why} while requesting certificate status, responder: 127.0.0.1, peer: {peer}, certificate: \"{file}\""
+        ));
+        assert!(stapled(*port).contains(NONE), "{why}");
+    }
+    // A responder that failed is not asked again at once.
+    assert_eq!(html.requests.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn a_response_about_another_certificate_or_out_of_date_is_not_stapled() {
+    let authority = Authority::new();
+    let (index, ca, key) = (authority.path("index.txt"), authority.path("ca.crt"), authority.path("ca.key"));
+    // A response that is answered to everybody.
+    let made = |name: &str, more: &[&str]| {
+        let (request, response) =
+            (authority.path(&format!("{name}.req")), authority.path(&format!("{name}.resp")));
+        let certificate = authority.path(&format!("{name}.crt"));
+        run("openssl", &["ocsp", "-issuer", &ca, "-cert", &certificate, "-no_nonce", "-reqout", &request]);
+        let args = [
+            &[
+                "ocsp", "-index", &index, "-CA", &ca, "-rsigner", &ca, "-rkey", &key, "-reqin", &request,
+                "-respout", &response,
+            ][..],
+            more,
+        ];
+        run("openssl", &args.concat());
+        let head = b"HTTP/1.0 200 OK\r\nContent-Type: application/ocsp-response\r\n\r\n".to_vec();
+        OddResponder::start([head, std::fs::read(&response).unwrap()].concat())
+    };
+    let of_client = made("client", &["-nmin", "60"]);
+    let endless = made("server", &[]);
+    let (other, for_ever) = (free_port(), free_port());
+    let stapling =
+        |url: String| format!("ssl_stapling on; ssl_stapling_verify on; ssl_stapling_responder {url};");
+    let server = Server::start(&Conf::live("").http(&format!(
+        "{} {}",
+        server(other, &authority, "chain", &stapling(of_client.url())),
+        server(for_ever, &authority, "chain", &stapling(endless.url())),
+    )));
+    stapled(other);
+    server.wait_log("certificate status not found in the OCSP response while requesting certificate status");
+    assert!(stapled(other).contains(NONE));
+    // Without nextUpdate, a response counts until the next one.
+    assert!(wait_staple(for_ever).contains("Cert Status: good"));
+}
+
+#[test]
+fn what_cannot_be_stapled_is_said_at_the_start_and_by_the_test() {
+    let authority = Authority::new();
+    let ca = authority.path("ca.crt");
+    let file = authority.path("server.crt");
+    let trusts = format!("ssl_trusted_certificate {ca};");
+    let cases = [
+        (String::new(), format!("issuer certificate not found for certificate \"{file}\"")),
+        (trusts.clone(), format!("no OCSP responder URL in the certificate \"{file}\"")),
+        (
+            format!("{trusts} ssl_stapling_responder https://x;"),
+            format!("invalid URL prefix in OCSP responder \"https://x\" in the certificate \"{file}\""),
+        ),
+        (
+            format!("{trusts} ssl_stapling_responder http:///x;"),
+            format!("no host in OCSP responder \"/x\" in the certificate \"{file}\""),
+        ),
+    ];
+    let servers: String = cases
+        .iter()
+        .map(|(more, _)| server(free_port(), &authority, "server", &format!("ssl_stapling on; {more}")))
+        .collect();
+    let server = Server::start(&Conf::live("").http(&servers));
+    let tested = server.run(&["-t"]);
+    let said = String::from_utf8_lossy(&tested.stderr).into_owned();
+    for (_, why) in &cases {
+        server.wait_log(&format!("\"ssl_stapling\" ignored, {why}"));
+        assert!(said.contains(&format!("[warn] \"ssl_stapling\" ignored, {why}\n")), "{said}");
+    }
+}
+
+#[test]
+fn names_of_responders_are_resolved_by_the_resolver_of_http() {
+    let authority = Authority::new();
+    let responder = authority.responder("ca", &["-nmin", "60"]);
+    let dns = DnsServer::start();
+    dns.set("ocsp.test", Records::Addresses(vec!["127.0.0.1".parse().unwrap()], 60));
+    let (port, missing, by_system) = (free_port(), free_port(), free_port());
+    let stapling =
+        |host: &str| format!("ssl_stapling on; ssl_stapling_responder http://{host}:{};", responder.port);
+    let resolver = format!("resolver 127.0.0.1:{} ipv6=off;", dns.port);
+    let server = Server::start(&Conf::live("").http(&format!(
+        "{} {} {}",
+        server(port, &authority, "chain", &(stapling("ocsp.test") + &resolver)),
+        server(missing, &authority, "chain", &(stapling("none.test") + &resolver)),
+        server(by_system, &authority, "chain", &stapling("localhost")),
+    )));
+    assert!(wait_staple(port).contains("Cert Status: good"));
+    assert!(wait_staple(by_system).contains("Cert Status: good"));
+    server.wait_log("no resolver defined to resolve localhost while requesting certificate status");
+    stapled(missing);
+    server.wait_log("none.test could not be resolved (3: Host not found)");
+    assert!(stapled(missing).contains(NONE));
+}
