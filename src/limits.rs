@@ -623,6 +623,12 @@ pub const TLS_CHAIN: usize = 100;
 /// Cipher suites and curves that are noted of those that a client offers, for `$ssl_ciphers` and `$ssl_curves`.
 pub const TLS_OFFERED: usize = 256;
 
+/// Early data that a client may send, as in nginx.
+pub const TLS_EARLY_DATA: u32 = 16 * 1024;
+
+/// Sessions that are kept for `ssl_early_data` without `ssl_session_cache`.
+pub const TLS_EARLY_SESSIONS: usize = 20_480;
+
 /// Sessions that `ssl_session_cache builtin` keeps without a number, as in OpenSSL.
 pub const TLS_SESSIONS: u64 = 20_480;
 
@@ -643,6 +649,9 @@ pub const OCSP_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Maximum size of an OCSP responder's answer with its head, as in nginx. Longer ones are cut and then malformed.
 pub const OCSP_RESPONSE: u64 = 16 * 1024;
+
+/// Bytes that a certificate's status occupies in `ssl_ocsp_cache` besides what identifies the certificate.
+pub const OCSP_STATUS_OVERHEAD: usize = 128;
 
 /// OCSP requests made at the same time.
 pub const OCSP_REQUESTS: usize = 64;

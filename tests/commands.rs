@@ -431,43 +431,6 @@ fn migrate_check_judges_every_directive() {
     );
 }
 
-#[test]
-fn what_restricts_without_working_yet_is_said_to_be_refused() {
-    let prefix = Prefix::new(
-        "events { }\nhttp {\n ssl_stapling_verify on;\n server {\n  listen 127.0.0.1:8000;\n }\n\
-         \n ssl_ocsp on;\n server {\n  ssl_ocsp off; listen 127.0.0.1:8001;\n }\n}\n",
-        &[],
-    );
-    let path = prefix.path().join("conf/nginx.conf");
-    let told = |text: &str| text.replace(path.to_str().unwrap(), "FILE");
-    fs::create_dir_all(prefix.path().join("logs")).unwrap();
-    let mut test = std::process::Command::new(env!("CARGO_BIN_EXE_pingosd"));
-    let test = test.arg("-t").arg("-p").arg(prefix.path()).arg("-c").arg(&path).output().unwrap();
-    let text = told(&String::from_utf8_lossy(&test.stderr));
-    for line in [
-        "[warn] \"ssl_stapling_verify\" directive has no effect yet in FILE:3\n",
-        "[warn] \"ssl_ocsp\" directive does not work yet, what it guards is refused in FILE:8\n",
-    ] {
-        assert!(text.contains(line), "lacks {line} in\n{text}");
-    }
-    assert!(test.status.success() && !text.contains("FILE:5") && !text.contains("FILE:10"), "{text}");
-    let explained = run(&prefix, &["explain", "nginx.conf:8"], b"");
-    let explained = explained.text();
-    assert!(explained.contains("ssl_ocsp on; [refused until it works]"), "{explained}");
-    let judged = run(&prefix, &["migrate-check"], b"");
-    let text = told(judged.text());
-    for line in [
-        "FILE:3: no effect yet: ssl_stapling_verify: missing so far: ",
-        "FILE:8: refused until it works: ssl_ocsp: ",
-        ", 1 without effect yet, 1 refused, ",
-    ] {
-        assert!(text.contains(line), "lacks {line} in\n{text}");
-    }
-    assert!(!judged.ok);
-    let only = Prefix::new("events { }\nhttp { ssl_ocsp on; server { listen 127.0.0.1:9; } }\n", &[]);
-    assert!(!run(&only, &["migrate-check"], b"").ok);
-}
-
 fn piece() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         4 => Just(b" ".to_vec()),

@@ -286,20 +286,6 @@ fn clients_of_http2_are_verified_too() {
 }
 
 #[test]
-fn what_ocsp_would_guard_is_refused() {
-    let made = Made::new();
-    let port = free_port();
-    let verifies = format!("ssl_verify_client on; ssl_client_certificate {};", made.path("ca.crt"));
-    let _server = Server::start(&Conf::live("").http(&format!(
-        "server {{ listen 127.0.0.1:{port} ssl; {} {verifies} ssl_ocsp on; location / {{ return 200 secret; }} }}",
-        made.shows("server")
-    )));
-    let (certificate, key) = (made.path("client.crt"), made.path("client.key"));
-    let said = curl(&format!("https://127.0.0.1:{port}/"), &["--cert", &certificate, "--key", &key]);
-    assert!(said.ends_with(" 503") && !said.contains("secret"), "{said}");
-}
-
-#[test]
 fn a_certificate_is_chosen_by_what_a_client_can_verify_and_by_its_name() {
     let made = Made::new();
     made.all.openssl(&[

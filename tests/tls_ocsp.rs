@@ -41,7 +41,7 @@ fn what_a_responder_says_is_stapled_after_the_first_handshake() {
     authority.issue(
         "named",
         0x10,
-        &format!("authorityInfoAccess=caIssuers;URI:http://a.test/,OCSP;URI:{}/ocsp", responder.url()),
+        &format!("authorityInfoAccess=caIssuers;URI:http://a.test/,OCSP;URI:{}/", responder.url()),
     );
     let (named, configured, trusted) = (free_port(), free_port(), free_port());
     let ca = authority.path("ca.crt");
@@ -249,4 +249,141 @@ fn names_of_responders_are_resolved_by_the_resolver_of_http() {
     stapled(missing);
     server.wait_log("none.test could not be resolved (3: Host not found)");
     assert!(stapled(missing).contains(NONE));
+}
+
+/// Status of a request by this client, and what it is told.
+fn ask(port: u16, authority: &Authority, client: &str) -> (u16, String) {
+    let (certificate, key) =
+        (authority.path(&format!("{client}.crt")), authority.path(&format!("{client}.key")));
+    let url = format!("https://127.0.0.1:{port}/");
+    let output = run("curl", &["-sk", "--cert", &certificate, "--key", &key, "-w", "\n%{http_code}", &url]);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let (body, status) = text.rsplit_once('\n').unwrap();
+    (status.parse().unwrap(), body.to_owned())
+}
+
+#[test]
+fn clients_whose_certificates_are_revoked_unknown_or_not_looked_up_are_refused() {
+    let authority = Authority::new();
+    let (of_ca, of_other) = (authority.responder("ca", &["-nmin", "60"]), authority.responder("other", &[]));
+    let nobody = free_port();
+    let [good, optional, wrong, down, unnamed, paged] = std::array::from_fn(|_| free_port());
+    let ca = authority.path("ca.crt");
+    let verifies = |verify: &str, url: &str| {
+        format!(
+            "ssl_verify_client {verify}; ssl_client_certificate {ca}; ssl_ocsp on; ssl_ocsp_responder {url};"
+        )
+    };
+    let server = Server::start(&Conf::live("").http(&format!(
+        "{} {} {} {} {} {}",
+        server(good, &authority, "server", &verifies("on", &of_ca.url())),
+        server(optional, &authority, "server", &verifies("optional", &of_ca.url())),
+        server(wrong, &authority, "server", &verifies("on", &of_other.url())),
+        server(down, &authority, "server", &verifies("on", &format!("http://127.0.0.1:{nobody}"))),
+        server(
+            unnamed,
+            &authority,
+            "server",
+            &format!("ssl_verify_client on; ssl_client_certificate {ca}; ssl_ocsp leaf;")
+        ),
+        server(
+            paged,
+            &authority,
+            "server",
+            &(verifies("on", &of_ca.url())
+                + "error_page 495 =200 /page; location /page { return 200 '$ssl_client_verify'; }")
+        ),
+    )));
+    for port in [good, optional] {
+        assert_eq!(ask(port, &authority, "client"), (200, "<SUCCESS>".into()));
+        for client in ["revoked", "unknown"] {
+            let (status, page) = ask(port, &authority, client);
+            assert_eq!(status, 400);
+            assert!(page.contains("<title>400 The SSL certificate error</title>"), "{page}");
+        }
+    }
+    server.wait_log(
+        "client SSL certificate verify error: certificate revoked while reading client request headers",
+    );
+    server.wait_log("client SSL certificate verify error: certificate status unknown while reading");
+    assert_eq!(ask(paged, &authority, "revoked"), (200, "FAILED:certificate revoked".into()));
+    assert_eq!(ask(paged, &authority, "unknown"), (200, "FAILED:certificate status unknown".into()));
+    for (port, why) in [
+        (
+            wrong,
+            "OCSP_basic_verify() failed (SSL: error:13800065:OCSP routines::certificate verify error:Verify error: self-signed certificate) while requesting certificate status, responder: 127.0.0.1",
+        ),
+        (down, "failed (111: Connection refused) while requesting certificate status, responder: 127.0.0.1"),
+        (unnamed, "no OCSP responder URL in certificate"),
+    ] {
+        assert_eq!(ask(port, &authority, "client").0, 400, "{why}");
+        server.wait_log(why);
+        server.wait_log("client SSL certificate verify error: certificate status request failed while");
+    }
+    let url = format!("https://127.0.0.1:{optional}/");
+    let output = run("curl", &["-sk", &url]);
+    assert_eq!(output.stdout, b"<NONE>");
+}
+
+#[test]
+fn statuses_of_clients_are_kept_in_the_cache_also_over_a_reload() {
+    let authority = Authority::new();
+    let responder = authority.responder("ca", &["-nmin", "60"]);
+    let [first, second] = std::array::from_fn(|_| free_port());
+    let ca = authority.path("ca.crt");
+    let verifies = |more: &str| {
+        format!(
+            "ssl_verify_client on; ssl_client_certificate {ca}; ssl_ocsp on; ssl_ocsp_cache shared:ocsp:1m; {more}"
+        )
+    };
+    let url = responder.url();
+    let conf = |text: &str| {
+        Conf::live("").http(&format!(
+            "{} {}",
+            server(
+                first,
+                &authority,
+                "server",
+                &verifies(&format!("ssl_ocsp_responder {url}; add_header X {text};"))
+            ),
+            server(second, &authority, "server", &verifies(&format!("ssl_ocsp_responder {url};"))),
+        ))
+    };
+    let server = Server::start(&conf("one"));
+    assert_eq!(ask(first, &authority, "client").0, 200);
+    assert_eq!(ask(first, &authority, "revoked").0, 400);
+    drop(responder);
+    // Nobody can be asked any more.
+    for port in [first, second] {
+        assert_eq!(ask(port, &authority, "client").0, 200);
+        assert_eq!(ask(port, &authority, "revoked").0, 400);
+        assert_eq!(ask(port, &authority, "unknown").0, 400);
+    }
+    server.reload(&conf("two"));
+    assert_eq!(ask(second, &authority, "client").0, 200);
+    let log = server.log();
+    assert!(log.contains("certificate revoked") && !log.contains("certificate status unknown"), "{log}");
+}
+
+#[test]
+fn a_client_whose_status_is_never_told_is_closed_and_others_are_served() {
+    let authority = Authority::new();
+    let silent = OddResponder::start("");
+    let (waiting, plain) = (free_port(), free_port());
+    let ca = authority.path("ca.crt");
+    let verifies = format!(
+        "ssl_verify_client on; ssl_client_certificate {ca}; ssl_ocsp on; ssl_ocsp_responder {};",
+        silent.url()
+    );
+    let _server = Server::start(&Conf::live("").http(&format!(
+        "{} {}",
+        server(waiting, &authority, "server", &verifies),
+        server(plain, &authority, "server", ""),
+    )));
+    let (certificate, key, url) =
+        (authority.path("client.crt"), authority.path("client.key"), format!("https://127.0.0.1:{waiting}/"));
+    let mut client = tool("curl", ["-sk", "--cert", &certificate, "--key", &key, &url]).spawn().unwrap();
+    until("the responder is asked", || (silent.requests.load(Ordering::SeqCst) > 0).then_some(()));
+    assert_eq!(ask(plain, &authority, "client"), (200, "<NONE>".into()));
+    assert!(!client.wait().unwrap().success(), "it is served without its status");
 }

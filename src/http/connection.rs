@@ -292,6 +292,10 @@ impl HttpConnection {
                 log::client_untrusted(self.id, verdict.code, verdict.text, &self.peer);
                 (CERTIFICATE_ERROR, "client SSL certificate verify error")
             }
+            tls::Refusal::Status(status) => {
+                log::client_status(self.id, status.text(), &self.peer);
+                (CERTIFICATE_ERROR, "client SSL certificate verify error")
+            }
             tls::Refusal::NoCertificate => (NO_CERTIFICATE, "client sent no required SSL certificate"),
         };
         Some((StatusCode::from_u16(status).expect("it is one"), why))

@@ -43,6 +43,15 @@ pub fn client_untrusted(conn: u64, code: u8, why: &str, peer: &Peer) {
     );
 }
 
+/// A client's certificate is revoked, or may be.
+pub fn client_status(conn: u64, why: &str, peer: &Peer) {
+    info!(
+        conn,
+        "client SSL certificate verify error: {why} while reading client request headers, client: {}",
+        peer.addr
+    );
+}
+
 /// The client has closed the connection in the middle of a request head.
 pub fn left_early(conn: u64, peer: &Peer) {
     info!(

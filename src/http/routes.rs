@@ -2,9 +2,11 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use bstr::{BString, ByteSlice};
 
+use super::core::conf::Current;
 use super::core::methods::Methods;
 use super::location::LocationName;
 use super::locations::Locations;
@@ -14,6 +16,7 @@ use crate::config::model::HttpServer;
 use crate::directive::context::{Contexts, HTTP_SERVER, LIMIT_EXCEPT, LOCATION, LOCATION_IF};
 use crate::directive::evaluate::Block;
 use crate::directive::{BlockLevel, Evaluation, ListenAddr, Match, Restricts, Slot, Undecided, Values};
+use crate::net::resolver::server::Resolver;
 use crate::syntax::{Problem, Span, sentence};
 
 /// Locations of a server.
@@ -55,6 +58,12 @@ impl HttpServer {
     pub fn routes(&self) -> &Routes {
         self.get()
     }
+}
+
+/// `resolver` of a server with its timeout, if it has one.
+pub fn resolver_of(server: &HttpServer) -> Option<(Resolver, Duration)> {
+    let core = server.routes().fallback.get::<Current>();
+    Some((core.resolver.clone()?, core.resolver_timeout.duration()))
 }
 
 impl Slot for Routes {

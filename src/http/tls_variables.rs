@@ -30,7 +30,7 @@ impl RequestVariables for TlsVariables {
 }
 
 /// Names after `ssl_`.
-const NAMES: [&str; 22] = [
+const NAMES: [&str; 23] = [
     "alpn_protocol",
     "cipher",
     "ciphers",
@@ -49,6 +49,7 @@ const NAMES: [&str; 22] = [
     "client_verify",
     "curve",
     "curves",
+    "early_data",
     "protocol",
     "server_name",
     "session_id",
@@ -67,7 +68,7 @@ fn of_connection(info: &TlsInfo, name: &[u8]) -> Option<Vec<u8>> {
         b"ciphers" => info.ciphers().into_bytes(),
         b"curve" => info.curve().into_bytes(),
         b"curves" => info.curves().into_bytes(),
-        // Early data is not accepted.
+        b"early_data" => if info.is_early() { "1" } else { "" }.into(),
         b"protocol" => info.protocol().into(),
         b"server_name" => info.server_name().unwrap_or_default().into(),
         b"session_id" => info.session_id().into_bytes(),

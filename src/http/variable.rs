@@ -210,6 +210,10 @@ pub const OF_MODULES: &[(&str, &str)] = &[
     ),
     ("ssl_curve", "Curve of the key exchange."),
     ("ssl_curves", "Curves that the client offers; empty for a resumed session."),
+    (
+        "ssl_early_data",
+        "`1` as long as the handshake of TLS 1.3 is not complete: the request may have been sent again.",
+    ),
     ("ssl_protocol", "`TLSv1.2` or `TLSv1.3`."),
     ("ssl_server_name", "Server name that the client asks for in its TLS handshake, in lower case."),
     ("ssl_session_id", "Identifier of the TLS session."),
@@ -243,9 +247,6 @@ pub const PREFIXES_OF_MODULES: [(&str, &str); 4] = [
     ("upstream_http_", "A header of that response, its `-` written as `_`."),
     ("upstream_trailer_", "A trailer of that response, its `-` written as `_`."),
 ];
-
-/// Known names without a value yet.
-pub const OTHERS: &[&str] = &["ssl_early_data"];
 
 /// Known names that the configuration may redefine, in addition to those that begin with `ssl_`.
 const CHANGEABLE: [&str; 14] = [
@@ -529,7 +530,7 @@ pub fn is_of_module(name: &[u8]) -> bool {
 /// All names that the server knows, apart from those with prefixes.
 fn known_names<'n>() -> impl Iterator<Item = &'n str> {
     let fixed = FIXED.iter().map(|(fixed, _)| *fixed);
-    fixed.chain(OF_MODULES.iter().map(|(name, _)| *name)).chain(OTHERS.iter().copied())
+    fixed.chain(OF_MODULES.iter().map(|(name, _)| *name))
 }
 
 /// Names of the variables in a text, as written. A dollar sign without a name ends the iteration.

@@ -57,7 +57,7 @@ use crate::config::LoadOptions;
 use crate::config::model::Config;
 use crate::config::store::Store;
 use crate::directive::{ListenAddr, ListenOptions};
-use crate::http::core::conf::resolver_of;
+use crate::http::routes::resolver_of;
 use crate::http::temp_directory;
 use crate::hub::pace::Grid;
 use crate::limits;

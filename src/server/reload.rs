@@ -16,7 +16,7 @@ use crate::config::history::Generation;
 use crate::config::model::Config;
 use crate::config::watch::Fingerprint;
 use crate::config::{LoadOptions, ReadableTexts, load};
-use crate::http::core::conf::resolver_of;
+use crate::http::routes::resolver_of;
 use crate::limits;
 use crate::log::sink::OpenedSinks;
 use crate::media::relay_conf;

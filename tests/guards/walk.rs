@@ -128,7 +128,11 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
         include_str!("../ts_hls/memory.rs"),
         "fn sessions_are_bound_to_address_and_arguments_where_that_is_wanted()",
     ),
-    ("ssl/ssl_ocsp", include_str!("../tls_clients.rs"), "fn what_ocsp_would_guard_is_refused()"),
+    (
+        "ssl/ssl_ocsp",
+        include_str!("../tls_ocsp.rs"),
+        "fn clients_whose_certificates_are_revoked_unknown_or_not_looked_up_are_refused()",
+    ),
     (
         "ssl/ssl_verify_client",
         include_str!("../tls.rs"),

@@ -27,6 +27,7 @@ mod memory;
 mod mpegts;
 mod notify;
 mod notify_main;
+mod ocsp;
 mod proxying;
 mod record;
 mod relay;

@@ -47,6 +47,7 @@ const FAMILIES: &[&[Case]] = &[
     crate::session_limit::CASES,
     crate::snapshot::CASES,
     crate::http2::CASES,
+    crate::ocsp::CASES,
     crate::ssl::CASES,
 ];
 

@@ -19,6 +19,7 @@ const REVOKED: u64 = 0x0a0b;
 /// - `ca` has signed `client`, `expired`, `future`, `revoked` (serial number 0A0B), `for-servers`, `odd` (with names that need escapes)
 ///   and `between`, which has signed `far`, whose file has `between` too; `far-alone` has not. `old` is of version 1.
 /// - `self` is signed by itself. `other-ca` has signed `stranger`.
+/// - `client.ocsp` and `revoked.ocsp` are OCSP responses of `ca` about these certificates.
 /// - `ca.crl` revokes `revoked`, `empty.crl` nothing; `late.crl` is out of date.
 /// - `locked.key` is that of `server`, encrypted with `secret` (PKCS #8).
 pub struct Certificates(pub PathBuf);
@@ -101,6 +102,7 @@ impl Certificates {
         let with_between = all.text("ca.crt") + &all.text("between.crt");
         all.put("ca-and-between.crt", &with_between);
         all.old();
+        all.statuses(&["client", "revoked"]);
         all.openssl(&[
             "pkcs8",
             "-topk8",
@@ -187,6 +189,41 @@ impl Certificates {
             "old.crt",
         ]);
         assert!(self.said(&["x509", "-in", "old.crt", "-noout", "-text"]).contains("Version: 1"));
+    }
+
+    /// OCSP responses that `ca` signs, without an end: `NAME.ocsp`.
+    fn statuses(&self, names: &[&str]) {
+        let serial = |name: &str| {
+            let file = format!("{name}.crt");
+            let said = self.said(&["x509", "-in", &file, "-noout", "-serial"]);
+            said.trim().rsplit('=').next().unwrap().to_owned()
+        };
+        let lines = names.iter().map(|name| {
+            let (state, since) = if *name == "revoked" { ("R", "200102000000Z") } else { ("V", "") };
+            format!("{state}\t450101000000Z\t{since}\t{}\tunknown\t/CN={name}\n", serial(name))
+        });
+        self.put("index.txt", &lines.collect::<String>());
+        for name in names {
+            let (certificate, request, response) =
+                (format!("{name}.crt"), format!("{name}.ocsp-request"), format!("{name}.ocsp"));
+            let asks = ["ocsp", "-issuer", "ca.crt", "-cert", &certificate, "-no_nonce", "-reqout", &request];
+            self.openssl(&asks);
+            self.openssl(&[
+                "ocsp",
+                "-index",
+                "index.txt",
+                "-CA",
+                "ca.crt",
+                "-rsigner",
+                "ca.crt",
+                "-rkey",
+                "ca.key",
+                "-reqin",
+                &request,
+                "-respout",
+                &response,
+            ]);
+        }
     }
 
     /// Runs openssl in the directory.

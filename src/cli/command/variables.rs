@@ -103,8 +103,6 @@ pub fn manual() -> String {
     let prefixed = http::variable::PREFIXES_OF_MODULES.iter();
     names.extend(prefixed.map(|(prefix, doc)| (format!("{prefix}NAME"), (*doc).to_owned())));
     section(&HTTP, &names, &mut out);
-    let others: Vec<String> = http::variable::OTHERS.iter().map(|name| format!("`{name}`")).collect();
-    let _ = write!(out, "\nKnown, but always empty so far: {}.\n", others.join(", "));
     out
 }
 

@@ -5,7 +5,6 @@ use super::error_page::ErrorPage;
 use super::file_access::{Aio, DisableSymlinks, OpenFileCache};
 use super::methods::Methods;
 use super::temp_path::TempPath;
-use crate::config::model::HttpServer;
 use crate::directive::context::{HTTP, HTTP_ALL, HTTP_SERVER, LIMIT_EXCEPT, LOCATION, LOCATION_IF};
 use crate::directive::table::directives;
 use crate::directive::word::{any_of, one_of};
@@ -202,10 +201,4 @@ directives! {
         /// Number and size of buffers for reading a response from disk.
         "output_buffers" => BufferCount = "2 32k", in HTTP_ALL;
     }
-}
-
-/// `resolver` of a server with its timeout, if it has one.
-pub fn resolver_of(server: &HttpServer) -> Option<(Resolver, std::time::Duration)> {
-    let current = server.get::<Current>();
-    Some((current.resolver.clone()?, current.resolver_timeout.duration()))
 }

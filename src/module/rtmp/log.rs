@@ -30,6 +30,9 @@ pub fn client_refused(conn: u64, refusal: Refusal, peer: &Peer) {
         Refusal::Untrusted(Verdict { code, text }) => {
             info!(conn, "client SSL certificate verify error: ({code}:{text}), client: {}", peer.addr);
         }
+        Refusal::Status(status) => {
+            info!(conn, "client SSL certificate verify error: {}, client: {}", status.text(), peer.addr);
+        }
         Refusal::NoCertificate => {
             info!(conn, "client sent no required SSL certificate, client: {}", peer.addr);
         }

@@ -7,22 +7,29 @@ use bstr::BStr;
 use super::cipher::Ciphers;
 use super::command::ConfCommand;
 use super::curve::Curves;
+use super::ocsp_cache::OcspCache;
 use super::protocols::SslProtocols;
+use super::responder::OcspResponder;
 use super::session_cache::SessionCaches;
 use super::source::CertificateSource;
 use crate::directive::context::{Contexts, HTTP, HTTP_SERVER, RTMP, RTMP_SERVER};
 use crate::directive::listen::Addresses;
 use crate::directive::slot::ValueLookup;
 use crate::directive::table::directives;
-use crate::directive::word::{one_of, word_lists};
-use crate::directive::{
-    Args, Arity, ConfPath, Evaluation, Flag, Num, OneOf, Sec, Size, Sum, Summed, Text, Value, Words,
-};
+use crate::directive::word::one_of;
+use crate::directive::{Args, Arity, ConfPath, Evaluation, Flag, Num, Sec, Size, Sum, Summed, Text, Value};
 use crate::syntax::Problem;
 
-word_lists! {
+one_of! {
     /// Values of `ssl_ocsp`.
-    pub SslOcsp: "off" | "on" | "leaf";
+    pub enum SslOcsp {
+        /// Certificates of clients are not looked up.
+        "off" => Off,
+        /// Those of the chain except the root are.
+        "on" => On,
+        /// The client's own is.
+        "leaf" => Leaf,
+    }
 }
 
 one_of! {
@@ -108,17 +115,18 @@ directives! {
             "ssl_stapling_responder" => stapling_responder: Option<Text>, in SERVERS;
             /// Verifies who has signed a responder's answer. The certificates for it are those of `ssl_trusted_certificate`.
             "ssl_stapling_verify" => stapling_verify: Flag = "off", in SERVERS;
+            /// Asks responders whether certificates of clients are revoked: those of the chain except the root, or with `leaf`
+            /// the client's own. What is revoked, unknown, or cannot be found out gets a 400 page (495 for `error_page`).
+            "ssl_ocsp" => ocsp: SslOcsp = "off", in HTTP | HTTP_SERVER, restricts connections unless |words| words == "off";
+            /// Address of the responder (`http://` only) instead of those that the certificates name.
+            "ssl_ocsp_responder" => ocsp_responder: Option<OcspResponder>, in HTTP | HTTP_SERVER;
+            /// Keeps what responders say, up to a size for all servers that give the same name, also over reloads.
+            "ssl_ocsp_cache" => ocsp_cache: OcspCache = "off", in HTTP | HTTP_SERVER;
+            /// Accepts early data of TLS 1.3 (at most 16k), which an attacker can send again: `$ssl_early_data` tells of it. The
+            /// default server of the address decides. Sessions are then kept by the server rather than in tickets, in
+            /// `ssl_session_cache` or a cache of 20480 sessions, and each is resumed once: what is sent again is refused.
+            "ssl_early_data" => early_data: Flag = "off", in SERVERS;
         }
-    }
-    later {
-        /// Verifies clients with OCSP. What it guards is refused.
-        "ssl_ocsp" => OneOf<SslOcsp> = "off", in HTTP | HTTP_SERVER, restricts connections unless |words| words == "off";
-        /// Responder of `ssl_ocsp`.
-        "ssl_ocsp_responder" => Text, in HTTP | HTTP_SERVER;
-        /// Cache of `ssl_ocsp`.
-        "ssl_ocsp_cache" => Words, in HTTP | HTTP_SERVER;
-        /// TLS 1.3 early data. It is not accepted: clients send requests after the handshake.
-        "ssl_early_data" => Flag = "off", in SERVERS;
     }
     needless {
         /// DH parameters. Key exchanges are on curves only.
@@ -288,6 +296,12 @@ fn unusable(ssl: &Conf) -> Option<Problem> {
     }
     let verifies = matches!(ssl.verify_client, VerifyClient::On | VerifyClient::Optional);
     let lacks = ssl.client_certificate.is_none() && ssl.trusted_certificate.is_none();
+    if ssl.ocsp != SslOcsp::Off
+        && ssl.verify_client == VerifyClient::OptionalNoCa
+        && !ssl.certificate.is_empty()
+    {
+        return Some(Problem::new("\"ssl_ocsp\" is incompatible with \"ssl_verify_client optional_no_ca\""));
+    }
     // As in nginx, a server that has no TLS is not looked at.
     (verifies && lacks && !ssl.certificate.is_empty())
         .then(|| Problem::new("no ssl_client_certificate for ssl_verify_client"))

@@ -1,19 +1,21 @@
-//! Certificates of clients: asked for in the handshake, judged after it, so that the client is told by a response.
+//! Certificates of clients: asked for in the handshake, and judged, so that the client is told by a response.
+//!
+//! As in nginx, a resumed session keeps the verdict of its first handshake. Sessions carry it, so each connection has its own verifier,
+//! and its own way to the sessions.
 
 use std::sync::Arc;
 
-use rustls::client::danger::HandshakeSignatureValid;
-use rustls::crypto::ring::default_provider;
-use rustls::crypto::{verify_tls12_signature, verify_tls13_signature, verify_tls13_signature_with_raw_key};
-use rustls::pki_types::{CertificateDer, SubjectPublicKeyInfoDer, UnixTime};
+use parking_lot::Mutex;
+use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
-use x509_parser::certificate::X509Certificate;
-use x509_parser::prelude::FromDer;
+use rustls::server::{ProducesTickets, StoresServerSessions};
+use rustls::{DistinguishedName, Error};
 
+use super::handshake_signature::checks_signatures;
+use super::ocsp::client::StatusTerms;
+use super::x509::certificate;
 use super::x509::chain::{Purpose, Verdict, verify};
 use super::x509::trust::Trust;
-use super::x509::{certificate, signature};
 
 /// What `ssl_verify_client` and its kin say.
 #[derive(Debug)]
@@ -22,92 +24,117 @@ pub(super) struct ClientAuth {
     /// Names that clients are shown.
     pub(super) names: Vec<DistinguishedName>,
     pub(super) depth: u64,
+    /// `ssl_ocsp`.
+    pub(super) status: Option<Arc<StatusTerms>>,
 }
 
-impl ClientAuth {
-    /// Judges the certificates that a client has shown.
-    pub(super) fn judge(&self, shown: &[CertificateDer<'_>]) -> Verdict {
-        verify(&self.trust, shown, self.depth, Purpose::Client, certificate::now())
+/// What was found of a client's certificate, now or in the handshake that a session comes from.
+#[derive(Debug, Default)]
+pub(super) struct Judged(Mutex<Option<Verdict>>);
+
+impl Judged {
+    /// The verdict; `None` if no certificate was shown.
+    pub(super) fn verdict(&self) -> Option<Verdict> {
+        *self.0.lock()
+    }
+
+    /// A session with the verdict.
+    fn attached(&self, mut session: Vec<u8>) -> Vec<u8> {
+        session.push(self.verdict().map_or(NO_VERDICT, |verdict| verdict.code));
+        session
+    }
+
+    /// A session without its verdict, which is kept; `None` if it has none.
+    fn detached(&self, mut session: Vec<u8>) -> Option<Vec<u8>> {
+        *self.0.lock() = match session.pop()? {
+            NO_VERDICT => None,
+            code => Some(Verdict::of_code(code)?),
+        };
+        Some(session)
     }
 }
 
-/// Asks clients for certificates, and accepts any whose key the client has.
-#[derive(Debug)]
-pub(super) struct AsksClients(pub(super) Arc<ClientAuth>);
+/// Stands in a session for the verdict about a certificate that was not shown.
+const NO_VERDICT: u8 = u8::MAX;
 
-impl ClientCertVerifier for AsksClients {
+/// Asks a client for a certificate, and accepts any whose key the client has.
+#[derive(Debug)]
+pub(super) struct AsksClient {
+    pub(super) auth: Arc<ClientAuth>,
+    pub(super) judged: Arc<Judged>,
+}
+
+impl ClientCertVerifier for AsksClient {
     fn client_auth_mandatory(&self) -> bool {
         false
     }
 
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        &self.0.names
+        &self.auth.names
     }
 
     fn verify_client_cert(
         &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
+        first: &CertificateDer<'_>,
+        others: &[CertificateDer<'_>],
         _: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
+        let shown: Vec<_> = std::iter::once(first).chain(others).cloned().collect();
+        let ClientAuth { trust, depth, .. } = &*self.auth;
+        let verdict = verify(trust, &shown, *depth, Purpose::Client, certificate::now());
+        *self.judged.0.lock() = Some(verdict);
         Ok(ClientCertVerified::assertion())
     }
 
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        tls12_signature(message, certificate, signed)
+    checks_signatures!();
+}
+
+/// Sessions of a server, with verdicts.
+#[derive(Debug)]
+pub(super) struct JudgedSessions {
+    pub(super) sessions: Arc<dyn StoresServerSessions>,
+    pub(super) judged: Arc<Judged>,
+}
+
+impl StoresServerSessions for JudgedSessions {
+    fn put(&self, key: Vec<u8>, value: Vec<u8>) -> bool {
+        self.sessions.put(key, self.judged.attached(value))
     }
 
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        tls13_signature(message, certificate, signed)
+    fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
+        self.judged.detached(self.sessions.get(key)?)
     }
 
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        default_provider().signature_verification_algorithms.supported_schemes()
+    fn take(&self, key: &[u8]) -> Option<Vec<u8>> {
+        self.judged.detached(self.sessions.take(key)?)
+    }
+
+    fn can_cache(&self) -> bool {
+        self.sessions.can_cache()
     }
 }
 
-/// Checks the signature of a TLS 1.2 handshake, also with a certificate that webpki does not parse.
-pub(super) fn tls12_signature(
-    message: &[u8],
-    der: &CertificateDer<'_>,
-    signed: &DigitallySignedStruct,
-) -> Result<HandshakeSignatureValid, Error> {
-    let known = default_provider().signature_verification_algorithms;
-    match verify_tls12_signature(message, der, signed, &known) {
-        Err(Error::InvalidCertificate(CertificateError::Other(_) | CertificateError::BadEncoding)) => {
-            let (_, parsed) = X509Certificate::from_der(der).map_err(|_| CertificateError::BadEncoding)?;
-            match signature::is_of_handshake(message, parsed.subject_pki.raw, signed) {
-                true => Ok(HandshakeSignatureValid::assertion()),
-                false => Err(CertificateError::BadSignature.into()),
-            }
-        }
-        checked => checked,
-    }
+/// Tickets, with verdicts.
+#[derive(Debug)]
+pub(super) struct JudgedTickets {
+    pub(super) tickets: Arc<dyn ProducesTickets>,
+    pub(super) judged: Arc<Judged>,
 }
 
-/// Checks the signature of a TLS 1.3 handshake, also with a certificate that webpki does not parse.
-pub(super) fn tls13_signature(
-    message: &[u8],
-    der: &CertificateDer<'_>,
-    signed: &DigitallySignedStruct,
-) -> Result<HandshakeSignatureValid, Error> {
-    let known = default_provider().signature_verification_algorithms;
-    match verify_tls13_signature(message, der, signed, &known) {
-        Err(Error::InvalidCertificate(CertificateError::Other(_) | CertificateError::BadEncoding)) => {
-            let (_, parsed) = X509Certificate::from_der(der).map_err(|_| CertificateError::BadEncoding)?;
-            let key = SubjectPublicKeyInfoDer::from(parsed.subject_pki.raw);
-            verify_tls13_signature_with_raw_key(message, &key, signed, &known)
-        }
-        checked => checked,
+impl ProducesTickets for JudgedTickets {
+    fn enabled(&self) -> bool {
+        self.tickets.enabled()
+    }
+
+    fn lifetime(&self) -> u32 {
+        self.tickets.lifetime()
+    }
+
+    fn encrypt(&self, plain: &[u8]) -> Option<Vec<u8>> {
+        self.tickets.encrypt(&self.judged.attached(plain.to_vec()))
+    }
+
+    fn decrypt(&self, cipher: &[u8]) -> Option<Vec<u8>> {
+        self.judged.detached(self.tickets.decrypt(cipher)?)
     }
 }

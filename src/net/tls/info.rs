@@ -1,9 +1,11 @@
 //! What is known of a connection after its handshake: the source of `$ssl_*` variables.
 
-use rustls::pki_types::CertificateDer;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use rustls::{CipherSuite, HandshakeKind, NamedGroup, ProtocolVersion, ServerConnection};
 
 use super::names;
+use super::ocsp::ClientStatus;
 use super::x509::certificate;
 use super::x509::chain::Verdict;
 use crate::limits;
@@ -22,6 +24,8 @@ pub struct TlsInfo {
     is_resumed: bool,
     session_id: Box<[u8]>,
     client: Option<ClientCertificate>,
+    /// Whether the handshake is not complete.
+    is_early: AtomicBool,
 }
 
 /// What a client offers in its first message.
@@ -39,6 +43,8 @@ pub struct ClientCertificate {
     pub der: Box<[u8]>,
     /// The result of its verification.
     pub verdict: Verdict,
+    /// What a responder has said against it (`ssl_ocsp`).
+    pub status: Option<ClientStatus>,
 }
 
 /// Why a client is not served.
@@ -46,6 +52,8 @@ pub struct ClientCertificate {
 pub enum Refusal {
     /// Its certificate is not trusted.
     Untrusted(Verdict),
+    /// Its certificate is revoked, or may be.
+    Status(ClientStatus),
     /// It has shown none.
     NoCertificate,
 }
@@ -63,26 +71,31 @@ impl Offered {
 }
 
 impl TlsInfo {
-    /// Of a completed handshake. `session_id` is what the server has sent of it; `judge` judges certificates of clients.
+    /// Of a handshake that is complete, or as far as data may be read. `session_id` is what the server has sent of it, `curve` that
+    /// of a resumed session of TLS 1.2. What is known of the client's certificate is its verdict and its status.
     pub(super) fn new(
         offered: Offered,
         connection: &ServerConnection,
         session_id: &[u8],
-        judge: impl FnOnce(&[CertificateDer<'_>]) -> Verdict,
+        curve: Option<NamedGroup>,
+        (verdict, status): (Verdict, Option<ClientStatus>),
     ) -> TlsInfo {
         let is_tls13 = connection.protocol_version() == Some(ProtocolVersion::TLSv1_3);
         let shown = connection.peer_certificates().filter(|shown| !shown.is_empty());
+        let is_resumed = connection.handshake_kind() == Some(HandshakeKind::Resumed);
+        let used = connection.negotiated_key_exchange_group().map(|group| group.name());
         TlsInfo {
             server_name: offered.server_name,
             suites: offered.suites,
             curves: offered.curves,
             protocol: if is_tls13 { "TLSv1.3" } else { "TLSv1.2" },
             suite: connection.negotiated_cipher_suite().map(|suite| suite.suite()),
-            curve: connection.negotiated_key_exchange_group().map(|group| group.name()),
+            curve: used.or(curve.filter(|_| is_resumed && !is_tls13)),
             alpn: connection.alpn_protocol().unwrap_or_default().into(),
-            is_resumed: connection.handshake_kind() == Some(HandshakeKind::Resumed),
+            is_resumed,
             session_id: if is_tls13 { own_session_id(connection) } else { session_id.into() },
-            client: shown.map(|shown| ClientCertificate { der: (*shown[0]).into(), verdict: judge(shown) }),
+            client: shown.map(|shown| ClientCertificate { der: (*shown[0]).into(), verdict, status }),
+            is_early: AtomicBool::new(connection.is_handshaking()),
         }
     }
 
@@ -141,11 +154,22 @@ impl TlsInfo {
 
     /// `NONE`, `SUCCESS` or `FAILED:reason`.
     pub fn client_verify(&self) -> String {
-        match &self.client {
-            None => "NONE".to_owned(),
-            Some(client) if client.verdict.is_ok() => "SUCCESS".to_owned(),
-            Some(client) => format!("FAILED:{}", client.verdict.text),
+        let Some(client) = &self.client else { return "NONE".to_owned() };
+        match client.status {
+            _ if !client.verdict.is_ok() => format!("FAILED:{}", client.verdict.text),
+            Some(status) => format!("FAILED:{}", status.text()),
+            None => "SUCCESS".to_owned(),
         }
+    }
+
+    /// Whether the handshake is not complete: what has come so far is early data, which an attacker may have sent again.
+    pub fn is_early(&self) -> bool {
+        self.is_early.load(Ordering::Relaxed)
+    }
+
+    /// The handshake is complete.
+    pub(super) fn complete(&self) {
+        self.is_early.store(false, Ordering::Relaxed);
     }
 
     /// The client's certificate as in a PEM file.
@@ -164,9 +188,10 @@ impl TlsInfo {
         }
         if let Some(client) = &self.client {
             let tolerated = verify == VerifyClient::OptionalNoCa && client.verdict.is_only_untrusted();
-            return match client.verdict.is_ok() || tolerated {
-                true => Ok(()),
-                false => Err(Refusal::Untrusted(client.verdict)),
+            return match client.status {
+                _ if !client.verdict.is_ok() && !tolerated => Err(Refusal::Untrusted(client.verdict)),
+                Some(status) => Err(Refusal::Status(status)),
+                None => Ok(()),
             };
         }
         if verify == VerifyClient::On { Err(Refusal::NoCertificate) } else { Ok(()) }
@@ -176,5 +201,6 @@ impl TlsInfo {
 /// An identifier of a connection with TLS 1.3: derived from its keys, so it is as good as random.
 fn own_session_id(connection: &ServerConnection) -> Box<[u8]> {
     let id = connection.export_keying_material([0_u8; 32], b"EXPORTER-pingosd-session-id", None);
-    id.map(Into::into).unwrap_or_default()
+    // Before the end of a handshake they are not known.
+    id.unwrap_or_else(|_| crate::task::seed()).into()
 }

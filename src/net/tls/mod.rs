@@ -4,6 +4,7 @@ pub mod backend;
 pub mod client;
 mod client_auth;
 mod error;
+mod handshake_signature;
 mod info;
 mod key;
 mod names;
@@ -20,6 +21,7 @@ pub mod x509;
 
 pub use error::{BackendTlsError, CertificateError, ClientTlsError, TlsError, TrustedError};
 pub use info::{ClientCertificate, Refusal, TlsInfo};
+pub use ocsp::ClientStatus;
 pub use stream::TlsStream;
 
 use std::path::Path;

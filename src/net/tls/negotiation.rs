@@ -6,16 +6,16 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use rustls::ServerConfig;
 use rustls::pki_types::CertificateDer;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
+use rustls::{NamedGroup, ServerConfig, SupportedProtocolVersion};
 
-use super::client_auth::ClientAuth;
+use super::client_auth::{AsksClient, ClientAuth, Judged, JudgedSessions, JudgedTickets};
 use super::error::CertificateError;
 use super::key::{self, Passwords};
+use super::ocsp::ClientStatus;
 use super::ocsp::staple::Staple;
-use super::x509::chain::Verdict;
 use crate::config::names::NameTable;
 use crate::net::ssl::source::CertificateSource;
 use crate::task::disk::{self, DiskWork};
@@ -59,8 +59,9 @@ impl<T: Send + Sync> ChoosesServer for ByName<T> {
 /// Settings of the handshakes with one server.
 #[derive(Debug)]
 pub(super) struct Negotiation {
-    /// `None` where handshakes are rejected.
+    /// `None` where handshakes are rejected. Without what concerns certificates of clients.
     pub(super) config: Option<Arc<ServerConfig>>,
+    pub(super) versions: Vec<&'static SupportedProtocolVersion>,
     /// Certificates and keys whose files depend on the client, with passwords.
     pub(super) variable: Vec<(CertificateSource, CertificateSource)>,
     pub(super) passwords: Passwords,
@@ -82,12 +83,50 @@ impl SocketTls {
 }
 
 impl Negotiation {
-    /// The settings, with certificates that are read for this client.
+    /// The settings for this client: with certificates that are read for it, and with a verifier of its certificate.
     ///
     /// # Errors
     ///
     /// They cannot be read or used.
-    pub(super) async fn config(&self, name: Option<&str>) -> io::Result<Arc<ServerConfig>> {
+    pub(super) async fn config(
+        &self,
+        name: Option<&str>,
+        judged: &Arc<Judged>,
+    ) -> io::Result<Arc<ServerConfig>> {
+        let config = self.shown(name).await?;
+        match &self.auth {
+            Some(auth) => self.asking(&config, auth, judged).map(Arc::new).map_err(io::Error::other),
+            None => Ok(config),
+        }
+    }
+
+    /// The settings, with a verifier of a client's certificate.
+    fn asking(
+        &self,
+        config: &ServerConfig,
+        auth: &Arc<ClientAuth>,
+        judged: &Arc<Judged>,
+    ) -> Result<ServerConfig, rustls::Error> {
+        let verifier = AsksClient { auth: auth.clone(), judged: judged.clone() };
+        let mut asking = ServerConfig::builder_with_provider(config.crypto_provider().clone())
+            .with_protocol_versions(&self.versions)?
+            .with_client_cert_verifier(Arc::new(verifier))
+            .with_cert_resolver(config.cert_resolver.clone());
+        asking.ignore_client_order = config.ignore_client_order;
+        asking.alpn_protocols.clone_from(&config.alpn_protocols);
+        asking.max_fragment_size = config.max_fragment_size;
+        asking.send_tls13_tickets = config.send_tls13_tickets;
+        asking.max_early_data_size = config.max_early_data_size;
+        asking.send_half_rtt_data = config.send_half_rtt_data;
+        asking.session_storage =
+            Arc::new(JudgedSessions { sessions: config.session_storage.clone(), judged: judged.clone() });
+        asking.ticketer =
+            Arc::new(JudgedTickets { tickets: config.ticketer.clone(), judged: judged.clone() });
+        Ok(asking)
+    }
+
+    /// The settings, with certificates that are read for this client.
+    async fn shown(&self, name: Option<&str>) -> io::Result<Arc<ServerConfig>> {
         let config = self.config.clone().ok_or(io::ErrorKind::PermissionDenied)?;
         if self.variable.is_empty() {
             return Ok(config);
@@ -107,13 +146,22 @@ impl Negotiation {
         Ok(Arc::new(config))
     }
 
-    /// Judges the certificates that a client has shown.
-    pub(super) fn judge(&self, shown: &[CertificateDer<'_>]) -> Verdict {
-        match &self.auth {
-            Some(auth) => auth.judge(shown),
-            // None was asked for; that of a resumed session is not relied on.
-            None => Verdict::UNTRUSTED,
+    /// Looks up the certificates of a client (`ssl_ocsp`).
+    ///
+    /// # Errors
+    ///
+    /// They are trusted no more.
+    pub(super) async fn look_up(&self, shown: &[CertificateDer<'_>]) -> io::Result<Option<ClientStatus>> {
+        match self.auth.as_ref().and_then(|auth| Some((auth, auth.status.as_ref()?))) {
+            Some((auth, status)) => status.look_up(&auth.trust, shown, auth.depth).await,
+            None => Ok(None),
         }
+    }
+
+    /// The first of a client's curves that we have: that of a handshake with TLS 1.2.
+    pub(super) fn curve(&self, offered: &[NamedGroup]) -> Option<NamedGroup> {
+        let known = &self.config.as_ref()?.crypto_provider().kx_groups;
+        offered.iter().copied().find(|wanted| known.iter().any(|known| known.name() == *wanted))
     }
 }
 

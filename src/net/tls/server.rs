@@ -29,20 +29,22 @@ use crate::net::log;
 use crate::net::resolver::server::Resolver;
 use crate::net::socket::Socket;
 use crate::net::speaks::ListenProtocol;
-use crate::net::ssl::conf::{Conf, VerifyClient};
+use crate::net::ssl::conf::{Conf, SslOcsp, VerifyClient};
 use crate::net::ssl::protocols::SslProtocols;
 use crate::net::ssl::source::CertificateSource;
 use crate::syntax::Pos;
 use crate::task::disk;
 
 use super::TlsStream;
-use super::client_auth::{AsksClients, ClientAuth};
+use super::client_auth::ClientAuth;
 use super::error::{CertificateError, TlsError, VerificationError};
 use super::key::{self, Passwords};
 pub use super::negotiation::SocketTls;
 use super::negotiation::{ByName, Certificates, Negotiation, Shown};
 use super::ocsp::asker::Asker;
+use super::ocsp::client::StatusTerms;
 use super::ocsp::staple::{Staple, StapleMeans, Terms};
+use super::ocsp::status_cache::StatusCache;
 use super::session::{Bound, KeepsNone, ServerSessions, SessionCache};
 use super::suites;
 use super::ticket::{TicketSecret, Tickets};
@@ -68,6 +70,8 @@ pub struct ServerTls {
     closed: HashMap<(ListenProtocol, ListenAddr), TlsError>,
     /// Caches of `ssl_session_cache shared` by name. They stay over reloads.
     caches: HashMap<BString, Arc<SessionCache>>,
+    /// Caches of `ssl_ocsp_cache` by name. They stay over reloads.
+    statuses: HashMap<BString, Arc<StatusCache>>,
     /// The secret of tickets, where the configuration gives none. It stays over reloads.
     secret: TicketSecret,
     /// Asks OCSP responders. It stays over reloads.
@@ -96,7 +100,10 @@ impl ServerTls {
             }
         };
         let empty = HashMap::new();
+        let no_statuses = HashMap::new();
         let mut loader = Loader {
+            known_statuses: before.map_or(&no_statuses, |before| &before.statuses),
+            statuses: HashMap::new(),
             files: LoadedFiles::default(),
             secret: secret.clone(),
             known: before.map_or(&empty, |before| &before.caches),
@@ -109,6 +116,7 @@ impl ServerTls {
             settings: HashMap::new(),
             closed: HashMap::new(),
             caches: HashMap::new(),
+            statuses: HashMap::new(),
             secret,
             asker: loader.asker.clone(),
             warnings: Vec::new(),
@@ -129,6 +137,7 @@ impl ServerTls {
             loaded.add((ListenProtocol::Http, addr.clone()), settings, before)?;
         }
         loaded.caches = loader.caches;
+        loaded.statuses = loader.statuses;
         loaded.warnings = loader.warnings;
         Ok(loaded)
     }
@@ -208,6 +217,9 @@ struct Loader<'l> {
     known: &'l HashMap<BString, Arc<SessionCache>>,
     /// Caches that are used from now on.
     caches: HashMap<BString, Arc<SessionCache>>,
+    /// Statuses of certificates in force, and those that are used from now on.
+    known_statuses: &'l HashMap<BString, Arc<StatusCache>>,
+    statuses: HashMap<BString, Arc<StatusCache>>,
     asker: Asker,
     resolvers: Vec<((Resolver, Duration), Dns)>,
     warnings: Vec<String>,
@@ -276,9 +288,11 @@ impl Loader<'_> {
         };
         let (trust, names) = self.files.trust(own)?;
         let trust = Arc::new(trust);
+        let asks = own.stapling && response.is_none() || own.ocsp != SslOcsp::Off;
+        let dns = resolver.filter(|_| asks).map(|resolver| self.resolver(resolver));
         let stapling = (own.stapling && response.is_none()).then(|| StapleMeans {
             asker: self.asker.clone(),
-            dns: resolver.map(|resolver| self.resolver(resolver)),
+            dns: dns.clone(),
             responder: own.stapling_responder.as_ref().map(|text| text.0.clone()),
             verifies: own.stapling_verify,
         });
@@ -308,24 +322,24 @@ impl Loader<'_> {
                 }
             });
         }
-        let auth = (own.verify_client != VerifyClient::Off)
-            .then(|| Arc::new(ClientAuth { trust, names, depth: own.verify_depth }));
+        let auth = (own.verify_client != VerifyClient::Off).then(|| {
+            let status = (own.ocsp != SslOcsp::Off).then(|| Arc::new(self.status(own, dns.clone())));
+            Arc::new(ClientAuth { trust, names, depth: own.verify_depth, status })
+        });
         let variable = pairs().filter(is_variable).map(|(one, other)| (one.clone(), other.clone())).collect();
         if own.reject_handshake {
-            return Ok(Negotiation { config: None, variable, passwords, fixed, auth });
+            let versions = Vec::new();
+            return Ok(Negotiation { config: None, versions, variable, passwords, fixed, auth });
         }
         let versions: Vec<_> = [(SslProtocols::TLS1_2, &TLS12), (SslProtocols::TLS1_3, &TLS13)]
             .into_iter()
             .filter(|(protocol, _)| base.speaks(*protocol))
             .map(|(_, version)| version)
             .collect();
-        let builder = ServerConfig::builder_with_provider(Arc::new(provider(base, own)))
-            .with_protocol_versions(&versions)?;
-        let builder = match &auth {
-            Some(auth) => builder.with_client_cert_verifier(Arc::new(AsksClients(auth.clone()))),
-            None => builder.with_no_client_auth(),
-        };
-        let mut config = builder.with_cert_resolver(Arc::new(Certificates(fixed.clone())));
+        let mut config = ServerConfig::builder_with_provider(Arc::new(provider(base, own)))
+            .with_protocol_versions(&versions)?
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::new(Certificates(fixed.clone())));
         config.ignore_client_order = own.prefers_server_ciphers();
         config.alpn_protocols = shared.alpn.iter().map(|name| name.to_vec()).collect();
         let (least, most) = RECORD;
@@ -335,7 +349,17 @@ impl Loader<'_> {
         }
         let context = context(own, &fixed, auth.as_deref());
         let lifetime = u32::try_from(base.session_timeout.0).unwrap_or(u32::MAX);
-        config.session_storage = match &shared.cache {
+        // The TLS library accepts early data of sessions only that it keeps itself and resumes once.
+        let takes_early = base.early_data && (own.makes_tickets() || shared.cache.is_some());
+        let cache = match &shared.cache {
+            None if takes_early => Some(self.early_sessions()),
+            cache => cache.clone(),
+        };
+        if takes_early {
+            config.max_early_data_size = limits::TLS_EARLY_DATA;
+            config.send_half_rtt_data = true;
+        }
+        config.session_storage = match &cache {
             None if base.session_cache.is_none => Arc::new(KeepsNone) as Arc<dyn StoresServerSessions>,
             None => Arc::new(NoServerSessionStorage {}),
             Some(cache) => Arc::new(ServerSessions {
@@ -344,13 +368,13 @@ impl Loader<'_> {
                 lifetime: Duration::from_secs(lifetime.into()),
             }),
         };
-        if own.makes_tickets() {
+        if own.makes_tickets() && !takes_early {
             let tickets = Tickets::new(shared.secrets, &context, lifetime).ok_or(TlsError::NoRandom)?;
             config.ticketer = Arc::new(tickets);
-        } else if shared.cache.is_none() {
+        } else if cache.is_none() {
             config.send_tls13_tickets = 0;
         }
-        Ok(Negotiation { config: Some(Arc::new(config)), variable, passwords, fixed, auth })
+        Ok(Negotiation { config: Some(Arc::new(config)), versions, variable, passwords, fixed, auth })
     }
 
     /// The resolver with these name servers.
@@ -361,6 +385,36 @@ impl Loader<'_> {
         let dns = Dns::of_servers(wanted.0.clone(), wanted.1);
         self.resolvers.push((wanted, dns.clone()));
         dns
+    }
+
+    /// How certificates of clients are looked up.
+    fn status(&mut self, own: &Conf, dns: Option<Dns>) -> StatusTerms {
+        StatusTerms {
+            asker: self.asker.clone(),
+            dns,
+            responder: own.ocsp_responder.as_ref().map(|responder| responder.0.clone()),
+            is_leaf_only: own.ocsp == SslOcsp::Leaf,
+            cache: own.ocsp_cache.0.as_ref().map(|(name, size)| self.status_cache(name, *size)),
+        }
+    }
+
+    /// Where statuses of certificates are kept.
+    fn status_cache(&mut self, name: &BString, size: u64) -> Arc<StatusCache> {
+        let most = usize::try_from(size).unwrap_or(usize::MAX);
+        let cache = self.statuses.entry(name.clone()).or_insert_with(|| {
+            self.known_statuses.get(name).cloned().unwrap_or_else(|| Arc::new(StatusCache::new(most)))
+        });
+        cache.rebound(most);
+        cache.clone()
+    }
+
+    /// Where sessions are kept that may begin with early data, without `ssl_session_cache`.
+    fn early_sessions(&mut self) -> Arc<SessionCache> {
+        // No cache of the configuration has this name.
+        let name = BString::from("");
+        let make = || Arc::new(SessionCache::new(Bound::Sessions(limits::TLS_EARLY_SESSIONS)));
+        let known = || self.known.get(&name).cloned().unwrap_or_else(make);
+        self.caches.entry(name.clone()).or_insert_with(known).clone()
     }
 
     /// Secrets of tickets.

@@ -4,24 +4,27 @@
 //! buffered; until it is sent, further writes are refused. Waiting for input also sends buffered ciphertext, so that
 //! the end of a burst does not stay behind.
 
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io::{self, IoSlice, Read, Write};
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 
 use parking_lot::Mutex;
 use rustls::pki_types::ServerName;
 use rustls::server::Acceptor;
-use rustls::{ClientConfig, Connection, ServerConnection};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use rustls::{ClientConfig, Connection, NamedGroup, ServerConnection};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
-use tokio_rustls::{LazyConfigAcceptor, TlsConnector};
+use tokio_rustls::TlsConnector;
 
+use super::client_auth::Judged;
 use super::info::{Offered, TlsInfo};
 use super::negotiation::SocketTls;
-use super::sniff::Sniffed;
+use super::sniff::{FirstSent, Noting};
+use super::x509::chain::Verdict;
 use crate::limits;
 use crate::net::plain::{PlainSocket, PlainStream};
 
@@ -32,8 +35,17 @@ pub struct TlsStream {
     connection: Mutex<Connection>,
     /// What is known of a client.
     info: Option<Arc<TlsInfo>>,
+    early: Option<EarlyData>,
     /// Signalled when a write leaves ciphertext in the buffer.
     held_back: Notify,
+}
+
+/// Data that a client has sent before the end of its handshake.
+#[derive(Debug)]
+struct EarlyData {
+    data: Mutex<VecDeque<u8>>,
+    /// Whether more may come, because the handshake is not complete.
+    is_open: AtomicBool,
 }
 
 impl TlsStream {
@@ -80,25 +92,21 @@ impl TlsStream {
     ///
     /// The handshake failed, or is rejected as the configuration says.
     pub(super) async fn accept(socket: PlainSocket, settings: &SocketTls) -> io::Result<Self> {
-        let PlainSocket { stream, declared } = socket;
-        let (stream, connection, info) = match stream {
-            PlainStream::Tcp(tcp) => {
-                let (tcp, connection, info) = handshake(tcp, settings).await?;
-                (PlainStream::Tcp(tcp), connection, info)
-            }
-            PlainStream::Unix(unix) => {
-                let (unix, connection, info) = handshake(unix, settings).await?;
-                (PlainStream::Unix(unix), connection, info)
-            }
-        };
-        let mut accepted = TlsStream::new(PlainSocket { stream, declared }, connection.into());
+        let Handshake { connection, info, early } = handshake(&socket, settings).await?;
+        let is_early = connection.is_handshaking();
+        let mut accepted = TlsStream::new(socket, connection.into());
         accepted.info = Some(Arc::new(info));
+        // Early data may have come together with the end of the handshake.
+        if is_early || !early.is_empty() {
+            accepted.early = Some(EarlyData { data: Mutex::new(early), is_open: AtomicBool::new(is_early) });
+        }
         Ok(accepted)
     }
 
     fn new(socket: PlainSocket, mut connection: Connection) -> Self {
         connection.set_buffer_limit(Some(limits::TLS_WRITE));
-        TlsStream { socket, connection: Mutex::new(connection), info: None, held_back: Notify::new() }
+        let connection = Mutex::new(connection);
+        TlsStream { socket, connection, info: None, early: None, held_back: Notify::new() }
     }
 
     /// What is known of a client; `None` of a server.
@@ -159,6 +167,12 @@ impl TlsStream {
     pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
         let mut connection = self.connection.lock();
         for _ in 0..limits::TLS_READS {
+            if let Some(early) = &self.early {
+                match early.data.lock().read(buf)? {
+                    0 => {}
+                    count => return Ok(count),
+                }
+            }
             match connection.reader().read(buf) {
                 Ok(n) => return Ok(n),
                 // RTMP and HTTP detect truncation themselves.
@@ -168,6 +182,7 @@ impl TlsStream {
             }
             connection.read_tls(&mut Raw(&self.socket))?;
             let processed = connection.process_new_packets();
+            self.look_for_early(&mut connection);
             // An alert, a key update or a ticket.
             all_out(self.send(&mut connection))?;
             processed.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
@@ -196,7 +211,13 @@ impl TlsStream {
         if let Poll::Ready(Err(error)) = self.poll_flush(cx) {
             return Poll::Ready(Err(error));
         }
-        if has_input(&mut self.connection.lock()) {
+        let has_input = {
+            let mut connection = self.connection.lock();
+            let has_input = has_input(&mut connection);
+            self.look_for_early(&mut connection);
+            has_input || self.early.as_ref().is_some_and(|early| !early.data.lock().is_empty())
+        };
+        if has_input {
             return Poll::Ready(Ok(()));
         }
         self.socket.poll_read_ready(cx)
@@ -220,6 +241,21 @@ impl TlsStream {
     pub fn shutdown_write(&self) {
         self.close();
         self.socket.shutdown_write();
+    }
+
+    /// Takes early data that has come, and notes the end of the handshake.
+    fn look_for_early(&self, connection: &mut Connection) {
+        let Some(early) = self.early.as_ref().filter(|early| early.is_open.load(Ordering::Relaxed)) else {
+            return;
+        };
+        let Connection::Server(connection) = connection else { return };
+        collect_early(connection, &mut early.data.lock());
+        if !connection.is_handshaking() {
+            early.is_open.store(false, Ordering::Relaxed);
+            if let Some(info) = &self.info {
+                info.complete();
+            }
+        }
     }
 
     /// Sends close_notify.
@@ -247,38 +283,123 @@ impl Drop for TlsStream {
     }
 }
 
-/// Performs a client's handshake with the settings of the server that it asks for.
-async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
-    socket: S,
-    settings: &SocketTls,
-) -> io::Result<(S, ServerConnection, TlsInfo)> {
-    let mut start = LazyConfigAcceptor::new(Acceptor::default(), Sniffed::new(socket)).await?;
-    let offered = Offered::of(&start.client_hello());
-    let Some(chosen) = settings.choose(offered.server_name.as_deref()) else {
-        // The connection is closed in any case.
-        let _ = start.io.write_all(&UNRECOGNIZED_NAME).await;
-        part(start.io).await;
-        return Err(io::Error::new(io::ErrorKind::PermissionDenied, "the handshake is rejected"));
-    };
-    let config = chosen.config(offered.server_name.as_deref()).await?;
-    let (sniffed, connection) = match start.into_stream(config).into_fallible().await {
-        Ok(stream) => stream.into_inner(),
-        Err((error, socket)) => {
-            part(socket).await;
-            return Err(error);
+/// A client's handshake that is complete, or has early data.
+struct Handshake {
+    connection: ServerConnection,
+    info: TlsInfo,
+    early: VecDeque<u8>,
+}
+
+/// Performs a client's handshake with the settings of the server that it asks for. It ends early where the client has sent data
+/// before the end, as in nginx.
+async fn handshake(socket: &PlainSocket, settings: &SocketTls) -> io::Result<Handshake> {
+    let mut acceptor = Acceptor::default();
+    let accepted = loop {
+        receive(socket, |raw| acceptor.read_tls(raw)).await?;
+        match acceptor.accept() {
+            Ok(Some(accepted)) => break accepted,
+            Ok(None) => {}
+            Err((error, mut alert)) => {
+                // The connection is closed in any case.
+                let _ = alert.write_all(&mut Raw(socket));
+                part(socket).await;
+                return Err(io::Error::new(io::ErrorKind::InvalidData, error));
+            }
         }
     };
-    let info = TlsInfo::new(offered, &connection, sniffed.session_id(), |shown| chosen.judge(shown));
-    Ok((sniffed.socket, connection, info))
+    let offered = Offered::of(&accepted.client_hello());
+    let Some(chosen) = settings.choose(offered.server_name.as_deref()) else {
+        let _ = socket.try_write(&UNRECOGNIZED_NAME);
+        part(socket).await;
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, "the handshake is rejected"));
+    };
+    let judged = Arc::<Judged>::default();
+    let config = chosen.config(offered.server_name.as_deref(), &judged).await?;
+    let curve = chosen.curve(&offered.curves);
+    let mut sent = FirstSent::default();
+    let mut connection = match accepted.into_connection(config) {
+        Ok(connection) => connection,
+        Err((error, mut alert)) => {
+            let _ = alert.write_all(&mut Raw(socket));
+            part(socket).await;
+            return Err(io::Error::new(io::ErrorKind::InvalidData, error));
+        }
+    };
+    // A session of TLS 1.2 keeps its curve, as with OpenSSL.
+    connection.set_resumption_data(&curve.map_or([0; 2], |curve| u16::from(curve).to_be_bytes()));
+    let mut early = VecDeque::new();
+    loop {
+        // Some may have come with the first message.
+        let processed = connection.process_new_packets();
+        collect_early(&mut connection, &mut early);
+        while connection.wants_write() {
+            match connection.write_tls(&mut Noting(Raw(socket), &mut sent)) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(_) => {}
+                Err(_) if processed.is_err() => break,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => socket.writable().await?,
+                Err(error) => return Err(error),
+            }
+        }
+        if let Err(error) = processed {
+            part(socket).await;
+            return Err(io::Error::new(io::ErrorKind::InvalidData, error));
+        }
+        if !connection.is_handshaking() || !early.is_empty() {
+            break;
+        }
+        receive(socket, |raw| connection.read_tls(raw)).await?;
+    }
+    let kept = connection.received_resumption_data().and_then(|data| <[u8; 2]>::try_from(data).ok());
+    let kept = kept.map(u16::from_be_bytes).filter(|curve| *curve != 0).map(NamedGroup::from);
+    // Without settings of its own the certificate of a resumed session is not relied on.
+    let verdict = judged.verdict().unwrap_or(Verdict::UNTRUSTED);
+    let status = match connection.peer_certificates() {
+        Some(shown) if verdict.is_ok() => chosen.look_up(shown).await?,
+        _ => None,
+    };
+    let info = TlsInfo::new(offered, &connection, sent.session_id(), kept.or(curve), (verdict, status));
+    Ok(Handshake { connection, info, early })
+}
+
+/// Waits for input and reads it once.
+async fn receive(
+    socket: &PlainSocket,
+    mut read: impl FnMut(&mut Raw<'_>) -> io::Result<usize>,
+) -> io::Result<()> {
+    loop {
+        socket.readable().await?;
+        match read(&mut Raw(socket)) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(_) => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Takes the early data that has come. The TLS library bounds it by [`limits::TLS_EARLY_DATA`].
+fn collect_early(connection: &mut ServerConnection, early: &mut VecDeque<u8>) {
+    let Some(mut data) = connection.early_data() else { return };
+    let mut buffer = [0; 1024];
+    while let Ok(count @ 1..) = data.read(&mut buffer) {
+        early.extend(&buffer[..count]);
+    }
 }
 
 /// Waits for a moment until the client, which was told by an alert, closes too: what it still sends would otherwise make the
 /// system reset the connection, and the alert could be lost.
-async fn part<S: AsyncRead + AsyncWrite + Unpin>(mut socket: S) {
+async fn part(socket: &PlainSocket) {
     let closed = async {
-        let _ = socket.shutdown().await;
+        socket.shutdown_write();
         let mut ignored = [0; 512];
-        while matches!(socket.read(&mut ignored).await, Ok(1..)) {}
+        while socket.readable().await.is_ok() {
+            match socket.try_read(&mut ignored) {
+                Ok(1..) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                _ => return,
+            }
+        }
     };
     // A client that does not close is closed.
     let _ = tokio::time::timeout(limits::TLS_PARTING, closed).await;

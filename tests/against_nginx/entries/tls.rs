@@ -222,6 +222,53 @@ pub fn entries() -> Vec<Entry> {
                 .ask("/").tls(c().name("a.test").resumes().identity("stranger")),
         );
     }
+    for (name, rows) in [
+        ("ocsp", "ssl_ocsp on; ssl_ocsp_responder http://{ADDR}:{PORT2}/client;"),
+        (
+            "ocsp-leaf",
+            "ssl_ocsp leaf; ssl_ocsp_responder http://{ADDR}:{PORT2}/client/; ssl_ocsp_cache shared:against-ocsp:1m;",
+        ),
+        ("ocsp-revoked", "ssl_ocsp on; ssl_ocsp_responder http://{ADDR}:{PORT2}/revoked;"),
+        ("ocsp-wrong-type", "ssl_ocsp on; ssl_ocsp_responder http://{ADDR}:{PORT2}/text;"),
+        ("ocsp-nothing", "ssl_ocsp on; ssl_ocsp_responder http://{ADDR}:{PORT2}/none;"),
+        ("ocsp-unnamed", "ssl_ocsp on;"),
+        ("ocsp-off", "ssl_ocsp off;"),
+    ] {
+        let answers = |what: &str| {
+            format!(
+                "location /{what}/ {{ root {{TLS}}; types {{ }} default_type application/ocsp-response; try_files /{what}.ocsp =404; }}"
+            )
+        };
+        all.push(
+            entry(name)
+                .over_tls()
+                .http(format!(
+                    "server {{ listen {{ADDR}}:{{PORT2}}; access_log off; {} {} location /text/ {{ return 200 text; }} }}",
+                    answers("client"),
+                    answers("revoked")
+                ))
+                .server(format!("ssl_verify_client optional; ssl_client_certificate {{TLS}}/ca.crt; {rows}"))
+                .server("error_page 495 /page; location / { return 200 '$ssl_client_verify'; } location = /page { return 200 'page $ssl_client_verify'; }")
+                .ask("/")
+                .ask("/").tls(c().identity("client"))
+                .ask("/").tls(c().identity("client").tls12())
+                .ask("/").tls(c().identity("revoked"))
+                .ask("/").tls(c().identity("stranger"))
+                .ask("/").tls(c().identity("client").resumes())
+                .keep(["/a", "/b"]).tls(c().identity("revoked")),
+        );
+    }
+    all.push(
+        entry("curve-of-resumed-sessions")
+            .over_tls()
+            .server("ssl_ecdh_curve X25519; location / { return 200 '$ssl_session_reused $ssl_curve'; }")
+            .ask("/")
+            .tls(c().resumes().tls12())
+            .ask("/")
+            .tls(c().resumes().tls12())
+            .ask("/")
+            .tls(c().resumes()),
+    );
     all.push(
         entry("old-protocol")
             .over_tls()

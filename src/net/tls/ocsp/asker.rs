@@ -11,12 +11,12 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{Mutex, Semaphore, mpsc};
 
-use super::responder::Responder;
 use crate::limits;
 use crate::log::os_text;
 use crate::log::shown::Shown;
 use crate::net::dns::Dns;
 use crate::net::log;
+use crate::net::ssl::responder::Responder;
 
 /// Work of asking responders. Clones share everything.
 #[derive(Clone)]

@@ -1,8 +1,10 @@
 //! OCSP requests and responses (RFC 6960 §4).
 
+use bstr::BString;
 use sha1::{Digest, Sha1};
 use sha2::Sha256;
 use x509_parser::certificate::X509Certificate;
+use x509_parser::extensions::{GeneralName, ParsedExtension};
 use x509_parser::prelude::FromDer;
 use x509_parser::x509::X509Name;
 
@@ -50,6 +52,17 @@ impl CertId {
         })
     }
 
+    /// Bytes that it occupies.
+    pub(super) fn size(&self) -> usize {
+        self.name.len() + self.key.len() + self.serial.len()
+    }
+
+    /// One with this serial number.
+    #[cfg(test)]
+    pub(super) fn sample(serial: u8) -> CertId {
+        CertId { name: [0; 20], key: [0; 20], serial: vec![serial] }
+    }
+
     /// A request for the certificate's status.
     pub(super) fn request(&self) -> Vec<u8> {
         let id = [
@@ -75,6 +88,21 @@ fn encoded(tag: u8, contents: &[u8]) -> Vec<u8> {
     out.extend_from_slice(bytes);
     out.extend_from_slice(contents);
     out
+}
+
+/// The first responder that a certificate (DER) names.
+pub(super) fn responder_of(certificate: &[u8]) -> Option<BString> {
+    const OCSP: &str = "1.3.6.1.5.5.7.48.1";
+    let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
+    parsed.extensions().iter().find_map(|extension| {
+        let ParsedExtension::AuthorityInfoAccess(access) = extension.parsed_extension() else {
+            return None;
+        };
+        access.accessdescs.iter().find_map(|one| match &one.access_location {
+            GeneralName::URI(uri) if one.access_method.to_id_string() == OCSP => Some((*uri).into()),
+            _ => None,
+        })
+    })
 }
 
 /// Status of a certificate.

@@ -4,7 +4,10 @@
 //! process's runtime, never on one that moves media.
 
 pub mod asker;
+pub(super) mod client;
 mod message;
-pub mod responder;
 pub(super) mod staple;
+pub(super) mod status_cache;
 mod verify;
+
+pub use client::ClientStatus;

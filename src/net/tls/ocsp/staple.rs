@@ -14,11 +14,11 @@ use rustls::pki_types::CertificateDer;
 use rustls::sign::CertifiedKey;
 
 use super::asker::{About, Asker};
-use super::message::{CertId, CertStatus};
-use super::responder::Responder;
+use super::message::{CertId, CertStatus, responder_of};
 use super::verify::{Asked, Belief, check};
 use crate::net::dns::Dns;
 use crate::net::log;
+use crate::net::ssl::responder::Responder;
 use crate::net::tls::x509::certificate;
 use crate::net::tls::x509::chain::issuer_of;
 use crate::net::tls::x509::trust::Trust;
@@ -105,7 +105,7 @@ impl Terms {
         let id = CertId::of(first, &issuer).ok_or_else(no_issuer)?;
         let responder = match &means.responder {
             Some(responder) => responder.clone(),
-            None => Responder::named_in(first)
+            None => responder_of(first)
                 .ok_or_else(|| ignored(format!("no OCSP responder URL in the certificate \"{name}\"")))?,
         };
         let responder = Responder::parse(BStr::new(&responder))

@@ -42,6 +42,8 @@ pub struct Verdict {
 macro_rules! verdicts {
     ($($NAME:ident = $code:literal, $text:literal;)+) => {
         $(const $NAME: Verdict = Verdict { code: $code, text: $text };)+
+        /// All results.
+        const VERDICTS: &[Verdict] = &[$($NAME),+];
     };
 }
 
@@ -84,6 +86,11 @@ impl Verdict {
     pub const UNTRUSTED: Verdict = NO_LOCAL_ISSUER;
     /// A trusted certificate that is another server's.
     pub const HOST_MISMATCH: Verdict = HOST_MISMATCH;
+
+    /// The result with OpenSSL's number.
+    pub(in crate::net::tls) fn of_code(code: u8) -> Option<Verdict> {
+        VERDICTS.iter().find(|verdict| verdict.code == code).copied()
+    }
 
     /// Whether the certificate is trusted.
     pub fn is_ok(self) -> bool {

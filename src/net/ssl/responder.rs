@@ -1,18 +1,19 @@
 //! Addresses of OCSP responders.
 
 use bstr::{BStr, BString, ByteSlice};
-use x509_parser::certificate::X509Certificate;
-use x509_parser::extensions::{GeneralName, ParsedExtension};
-use x509_parser::prelude::FromDer;
+
+use crate::directive::{Args, Evaluation, Value};
+use crate::syntax::Problem;
 
 /// Where a responder is asked: `http://host[:port][/uri]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Responder {
     /// Its name or address; IPv6 addresses without brackets. Empty with a Unix socket, which nginx accepts and never asks.
-    pub(super) host: String,
-    pub(super) port: u16,
+    pub host: String,
+    /// Its port.
+    pub port: u16,
     /// Begins with `/`.
-    pub(super) uri: String,
+    pub uri: String,
 }
 
 /// Why an address is not one, in nginx's words.
@@ -80,28 +81,30 @@ impl Responder {
         Ok(Responder { host, port, uri })
     }
 
-    /// The first responder that a certificate (DER) names.
-    pub(super) fn named_in(certificate: &[u8]) -> Option<BString> {
-        const OCSP: &str = "1.3.6.1.5.5.7.48.1";
-        let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
-        parsed.extensions().iter().find_map(|extension| {
-            let ParsedExtension::AuthorityInfoAccess(access) = extension.parsed_extension() else {
-                return None;
-            };
-            access.accessdescs.iter().find_map(|one| match &one.access_location {
-                GeneralName::URI(uri) if one.access_method.to_id_string() == OCSP => Some((*uri).into()),
-                _ => None,
-            })
-        })
-    }
-
     /// Target of a request.
-    pub(super) fn target(&self, request: &[u8]) -> String {
+    pub fn target(&self, request: &[u8]) -> String {
         use base64::Engine as _;
         use base64::engine::general_purpose::STANDARD;
         let text = STANDARD.encode(request).replace('+', "%2B").replace('/', "%2F").replace('=', "%3D");
         let slash = if self.uri.ends_with('/') { "" } else { "/" };
         format!("{}{slash}{text}", self.uri)
+    }
+}
+
+/// The value of `ssl_ocsp_responder`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OcspResponder(pub Responder);
+
+impl Value for OcspResponder {
+    fn syntax() -> String {
+        "url".into()
+    }
+
+    fn parse(args: &Args<'_>, _: &mut Evaluation<'_>) -> Result<OcspResponder, Problem> {
+        let word = args.first();
+        Responder::parse(BStr::new(&word.bytes))
+            .map(OcspResponder)
+            .map_err(|error| Problem::new(format!("{error} in \"ssl_ocsp_responder\"")).at(word.span))
     }
 }
 
