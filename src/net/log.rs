@@ -6,7 +6,6 @@ use std::io;
 use tracing::{error, info, warn};
 
 use super::plain::Peer;
-use super::proxy_protocol::ProxyHeaderError;
 use crate::directive::ListenAddr;
 
 /// A TLS handshake failed.
@@ -14,10 +13,10 @@ pub fn tls_failed(listen: &ListenAddr, error: &dyn Display) {
     info!("TLS handshake failed: {error}, server: {listen}");
 }
 
-/// A connection was closed because of its PROXY header.
-pub fn proxy_header_failed(peer: &Peer, listen: &ListenAddr, error: &ProxyHeaderError) {
+/// A connection was closed because of its PROXY header: the client has violated the protocol, or left.
+pub fn proxy_header_failed(peer: &Peer, listen: &ListenAddr, error: &dyn Display, is_violation: bool) {
     let (doing, client) = ("while reading PROXY protocol", &peer.addr);
-    match error.is_violation() {
+    match is_violation {
         true => error!("{error} {doing}, client: {client}, server: {listen}"),
         false => info!("{error} {doing}, client: {client}, server: {listen}"),
     }

@@ -85,7 +85,9 @@ async fn begin(
             () = lifetime.draining.cancelled() => return None,
             () = lifetime.shutdown.cancelled() => return None,
         };
-        socket = read.inspect_err(|error| log::proxy_header_failed(&peer, addr, error)).ok()?;
+        socket = read
+            .inspect_err(|error| log::proxy_header_failed(&peer, addr, error, error.is_violation()))
+            .ok()?;
     }
     let settings = {
         let (tls, key) = (tls.load(), (speaks, listen));
