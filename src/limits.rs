@@ -990,4 +990,7 @@ pub const CLUSTER_PATIENCE: Duration = Duration::from_secs(5);
 /// Pause before a failed request about a name is repeated.
 pub const CLUSTER_RETRY: Duration = Duration::from_millis(100);
 
+/// Maximum number of servers, and of streams, of the cluster that a statistics document lists.
+pub const CLUSTER_LISTED: usize = 10_000;
+
 const _: () = assert!(CLUSTER_PATIENCE.as_millis() > 2 * CLUSTER_REQUEST.as_millis());

@@ -3,125 +3,12 @@
 
 mod support;
 
-use std::process::{Child, Command, Stdio};
-
 use pingosd::wire::rtmp::client_session::ClientEvent;
+use support::etcd::Etcd;
 use support::frame::Tracks;
-use support::server::{Prefix, Signal, free_port};
+use support::server::Signal;
 use support::wait::until_true;
 use support::{Conf, NotifyServer, Player, Publisher, RtmpClient, Server};
-
-/// An etcd on the loopback interface.
-struct Etcd {
-    child: Child,
-    prefix: Prefix,
-    client: u16,
-    peer: u16,
-    /// All members, as `--initial-cluster` takes them.
-    members: String,
-}
-
-impl Etcd {
-    #[track_caller]
-    fn start() -> Etcd {
-        let etcd = Etcd::members(1).remove(0);
-        etcd.wait();
-        etcd
-    }
-
-    /// Three members of a cluster, the first of which is ready.
-    #[track_caller]
-    fn three() -> Vec<Etcd> {
-        let members = Etcd::members(3);
-        members[0].wait();
-        members
-    }
-
-    fn members(count: usize) -> Vec<Etcd> {
-        let ports: Vec<(u16, u16)> = (0..count).map(|_| (free_port(), free_port())).collect();
-        let members: Vec<_> =
-            ports.iter().map(|(_, peer)| format!("m{peer}=http://127.0.0.1:{peer}")).collect();
-        let members = members.join(",");
-        let start = |(client, peer)| {
-            let prefix = Prefix::new();
-            let child = Etcd::launch(&prefix, client, peer, &members);
-            Etcd { child, prefix, client, peer, members: members.clone() }
-        };
-        ports.into_iter().map(start).collect()
-    }
-
-    fn launch(prefix: &Prefix, client: u16, peer: u16, members: &str) -> Child {
-        let name = format!("m{peer}");
-        let log = std::fs::File::create(prefix.path().join("etcd.log")).unwrap();
-        let (client, peer) = (format!("http://127.0.0.1:{client}"), format!("http://127.0.0.1:{peer}"));
-        Command::new("etcd")
-            .arg("--data-dir")
-            .arg(prefix.path().join("etcd"))
-            .arg("--unsafe-no-fsync")
-            .args(["--listen-client-urls", &client, "--advertise-client-urls", &client])
-            .args(["--listen-peer-urls", &peer, "--initial-advertise-peer-urls", &peer])
-            .args(["--name", &name, "--initial-cluster", members])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .expect("etcd is installed (package etcd-server)")
-    }
-
-    fn wait(&self) {
-        until_true("etcd answers", || self.ctl(&["endpoint", "health"]).is_some());
-    }
-
-    /// What `etcdctl` writes, unless it fails.
-    fn ctl(&self, words: &[&str]) -> Option<String> {
-        let output = Command::new("etcdctl")
-            .env("ETCDCTL_API", "3")
-            .arg(format!("--endpoints=http://127.0.0.1:{}", self.client))
-            .args(words)
-            .output()
-            .unwrap();
-        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
-    }
-
-    /// The value of a key of cluster `c`; empty without one.
-    fn value(&self, key: &str) -> String {
-        self.ctl(&["get", "--print-value-only", &format!("/pingosd/c/{key}")]).unwrap_or_default()
-    }
-
-    fn kill(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-
-    fn start_again(&mut self) {
-        self.child = Etcd::launch(&self.prefix, self.client, self.peer, &self.members);
-        self.wait();
-    }
-
-    /// A server of the cluster, with these directives in application `live`, and in `cluster`.
-    fn server(&self, node: &str, live: &str, cluster: &str) -> Server {
-        let server = Server::start(&self.conf(node, live, cluster));
-        server.wait_log("joined as");
-        server
-    }
-
-    fn conf(&self, node: &str, live: &str, cluster: &str) -> Conf {
-        let etcd = self.client;
-        let lease = if cluster.contains("lease ") { "" } else { "lease 2s;" };
-        let retry = "failed_reconnect 20ms; relay_reconnect 500ms;";
-        Conf::live(&format!("{live} {retry}")).main(&format!(
-            "cluster c {{ etcd http://127.0.0.1:{etcd}; node {node}; advertise rtmp://127.0.0.1:{{rtmp_port}}; \
-             {lease} {cluster} }}"
-        ))
-    }
-}
-
-impl Drop for Etcd {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 const BOTH: &str = "cluster_publish on; cluster_pull on;";
 
@@ -315,8 +202,7 @@ fn servers_go_over_to_another_etcd() {
         let [a, edge] = ["a", "edge"].map(|node| Server::start(&conf(node)));
         [&a, &edge].into_iter().for_each(|server| server.wait_log("joined as"));
         let _kept = publish(&a, "kept");
-        let pid = nix::unistd::Pid::from_raw(i32::try_from(members[0].child.id()).unwrap());
-        nix::sys::signal::kill(pid, fault).unwrap();
+        members[0].signal(fault);
         // The other two have a majority, and the edge's watch goes over to one of them.
         let _new = publish(&a, "new").keep_sending();
         until_true("the new name is known", || {

@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod admission;
+pub mod cluster_view;
 pub mod codec;
 pub mod conf;
 pub mod control;

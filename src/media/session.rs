@@ -59,6 +59,8 @@ pub enum Reason {
     RelayLoop,
     /// A limit of its application was reached.
     OverLimit,
+    /// Another server of the cluster has the publisher's name.
+    NameLost,
 }
 
 impl Reason {
@@ -76,7 +78,7 @@ impl Reason {
             Reason::DropIdle => "drop_idle",
             Reason::NotifyErr => "notify_notify_err",
             Reason::NotifyRefused | Reason::RelayRefused => "notify_relay_err",
-            Reason::StreamEnd => "relay_close",
+            Reason::StreamEnd | Reason::NameLost => "relay_close",
             Reason::ProcessExit => "process_exit",
             Reason::RelayLoop => "relay_loop",
             Reason::OverLimit => "over_limit",

@@ -315,6 +315,7 @@ impl Parts {
             counterpart: counterpart.clone(),
             conf_files: conf_files.clone(),
             history: history.clone(),
+            cluster: cluster.clone(),
             started,
             shared: SharedDocuments::default(),
         });
@@ -326,6 +327,7 @@ impl Parts {
             store: store.clone(),
             conf_files: conf_files.clone(),
             history: history.clone(),
+            cluster: cluster.clone(),
             lifetime: lifetime.clone(),
             started,
         };
@@ -353,6 +355,7 @@ impl Parts {
                     http: counters.clone(),
                     connections: connections.clone(),
                     lifetime: lifetime.clone(),
+                    cluster: cluster.clone(),
                     connection_limit: |store| store.load().connection_limit(),
                     started,
                 }),

@@ -12,6 +12,7 @@ pub mod chromium;
 pub mod clip;
 pub mod conf;
 pub mod dns;
+pub mod etcd;
 pub mod frame;
 pub mod http;
 pub mod notify;

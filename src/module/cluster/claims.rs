@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::sync::atomic::Ordering;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bstr::ByteSlice;
 use parking_lot::{Mutex, RwLock};
@@ -16,16 +16,18 @@ use super::app_conf::Current;
 use super::conf::ClusterConf;
 use super::entry::{self, AddressEntry, StreamEntry};
 use super::etcd::{Etcd, EtcdError, KeyValue, Outcome};
+use super::figures::{Totals, WatchLag};
 use super::log;
 use super::map::{ChangedStream, Map};
 use super::setting::RegistryDown;
-use super::tenure::{Answer, Holder, KeyState, Lease, Step, Tenure, Verdict};
+use super::tenure::{Answer, Holder, KeyState, Lease, Revision, Step, Tenure, Verdict};
 use crate::config::store::Store;
 use crate::hub::stream_key::StreamKey;
 use crate::limits;
 use crate::media::extension::{AdmissionRule, OnStream, Running, StreamNames};
 use crate::media::session::{Reason, Role, Session};
 use crate::media::variables::query_argument;
+use crate::media::view::AppView;
 use crate::net::connections::Connections;
 use crate::task::lifetime::Lifetime;
 
@@ -38,6 +40,8 @@ pub struct Cluster {
     /// Identifies this process.
     pub(super) run: String,
     names: Mutex<HashMap<StreamKey, Name>>,
+    /// All admitted publishers, also of applications without `cluster_publish`: a reload may switch that on.
+    publishers: Mutex<HashMap<u64, Candidate>>,
     pub(super) link: Mutex<Link>,
     pub(super) map: RwLock<Map>,
     /// Number of changes of the map.
@@ -45,16 +49,7 @@ pub struct Cluster {
     /// Asks the engine to look after the lease at once.
     pub(super) doubt: Notify,
     pub(super) totals: Totals,
-}
-
-/// Numbers of events so far.
-#[derive(Debug, Default)]
-pub(super) struct Totals {
-    pub(super) granted: AtomicU64,
-    pub(super) refused: AtomicU64,
-    pub(super) lost: AtomicU64,
-    pub(super) leases: AtomicU64,
-    pub(super) failures: AtomicU64,
+    pub(super) lag: WatchLag,
 }
 
 /// Connection to etcd.
@@ -80,6 +75,18 @@ pub(super) enum Standing {
     Down,
 }
 
+impl Standing {
+    /// The word for it in what is shown.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Standing::Alone => "none",
+            Standing::Connecting => "connecting",
+            Standing::Up => "up",
+            Standing::Down => "down",
+        }
+    }
+}
+
 /// A name that a publisher here wants or has.
 #[derive(Default)]
 struct Name {
@@ -87,8 +94,17 @@ struct Name {
     session: Option<Arc<Session>>,
     waiter: Option<oneshot::Sender<bool>>,
     takeover: Option<Duration>,
+    /// Claim of another server that is being taken over.
+    takes_over: Option<Revision>,
     /// Whether a task is at work.
     is_busy: bool,
+}
+
+/// An admitted publisher.
+#[derive(Clone)]
+struct Candidate {
+    session: Arc<Session>,
+    view: AppView,
 }
 
 /// A publisher's use of its name; ends when dropped.
@@ -111,6 +127,13 @@ struct Order {
 impl Drop for NameUse {
     fn drop(&mut self) {
         {
+            let mut publishers = self.cluster.publishers.lock();
+            // The connection may publish another stream already.
+            if publishers.get(&self.session).is_some_and(|publisher| publisher.session.key == self.key) {
+                publishers.remove(&self.session);
+            }
+        }
+        {
             let mut names = self.cluster.names.lock();
             let Some(name) = names.get_mut(&self.key) else { return };
             name.tenure.release(self.session);
@@ -128,22 +151,17 @@ impl StreamNames for Cluster {
         self: Arc<Self>,
         publisher: OnStream<'_>,
     ) -> Pin<Box<dyn Future<Output = Option<Running>> + Send>> {
-        let application = publisher.view.current();
-        let conf: &Current = application.get();
-        let (publishes, takeover) = (conf.publish, conf.takeover.0);
-        let session = publisher.session.clone();
+        let (session, view) = (publisher.session.clone(), publisher.view.clone());
+        // From here on a reload finds it: what is read below is the configuration before or after.
+        self.publishers.lock().insert(session.id, Candidate { session: session.clone(), view: view.clone() });
+        let using = NameUse { cluster: self.clone(), key: session.key.clone(), session: session.id };
         Box::pin(async move {
             let joined = self.link.lock().conf.clone();
-            let Some(joined) = joined.filter(|_| publishes) else { return Some(Box::new(()) as Running) };
             let (told, answer) = oneshot::channel();
+            let Some(joined) = joined.filter(|_| self.want(&session, &view, Some(told))) else {
+                return Some(Box::new(using) as Running);
+            };
             let key = session.key.clone();
-            {
-                let mut names = self.names.lock();
-                let name = names.entry(key.clone()).or_default();
-                name.tenure.want(session.id);
-                (name.session, name.waiter, name.takeover) = (Some(session.clone()), Some(told), takeover);
-            }
-            let using = NameUse { cluster: self.clone(), key: key.clone(), session: session.id };
             self.tend(&key);
             let is_down = self.link.lock().standing == Standing::Down;
             let patience = if is_down { Duration::ZERO } else { limits::CLUSTER_PATIENCE };
@@ -208,12 +226,58 @@ impl Cluster {
             runtime,
             run: run[..8].iter().map(|byte| format!("{byte:02x}")).collect(),
             names: Mutex::default(),
+            publishers: Mutex::default(),
             link: Mutex::default(),
             map: RwLock::default(),
             changes: watch::Sender::new(0),
             doubt: Notify::new(),
             totals: Totals::default(),
+            lag: WatchLag::default(),
         }
+    }
+
+    /// Wants the name of a publisher if its application claims names. Returns whether it does.
+    fn want(&self, session: &Arc<Session>, view: &AppView, waiter: Option<oneshot::Sender<bool>>) -> bool {
+        let application = view.current();
+        let conf: &Current = application.get();
+        if !conf.publish {
+            return false;
+        }
+        let mut names = self.names.lock();
+        let name = names.entry(session.key.clone()).or_default();
+        name.tenure.want(session.id);
+        (name.session, name.waiter, name.takeover) = (Some(session.clone()), waiter, conf.takeover.0);
+        true
+    }
+
+    /// The configuration has changed: publishers whose applications claim names from now on get theirs, and those of
+    /// applications that no longer do give them up.
+    pub(super) fn reloaded(self: &Arc<Self>) {
+        if self.link.lock().conf.is_none() {
+            return;
+        }
+        let candidates: Vec<Candidate> = self.publishers.lock().values().cloned().collect();
+        for Candidate { session, view } in candidates {
+            let claims = view.current().get::<Current>().publish;
+            let wanted = self.names.lock().get(&session.key).and_then(|name| name.tenure.wanted());
+            match (claims, wanted == Some(session.id)) {
+                (true, false) => {
+                    self.want(&session, &view, None);
+                }
+                (false, true) => self.give_up(&session),
+                (true, true) | (false, false) => continue,
+            }
+            self.tend(&session.key);
+        }
+    }
+
+    /// A publisher goes on without its name.
+    fn give_up(&self, session: &Session) {
+        if let Some(name) = self.names.lock().get_mut(&session.key) {
+            name.tenure.release(session.id);
+            (name.session, name.waiter) = (None, None);
+        }
+        session.epoch.store(0, Ordering::Release);
     }
 
     /// Number of names that this server has.
@@ -296,6 +360,8 @@ impl Cluster {
             }
             Some(Verdict::Lost) => {
                 name.session = None;
+                // A reload in this moment must not want the name again.
+                self.publishers.lock().remove(&session.id);
                 match name.waiter.take() {
                     Some(waiter) => {
                         log::taken(&session, owner);
@@ -305,7 +371,7 @@ impl Cluster {
                     None => {
                         log::name_lost(&session, owner);
                         self.totals.lost.fetch_add(1, Ordering::Relaxed);
-                        session.close(Reason::StreamEnd);
+                        session.close(Reason::NameLost);
                     }
                 }
             }
@@ -350,7 +416,7 @@ impl Cluster {
                 Some(name) => name.tenure.failed(order.step),
                 None => return,
             }
-            self.totals.failures.fetch_add(1, Ordering::Relaxed);
+            self.totals.failed(&error);
             if error.is_lease_gone() {
                 self.doubt.notify_one();
             }
@@ -367,9 +433,26 @@ impl Cluster {
     fn take(&self, key: &StreamKey, order: &Order, (answer, owner): &(Answer, String)) {
         let mut names = self.names.lock();
         let Some(name) = names.get_mut(key) else { return };
-        let aged = name.takeover.is_some_and(|time| self.is_older(key, time));
+        let aged = match (answer, name.takeover) {
+            (Answer::Found(Some(found)), Some(time)) => self.is_older(key, found.revision, time),
+            _ => false,
+        };
         let current = self.link.lock().lease;
         let verdict = name.tenure.answered(answer, (order.session, order.lease), current, aged);
+        if let Answer::Put(revision) = answer {
+            self.wrote(*revision);
+            if std::mem::take(&mut name.takes_over) == order.step.replaces()
+                && order.step.replaces().is_some()
+            {
+                self.totals.taken_over.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        if aged
+            && let Answer::Found(Some(found)) = answer
+            && found.holder == Holder::Other
+        {
+            name.takes_over = Some(found.revision);
+        }
         self.tell(name, verdict, owner);
     }
 
@@ -430,6 +513,11 @@ impl Cluster {
         })
     }
 
+    /// This server has written a key at this revision.
+    pub(super) fn wrote(&self, revision: Revision) {
+        self.lag.wrote(revision, self.map.read().revision());
+    }
+
     fn state(&self, found: &KeyValue) -> (KeyState, String) {
         let entry: Option<StreamEntry> = serde_json::from_slice(&found.value).ok();
         let holder = entry.as_ref().map_or(Holder::Other, |entry| self.holder(entry));
@@ -437,10 +525,10 @@ impl Cluster {
         (KeyState { holder, lease: found.lease, revision: found.revision }, owner)
     }
 
-    /// Whether another server has had the name for this long, as far as this one has seen.
-    fn is_older(&self, key: &StreamKey, time: Duration) -> bool {
-        let now = Instant::now();
-        self.map.read().streams.get(key).is_some_and(|known| now.duration_since(known.seen) >= time)
+    /// Whether another server has had the name by this claim for this long, as far as this one has seen.
+    fn is_older(&self, key: &StreamKey, claim: Revision, time: Duration) -> bool {
+        let map = self.map.read();
+        map.streams.get(key).is_some_and(|known| known.epoch == claim && known.seen.elapsed() >= time)
     }
 }
 

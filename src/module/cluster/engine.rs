@@ -41,6 +41,7 @@ pub async fn run(cluster: Arc<Cluster>) {
         };
         let changes = async {
             while cluster.store.load().get::<JoinedCluster>().0.as_ref() == Some(&conf) {
+                cluster.reloaded();
                 if changed.changed().await.is_err() {
                     std::future::pending::<()>().await;
                 }
@@ -85,6 +86,7 @@ async fn take_part(cluster: &Arc<Cluster>, conf: &Arc<ClusterConf>) -> Infallibl
             *cluster.map.write() = Map::default();
         }
     }
+    cluster.reloaded();
     let mut backoff = Backoff::default();
     let etcd = loop {
         match Etcd::open(conf).await {
@@ -132,6 +134,7 @@ async fn keep_lease(cluster: &Arc<Cluster>, conf: &Arc<ClusterConf>, etcd: &Etcd
                 tokio::time::sleep(Duration::from_secs(conf.lease)).await;
             }
             Err(error) => {
+                cluster.totals.failed(&error);
                 down(cluster, &error);
                 pause(&mut backoff).await;
             }
@@ -176,6 +179,7 @@ async fn keep_alive(
             }
             Ok(false) => return,
             Err(error) => {
+                cluster.totals.failed(&error);
                 down(cluster, &error);
                 wait = backoff.next(RETRY.0, RETRY.1.min(third), crate::task::random());
             }
@@ -210,6 +214,7 @@ impl OwnEntry {
         loop {
             match etcd.put_if(&key, self.revision, &value, lease).await? {
                 Outcome::Done(revision) => {
+                    cluster.wrote(revision);
                     (self.written, self.revision) = (Some(entry), revision);
                     return Ok(true);
                 }
@@ -247,6 +252,7 @@ async fn follow(cluster: &Arc<Cluster>, conf: &ClusterConf, etcd: &Etcd) -> Infa
             Ok(never) => match never {},
             Err(error) => error,
         };
+        cluster.totals.failed(&error);
         log::watch_ended(&error);
         // What a watch needs may have been compacted; reading everything anew needs no pause then.
         if !matches!(error, EtcdError::Compacted) {

@@ -18,7 +18,6 @@ use super::conf::ClusterConf;
 use super::tenure::{Lease, Revision};
 use crate::limits;
 use crate::net::tls;
-use crate::net::tls::backend::{BackendTls, Verified};
 use crate::task::disk;
 
 /// Code of gRPC for an absent lease.
@@ -79,9 +78,6 @@ pub(super) enum SetupError {
     #[error(transparent)]
     Client(#[from] reqwest::Error),
 }
-
-/// Intermediate certificates that a chain of etcd may have.
-const CHAIN_DEPTH: u64 = 9;
 
 /// A key with its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -146,16 +142,9 @@ impl Etcd {
             Some((cert, key)) => Some((read(cert)?, read(key)?)),
             None => None,
         };
-        let trusted = match (&ca, &identity) {
-            // Every etcd with the gateway speaks TLS 1.3.
-            (Some(ca), Some((cert, key))) => tls::backend::of_backend(&BackendTls {
-                verified: Some(Verified { trusted: ca, lists: None, depth: CHAIN_DEPTH }),
-                sends_name: true,
-                identity: Some((cert, key)),
-                tls13: true,
-                ..BackendTls::default()
-            })?,
-            _ => tls::client::of_http_client(true, ca.as_deref())?,
+        let trusted = match &identity {
+            Some((cert, key)) => tls::client::of_http_client_as(ca.as_deref(), (cert, key))?,
+            None => tls::client::of_http_client(true, ca.as_deref())?,
         };
         let user = match &conf.etcd_user {
             Some(user) => {
@@ -370,6 +359,22 @@ impl Etcd {
 }
 
 impl EtcdError {
+    /// Names of the kinds of errors.
+    pub(super) const KINDS: [&str; 6] =
+        ["network", "timeout", "refused", "malformed", "too_large", "compacted"];
+
+    /// Its kind, as a position in [`KINDS`](Self::KINDS).
+    pub(super) fn kind(&self) -> usize {
+        match self {
+            EtcdError::Network(_) => 0,
+            EtcdError::Silence => 1,
+            EtcdError::Refused(..) => 2,
+            EtcdError::Malformed => 3,
+            EtcdError::TooLarge => 4,
+            EtcdError::Compacted => 5,
+        }
+    }
+
     /// Whether a request was refused because its lease is gone.
     pub(super) fn is_lease_gone(&self) -> bool {
         matches!(self, EtcdError::Refused(NOT_FOUND, _))

@@ -59,6 +59,11 @@ impl Map {
         Some(changed)
     }
 
+    /// Revision of the last change that is known.
+    pub(super) fn revision(&self) -> Revision {
+        self.fence.highest()
+    }
+
     /// Applies a change. Returns the name that has changed, if any.
     pub(super) fn apply(&mut self, prefix: &str, change: Change) -> Option<ChangedStream> {
         match change {

@@ -7,6 +7,7 @@ pub mod conf;
 mod engine;
 mod entry;
 mod etcd;
+mod figures;
 mod log;
 mod map;
 mod origins;

@@ -55,6 +55,16 @@ pub(super) enum Step {
     Delete(Revision),
 }
 
+impl Step {
+    /// Revision of the key that it replaces.
+    pub(super) fn replaces(self) -> Option<Revision> {
+        match self {
+            Step::Replace(revision) => Some(revision),
+            Step::Create | Step::Read | Step::Delete(_) => None,
+        }
+    }
+}
+
 /// Answer to a request.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Answer {
@@ -289,6 +299,11 @@ impl Tenure {
 pub(super) struct Fence(Revision);
 
 impl Fence {
+    /// The highest epoch that was seen.
+    pub(super) fn highest(self) -> Revision {
+        self.0
+    }
+
     /// Whether this epoch is not below one that was seen.
     pub(super) fn accepts(&mut self, epoch: Revision) -> bool {
         let is_accepted = epoch >= self.0;

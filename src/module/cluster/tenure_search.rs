@@ -1,6 +1,7 @@
 //! Exhaustive search over the interleavings of three servers, one etcd and one player's server that contend for a name.
 //!
-//! Requests and answers may be lost, requests may be carried out late, leases expire, and watches lag behind.
+//! Requests and answers may be lost, requests may be carried out late, leases expire, watches lag behind, and a server may take
+//! the name over from another one.
 
 use std::collections::HashSet;
 
@@ -28,6 +29,8 @@ struct Server {
     /// Number of changes that its watch has shown.
     watched: usize,
     sessions: u64,
+    /// Claim of another server that it may replace: the one that it was shown when it was allowed to take the name over.
+    takes_over: Option<Revision>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -54,6 +57,8 @@ struct World {
     releases: u8,
     /// Remaining publishers that come.
     arrivals: u8,
+    /// Remaining takeovers.
+    takeovers: u8,
     /// The player's server.
     fence: Fence,
     /// Epochs that it has accepted, the last one.
@@ -61,7 +66,7 @@ struct World {
 }
 
 impl World {
-    fn new(Budget { arrivals, releases, expiries, losses }: Budget) -> World {
+    fn new(Budget { arrivals, releases, expiries, losses, takeovers }: Budget) -> World {
         let servers = std::array::from_fn(|n| Server { lease: Some(n as Lease + 1), ..Server::default() });
         World {
             servers,
@@ -75,6 +80,7 @@ impl World {
             losses,
             releases,
             arrivals,
+            takeovers,
             fence: Fence::default(),
             accepted: 0,
         }
@@ -104,7 +110,9 @@ impl World {
                 let before = self.stored;
                 self.revision += 1;
                 self.change(Some((server, session.expect("a claim has a session"), lease, self.revision)));
-                assert!(before.is_none() || before.is_some_and(|b| b.0 == server), "a name was overwritten");
+                let may =
+                    |before: Stored| before.0 == server || self.servers[server].takes_over == Some(before.3);
+                assert!(before.is_none_or(may), "a name was overwritten");
                 Reply::Put(self.revision)
             }
             Step::Read => Reply::Found(self.stored),
@@ -177,7 +185,13 @@ impl World {
                     }
                 }
                 Some((request, Some(reply))) => {
-                    add(&|world| world.take(n, request, reply));
+                    add(&|world| world.take(n, request, reply, false));
+                    if self.takeovers > 0 && matches!(reply, Reply::Found(Some(stored)) if stored.0 != n) {
+                        add(&|world| {
+                            world.takeovers -= 1;
+                            world.take(n, request, reply, true);
+                        });
+                    }
                     if self.losses > 0 {
                         add(&|world| {
                             world.losses -= 1;
@@ -230,7 +244,7 @@ impl World {
         all
     }
 
-    fn take(&mut self, n: usize, request: Request, reply: Reply) {
+    fn take(&mut self, n: usize, request: Request, reply: Reply, takes_over: bool) {
         self.servers[n].under_way = None;
         let current = self.servers[n].lease;
         let answer = match reply {
@@ -242,8 +256,11 @@ impl World {
             Reply::Found(stored) => Answer::Found(stored.map(|stored| World::state(n, stored))),
             Reply::Deleted => Answer::Deleted,
         };
+        if let (true, Answer::Found(Some(found))) = (takes_over, &answer) {
+            self.servers[n].takes_over = Some(found.revision);
+        }
         let tenure = &mut self.servers[n].tenure;
-        let verdict = tenure.answered(&answer, (request.session, request.lease), current, false);
+        let verdict = tenure.answered(&answer, (request.session, request.lease), current, takes_over);
         if let Some(Verdict::Granted(epoch)) = verdict {
             assert_eq!(tenure.held().map(|held| held.epoch), Some(epoch));
         }
@@ -291,6 +308,7 @@ struct Budget {
     releases: u8,
     expiries: u8,
     losses: u8,
+    takeovers: u8,
 }
 
 fn search(budget: Budget) -> usize {
@@ -320,12 +338,29 @@ fn fingerprint(world: &World) -> [u64; 2] {
 #[test]
 fn no_epoch_is_accepted_after_a_later_one_in_any_interleaving() {
     let mut states = 0;
-    let usual = [(3, 0, 0, 0), (2, 0, 1, 0), (2, 1, 0, 1)];
-    let long = [(3, 1, 0, 0), (2, 1, 1, 0)];
+    // Arrivals, releases, expiries, losses and takeovers.
+    let usual = [
+        (3, 0, 0, 0, 0),
+        (2, 0, 1, 0, 0),
+        (2, 1, 0, 1, 0),
+        (3, 0, 0, 0, 2),
+        (2, 1, 0, 0, 1),
+        (2, 0, 0, 1, 2),
+    ];
+    let long = [
+        (3, 1, 0, 0, 0),
+        (2, 1, 1, 0, 0),
+        (2, 0, 1, 0, 1),
+        (2, 1, 0, 1, 1),
+        (3, 1, 0, 0, 2),
+        (3, 0, 0, 1, 1),
+    ];
     let long = long.into_iter().filter(|_| std::env::var_os("PINGOSD_CLUSTER_LONG").is_some());
-    for (arrivals, releases, expiries, losses) in usual.into_iter().chain(long) {
-        let found = search(Budget { arrivals, releases, expiries, losses });
-        println!("{arrivals} {releases} {expiries} {losses}: {found} states");
+    for (arrivals, releases, expiries, losses, takeovers) in usual.into_iter().chain(long) {
+        let began = std::time::Instant::now();
+        let found = search(Budget { arrivals, releases, expiries, losses, takeovers });
+        let took = began.elapsed().as_secs_f32();
+        println!("{arrivals} {releases} {expiries} {losses} {takeovers}: {found} states in {took:.1} s");
         states += found;
     }
     assert!(states > 10_000, "only {states} states were found");

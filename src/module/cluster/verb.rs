@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::claims::{Cluster, Standing};
+use super::claims::Cluster;
 use crate::log::shown::Shown;
 use crate::media::control::{ControlOrder, ControlOutcome, ControlSection, ControlVerb};
 
@@ -39,12 +39,7 @@ impl ClusterVerb {
     fn status(&self) -> ControlOutcome {
         let cluster = &self.0;
         let link = cluster.link.lock();
-        let state = match link.standing {
-            Standing::Alone => "none",
-            Standing::Connecting => "connecting",
-            Standing::Up => "up",
-            Standing::Down => "down",
-        };
+        let state = link.standing.word();
         let name = link.conf.as_ref().map(|conf| Shown::new(&conf.name).to_string());
         let node = link.conf.as_ref().map(|conf| conf.node.0.clone());
         let etcd = link.etcd.as_ref().map(|etcd| etcd.address().to_owned());
@@ -55,13 +50,14 @@ impl ClusterVerb {
             (map.nodes.len(), map.streams.len())
         };
         let (held, totals) = (cluster.held(), &cluster.totals);
-        let [granted, refused, lost, leases, failures] =
-            [&totals.granted, &totals.refused, &totals.lost, &totals.leases, &totals.failures]
+        let [granted, refused, lost, taken_over, leases] =
+            [&totals.granted, &totals.refused, &totals.lost, &totals.taken_over, &totals.leases]
                 .map(|total| total.load(Ordering::Relaxed));
+        let failures = totals.failures();
         let text = match (&name, &node) {
             (Some(name), Some(node)) => format!(
                 "cluster {name}, node {node}, etcd {state} ({})\nservers: {nodes}, streams: {streams}, of this server: {held}\n\
-                 claims granted: {granted}, refused: {refused}, lost: {lost}; leases: {leases}, failed requests: {failures}\n",
+                 claims granted: {granted}, refused: {refused}, lost: {lost}, taken over: {taken_over}; leases: {leases}, failed requests: {failures}\n",
                 etcd.as_deref().unwrap_or("not opened"),
             ),
             _ => "no cluster\n".to_owned(),
@@ -69,7 +65,7 @@ impl ClusterVerb {
         let value = serde_json::json!({
             "cluster": name, "node": node, "etcd": state, "address": etcd,
             "lease": lease.map(|lease| lease.to_string()), "nodes": nodes, "streams": streams, "own_streams": held,
-            "granted": granted, "refused": refused, "lost": lost, "leases": leases, "failures": failures,
+            "granted": granted, "refused": refused, "lost": lost, "taken_over": taken_over, "leases": leases, "failures": failures,
         });
         ControlOutcome::Listed(text, value)
     }

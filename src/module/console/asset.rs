@@ -42,7 +42,7 @@ macro_rules! assets {
 static ASSETS: OnceLock<Vec<Asset>> = OnceLock::new();
 
 fn assets() -> Vec<Asset> {
-    let files: [(&str, &str, &'static [u8]); 17] = assets! {
+    let files: [(&str, &str, &'static [u8]); 18] = assets! {
         "index.html": HTML,
         "console.css": STYLE,
         "icon.svg": PICTURE,
@@ -55,6 +55,7 @@ fn assets() -> Vec<Asset> {
         "player.js": SCRIPT,
         "relays.js": SCRIPT,
         "callbacks.js": SCRIPT,
+        "cluster.js": SCRIPT,
         "configuration.js": SCRIPT,
         "mpegts.js": SCRIPT,
         "hls.js": SCRIPT,

@@ -10,6 +10,7 @@ use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use serde::Serialize;
 
 use crate::limits;
+use crate::media::cluster_view::ClusterListing;
 use crate::media::statistics::{ClientStatistics, Statistics, StreamStatistics};
 use crate::notify::ledger::snapshot::LedgerSnapshot;
 
@@ -34,6 +35,8 @@ pub(super) struct Moment {
     pub(super) statistics: Statistics,
     /// Callbacks.
     pub(super) callbacks: LedgerSnapshot,
+    /// The cluster that the server is in.
+    pub(super) cluster: Option<ClusterListing>,
 }
 
 #[derive(Serialize)]
@@ -50,6 +53,7 @@ struct Document<'m> {
     streams: Vec<Stream<'m>>,
     streams_left_out: usize,
     callbacks: Callbacks<'m>,
+    cluster: Option<&'m ClusterListing>,
 }
 
 #[derive(Serialize)]
@@ -206,6 +210,7 @@ fn document(moment: &Moment) -> Document<'_> {
         streams_left_out: statistics.streams.len() - chosen.len(),
         streams: chosen.into_iter().map(|one| stream(one, most)).collect(),
         callbacks: callbacks(&moment.callbacks),
+        cluster: moment.cluster.as_ref(),
     }
 }
 

@@ -22,6 +22,7 @@ use crate::config::on_disk::{self, ConfFiles};
 use crate::config::store::Store;
 use crate::http::response::{BodySource, Piece};
 use crate::limits;
+use crate::media::cluster_view::ClusterView;
 use crate::media::counterpart::Counterpart;
 use crate::media::statistics::StatisticsSource;
 use crate::notify::Notifier;
@@ -41,6 +42,8 @@ pub struct ConsoleSource {
     pub conf_files: Arc<ConfFiles>,
     /// History of configurations.
     pub history: Arc<SharedHistory>,
+    /// The cluster.
+    pub cluster: Arc<dyn ClusterView>,
     /// Shutdown of the process.
     pub lifetime: Lifetime,
     /// Start of the process.
@@ -75,9 +78,9 @@ impl ConsoleSource {
         let source = self.clone();
         let read = move || {
             let statistics = source.counterpart.whole_statistics(&source.statistics, there);
-            (statistics, source.callbacks.snapshot())
+            (statistics, source.callbacks.snapshot(), source.cluster.listing(limits::CONSOLE_STREAMS))
         };
-        let (statistics, callbacks) = tokio::task::spawn_blocking(read).await.ok()?;
+        let (statistics, callbacks, cluster) = tokio::task::spawn_blocking(read).await.ok()?;
         let history = self.history.lock();
         Some(Moment {
             at: Timestamp::now().as_millisecond(),
@@ -89,6 +92,7 @@ impl ConsoleSource {
             ended: self.ended(),
             statistics,
             callbacks,
+            cluster,
         })
     }
 

@@ -11,6 +11,7 @@ use prometheus_client::registry::{Registry, Unit};
 use super::conf::MetricsPage;
 use super::labels::label;
 use super::snapshot::{RelaySnapshot, Snapshot};
+use crate::media::cluster_view::ClusterFigures;
 use crate::media::delivery::figures::HistogramCounts;
 use crate::media::session::Role;
 use crate::media::statistics::{ClientProtocol, StreamStatistics};
@@ -89,6 +90,7 @@ impl Collector for Page {
         relays(&mut out, snapshot)?;
         configuration(&mut out, snapshot)?;
         http(&mut out, snapshot)?;
+        cluster(&mut out, snapshot.cluster.as_ref())?;
         match self.page.streams {
             0 => Ok(()),
             most => streams(&mut out, &snapshot.statistics.streams, most),
@@ -300,6 +302,42 @@ fn http(out: &mut Writer<'_>, snapshot: &Snapshot) -> fmt::Result {
         snapshot.http_accepted,
     )?;
     out.count("pingosd_http_requests", "HTTP requests", None, snapshot.http_requests)
+}
+
+/// Without a cluster the metrics have no series.
+fn cluster(out: &mut Writer<'_>, figures: Option<&ClusterFigures>) -> fmt::Result {
+    let labels = |figures: &ClusterFigures, further: Option<(&'static str, &str)>| {
+        let further = further.map(|(name, value)| (name, value.to_owned()));
+        [("cluster", figures.cluster.clone())].into_iter().chain(further).collect::<Labels>()
+    };
+    let mut gauge = |name: &str, help: &str, unit: Option<Unit>, of: &dyn Fn(&ClusterFigures) -> f64| {
+        out.gauge(name, help, unit, figures.map(|figures| (labels(figures, None), of(figures))))
+    };
+    let flag = |flag: bool| f64::from(u8::from(flag));
+    gauge("pingosd_cluster_etcd_up", "1 if etcd is reached, 0 otherwise", None, &|f| flag(f.is_up))?;
+    let help = "1 if the server has a lease in etcd, 0 otherwise";
+    gauge("pingosd_cluster_lease_held", help, None, &|f| flag(f.has_lease))?;
+    gauge("pingosd_cluster_nodes", "Servers of the cluster that are known", None, &|f| f.nodes as f64)?;
+    gauge("pingosd_cluster_streams", "Streams of the cluster that are known", None, &|f| f.streams as f64)?;
+    let help = "Streams of the cluster that this server has";
+    gauge("pingosd_cluster_own_streams", help, None, &|f| f.own_streams as f64)?;
+    let help = "Revision of etcd up to which changes are known";
+    gauge("pingosd_cluster_watch_revision", help, None, &|f| f.revision as f64)?;
+    let help = "Time since the oldest write of the server that its watch has not shown";
+    gauge("pingosd_cluster_watch_lag", help, Some(Unit::Seconds), &|f| f.watch_lag_ms as f64 / 1000.0)?;
+    let leases = figures.map(|figures| (labels(figures, None), figures.leases));
+    out.counter("pingosd_cluster_leases", "Leases that the server has had", None, leases)?;
+    let claims = figures.into_iter().flat_map(|figures| {
+        figures
+            .claims
+            .iter()
+            .map(move |(outcome, count)| (labels(figures, Some(("outcome", outcome))), *count))
+    });
+    out.counter("pingosd_cluster_claims", "Claims of stream names by outcome", None, claims)?;
+    let errors = figures.into_iter().flat_map(|figures| {
+        figures.errors.iter().map(move |(kind, count)| (labels(figures, Some(("kind", kind))), *count))
+    });
+    out.counter("pingosd_cluster_etcd_errors", "Failed requests to etcd by kind", None, errors)
 }
 
 /// Figures of the streams that have the same labels.

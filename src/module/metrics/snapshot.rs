@@ -9,6 +9,7 @@ use crate::http::counters::{Doing, HttpCounters};
 use crate::hub::counters::MediaCounts;
 use crate::hub::cursor::Behind;
 use crate::log;
+use crate::media::cluster_view::{ClusterFigures, ClusterView};
 use crate::media::delivery::figures::{HistogramCounts, WorkerFigures};
 use crate::media::listing::RelayCounter;
 use crate::media::session::{Protocol, Reason, Role, Traffic};
@@ -37,6 +38,8 @@ pub struct MetricsSource {
     pub connections: Arc<Connections>,
     /// Shutdown of the process.
     pub lifetime: Lifetime,
+    /// The cluster.
+    pub cluster: Arc<dyn ClusterView>,
     /// Number of connections that may be open.
     pub connection_limit: fn(&Store) -> u64,
     /// Start of the process.
@@ -80,6 +83,8 @@ pub(super) struct Snapshot {
     pub(super) http_requests: u64,
     pub(super) http_accepted: u64,
     pub(super) http_doing: [(&'static str, u64); 3],
+    /// Figures of the cluster that the server is in.
+    pub(super) cluster: Option<ClusterFigures>,
     pub(super) unfinished: usize,
     pub(super) log_lines_lost: u64,
     pub(super) statistics: Statistics,
@@ -171,6 +176,7 @@ impl MetricsSource {
                 doing("writing", Doing::Writing),
                 doing("waiting", Doing::Waiting),
             ],
+            cluster: self.cluster.figures(),
             unfinished: self.lifetime.unfinished.len(),
             log_lines_lost: log::lines_lost_total(),
             statistics,

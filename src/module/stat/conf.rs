@@ -5,7 +5,7 @@ use bstr::BString;
 use crate::directive::context::{Contexts, HTTP_ALL, LOCATION};
 use crate::directive::table::directives;
 use crate::directive::word::{any_of, one_of};
-use crate::directive::{BlockLevel, Evaluation, Own, Present, Slot, Summed, Text};
+use crate::directive::{BlockLevel, Evaluation, Flag, Own, Present, Slot, Summed, Text};
 
 any_of! {
     /// Parts of the statistics.
@@ -51,6 +51,9 @@ directives! {
         "rtmp_stat_format" => format: StatFormat = "xml", in HTTP_ALL;
         /// URL of a stylesheet to name in the XML.
         "rtmp_stat_stylesheet" => stylesheet: Text = "", in HTTP_ALL;
+        /// With `on`, the XML of `rtmp_stat` ends with an element `cluster` that has the servers and streams of the cluster that
+        /// this server is in, as it knows them. `rtmp_stat_format json` always has them. Not part of PingOS.
+        "rtmp_stat_cluster" => cluster: Flag = "off", in HTTP_ALL;
         /// Responds with the statistics of all streams and sessions as JSON with PingOS's names. One process serves
         /// all, so `ngx_worker` is 0 and every response is complete.
         "sys_stat" => sys_stat: Own<Present>, in LOCATION;
@@ -71,6 +74,8 @@ pub enum Document {
         format: StatFormat,
         /// Stylesheet that the document references; empty for none.
         stylesheet: BString,
+        /// Whether XML shows the cluster.
+        cluster: bool,
     },
     /// `sys_stat`.
     System,
@@ -86,7 +91,8 @@ impl Slot for ServedDocument {
     fn make(level: &BlockLevel<'_>, evaluation: &mut Evaluation<'_>) -> ServedDocument {
         let stat: Current = level.resolve(evaluation);
         let (format, stylesheet) = (stat.format, stat.stylesheet.0.clone());
-        let statistics = |parts| Document::Statistics { parts, format, stylesheet };
+        let cluster = stat.cluster;
+        let statistics = |parts| Document::Statistics { parts, format, stylesheet, cluster };
         let document = stat.rtmp_stat.0.filter(|_| level.location_sets("rtmp_stat")).map(statistics);
         ServedDocument(document.or_else(|| stat.sys_stat.0.is_some().then_some(Document::System)))
     }

@@ -21,6 +21,8 @@ use crate::config::store::Store;
 use crate::http::exchange::Exchange;
 use crate::http::exchange::{Answer, Handler, Methods};
 use crate::http::response::Response;
+use crate::limits;
+use crate::media::cluster_view::ClusterView;
 use crate::media::counterpart::Counterpart;
 use crate::media::statistics::StatisticsSource;
 
@@ -39,6 +41,8 @@ pub struct StatService {
     pub conf_files: Arc<ConfFiles>,
     /// History of configurations.
     pub history: Arc<SharedHistory>,
+    /// The cluster.
+    pub cluster: Arc<dyn ClusterView>,
     /// Start time of the process.
     pub started: Instant,
     /// Documents for requests that come at the same time.
@@ -94,8 +98,11 @@ impl StatService {
         let found = self.conf_files.glance(generation).await;
         let there = self.counterpart.statistics().await;
         let service = self.clone();
-        let read = move || service.counterpart.whole_statistics(&service.source, there);
-        let statistics = tokio::task::spawn_blocking(read).await.ok()?;
+        let read = move || {
+            let statistics = service.counterpart.whole_statistics(&service.source, there);
+            (statistics, service.cluster.listing(limits::CLUSTER_LISTED))
+        };
+        let (statistics, cluster) = tokio::task::spawn_blocking(read).await.ok()?;
         let history = self.history.lock();
         Some(Overview {
             uptime: self.started.elapsed().as_secs(),
@@ -105,6 +112,7 @@ impl StatService {
             on_disk: on_disk::verdict(&history, found),
             refused: history.refusal().map(|refusal| refusal.at),
             statistics,
+            cluster,
         })
     }
 }
@@ -112,8 +120,9 @@ impl StatService {
 fn write(overview: &Overview, document: &Document) -> String {
     match document {
         Document::Statistics { parts, format: StatFormat::Json, .. } => json::write(overview, *parts),
-        Document::Statistics { parts, format, stylesheet } => {
-            xml::write(overview, *parts, *format, stylesheet.as_bstr())
+        Document::Statistics { parts, format, stylesheet, cluster } => {
+            let cluster = overview.cluster.as_ref().filter(|_| *cluster);
+            xml::write(overview, *parts, *format, stylesheet.as_bstr(), cluster)
         }
         Document::System => sys::write(overview),
     }
@@ -181,10 +190,16 @@ mod tests {
                 on_disk: OnDisk::Same,
                 refused: None,
                 statistics,
+                cluster: None,
             };
             let formats = [StatFormat::Xml, StatFormat::Json];
             for (n, format) in formats.into_iter().enumerate() {
-                let document = Document::Statistics { parts: StatParts::ALL, format, stylesheet: "".into() };
+                let document = Document::Statistics {
+                    parts: StatParts::ALL,
+                    format,
+                    stylesheet: "".into(),
+                    cluster: false,
+                };
                 let began = Instant::now();
                 assert!(write(&overview, &document).len() > 1_000_000);
                 measure(3 + n, began);

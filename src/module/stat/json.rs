@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::conf::StatParts;
 use super::overview::{COMPILER, Group, Overview, VERSION};
+use crate::media::cluster_view::ClusterListing;
 use crate::media::session::Traffic;
 use crate::media::statistics::{
     Bandwidth, ClientProtocol, ClientStatistics, MediaStatistics, StreamStatistics,
@@ -36,6 +37,8 @@ struct Root<'o> {
     traffic: TrafficFields,
     #[serde(skip_serializing_if = "Option::is_none")]
     servers: Option<Vec<Server<'o>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cluster: Option<&'o ClusterListing>,
 }
 
 #[derive(Serialize)]
@@ -172,6 +175,7 @@ fn document(overview: &Overview, parts: StatParts) -> Document<'_> {
         uptime: overview.uptime,
         naccepted: statistics.counts.accepted,
         traffic: traffic(statistics.counts.traffic, statistics.bandwidth),
+        cluster: overview.cluster.as_ref().filter(|_| servers.is_some()),
         servers,
     };
     Document { rtmp }

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use crate::config::on_disk::OnDisk;
 use crate::config::watch::Fingerprint;
+use crate::media::cluster_view::ClusterListing;
 use crate::media::session::Traffic;
 use crate::media::statistics::{Bandwidth, Statistics, StreamStatistics};
 
@@ -29,6 +30,8 @@ pub(super) struct Overview {
     pub(super) refused: Option<Timestamp>,
     /// Streams and sessions.
     pub(super) statistics: Statistics,
+    /// The cluster that the server is in.
+    pub(super) cluster: Option<ClusterListing>,
 }
 
 /// Streams with a common property.

@@ -90,6 +90,7 @@ mod tests {
             on_disk: OnDisk::Same,
             refused: None,
             statistics: Statistics::default(),
+            cluster: None,
         }
     }
 

@@ -6,6 +6,7 @@ use bstr::{BStr, ByteSlice};
 
 use super::conf::{StatFormat, StatParts};
 use super::overview::{COMPILER, Group, Overview, VERSION};
+use crate::media::cluster_view::ClusterListing;
 use crate::media::session::Traffic;
 use crate::media::statistics::{Bandwidth, ClientStatistics, MediaStatistics, StreamStatistics};
 
@@ -19,7 +20,13 @@ struct Style {
 }
 
 /// Writes a document.
-pub(super) fn write(overview: &Overview, parts: StatParts, format: StatFormat, stylesheet: &BStr) -> String {
+pub(super) fn write(
+    overview: &Overview,
+    parts: StatParts,
+    format: StatFormat,
+    stylesheet: &BStr,
+    cluster: Option<&ClusterListing>,
+) -> String {
     let mut xml = Xml::default();
     xml.raw("<?xml version=\"1.0\" encoding=\"utf-8\" ?>\r\n");
     if !stylesheet.is_empty() {
@@ -43,6 +50,9 @@ pub(super) fn write(overview: &Overview, parts: StatParts, format: StatFormat, s
         };
         overview.servers().for_each(|server| write_server(&mut xml, &server, style));
     }
+    if let Some(cluster) = cluster {
+        write_cluster(&mut xml, cluster);
+    }
     xml.close("rtmp");
     xml.text
 }
@@ -60,6 +70,41 @@ fn write_root(xml: &mut Xml, overview: &Overview) {
         xml.attribute("conf_refused", at);
     }
     xml.raw(">");
+}
+
+/// Writes the cluster's servers and streams, which PingOS does not have.
+fn write_cluster(xml: &mut Xml, cluster: &ClusterListing) {
+    xml.open("cluster");
+    xml.text_element("name", cluster.name.as_bytes());
+    xml.text_element("node", cluster.node.as_bytes());
+    xml.element("etcd", cluster.etcd);
+    for node in &cluster.nodes {
+        xml.open("node_entry");
+        xml.text_element("name", node.name.as_bytes());
+        node.addresses.iter().for_each(|address| xml.text_element("address", address.as_bytes()));
+        if let Some(zone) = &node.zone {
+            xml.text_element("zone", zone.as_bytes());
+        }
+        xml.text_element("version", node.version.as_bytes());
+        xml.element("generation", node.generation);
+        xml.element("connections", node.connections);
+        xml.element("streams", node.streams);
+        xml.close("node_entry");
+    }
+    xml.element("nodes_left_out", cluster.nodes_left_out);
+    for stream in &cluster.streams {
+        xml.open("stream_entry");
+        xml.text_element("serverid", stream.serverid.as_bytes());
+        xml.text_element("app", stream.app.as_bytes());
+        xml.text_element("name", stream.name.as_bytes());
+        xml.text_element("node", stream.node.as_bytes());
+        xml.element("epoch", stream.epoch);
+        xml.element("session", stream.session);
+        xml.element("since", stream.since);
+        xml.close("stream_entry");
+    }
+    xml.element("streams_left_out", cluster.streams_left_out);
+    xml.close("cluster");
 }
 
 fn write_traffic(xml: &mut Xml, traffic: Traffic, bandwidth: Bandwidth) {

@@ -8,9 +8,11 @@ use rustls::crypto::ring::default_provider;
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::sign::SingleCertAndKey;
 use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
-use super::error::{ClientTlsError, TlsError, TrustedError};
+use super::error::{BackendTlsError, ClientTlsError, TlsError, TrustedError};
+use super::key;
 use crate::log::FileError;
 use crate::task::disk;
 
@@ -81,6 +83,22 @@ pub fn of_http_client(verify: bool, trusted: Option<&[u8]>) -> Result<Arc<Client
         None => RootCertStore::empty(),
     };
     Ok(configuration(verify, Arc::new(roots))?)
+}
+
+/// As [`of_http_client`], with a certificate and its key (PEM) for servers that ask for one.
+///
+/// # Errors
+///
+/// A PEM file has no certificate or key, or they cannot be used.
+pub fn of_http_client_as(
+    trusted: Option<&[u8]>,
+    (certificates, key): (&[u8], &[u8]),
+) -> Result<Arc<ClientConfig>, BackendTlsError> {
+    let roots = trusted.map_or_else(|| Ok(system_roots()), roots_of)?;
+    let mut config = ClientConfig::clone(&*configuration(true, Arc::new(roots))?);
+    let pair = key::certified(key::chain(certificates)?, key, &[])?;
+    config.client_auth_cert_resolver = Arc::new(SingleCertAndKey::from(pair));
+    Ok(Arc::new(config))
 }
 
 /// Configuration that trusts no server, for HTTP clients that connect without TLS.

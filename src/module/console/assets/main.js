@@ -2,6 +2,7 @@
 
 import { CallbacksView } from "./callbacks.js";
 import { sparkline } from "./chart.js";
+import { ClusterView } from "./cluster.js";
 import { ConfigurationView } from "./configuration.js";
 import { h, text } from "./dom.js";
 import * as format from "./format.js";
@@ -13,7 +14,7 @@ import { StreamsView } from "./streams.js";
 const content = document.getElementById("content");
 const state = document.getElementById("state");
 
-const KEYS = [["1 – 4", "views"], ["j k ↓ ↑", "next and previous stream"], ["Enter", "show a stream"], ["Esc", "close it"], ["/", "filter"], ["p", "play"], ["t", "light, dark, as the system"], ["?", "these keys"]];
+const KEYS = [["1 – 5", "views"], ["j k ↓ ↑", "next and previous stream"], ["Enter", "show a stream"], ["Esc", "close it"], ["/", "filter"], ["p", "play"], ["t", "light, dark, as the system"], ["?", "these keys"]];
 
 const THEMES = ["system", "light", "dark"];
 const theme = {
@@ -90,7 +91,7 @@ const isFree = (event) => !event.ctrlKey && !event.metaKey && !event.altKey && !
 
 function openConsole(settings) {
   const model = new Model();
-  const views = { streams: new StreamsView(settings), relays: new RelaysView(), callbacks: new CallbacksView(), configuration: new ConfigurationView(settings) };
+  const views = { streams: new StreamsView(settings), relays: new RelaysView(), callbacks: new CallbacksView(), cluster: new ClusterView(), configuration: new ConfigurationView(settings) };
   const totals = totalsNode();
   const place = h("div");
   content.replaceChildren(totals.node, place);

@@ -2,7 +2,8 @@
 
 use std::sync::atomic::Ordering;
 
-use super::state::{Connected, RtmpConnection, StreamPart};
+use super::state::{Connected, ConnectionEnd, RtmpConnection, StreamPart};
+use crate::media::session::Reason;
 use crate::wire::rtmp::server_session::Connect;
 
 /// Member of connect with the client's capabilities (Enhanced RTMP v2, "Enhancing NetConnection connect Command").
@@ -33,6 +34,23 @@ impl RtmpConnection {
                 "The server is shutting down",
             );
         }
+    }
+
+    /// Another server of the cluster has the publisher's name: a client that supports it is asked to reconnect, others are
+    /// refused as if the name had been taken when they came.
+    pub(crate) fn name_lost(&mut self) -> ConnectionEnd {
+        let StreamPart::Publishing(publishing) = &self.part else {
+            return ConnectionEnd::Because(Reason::NameLost);
+        };
+        let stream_id = publishing.stream_id();
+        let text = "Another server has the stream";
+        match self.connected {
+            Some(Connected { reconnects: true, .. }) => {
+                self.core.send_status(0, "status", "NetConnection.Connect.ReconnectRequest", text);
+            }
+            _ => self.core.send_status(stream_id, "error", "NetStream.Publish.BadName", "Already publishing"),
+        }
+        ConnectionEnd::Told(Reason::NameLost)
     }
 
     /// Sent when the server ends the session immediately, so that a publisher knows that it is not at fault. Only what

@@ -127,6 +127,7 @@ impl RtmpConnection {
                 WaitEvent::ConnectVerdict(event, verdict) => self.connect_decided(*event, verdict)?,
                 WaitEvent::Close(Reason::NotifyRefused) => return Err(self.refuse_publisher()),
                 WaitEvent::Close(Reason::OverLimit) => return Err(self.over_limit()),
+                WaitEvent::Close(Reason::NameLost) => return Err(self.name_lost()),
                 // As recorded from PingOS, without another status.
                 WaitEvent::Close(reason @ Reason::RelayRefused) => return Err(ConnectionEnd::Told(reason)),
                 WaitEvent::Close(reason) => {
