@@ -120,6 +120,11 @@ const SESSIONS: &[(&str, fn())] = &[
 
 /// Rows whose refusals other tests show: the file and the test.
 const ELSEWHERE: &[(&str, &str, &str)] = &[
+    (
+        "cluster/registry_down",
+        include_str!("../cluster_etcd.rs"),
+        "fn sessions_stay_without_etcd_and_names_are_right_after_its_return()",
+    ),
     ("http core/disable_symlinks", include_str!("../http_access.rs"), "fn what_restricts_refuses()"),
     ("limit/limit_conn", include_str!("../reload_walk/requests.rs"), "\"limit/limit_conn_status\""),
     ("limit/limit_req", include_str!("../http_access.rs"), "fn what_restricts_refuses()"),

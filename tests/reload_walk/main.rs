@@ -8,6 +8,7 @@ mod access;
 mod bodies;
 mod caching;
 mod client;
+mod cluster;
 mod core;
 mod dash;
 mod dns;

@@ -13,6 +13,8 @@ const FAMILIES: &[&[Case]] = &[
     crate::access::ALONE,
     crate::bodies::CASES,
     crate::client::CASES,
+    crate::cluster::CASES,
+    crate::cluster::STREAMS,
     crate::core::CASES,
     crate::dash::CASES,
     crate::dns::CASES,
@@ -66,19 +68,14 @@ const UNSEEN: &[(&str, &str)] = &[
     ("rtmp/merge_frame", "how much is written at once; what arrives is the same"),
 ];
 
-/// Modules whose rows need other servers and are walked in `tests/cluster_etcd.rs`.
-const ELSEWHERE: [&str; 2] = ["cluster", "cluster streams"];
-
 /// Never more of them.
 const MOST_UNSEEN: usize = 8;
 
 #[test]
 fn every_row_with_an_effect_is_walked_once() {
     let rows = MODULES.iter().flat_map(|module| module.rows.iter().map(|row| (module.name, row)));
-    let effective = rows.filter(|(module, row)| {
-        !ELSEWHERE.contains(module)
-            && !row.inert
-            && matches!(row.class, ReloadClass::Live | ReloadClass::Session | ReloadClass::Restart)
+    let effective = rows.filter(|(_, row)| {
+        !row.inert && matches!(row.class, ReloadClass::Live | ReloadClass::Session | ReloadClass::Restart)
     });
     let wanted: BTreeSet<String> = effective.map(|(module, row)| name(module, row)).collect();
     let cases = FAMILIES.iter().copied().flatten().map(|case| case.row);

@@ -97,14 +97,8 @@ impl Etcd {
 
     /// What `etcdctl` writes, unless it fails.
     pub fn ctl(&self, words: &[&str]) -> Option<String> {
-        let output = Command::new("etcdctl")
-            .env("ETCDCTL_API", "3")
-            .arg(format!("--endpoints={}", self.address()))
-            .args(&self.launch.ctl)
-            .args(words)
-            .output()
-            .unwrap();
-        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+        let own = self.launch.ctl.iter().map(String::as_str);
+        ctl(&self.address(), &own.chain(words.iter().copied()).collect::<Vec<_>>())
     }
 
     /// The value of a key of cluster `c`; empty without one.
@@ -157,6 +151,17 @@ impl Etcd {
     pub fn conf(&self, node: &str, live: &str, cluster: &str) -> Conf {
         conf_at(&self.address(), node, live, cluster)
     }
+}
+
+/// What `etcdctl` writes, unless it fails.
+pub fn ctl(address: &str, words: &[&str]) -> Option<String> {
+    let output = Command::new("etcdctl")
+        .env("ETCDCTL_API", "3")
+        .arg(format!("--endpoints={address}"))
+        .args(words)
+        .output()
+        .unwrap();
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 /// Configuration of a server that uses the etcd at this address.

@@ -44,7 +44,7 @@ directives! {
         "lease" => lease: MsecFrom<2000> = "10s", in CLUSTER;
         /// What happens to new publishers while etcd cannot be reached: `accept` lets them publish, and claims their names
         /// once etcd is back, which ends a publisher whose name another server has by then; `refuse` refuses them.
-        "registry_down" => registry_down: RegistryDown = "accept", in CLUSTER;
+        "registry_down" => registry_down: RegistryDown = "accept", in CLUSTER, restricts sessions unless |down| down == "accept";
     }
     made {
         JoinedCluster;

@@ -44,6 +44,7 @@ impl ClusterVerb {
         let node = link.conf.as_ref().map(|conf| conf.node.0.clone());
         let etcd = link.etcd.as_ref().map(|etcd| etcd.address().to_owned());
         let lease = link.lease;
+        let seconds = link.conf.as_ref().map_or(0, |conf| conf.lease);
         drop(link);
         let (nodes, streams) = {
             let map = cluster.map.read();
@@ -56,7 +57,7 @@ impl ClusterVerb {
         let failures = totals.failures();
         let text = match (&name, &node) {
             (Some(name), Some(node)) => format!(
-                "cluster {name}, node {node}, etcd {state} ({})\nservers: {nodes}, streams: {streams}, of this server: {held}\n\
+                "cluster {name}, node {node}, etcd {state} ({}), lease of {seconds} s\nservers: {nodes}, streams: {streams}, of this server: {held}\n\
                  claims granted: {granted}, refused: {refused}, lost: {lost}, taken over: {taken_over}; leases: {leases}, failed requests: {failures}\n",
                 etcd.as_deref().unwrap_or("not opened"),
             ),
@@ -102,8 +103,13 @@ impl ClusterVerb {
             let version = Shown::new(entry.version.as_bytes()).to_string();
             let _ = writeln!(
                 text,
-                "{node} {} {version}, configuration {}, connections: {}, streams: {}",
+                "{node} {} {version}{}, configuration {}, connections: {}, streams: {}",
                 shown.join(" "),
+                entry
+                    .zone
+                    .as_ref()
+                    .map(|zone| format!(", zone {}", Shown::new(zone.as_bytes())))
+                    .unwrap_or_default(),
                 entry.generation,
                 entry.connections,
                 entry.streams,
