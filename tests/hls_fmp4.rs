@@ -45,7 +45,30 @@ fn length_ms(playlist: &MediaPlaylist) -> u64 {
 #[track_caller]
 fn wait_length(server: &Server, file: &str, least_ms: u64) -> String {
     until_true(&format!("{file} of {least_ms} ms"), || length_ms(&parse(&read(server, file))) >= least_ms);
-    read(server, file)
+    let text = read(server, file);
+    check_with_foreign_reader(&text);
+    text
+}
+
+/// Compares what m3u8-rs reads with what our parser reads.
+#[track_caller]
+fn check_with_foreign_reader(text: &str) {
+    let (_, foreign) = m3u8_rs::parse_media_playlist(text.as_bytes()).unwrap_or_else(|_| panic!("{text}"));
+    let ours = parse(text);
+    assert_eq!(foreign.media_sequence, ours.media_sequence, "{text}");
+    assert_eq!(foreign.discontinuity_sequence, ours.discontinuity_sequence, "{text}");
+    assert_eq!(foreign.segments.len(), ours.segments.len(), "{text}");
+    // A map counts for the segments after it; m3u8-rs gives it to the first of them.
+    let mut map = None;
+    for (foreign, ours) in foreign.segments.iter().zip(&ours.segments) {
+        map = foreign.map.as_ref().map(|map| map.uri.clone()).or(map);
+        let length_ms = (foreign.duration * 1_000.0).round() as u64;
+        assert_eq!(
+            (&foreign.uri, length_ms, foreign.discontinuity, &map),
+            (&ours.uri, ours.duration_ms, ours.discontinuity, &ours.map),
+            "{text}"
+        );
+    }
 }
 
 fn names(dir: &Path, end: &str) -> Vec<String> {
