@@ -250,7 +250,7 @@ impl fmt::Display for MasterPlaylist {
 /// EXT-X-TARGETDURATION for segments of nominally `fragment_ms` and at most `longest_ms` milliseconds: no rounded
 /// segment duration may exceed it (RFC 8216 §4.3.3.1).
 ///
-/// It should not change either (§6.2.1), but it grows with the first segment that is longer. PingOS tells the nominal length
+/// It must not change either (§6.2.1), but it grows with the first segment that is longer. PingOS tells the nominal length
 /// from the beginning, and players derive their distance from the live edge from it: the longest possible length, ten times as
 /// long by default, would make them start that much later. An end at the nominal length without a key frame would leave
 /// segments that cannot be decoded alone.
