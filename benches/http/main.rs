@@ -129,6 +129,7 @@ fn run(dir: &Path) -> Result<bool> {
     let start = |name, program: &str| Server::start(name, program, dir, origin.ports.http);
     let beside = if args.beside == "nginx" { "nginx" } else { "other" };
     let servers = [start(beside, &args.beside)?, start("pingosd", &args.server)?];
+    servers.iter().try_for_each(Server::fill_cache)?;
     let mut all_met = true;
     let cases = CASES.iter().flat_map(|(name, load, connections, bar)| {
         connections

@@ -1,5 +1,6 @@
 //! The servers being measured, and the origin behind them.
 
+use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -51,7 +52,7 @@ impl Server {
              events {{ worker_connections 8192; }}
              http {{
                  access_log off; sendfile on; keepalive_requests 100000000; keepalive_timeout 300s;
-                 proxy_cache_path {own}/{name}-cache keys_zone=segments:1m; proxy_temp_path {own}/{name}-temp;
+                 proxy_cache_path {own}/{name}-cache keys_zone=segments:1m use_temp_path=off;
                  ssl_certificate {own}/cert.pem; ssl_certificate_key {own}/key.pem; ssl_session_cache shared:tls:10m;
                  upstream origin {{ server 127.0.0.1:{origin}; keepalive 64; }}
                  server {{
@@ -61,7 +62,10 @@ impl Server {
                      location = /return {{ return 200 hello; }}
                      location = /logged {{ access_log {own}/{name}.access; return 200 hello; }}
                      location = /proxied {{ proxy_pass http://origin/1k; }}
-                     location = /cached {{ proxy_pass http://origin/1m; proxy_cache segments; proxy_cache_valid 200 1h; }}
+                     location = /cached {{
+                         proxy_pass http://origin/1m; proxy_cache segments; proxy_cache_valid 200 1h;
+                         add_header X-Cache $upstream_cache_status;
+                     }}
                  }}
              }}\n"
         );
@@ -102,6 +106,26 @@ impl Server {
             thread::sleep(Duration::from_millis(50));
         }
         Ok(server)
+    }
+
+    /// Checks that `/cached` is answered from the cache from now on.
+    ///
+    /// # Errors
+    ///
+    /// It is not.
+    pub fn fill_cache(&self) -> Result<()> {
+        let deadline = Instant::now() + START;
+        while Instant::now() < deadline {
+            let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.ports.http))?;
+            stream.write_all(b"GET /cached HTTP/1.0\r\n\r\n")?;
+            let mut answer = Vec::new();
+            stream.read_to_end(&mut answer)?;
+            if answer.windows(12).any(|bytes| bytes == b"X-Cache: HIT") {
+                return Ok(());
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        Err(format!("{} caches nothing", self.name).into())
     }
 
     /// Processor time of the server so far.
