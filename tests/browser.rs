@@ -185,7 +185,9 @@ fn another_host_sees_the_player_only() {
     // It was the test that asked for those.
     let asked = page.report().errors.len();
     // The field for the name has the focus.
-    "camera".chars().for_each(|letter| page.key(&letter.to_string()));
+    for letter in "camera".chars() {
+        page.key(&letter.to_string());
+    }
     page.key("Enter");
     wait_moving(&page);
     for (width, height) in WIDTHS {

@@ -57,6 +57,8 @@ struct Received {
     answers: HashMap<u64, Value>,
     /// What the pages have reported, by session.
     reports: HashMap<String, Report>,
+    /// Addresses of requests, by their number.
+    addresses: HashMap<String, String>,
     is_over: bool,
 }
 
@@ -67,6 +69,8 @@ pub struct Report {
     pub errors: Vec<String>,
     /// Addresses that it has asked for.
     pub requests: Vec<String>,
+    /// Requests that failed, with a status or the browser's reason.
+    pub failures: Vec<String>,
     /// Protocols of the answers: `h2`, `http/1.1`.
     pub protocols: HashSet<String>,
 }
@@ -324,16 +328,26 @@ impl Received {
         match event["method"].as_str().unwrap_or_default() {
             "Runtime.exceptionThrown" => report.errors.push(said["exceptionDetails"].to_string()),
             "Runtime.consoleAPICalled" if said["type"] == "error" => {
-                report.errors.push(said["args"].to_string())
+                report.errors.push(said["args"].to_string());
             }
             "Log.entryAdded" if said["entry"]["level"] == "error" => {
-                report.errors.push(said["entry"].to_string())
+                report.errors.push(said["entry"].to_string());
             }
             "Network.requestWillBeSent" => {
-                report.requests.extend(said["request"]["url"].as_str().map(str::to_owned));
+                let url = said["request"]["url"].as_str().unwrap_or_default().to_owned();
+                report.requests.push(url.clone());
+                self.addresses.insert(said["requestId"].to_string(), url);
             }
             "Network.responseReceived" => {
-                report.protocols.extend(said["response"]["protocol"].as_str().map(str::to_owned));
+                let response = &said["response"];
+                report.protocols.extend(response["protocol"].as_str().map(str::to_owned));
+                if response["status"].as_u64().is_some_and(|status| status >= 400) {
+                    report.failures.push(format!("{} {}", response["status"], response["url"]));
+                }
+            }
+            "Network.loadingFailed" if said["canceled"] != true => {
+                let url = self.addresses.get(&said["requestId"].to_string());
+                report.failures.push(format!("{} {}", said["errorText"], url.map_or("", String::as_str)));
             }
             _ => {}
         }
