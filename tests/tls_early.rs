@@ -50,11 +50,7 @@ fn ask_early(port: u16, config: &Arc<ClientConfig>) -> Option<String> {
         client.write_tls(&mut socket).unwrap();
     }
     let mut answer = Vec::new();
-    loop {
-        match client.read_tls(&mut socket) {
-            Ok(1..) => {}
-            _ => break,
-        }
+    while let Ok(1..) = client.read_tls(&mut socket) {
         client.process_new_packets().unwrap();
         let _ = client.reader().read_to_end(&mut answer);
         if answer.ends_with(b">") {
