@@ -117,6 +117,9 @@ fn resolved(path: &Path) -> PathBuf {
     out
 }
 
+/// First pages of the two books. Each book redirects README.html to its first page, so links to these lead somewhere.
+const LANDING_PAGES: [&str; 2] = ["docs/README.md", "docs/zh/README.md"];
+
 /// What is wrong with a page's links.
 fn complaints(page: &Path) -> Vec<String> {
     let is_in_book = page.starts_with("docs");
@@ -130,7 +133,11 @@ fn complaints(page: &Path) -> Vec<String> {
             out.push(format!("{}: {link}: no such file", page.display()));
         } else if is_in_book && !target.starts_with("docs") {
             out.push(format!("{}: {link}: not part of the book", page.display()));
-        } else if is_in_book && name.ends_with("README.md") && page != Path::new("docs/SUMMARY.md") {
+        } else if is_in_book
+            && name.ends_with("README.md")
+            && !page.ends_with("SUMMARY.md")
+            && !LANDING_PAGES.iter().any(|landing| target == Path::new(landing))
+        {
             // mdBook writes it as index.html, and leaves links to it as they are.
             out.push(format!("{}: {link}: pages with links are called index.md", page.display()));
         } else if !anchor.is_empty() && !anchors(&expanded(&target)).contains(anchor) {
@@ -155,14 +162,118 @@ fn links_and_anchors_lead_somewhere() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// Checks that a book's SUMMARY.md lists each of the pages once.
+fn check_summary(book: &str, mut have: Vec<PathBuf>) {
+    let summary = fs::read_to_string(project().join(book).join("SUMMARY.md")).unwrap();
+    let mut listed: Vec<PathBuf> = links(&summary).iter().map(|name| Path::new(book).join(name)).collect();
+    listed.sort();
+    have.retain(|page| !page.ends_with("SUMMARY.md"));
+    assert_eq!(listed, have);
+}
+
 #[test]
 fn every_page_is_in_the_summary_once() {
-    let summary = fs::read_to_string(project().join("docs/SUMMARY.md")).unwrap();
-    let mut listed: Vec<PathBuf> = links(&summary).iter().map(|name| Path::new("docs").join(name)).collect();
-    listed.sort();
-    let mut have = pages("docs");
-    have.retain(|page| page != Path::new("docs/SUMMARY.md"));
-    assert_eq!(listed, have);
+    let (chinese, english) = pages("docs").into_iter().partition(|page| page.starts_with(CHINESE));
+    check_summary("docs", english);
+    check_summary(CHINESE, chinese);
+}
+
+#[test]
+fn books_redirect_the_names_of_their_first_pages() {
+    for book in ["book.toml", "docs/zh/book.toml"] {
+        let text = fs::read_to_string(project().join(book)).unwrap();
+        assert!(text.contains("[output.html.redirect]\n\"/README.html\" = \"index.html\""), "{book}");
+    }
+}
+
+/// Directory of the Chinese pages.
+const CHINESE: &str = "docs/zh";
+
+/// Pages without a Chinese translation so far.
+const NOT_TRANSLATED: [&str; 2] = ["docs/recipes/acme/index.md", "docs/recipes/cluster/index.md"];
+
+/// Chinese pages without an English one.
+const ONLY_CHINESE: [&str; 2] = ["docs/zh/SUMMARY.md", "docs/zh/glossary.md"];
+
+/// Pages that are translated, and their translations.
+fn translations() -> Vec<(PathBuf, PathBuf)> {
+    let single = ["README.md", "docs/tour.md"].map(PathBuf::from);
+    let all = single.into_iter().chain(pages("docs/recipes")).chain(pages("docs/migration"));
+    all.filter(|page| !NOT_TRANSLATED.iter().any(|name| page == Path::new(name)))
+        .map(|page| {
+            let translation = Path::new(CHINESE).join(page.strip_prefix("docs").unwrap_or(&page));
+            (page, translation)
+        })
+        .collect()
+}
+
+/// Levels of the headings of a page.
+fn outline(text: &str) -> Vec<usize> {
+    let headings = prose(text).into_iter().filter(|line| line.starts_with('#'));
+    headings.map(|line| line.chars().take_while(|c| *c == '#').count()).collect()
+}
+
+/// Fenced and indented code of a page, without empty lines.
+fn code(text: &str) -> Vec<String> {
+    let prose: Vec<String> = prose(text);
+    let mut prose = prose.iter().peekable();
+    let mut out = Vec::new();
+    for line in text.lines() {
+        if prose.next_if(|next| next.as_str() == line).is_none() && !line.trim().is_empty() {
+            out.push(line.to_owned());
+        }
+    }
+    out
+}
+
+#[test]
+fn every_translated_page_has_the_headings_and_the_code_of_the_english_one() {
+    for (page, translation) in translations() {
+        assert!(project().join(&translation).exists(), "{} is missing", translation.display());
+        let [english, chinese] = [&page, &translation].map(|page| expanded(page));
+        assert_eq!(outline(&english), outline(&chinese), "headings of {}", translation.display());
+        assert_eq!(code(&english), code(&chinese), "code of {}", translation.display());
+    }
+}
+
+#[test]
+fn every_translation_has_its_page() {
+    let mut wanted: Vec<PathBuf> = translations().into_iter().map(|(_, translation)| translation).collect();
+    wanted.extend(ONLY_CHINESE.map(PathBuf::from));
+    wanted.sort();
+    assert_eq!(pages(CHINESE), wanted);
+}
+
+#[test]
+fn translations_and_their_pages_link_to_each_other() {
+    let landing =
+        [("docs/README.md", "docs/zh/README.md")].map(|(a, b)| (PathBuf::from(a), PathBuf::from(b)));
+    for (page, translation) in translations().into_iter().chain(landing) {
+        let linked = |page: &Path| -> Vec<PathBuf> {
+            let names = links(&expanded(page));
+            names.iter().map(|name| resolved(&page.parent().unwrap().join(name))).collect()
+        };
+        assert!(linked(&page).contains(&translation), "{} has a link to the Chinese page", page.display());
+        // The README of the source is not part of the book; its translation links to the book's first page.
+        let english = if page == Path::new("README.md") { PathBuf::from("docs/README.md") } else { page };
+        assert!(linked(&translation).contains(&english), "{} links to its page", translation.display());
+    }
+}
+
+#[test]
+fn translations_link_to_translations_where_there_is_one() {
+    let translated: BTreeMap<PathBuf, PathBuf> = translations().into_iter().collect();
+    for (page, translation) in translations() {
+        for link in links(&expanded(&translation)) {
+            let target = resolved(&translation.parent().unwrap().join(link.split('#').next().unwrap()));
+            let is_switch = target == page;
+            assert!(
+                is_switch || !translated.contains_key(&target),
+                "{}: {link} has a translation",
+                translation.display()
+            );
+        }
+    }
 }
 
 #[test]

@@ -86,7 +86,7 @@ pub enum ServerEvent {
         /// Whether it is paused now.
         paused: bool,
     },
-    /// The player seeked; the session has answered already.
+    /// The player went to another position; the session has answered already.
     Seek {
         /// The message stream.
         stream_id: u32,
