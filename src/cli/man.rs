@@ -106,12 +106,15 @@ fn describe(row: &Row, out: &mut String) {
     {
         let _ = writeln!(out, "Also {}.", escaped(&aliases.join(", ")));
     }
-    let _ = writeln!(out, "{}", paragraph(row.doc));
+    let _ = writeln!(out, "{}", paragraph(row.text()));
     let places: Vec<&str> = context::names(row.contexts).collect();
     let _ = writeln!(out, "In {}.", escaped(&places.join(", ")));
     if let Some(default) = row.default {
         let default = if default.is_empty() { "\"\"" } else { default };
         let _ = writeln!(out, "Default: {}.", escaped(default));
+    }
+    if let Some(example) = row.example() {
+        let _ = writeln!(out, "Example: \\fB{}\\fR", escaped(example));
     }
     let effect = match row.class {
         _ if row.inert && row.restricts.is_some() => &format!("Checked, but {}.", row.refusal()),
@@ -261,7 +264,7 @@ to the end of the line.
 .I file
 inserts another file; a pattern inserts all matching files.
 .PP
-Sizes may have the suffixes k and m (and g for offsets), times the suffixes ms, s, m, h and d.
+Sizes are in bytes, or with k or m (and g for offsets); times have the suffixes ms, s, m, h, d and w, and are in seconds without one.
 Relative paths refer to the prefix, those of included files to the directory of the main file.
 .PP
 .B pingosd \-t

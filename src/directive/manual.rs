@@ -56,8 +56,15 @@ fn describe(row: &Row, out: &mut String) {
         let shown = if default.is_empty() { "\"\"" } else { default };
         let _ = writeln!(out, "    default: {} {shown};", row.name());
     }
+    if let Some(example) = row.example() {
+        let _ = writeln!(out, "    example: {example}");
+    }
     let places: Vec<&str> = context::names(row.contexts).collect();
-    let _ = write!(out, "    in: {}\n\n{}\n", places.join(", "), lines(row.doc));
+    let _ = writeln!(out, "    in: {}", places.join(", "));
+    for (word, unit) in UNITS.iter().filter(|(word, _)| has_word(&syntax, word)) {
+        let _ = writeln!(out, "    {word}: {unit}");
+    }
+    let _ = write!(out, "\n{}\n", lines(row.text()));
     let effect = match row.class {
         _ if row.inert && row.restricts.is_some() => &format!("Checked, but {}.", row.refusal()),
         _ if row.inert => "Checked, but has no effect yet.",
@@ -68,6 +75,15 @@ fn describe(row: &Row, out: &mut String) {
         ReloadClass::Session => "A reload changes it for new sessions.",
     };
     let _ = writeln!(out, "\n{effect}");
+}
+
+/// Words of syntaxes whose values have units, and these units.
+pub const UNITS: [(&str, &str); 2] =
+    [("time", "with ms, s, m, h, d or w, without a unit in seconds"), ("size", "in bytes, or with k or m")];
+
+/// Whether a syntax has this word.
+fn has_word(syntax: &str, word: &str) -> bool {
+    syntax.split(|c: char| !c.is_ascii_alphanumeric()).any(|part| part == word)
 }
 
 /// Joins the lines of a documentation comment.

@@ -43,8 +43,8 @@ pub use table::{
     AnyValue, Apply, Module, ReloadClass, Resolve, Restriction, Restricts, Row, StatementShape, UseOutcome,
 };
 pub use value::{
-    ConfPath, Flag, Msec, MsecFrom, MsecOrOff, Num, NumBetween, Offset, PrefixPath, Present, RawPath, Sec,
-    Size, Text, Value, Words,
+    ConfPath, Count, Flag, Msec, MsecFrom, MsecOrOff, Num, NumBetween, Offset, PrefixPath, Present, RawPath,
+    Sec, Size, Text, Value, Words,
 };
 pub use values::Values;
 pub use word::{AnyOf, OneOf};

@@ -98,7 +98,7 @@ pub struct Row {
     pub class: ReloadClass,
     /// Default, as a user would write it.
     pub default: Option<&'static str>,
-    /// Documentation, in lines.
+    /// Documentation, in lines; the last one may be an example, after an empty one.
     pub doc: &'static [&'static str],
     /// Number of arguments.
     pub arity: Arity,
@@ -139,6 +139,19 @@ impl Row {
         self.names.first().copied().unwrap_or_default()
     }
 
+    /// The documentation without the example, in lines.
+    pub fn text(&self) -> &'static [&'static str] {
+        match self.doc {
+            [text @ .., _blank, last] if example(last).is_some() => text,
+            all => all,
+        }
+    }
+
+    /// A statement as an example: the last line of the documentation, if it is one.
+    pub fn example(&self) -> Option<&'static str> {
+        self.doc.last().copied().and_then(example)
+    }
+
     /// Whether every use is honoured, regardless of its arguments.
     pub fn is_honoured(&self) -> bool {
         self.class != ReloadClass::Needless && !self.inert
@@ -172,6 +185,11 @@ impl Row {
             _ => "does not work yet, what it guards is refused",
         }
     }
+}
+
+/// The statement in a line of documentation such as "Example: `daemon off;`".
+fn example(line: &'static str) -> Option<&'static str> {
+    line.trim().strip_prefix("Example: `")?.strip_suffix('`')
 }
 
 /// Parses a value and records it in a scope; the function of a row's [`Apply::Keep`].

@@ -72,9 +72,13 @@ pub type Flag = bool;
 /// A plain number.
 pub type Num = u64;
 
-/// A size in bytes (frames in some PingOS directives): a number with an optional `k` or `m`.
+/// A size in bytes: a number with an optional `k` or `m`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Size(pub u64);
+
+/// A number of frames, written like a [`Size`] as in PingOS.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Count(pub u64);
 
 /// Like [`Size`], with `g` allowed too.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -203,6 +207,7 @@ macro_rules! measured {
 }
 
 measured!(Size, number::size, "size", "a size: digits, then k or m");
+measured!(Count, number::size, "number", "a number: digits, then k or m");
 measured!(Offset, number::offset, "size", "a size: digits, then k, m or g");
 measured!(Msec, number::msec, "time", "a time such as 500ms, 5s, 1m30s; a bare number is seconds");
 measured!(Sec, number::sec, "time", "a time such as 5s, 1h30m, 2d; a bare number is seconds");

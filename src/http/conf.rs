@@ -51,44 +51,79 @@ directives! {
     /// HTTP locations.
     module "http";
     live as Conf {
-        /// Directory of files.
+        /// Directory of files: the path of the request is appended to it. A relative path refers to the prefix.
+        /// `alias` replaces the location's part of the path.
+        ///
+        /// Example: `root /srv/www;`
         "root" => root: Directory = "html", in HTTP_ALL | LOCATION_IF;
         /// Directory of files that replaces the location's prefix.
+        ///
+        /// Example: `alias /var/lib/pingosd/hls/;`
         "alias" => alias: Own<Directory>, in LOCATION;
         /// Content types by file extension. An inner block replaces the outer one.
+        ///
+        /// Example: `types { video/mp2t ts; application/vnd.apple.mpegurl m3u8; }`
         "types" => types: Option<ContentTypes>, in HTTP_ALL;
         /// Content type of files with another extension.
+        ///
+        /// Example: `default_type application/octet-stream;`
         "default_type" => default_type: Text = "text/plain", in HTTP_ALL;
         /// Adds a header to responses. A level with its own lines does not inherit those of outer levels. `ETag` and
         /// `Last-Modified` replace the response's own, and an empty value removes it.
+        ///
+        /// Example: `add_header Access-Control-Allow-Origin *;`
         "add_header" => add_header: Vec<AddHeader>, in HTTP_ALL | LOCATION_IF;
         /// What a level takes over of the outer level's `add_header` lines: all of them unless it has its own (`on`), all
         /// of them behind its own (`merge`), or none (`off`). Not part of PingOS; as in nginx since 1.29.3.
+        ///
+        /// Example: `add_header_inherit merge;`
         "add_header_inherit" => add_header_inherit: HeaderInherit = "on", in HTTP_ALL;
         /// Sends chunked responses to HTTP/1.1 clients; when off, the end of a response closes the connection.
+        ///
+        /// Example: `chunked_transfer_encoding off;`
         "chunked_transfer_encoding" => chunked: Flag = "on", in HTTP_ALL;
         /// Idle timeout of a connection, and the value in the `Keep-Alive` header.
+        ///
+        /// Example: `keepalive_timeout 30s;`
         "keepalive_timeout" => keepalive_timeout: KeepaliveTimeout = "75s", in HTTP_ALL;
         /// Maximum number of requests on one connection.
+        ///
+        /// Example: `keepalive_requests 1000;`
         "keepalive_requests" => keepalive_requests: Num = "100", in HTTP_ALL;
-        /// Includes the server's version in responses.
+        /// Names the server's version in the header `Server` and in error pages; `off` names the server alone.
+        ///
+        /// Example: `server_tokens off;`
         "server_tokens" => server_tokens: ServerTokens = "on", in HTTP_ALL;
         /// Adds an ETag to responses with files.
+        ///
+        /// Example: `etag off;`
         "etag" => etag: Flag = "on", in HTTP_ALL;
         /// Closes a connection when nothing could be sent for this time.
+        ///
+        /// Example: `send_timeout 30s;`
         "send_timeout" => send_timeout: Msec = "60s", in HTTP_ALL;
-        /// Sends small packets without delay (TCP_NODELAY).
+        /// Sends small packets to HTTP clients without delay (TCP_NODELAY).
+        ///
+        /// Example: `tcp_nodelay off;`
         "tcp_nodelay" => tcp_nodelay: Flag = "on", in HTTP_ALL;
         /// Maximum size of a request body; 0 disables the limit.
+        ///
+        /// Example: `client_max_body_size 8m;`
         "client_max_body_size" => client_max_body_size: Offset = "1m", in HTTP_ALL, restricts requests;
         /// Sends the head of a live response (`flv_live`, `ts_live`) as soon as the player is admitted, and after the
         /// answer to `on_pull`, for players behind proxies with a short timeout. When off, as in the original, the head
         /// is sent with the first media.
+        ///
+        /// Example: `http_early_head on;`
         "http_early_head" => http_early_head: Flag = "off", in HTTP_ALL;
         /// Makes a location, and those nested in it, inaccessible to external requests.
+        ///
+        /// Example: `internal;`
         "internal" => internal: Option<Present>, in LOCATION, restricts requests;
         /// Admits or refuses clients by address. The first matching rule decides; a level with its own rules does not
         /// inherit those of outer levels.
+        ///
+        /// Example: `allow 127.0.0.1;`
         "allow" | "deny" => access: Vec<HttpAccessRule>, in HTTP_ALL | LIMIT_EXCEPT,
             restricts requests;
     }

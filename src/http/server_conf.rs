@@ -42,10 +42,17 @@ directives! {
             /// TCP Fast Open, `backlog` that of the accept queue (511 by default). An IPv6 wildcard leaves IPv4 to
             /// other sockets unless `ipv6only=off`. A reload changes these parameters of open sockets, except
             /// `ipv6only`, without closing them; what `reuseport` has opened stays open.
+            ///
+            /// Example: `listen 443 ssl http2;`
             "listen" => listen: Vec<ListenHttp>, in HTTP_SERVER;
             /// Names that select this server among the servers of an address.
+            ///
+            /// Example: `server_name www.example.com;`
             "server_name" => server_name: Vec<ServerNames>, in HTTP_SERVER;
-            /// Timeout for receiving a request head.
+            /// Time for the whole head of a request. A client that takes longer gets status 408, and its connection
+            /// is closed.
+            ///
+            /// Example: `client_header_timeout 10s;`
             "client_header_timeout" => client_header_timeout: Msec = "60s", in HTTP | HTTP_SERVER;
         }
     }

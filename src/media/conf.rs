@@ -24,19 +24,33 @@ directives! {
     held as Conf {
         session {
             /// Maximum number of frames merged into one write, up to 64.
+            ///
+            /// Example: `merge_frame 16;`
             "merge_frame" => merge_frame: MergeFrame = "32", in RTMP_ALL;
-            /// Sends small packets without delay (TCP_NODELAY).
+            /// Sends small packets to RTMP clients without delay (TCP_NODELAY). `off` saves packets, and adds up to
+            /// 40 ms of latency.
+            ///
+            /// Example: `tcp_nodelay off;`
             "tcp_nodelay" => tcp_nodelay: Flag = "on", in RTMP_ALL;
             /// Repeats the extended timestamp in every chunk of a message when sending.
+            ///
+            /// Example: `play_time_fix off;`
             "play_time_fix" => play_time_fix: Flag = "on", in RTMP_ALL;
             /// Expects the extended timestamp in every chunk of a message when receiving.
+            ///
+            /// Example: `publish_time_fix off;`
             "publish_time_fix" => publish_time_fix: Flag = "on", in RTMP_ALL;
-            /// FLV video codec id of H.265.
+            /// Video codec id of FLV for which a publisher's video is read as H.265, besides Enhanced RTMP. 12 is
+            /// what most encoders and players in China use.
+            ///
+            /// Example: `hevc_codecid 12;`
             "hevc_codecid" => hevc_codecid: Num = "12", in RTMP_ALL;
         }
     }
     live as Current {
         /// Maximum number of RTMP connections of the whole server; further ones are refused.
+        ///
+        /// Example: `max_connections 5000;`
         "max_connections" => max_connections: Option<Num>,
             in RTMP | RTMP_SERVER | APPLICATION, once everywhere, restricts sessions;
     }

@@ -17,10 +17,16 @@ directives! {
         /// is valid for one stream and for five minutes, by the clocks of both servers. The directive may be repeated:
         /// the first secret makes proofs, all are accepted. To change the secret, add the new one as second line on all
         /// servers, then make it the first everywhere, then remove the old one; a reload reads the files again.
+        ///
+        /// Example: `relay_secret /etc/pingosd/relay.secret;`
         "relay_secret" => secrets: Vec<ConfPath>, in RTMP;
         /// Verifies the certificates of rtmps:// and https:// servers.
+        ///
+        /// Example: `relay_ssl_verify off;`
         "relay_ssl_verify" => ssl_verify: Flag = "on", in RTMP;
         /// CA certificates for rtmps:// and https:// servers, instead of the system's.
+        ///
+        /// Example: `relay_ssl_trusted_certificate /etc/ssl/internal-ca.pem;`
         "relay_ssl_trusted_certificate" => ssl_trusted_certificate: Option<ConfPath>, in RTMP;
     }
 }

@@ -8,7 +8,8 @@ use crate::directive::listen::Addresses;
 use crate::directive::table::directives;
 use crate::directive::uses_modules::UsesModules;
 use crate::directive::{
-    Args, BlockLevel, Evaluation, Flag, ListenAddr, Msec, Num, Present, ServerNames, Size, Slot, Text, Value,
+    Args, BlockLevel, Count, Evaluation, Flag, ListenAddr, Msec, Num, Present, ServerNames, Size, Slot, Text,
+    Value,
 };
 use crate::syntax::Problem;
 
@@ -46,32 +47,58 @@ directives! {
             /// the queue of TCP Fast Open, `backlog` that of the accept queue (511 by default). An IPv6 wildcard
             /// leaves IPv4 to other sockets unless `ipv6only=off`. A reload changes these parameters of open
             /// sockets, except `ipv6only`, without closing them; what `reuseport` has opened stays open.
+            ///
+            /// Example: `listen 1935 reuseport backlog=1024;`
             "listen" => listen: Vec<ListenRtmp>, in RTMP_SERVER;
             /// Names that select this server among the servers of an address; they are compared with the host in the
             /// client's tcUrl.
+            ///
+            /// Example: `server_name live.example.com *.live.example.com;`
             "server_name" => server_name: Vec<ServerNames>, in RTMP_SERVER;
             /// Identity of the server: servers with the same serverid share their streams.
+            ///
+            /// Example: `serverid live;`
             "serverid" => serverid: Text = "default", in RTMP_SERVER;
             /// Send timeout of a session, and timeout of the handshake.
+            ///
+            /// Example: `timeout 30s;`
             "timeout" => timeout: Msec = "60s", in RTMP | RTMP_SERVER;
             /// Idle time after which a ping request is sent; 0 disables it.
+            ///
+            /// Example: `ping 30s;`
             "ping" => ping: Msec = "60s", in RTMP | RTMP_SERVER;
             /// Closes a session that does not answer a ping request within this time.
+            ///
+            /// Example: `ping_timeout 10s;`
             "ping_timeout" => ping_timeout: Msec = "30s", in RTMP | RTMP_SERVER;
             /// Chunk stream ids from this one on close the session. By default all ids of the protocol are allowed,
             /// where the original closes at 64; in any case a connection may use 256 of them.
+            ///
+            /// Example: `max_streams 64;`
             "max_streams" => max_streams: Num = "65600", in RTMP | RTMP_SERVER;
             /// Window acknowledgement size announced to the peer, in bytes.
+            ///
+            /// Example: `ack_window 2500000;`
             "ack_window" => ack_window: Num = "5000000", in RTMP | RTMP_SERVER;
             /// Chunk size for sending, in bytes, at least 128.
+            ///
+            /// Example: `chunk_size 8192;`
             "chunk_size" => chunk_size: ChunkSize = "4096", in RTMP | RTMP_SERVER;
             /// Maximum message size; a larger message closes the session.
+            ///
+            /// Example: `max_message 4m;`
             "max_message" => max_message: Size = "1m", in RTMP | RTMP_SERVER;
             /// Maximum number of frames queued for one session, and of frames in a publisher's cache.
-            "out_queue" => out_queue: Size = "2048", in RTMP | RTMP_SERVER;
+            ///
+            /// Example: `out_queue 4096;`
+            "out_queue" => out_queue: Count = "2048", in RTMP | RTMP_SERVER;
             /// Number of frames held back while output is buffered; an eighth of `out_queue` if not given.
-            "out_cork" => out_cork: Option<Size>, in RTMP | RTMP_SERVER;
+            ///
+            /// Example: `out_cork 128;`
+            "out_cork" => out_cork: Option<Count>, in RTMP | RTMP_SERVER;
             /// Closes a session without any traffic for a whole ping interval instead of sending a ping.
+            ///
+            /// Example: `busy on;`
             "busy" => busy: Flag = "off", in RTMP | RTMP_SERVER;
         }
     }

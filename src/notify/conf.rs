@@ -31,13 +31,19 @@ use AnswerEffect::*;
 events! {
     before {
         /// Admits a client when the callback server gives no answer at all.
+        ///
+        /// Example: `ignore_invalid_notify on;`
         "ignore_invalid_notify" => ignore_invalid: Flag = "off", in RTMP_ALL;
         /// How long `done` is repeated while the callback server is unreachable; 0 sends it once.
+        ///
+        /// Example: `notify_done_retry 2m;`
         "notify_done_retry" => done_retry: Msec = "30s", in RTMP_ALL;
     }
 
     /// Called when an RTMP client connects; any answer other than 2xx refuses it. The original accepts the line and
     /// never calls.
+    ///
+    /// Example: `on_connect http://127.0.0.1:6080/connect stage=start,done args=addr=$remote_addr;`
     "on_connect" | "oclp_connect" => on_connect: Option<Arc<Hook>>, in RTMP_SERVER, restricts sessions,
         event Connect = EventRow {
             has_stream: false,
@@ -46,14 +52,20 @@ events! {
         };
 
     /// Called when a client starts publishing; any answer other than 2xx refuses it.
+    ///
+    /// Example: `on_publish http://127.0.0.1:6080/publish stage=start,update,done update=30s args=token=$parg_token;`
     "on_publish" | "oclp_publish" => on_publish: Option<Arc<Hook>>, in APPLICATION, restricts sessions,
         event Publish = EventRow::session("publish", "a publisher", VERDICT);
 
     /// Called when a client starts playing; any answer other than 2xx refuses it.
+    ///
+    /// Example: `on_play http://127.0.0.1:6080/play stage=start,done args=addr=$remote_addr&$pargs;`
     "on_play" | "oclp_play" => on_play: Option<Arc<Hook>>, in APPLICATION, restricts sessions,
         event Play = EventRow::session("play", "a player of any protocol", VERDICT);
 
     /// Called when a stream gets its first session and when it loses its last one.
+    ///
+    /// Example: `on_stream http://127.0.0.1:6080/stream stage=start,done;`
     "on_stream" | "oclp_stream" => on_stream: Option<Arc<Hook>>, in APPLICATION, restricts sessions,
         event Stream = EventRow {
             note: "`clientid` is that of the session that opened the stream, even after it has left; see below for a 4xx to `update`",
@@ -68,6 +80,8 @@ events! {
         };
 
     /// Called when a played stream has no publisher; the answer tells where to pull it from.
+    ///
+    /// Example: `on_pull http://127.0.0.1:6080/where stage=start,done timeout=3s;`
     "on_pull" | "oclp_pull" => on_pull: Option<Arc<Hook>>, in APPLICATION, restricts sessions,
         event Pull = EventRow {
             note: "`clientid` is the relay's",
@@ -80,6 +94,8 @@ events! {
         };
 
     /// Called when a stream is published; the answer tells where to push it to. Up to eight lines, one relay each.
+    ///
+    /// Example: `on_push http://127.0.0.1:6080/targets stage=start,done groupid=cdn1;`
     "on_push" | "oclp_push" => on_push: Vec<Arc<Hook>>, in APPLICATION, restricts sessions,
         event Push = EventRow {
             note: "`clientid` is the relay's",
@@ -92,6 +108,8 @@ events! {
         };
 
     /// Called when a publisher's codec headers have arrived. Up to eight lines.
+    ///
+    /// Example: `on_meta http://127.0.0.1:6080/meta args=$metadata;`
     "on_meta" | "oclp_meta" => on_meta: Vec<Arc<Hook>>, in APPLICATION,
         event Meta = EventRow {
             note: "`clientid` is the publisher's",
@@ -106,6 +124,8 @@ events! {
 
     /// Called before a stream is recorded as MPEG-TS, and for each completed file. With `update=` on the line, also
     /// called at that interval for the file being written.
+    ///
+    /// Example: `on_record http://127.0.0.1:6080/files stage=start,update,done;`
     "on_record" | "oclp_record" => on_record: Option<Arc<Hook>>, in APPLICATION,
         event Record = EventRow {
             later: &RECORD_FIELDS,
@@ -122,8 +142,12 @@ events! {
 
     after {
         /// Triggers `on_meta` only for the first header of a stream. Further arguments are ignored.
+        ///
+        /// Example: `on_meta_once off;`
         "on_meta_once" | "oclp_meta_once" => on_meta_once: Flag = "on", in RTMP_ALL, args Arity::SOME;
         /// Which header triggers `on_meta`. Further arguments are ignored.
+        ///
+        /// Example: `on_meta_type both;`
         "on_meta_type" | "oclp_meta_type" => on_meta_type: MetaType = "video", in RTMP_ALL, args Arity::SOME;
     }
 }

@@ -43,9 +43,13 @@ directives! {
     live as Current {
         /// Treatment of sessions whose server or application a reload has removed: they continue (`keep`), or end after
         /// a time, unless the application has returned by then.
+        ///
+        /// Example: `reload_orphans close 10s;`
         "reload_orphans" => orphans: Orphans = "keep", in RTMP;
         /// Makes a reload that changes anything end all sessions, as in the original. This is not necessary here:
         /// running sessions follow a reload, and without it neither publishers nor players notice a reload.
+        ///
+        /// Example: `fast_reload on;`
         "fast_reload" => fast_reload: Flag = "off", in RTMP;
     }
 }

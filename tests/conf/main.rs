@@ -3,6 +3,7 @@
 mod cases;
 mod commands;
 mod diagnostics;
+mod examples;
 mod fuzz;
 mod hostile;
 mod listen;

@@ -34,8 +34,8 @@ fn a_name_has_one_meaning_in_a_context() {
 #[test]
 fn every_row_is_described() {
     for row in rows() {
-        assert!(!row.doc.is_empty(), "{}", row.name());
-        let text = row.doc.join(" ");
+        assert!(!row.text().is_empty(), "{}", row.name());
+        let text = row.text().join(" ");
         assert!(text.ends_with('.') || text.ends_with(')'), "{}: {text}", row.name());
         assert!(context::names(row.contexts).next().is_some(), "{} stands nowhere", row.name());
         assert!(row.arity.min <= row.arity.max, "{}", row.name());
@@ -129,7 +129,8 @@ fn the_manual_has_an_entry_for_every_name() {
 }
 
 /// Compares a file with what it should say, or writes it.
-fn compare(path: &Path, want: &str) {
+/// Compares a file with what it should contain, or writes it.
+pub fn compare(path: &Path, want: &str) {
     if support::blessing() {
         fs::write(path, want).unwrap();
     }

@@ -192,7 +192,7 @@ fn sentence(diagnostic: &Diagnostic) -> String {
 
 /// A row's documentation on one line.
 fn doc(row: &Row) -> String {
-    row.doc.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ")
+    row.text().iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ")
 }
 
 fn name(path: &Path) -> String {

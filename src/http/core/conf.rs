@@ -80,87 +80,171 @@ directives! {
     }
     live as Current {
         /// Number and size of larger buffers for a request head. A request line that does not fit is refused with 414, a header with 400.
+        ///
+        /// Example: `large_client_header_buffers 8 16k;`
         "large_client_header_buffers" => large_client_header_buffers: BufferCount = "4 8k", in HTTP | HTTP_SERVER;
-        /// Ignores headers with invalid names.
+        /// Ignores headers of requests whose names have other characters than letters, digits, hyphens and, with
+        /// `underscores_in_headers`, underscores.
+        ///
+        /// Example: `ignore_invalid_headers off;`
         "ignore_invalid_headers" => ignore_invalid_headers: Flag = "on", in HTTP | HTTP_SERVER;
         /// Merges adjacent slashes in URIs before the location is selected.
+        ///
+        /// Example: `merge_slashes off;`
         "merge_slashes" => merge_slashes: Flag = "on", in HTTP | HTTP_SERVER;
-        /// Allows _ in header names.
+        /// Takes underscores in names of headers as valid; `off` makes such headers invalid, see
+        /// `ignore_invalid_headers`.
+        ///
+        /// Example: `underscores_in_headers on;`
         "underscores_in_headers" => underscores_in_headers: Flag = "off", in HTTP | HTTP_SERVER;
-        /// Comparison of If-Modified-Since.
+        /// When a request with `If-Modified-Since` gets status 304: `exact` if the times are equal, `before` if the
+        /// file is not newer, `off` never.
+        ///
+        /// Example: `if_modified_since before;`
         "if_modified_since" => if_modified_since: IfModifiedSince = "exact", in HTTP_ALL;
-        /// Maximum number of byte ranges.
+        /// Maximum number of byte ranges in a request; with more, the whole file is sent. 0 turns ranges off. Without
+        /// the directive there is no limit.
+        ///
+        /// Example: `max_ranges 1;`
         "max_ranges" => max_ranges: Option<Num>, in HTTP_ALL;
         /// Maximum rate of a response in bytes per second; variables are allowed.
+        ///
+        /// Example: `limit_rate 500k;`
         "limit_rate" => limit_rate: SizeOrVariable = "0", in HTTP_ALL | LOCATION_IF;
         /// Number of bytes before limit_rate applies; variables are allowed.
+        ///
+        /// Example: `limit_rate_after 2m;`
         "limit_rate_after" => limit_rate_after: SizeOrVariable = "0", in HTTP_ALL | LOCATION_IF;
         /// Whether all or any of the access checks must pass.
+        ///
+        /// Example: `satisfy any;`
         "satisfy" => satisfy: Satisfy = "all", in HTTP_ALL;
-        /// Browsers with which keep-alive is disabled.
+        /// Browsers whose connections are closed after each response: `msie6` old versions of Internet Explorer after
+        /// a POST, `safari` Safari on macOS. `none` disables it for no browser.
+        ///
+        /// Example: `keepalive_disable none;`
         "keepalive_disable" => keepalive_disable: Summed<KeepaliveDisable> = "msie6", in HTTP_ALL, args Arity::between(1, 2);
         /// Reads and discards remaining data of a client before closing.
+        ///
+        /// Example: `lingering_close always;`
         "lingering_close" => lingering_close: LingeringClose = "on", in HTTP_ALL;
-        /// Maximum time of lingering_close.
+        /// Maximum time for which data of a client is read and dropped before its connection is closed, see
+        /// `lingering_close`.
+        ///
+        /// Example: `lingering_time 10s;`
         "lingering_time" => lingering_time: Msec = "30s", in HTTP_ALL;
         /// Maximum wait for more data during lingering_close.
+        ///
+        /// Example: `lingering_timeout 2s;`
         "lingering_timeout" => lingering_timeout: Msec = "5s", in HTTP_ALL;
-        /// Resets connections that time out.
+        /// Closes connections that time out with a TCP reset, which frees their memory at once.
+        ///
+        /// Example: `reset_timedout_connection on;`
         "reset_timedout_connection" => reset_timedout_connection: Flag = "off", in HTTP_ALL;
-        /// Uses absolute URLs in Location headers.
+        /// Redirects with whole URLs; `off` sends the path alone in `Location`.
+        ///
+        /// Example: `absolute_redirect off;`
         "absolute_redirect" => absolute_redirect: Flag = "on", in HTTP_ALL;
         /// Uses server_name instead of Host in redirects.
+        ///
+        /// Example: `server_name_in_redirect on;`
         "server_name_in_redirect" => server_name_in_redirect: Flag = "off", in HTTP_ALL;
-        /// Includes the port in redirects.
+        /// Names the port of the server in redirects if it is not the scheme's own.
+        ///
+        /// Example: `port_in_redirect off;`
         "port_in_redirect" => port_in_redirect: Flag = "on", in HTTP_ALL;
-        /// Logs missing files.
+        /// Logs missing files in the error log, at level `error`.
+        ///
+        /// Example: `log_not_found off;`
         "log_not_found" => log_not_found: Flag = "on", in HTTP_ALL;
-        /// Logs subrequests in the access log.
+        /// Writes a line of the access log for each subrequest too, such as that of `auth_request`.
+        ///
+        /// Example: `log_subrequest on;`
         "log_subrequest" => log_subrequest: Flag = "off", in HTTP_ALL;
         /// Allows several error_page redirects for one request.
+        ///
+        /// Example: `recursive_error_pages on;`
         "recursive_error_pages" => recursive_error_pages: Flag = "off", in HTTP_ALL;
         /// CODE... [=[CODE]] URI: replaces responses with error statuses.
+        ///
+        /// Example: `error_page 404 /404.html;`
         "error_page" => error_page: Vec<ErrorPage>, in HTTP_ALL | LOCATION_IF;
         /// Size of the first buffer for a request head; a line that does not fit gets a larger buffer.
+        ///
+        /// Example: `client_header_buffer_size 4k;`
         "client_header_buffer_size" => client_header_buffer_size: Size = "1k", in HTTP | HTTP_SERVER;
         /// As in the main context, for lines about requests of a server or location; they then do not go to the logs of
         /// outer levels. May be repeated.
+        ///
+        /// Example: `error_log logs/download.log info;`
         "error_log" => error_log: Vec<ErrorLogLine>, in HTTP_ALL;
         /// Lengthens error pages for MSIE and Chrome, which otherwise show their own.
+        ///
+        /// Example: `msie_padding off;`
         "msie_padding" => msie_padding: Flag = "on", in HTTP_ALL;
         /// Cache of open files. At most 16384 files are kept open.
+        ///
+        /// Example: `open_file_cache max=1000 inactive=20s;`
         "open_file_cache" => open_file_cache: OpenFileCache = "off", in HTTP_ALL;
         /// Time after which cached files are checked again (in whole seconds).
+        ///
+        /// Example: `open_file_cache_valid 30s;`
         "open_file_cache_valid" => open_file_cache_valid: Sec = "60", in HTTP_ALL;
         /// Minimum number of uses for a file to stay open in the cache.
+        ///
+        /// Example: `open_file_cache_min_uses 2;`
         "open_file_cache_min_uses" => open_file_cache_min_uses: Num = "1", in HTTP_ALL;
-        /// Caches errors of file lookups.
+        /// Also keeps in `open_file_cache` that a file is missing or cannot be opened.
+        ///
+        /// Example: `open_file_cache_errors on;`
         "open_file_cache_errors" => open_file_cache_errors: Flag = "off", in HTTP_ALL;
         /// Refuses symbolic links in paths of files, or those to files of other owners, except in the beginning of a path that `from=` names.
+        ///
+        /// Example: `disable_symlinks if_not_owner from=$document_root;`
         "disable_symlinks" => disable_symlinks: DisableSymlinks = "off", in HTTP_ALL, restricts requests;
         /// Maximum time between two reads of a request body; the connection is then closed.
+        ///
+        /// Example: `client_body_timeout 10s;`
         "client_body_timeout" => client_body_timeout: Msec = "60s", in HTTP_ALL;
         /// Size of the buffer for a request body. A body that is longer by a quarter goes to a temporary file.
+        ///
+        /// Example: `client_body_buffer_size 64k;`
         "client_body_buffer_size" => client_body_buffer_size: BodyBufferSize = "8k", in HTTP_ALL;
         /// Directory of temporary files with request bodies, and lengths of the names of its subdirectories. It is created when it is
         /// first needed.
+        ///
+        /// Example: `client_body_temp_path /var/lib/pingosd/bodies 1 2;`
         "client_body_temp_path" => client_body_temp_path: TempPath = "client_body_temp", in HTTP_ALL, args Arity::between(1, 4);
         /// Writes every request body to a file. With `on` the files stay, with `clean` they are removed at the end of the request.
+        ///
+        /// Example: `client_body_in_file_only clean;`
         "client_body_in_file_only" => client_body_in_file_only: BodyInFile = "off", in HTTP_ALL;
         /// URI or named location in which a request goes on after its response; only its log and its effects tell of it.
+        ///
+        /// Example: `post_action /done;`
         "post_action" => post_action: Option<Text>, in HTTP_ALL | LOCATION_IF;
         /// Redirects MSIE by a page with a refresh instead of a status 301 or 302.
+        ///
+        /// Example: `msie_refresh on;`
         "msie_refresh" => msie_refresh: Flag = "off", in HTTP_ALL;
         /// DNS servers for host names with variables in proxy_pass: ADDRESS[:PORT]... [valid=TIME] [ipv6=on|off]. /etc/hosts takes
         /// precedence over them. Without the directive such requests are refused with 502.
+        ///
+        /// Example: `resolver 127.0.0.53 valid=30s;`
         "resolver" => resolver: Option<Resolver>, in HTTP_ALL;
         /// Delay of the answer to requests without authorization (401), which makes guessing passwords slow. Not part of PingOS; as in
         /// nginx since 1.17.10.
+        ///
+        /// Example: `auth_delay 1s;`
         "auth_delay" => auth_delay: Msec = "0", in HTTP_ALL;
         /// Conditions under which an early hint (status 103) of a backend is passed on: one of the texts is neither empty nor 0. Not part
         /// of PingOS; as in nginx since 1.29.0.
+        ///
+        /// Example: `early_hints $http_sec_fetch_mode;`
         "early_hints" => early_hints: Vec<Templates>, in HTTP_ALL, args Arity::SOME;
-        /// DNS timeout.
+        /// Time to wait for an answer of the DNS servers of `resolver`; then the request gets status 502.
+        ///
+        /// Example: `resolver_timeout 5s;`
         "resolver_timeout" => resolver_timeout: Msec = "30s", in HTTP_ALL;
     }
     needless {

@@ -13,14 +13,24 @@ directives! {
         /// Speaks HTTP/2 at all addresses of a server besides HTTP/1: over TLS as its clients choose in the handshake, without TLS
         /// with those that begin with it. Not part of PingOS; as in nginx since 1.25.1. The parameter `http2` of `listen` does so for
         /// one address; without TLS such an address speaks HTTP/2 only, as in nginx before 1.25.1.
+        ///
+        /// Example: `http2 on;`
         "http2" => http2: Flag = "off", in HTTP | HTTP_SERVER;
         /// Maximum number of requests that a client of HTTP/2 may have open at a time. A change applies to new connections.
+        ///
+        /// Example: `http2_max_concurrent_streams 64;`
         "http2_max_concurrent_streams" => max_streams: Num = "128", in HTTP | HTTP_SERVER;
         /// Largest piece of a body in one frame of HTTP/2, 16k at most.
+        ///
+        /// Example: `http2_chunk_size 16k;`
         "http2_chunk_size" => chunk_size: ChunkSize = "8k", in HTTP_ALL;
         /// Bytes of a request's body that a client of HTTP/2 may send before they are read. A change applies to new connections.
+        ///
+        /// Example: `http2_body_preread_size 128k;`
         "http2_body_preread_size" => body_preread: PrereadSize = "64k", in HTTP | HTTP_SERVER;
         /// Time after which a connection is closed once its present request is answered.
+        ///
+        /// Example: `keepalive_time 30m;`
         "keepalive_time" => keepalive_time: Msec = "1h", in HTTP_ALL;
     }
     needless {

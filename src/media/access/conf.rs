@@ -13,6 +13,8 @@ directives! {
     live as Current {
         /// Permits or refuses publishing, playing or both. Rules are checked in order, those of inner blocks first; the
         /// first matching rule decides. If no rule matches, access is permitted.
+        ///
+        /// Example: `allow publish 10.0.0.0/8;`
         "allow" | "deny" => rules: Joined<RtmpAccessRule>, in RTMP_ALL, restricts sessions;
     }
 }

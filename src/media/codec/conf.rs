@@ -22,6 +22,8 @@ directives! {
     held as Conf {
         session {
             /// Metadata for players: `on` builds a clean message, `copy` forwards the publisher's.
+            ///
+            /// Example: `meta copy;`
             "meta" => meta: MetaMode = "on", in RTMP_ALL;
         }
     }

@@ -11,6 +11,8 @@ directives! {
         /// Maximum number of media bytes queued for all players of the server whose sockets are full. At the limit, the
         /// players with the most queued bytes are disconnected first. The default is a quarter of the memory available
         /// to the process: that of the machine, or the limit of its control group.
+        ///
+        /// Example: `total_backlog 1024m;`
         "total_backlog" => total_backlog: Option<Size>, in RTMP;
     }
 }

@@ -105,7 +105,8 @@ impl IoRing {
         let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
         // `IoSlice` is an `iovec` by its documentation; a send does not write through it.
         message.msg_iov = slices.as_mut_ptr().cast();
-        message.msg_iovlen = parts.len().min(slices.len());
+        // Its type is another one in musl; the number is at most `WRITE_SLICES`.
+        message.msg_iovlen = parts.len().min(slices.len()) as _;
         let entry = |fd: types::Fd| match parts {
             [part] => {
                 let len = u32::try_from(part.len()).unwrap_or(u32::MAX);

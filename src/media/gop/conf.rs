@@ -12,22 +12,36 @@ directives! {
     held as Conf {
         session {
             /// Keeps at least this much media in complete groups of pictures; 0 keeps none.
+            ///
+            /// Example: `cache_time 3s;`
             "cache_time" => cache_time: Msec = "0", in RTMP_ALL;
             /// Keeps this much more media, for players that request to start in the past with `?roll_back=MILLISECONDS`
             /// after the stream name. `out_queue` limits it.
+            ///
+            /// Example: `roll_back 30s;`
             "roll_back" => roll_back: Msec = "0", in RTMP_ALL;
             /// Moves a player to each new key frame and skips the media in between.
+            ///
+            /// Example: `low_latency on;`
             "low_latency" => low_latency: Flag = "off", in RTMP_ALL;
             /// Moves a player that is more than this time behind, beyond `cache_time`, to the newest key frame; 0 never does.
             /// A directive of earlier PingOS releases. Players are looked at when their connection accepts no more.
+            ///
+            /// Example: `latency_time 5s;`
             "latency_time" => latency_time: Msec = "0", in RTMP_ALL;
             /// Sends the whole cache to a new player at once instead of `cache_time` worth.
+            ///
+            /// Example: `send_all on;`
             "send_all" => send_all: Flag = "off", in RTMP_ALL;
             /// Flattens forward jumps of timestamps above this value; 0 leaves them. For players it requires
             /// `cache_time`, as in the original: without a cache they get such jumps as sent. FLV recordings are always
             /// corrected.
+            ///
+            /// Example: `fix_timestamp 2s;`
             "fix_timestamp" => fix_timestamp: Msec = "10s", in RTMP_ALL;
             /// Makes a player's timestamps start at zero. Requires `fix_timestamp`.
+            ///
+            /// Example: `zero_start on;`
             "zero_start" => zero_start: Flag = "off", in RTMP_ALL;
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::directive::context::RTMP_ALL;
 use crate::directive::table::directives;
-use crate::directive::{Flag, Msec, Size};
+use crate::directive::{Count, Flag, Msec, Size};
 use crate::hub::gop::StartSettings;
 use crate::media::gop::shift;
 use crate::wire::mpegts::PackagerSettings;
@@ -13,23 +13,42 @@ directives! {
     held as Conf {
         session {
             /// Keeps at least this much MPEG-TS for new players, in complete groups of pictures; 0 keeps none.
+            ///
+            /// Example: `mpegts_cache_time 3s;`
             "mpegts_cache_time" => cache_time: Msec = "0", in RTMP_ALL;
-            /// Amount of the cache that a new player gets at once.
+            /// Amount of the cache that a new player gets at once, as time of its media; the rest of the cache
+            /// follows at the speed of playing.
+            ///
+            /// Example: `mpegts_one_off_send 1s;`
             "mpegts_one_off_send" => one_off_send: Msec = "3s", in RTMP_ALL;
             /// As `roll_back`, for MPEG-TS over HTTP.
+            ///
+            /// Example: `mpegts_roll_back 30s;`
             "mpegts_roll_back" => roll_back: Msec = "0", in RTMP_ALL;
             /// Sends the whole cache to a new player at once.
+            ///
+            /// Example: `mpegts_send_all on;`
             "mpegts_send_all" => send_all: Flag = "off", in RTMP_ALL;
             /// Moves a player to each new key frame and skips the media in between.
+            ///
+            /// Example: `mpegts_low_latency on;`
             "mpegts_low_latency" => low_latency: Flag = "off", in RTMP_ALL;
             /// Maximum number of audio bytes collected into one packet.
+            ///
+            /// Example: `mpegts_audio_buffer_size 512k;`
             "mpegts_audio_buffer_size" => audio_buffer_size: Size = "1m", in RTMP_ALL;
             /// Smooths rounding errors of audio timestamps up to this value.
+            ///
+            /// Example: `mpegts_sync 5ms;`
             "mpegts_sync" => sync: Msec = "2ms", in RTMP_ALL;
             /// Maximum time for which audio is collected into one packet.
+            ///
+            /// Example: `mpegts_audio_delay 100ms;`
             "mpegts_audio_delay" => audio_delay: Msec = "300ms", in RTMP_ALL;
             /// Maximum number of frames queued for one player, and of frames in the cache.
-            "mpegts_out_queue" => out_queue: Size = "4096", in RTMP_ALL;
+            ///
+            /// Example: `mpegts_out_queue 2048;`
+            "mpegts_out_queue" => out_queue: Count = "4096", in RTMP_ALL;
         }
     }
     needless {

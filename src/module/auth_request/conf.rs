@@ -13,8 +13,12 @@ directives! {
     module "auth request";
     live as Current {
         /// Admits a request if a subrequest to this URI is answered with 2xx, and refuses it if the answer is 401 or 403.
+        ///
+        /// Example: `auth_request /check;`
         "auth_request" => uri: AuthRequest = "off", in HTTP_ALL, restricts requests;
         /// Sets a variable after the subrequest, when variables have its values.
+        ///
+        /// Example: `auth_request_set $viewer $upstream_http_x_viewer;`
         "auth_request_set" => sets: Vec<AuthRequestSet>, in HTTP_ALL;
     }
 }

@@ -32,6 +32,8 @@ directives! {
         /// sees everything. With `control`, these clients also see the configuration, reload it, roll it back and
         /// end sessions. `flv=`, `hls=` and `snapshot=` are the paths of locations with `flv_live`, `hls2_live` and
         /// `rtmp_snapshot`, for the player and for pictures. Not part of PingOS.
+        ///
+        /// Example: `rtmp_console flv=/live hls=/hls;`
         "rtmp_console" => console: Own<ConsolePage>, in LOCATION;
     }
 }

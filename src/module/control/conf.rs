@@ -34,6 +34,8 @@ directives! {
         /// its stream goes on with a key frame; players are counted, but not paused. `redirect` moves sessions to the stream
         /// `newname=` of their application, and answers when they have arrived, after 3s at the latest. A request that
         /// cannot be carried out gets status 500 and the reason.
+        ///
+        /// Example: `rtmp_control record drop;`
         "rtmp_control" => rtmp_control: Summed<ControlParts>, in HTTP_ALL;
     }
     made {

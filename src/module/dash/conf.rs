@@ -21,18 +21,30 @@ directives! {
             /// milliseconds since 1970, so that a stream that is published again goes on. Serve .mpd as
             /// application/dash+xml, .m4v as video/mp4 and .m4a as audio/mp4. Codecs: H.264, HEVC, AV1, AAC, MP3, Opus,
             /// AC-3, E-AC-3 and FLAC. When codecs, tracks or the clock of the stream change, a new period begins.
+            ///
+            /// Example: `dash on;`
             "dash" => dash: Flag = "off", in RTMP_ALL;
             /// Nominal length of a segment; it ends at the first key frame after it, and without one at ten times the length.
+            ///
+            /// Example: `dash_fragment 4s;`
             "dash_fragment" => fragment: MsecFrom<1> = "5s", in RTMP_ALL;
             /// Directory of manifests and segments. A relative path refers to the working directory. A directory made for a
             /// stream name never has an extension of an output file: for `a.mpd/b` it is called `a%2Empd`.
+            ///
+            /// Example: `dash_path /var/lib/pingosd/dash;`
             "dash_path" => path: RawPath = "", in RTMP_ALL;
             /// Length of the manifest window, up to which players can go back.
+            ///
+            /// Example: `dash_playlist_length 60s;`
             "dash_playlist_length" => playlist_length: Msec = "30s", in RTMP_ALL;
             /// Removes segments that left the manifest for as long as it is, and what a publish has left. It belongs to DASH
             /// what is named *.mpd, or ends in -init, -TIME or -TIME.init with .m4v or .m4a.
+            ///
+            /// Example: `dash_cleanup off;`
             "dash_cleanup" => cleanup: Flag = "on", in RTMP_ALL;
             /// Writes NAME/index.mpd, NAME/init.m4v and NAME/TIME.m4v instead of NAME.mpd, NAME-init.m4v and NAME-TIME.m4v.
+            ///
+            /// Example: `dash_nested on;`
             "dash_nested" => nested: Flag = "off", in RTMP_ALL;
         }
     }

@@ -13,8 +13,12 @@ directives! {
         /// always pulled, and replaced values of `serverid`. Errors in the file are logged, and the last valid contents
         /// stay in force. Its directives are `rtmp`, `server`, `server_name`, `serverid`, `application` and
         /// `static_pull rtmp://host/app/name domain=HOST app=APP name=NAME ...`.
+        ///
+        /// Example: `dynamic_conf /etc/pingosd/dynamic.conf 10s;`
         "dynamic_conf" => dynamic_conf: Option<DynamicConf>, in MAIN;
         /// Destination and minimum level of messages about the file; the error log if not given.
+        ///
+        /// Example: `dynamic_log logs/dynamic.log info;`
         "dynamic_log" => dynamic_log: Vec<ErrorLogLine>, in MAIN;
     }
 }

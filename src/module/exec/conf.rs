@@ -15,28 +15,52 @@ directives! {
     module "exec";
     live as Current {
         /// Runs a command for each published stream as long as it is published; restarted if it exits.
+        ///
+        /// Example: `exec_push ffmpeg -i rtmp://localhost/$app/$name -c copy -f flv rtmp://localhost/copy/$name;`
         "exec_push" | "exec" => push: Joined<ExecLine>, in RTMP_ALL;
         /// Runs a command as long as the stream has at least one player.
+        ///
+        /// Example: `exec_pull ffmpeg -i http://camera.local/stream -c copy -f flv rtmp://localhost/$app/$name;`
         "exec_pull" => pull: Joined<ExecLine>, in RTMP_ALL;
         /// Runs a command once when publishing starts.
+        ///
+        /// Example: `exec_publish /usr/local/bin/started $app $name;`
         "exec_publish" => publish: Joined<ExecLine>, in RTMP_ALL;
         /// Runs a command once when publishing ends.
+        ///
+        /// Example: `exec_publish_done /usr/local/bin/ended $app $name;`
         "exec_publish_done" => publish_done: Joined<ExecLine>, in RTMP_ALL;
         /// Runs a command once when a client starts playing.
+        ///
+        /// Example: `exec_play /usr/local/bin/viewer $addr $name;`
         "exec_play" => play: Joined<ExecLine>, in RTMP_ALL;
         /// Runs a command once when a client stops playing.
+        ///
+        /// Example: `exec_play_done /usr/local/bin/viewer-left $addr $name;`
         "exec_play_done" => play_done: Joined<ExecLine>, in RTMP_ALL;
         /// Runs a command after a file of `record` is closed.
+        ///
+        /// Example: `exec_record_done /usr/local/bin/upload $path;`
         "exec_record_done" => record_done: Joined<ExecLine>, in RTMP_ALL | RECORDER;
         /// Runs a command when the server starts; restarted if it exits. No variables.
+        ///
+        /// Example: `exec_static ffmpeg -re -stream_loop -1 -i /srv/loop.mp4 -c copy -f flv rtmp://localhost/live/loop;`
         "exec_static" => statics: Joined<ExecLine>, in RTMP_ALL;
         /// Restarts commands of exec_push and exec_pull that exit.
+        ///
+        /// Example: `respawn off;`
         "respawn" => respawn: Flag = "on", in RTMP_ALL;
         /// Delay before a command is restarted. One value for the whole server.
+        ///
+        /// Example: `respawn_timeout 10s;`
         "respawn_timeout" => respawn_timeout: Msec = "5s", in RTMP_ALL, once everywhere;
         /// Signal that ends a command when its stream ends. One value for the whole server; the last one counts.
+        ///
+        /// Example: `exec_kill_signal term;`
         "exec_kill_signal" => kill_signal: Vec<KillSignal>, in RTMP_ALL;
         /// Allows name=STREAM filters in later exec lines of the same block.
+        ///
+        /// Example: `exec_options on;`
         "exec_options" => options: Own<Flag>, in RTMP_ALL;
     }
     made {

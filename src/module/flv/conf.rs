@@ -30,6 +30,8 @@ directives! {
         /// `video=0` omit one. `app=` is the application of requests that name none: a request can select another one
         /// by `?app=`. Therefore streams must be protected by the `allow`, `deny` and `on_play` lines of their
         /// application; access rules of the location do not suffice.
+        ///
+        /// Example: `flv_live 1935 app=live;`
         "flv_live" => flv_live: Own<FlvLive>, in LOCATION;
     }
 }

@@ -10,6 +10,8 @@ directives! {
     live as Current {
         /// Serves FLV files from the byte that the query argument `start` names, behind a header of their own. Players
         /// know such positions from the file's metadata.
+        ///
+        /// Example: `flv;`
         "flv" => flv: Own<Present>, in LOCATION;
     }
 }

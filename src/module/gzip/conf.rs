@@ -59,26 +59,46 @@ directives! {
     module "gzip";
     live as Current {
         /// Compresses responses. Live streams are never compressed.
+        ///
+        /// Example: `gzip on;`
         "gzip" => gzip: Flag = "off", in HTTP_ALL | LOCATION_IF;
         /// MIME types to compress, besides text/html; `*` stands for all.
+        ///
+        /// Example: `gzip_types application/vnd.apple.mpegurl application/json;`
         "gzip_types" => types: TypeList = "text/html", in HTTP_ALL;
-        /// Compression level, 1-9.
+        /// Compression level, from 1, the fastest, to 9, the smallest.
+        ///
+        /// Example: `gzip_comp_level 5;`
         "gzip_comp_level" => level: NumBetween<1, 9> = "1", in HTTP_ALL;
         /// Minimum length of a response to be compressed; one whose length is unknown is always long enough.
+        ///
+        /// Example: `gzip_min_length 1000;`
         "gzip_min_length" => min_length: Size = "20", in HTTP_ALL;
         /// Adds Vary: Accept-Encoding to responses that are compressed for some clients.
+        ///
+        /// Example: `gzip_vary on;`
         "gzip_vary" => vary: Flag = "off", in HTTP_ALL;
         /// Minimum HTTP version of a request for compression.
+        ///
+        /// Example: `gzip_http_version 1.0;`
         "gzip_http_version" => http_version: GzipHttpVersion = "1.1", in HTTP_ALL;
         /// Compression of responses to requests with the header `Via`, which proxies send.
+        ///
+        /// Example: `gzip_proxied any;`
         "gzip_proxied" => proxied: Summed<GzipProxied> = "off", in HTTP_ALL;
         /// User agents whose responses are not compressed (regex or msie6).
+        ///
+        /// Example: `gzip_disable msie6;`
         "gzip_disable" => disabled: Vec<GzipDisable>, in HTTP_ALL;
         /// Decompresses responses with `Content-Encoding: gzip` for clients that do not accept it. Not part of PingOS; as
         /// in nginx.
+        ///
+        /// Example: `gunzip on;`
         "gunzip" => gunzip: Flag = "off", in HTTP_ALL;
         /// Sends the file with `.gz` behind its name, if there is one: to clients that accept gzip, or to all. Not part
         /// of PingOS; as in nginx.
+        ///
+        /// Example: `gzip_static on;`
         "gzip_static" => static_files: GzipStatic = "off", in HTTP_ALL;
     }
     needless {

@@ -19,25 +19,45 @@ directives! {
     module "hls";
     held as Conf completed by Conf::derived_from {
         session {
-            /// Writes HLS files for published streams.
+            /// Writes HLS files for published streams: a playlist NAME.m3u8 and its segments in `hls_path`. `hls2`
+            /// serves HLS from memory instead.
+            ///
+            /// Example: `hls on;`
             "hls" => hls: Flag = "off", in RTMP_ALL;
-            /// Nominal length of a segment.
+            /// Nominal length of a segment; it ends at the first key frame after it.
+            ///
+            /// Example: `hls_fragment 4s;`
             "hls_fragment" => fragment: MsecFrom<1> = "5s", in RTMP_ALL;
             /// Length at which a segment ends even without a key frame; the default is ten times the server's
             /// `hls_fragment`.
+            ///
+            /// Example: `hls_max_fragment 20s;`
             "hls_max_fragment" => max_fragment: Option<Msec>, in RTMP_ALL;
             /// Directory of playlists and segments. A relative path refers to the working directory. A directory made
             /// for a stream name never has an extension of an HLS file: for `a.m3u8/b` it is called `a%2Em3u8`.
+            ///
+            /// Example: `hls_path /var/lib/pingosd/hls;`
             "hls_path" => path: RawPath = "", in RTMP_ALL;
             /// Length of a playlist; it lists this length's worth of segments of `hls_fragment`.
+            ///
+            /// Example: `hls_playlist_length 24s;`
             "hls_playlist_length" => playlist_length: Msec = "30s", in RTMP_ALL;
             /// Continues an existing playlist when a stream is published again.
+            ///
+            /// Example: `hls_continuous off;`
             "hls_continuous" => continuous: Flag = "on", in RTMP_ALL;
             /// Writes NAME/index.m3u8 and NAME/N.ts instead of NAME.m3u8 and NAME-N.ts.
+            ///
+            /// Example: `hls_nested on;`
             "hls_nested" => nested: Flag = "off", in RTMP_ALL;
-            /// Numbering of segments.
+            /// Number in the name of a segment: `sequential` counts from 0, `timestamp` is the segment's time in the
+            /// stream and `system` the time of day at which it began.
+            ///
+            /// Example: `hls_fragment_naming system;`
             "hls_fragment_naming" => fragment_naming: Naming = "sequential", in RTMP_ALL;
             /// Cuts at the first key frame after `hls_fragment`, or after each multiple of it.
+            ///
+            /// Example: `hls_fragment_slicing aligned;`
             "hls_fragment_slicing" => fragment_slicing: Slicing = "plain", in RTMP_ALL;
             /// Whether old segments leave the playlist, and the format of segments. The segments of an event stay forever,
             /// and its playlist grows in place; with `hls_continuous off` it ends with EXT-X-ENDLIST. With `fmp4` segments are fragmented MP4, named NAME-N.m4s, which carries
@@ -45,24 +65,44 @@ directives! {
             /// the segments from N on. Serve both as video/mp4. A stream whose codecs or tracks change continues with
             /// another one after a discontinuity. `hls_keys` encrypts whole segments, but no initialisation
             /// segments. Data messages such as `onTextData` and `onCuePoint` are timed ID3 metadata, with their values as JSON.
+            ///
+            /// Example: `hls_type event;`
             "hls_type" => kind: HlsType = "live", in RTMP_ALL;
             /// Removes segments, playlists and keys that are no longer needed.
+            ///
+            /// Example: `hls_cleanup off;`
             "hls_cleanup" => cleanup: Flag = "on", in RTMP_ALL;
             /// Suffix of stream names that are variants of one stream, and their attributes in its master playlist. The
             /// measured bandwidth, codecs and resolution are added once known, unless they are given.
+            ///
+            /// Example: `hls_variant _low BANDWIDTH=500000;`
             "hls_variant" => variant: OwnAll<VariantRule>, in RTMP_ALL;
-            /// Prefix of segment URIs, inserted unchanged.
+            /// Text before the name of each segment in playlists, inserted unchanged: usually the address of a CDN,
+            /// with a slash at its end.
+            ///
+            /// Example: `hls_base_url https://cdn.example.com/hls/;`
             "hls_base_url" => base_url: Text = "", in RTMP_ALL;
             /// Rounds numbers of segments down to multiples of this value; 0 does not round.
+            ///
+            /// Example: `hls_fragment_naming_granularity 1000;`
             "hls_fragment_naming_granularity" => fragment_naming_granularity: Num = "0", in RTMP_ALL;
             /// Encrypts segments with AES-128 and writes key files. Their names can be guessed, as in the original:
             /// protect the keys by access rules of the location that serves them.
+            ///
+            /// Example: `hls_keys on;`
             "hls_keys" => keys: Flag = "off", in RTMP_ALL;
             /// Directory of the keys; the default is `hls_path`.
+            ///
+            /// Example: `hls_key_path /var/lib/pingosd/keys;`
             "hls_key_path" => key_path: RawPath = "", in RTMP_ALL;
-            /// Prefix of key URIs, inserted unchanged.
+            /// Text before the name of each key file in playlists, inserted unchanged: usually the path of a location
+            /// that only admits viewers, with a slash at its end.
+            ///
+            /// Example: `hls_key_url /keys/;`
             "hls_key_url" => key_url: Text = "", in RTMP_ALL;
             /// Number of segments with the same key; 0 keeps one key for the whole publish.
+            ///
+            /// Example: `hls_fragments_per_key 10;`
             "hls_fragments_per_key" => fragments_per_key: Num = "0", in RTMP_ALL;
         }
     }
@@ -72,6 +112,8 @@ directives! {
         /// belongs to HLS what is named *.m3u8, or ends in -NUMBER.ts, -NUMBER.key, /NUMBER.ts or /NUMBER.key, or in
         /// the same way in .m4s or .init.m4s. It is meant for `hls_type event` and `hls_cleanup off`; otherwise `hls_cleanup` removes them. Of several
         /// applications with the same directory the most generous one counts.
+        ///
+        /// Example: `hls_keep age=1d;`
         "hls_keep" => keep: Keep = "off", in RTMP_ALL;
     }
     needless {

@@ -57,41 +57,68 @@ directives! {
     held as Conf completed by Conf::derived_from {
         session {
             /// Keeps HLS fragments of published streams in memory, per stream up to twice `stream_backlog`.
+            ///
+            /// Example: `hls2 on;`
             "hls2" | "hls2memory" => hls2: Flag = "off", in RTMP_ALL;
-            /// Nominal length of a fragment.
+            /// Nominal length of a fragment; it ends at the first key frame after it.
+            ///
+            /// Example: `hls2_fragment 2s;`
             "hls2_fragment" => fragment: MsecFrom<1> = "5s", in RTMP_ALL;
             /// Length at which a fragment ends even without a key frame; the default is ten times the server's
             /// `hls2_fragment`.
+            ///
+            /// Example: `hls2_max_fragment 10s;`
             "hls2_max_fragment" => max_fragment: Option<Msec>, in RTMP_ALL;
             /// Length of a playlist; the default is three times the server's `hls2_fragment`.
+            ///
+            /// Example: `hls2_playlist_length 12s;`
             "hls2_playlist_length" => playlist_length: Option<Msec>, in RTMP_ALL;
             /// Number of fragments required before a first playlist is sent; at most as many as `hls2_playlist_length`
             /// holds.
+            ///
+            /// Example: `hls2_minfrags 2;`
             "hls2_minfrags" => minfrags: Num = "3", in RTMP_ALL;
             /// Cuts at the first key frame after `hls2_fragment`, or after each multiple of it.
+            ///
+            /// Example: `hls2_fragment_slicing aligned;`
             "hls2_fragment_slicing" => fragment_slicing: Slicing = "plain", in RTMP_ALL;
-            /// Prefix of fragment URIs, inserted unchanged.
+            /// Text before the path of each fragment in playlists, inserted unchanged: usually the address of this
+            /// server for players that got the playlist through another one.
+            ///
+            /// Example: `hls2_base_url https://edge1.example.com;`
             "hls2_base_url" => base_url: Text = "", in RTMP_ALL;
             /// Format of fragments: MPEG-TS, or fragmented MP4, which carries H.264, HEVC, AV1, AAC, MP3, Opus, AC-3, E-AC-3
             /// and FLAC. With `fmp4` the media playlist names NAME-ID.m4s and initialisation segments NAME-ID.init.m4s.
+            ///
+            /// Example: `hls2_format fmp4;`
             "hls2_format" => format: FragmentType = "ts", in RTMP_ALL;
             /// Low-Latency HLS: the media playlist also names the parts of a fragment as they are made, and its requests may
             /// wait for a part (`_HLS_msn`, `_HLS_part`) and leave out old fragments (`_HLS_skip`). A request waits for at
             /// most three target durations and then gets status 503, as do more than 16 waiting requests of a session. It
             /// implies `hls2_format fmp4`, and a first playlist is sent with the first fragment.
+            ///
+            /// Example: `hls2_low_latency on;`
             "hls2_low_latency" => low_latency: Flag = "off", in RTMP_ALL;
             /// Longest part of a fragment with `hls2_low_latency`. Players stay three parts behind the publisher.
+            ///
+            /// Example: `hls2_part 500ms;`
             "hls2_part" => part: MsecFrom<50> = "200ms", in RTMP_ALL;
             /// Also serves the stream as `/LOCATION/NAME/index.m3u8`, with `NAME/NAME-ID.ts`. A directive of earlier PingOS
             /// releases, which with it served only those names.
+            ///
+            /// Example: `hls2_nested on;`
             "hls2_nested" => nested: Flag = "off", in RTMP_ALL;
             /// Ends a session without requests after this time; the default is three times the playlist's length.
+            ///
+            /// Example: `hls2_timeout 30s;`
             "hls2_timeout" => timeout: Option<Msec>, in RTMP_ALL;
             /// What a session id is bound to, besides its stream: with `addr`, to the address of its first request;
             /// with `args`, playlists require the same arguments; with `addr_args`, both; with `off`, nothing. A
             /// request from another address starts another session, for which callbacks are sent; other arguments get
             /// status 403. Ids that players chose themselves are always bound to their address. With `off` players may
             /// change their address.
+            ///
+            /// Example: `hls2_session_bind addr;`
             "hls2_session_bind" => session_bind: Bind = "off", in RTMP_ALL, restricts sessions;
         }
     }
@@ -99,6 +126,8 @@ directives! {
         /// Serves HLS of the streams of the rtmp server that listens on this address, as `/LOCATION/NAME.m3u8`: a
         /// master playlist with a session, whose media playlist and fragments follow. `app=` is the application of
         /// requests that name none, as with `flv_live`.
+        ///
+        /// Example: `hls2_live 1935 app=live;`
         "hls2_live" => hls2_live: Own<Hls2Live>, in LOCATION;
     }
     needless {

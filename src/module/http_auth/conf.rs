@@ -13,9 +13,13 @@ directives! {
     module "http auth";
     live as Current {
         /// Requires a user and a password of `auth_basic_user_file`; the text is the realm. `off` requires none.
+        ///
+        /// Example: `auth_basic "viewers";`
         "auth_basic" => realm: Realm = "off", in HTTP_ALL | LIMIT_EXCEPT, restricts requests;
         /// htpasswd file, relative to the conf directory. Passwords may be encrypted by `crypt`, as `$apr1$`, bcrypt, `{SHA}`
         /// or `{SSHA}`.
+        ///
+        /// Example: `auth_basic_user_file /etc/pingosd/viewers;`
         "auth_basic_user_file" => user_file: Option<UserFile>, in HTTP_ALL | LIMIT_EXCEPT;
     }
 }

@@ -15,6 +15,8 @@ directives! {
     live as Current {
         /// NAME [escape=default|json|none] STRING...: a template of log lines; the strings are concatenated. `combined` is
         /// built in.
+        ///
+        /// Example: `log_format short escape=json '$remote_addr "$request" $status';`
         "log_format" => log_format: Vec<LogFormat>, in HTTP;
         /// PATH [FORMAT [buffer=SIZE [flush=TIME]] [gzip[=N]] [if=COND]] or off. A path with variables leads to a file for
         /// each value, which is opened with the rights of the server's user. `syslog:server=ADDRESS` sends lines to a
@@ -22,8 +24,12 @@ directives! {
         /// with the format `combined`. Each log has a thread that writes it; lines that it does not accept in time are
         /// dropped and counted in the error log. A buffer is one for the process, and is written at the end and when logs
         /// are reopened.
+        ///
+        /// Example: `access_log logs/access.log combined buffer=32k flush=5s;`
         "access_log" => access_log: Vec<HttpAccessLog>, in HTTP_ALL | LOCATION_IF | LIMIT_EXCEPT;
         /// Cache of open files of logs with variables in their paths.
+        ///
+        /// Example: `open_log_file_cache max=100 inactive=20s valid=1m;`
         "open_log_file_cache" => open_log_file_cache: OpenLogFileCache = "off", in HTTP_ALL;
     }
     made {

@@ -17,10 +17,16 @@ directives! {
     module "map";
     live as Current {
         /// Defines a variable by a table from the value of others.
+        ///
+        /// Example: `map $http_host $app { default live; sport.example.com sport; }`
         "map" => maps: Vec<Map>, in HTTP;
         /// Defines a variable by a table from the client's address.
+        ///
+        /// Example: `geo $near { default 0; 10.0.0.0/8 1; }`
         "geo" => geos: Vec<Geo>, in HTTP;
         /// Defines a variable by splitting requests by a hash.
+        ///
+        /// Example: `split_clients $remote_addr $group { 10% new; * old; }`
         "split_clients" => splits: Vec<SplitClients>, in HTTP;
     }
     needless {

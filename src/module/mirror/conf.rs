@@ -12,8 +12,12 @@ directives! {
     module "mirror";
     live as Current {
         /// Sends copies of requests to another URI; the responses are dropped. Several lines make several copies.
+        ///
+        /// Example: `mirror /copy;`
         "mirror" => mirrors: Vec<Mirror> = "off", in HTTP_ALL;
         /// Includes the body in the copies: it is read before the request is answered.
+        ///
+        /// Example: `mirror_request_body off;`
         "mirror_request_body" => request_body: Flag = "on", in HTTP_ALL;
     }
 }

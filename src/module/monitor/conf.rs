@@ -13,6 +13,8 @@ directives! {
         /// frame left after as many as the stream's frame rate were used up. A line says how many stalls the session has
         /// had and how many seconds this one lasts: `publisher, peer: ADDR, local: ADDR, stream: SERVERID/APP/NAME,
         /// buffered: N, time: Ns`. Streams without a known frame rate, and players of MPEG-TS and HLS, are not looked at.
+        ///
+        /// Example: `buffered_log logs/stalls.log;`
         "buffered_log" => buffered_log: Option<ErrorLogLine>, in RTMP_ALL;
     }
     needless {

@@ -16,11 +16,17 @@ directives! {
         /// left out and logged. A HEAD request asks no worker. If BASE is no address or the port exceeds 65535, the
         /// connection is closed. All workers here belong to one process and have the same state, so each answer is
         /// about the whole server.
+        ///
+        /// Example: `broadcast unix:/tmp/http /stat;`
         "broadcast" => broadcast: Option<BroadcastTarget>, in LOCATION;
         /// Replaces a prefix of the first answer's body by another, of any length. Bodies that begin otherwise stay as
         /// they are. In PingOS both must have the same length, and a nested location does not inherit the second.
+        ///
+        /// Example: `broadcast_rewrite_prefix "<?xml version=\"1.0\" encoding=\"utf-8\" ?>" "<all>";`
         "broadcast_rewrite_prefix" => rewrite_prefix: Option<PrefixPair>, in LOCATION;
-        /// Text after the last worker's answer.
+        /// Text that is sent after the last worker's answer.
+        ///
+        /// Example: `broadcast_suffix "</all>";`
         "broadcast_suffix" => suffix: Text = "", in LOCATION;
     }
     needless {

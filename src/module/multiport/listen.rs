@@ -16,6 +16,8 @@ directives! {
         /// behaves like the socket of `listen RELATED`, and its connections are served by that worker. Numbers begin
         /// with 0, and a port above 65535 is an error. `worker_processes` is the number of workers. May be repeated. A line
         /// whose RELATED no server listens on opens nothing, and `-t` warns of it.
+        ///
+        /// Example: `multi_listen unix:/tmp/http 8080;`
         "multi_listen" => multi_listen: Vec<MultiListen>, in EVENTS;
     }
     concludes {

@@ -154,130 +154,259 @@ directives! {
     live as Current {
         /// Forwards requests to a URL or upstream. A URI part replaces the matched prefix; with variables the URI is
         /// used unchanged. Host names are looked up when they are needed, those with variables by `resolver`.
+        ///
+        /// Example: `proxy_pass http://127.0.0.1:8081;`
         "proxy_pass" => pass: Own<ProxyPass>, in LOCATION | LOCATION_IF | LIMIT_EXCEPT;
         /// Rewrites the upstream's Location and Refresh headers.
+        ///
+        /// Example: `proxy_redirect http://backend/ /;`
         "proxy_redirect" => redirects: Vec<ProxyRedirect> = "default", in HTTP_ALL;
-        /// Rewrites domains of cookies.
+        /// Replaces the attribute `Domain` of cookies of the upstream: one that is the first argument becomes the
+        /// second.
+        ///
+        /// Example: `proxy_cookie_domain backend example.com;`
         "proxy_cookie_domain" => cookie_domains: Vec<CookieDomain> = "off", in HTTP_ALL;
-        /// Rewrites paths of cookies.
+        /// Replaces the beginning of the attribute `Path` of cookies of the upstream: the first argument becomes the
+        /// second.
+        ///
+        /// Example: `proxy_cookie_path /app/ /;`
         "proxy_cookie_path" => cookie_paths: Vec<CookiePath> = "off", in HTTP_ALL;
         /// Sets and removes flags of cookies: secure, httponly, samesite=strict|lax|none, nosecure, nohttponly, nosamesite.
+        ///
+        /// Example: `proxy_cookie_flags session secure httponly;`
         "proxy_cookie_flags" => cookie_flags: Vec<CookieFlags> = "off", in HTTP_ALL;
         /// Reads request bodies completely before they are sent to the upstream.
+        ///
+        /// Example: `proxy_request_buffering off;`
         "proxy_request_buffering" => request_buffering: Flag = "on", in HTTP_ALL;
         /// Continues the upstream request when the client disconnects.
+        ///
+        /// Example: `proxy_ignore_client_abort on;`
         "proxy_ignore_client_abort" => ignore_client_abort: Flag = "off", in HTTP_ALL;
         /// Local address of upstream connections: ADDRESS[:PORT] [transparent], or off.
+        ///
+        /// Example: `proxy_bind 10.0.0.11;`
         "proxy_bind" => bind: Option<ProxyBind>, in HTTP_ALL;
-        /// Connect timeout.
+        /// Time to connect to an upstream server, the TLS handshake included; then the next one is tried, or the
+        /// request gets status 504.
+        ///
+        /// Example: `proxy_connect_timeout 3s;`
         "proxy_connect_timeout" => connect_timeout: Msec = "60s", in HTTP_ALL;
-        /// Send timeout.
+        /// Time for which an upstream server may accept no data of the request; it is counted between two writes.
+        ///
+        /// Example: `proxy_send_timeout 30s;`
         "proxy_send_timeout" => send_timeout: Msec = "60s", in HTTP_ALL;
-        /// Read timeout.
+        /// Time for which an upstream server may send no data of the response; it is counted between two reads.
+        ///
+        /// Example: `proxy_read_timeout 30s;`
         "proxy_read_timeout" => read_timeout: Msec = "60s", in HTTP_ALL;
         /// Size of the buffer for the response header.
+        ///
+        /// Example: `proxy_buffer_size 8k;`
         "proxy_buffer_size" => buffer_size: Size = "4k", in HTTP_ALL;
         /// Supports byte ranges for all proxied responses.
+        ///
+        /// Example: `proxy_force_ranges on;`
         "proxy_force_ranges" => force_ranges: Flag = "off", in HTTP_ALL;
         /// Maximum rate of reading from the upstream, in bytes per second.
+        ///
+        /// Example: `proxy_limit_rate 1m;`
         "proxy_limit_rate" => limit_rate: Size = "0", in HTTP_ALL;
         /// Sets a request header for the upstream; variables are allowed.
+        ///
+        /// Example: `proxy_set_header Host $host;`
         "proxy_set_header" => set_headers: Vec<SetHeader>, in HTTP_ALL;
-        /// Replaces the request body.
+        /// Body that is sent to the upstream instead of the client's; it may contain variables.
+        ///
+        /// Example: `proxy_set_body $request_body;`
         "proxy_set_body" => set_body: Option<Template>, in HTTP_ALL;
-        /// Replaces the request method.
+        /// Method that is sent to the upstream instead of the client's.
+        ///
+        /// Example: `proxy_method GET;`
         "proxy_method" => method: Option<Template>, in HTTP_ALL;
-        /// Forwards the request headers.
+        /// Forwards the headers of the client's request; `off` sends those of `proxy_set_header` alone.
+        ///
+        /// Example: `proxy_pass_request_headers off;`
         "proxy_pass_request_headers" => pass_request_headers: Flag = "on", in HTTP_ALL;
-        /// Forwards the request body.
+        /// Forwards the body of the client's request; `off` is for checks such as that of `auth_request`.
+        ///
+        /// Example: `proxy_pass_request_body off;`
         "proxy_pass_request_body" => pass_request_body: Flag = "on", in HTTP_ALL;
         /// Upstream header to pass to the client.
+        ///
+        /// Example: `proxy_pass_header Server;`
         "proxy_pass_header" => pass_headers: Vec<Text>, in HTTP_ALL;
         /// Upstream header to hide from the client.
+        ///
+        /// Example: `proxy_hide_header X-Powered-By;`
         "proxy_hide_header" => hide_headers: Vec<Text>, in HTTP_ALL;
         /// Upstream headers whose effect is ignored (X-Accel-*, cache headers).
+        ///
+        /// Example: `proxy_ignore_headers Cache-Control Expires;`
         "proxy_ignore_headers" => ignore_headers: Summed<IgnoredHeaders>, in HTTP_ALL;
         /// Passes on the fields that follow the body of a response in chunks. Not part of PingOS; as in nginx since 1.27.2.
+        ///
+        /// Example: `proxy_pass_trailers on;`
         "proxy_pass_trailers" => pass_trailers: Flag = "off", in HTTP_ALL;
-        /// Applies error_page to upstream errors.
+        /// Handles responses of the upstream with status 300 or more by `error_page`, instead of passing them on.
+        ///
+        /// Example: `proxy_intercept_errors on;`
         "proxy_intercept_errors" => intercept_errors: Flag = "off", in HTTP_ALL;
-        /// HTTP version for the upstream.
+        /// Version of HTTP for requests to the upstream. Connections are kept (`keepalive`) with 1.1 alone.
+        ///
+        /// Example: `proxy_http_version 1.1;`
         "proxy_http_version" => http_version: ProxyHttpVersion = "1.0", in HTTP_ALL;
         /// Cases in which the next server is tried.
+        ///
+        /// Example: `proxy_next_upstream error timeout http_502;`
         "proxy_next_upstream" => next_upstream: Summed<NextUpstream> = "error timeout", in HTTP_ALL;
-        /// Maximum number of tries.
+        /// Maximum number of upstream servers that are tried for a request; 0 for all.
+        ///
+        /// Example: `proxy_next_upstream_tries 2;`
         "proxy_next_upstream_tries" => next_upstream_tries: Num = "0", in HTTP_ALL;
-        /// Maximum time for tries.
+        /// Time in which a request may be passed to another upstream server; 0 for any.
+        ///
+        /// Example: `proxy_next_upstream_timeout 5s;`
         "proxy_next_upstream_timeout" => next_upstream_timeout: Msec = "0", in HTTP_ALL;
-        /// Enables TCP keep-alive to the upstream.
+        /// Sends TCP keep-alive probes on connections to the upstream.
+        ///
+        /// Example: `proxy_socket_keepalive on;`
         "proxy_socket_keepalive" => socket_keepalive: Flag = "off", in HTTP_ALL;
-        /// Verifies the upstream's certificate.
+        /// Verifies the certificates of https:// upstream servers, with the CA certificates of
+        /// `proxy_ssl_trusted_certificate`.
+        ///
+        /// Example: `proxy_ssl_verify on;`
         "proxy_ssl_verify" => ssl_verify: Flag = "off", in HTTP_ALL;
-        /// Sends SNI to the upstream.
+        /// Names the host of `proxy_pass`, or `proxy_ssl_name`, in the TLS handshake (SNI).
+        ///
+        /// Example: `proxy_ssl_server_name on;`
         "proxy_ssl_server_name" => ssl_server_name: Flag = "off", in HTTP_ALL;
-        /// Name for SNI and verification.
+        /// Name that the upstream's certificate must have, and that is sent as SNI; by default the host of
+        /// `proxy_pass`.
+        ///
+        /// Example: `proxy_ssl_name backend.internal;`
         "proxy_ssl_name" => ssl_name: Option<Template>, in HTTP_ALL;
         /// TLS protocols for the upstream. Those before TLS 1.2 are not supported.
+        ///
+        /// Example: `proxy_ssl_protocols TLSv1.2 TLSv1.3;`
         "proxy_ssl_protocols" => ssl_protocols: Summed<ProxySslProtocols> = "TLSv1 TLSv1.1 TLSv1.2", in HTTP_ALL;
-        /// File with CA certificates.
+        /// File with CA certificates in PEM format, with which `proxy_ssl_verify` verifies upstream servers.
+        ///
+        /// Example: `proxy_ssl_trusted_certificate /etc/ssl/internal-ca.pem;`
         "proxy_ssl_trusted_certificate" => ssl_trusted: Option<ConfPath>, in HTTP_ALL;
         /// File with the certificate that the upstream gets. With variables, it is looked for at each request.
+        ///
+        /// Example: `proxy_ssl_certificate /etc/pingosd/client.crt;`
         "proxy_ssl_certificate" => ssl_certificate: Option<ProxyFile>, in HTTP_ALL;
         /// File with its key. An encrypted key needs `proxy_ssl_password_file`.
+        ///
+        /// Example: `proxy_ssl_certificate_key /etc/pingosd/client.key;`
         "proxy_ssl_certificate_key" => ssl_certificate_key: Option<ProxyFile>, in HTTP_ALL;
         /// File with passwords of encrypted keys, one per line; each is tried.
+        ///
+        /// Example: `proxy_ssl_password_file /etc/pingosd/client.password;`
         "proxy_ssl_password_file" => ssl_password_file: Option<ConfPath>, in HTTP_ALL;
         /// Number of intermediate certificates that an upstream's chain may have.
+        ///
+        /// Example: `proxy_ssl_verify_depth 2;`
         "proxy_ssl_verify_depth" => ssl_verify_depth: Num = "1", in HTTP_ALL;
         /// File with revocation lists: with `proxy_ssl_verify`, each certificate of an upstream's chain needs one.
+        ///
+        /// Example: `proxy_ssl_crl /etc/ssl/internal-ca.crl;`
         "proxy_ssl_crl" => ssl_crl: Option<ConfPath>, in HTTP_ALL;
         /// Cipher list of TLS 1.2 for the upstream, as of `ssl_ciphers`.
+        ///
+        /// Example: `proxy_ssl_ciphers ECDHE-RSA-AES128-GCM-SHA256;`
         "proxy_ssl_ciphers" => ssl_ciphers: Ciphers = "DEFAULT", in HTTP_ALL;
-        /// Resumes TLS sessions with upstreams.
+        /// Resumes earlier TLS sessions with upstream servers, which shortens the handshake.
+        ///
+        /// Example: `proxy_ssl_session_reuse off;`
         "proxy_ssl_session_reuse" => ssl_session_reuse: Flag = "on", in HTTP_ALL;
         /// A command of OpenSSL's configuration, as of `ssl_conf_command`.
+        ///
+        /// Example: `proxy_ssl_conf_command MinProtocol TLSv1.2;`
         "proxy_ssl_conf_command" => ssl_conf_command: Vec<ConfCommand>, in HTTP_ALL;
         /// Saves complete responses of status 200 to files: to the file of the request, or to a path. A response is
         /// sent no faster than it is written; it is stored although its client leaves.
+        ///
+        /// Example: `proxy_store /var/lib/pingosd/copies$uri;`
         "proxy_store" => store: Store = "off", in HTTP_ALL;
-        /// Permissions of files written by proxy_store.
+        /// Permissions of files and directories that `proxy_store` creates, for `user`, `group` and `all`.
+        ///
+        /// Example: `proxy_store_access user:rw group:r all:r;`
         "proxy_store_access" => store_access: Option<StoreAccess>, in HTTP_ALL;
         /// Directory of files while proxy_store writes them.
+        ///
+        /// Example: `proxy_temp_path /var/lib/pingosd/temp 1 2;`
         "proxy_temp_path" => temp_path: TempPath = "proxy_temp", in HTTP_ALL;
         /// Zone of cached responses, defined by proxy_cache_path. A response is fetched to its end even if its client leaves.
+        ///
+        /// Example: `proxy_cache hls;`
         "proxy_cache" => cache: CacheZone = "off", in HTTP_ALL;
         /// Directory and zone of cached responses. Files have the names that nginx gives them, and their own format.
+        ///
+        /// Example: `proxy_cache_path /var/cache/pingosd levels=1:2 keys_zone=hls:10m max_size=2g inactive=1m;`
         "proxy_cache_path" => cache_paths: Vec<CachePath>, in HTTP;
         /// Key of cached responses. The default is the URL to which the request is forwarded.
+        ///
+        /// Example: `proxy_cache_key $scheme$host$uri;`
         "proxy_cache_key" => cache_key: Option<Template>, in HTTP_ALL;
         /// Time for which responses of these statuses are fresh, unless their headers say that.
+        ///
+        /// Example: `proxy_cache_valid 200 206 10s;`
         "proxy_cache_valid" => cache_valid: Vec<CacheValid>, in HTTP_ALL;
         /// Methods whose responses are cached; GET and HEAD always are.
+        ///
+        /// Example: `proxy_cache_methods GET HEAD POST;`
         "proxy_cache_methods" => cache_methods: Summed<CacheMethods> = "GET HEAD", in HTTP_ALL;
         /// Number of requests after which a response is cached.
+        ///
+        /// Example: `proxy_cache_min_uses 2;`
         "proxy_cache_min_uses" => cache_min_uses: Num = "1", in HTTP_ALL;
         /// Conditions under which the cache is not asked: a value that is neither empty nor 0.
+        ///
+        /// Example: `proxy_cache_bypass $arg_nocache;`
         "proxy_cache_bypass" => cache_bypass: Vec<Templates>, in HTTP_ALL, args Arity::SOME;
         /// Conditions under which a response is not cached: a value that is neither empty nor 0.
+        ///
+        /// Example: `proxy_no_cache $arg_nocache;`
         "proxy_no_cache" => no_cache: Vec<Templates>, in HTTP_ALL, args Arity::SOME;
         /// Cases in which a response is used although it is too old.
+        ///
+        /// Example: `proxy_cache_use_stale error timeout updating;`
         "proxy_cache_use_stale" => cache_use_stale: Summed<UseStale> = "off", in HTTP_ALL;
         /// Replaces responses that are too old beside the request that is answered with them (use_stale updating).
+        ///
+        /// Example: `proxy_cache_background_update on;`
         "proxy_cache_background_update" => cache_background_update: Flag = "off", in HTTP_ALL;
         /// Asks whether responses that are too old have changed: If-Modified-Since, If-None-Match.
+        ///
+        /// Example: `proxy_cache_revalidate on;`
         "proxy_cache_revalidate" => cache_revalidate: Flag = "off", in HTTP_ALL;
         /// Fetches a response once for all requests that come at the same time.
+        ///
+        /// Example: `proxy_cache_lock on;`
         "proxy_cache_lock" => cache_lock: Flag = "off", in HTTP_ALL;
         /// Time after which another request fetches it, too.
+        ///
+        /// Example: `proxy_cache_lock_age 2s;`
         "proxy_cache_lock_age" => cache_lock_age: Msec = "5s", in HTTP_ALL;
         /// Time after which a waiting request is forwarded; its response is not cached.
+        ///
+        /// Example: `proxy_cache_lock_timeout 3s;`
         "proxy_cache_lock_timeout" => cache_lock_timeout: Msec = "5s", in HTTP_ALL;
         /// Fetches with GET what is asked for with HEAD.
+        ///
+        /// Example: `proxy_cache_convert_head off;`
         "proxy_cache_convert_head" => cache_convert_head: Flag = "on", in HTTP_ALL;
         /// Offset in bytes from which on ranges are forwarded, and not cut out of the whole.
+        ///
+        /// Example: `proxy_cache_max_range_offset 10m;`
         "proxy_cache_max_range_offset" => cache_max_range_offset: Option<Offset>, in HTTP_ALL;
         /// Whether responses are cached; it has no other effect. A response is read as fast as the client takes it, with bounded
         /// memory, and as fast as the backend sends it where it is cached.
+        ///
+        /// Example: `proxy_buffering off;`
         "proxy_buffering" => buffering: Flag = "on", in HTTP_ALL;
     }
     needless {

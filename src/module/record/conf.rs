@@ -11,7 +11,7 @@ use crate::directive::slot::ValueLookup;
 use crate::directive::table::directives;
 use crate::directive::word::any_of;
 use crate::directive::{
-    BlockLevel, Contexts, Evaluation, Flag, Msec, RawPath, Size, Slot, Summed, Text, Values,
+    BlockLevel, Contexts, Count, Evaluation, Flag, Msec, RawPath, Size, Slot, Summed, Text, Values,
 };
 use crate::media::files::keep::Keep;
 use crate::syntax::Problem;
@@ -45,38 +45,63 @@ directives! {
         /// Media that the recorder of this level writes; manual starts it only by a control request. A file with
         /// video begins with the first key frame, or, as in the original, with the audio between the video's codec
         /// header and that key frame. While no video comes, it begins 2s after the first audio, with that audio.
+        ///
+        /// Example: `record all;`
         "record" => parts: Summed<RecordParts>, in RTMP_ALL | RECORDER;
         /// Directory of the files, which must exist. A relative path refers to the working directory. After a failure
         /// the next attempt follows at a growing interval, from 10s to 5 minutes.
+        ///
+        /// Example: `record_path /var/lib/pingosd/flv;`
         "record_path" => path: RawPath = "", in RTMP_ALL | RECORDER;
         /// Container of the files. mp4 is fragmented MP4, which plays up to the last fragment of about a second after a
         /// crash, and has an index for seeking once it is complete; codecs are H.264, HEVC, AV1, AAC, MP3, Opus, AC-3,
         /// E-AC-3 and FLAC. ts is MPEG-TS with H.264, HEVC, AAC and MP3. With mp4, another codec configuration or a
         /// track that begins late begins another file at the next key frame, and with ts another codec does:
         /// NAME+2.mp4, NAME+3.mp4. flv keeps everything as published in one file.
+        ///
+        /// Example: `record_format mp4;`
         "record_format" => format: RecordFormat = "flv", in RTMP_ALL | RECORDER;
         /// Suffix of the file name; with a % it is expanded by strftime (local time). Without this directive it is
         /// .flv, .ts or .mp4, as `record_format` says.
+        ///
+        /// Example: `record_suffix -%Y%m%d-%H%M%S.flv;`
         "record_suffix" => suffix: Option<Text>, in RTMP_ALL | RECORDER;
-        /// Adds -UNIXTIME to the file name.
+        /// Adds -UNIXTIME, the seconds since 1970 at which the file begins, to the file name: NAME-1795925475.flv.
+        /// Without it another recording of a stream replaces the file.
+        ///
+        /// Example: `record_unique on;`
         "record_unique" => unique: Flag = "off", in RTMP_ALL | RECORDER;
         /// Appends to an existing file and continues its timestamps; only with `record_format flv`.
+        ///
+        /// Example: `record_append on;`
         "record_append" => append: Flag = "off", in RTMP_ALL | RECORDER;
         /// Locks the file with fcntl while recording.
+        ///
+        /// Example: `record_lock on;`
         "record_lock" => lock: Flag = "off", in RTMP_ALL | RECORDER;
         /// Closes the file once it exceeds this size; the next file requires a unique name (`record_unique`).
+        ///
+        /// Example: `record_max_size 500m;`
         "record_max_size" => max_size: Size = "0", in RTMP_ALL | RECORDER;
         /// Closes the file after this number of video frames; the next file requires a unique name.
-        "record_max_frames" => max_frames: Size = "0", in RTMP_ALL | RECORDER;
+        ///
+        /// Example: `record_max_frames 90000;`
+        "record_max_frames" => max_frames: Count = "0", in RTMP_ALL | RECORDER;
         /// Starts a new file after this time, at a key frame.
+        ///
+        /// Example: `record_interval 1h;`
         "record_interval" => interval: Option<Msec>, in RTMP_ALL | RECORDER;
         /// Removes recordings in `record_path` that are older than age=, and the oldest ones while all of them together
         /// exceed size=; files being written or read stay. This is checked every few seconds; directories below are not
         /// looked at. Recordings are the files that end as `record_suffix` does.
         /// Of several recorders with the same directory and suffix the most generous one counts. While an upgrade runs,
         /// files modified within the last hour stay.
+        ///
+        /// Example: `record_keep age=7d size=50g;`
         "record_keep" => keep: Keep = "off", in RTMP_ALL | RECORDER;
         /// Sends the status messages NetStream.Record.Start, Stop and Failed to the publisher.
+        ///
+        /// Example: `record_notify on;`
         "record_notify" => notify: Flag = "off", in RTMP_ALL | RECORDER;
     }
     made { Recorders; }

@@ -13,6 +13,8 @@ directives! {
         /// server. A path must be a prefix of the referer's path, and a regular expression is compared with the text
         /// after the scheme. Ports are ignored. As in the original, a referer shorter than `http://i.ru` has no scheme,
         /// and `$invalid_referer` keeps the value of its first use in a request.
+        ///
+        /// Example: `valid_referers none blocked server_names *.example.com;`
         "valid_referers" => lines: Vec<ValidReferers>, in HTTP_SERVER | LOCATION, restricts requests;
     }
     made {

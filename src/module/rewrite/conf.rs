@@ -21,17 +21,29 @@ directives! {
         /// Replaces paths that match a regular expression. A replacement that is a URL, `redirect` and `permanent` send a
         /// redirect. After `last`, the location is selected again; after `break`, the statements end. The request's query
         /// string is added unless the replacement ends with a question mark.
+        ///
+        /// Example: `rewrite ^/old/(.*)$ /new/$1 last;`
         "rewrite" => rewrites: OwnAll<Rewrite>, in HTTP_SERVER | LOCATION | SERVER_IF | LOCATION_IF;
         /// Ends the statements of the rewrite module in this server or location.
+        ///
+        /// Example: `break;`
         "break" => breaks: OwnAll<Break>, in HTTP_SERVER | LOCATION | SERVER_IF | LOCATION_IF;
         /// Responds with a fixed status and text, or with a redirect.
+        ///
+        /// Example: `return 204;`
         "return" => answers: OwnAll<Return>, in HTTP_SERVER | LOCATION | SERVER_IF | LOCATION_IF,
             restricts requests;
-        /// Assigns a value to a variable.
+        /// Assigns a value, which may contain variables, to a variable of the request.
+        ///
+        /// Example: `set $stream $arg_name;`
         "set" => sets: OwnAll<Set>, in HTTP_SERVER | LOCATION | SERVER_IF | LOCATION_IF;
-        /// Logs rewrites at level notice.
+        /// Logs each step of `rewrite` directives in the error log, at level `notice`.
+        ///
+        /// Example: `rewrite_log on;`
         "rewrite_log" => log: Flag = "off", in HTTP_ALL | SERVER_IF | LOCATION_IF;
         /// Logs a warning when a variable without a value is used.
+        ///
+        /// Example: `uninitialized_variable_warn off;`
         "uninitialized_variable_warn" => warns: Flag = "on", in HTTP_ALL | SERVER_IF | LOCATION_IF;
     }
     made {

@@ -14,11 +14,17 @@ directives! {
         /// Text with the hash of a link in base64url and, after a comma, optionally the time in seconds at which it
         /// expires: usually `$arg_md5,$arg_expires`. `$secure_link` is then `1` for a valid link, `0` for an expired one
         /// and empty otherwise.
+        ///
+        /// Example: `secure_link $arg_md5,$arg_expires;`
         "secure_link" => link: Option<Template>, in HTTP_ALL;
         /// Text whose MD5 hash a link must have, such as `$secure_link_expires$uri secret`.
+        ///
+        /// Example: `secure_link_md5 "$secure_link_expires$uri secret";`
         "secure_link_md5" => md5: Option<Template>, in HTTP_ALL;
         /// Secret of links of the form `/prefix/hash/link`, where the hash is the MD5 hash of link and secret in
         /// hexadecimal digits. `$secure_link` is then the link. It cannot be combined with the other two.
+        ///
+        /// Example: `secure_link_secret secret;`
         "secure_link_secret" => secret: Own<Text>, in LOCATION;
     }
 }

@@ -10,6 +10,8 @@ directives! {
     live as Current {
         /// Size of the slices whose range is `$slice_range`; 0 turns them off. A response of status 206 to the range of
         /// the first slice is continued by subrequests for the next ones, until the client has what it asked for.
+        ///
+        /// Example: `slice 1m;`
         "slice" => size: Size = "0", in HTTP_ALL;
     }
 }

@@ -23,8 +23,12 @@ directives! {
         /// is made once per key frame, whatever the number of requests. `srv=` is the `serverid` of the rtmp server; without
         /// it the first that has the stream is meant. The application needs `cache_time`. Access rules of
         /// applications do not apply, only those of the location. Not part of PingOS.
+        ///
+        /// Example: `rtmp_snapshot;`
         "rtmp_snapshot" => snapshot: Own<SnapshotPage>, in LOCATION;
         /// The ffmpeg that decodes snapshots: a path, or a name that is looked for in `PATH`.
+        ///
+        /// Example: `rtmp_snapshot_ffmpeg /usr/bin/ffmpeg;`
         "rtmp_snapshot_ffmpeg" => ffmpeg: Text = "ffmpeg", in HTTP_ALL;
     }
 }

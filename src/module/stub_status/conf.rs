@@ -9,6 +9,8 @@ directives! {
     module "stub status";
     live as Current {
         /// Answers with numbers of connections and requests.
+        ///
+        /// Example: `stub_status;`
         "stub_status" => stub_status: Own<Words>, in HTTP_SERVER | LOCATION, args Arity::between(0, 1);
     }
 }

@@ -13,6 +13,8 @@ directives! {
         /// variables `$ntm_traceid`, `$ntm_currentid` and `$ntm_parentid`, and stand in the error log at the end of lines
         /// about the request. Unlike in PingOS, new ids are not visible as `$http_x_ntm_*`, and `X-NTM-Debug` sets
         /// `$ntm_debug` only, not the level of the log. Subrequests have no ids.
+        ///
+        /// Example: `http_trace;`
         "http_trace" => trace: Option<Present>, in HTTP;
     }
     made {

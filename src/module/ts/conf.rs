@@ -24,6 +24,8 @@ directives! {
         /// Serves live MPEG-TS of the streams of the rtmp server that listens on this address, as `/LOCATION/NAME.ts`
         /// or `/LOCATION/NAME`; other suffixes are part of the name. `app=` is the application of requests that name
         /// none, as with `flv_live`. A request for a stream that does not exist yet waits for it.
+        ///
+        /// Example: `ts_live 1935 app=live;`
         "ts_live" => ts_live: Own<TsLive>, in LOCATION;
     }
 }

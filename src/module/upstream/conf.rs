@@ -25,22 +25,40 @@ directives! {
     live as Current {
         /// ADDRESS [weight=N max_conns=N max_fails=N fail_timeout=TIME backup down resolve]; unix:PATH is allowed. Names are
         /// looked up when they are needed.
+        ///
+        /// Example: `server 127.0.0.1:8081 weight=2 max_fails=3 fail_timeout=10s;`
         "server" => servers: Vec<UpstreamServer>, in UPSTREAM;
         /// KEY [consistent]: selects a server by the hash of KEY.
+        ///
+        /// Example: `hash $uri consistent;`
         "hash" => hash: Option<HashBalance>, in UPSTREAM;
         /// Selects a server by the client's address.
+        ///
+        /// Example: `ip_hash;`
         "ip_hash" => ip_hash: Option<Method>, in UPSTREAM;
         /// Selects the server with the fewest connections.
+        ///
+        /// Example: `least_conn;`
         "least_conn" => least_conn: Option<Method>, in UPSTREAM;
         /// Selects a server at random [two [least_conn]].
+        ///
+        /// Example: `random two least_conn;`
         "random" => random: Option<Random>, in UPSTREAM;
         /// Maximum number of idle upstream connections per worker.
+        ///
+        /// Example: `keepalive 32;`
         "keepalive" => keepalive: Option<KeepaliveConnections>, in UPSTREAM;
         /// Maximum number of requests per upstream connection.
+        ///
+        /// Example: `keepalive_requests 1000;`
         "keepalive_requests" => keepalive_requests: Num = "100", in UPSTREAM;
-        /// Idle time of upstream connections.
+        /// Time after which an idle connection to an upstream server is closed.
+        ///
+        /// Example: `keepalive_timeout 30s;`
         "keepalive_timeout" => keepalive_timeout: Msec = "60s", in UPSTREAM;
         /// Age after which an upstream connection is not kept any more.
+        ///
+        /// Example: `keepalive_time 30m;`
         "keepalive_time" => keepalive_time: Msec = "1h", in UPSTREAM;
     }
     needless {

@@ -13,11 +13,17 @@ directives! {
         /// directive, the servers in /etc/resolv.conf are used. /etc/hosts takes precedence over both. Answers are
         /// cached for their TTL (1s to 1h) or for `valid`; while no server answers, the last answer continues to be
         /// used.
+        ///
+        /// Example: `resolver 127.0.0.53 valid=30s ipv6=off;`
         "resolver" => resolver: Option<Resolver>, in EVENTS;
-        /// DNS answer timeout.
+        /// Time to wait for an answer of the DNS servers; then the name counts as unknown.
+        ///
+        /// Example: `resolver_timeout 5s;`
         "resolver_timeout" => timeout: Msec = "60s", in EVENTS;
         /// Interval at which host names used by push/pull/notify are refreshed in the background if their answers would
         /// expire before the next interval. 0 disables the cache: every connection resolves its host name.
+        ///
+        /// Example: `dynamic_refresh_interval 30s;`
         "dynamic_refresh_interval" => refresh: Msec = "5s", in EVENTS;
     }
     needless {

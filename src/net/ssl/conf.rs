@@ -55,76 +55,132 @@ directives! {
     held as Conf {
         session {
             /// Enables TLS on all sockets of a server, as `ssl` on each `listen` does.
+            ///
+            /// Example: `ssl on;`
             "ssl" => on: Option<OldSsl>, in HTTP | HTTP_SERVER;
             /// Certificate chain file. Several files, for example with an RSA and an EC key, need the same number of
             /// keys. A name with `$ssl_server_name` is read at each handshake; other variables are refused. After `data:`
             /// stands the certificate itself.
+            ///
+            /// Example: `ssl_certificate /etc/pingosd/fullchain.pem;`
             "ssl_certificate" => certificate: Vec<CertificateSource>, in SERVERS;
             /// Private key file. An encrypted key needs `ssl_password_file`.
+            ///
+            /// Example: `ssl_certificate_key /etc/pingosd/privkey.pem;`
             "ssl_certificate_key" => certificate_key: Vec<CertificateSource>, in SERVERS;
             /// Cipher list of TLS 1.2. Suites with forward secrecy and authenticated encryption can be chosen by name;
             /// others are not supported. Group names such as HIGH stand for all supported suites.
+            ///
+            /// Example: `ssl_ciphers ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256;`
             "ssl_ciphers" => ciphers: Ciphers = "HIGH:!aNULL:!MD5", in SERVERS;
             /// Curves of key exchanges, preferred ones first: X25519, prime256v1 (P-256) and secp384r1 (P-384). Other
             /// curves are not supported. Value auto stands for all supported curves.
+            ///
+            /// Example: `ssl_ecdh_curve X25519:prime256v1;`
             "ssl_ecdh_curve" => ecdh_curve: Curves = "auto", in SERVERS;
             /// Prefers the server's cipher order to the client's.
+            ///
+            /// Example: `ssl_prefer_server_ciphers on;`
             "ssl_prefer_server_ciphers" => prefer_server_ciphers: Flag = "off", in SERVERS;
             /// Enabled protocols. Protocols before TLSv1.2 are not supported; the default is TLSv1.2 and TLSv1.3.
+            ///
+            /// Example: `ssl_protocols TLSv1.2 TLSv1.3;`
             "ssl_protocols" => protocols: Summed<Protocols>, in SERVERS;
-            /// Enables session tickets.
+            /// Resumes TLS sessions with tickets, which clients keep; see `ssl_session_ticket_key`.
+            ///
+            /// Example: `ssl_session_tickets off;`
             "ssl_session_tickets" => session_tickets: Flag = "on", in SERVERS;
             /// Files of 48 or 80 bytes with secrets of session tickets: the first makes them, all read them. Without one,
             /// a secret lives as long as the process, over reloads. Tickets of nginx with the same file are not read.
+            ///
+            /// Example: `ssl_session_ticket_key /etc/pingosd/ticket.key;`
             "ssl_session_ticket_key" => session_ticket_key: Vec<ConfPath>, in SERVERS;
             /// Where sessions are kept: `off` and `none` not at all, `builtin` up to a number of sessions, `shared` up to a size
             /// for all servers that give the same name, also over reloads. Tickets do not need it.
+            ///
+            /// Example: `ssl_session_cache shared:tls:10m;`
             "ssl_session_cache" => session_cache: SessionCaches = "none", in SERVERS;
             /// Lifetime of sessions (in whole seconds; the units y and M are allowed, ms is not).
+            ///
+            /// Example: `ssl_session_timeout 1h;`
             "ssl_session_timeout" => session_timeout: Sec = "5m", in SERVERS;
             /// Size of TLS records that are sent.
+            ///
+            /// Example: `ssl_buffer_size 4k;`
             "ssl_buffer_size" => buffer_size: Size = "16k", in SERVERS;
             /// File with passwords of encrypted keys, one per line; each is tried.
+            ///
+            /// Example: `ssl_password_file /etc/pingosd/key.password;`
             "ssl_password_file" => password_file: Option<ConfPath>, in SERVERS;
             /// Verification of client certificates: not asked for, required, or verified if shown; `optional_no_ca` also
             /// admits certificates of unknown issuers. Over HTTP, what is refused gets a 400 page (495 and 496 for
             /// `error_page`); over RTMP, the connection is closed.
+            ///
+            /// Example: `ssl_verify_client on;`
             "ssl_verify_client" => verify_client: VerifyClient = "off", in SERVERS, restricts connections unless serves_all;
             /// Number of intermediate certificates that a client's chain may have.
+            ///
+            /// Example: `ssl_verify_depth 2;`
             "ssl_verify_depth" => verify_depth: Num = "1", in SERVERS;
             /// CA certificates that clients are verified with; their names are sent to clients.
+            ///
+            /// Example: `ssl_client_certificate /etc/pingosd/encoders-ca.pem;`
             "ssl_client_certificate" => client_certificate: Option<ConfPath>, in SERVERS;
             /// Further CA certificates that clients are verified with, whose names are not sent. A certificate file
             /// without intermediate certificates is completed with those of this file.
+            ///
+            /// Example: `ssl_trusted_certificate /etc/pingosd/more-ca.pem;`
             "ssl_trusted_certificate" => trusted_certificate: Option<ConfPath>, in SERVERS;
             /// Revocation lists: each certificate of a client's chain needs one.
+            ///
+            /// Example: `ssl_crl /etc/pingosd/encoders-ca.crl;`
             "ssl_crl" => crl: Option<ConfPath>, in SERVERS;
             /// Ends handshakes with the alert `unrecognized_name`. A default server with it needs no certificate.
+            ///
+            /// Example: `ssl_reject_handshake on;`
             "ssl_reject_handshake" => reject_handshake: Flag = "off", in SERVERS;
             /// A command of OpenSSL's configuration: Ciphersuites, CipherString, Curves, Groups, MinProtocol, MaxProtocol,
             /// Protocol, Options (ServerPreference, SessionTicket). Others are refused.
+            ///
+            /// Example: `ssl_conf_command Options ServerPreference;`
             "ssl_conf_command" => conf_command: Vec<ConfCommand>, in SERVERS;
             /// Sends OCSP responses to clients that ask for them: that of `ssl_stapling_file`, or those of the responder. The first
             /// handshake begins the first request; until it is answered, and while there is no valid response, nothing is sent.
             /// A response is replaced after an hour, or five minutes before its end. The issuer's certificate stands in the file
             /// of the certificate or is one of the trusted ones. Names of responders need `resolver` or the system's.
+            ///
+            /// Example: `ssl_stapling on;`
             "ssl_stapling" => stapling: Flag = "off", in SERVERS;
-            /// File with an OCSP response (DER).
+            /// File with an OCSP response in DER format, which is sent to clients instead of one that is fetched.
+            ///
+            /// Example: `ssl_stapling_file /etc/pingosd/ocsp.der;`
             "ssl_stapling_file" => stapling_file: Option<ConfPath>, in SERVERS;
             /// Address of the OCSP responder (`http://` only) instead of the one that the certificate names.
+            ///
+            /// Example: `ssl_stapling_responder http://ocsp.example.com/;`
             "ssl_stapling_responder" => stapling_responder: Option<Text>, in SERVERS;
             /// Verifies who has signed a responder's answer. The certificates for it are those of `ssl_trusted_certificate`.
+            ///
+            /// Example: `ssl_stapling_verify on;`
             "ssl_stapling_verify" => stapling_verify: Flag = "off", in SERVERS;
             /// Asks responders whether certificates of clients are revoked: those of the chain except the root, or with `leaf`
             /// the client's own. What is revoked, unknown, or cannot be found out gets a 400 page (495 for `error_page`).
+            ///
+            /// Example: `ssl_ocsp leaf;`
             "ssl_ocsp" => ocsp: SslOcsp = "off", in HTTP | HTTP_SERVER, restricts connections unless |words| words == "off";
             /// Address of the responder (`http://` only) instead of those that the certificates name.
+            ///
+            /// Example: `ssl_ocsp_responder http://ocsp.example.com/;`
             "ssl_ocsp_responder" => ocsp_responder: Option<OcspResponder>, in HTTP | HTTP_SERVER;
             /// Keeps what responders say, up to a size for all servers that give the same name, also over reloads.
+            ///
+            /// Example: `ssl_ocsp_cache shared:OCSP:1m;`
             "ssl_ocsp_cache" => ocsp_cache: OcspCache = "off", in HTTP | HTTP_SERVER;
             /// Accepts early data of TLS 1.3 (at most 16k), which an attacker can send again: `$ssl_early_data` tells of it. The
             /// default server of the address decides. Sessions are then kept by the server rather than in tickets, in
             /// `ssl_session_cache` or a cache of 20480 sessions, and each is resumed once: what is sent again is refused.
+            ///
+            /// Example: `ssl_early_data on;`
             "ssl_early_data" => early_data: Flag = "off", in SERVERS;
         }
     }

@@ -30,10 +30,14 @@ directives! {
     held as Conf {
         restart {
             /// Maximum number of connections per worker; multiplied by `worker_processes` it limits the whole server.
+            ///
+            /// Example: `worker_connections 10000;`
             "worker_connections" => worker_connections: WorkerConnections = "512", in EVENTS;
             /// System interface for sending media to players that are up to date: `uring` passes the same bytes for
             /// many players to Linux in one system call, `writev` makes one call per player; `auto` is `uring` if the
             /// system allows io_uring.
+            ///
+            /// Example: `delivery writev;`
             "delivery" => delivery: BackEnd = "auto", in EVENTS;
         }
     }

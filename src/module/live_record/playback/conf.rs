@@ -28,6 +28,8 @@ directives! {
         /// `roll_back=MILLISECONDS` instead of `from=` begins that long ago. `app=` is the application of requests that
         /// name none, as with `flv_live`. Each request is a player for the `allow`, `deny`, `on_play` and `on_stream`
         /// lines of the application; segments of a playlist are requested with the playlist's other arguments.
+        ///
+        /// Example: `vod_live 1935 app=live;`
         "vod_live" => vod_live: Own<VodLive>, in LOCATION;
     }
 }
