@@ -19,7 +19,7 @@ use support::frame::Tracks;
 use support::notify::NotifyServer;
 use support::rtmp::settings;
 use support::server::{PROGRAM, Prefix, Signal, free_port};
-use support::tool::{Background, publish_clip, run};
+use support::tool::{Background, clip, publish_clip, run};
 use support::upgrade::{Successor, pid_file};
 use support::wait::{until, until_true};
 use support::{Conf, Player, Publisher, RtmpClient, Server, http, tls};
@@ -53,7 +53,7 @@ impl Recipe {
         let prefix = Prefix::new();
         let (rtmp, http) = (free_port(), free_port());
         let dir = prefix.path().display().to_string();
-        for name in ["flv", "hls", "keys", "media"] {
+        for name in ["cache", "flv", "hls", "keys", "media"] {
             fs::create_dir(prefix.path().join(name)).unwrap();
         }
         let replaced = [
@@ -81,7 +81,12 @@ impl Recipe {
 
     /// As [`Recipe::start`]; the RTMP port of the file is `port`.
     fn start_on(self, port: &str, rtmp: u16) -> Server {
-        let recipe = self.with(port, rtmp);
+        self.with(port, rtmp).launch(rtmp)
+    }
+
+    /// Starts a server whose RTMP port, if it has one, has been replaced.
+    fn launch(self, rtmp: u16) -> Server {
+        let recipe = self;
         let mut text = String::new();
         // Started as root, the server would otherwise switch to a user without access to the test's files.
         for (begin, line) in [
@@ -349,6 +354,63 @@ fn tls_for_publishers_and_players() {
         got.extend_from_slice(&buffer[..count]);
         got.windows(4).any(|part| part == b"FLV\x01")
     });
+}
+
+#[test]
+fn client_certificates_admit_encoders() {
+    let clients = |name: &str| tls::file(&format!("clients/{name}"));
+    let server = Recipe::new("client-certificates/pingosd.conf")
+        .with("/etc/pingosd/tls/server.crt", tls::file("callback.crt"))
+        .with("/etc/pingosd/tls/server.key", tls::file("callback.key"))
+        .with("/etc/pingosd/tls/ca.crt", clients("ca.crt"))
+        .start();
+    let (certificate, key) = (clients("client.crt"), clients("client.key"));
+    let status = |more: &[&str]| {
+        let url = format!("https://127.0.0.1:{}/stat", server.http);
+        let output =
+            run("curl", &[&["-sk", "-o", "/dev/null", "-w", "%{http_code}"], more, &[&url]].concat());
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    assert_eq!(status(&[]), "403");
+    assert_eq!(status(&["--cert", &certificate, "--key", &key]), "200");
+    // An RTMP client without a certificate cannot even connect.
+    let address = format!("rtmps://127.0.0.1:{}/live/demo", server.rtmp);
+    let clip = clip().to_str().unwrap();
+    let refused = run("ffmpeg", &["-v", "error", "-i", clip, "-c", "copy", "-f", "flv", &address]);
+    assert!(!refused.status.success());
+    assert!(server.log_lines("publishing 'demo'").is_empty());
+}
+
+#[test]
+fn hls_cache_fetches_each_file_once() {
+    let origin = Recipe::new("hls-cache/origin.conf").start();
+    let mut source = Source::start(&origin, "demo");
+    source.send_to(9_000);
+    until_true("a playlist", || http::get(origin.http, "/hls/demo.m3u8").status() == 200);
+    let edge = Recipe::new("hls-cache/edge.conf").with("8081", origin.http).launch(0);
+    let list = http::get(edge.http, "/hls/demo.m3u8");
+    assert_eq!((list.status(), list.header("x-cache")), (200, Some("MISS")));
+    let list = list.text();
+    let segment = format!("/hls/{}", list.lines().find(|line| line.ends_with(".ts")).expect("a segment"));
+    for found in ["MISS", "HIT", "HIT"] {
+        let response = http::get(edge.http, &segment);
+        assert_eq!((response.status(), response.header("x-cache")), (200, Some(found)), "{segment}");
+        assert_eq!(response.body.first(), Some(&0x47));
+    }
+}
+
+#[test]
+fn low_latency_names_parts() {
+    let server = Recipe::new("low-latency/pingosd.conf").start();
+    let mut source = Source::start(&server, "demo");
+    source.send_to(9_000);
+    let master = http::get(server.http, "/hls/demo.m3u8").text();
+    let url = master.lines().find(|line| line.starts_with("http")).expect("a media playlist");
+    let list = until("parts", || {
+        let list = http::get(server.http, target(url)).text();
+        list.contains("#EXT-X-PART:DURATION=").then_some(list)
+    });
+    assert!(list.contains("CAN-BLOCK-RELOAD=YES") && list.contains("#EXT-X-MAP:"), "{list}");
 }
 
 /// A connection as a load balancer opens it for this client.
