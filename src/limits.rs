@@ -993,4 +993,22 @@ pub const CLUSTER_RETRY: Duration = Duration::from_millis(100);
 /// Maximum number of servers, and of streams, of the cluster that a statistics document lists.
 pub const CLUSTER_LISTED: usize = 10_000;
 
+/// Maximum length of a group's configuration in etcd. A change writes it together with the one before it, and etcd takes
+/// requests of at most 1.5 MiB.
+pub const CLUSTER_CONF_BYTES: usize = 640 << 10;
+
+/// Maximum length of a server's reasons against a group's configuration, in etcd.
+pub const CLUSTER_CONF_REASONS: usize = 2000;
+
+/// Duration of the lease of a group's configuration on trial: it ends with the command that tries it.
+pub const CLUSTER_CONF_TRIAL: Duration = Duration::from_secs(30);
+
+/// Time between two looks at the answers of a group's servers.
+pub const CLUSTER_CONF_LOOK: Duration = Duration::from_millis(200);
+
+/// Time that `pingosd cluster apply` waits for the servers by default.
+pub const CLUSTER_CONF_WAIT: Duration = Duration::from_secs(60);
+
+const _: () = assert!(2 * CLUSTER_CONF_BYTES < (3 << 19) - (64 << 10));
+
 const _: () = assert!(CLUSTER_PATIENCE.as_millis() > 2 * CLUSTER_REQUEST.as_millis());

@@ -32,6 +32,7 @@ pub static MODULES: &[&Module] = &[
     &crate::module::relay::conf::MODULE,
     &crate::module::cluster::conf::MODULE,
     &crate::module::cluster::app_conf::MODULE,
+    &crate::module::cluster::shared_conf::conf::MODULE,
     &crate::module::exec::conf::MODULE,
     &crate::module::record::conf::MODULE,
     &crate::module::live_record::conf::MODULE,

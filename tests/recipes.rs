@@ -588,3 +588,41 @@ fn reload_upgrade_keeps_the_sessions() {
     assert!(server.wait_exit().success());
     successor.signal(Signal::SIGTERM);
 }
+
+#[test]
+#[cfg(feature = "cluster")]
+fn a_cluster_with_one_configuration() {
+    use support::etcd::Etcd;
+    if !is_installed("etcd", &["--version"]) {
+        return;
+    }
+    let etcd = Etcd::start();
+    let member = |node: &str| {
+        let recipe = Recipe::new("cluster/node.conf").with("http://127.0.0.1:2379", etcd.address());
+        let server = recipe.with("node a;", format!("node {node};")).start();
+        until_true("it is in the group", || {
+            !etcd.ctl(&["get", &format!("/pingosd-conf/tv/edge/nodes/{node}")]).unwrap_or_default().is_empty()
+        });
+        server
+    };
+    let a = member("a");
+    let by = [("1935".to_owned(), a.rtmp.to_string()), ("8080".to_owned(), a.http.to_string())];
+    let group =
+        a.prefix().write("group.conf", replace(&file("cluster/group.conf"), &by)).display().to_string();
+    let done = a.run(&["cluster", "apply", &group, "--group", "edge", "--canary", "1"]);
+    assert!(done.status.success(), "{done:?}");
+    let mut publisher = Publisher::start(a.rtmp, "demo");
+    let last = publisher.send(10);
+    Player::http(a.http, "/live/demo.flv").wait_frame(last);
+    let streams = a.run(&["cluster", "streams"]);
+    assert!(String::from_utf8_lossy(&streams.stdout).contains("/live/demo a epoch "), "{streams:?}");
+    // Another server of this machine cannot have the same port.
+    let b = member("b");
+    b.wait_log("configuration of group \"edge\" refused");
+    let status = b.run(&["cluster", "status", "--group", "edge"]);
+    let text = String::from_utf8_lossy(&status.stdout);
+    assert!(
+        !status.status.success() && text.contains("\nb: refused") && text.contains("\na: applied"),
+        "{text}"
+    );
+}

@@ -61,6 +61,21 @@ pub const COMMANDS: &[HelpEntry] = &[
         ],
     ),
     command(
+        "cluster",
+        "apply file|rollback|status|streams|nodes [--group name] [--canary count] [--timeout time] [--json]",
+        "configure a group of servers, or show the cluster",
+        &[
+            "apply writes a configuration for the servers with `cluster_conf GROUP;` to etcd and waits until each has applied or",
+            "refused it. Files that it includes are put in place. etcd is the one of the `cluster` block of the configuration (-c).",
+            "With --canary 1 one server after the other tries it, and at the first refusal all return to the one before. rollback",
+            "returns a group to the configuration before the current one. status, streams and nodes ask the running server; status",
+            "with --group shows what etcd has of a group. The exit status is 1 if a server refuses or does not answer within",
+            "--timeout (60s). Examples:",
+            "  pingosd cluster apply edge.conf --group edge --canary 1",
+            "  pingosd cluster status --group edge",
+        ],
+    ),
+    command(
         "completion",
         "bash|fish|zsh",
         "print a shell completion script",
@@ -229,6 +244,7 @@ impl HelpEntry {
         const PLACEHOLDERS: &[&str] = &[
             "argument=value",
             "command",
+            "count",
             "file",
             "file:line",
             "method",

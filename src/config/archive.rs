@@ -9,21 +9,21 @@ mod error;
 mod format;
 
 use std::ffi::OsStr;
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::signal::kill;
 use nix::unistd::{Pid, geteuid};
-use sha2::{Digest, Sha256};
 
 pub use self::error::ArchiveError;
 use super::LoadOptions;
 use super::history::Generation;
+use super::private_files;
 use super::watch::Fingerprint;
 use crate::limits;
 
@@ -65,13 +65,7 @@ enum ArchiveFile<'n> {
 impl Archive {
     /// Archive of a main file in this directory.
     pub fn new(directory: PathBuf, main: &Path) -> Archive {
-        let place = std::path::absolute(main).unwrap_or_else(|_| main.to_owned());
-        let hash = Sha256::digest(place.as_os_str().as_bytes());
-        let name = main.file_name().unwrap_or_default().to_string_lossy();
-        let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_') { c } else { '_' };
-        let name: String = name.chars().take(NAME).map(plain).collect();
-        let stem = format!("{name}-{:02x}{:02x}{:02x}{:02x}", hash[0], hash[1], hash[2], hash[3]);
-        Archive { directory, main: main.to_owned(), stem }
+        Archive { directory, main: main.to_owned(), stem: private_files::stem(main) }
     }
 
     /// Path of the directory.
@@ -86,22 +80,7 @@ impl Archive {
     ///
     /// It cannot be created, or not be made private.
     pub fn prepare(&self, user: Option<u32>) -> Result<File, ArchiveError> {
-        match DirBuilder::new().mode(0o700).create(&self.directory) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                return Err(failed("mkdir()", &self.directory)(error));
-            }
-            _ => {}
-        }
-        let directory = open_directory(&self.directory)?;
-        let metadata = directory.metadata().map_err(failed("fstat()", &self.directory))?;
-        if metadata.mode() & 0o077 != 0 {
-            let private = fs::Permissions::from_mode(0o700);
-            directory.set_permissions(private).map_err(failed("chmod()", &self.directory))?;
-        }
-        if user.is_some_and(|user| user != metadata.uid()) {
-            fchown(&directory, user, None).map_err(failed("chown()", &self.directory))?;
-        }
-        Ok(directory)
+        Ok(private_files::directory(&self.directory, user)?)
     }
 
     /// Reads the generations; `load` gives the words of the command line, which are not archived. Incomplete files of
@@ -157,14 +136,7 @@ impl Archive {
         let directory = self.prepare(None)?;
         let unfinished = self.directory.join(format!("{}.new-{}", self.stem, std::process::id()));
         let place = self.directory.join(self.name(generation));
-        let written = write(&unfinished, &text)
-            .and_then(|()| fs::rename(&unfinished, &place))
-            .and_then(|()| directory.sync_all());
-        if let Err(error) = written {
-            // The file belongs to this process and may not exist.
-            let _ = fs::remove_file(&unfinished);
-            return Err(failed("writing", &place)(error));
-        }
+        private_files::replace(&directory, &unfinished, &place, &text)?;
         for forgotten in forgotten.iter().filter(|forgotten| forgotten.number != generation.number) {
             self.remove(OsStr::new(&self.name(forgotten)));
         }
@@ -254,23 +226,6 @@ impl Archive {
     }
 }
 
-fn open_directory(path: &Path) -> Result<File, ArchiveError> {
-    let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW;
-    let file = OpenOptions::new().read(true).custom_flags(flags.bits()).open(path);
-    file.map_err(failed("open()", path))
-}
-
-fn write(path: &Path, text: &[u8]) -> io::Result<()> {
-    // An incomplete file of an earlier process with the same number.
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(text)?;
-    file.sync_all()
-}
-
 /// Whether the process that was writing is dead, or its number is now that of this process.
 fn is_gone(pid: i32) -> bool {
     Pid::from_raw(pid) == Pid::this() || kill(Pid::from_raw(pid), None) == Err(Errno::ESRCH)
@@ -279,9 +234,6 @@ fn is_gone(pid: i32) -> bool {
 fn failed(call: &'static str, path: &Path) -> impl FnOnce(io::Error) -> ArchiveError {
     move |source| ArchiveError::System { call, path: path.to_owned(), source }
 }
-
-/// Maximum length of the main file's name in the names of generations.
-const NAME: usize = 64;
 
 /// Length of the hash in a name.
 const HASH: usize = 12;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 
 use super::build::build;
+use super::group_copy::{self, GroupCopy};
 use super::model::{Config, Paths};
 pub use super::report::{Report, render_all};
 use super::texts::ReadableTexts;
@@ -12,7 +13,7 @@ use crate::directive::BaseDirectories;
 use crate::directive::evaluate::evaluate;
 use crate::directive::evaluation::HostNames;
 use crate::directive::language::Language;
-use crate::syntax::parser::{Parser, Reading};
+use crate::syntax::parser::{Companion, Parser, Reading};
 use crate::syntax::texts::Texts;
 
 /// The configuration compiled into the program: one application, no privileges needed.
@@ -75,6 +76,11 @@ impl LoadOptions {
         };
         let error_log = prefix.join(error_log.unwrap_or_else(|| DEFAULT_ERROR_LOG.into()));
         LoadOptions { language, prefix, conf_file, globals, error_log, host_names: HostNames::default() }
+    }
+
+    /// Place of the file of a group; see [`GroupCopy::of`].
+    pub fn group_copy(&self, group: &[u8]) -> Option<GroupCopy> {
+        GroupCopy::of(&self.prefix, self.conf_file.as_deref(), group)
     }
 
     /// The main file's name for messages.
@@ -151,7 +157,10 @@ pub fn read(options: &LoadOptions) -> (Reading, BaseDirectories) {
 /// As [`read`], with the files of `texts`.
 pub fn read_texts(options: &LoadOptions, texts: &dyn Texts) -> (Reading, BaseDirectories) {
     let bases = bases(options);
-    let mut parser = Parser::new(bases.conf.clone(), options.language.registry()).with_texts(texts);
+    let copy = |group: &[u8]| options.group_copy(group).map(|copy| copy.path);
+    let companion = Companion { directive: group_copy::DIRECTIVE.as_bytes(), path: &copy };
+    let registry = options.language.registry();
+    let mut parser = Parser::new(bases.conf.clone(), registry).with_texts(texts).with_companion(companion);
     if !options.globals.is_empty() {
         parser.command_line(&options.globals);
     }
@@ -159,7 +168,9 @@ pub fn read_texts(options: &LoadOptions, texts: &dyn Texts) -> (Reading, BaseDir
         Some(file) => parser.main_file(file),
         None => parser.embedded(EMBEDDED_NAME, EMBEDDED),
     }
-    (parser.finish(), bases)
+    let mut reading = parser.finish();
+    group_copy::refuse_own(&mut reading, registry);
+    (reading, bases)
 }
 
 /// Directories where relative paths of a configuration start.

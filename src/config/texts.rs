@@ -43,6 +43,11 @@ impl Texts for ReadableTexts {
         Disk.read(path).or_else(|error| self.sources().and_then(helped).ok_or(error))
     }
 
+    fn has(&self, path: &Path) -> bool {
+        let helped = self.helped.get().and_then(Option::as_ref);
+        Disk.has(path) || helped.is_some_and(|sources| sources.has(path))
+    }
+
     fn expand(&self, pattern: &[u8], base: &Path) -> Result<Vec<PathBuf>, BString> {
         let mut found = Disk.expand(pattern, base)?;
         // Directories that this process may not read look empty.
@@ -52,5 +57,29 @@ impl Texts for ReadableTexts {
             found.dedup();
         }
         Ok(found)
+    }
+}
+
+/// Other texts, with one file that is replaced.
+pub struct WithFile<'t> {
+    /// The other texts.
+    pub texts: &'t dyn Texts,
+    /// Path of the file.
+    pub path: &'t Path,
+    /// Its content.
+    pub bytes: &'t Bytes,
+}
+
+impl Texts for WithFile<'_> {
+    fn read(&self, path: &Path) -> Result<Bytes, BString> {
+        if path == self.path { Ok(self.bytes.clone()) } else { self.texts.read(path) }
+    }
+
+    fn has(&self, path: &Path) -> bool {
+        path == self.path || self.texts.has(path)
+    }
+
+    fn expand(&self, pattern: &[u8], base: &Path) -> Result<Vec<PathBuf>, BString> {
+        self.texts.expand(pattern, base)
     }
 }

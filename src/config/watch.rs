@@ -84,6 +84,9 @@ impl Footprint {
         ) {
             add_deciding(file, &mut directories);
         }
+        for brought in &reading.companions {
+            add_deciding(&brought.path, &mut directories);
+        }
         for include in &reading.includes {
             for path in places(&include.path) {
                 add_deciding(&path, &mut directories);

@@ -123,6 +123,16 @@ pub fn generations_unusable(error: &dyn Display) {
     warn!("conf_generations: {error}; a rollback is not possible after a restart");
 }
 
+/// The group of the server in the cluster has another configuration.
+pub fn group_conf(copy: &Path) {
+    info!(target: "notice", "configuration of the group for \"{}\" received, reconfiguring", Shown::path(copy));
+}
+
+/// The configuration of the group cannot be kept on disk.
+pub fn group_conf_not_kept(error: &dyn Display) {
+    warn!("cluster_conf: {error}; no configuration of the group can be kept");
+}
+
 /// An entry of the generations' directory is skipped.
 pub fn generation_skipped(what: &dyn Display) {
     warn!("conf_generations: {what}, it is skipped");

@@ -11,6 +11,7 @@ mod counterpart;
 mod error;
 pub mod events;
 mod generations;
+mod group_conf;
 pub mod helper;
 mod inherited;
 mod life;
@@ -43,6 +44,7 @@ use self::control::socket::{ControlSocket, ControlSocketError};
 use self::counterpart::CounterpartService;
 pub use self::error::StartError;
 use self::generations::{GenerationWriter, StartGeneration};
+use self::group_conf::GroupOrders;
 use self::helper::{HelperClient, Setup, User};
 use self::inherited::Inherited;
 use self::life::Life;
@@ -298,6 +300,7 @@ impl Prepared {
         owned.extend(cache::make_directories(&config));
         owned.extend(control_socket.iter().map(|socket| socket.path().to_owned()));
         let StartGeneration { history, number, archive, is_new } = StartGeneration::look(&config, &load);
+        group_conf::prepare(&config, &load);
         let own_files =
             config.pid_path().into_iter().chain(control_socket.iter().map(|socket| socket.path().to_owned()));
         let helper = start_helper(&config, &load, &launch, own_files);
@@ -354,6 +357,12 @@ impl Prepared {
             let watching = move || watching::run(watched.clone(), looked_for.clone(), changed.clone());
             let (ordering, orders) = mpsc::channel(1);
             parts.console.serve(ordering.clone());
+            parts.cluster.shared.serve(Arc::new(GroupOrders {
+                load: load.clone(),
+                store: parts.store.clone(),
+                lifetime: parts.lifetime.clone(),
+                orders: ordering.clone(),
+            }));
             let reloader = Reloader {
                 parts: parts.clone(),
                 load,

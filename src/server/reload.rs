@@ -1,8 +1,11 @@
 //! Reload: prepare, commit, release. Any error leaves everything as it was.
 
 use std::fmt::Display;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use bytes::Bytes;
 
 use super::control::order::Order;
 use super::control::protocol::{ControlAnswer, Request};
@@ -12,10 +15,11 @@ use super::log;
 use super::reloads::Reloader;
 use super::{Sockets, StartError, Wanted, accept, bind_all, life, orphans, sockets};
 use crate::config::diff::{self, Change, ChangeEffect, RunningSession};
+use crate::config::group_copy::GroupCopy;
 use crate::config::history::Generation;
 use crate::config::model::Config;
 use crate::config::watch::Fingerprint;
-use crate::config::{LoadOptions, ReadableTexts, load};
+use crate::config::{LoadOptions, ReadableTexts, WithFile, load};
 use crate::http::routes::resolver_of;
 use crate::limits;
 use crate::log::sink::OpenedSinks;
@@ -94,6 +98,21 @@ enum ConfigOrigin {
     Disk,
     /// Texts of a former generation.
     Kept(Box<Generation>),
+    /// The files, with another configuration of the group.
+    Group {
+        /// Its place on disk.
+        copy: GroupCopy,
+        /// Content of the file.
+        file: Bytes,
+    },
+}
+
+/// Texts to read instead of the files.
+enum OtherTexts {
+    /// All of them.
+    All(Sources),
+    /// One file.
+    File(PathBuf, Bytes),
 }
 
 /// One line per problem, for the log.
@@ -122,6 +141,17 @@ impl Reloader {
                 true,
             ),
             Request::Rollback => self.roll_back(plain).await,
+            // The one that waits may be rolled back, and this one with it.
+            Request::GroupConf { .. } if self.confirm_by().is_some() => {
+                ControlAnswer::Failed { text: "a reload waits for confirmation".into() }
+            }
+            Request::GroupConf { copy, file } => {
+                log::group_conf(&copy.path);
+                let brief =
+                    |refused: ReloadRefusal| ControlAnswer::Refused { text: refused.lines.join("\n") };
+                let outcome = self.apply(ConfigOrigin::Group { copy, file }, plain).await;
+                outcome.map_or_else(brief, |_| ControlAnswer::done(String::new()))
+            }
             // Answered elsewhere.
             Request::Confirm
             | Request::Control { .. }
@@ -138,7 +168,11 @@ impl Reloader {
     /// Applies another configuration.
     async fn apply(&mut self, from: ConfigOrigin, style: Style) -> Result<ReloadOutcome, ReloadRefusal> {
         self.service.reloading();
-        let done = match self.prepare(&from, style).await {
+        let prepared = match self.prepare(&from, style).await {
+            Ok(ready) => self.keep_copy(&from, ready).await,
+            refused => refused,
+        };
+        let done = match prepared {
             Ok(ready) => Ok(self.commit(ready, from).await),
             Err(refused) => {
                 for line in &refused.lines {
@@ -213,6 +247,22 @@ impl Reloader {
         }
     }
 
+    /// Keeps the configuration of a group on disk before it comes into force, so that a start has it too.
+    async fn keep_copy(
+        &self,
+        from: &ConfigOrigin,
+        ready: PreparedReload,
+    ) -> Result<PreparedReload, ReloadRefusal> {
+        let ConfigOrigin::Group { copy, file } = from else { return Ok(ready) };
+        let (copy, file) = (copy.clone(), file.clone());
+        let refused = |why: &dyn Display| ReloadRefusal::simply(Some(ready.read.fingerprint), &why);
+        match self.parts.loader.run(move || copy.keep(&file)).await {
+            Some(Ok(())) => Ok(ready),
+            Some(Err(error)) => Err(refused(&error)),
+            None => Err(refused(&"keeping the configuration of the group failed")),
+        }
+    }
+
     /// Sockets that the configuration requires and that are not open.
     fn missing(&self, read: &LoadedConfig) -> Vec<Wanted> {
         let workers = self.parts.workers.count();
@@ -229,7 +279,8 @@ impl Reloader {
         let load = self.load.clone();
         let texts = match from {
             ConfigOrigin::Disk => None,
-            ConfigOrigin::Kept(generation) => Some(generation.sources.clone()),
+            ConfigOrigin::Kept(generation) => Some(OtherTexts::All(generation.sources.clone())),
+            ConfigOrigin::Group { copy, file } => Some(OtherTexts::File(copy.path.clone(), file.clone())),
         };
         let before = PartsInForce {
             tls: self.parts.tls.load_full(),
@@ -290,7 +341,7 @@ impl Reloader {
             let mut history = self.parts.history.lock();
             history.confirm_within(None);
             let forgotten = match from {
-                ConfigOrigin::Disk => {
+                ConfigOrigin::Disk | ConfigOrigin::Group { .. } => {
                     history.taken(Generation::new(generation, fingerprint, after.sources.clone()));
                     Vec::new()
                 }
@@ -380,19 +431,22 @@ impl ReloadRefusal {
 
 fn read(
     load: &LoadOptions,
-    texts: Option<&Sources>,
+    texts: Option<&OtherTexts>,
     style: Style,
     before: &PartsInForce,
 ) -> Result<LoadedConfig, ReloadRefusal> {
+    let readable = || {
+        ReadableTexts::helped().unwrap_or_else(|error| {
+            log::helper_failed(&error);
+            ReadableTexts::default()
+        })
+    };
     let loaded = match texts {
-        Some(texts) => load::load_texts(load, texts),
-        None => {
-            let texts = ReadableTexts::helped().unwrap_or_else(|error| {
-                log::helper_failed(&error);
-                ReadableTexts::default()
-            });
-            load::load_texts(load, &texts)
+        Some(OtherTexts::All(texts)) => load::load_texts(load, texts),
+        Some(OtherTexts::File(path, bytes)) => {
+            load::load_texts(load, &WithFile { texts: &readable(), path, bytes })
         }
+        None => load::load_texts(load, &readable()),
     };
     let config = loaded.map_err(|report| ReloadRefusal {
         fingerprint: Some(Fingerprint::of(&report.sources)),

@@ -88,7 +88,7 @@ impl Parser<'_> {
         self.reading.includes.push(Included { statements, span, path });
     }
 
-    fn included(&mut self, path: &Path, from: Span) -> Result<(), Problem> {
+    pub(crate) fn included(&mut self, path: &Path, from: Span) -> Result<(), Problem> {
         let name = path.as_os_str().as_encoded_bytes();
         if self.stack.iter().any(|open| open == path) {
             let problem = Problem::new(sentence(&[b"\"", name, b"\" includes itself"]));

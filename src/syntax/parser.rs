@@ -39,6 +39,28 @@ pub struct Reading {
     pub reports: Reports,
     /// Includes that were followed; a nested include precedes the outer one.
     pub includes: Vec<Included>,
+    /// Files that statements brought along, whether they exist or not; see [`Companion`].
+    pub companions: Vec<Brought>,
+}
+
+/// A file that a statement brought along, or would if it existed.
+#[derive(Clone, Debug)]
+pub struct Brought {
+    /// Path of the file.
+    pub path: PathBuf,
+    /// Position of the statement's argument.
+    pub span: Span,
+    /// Number of the statement.
+    pub statement: u32,
+}
+
+/// A directive of the outermost level that brings a file along: if the file exists, its statements follow the directive.
+/// Includes in it are ordinary statements.
+pub struct Companion<'r> {
+    /// Name of the directive.
+    pub directive: &'static [u8],
+    /// Path of the file for the directive's argument; `None` if it has none.
+    pub path: &'r dyn Fn(&[u8]) -> Option<PathBuf>,
 }
 
 /// An include and the statements that replaced it.
@@ -71,6 +93,7 @@ pub struct Parser<'r> {
     follow: bool,
     /// Source of the files.
     pub(crate) texts: &'r dyn Texts,
+    companion: Option<Companion<'r>>,
 }
 
 impl<'r> Parser<'r> {
@@ -88,12 +111,19 @@ impl<'r> Parser<'r> {
             spent: false,
             follow: true,
             texts: &Disk,
+            companion: None,
         }
     }
 
     /// Takes the files from `texts` instead of the file system.
     pub fn with_texts(mut self, texts: &'r dyn Texts) -> Parser<'r> {
         self.texts = texts;
+        self
+    }
+
+    /// Lets a directive bring a file along.
+    pub fn with_companion(mut self, companion: Companion<'r>) -> Parser<'r> {
+        self.companion = Some(companion);
         self
     }
 
@@ -229,9 +259,30 @@ impl<'r> Parser<'r> {
             None if include && !damaged && self.follow => self.include(text, terminator),
             None => {
                 self.reading.tree.push(range, terminator, StatementEnd::Semicolon, damaged);
+                if !damaged && self.follow && self.nesting == 0 {
+                    self.companion(text, terminator);
+                }
             }
         }
         text.words = self.reading.tree.word_count();
+    }
+
+    /// Parses the file that a statement brings along, if it does.
+    fn companion(&mut self, text: &OpenText, terminator: Span) {
+        let [name, argument] = self.reading.tree.words_from(text.words) else { return };
+        let companion = self.companion.as_ref().filter(|companion| companion.directive == &name.bytes[..]);
+        let Some(path) = companion.and_then(|companion| (companion.path)(&argument.bytes)) else { return };
+        let span = argument.span;
+        let statement = self.reading.tree.len().saturating_sub(1);
+        self.reading.companions.push(Brought { path: path.clone(), span, statement });
+        if !self.texts.has(&path) {
+            return;
+        }
+        self.follow = false;
+        if let Err(problem) = self.included(&path, span) {
+            self.report(problem.at(span).place(terminator));
+        }
+        self.follow = true;
     }
 
     fn open(&mut self, text: &mut OpenText, token: Token, glued: bool) {

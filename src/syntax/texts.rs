@@ -23,6 +23,9 @@ pub trait Texts {
     /// nginx's sentence, where the file cannot be read or is too large.
     fn read(&self, path: &Path) -> Result<Bytes, BString>;
 
+    /// Whether there is something at this path.
+    fn has(&self, path: &Path) -> bool;
+
     /// Files that an include's argument names, in reading order. Relative paths refer to `base`.
     ///
     /// # Errors
@@ -40,6 +43,10 @@ impl Texts for Disk {
         read_file(path)
     }
 
+    fn has(&self, path: &Path) -> bool {
+        path.symlink_metadata().is_ok()
+    }
+
     fn expand(&self, pattern: &[u8], base: &Path) -> Result<Vec<PathBuf>, BString> {
         expand(pattern, base)
     }
@@ -51,6 +58,10 @@ impl Texts for Sources {
         let text = self.find(path).and_then(|id| self.file(id)).map(|file| file.bytes.clone());
         let missing = || sentence(&[b"\"", path.as_os_str().as_encoded_bytes(), b"\" was not kept"]);
         text.ok_or_else(missing)
+    }
+
+    fn has(&self, path: &Path) -> bool {
+        self.find(path).is_some()
     }
 
     fn expand(&self, pattern: &[u8], base: &Path) -> Result<Vec<PathBuf>, BString> {

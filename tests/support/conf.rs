@@ -41,6 +41,13 @@ impl Conf {
         self
     }
 
+    /// Further directives outside of every block.
+    pub fn then_main(mut self, text: &str) -> Self {
+        self.main.push('\n');
+        self.main.push_str(text);
+        self
+    }
+
     /// Directives in `events`.
     pub fn events(mut self, text: &str) -> Self {
         self.events = text.into();

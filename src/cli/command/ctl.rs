@@ -33,10 +33,22 @@ pub(super) fn run(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, Co
         [] => (OsStr::new(""), rest),
         [method, arguments @ ..] => (*method, arguments),
     };
+    tell(task, streams, verb.name, method, &query(arguments)?, json)
+}
+
+/// Sends a control request and prints the answer.
+pub(super) fn tell(
+    task: &Task,
+    streams: &mut Streams<'_>,
+    section: &str,
+    method: &OsStr,
+    query: &str,
+    json: bool,
+) -> Result<ExitCode, CommandError> {
     let request = Request::Control {
-        section: verb.name.to_owned(),
+        section: section.to_owned(),
         method: method.as_bytes().into(),
-        query: query(arguments)?.as_bytes().into(),
+        query: query.as_bytes().into(),
     };
     match question(task, &request)? {
         ControlAnswer::Controlled { text, result } => {

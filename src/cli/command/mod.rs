@@ -2,6 +2,7 @@
 //!
 //! nginx has only options and refuses words, so commands do not conflict with it.
 
+mod cluster;
 mod control;
 mod ctl;
 mod explain;
@@ -29,6 +30,7 @@ use crate::module::lint;
 /// All commands with their names.
 const COMMANDS: &[(Name, &str)] = &[
     (Name::Callback, "callback"),
+    (Name::Cluster, "cluster"),
     (Name::Confirm, "confirm"),
     (Name::Completion, "completion"),
     (Name::Ctl, "ctl"),
@@ -70,6 +72,7 @@ impl Task {
     /// The output cannot be written.
     pub fn run(&self, streams: &mut Streams<'_>) -> io::Result<ExitCode> {
         let done = match self.name {
+            Name::Cluster => cluster::run(self, streams),
             Name::Completion => self.completion(streams),
             Name::Ctl => ctl::run(self, streams),
             Name::Explain => explain::run(self, streams),

@@ -22,6 +22,8 @@ use crate::syntax::texts;
 pub enum Name {
     /// Sends a marked callback request.
     Callback,
+    /// Configures a group of servers, or shows the cluster.
+    Cluster,
     /// Confirms a reload that waits for confirmation.
     Confirm,
     /// Prints a shell completion script.
@@ -160,7 +162,7 @@ impl From<io::Error> for CommandError {
 }
 
 impl CommandText {
-    fn open(path: &Path) -> Result<CommandText, CommandError> {
+    pub(super) fn open(path: &Path) -> Result<CommandText, CommandError> {
         let bytes = texts::read_file(path).map_err(|text| CommandError::Text(text.into()))?;
         Ok(CommandText { name: path.to_owned(), bytes })
     }
@@ -170,10 +172,11 @@ impl CommandText {
         let none = Registry::new(&[], &[]);
         let mut parser = Parser::new(PathBuf::new(), &none).apart();
         parser.given(&self.name, self.bytes.clone());
-        let Reading { sources, tree, reports, includes } = parser.finish();
-        if !reports.has_errors() {
-            return Ok(Reading { sources, tree, reports, includes });
+        let reading = parser.finish();
+        if !reading.reports.has_errors() {
+            return Ok(reading);
         }
+        let Reading { sources, reports, .. } = reading;
         let text = render_all(&reports.into_sorted(), &sources, streams.style, Severity::Emerg);
         streams.err.write_all(&text)?;
         Err(CommandError::Told)

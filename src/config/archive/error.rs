@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::format::DecodeError;
+use crate::config::private_files::PrivateFileError;
 use crate::limits;
 use crate::syntax::texts::system_error;
 
@@ -20,6 +21,9 @@ pub enum ArchiveError {
         /// The system's error.
         source: io::Error,
     },
+    /// A private file or directory cannot be made.
+    #[error(transparent)]
+    Private(#[from] PrivateFileError),
     /// The texts are larger than [`limits::GENERATION_BYTES`].
     #[error("its texts are larger than {} MiB", limits::GENERATION_BYTES >> 20)]
     LargeTexts,

@@ -1,3 +1,4 @@
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::fs::symlink;
 use std::sync::Arc;
 

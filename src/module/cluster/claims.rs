@@ -20,6 +20,7 @@ use super::figures::{Totals, WatchLag};
 use super::log;
 use super::map::{ChangedStream, Map};
 use super::setting::RegistryDown;
+use super::shared_conf::SharedConf;
 use super::tenure::{Answer, Holder, KeyState, Lease, Revision, Step, Tenure, Verdict};
 use crate::config::store::Store;
 use crate::hub::stream_key::StreamKey;
@@ -36,6 +37,8 @@ pub struct Cluster {
     pub(super) store: Arc<Store>,
     pub(super) connections: Arc<Connections>,
     pub(super) lifetime: Lifetime,
+    /// Configuration of this server's group.
+    pub shared: SharedConf,
     runtime: Handle,
     /// Identifies this process.
     pub(super) run: String,
@@ -223,6 +226,7 @@ impl Cluster {
             store,
             connections,
             lifetime,
+            shared: SharedConf::default(),
             runtime,
             run: run[..8].iter().map(|byte| format!("{byte:02x}")).collect(),
             names: Mutex::default(),
@@ -291,6 +295,7 @@ impl Cluster {
             let mut link = self.link.lock();
             (link.lease, link.standing) = (Some(lease), Standing::Up);
         }
+        self.shared.leased();
         self.names.lock().values_mut().for_each(|name| name.tenure.leased(lease));
         self.tend_all();
     }

@@ -12,6 +12,7 @@ use super::entry::{self, NodeEntry};
 use super::etcd::{Etcd, EtcdError, Outcome, RETRY};
 use super::log;
 use super::map::Map;
+use super::shared_conf;
 use super::tenure::{Lease, Revision};
 use crate::limits;
 use crate::task::backoff::Backoff;
@@ -102,6 +103,7 @@ async fn take_part(cluster: &Arc<Cluster>, conf: &Arc<ClusterConf>) -> Infallibl
     tokio::select! {
         never = keep_lease(cluster, conf, &etcd) => never,
         never = follow(cluster, conf, &etcd) => never,
+        never = shared_conf::follow(cluster, conf, &etcd) => never,
     }
 }
 

@@ -293,7 +293,7 @@ impl Etcd {
         Ok(Watch { response, buffer: Vec::new(), turned })
     }
 
-    async fn ask(&self, path: &str, body: &Value) -> Result<Value, EtcdError> {
+    pub(super) async fn ask(&self, path: &str, body: &Value) -> Result<Value, EtcdError> {
         for again in [false, true] {
             if let Some((name, password)) = &self.user
                 && self.token.lock().is_none()
@@ -444,7 +444,7 @@ fn pair(value: &Value) -> Option<KeyValue> {
     })
 }
 
-fn revision_of(answer: &Value) -> Option<Revision> {
+pub(super) fn revision_of(answer: &Value) -> Option<Revision> {
     int(&answer["header"]["revision"])
 }
 

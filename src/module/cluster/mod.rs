@@ -12,6 +12,7 @@ mod log;
 mod map;
 mod origins;
 mod setting;
+pub mod shared_conf;
 mod tenure;
 #[cfg(test)]
 mod tenure_search;

@@ -68,6 +68,7 @@ impl ClusterVerb {
             "lease": lease.map(|lease| lease.to_string()), "nodes": nodes, "streams": streams, "own_streams": held,
             "granted": granted, "refused": refused, "lost": lost, "taken_over": taken_over, "leases": leases, "failures": failures,
         });
+        let (text, value) = cluster.shared.shown(text, value);
         ControlOutcome::Listed(text, value)
     }
 

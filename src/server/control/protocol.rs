@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::config::group_copy::GroupCopy;
 use crate::config::on_disk::OnDisk;
 use crate::media::counterpart::message::BytesText;
 use crate::notify::ledger::snapshot::LedgerSnapshot;
@@ -49,6 +51,14 @@ pub enum Request {
         method: BytesText,
         /// Arguments, as a query string.
         query: BytesText,
+    },
+    /// Applies the configuration of a group of the cluster: only from within the server.
+    #[serde(skip)]
+    GroupConf {
+        /// Its place on disk.
+        copy: GroupCopy,
+        /// Content of the file.
+        file: Bytes,
     },
 }
 

@@ -122,6 +122,10 @@ impl Texts for RootTexts<'_> {
         }
     }
 
+    fn has(&self, path: &Path) -> bool {
+        Disk.has(&self.setup.absolute(path))
+    }
+
     fn expand(&self, pattern: &[u8], base: &Path) -> Result<Vec<PathBuf>, BString> {
         expand(pattern, base)
     }
@@ -140,6 +144,10 @@ impl Texts for TrustedTexts<'_> {
         } else {
             Ok(Bytes::new())
         }
+    }
+
+    fn has(&self, path: &Path) -> bool {
+        self.texts.has(path)
     }
 
     fn expand(&self, pattern: &[u8], base: &Path) -> Result<Vec<PathBuf>, BString> {
