@@ -65,6 +65,8 @@ pub static MODULES: &[&Module] = &[
     &crate::module::http_log::conf::MODULE,
     &crate::module::gzip::conf::MODULE,
     &crate::net::ssl::conf::MODULE,
+    &crate::module::acme::conf::MODULE,
+    &crate::module::acme::server_conf::MODULE,
     &crate::module::limit::conf::MODULE,
     &crate::module::mirror::conf::MODULE,
     &crate::module::auth_request::conf::MODULE,

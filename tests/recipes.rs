@@ -17,6 +17,7 @@ use media::Source;
 use pingosd::wire::rtmp::client_session::ClientPurpose;
 use support::frame::Tracks;
 use support::notify::NotifyServer;
+use support::pebble::{self, Pebble, patiently};
 use support::rtmp::settings;
 use support::server::{PROGRAM, Prefix, Signal, free_port};
 use support::tool::{Background, clip, publish_clip, run};
@@ -411,6 +412,20 @@ fn low_latency_names_parts() {
         list.contains("#EXT-X-PART:DURATION=").then_some(list)
     });
     assert!(list.contains("CAN-BLOCK-RELOAD=YES") && list.contains("#EXT-X-MAP:"), "{list}");
+}
+
+#[test]
+fn acme_orders_the_certificate_of_publishers_and_players() {
+    let (web, secure) = (free_port(), free_port());
+    let pebble = Pebble::new(web, secure, "").started();
+    let server = Recipe::new("acme/pingosd.conf")
+        .with("https://acme-v02.api.letsencrypt.org/directory;", pebble.issuer())
+        .with("listen 80;", format!("listen 127.0.0.1:{web};"))
+        .with("listen 443 ssl;", format!("listen 127.0.0.1:{secure} ssl;"))
+        .start();
+    patiently("the certificate is shown", || pebble::shown(secure).ok());
+    assert_eq!(pebble::shown(secure).unwrap(), pebble::shown(server.rtmp).unwrap(), "one for both");
+    assert_eq!(pebble.orders(), 1);
 }
 
 /// A connection as a load balancer opens it for this client.

@@ -33,6 +33,8 @@ pub const LIMIT_EXCEPT: Contexts = 1 << 11;
 pub const UPSTREAM: Contexts = 1 << 12;
 /// `cluster NAME { }`
 pub const CLUSTER: Contexts = 1 << 13;
+/// `acme_issuer NAME { }`
+pub const ACME_ISSUER: Contexts = 1 << 14;
 
 /// The rtmp contexts, which inherit from one another.
 pub const RTMP_ALL: Contexts = RTMP | RTMP_SERVER | APPLICATION;
@@ -40,7 +42,7 @@ pub const RTMP_ALL: Contexts = RTMP | RTMP_SERVER | APPLICATION;
 pub const HTTP_ALL: Contexts = HTTP | HTTP_SERVER | LOCATION;
 
 /// Context names as the manual writes them, in bit order.
-const NAMES: [&str; 14] = [
+const NAMES: [&str; 15] = [
     "main",
     "events",
     "rtmp",
@@ -55,6 +57,7 @@ const NAMES: [&str; 14] = [
     "limit_except",
     "upstream",
     "cluster",
+    "acme_issuer",
 ];
 
 /// Names of the contexts in a set.

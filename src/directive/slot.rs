@@ -13,8 +13,8 @@ use rustc_hash::FxHashMap;
 
 use super::block::{Block, resolve};
 use super::context::{
-    APPLICATION, CLUSTER, Contexts, EVENTS, HTTP, HTTP_SERVER, LIMIT_EXCEPT, LOCATION, LOCATION_IF, MAIN,
-    RECORDER, RTMP, RTMP_SERVER, SERVER_IF, UPSTREAM,
+    ACME_ISSUER, APPLICATION, CLUSTER, Contexts, EVENTS, HTTP, HTTP_SERVER, LIMIT_EXCEPT, LOCATION,
+    LOCATION_IF, MAIN, RECORDER, RTMP, RTMP_SERVER, SERVER_IF, UPSTREAM,
 };
 use super::evaluation::Evaluation;
 use super::field::{Field, Inherit};
@@ -250,7 +250,7 @@ pub const fn holders(contexts: Contexts) -> Contexts {
     } else if contexts & HTTP_SERVER != 0 {
         HTTP_SERVER
     } else {
-        contexts & (HTTP | UPSTREAM)
+        contexts & (HTTP | UPSTREAM | ACME_ISSUER)
     };
     match rtmp | http {
         0 => contexts & (MAIN | EVENTS | CLUSTER),

@@ -1,5 +1,6 @@
 //! Features, one folder each: `conf.rs` declares the directives, the other files implement them.
 
+pub mod acme;
 pub mod addition;
 pub mod auth_request;
 pub mod ban;

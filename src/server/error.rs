@@ -8,6 +8,7 @@ use super::pid_file::PidFileError;
 use super::process::PrivilegeError;
 use crate::directive::ListenAddr;
 use crate::log::{FileError, os_text};
+use crate::module::acme::AcmeFileError;
 use crate::module::proxy::TlsSettingsError;
 use crate::net::secret::SecretError;
 use crate::net::tls::TlsError;
@@ -26,6 +27,9 @@ pub enum StartError {
     /// A certificate cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// A file of an `acme_issuer` cannot be used.
+    #[error(transparent)]
+    Acme(#[from] AcmeFileError),
     /// A file of TLS to backends cannot be used.
     #[error(transparent)]
     BackendTls(#[from] TlsSettingsError),

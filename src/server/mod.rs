@@ -68,6 +68,7 @@ use crate::log::{self as error_log, ErrorLog, FlushAtEnd};
 use crate::media::relay_conf;
 use crate::media::trails::Secrets;
 use crate::media::workers::Workers;
+use crate::module::acme;
 use crate::module::live_record;
 use crate::module::multiport;
 use crate::module::proxy;
@@ -111,6 +112,8 @@ pub fn prepare(config: Config, load: LoadOptions) -> Result<Prepared, StartError
     let mut inherited = Inherited::from_env();
     let tls = Tls::load(&config, relay_conf::trust(&config), resolver_of, None)?;
     proxy::check_files(&config)?;
+    acme::check_files(&config)?;
+    acme::load_kept(&config, tls.server.issued());
     let workers = config.workers();
     sockets::check(&config, workers)?;
     let mut addresses = sockets::wanted(&config, &tls.server, workers).into_keys();
@@ -172,6 +175,7 @@ pub fn check(config: &Config) -> Result<Vec<String>, StartError> {
     Transport::load(config, &Dns::new(config), None)?;
     let tls = Tls::load(config, relay_conf::trust(config), resolver_of, None)?;
     proxy::check_files(config)?;
+    acme::check_files(config)?;
     Secrets::load(config)?;
     if let Some(path) = config.pid_path() {
         PidFile::check(&path)?;
@@ -298,6 +302,7 @@ impl Prepared {
         ));
         owned.extend(temp_directory::make(&config));
         owned.extend(cache::make_directories(&config));
+        owned.extend(acme::make_directories(&config));
         owned.extend(control_socket.iter().map(|socket| socket.path().to_owned()));
         let StartGeneration { history, number, archive, is_new } = StartGeneration::look(&config, &load);
         group_conf::prepare(&config, &load);

@@ -35,6 +35,7 @@ use crate::media::statistics::StatisticsSource;
 use crate::media::stream_events::StreamEvents;
 use crate::media::trails::{Secrets, Trails};
 use crate::media::workers::Workers;
+use crate::module::acme::{Acme, Answers, ChallengeCheck};
 use crate::module::addition::AdditionFilter;
 use crate::module::auth_request::AuthRequestCheck;
 use crate::module::ban::{BanCheck, BanRule, BanVerb, BanVerbs, Bans};
@@ -143,6 +144,8 @@ pub(super) struct Parts {
     pub(super) execs: Arc<Execs>,
     /// This server's part in a cluster.
     pub(super) cluster: Arc<Cluster>,
+    /// Certificates that are ordered.
+    pub(super) acme: Arc<Acme>,
     /// Open connections.
     pub(super) connections: Arc<Connections>,
     /// Shutdown of the process.
@@ -354,6 +357,7 @@ impl Parts {
                     history: history.clone(),
                     http: counters.clone(),
                     connections: connections.clone(),
+                    issued: tls.load().server.issued().clone(),
                     lifetime: lifetime.clone(),
                     cluster: cluster.clone(),
                     connection_limit: |store| store.load().connection_limit(),
@@ -370,6 +374,15 @@ impl Parts {
             Box::new(EmptyGifHandler),
             Box::new(StubStatusHandler(counters.clone())),
         ];
+        let answers: Arc<Answers> = Arc::default();
+        let acme = Arc::new(Acme {
+            store: store.clone(),
+            dns: dns.clone(),
+            issued: tls.load().server.issued().clone(),
+            answers: answers.clone(),
+            lifetime: lifetime.clone(),
+            keys: Default::default(),
+        });
         let zones: Arc<ZoneKeeper> = Arc::default();
         let http = Arc::new(HttpService {
             store: store.clone(),
@@ -379,7 +392,12 @@ impl Parts {
             phases: PhaseChecks::default()
                 .with(
                     Phase::PostRead,
-                    [Box::new(RealIpCheck), Box::new(BanCheck(bans.clone())), Box::new(TraceCheck)],
+                    [
+                        Box::new(ChallengeCheck(answers)),
+                        Box::new(RealIpCheck),
+                        Box::new(BanCheck(bans.clone())),
+                        Box::new(TraceCheck),
+                    ],
                 )
                 .with(Phase::ServerRewrite, [Box::new(ServerRewritePhase)])
                 .with(Phase::Rewrite, [Box::new(SliceCheck), Box::new(RewritePhase)])
@@ -474,6 +492,7 @@ impl Parts {
             places,
             execs,
             cluster,
+            acme,
             connections,
             lifetime,
             started,

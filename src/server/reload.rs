@@ -26,7 +26,7 @@ use crate::log::sink::OpenedSinks;
 use crate::media::relay_conf;
 use crate::media::session::{Protocol, Session};
 use crate::media::trails::Secrets;
-use crate::module::proxy;
+use crate::module::{acme, proxy};
 use crate::net::dns::Dns;
 use crate::net::listener;
 use crate::net::tls::Tls;
@@ -464,6 +464,8 @@ fn read(
 fn open(config: &Config, before: &PartsInForce) -> Result<OpenedFiles, StartError> {
     let tls = Tls::load(config, relay_conf::trust(config), resolver_of, Some(&before.tls))?;
     proxy::check_files(config)?;
+    acme::check_files(config)?;
+    acme::load_kept(config, tls.server.issued());
     fault::stall_at("reload_stalls");
     let logs = OpenedSinks::open(&config.sink_specs())?;
     let transport = Transport::load(config, &before.dns, Some(&before.transport))?;

@@ -27,7 +27,7 @@ use crate::module::hls::{HlsCleanup, HlsRecordings};
 use crate::module::live_record::TsRecordings;
 use crate::module::record::FlvRecordings;
 use crate::module::relay::static_pulls::StaticPulls;
-use crate::module::{cluster, dynamic, relay};
+use crate::module::{acme, cluster, dynamic, relay};
 use crate::net::listener::Listeners;
 use crate::task::supervise::keep;
 
@@ -111,6 +111,8 @@ impl Server {
         keep("looking after pulls", move || relay::pull::follow_changes(followed.clone()));
         let joining = self.parts.cluster.clone();
         keep("the cluster", move || cluster::run(joining.clone()));
+        let ordering_certificates = self.parts.acme.clone();
+        keep("ordering of certificates", move || acme::run(ordering_certificates.clone()));
         let (store, relays, lifetime) = (store.clone(), relays.clone(), lifetime.clone());
         let sinks = self.log.sinks().clone();
         keep("dynamic_conf", move || {

@@ -12,6 +12,11 @@ use crate::support::server::Prefix;
 /// Blocks, each with its first place, and two configurations that differ in such a block only.
 const BLOCKS: &[(&str, &str, &str)] = &[
     (
+        "acme/acme_issuer in http",
+        "events { } http { acme_issuer i { uri https://a.example; } }",
+        "events { } http { }",
+    ),
+    (
         "cluster/cluster in main",
         "events { } cluster c { etcd http://127.0.0.1:1; node n; advertise rtmp://127.0.0.1:1; }",
         "events { }",

@@ -45,6 +45,12 @@ const REACHING_OUT: &[&str] = &[
 
 /// The files of features that wait or reach out. Each other holds rules, which are tested without a server.
 const WAITING: &[&str] = &[
+    "module::acme::client",
+    "module::acme::error",
+    "module::acme::files",
+    "module::acme::keeper",
+    "module::acme::order",
+    "module::acme::state",
     "media::admission",
     "media::counterpart",
     "media::counterpart::statistics",

@@ -17,6 +17,7 @@ pub mod frame;
 pub mod http;
 pub mod notify;
 pub mod ocsp;
+pub mod pebble;
 pub mod player;
 pub mod process;
 pub mod publisher;

@@ -295,6 +295,10 @@ fn configuration(out: &mut Writer<'_>, snapshot: &Snapshot) -> fmt::Result {
 fn http(out: &mut Writer<'_>, snapshot: &Snapshot) -> fmt::Result {
     let doing = snapshot.http_doing.map(|(state, count)| (vec![("state", state.to_owned())], count as f64));
     out.gauge("pingosd_http_connections", "Open HTTP connections by what they do", None, doing)?;
+    let ends = snapshot.certificates.iter().map(|(id, end)| (vec![("certificate", id.clone())], *end as f64));
+    let help =
+        "End of the validity of a certificate that acme_certificate has ordered, in seconds since 1970";
+    out.gauge("pingosd_acme_certificate_end_timestamp", help, Some(Unit::Seconds), ends)?;
     out.count(
         "pingosd_http_connections_accepted",
         "Accepted HTTP connections",

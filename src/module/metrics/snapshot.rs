@@ -16,6 +16,7 @@ use crate::media::session::{Protocol, Reason, Role, Traffic};
 use crate::media::statistics::{ClientProtocol, Statistics, StatisticsSource};
 use crate::media::workers::{Worker, Workers};
 use crate::net::connections::Connections;
+use crate::net::tls::issued::IssuedCertificates;
 use crate::notify::Notifier;
 use crate::notify::ledger::EventTotals;
 use crate::task::lifetime::Lifetime;
@@ -36,6 +37,8 @@ pub struct MetricsSource {
     pub http: Arc<HttpCounters>,
     /// Open connections.
     pub connections: Arc<Connections>,
+    /// Certificates that are ordered.
+    pub issued: Arc<IssuedCertificates>,
     /// Shutdown of the process.
     pub lifetime: Lifetime,
     /// The cluster.
@@ -85,6 +88,8 @@ pub(super) struct Snapshot {
     pub(super) http_doing: [(&'static str, u64); 3],
     /// Figures of the cluster that the server is in.
     pub(super) cluster: Option<ClusterFigures>,
+    /// Ends of certificates that were ordered, in seconds since 1970.
+    pub(super) certificates: Vec<(String, i64)>,
     pub(super) unfinished: usize,
     pub(super) log_lines_lost: u64,
     pub(super) statistics: Statistics,
@@ -177,6 +182,7 @@ impl MetricsSource {
                 doing("waiting", Doing::Waiting),
             ],
             cluster: self.cluster.figures(),
+            certificates: self.issued.all().into_iter().map(|(id, validity)| (id, validity.end)).collect(),
             unfinished: self.lifetime.unfinished.len(),
             log_lines_lost: log::lines_lost_total(),
             statistics,

@@ -59,12 +59,13 @@ directives! {
             /// Example: `ssl on;`
             "ssl" => on: Option<OldSsl>, in HTTP | HTTP_SERVER;
             /// Certificate chain file. Several files, for example with an RSA and an EC key, need the same number of
-            /// keys. A name with `$ssl_server_name` is read at each handshake; other variables are refused. After `data:`
-            /// stands the certificate itself.
+            /// keys. A name with `$ssl_server_name` is read at each handshake; `$acme_certificate` is the
+            /// certificate of `acme_certificate`; other variables are refused. After `data:` stands the certificate itself.
             ///
             /// Example: `ssl_certificate /etc/pingosd/fullchain.pem;`
             "ssl_certificate" => certificate: Vec<CertificateSource>, in SERVERS;
-            /// Private key file. An encrypted key needs `ssl_password_file`.
+            /// Private key file. An encrypted key needs `ssl_password_file`. `$acme_certificate_key` is the key of
+            /// `$acme_certificate`.
             ///
             /// Example: `ssl_certificate_key /etc/pingosd/privkey.pem;`
             "ssl_certificate_key" => certificate_key: Vec<CertificateSource>, in SERVERS;
@@ -348,6 +349,12 @@ fn unusable(ssl: &Conf) -> Option<Problem> {
     if let Some(without) = ssl.certificate.get(ssl.certificate_key.len()) {
         let text =
             format!("no \"ssl_certificate_key\" is defined for certificate \"{}\"", without.0.display());
+        return Some(Problem::new(text));
+    }
+    let mut pairs = ssl.certificate.iter().zip(&ssl.certificate_key);
+    if pairs.any(|(certificate, key)| certificate.is_issued() != key.is_issued()) {
+        let text =
+            "$acme_certificate in \"ssl_certificate\" needs $acme_certificate_key in \"ssl_certificate_key\"";
         return Some(Problem::new(text));
     }
     let verifies = matches!(ssl.verify_client, VerifyClient::On | VerifyClient::Optional);

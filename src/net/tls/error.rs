@@ -51,6 +51,12 @@ pub enum TlsError {
         /// File and line of the server.
         place: String,
     },
+    /// The server has `$acme_certificate`, and no certificate is ordered for it.
+    #[error("$acme_certificate needs \"acme_certificate\" in the server in {place}")]
+    NotOrdered {
+        /// File and line of the server.
+        place: String,
+    },
     /// The values of the directives are inconsistent.
     #[error(transparent)]
     Settings(#[from] rustls::Error),
@@ -100,6 +106,9 @@ pub enum CertificateError {
     /// The key is encrypted as OpenSSL did it before PKCS #8, with a cipher or of a kind that is not supported.
     #[error("it is encrypted with a cipher that is not supported; \"openssl pkcs8 -topk8\" converts it")]
     OldEncryption,
+    /// The certificate is malformed.
+    #[error("it is malformed")]
+    Malformed,
     /// The key belongs to another certificate.
     #[error("it is not that of the certificate")]
     OtherKey,

@@ -6,6 +6,7 @@ mod client_auth;
 mod error;
 mod handshake_signature;
 mod info;
+pub mod issued;
 mod key;
 mod names;
 mod negotiation;

@@ -13,6 +13,7 @@ use rustls::{NamedGroup, ServerConfig, SupportedProtocolVersion};
 
 use super::client_auth::{AsksClient, ClientAuth, Judged, JudgedSessions, JudgedTickets};
 use super::error::CertificateError;
+use super::issued::{IssuedCertificate, IssuedCertificates};
 use super::key::{self, Passwords};
 use super::ocsp::ClientStatus;
 use super::ocsp::staple::Staple;
@@ -28,6 +29,8 @@ pub struct SocketTls {
     pub(super) default: Arc<Negotiation>,
     /// By what the chooser returns. Servers without settings of their own are not in it.
     pub(super) named: HashMap<usize, Arc<Negotiation>>,
+    /// Answers to challenges of issuers.
+    pub(super) issued: Arc<IssuedCertificates>,
 }
 
 /// Chooses a server by name.
@@ -129,6 +132,9 @@ impl Negotiation {
     async fn shown(&self, name: Option<&str>) -> io::Result<Arc<ServerConfig>> {
         let config = self.config.clone().ok_or(io::ErrorKind::PermissionDenied)?;
         if self.variable.is_empty() {
+            if self.fixed.iter().all(|shown| shown.key().is_none()) {
+                return Err(io::Error::new(io::ErrorKind::NotFound, "$acme_certificate was not issued yet"));
+            }
             return Ok(config);
         }
         let name = name.unwrap_or_default().to_ascii_lowercase();
@@ -192,23 +198,28 @@ pub(super) enum Shown {
     Alone(Arc<CertifiedKey>),
     /// With the OCSP response of a responder.
     Stapled(Arc<Staple>),
+    /// The one of `$acme_certificate`.
+    Issued(Arc<IssuedCertificate>),
 }
 
 impl Shown {
-    /// The certificate.
-    pub(super) fn key(&self) -> &Arc<CertifiedKey> {
+    /// The certificate; `None` if it was not issued yet.
+    pub(super) fn key(&self) -> Option<Arc<CertifiedKey>> {
         match self {
-            Shown::Alone(key) => key,
-            Shown::Stapled(staple) => staple.bare(),
+            Shown::Alone(key) => Some(key.clone()),
+            Shown::Stapled(staple) => Some(staple.bare().clone()),
+            Shown::Issued(issued) => issued.pair(),
         }
     }
 }
 
 impl ResolvesServerCert for Certificates {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        let is_usable = |shown: &&Shown| shown.key().key.choose_scheme(hello.signature_schemes()).is_some();
-        Some(match self.0.iter().find(is_usable).or(self.0.first())? {
-            Shown::Alone(key) => key.clone(),
+        let there = || self.0.iter().filter_map(|shown| Some((shown, shown.key()?)));
+        let usable = there().find(|(_, key)| key.key.choose_scheme(hello.signature_schemes()).is_some());
+        let (shown, key) = usable.or_else(|| there().next())?;
+        Some(match shown {
+            Shown::Alone(_) | Shown::Issued(_) => key,
             Shown::Stapled(staple) => staple.current(),
         })
     }

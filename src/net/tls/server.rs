@@ -30,6 +30,7 @@ use crate::net::resolver::server::Resolver;
 use crate::net::socket::Socket;
 use crate::net::speaks::ListenProtocol;
 use crate::net::ssl::conf::{Conf, SslOcsp, VerifyClient};
+use crate::net::ssl::ordered::OrderedCertificate;
 use crate::net::ssl::protocols::SslProtocols;
 use crate::net::ssl::source::CertificateSource;
 use crate::syntax::Pos;
@@ -38,6 +39,7 @@ use crate::task::disk;
 use super::TlsStream;
 use super::client_auth::ClientAuth;
 use super::error::{CertificateError, TlsError, VerificationError};
+use super::issued::IssuedCertificates;
 use super::key::{self, Passwords};
 pub use super::negotiation::SocketTls;
 use super::negotiation::{ByName, Certificates, Negotiation, Shown};
@@ -78,6 +80,8 @@ pub struct ServerTls {
     asker: Asker,
     /// What is ignored, as nginx ignores it.
     warnings: Vec<String>,
+    /// Certificates of `$acme_certificate`. They stay over reloads.
+    issued: Arc<IssuedCertificates>,
 }
 
 impl ServerTls {
@@ -101,7 +105,9 @@ impl ServerTls {
         };
         let empty = HashMap::new();
         let no_statuses = HashMap::new();
+        let issued = before.map(|before| before.issued.clone()).unwrap_or_default();
         let mut loader = Loader {
+            issued: issued.clone(),
             known_statuses: before.map_or(&no_statuses, |before| &before.statuses),
             statuses: HashMap::new(),
             files: LoadedFiles::default(),
@@ -120,20 +126,29 @@ impl ServerTls {
             secret,
             asker: loader.asker.clone(),
             warnings: Vec::new(),
+            issued,
         };
         let rtmp = config.rtmp.iter().flat_map(|rtmp| &rtmp.listeners).flat_map(Listener::addresses);
         for (addr, _, servers) in rtmp.filter(|(_, options, _)| options.ssl) {
             let none = |_: &RtmpServer| None;
-            let settings =
-                loader.socket(servers, |server: &RtmpServer| (server.get(), &server.pos), &none, &[]);
+            let settings = loader.socket(
+                servers,
+                |server: &RtmpServer| (server.get(), &server.pos, server.get()),
+                &none,
+                &[],
+            );
             loaded.add((ListenProtocol::Rtmp, addr.clone()), settings, before)?;
         }
         let http = config.http.iter().flat_map(|http| &http.listeners).flat_map(Listener::addresses);
         for (addr, options, servers) in http.filter(|(_, options, _)| options.ssl) {
             let with_http2 = [&[ALPN_HTTP2][..], &ALPN_HTTP].concat();
             let alpn = if options.http2 || options.http2_on { &with_http2[..] } else { &ALPN_HTTP };
-            let settings =
-                loader.socket(servers, |server: &HttpServer| (server.get(), &server.pos), &resolver, alpn);
+            let settings = loader.socket(
+                servers,
+                |server: &HttpServer| (server.get(), &server.pos, server.get()),
+                &resolver,
+                alpn,
+            );
             loaded.add((ListenProtocol::Http, addr.clone()), settings, before)?;
         }
         loaded.caches = loader.caches;
@@ -156,6 +171,11 @@ impl ServerTls {
             Err(error) => return Err(error),
         }
         Ok(())
+    }
+
+    /// Certificates that are issued while the server runs.
+    pub fn issued(&self) -> &Arc<IssuedCertificates> {
+        &self.issued
     }
 
     /// Settings of a socket; `None` without TLS.
@@ -211,6 +231,7 @@ pub async fn accept(socket: Socket, settings: &SocketTls) -> io::Result<Socket> 
 
 /// Builds the settings of sockets.
 struct Loader<'l> {
+    issued: Arc<IssuedCertificates>,
     files: LoadedFiles,
     secret: TicketSecret,
     /// Caches in force.
@@ -232,11 +253,11 @@ impl Loader<'_> {
     fn socket<T: Send + Sync + 'static>(
         &mut self,
         servers: &NameTable<T>,
-        ssl: fn(&T) -> (&Conf, &Pos),
+        ssl: fn(&T) -> (&Conf, &Pos, &OrderedCertificate),
         resolver: &dyn Fn(&T) -> Option<(Resolver, Duration)>,
         alpn: &[&[u8]],
     ) -> Result<SocketTls, TlsError> {
-        let (base, pos) = ssl(servers.default_server());
+        let (base, pos, ordered) = ssl(servers.default_server());
         let lacks = |conf: &Conf| conf.certificate.is_empty() && !conf.reject_handshake;
         let without = match lacks(base) {
             true => Some(pos),
@@ -246,8 +267,8 @@ impl Loader<'_> {
                 .servers()
                 .iter()
                 .map(|server| ssl(server))
-                .find(|(own, _)| lacks(own))
-                .map(|(_, pos)| pos),
+                .find(|(own, ..)| lacks(own))
+                .map(|(_, pos, _)| pos),
         };
         if let Some(Pos { file, line }) = without {
             return Err(TlsError::NoCertificate { place: format!("{}:{line}", file.display()) });
@@ -255,18 +276,20 @@ impl Loader<'_> {
         let secrets = self.secrets(base)?;
         let cache = self.cache(base);
         let mut shared = Shared { base, secrets: &secrets, cache, alpn };
-        let default = Arc::new(self.server(&mut shared, base, resolver(servers.default_server()))?);
+        let dns = resolver(servers.default_server());
+        let default = Arc::new(self.server(&mut shared, base, dns, (pos, ordered))?);
         let mut named = HashMap::new();
         for server in servers.servers() {
-            let own = ssl(server).0;
+            let (own, pos, ordered) = ssl(server);
             let settings = match () {
                 () if std::ptr::eq(own, base) => default.clone(),
                 () if lacks(own) => continue,
-                () => Arc::new(self.server(&mut shared, own, resolver(server))?),
+                () => Arc::new(self.server(&mut shared, own, resolver(server), (pos, ordered))?),
             };
             named.insert(Arc::as_ptr(server) as usize, settings);
         }
-        Ok(SocketTls { chooser: Box::new(ByName(servers.clone())), default, named })
+        let issued = self.issued.clone();
+        Ok(SocketTls { chooser: Box::new(ByName(servers.clone())), default, named, issued })
     }
 
     /// Settings of one server.
@@ -275,6 +298,7 @@ impl Loader<'_> {
         shared: &mut Shared<'_>,
         own: &Conf,
         resolver: Option<(Resolver, Duration)>,
+        (pos, ordered): (&Pos, &OrderedCertificate),
     ) -> Result<Negotiation, TlsError> {
         let base = shared.base;
         let passwords = self.files.passwords(own)?;
@@ -298,6 +322,14 @@ impl Loader<'_> {
         });
         let mut fixed = Vec::new();
         for (source, key) in pairs().filter(|pair| !is_variable(pair)) {
+            if source.is_issued() {
+                let Some(id) = &ordered.id else {
+                    let Pos { file, line } = pos;
+                    return Err(TlsError::NotOrdered { place: format!("{}:{line}", file.display()) });
+                };
+                fixed.push(Shown::Issued(self.issued.of(id)));
+                continue;
+            }
             let mut pair = self.files.pair(source, key, &passwords)?;
             let terms =
                 stapling.as_ref().map(|stapling| Terms::new(shown_name(source), &pair, &trust, stapling));
@@ -477,8 +509,10 @@ fn provider(base: &Conf, own: &Conf) -> CryptoProvider {
 /// not resumed.
 fn context(own: &Conf, keys: &[Shown], auth: Option<&ClientAuth>) -> Vec<u8> {
     let mut hash = Sha256::new();
-    for certificate in keys.iter().filter_map(|shown| shown.key().cert.first()) {
-        hash.update(Sha256::digest(certificate));
+    // Sessions outlast the renewal of a certificate.
+    let lasting = keys.iter().filter(|shown| !matches!(shown, Shown::Issued(_)));
+    for key in lasting.filter_map(Shown::key) {
+        hash.update(key.cert.first().map(Sha256::digest).unwrap_or_default());
     }
     for source in &own.certificate {
         hash.update(Sha256::digest(source.0.as_os_str().as_encoded_bytes()));

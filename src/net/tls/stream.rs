@@ -14,14 +14,15 @@ use std::task::{Context, Poll, ready};
 
 use parking_lot::Mutex;
 use rustls::pki_types::ServerName;
-use rustls::server::Acceptor;
-use rustls::{ClientConfig, Connection, NamedGroup, ServerConnection};
+use rustls::server::{Accepted, Acceptor};
+use rustls::{ClientConfig, Connection, NamedGroup, ServerConfig, ServerConnection};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio_rustls::TlsConnector;
 
 use super::client_auth::Judged;
 use super::info::{Offered, TlsInfo};
+use super::issued::ACME_TLS;
 use super::negotiation::SocketTls;
 use super::sniff::{FirstSent, Noting};
 use super::x509::chain::Verdict;
@@ -308,13 +309,28 @@ async fn handshake(socket: &PlainSocket, settings: &SocketTls) -> io::Result<Han
         }
     };
     let offered = Offered::of(&accepted.client_hello());
+    let is_challenge =
+        accepted.client_hello().alpn().is_some_and(|mut names| names.any(|name| name == ACME_TLS));
+    if is_challenge
+        && let Some(answer) = settings.issued.challenge(offered.server_name.as_deref().unwrap_or_default())
+    {
+        answer_challenge(socket, accepted, answer).await?;
+        return Err(io::Error::new(io::ErrorKind::ConnectionAborted, "it was the check of a challenge"));
+    }
     let Some(chosen) = settings.choose(offered.server_name.as_deref()) else {
-        let _ = socket.try_write(&UNRECOGNIZED_NAME);
+        let _ = socket.try_write(&alert(UNRECOGNIZED_NAME));
         part(socket).await;
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, "the handshake is rejected"));
     };
     let judged = Arc::<Judged>::default();
-    let config = chosen.config(offered.server_name.as_deref(), &judged).await?;
+    let config = match chosen.config(offered.server_name.as_deref(), &judged).await {
+        Ok(config) => config,
+        Err(error) => {
+            let _ = socket.try_write(&alert(INTERNAL_ERROR));
+            part(socket).await;
+            return Err(error);
+        }
+    };
     let curve = chosen.curve(&offered.curves);
     let mut sent = FirstSent::default();
     let mut connection = match accepted.into_connection(config) {
@@ -362,6 +378,33 @@ async fn handshake(socket: &PlainSocket, settings: &SocketTls) -> io::Result<Han
     Ok(Handshake { connection, info, early })
 }
 
+/// Completes the handshake of an issuer that checks a challenge, which ends the connection (RFC 8737 §3).
+async fn answer_challenge(
+    socket: &PlainSocket,
+    accepted: Accepted,
+    answer: Arc<ServerConfig>,
+) -> io::Result<()> {
+    let invalid = |error| io::Error::new(io::ErrorKind::InvalidData, error);
+    let mut connection = accepted.into_connection(answer).map_err(|(error, _)| invalid(error))?;
+    loop {
+        while connection.wants_write() {
+            match connection.write_tls(&mut Raw(socket)) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => socket.writable().await?,
+                Err(error) => return Err(error),
+            }
+        }
+        if !connection.is_handshaking() {
+            break;
+        }
+        receive(socket, |raw| connection.read_tls(raw)).await?;
+        connection.process_new_packets().map_err(invalid)?;
+    }
+    part(socket).await;
+    Ok(())
+}
+
 /// Waits for input and reads it once.
 async fn receive(
     socket: &PlainSocket,
@@ -405,8 +448,15 @@ async fn part(socket: &PlainSocket) {
     let _ = tokio::time::timeout(limits::TLS_PARTING, closed).await;
 }
 
-/// The record of a fatal alert `unrecognized_name` (RFC 5246 §7.2, RFC 6066 §3).
-const UNRECOGNIZED_NAME: [u8; 7] = [21, 3, 3, 0, 2, 2, 112];
+/// `unrecognized_name` (RFC 6066 §3).
+const UNRECOGNIZED_NAME: u8 = 112;
+/// `internal_error` (RFC 5246 §7.2), as nginx sends it where a certificate with variables cannot be loaded.
+const INTERNAL_ERROR: u8 = 80;
+
+/// The record of a fatal alert (RFC 5246 §7.2).
+const fn alert(description: u8) -> [u8; 7] {
+    [21, 3, 3, 0, 2, 2, description]
+}
 
 /// Whether something can be read without the socket: plaintext, an error or the end.
 fn has_input(connection: &mut Connection) -> bool {

@@ -12,7 +12,7 @@ use crate::directive::{ListenAddr, ListenOptions};
 use crate::log::sink::SinkSpec;
 use crate::media::relay_conf;
 use crate::media::trails::Secrets;
-use crate::module::{multiport, proxy};
+use crate::module::{acme, multiport, proxy};
 use crate::net::tls::Tls;
 use crate::notify::transport::Transport;
 use crate::task::rights::Purpose;
@@ -62,7 +62,8 @@ impl Listed {
         let secrets = Secrets::files(config).iter().chain(Transport::files(config)).map(|path| &*path.0);
         let read = Tls::files(config, relay_conf::trust(config)).chain(secrets);
         let of_proxies = proxy::files(config);
-        let read = read.chain(of_proxies.iter().map(|path| &**path));
+        let of_issuers = acme::files(config);
+        let read = read.chain(of_proxies.iter().chain(&of_issuers).map(|path| &**path));
         let read = read.map(|path| ListedFile { purpose: Purpose::Read, path: path.as_os_str().to_owned() });
         let files: BTreeSet<ListedFile> = logs.chain(read).collect();
         let rtmp = config.rtmp.iter().flat_map(|rtmp| &rtmp.listeners).map(|l| (&l.addr, &l.options));

@@ -72,6 +72,12 @@ impl<'d> Fields<'d> {
         moment(self.parsed.validity.not_after)
     }
 
+    /// First and last second of validity, since 1970.
+    pub fn validity(&self) -> (i64, i64) {
+        let validity = &self.parsed.validity;
+        (validity.not_before.timestamp(), validity.not_after.timestamp())
+    }
+
     /// Days until the last moment of validity, 0 after it.
     pub fn days_left(&self) -> i64 {
         ((self.parsed.validity.not_after.timestamp() - now()) / DAY).max(0)

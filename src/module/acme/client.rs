@@ -1,0 +1,240 @@
+//! Requests to an issuer.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use http::StatusCode;
+use http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
+use reqwest::{Client, RequestBuilder, Response, Url, redirect};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::error::AcmeError;
+use super::files;
+use super::jose::{Signer, SigningKey};
+use super::plan::Issuer;
+use super::problem::Problem;
+use super::schedule;
+use crate::limits;
+use crate::net::dns::Dns;
+
+/// Addresses of an issuer (RFC 8555 section 7.1.1).
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Directory {
+    new_nonce: String,
+    new_account: String,
+    new_order: String,
+    #[serde(default)]
+    meta: Option<Meta>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Meta {
+    terms_of_service: Option<String>,
+    external_account_required: Option<bool>,
+    profiles: Option<serde_json::Map<String, Value>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Account {
+    status: String,
+}
+
+/// An issuer with the account there.
+pub(super) struct AcmeClient {
+    http: Client,
+    pub(super) key: SigningKey,
+    directory: Directory,
+    /// Address of the account.
+    account: String,
+    nonce: Option<String>,
+}
+
+/// What an issuer answers.
+pub(super) struct Answered {
+    /// `Location`
+    pub(super) location: Option<String>,
+    /// `Retry-After`
+    pub(super) retry_after: Option<Duration>,
+    pub(super) body: Vec<u8>,
+}
+
+impl Answered {
+    /// The body as JSON.
+    pub(super) fn read<T: DeserializeOwned>(&self, what: &'static str) -> Result<T, AcmeError> {
+        serde_json::from_slice(&self.body).map_err(|_| AcmeError::Malformed(what))
+    }
+}
+
+/// Seconds since 1970.
+pub(super) fn now() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(now.as_secs()).unwrap_or(i64::MAX)
+}
+
+impl AcmeClient {
+    /// Reads the issuer's directory, and finds the account of the key there, or makes one.
+    ///
+    /// # Errors
+    ///
+    /// The issuer cannot be reached or refuses.
+    pub(super) async fn open(issuer: &Issuer, dns: &Dns, key: SigningKey) -> Result<AcmeClient, AcmeError> {
+        let (external, tls) = files::read(issuer).await?;
+        let http = Client::builder()
+            .redirect(redirect::Policy::none())
+            .no_proxy()
+            .http1_only()
+            .dns_resolver(std::sync::Arc::new(dns.clone()))
+            .timeout(limits::ACME_REQUEST)
+            .tls_backend_preconfigured((*tls).clone())
+            .user_agent(crate::VERSION)
+            .build()
+            .map_err(|error| AcmeError::Internal(error.to_string()))?;
+        let directory: Directory = get(&http, &issuer.uri.0).await?.read("the directory")?;
+        let mut client = AcmeClient { http, key, directory, account: String::new(), nonce: None };
+        client.enter(issuer, external).await?;
+        Ok(client)
+    }
+
+    async fn enter(&mut self, issuer: &Issuer, external: Option<(String, Vec<u8>)>) -> Result<(), AcmeError> {
+        let meta = self.directory.meta.as_ref();
+        if external.is_none() && meta.is_some_and(|meta| meta.external_account_required == Some(true)) {
+            return Err(AcmeError::ExternalKey);
+        }
+        let terms = meta.and_then(|meta| meta.terms_of_service.clone());
+        let url = self.directory.new_account.clone();
+        let contacts: Vec<&str> = issuer.contacts.iter().map(|contact| &*contact.0).collect();
+        let mut payload = json!({});
+        if !contacts.is_empty() {
+            payload["contact"] = json!(contacts);
+        }
+        if issuer.accepts_terms {
+            payload["termsOfServiceAgreed"] = json!(true);
+        }
+        if let Some((id, mac)) = external {
+            payload["externalAccountBinding"] = self.key.bind(&id, &mac, &url);
+        }
+        let answered = self.send(&url, true, payload.to_string().as_bytes()).await;
+        let answered = answered.map_err(|error| match (error, terms) {
+            (AcmeError::Refused(problem), Some(terms)) if !issuer.accepts_terms => {
+                AcmeError::Terms(problem, terms)
+            }
+            (error, _) => error,
+        })?;
+        let Account { status } = answered.read("the account")?;
+        if status != "valid" {
+            return Err(AcmeError::Account(status));
+        }
+        self.account = answered.location.ok_or(AcmeError::Malformed("the account has no address"))?;
+        Ok(())
+    }
+
+    /// Address at which orders begin.
+    pub(super) fn new_order(&self) -> String {
+        self.directory.new_order.clone()
+    }
+
+    /// Whether the issuer lists a profile.
+    pub(super) fn has_profile(&self, name: &str) -> bool {
+        let profiles = self.directory.meta.as_ref().and_then(|meta| meta.profiles.as_ref());
+        profiles.is_some_and(|profiles| profiles.contains_key(name))
+    }
+
+    /// Sends a signed request of the account. An empty payload reads what is at the address.
+    ///
+    /// # Errors
+    ///
+    /// The issuer cannot be reached or refuses.
+    pub(super) async fn post(&mut self, url: &str, payload: &[u8]) -> Result<Answered, AcmeError> {
+        self.send(url, false, payload).await
+    }
+
+    async fn send(&mut self, url: &str, by_key: bool, payload: &[u8]) -> Result<Answered, AcmeError> {
+        let mut tries = 0;
+        loop {
+            let nonce = match self.nonce.take() {
+                Some(nonce) => nonce,
+                None => self.new_nonce().await?,
+            };
+            let signer = if by_key { Signer::Key } else { Signer::Account(&self.account) };
+            let body = self.key.sign(&signer, url, &nonce, payload);
+            let body = body.ok_or_else(|| AcmeError::Internal("a request cannot be signed".into()))?;
+            let request = self.http.post(url).header(CONTENT_TYPE, "application/jose+json").body(body);
+            let response = sent(url, request).await?;
+            self.nonce = nonce_of(&response);
+            tries += 1;
+            match answered(url, response).await {
+                Err(AcmeError::Refused(problem))
+                    if problem.kind() == "badNonce" && tries < limits::ACME_NONCES => {}
+                answered => return answered,
+            }
+        }
+    }
+
+    async fn new_nonce(&self) -> Result<String, AcmeError> {
+        let url = &self.directory.new_nonce;
+        let response = sent(url, self.http.head(url)).await?;
+        nonce_of(&response).ok_or(AcmeError::Malformed("it has no nonce"))
+    }
+}
+
+/// Reads a document without a signature, through redirections.
+async fn get(http: &Client, url: &str) -> Result<Answered, AcmeError> {
+    let mut url = url.to_owned();
+    for _ in 0..limits::ACME_REDIRECTS {
+        let response = sent(&url, http.get(&url)).await?;
+        if !response.status().is_redirection() {
+            return answered(&url, response).await;
+        }
+        let target = response.headers().get(LOCATION).and_then(|target| target.to_str().ok());
+        let target = target.ok_or(AcmeError::Malformed("a redirection has no address"))?;
+        let joined = Url::parse(&url).and_then(|base| base.join(target));
+        url = joined.map_err(|_| AcmeError::Malformed("a redirection has no valid address"))?.into();
+    }
+    Err(AcmeError::Redirections)
+}
+
+async fn sent(url: &str, request: RequestBuilder) -> Result<Response, AcmeError> {
+    request.send().await.map_err(|error| AcmeError::network(&host_of(url), error))
+}
+
+fn host_of(url: &str) -> String {
+    let parsed = Url::parse(url).ok();
+    let host = parsed.as_ref().and_then(|url| Some((url.host_str()?, url.port_or_known_default()?)));
+    host.map_or_else(|| "the issuer".to_owned(), |(host, port)| format!("{host}:{port}"))
+}
+
+fn nonce_of(response: &Response) -> Option<String> {
+    let nonce = response.headers().get("replay-nonce")?.to_str().ok()?;
+    (!nonce.is_empty()).then(|| nonce.to_owned())
+}
+
+/// Reads an answer to its end, or why there is none.
+async fn answered(url: &str, mut response: Response) -> Result<Answered, AcmeError> {
+    let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
+    let retry_after = header(RETRY_AFTER).and_then(|text| schedule::retry_after(text, now()));
+    let location = header(LOCATION).map(str::to_owned);
+    let status = response.status();
+    let mut body = Vec::new();
+    loop {
+        let chunk = response.chunk().await.map_err(|error| AcmeError::network(&host_of(url), error))?;
+        let Some(chunk) = chunk else { break };
+        if body.len() + chunk.len() > limits::ACME_ANSWER_BYTES {
+            return Err(AcmeError::TooLarge);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    if status.is_success() {
+        return Ok(Answered { location, retry_after, body });
+    }
+    let problem = Problem::read(&body);
+    let is_limited = status == StatusCode::TOO_MANY_REQUESTS
+        || problem.kind() == "rateLimited"
+        || status == StatusCode::SERVICE_UNAVAILABLE && retry_after.is_some();
+    match is_limited {
+        true => Err(AcmeError::RateLimited(problem, schedule::rate_limit(retry_after))),
+        false => Err(AcmeError::Refused(problem)),
+    }
+}
