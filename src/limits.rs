@@ -870,6 +870,15 @@ pub const SNAPSHOT_WAITING: usize = 64;
 /// Maximum number of snapshots kept, one for each stream and format.
 pub const SNAPSHOT_KEPT: usize = 64;
 
+/// Number of key frames of a stream that are kept, each until the next one, after a snapshot was asked for.
+pub const KEY_FRAMES_FOR_PICTURES: u32 = 16;
+
+/// Time that a request for a snapshot waits for a key frame.
+pub const SNAPSHOT_PATIENCE: Duration = Duration::from_secs(6);
+
+/// Interval at which a request for a snapshot looks for a key frame.
+pub const SNAPSHOT_LOOK: Duration = Duration::from_millis(100);
+
 /// Maximum size of a snapshot in bytes. It is at most 960 pixels wide.
 pub const SNAPSHOT_BYTES: usize = 1 << 20;
 

@@ -96,6 +96,11 @@ fn control_and_statistics_are_guarded() {
     fires(name, &http("location /s {\nrtmp_stat all;\n}"), "sees the statistics");
     fires(name, &http("location /s {\nrtmp_metrics;\n}"), "sees the statistics");
     fires(name, &http("location /s {\nrtmp_stat all;\nallow all;\n}"), "sees the statistics");
+    fires(name, &http("location / {\nrtmp_console everything=all;\n}"), "sees everything");
+    fires(name, &http("location / {\nrtmp_console control everything=all;\n}"), "ends sessions");
+    fires(name, &http("location /p {\nrtmp_snapshot;\n}"), "sees pictures of all streams");
+    silent(name, &http("location / { rtmp_console control; }"));
+    silent(name, &http("location / { rtmp_console everything=all; auth_basic x; }"));
     silent(name, &http("location /c { rtmp_control all; allow 127.0.0.1; deny all; }"));
     silent(name, &http("deny all; location /c { rtmp_control all; }"));
     silent(name, &http("location /c { rtmp_control all; auth_basic x; }"));

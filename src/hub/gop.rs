@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::packet::{Packet, PacketClass};
+use crate::limits;
 
 /// Size of a stream's GOP cache (`cache_time`, `out_queue`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +38,10 @@ pub struct Ring {
     has_video: bool,
     /// Timestamp of the newest video frame.
     newest_frame: Option<u32>,
+    /// The newest key frame with its number, while `wanted` keys are still to be kept. The cache may hold none.
+    picture: Option<(u64, Arc<Packet>)>,
+    /// Number of key frames that are to be kept in `picture`.
+    wanted: u32,
 }
 
 /// Properties of a key frame that pruning needs for each new packet. Kept here because the packet itself has left the
@@ -58,6 +63,8 @@ impl Ring {
             bytes: 0,
             has_video: false,
             newest_frame: None,
+            picture: None,
+            wanted: 0,
         }
     }
 
@@ -65,6 +72,7 @@ impl Ring {
     pub fn start_publisher(&mut self, settings: CacheSettings) {
         self.settings = settings;
         self.keys.clear();
+        self.picture = None;
         self.has_video = false;
     }
 
@@ -73,6 +81,8 @@ impl Ring {
         match packet.class() {
             PacketClass::Key => {
                 self.keys.push_back(KeyFrame { seq: self.end(), timestamp: packet.timestamp() });
+                self.wanted = self.wanted.saturating_sub(1);
+                self.picture = (self.wanted > 0).then(|| (self.end(), packet.clone()));
                 self.newest_frame = Some(packet.timestamp());
                 self.has_video = true;
             }
@@ -85,6 +95,7 @@ impl Ring {
             // New parameter sets: after the headers that a new player gets, older frames cannot be decoded.
             PacketClass::VideoHeader => {
                 self.keys.clear();
+                self.picture = None;
                 self.has_video = true;
             }
             _ => {}
@@ -123,11 +134,16 @@ impl Ring {
         chosen.unwrap_or(self.end())
     }
 
-    /// The newest key frame, with its number.
-    pub fn newest_key(&self) -> Option<(u64, &Arc<Packet>)> {
-        let seq = self.keys.back()?.seq;
-        let place = usize::try_from(seq.checked_sub(self.base)?).ok()?;
-        Some((seq, self.packets.get(place)?))
+    /// The newest key frame, with its number. The next ones are kept even if the cache is off, until nobody has asked for
+    /// some time.
+    pub fn newest_key(&mut self) -> Option<(u64, &Arc<Packet>)> {
+        // One more: it reaches zero with the key frame that is no longer kept.
+        self.wanted = limits::KEY_FRAMES_FOR_PICTURES + 1;
+        let cached = self.keys.back().and_then(|key| {
+            let place = usize::try_from(key.seq.checked_sub(self.base)?).ok()?;
+            Some((key.seq, self.packets.get(place)?))
+        });
+        cached.or_else(|| self.picture.as_ref().map(|(seq, packet)| (*seq, packet)))
     }
 
     /// Packets from `seq` on with the number of the first one, which is higher if older packets were dropped.

@@ -364,9 +364,10 @@ impl Stream {
     }
 
     /// The newest key frame in the cache, with the headers in force. No header came after it: headers empty the list of key
-    /// frames.
+    /// frames. Without a cache there is one from the next key frame after the first call on, until
+    /// [`crate::limits::KEY_FRAMES_FOR_PICTURES`] have come without another call.
     pub fn newest_key_frame(&self) -> Option<KeptKeyFrame> {
-        let state = self.state.lock();
+        let mut state = self.state.lock();
         let (number, packet) = state.ring.newest_key()?;
         Some(KeptKeyFrame { number, packet: packet.clone(), headers: state.headers.clone() })
     }

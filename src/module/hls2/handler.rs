@@ -85,11 +85,15 @@ impl Hls2Handler {
             return ok(exchange, PLAYLIST_TYPE, self.master(exchange, known.as_ref()).into());
         }
         let Some(session) = SessionId::parse(session) else { return Response::page(StatusCode::NOT_FOUND) };
-        let Some(origin) = RequestedStream::choose(exchange, &live.addr, live.app.as_ref(), place, name)
-        else {
+        // The address of a fragment has the session but, as in PingOS, no application.
+        let known = fragment.and_then(|_| self.viewers.stream_of(&session, name));
+        let origin = match known {
+            Some(_) => None,
+            None => RequestedStream::choose(exchange, &live.addr, live.app.as_ref(), place, name),
+        };
+        let Some(key) = known.or_else(|| origin.as_ref().map(RequestedStream::key)) else {
             return Response::page(StatusCode::NOT_FOUND);
         };
-        let key = origin.key();
         let question = ViewerQuestion {
             stream: &key,
             session: &session,
@@ -103,9 +107,9 @@ impl Hls2Handler {
         if let Some(response) = self.answer_there(exchange, &question).await {
             return response;
         }
-        if fragment.is_some() {
+        let Some(origin) = origin.filter(|_| fragment.is_none()) else {
             return Response::page(StatusCode::NOT_FOUND);
-        }
+        };
         if !origin.view.held().get::<Conf>().hls2 {
             log::switched_off(exchange.id(), &key.app);
             return Response::page(StatusCode::NOT_FOUND);

@@ -78,6 +78,9 @@ pub struct Viewers {
     samples: Arc<SampleFeeds>,
     lifetime: Lifetime,
     live: Mutex<HashMap<ViewerKey, Arc<Viewer>>>,
+    /// Streams of the ids in `live` that were issued: the address of a fragment does not name the application. Locked after
+    /// `live`.
+    streams: Mutex<HashMap<SessionId, StreamKey>>,
     ids: SessionIds,
     count: AtomicU64,
 }
@@ -111,6 +114,7 @@ impl Viewers {
             samples,
             lifetime,
             live: Mutex::default(),
+            streams: Mutex::default(),
             ids: SessionIds::new(secret),
             count: AtomicU64::new(0),
         }
@@ -135,6 +139,11 @@ impl Viewers {
     pub fn visit(&self, stream: &StreamKey, id: &SessionId, addr: Option<IpAddr>) -> Option<ViewerRequest> {
         let issued = self.ids.has_issued(id);
         find(&self.live.lock(), stream, id, addr, issued).map(|viewer| viewer.visit())
+    }
+
+    /// The stream that an issued id is for, if it has this name.
+    pub fn stream_of(&self, id: &SessionId, name: &[u8]) -> Option<StreamKey> {
+        self.streams.lock().get(id).filter(|stream| stream.name == name).cloned()
     }
 
     /// Begins a request of an existing or new viewer.
@@ -183,6 +192,9 @@ impl Viewers {
             }),
             state: watch::Sender::new(ViewerState::Asking),
         });
+        if issued {
+            self.streams.lock().insert(viewer.key.id.clone(), stream.clone());
+        }
         vacant.insert(viewer.clone());
         let visit = viewer.visit();
         let stay = ViewerTask {
@@ -204,7 +216,7 @@ impl Viewers {
             place.requests == 0 && place.playlist.expires_at_ms(timeout) <= now
         };
         if over {
-            live.remove(&viewer.key);
+            self.take_out(&mut live, &viewer.key);
         }
         over
     }
@@ -213,7 +225,15 @@ impl Viewers {
         let mut live = self.live.lock();
         // A later viewer with the same key may have replaced it.
         if live.get(&viewer.key).is_some_and(|other| std::ptr::eq(&**other, viewer)) {
-            live.remove(&viewer.key);
+            self.take_out(&mut live, &viewer.key);
+        }
+    }
+
+    fn take_out(&self, live: &mut HashMap<ViewerKey, Arc<Viewer>>, key: &ViewerKey) {
+        live.remove(key);
+        let mut streams = self.streams.lock();
+        if streams.get(&key.id) == Some(&key.stream) {
+            streams.remove(&key.id);
         }
     }
 }

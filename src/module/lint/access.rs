@@ -75,14 +75,28 @@ pub(super) fn open_control(scope: &LintContext<'_>, findings: &mut Vec<Finding>)
     let outline = &scope.outline;
     for section in outline.of(LOCATION) {
         let handler = |name| outline.own(section, name).last();
-        let names = ["rtmp_control", "rtmp_stat", "sys_stat", "rtmp_metrics"];
-        let Some(statement) = names.into_iter().find_map(handler) else { continue };
+        // A console shows everything, and is reached by other machines, only with these parameters.
+        let has = |statement: &OutlineStatement<'_>, word: &[u8]| {
+            statement.words().iter().any(|own| own.bytes[..] == *word)
+        };
+        let open_console = handler("rtmp_console").filter(|console| has(console, b"everything=all"));
+        let names = ["rtmp_control", "rtmp_stat", "sys_stat", "rtmp_metrics", "rtmp_snapshot"];
+        let Some(statement) = open_console.or_else(|| names.into_iter().find_map(handler)) else { continue };
         if is_guarded(scope, section) {
             continue;
         }
         let Some(listener) = public_listener(scope, section) else { continue };
-        let what =
-            if statement.is("rtmp_control") { "sends control requests" } else { "sees the statistics" };
+        let what = if statement.is("rtmp_control") {
+            "sends control requests"
+        } else if statement.is("rtmp_snapshot") {
+            "sees pictures of all streams"
+        } else if !statement.is("rtmp_console") {
+            "sees the statistics"
+        } else if has(statement, b"control") {
+            "sees everything, reloads the configuration and ends sessions"
+        } else {
+            "sees everything"
+        };
         let name = &statement.name().bytes;
         let text =
             sentence(&[b"\"", name, b"\" is open: who reaches ", listener.as_bytes(), b" ", what.as_bytes()]);

@@ -106,7 +106,7 @@ pub const LINTS: &[Lint] = &[
     },
     Lint {
         name: "open-control",
-        about: "Control requests or statistics are available to any client that reaches the server: no `deny`, no \
+        about: "Control requests, statistics, a console or pictures are available to any client that reaches the server: no `deny`, no \
                 `auth_basic`, no `internal`, and a listener that is not restricted to this machine.",
         check: access::open_control,
     },

@@ -1,6 +1,7 @@
 //! Pictures of streams: made once per key frame, a bounded number at a time, and kept until the next one.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -38,8 +39,8 @@ pub(super) enum NoPicture {
     /// No such stream.
     #[error("there is no such stream")]
     NoStream,
-    /// The stream's cache has no key frame.
-    #[error("the stream's cache holds no key frame yet; it needs cache_time")]
+    /// No key frame has come.
+    #[error("the stream has sent no key frame while the request waited; ask again, or set cache_time")]
     NoKeyFrame,
     /// Too many requests.
     #[error("too many pictures are being made")]
@@ -81,7 +82,8 @@ impl Pictures {
         found.min_by(|a, b| a.key().serverid.cmp(&b.key().serverid))
     }
 
-    /// The picture of a stream's newest key frame.
+    /// The picture of a stream's newest key frame. A stream without a cache keeps key frames from the first request on: that
+    /// request waits for one.
     pub(super) async fn picture(
         self: &Arc<Self>,
         stream: &Stream,
@@ -89,6 +91,7 @@ impl Pictures {
         program: &[u8],
     ) -> Result<Picture, NoPicture> {
         let place = self.waiting.clone().try_acquire_owned().map_err(|_| NoPicture::TooMany)?;
+        wait_for_key_frame(stream).await?;
         let slot = self.slot((stream.key().clone(), format, Bytes::copy_from_slice(program)))?;
         let (key, program) = (stream.key().clone(), program.to_vec());
         let mut slot = slot.lock_owned().await;
@@ -126,4 +129,15 @@ impl Pictures {
         }
         Ok(kept.entry(key).or_default().clone())
     }
+}
+
+async fn wait_for_key_frame(stream: &Stream) -> Result<(), NoPicture> {
+    let due = Instant::now() + limits::SNAPSHOT_PATIENCE;
+    while stream.newest_key_frame().is_none() {
+        if Instant::now() >= due || stream.publisher().is_none() {
+            return Err(NoPicture::NoKeyFrame);
+        }
+        tokio::time::sleep(limits::SNAPSHOT_LOOK).await;
+    }
+    Ok(())
 }
