@@ -270,8 +270,8 @@ fn handlers_are_told_apart() {
     let flv = at("/flv/a").get::<flv::conf::Current>().flv_live.0.as_ref().unwrap();
     assert!(!flv.audio && flv.video && flv.app.as_ref().unwrap() == "live");
     let parts = StatParts::GLOBAL | StatParts::CLIENTS;
-    let document =
-        Document::Statistics { parts, format: StatFormat::Json, stylesheet: "/s.xsl".into(), cluster: false };
+    let (format, stylesheet) = (StatFormat::Json, "/s.xsl".into());
+    let document = Document::Statistics { parts, format, stylesheet, cluster: false };
     assert_eq!(at("/stat").get::<stat::conf::ServedDocument>().0, Some(document));
     assert_eq!(at("/system").get::<stat::conf::ServedDocument>().0, Some(Document::System));
     // What is said around locations only chooses what is shown.
