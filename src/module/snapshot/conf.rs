@@ -21,8 +21,9 @@ directives! {
     live as Current {
         /// Answers `/LOCATION/APP/NAME.jpg` and `.webp` with the newest key frame of a stream, which ffmpeg decodes. A picture
         /// is made once per key frame, whatever the number of requests. `srv=` is the `serverid` of the rtmp server; without
-        /// it the first that has the stream is meant. The application needs `cache_time`. Access rules of
-        /// applications do not apply, only those of the location. Not part of PingOS.
+        /// it the first that has the stream is meant. A stream without `cache_time` keeps its newest key frame while pictures
+        /// are asked for; the first request waits up to six seconds for one. Access rules of applications do not apply, only
+        /// those of the location. Not part of PingOS.
         ///
         /// Example: `rtmp_snapshot;`
         "rtmp_snapshot" => snapshot: Own<SnapshotPage>, in LOCATION;
