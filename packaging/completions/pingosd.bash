@@ -12,17 +12,18 @@ _pingosd() {
         directives) COMPREPLY=($(compgen -W "--man $(pingosd directives 2>/dev/null | sed -n 's/^### `\([^`]*\)`.*/\1/p')" -- "$current")); return ;;
     esac
     if [ "$COMP_CWORD" -eq 1 ]; then
-        COMPREPLY=($(compgen -W "-h -v -V -t -T -q -s -p -e -c -g callback completion confirm ctl directives explain fmt help json lints migrate-check plan reload rollback status top" -- "$current"))
+        COMPREPLY=($(compgen -W "-h -v -V -t -T -q -s -p -e -c -g callback cluster completion confirm ctl directives explain fmt help json lints migrate-check plan reload rollback status top" -- "$current"))
         return
     fi
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         case $word in
         callback) words="test" ;;
+        cluster) words="--group --canary --timeout --json apply rollback status streams nodes" ;;
         completion) words="bash fish zsh" ;;
         ctl) words="--json" ;;
         directives) words="--man" ;;
         fmt) words="--check --write" ;;
-        help) words="--man callback completion confirm ctl directives explain fmt help json lints migrate-check plan reload rollback status top" ;;
+        help) words="--man callback cluster completion confirm ctl directives explain fmt help json lints migrate-check plan reload rollback status top" ;;
         json) words="--combine --to-conf" ;;
         migrate-check) words="--json --all" ;;
         plan) words="-q" ;;

@@ -12,6 +12,12 @@ complete -c pingosd -s c -r -F -d 'set configuration file (default conf/nginx.co
 complete -c pingosd -s g -x -d 'set global directives out of configuration file'
 complete -c pingosd -n __fish_use_subcommand -a callback -d 'send a marked test request of a callback line'
 complete -c pingosd -n '__fish_seen_subcommand_from callback' -a 'test'
+complete -c pingosd -n __fish_use_subcommand -a cluster -d 'configure a group of servers, or show the cluster'
+complete -c pingosd -n '__fish_seen_subcommand_from cluster' -l group
+complete -c pingosd -n '__fish_seen_subcommand_from cluster' -l canary
+complete -c pingosd -n '__fish_seen_subcommand_from cluster' -l timeout
+complete -c pingosd -n '__fish_seen_subcommand_from cluster' -l json
+complete -c pingosd -n '__fish_seen_subcommand_from cluster' -a 'apply rollback status streams nodes'
 complete -c pingosd -n __fish_use_subcommand -a completion -d 'print a shell completion script'
 complete -c pingosd -n __fish_use_subcommand -a confirm -d 'confirm a reload that was started with --confirm'
 complete -c pingosd -n __fish_use_subcommand -a ctl -d 'send a control request to the running server; without a verb, list them'
@@ -24,7 +30,7 @@ complete -c pingosd -n '__fish_seen_subcommand_from fmt' -l check
 complete -c pingosd -n '__fish_seen_subcommand_from fmt' -l write
 complete -c pingosd -n __fish_use_subcommand -a help -d 'print this help, or that of a command'
 complete -c pingosd -n '__fish_seen_subcommand_from help' -l man
-complete -c pingosd -n '__fish_seen_subcommand_from help' -a 'callback completion confirm ctl directives explain fmt help json lints migrate-check plan reload rollback status top'
+complete -c pingosd -n '__fish_seen_subcommand_from help' -a 'callback cluster completion confirm ctl directives explain fmt help json lints migrate-check plan reload rollback status top'
 complete -c pingosd -n __fish_use_subcommand -a json -d 'convert a configuration to JSON, or back'
 complete -c pingosd -n '__fish_seen_subcommand_from json' -l combine
 complete -c pingosd -n '__fish_seen_subcommand_from json' -l to-conf

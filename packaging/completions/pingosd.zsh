@@ -4,6 +4,7 @@ _pingosd() {
     local -a commands
     commands=(
         'callback:send a marked test request of a callback line'
+        'cluster:configure a group of servers, or show the cluster'
         'completion:print a shell completion script'
         'confirm:confirm a reload that was started with --confirm'
         'ctl:send a control request to the running server; without a verb, list them'
@@ -53,11 +54,12 @@ _pingosd() {
                     return
                     ;;
                 callback) compadd -- test ;;
+                cluster) compadd -- --group --canary --timeout --json apply rollback status streams nodes ;;
                 completion) compadd -- bash fish zsh ;;
                 ctl) compadd -- --json ;;
                 directives) compadd -- --man ;;
                 fmt) compadd -- --check --write ;;
-                help) compadd -- --man callback completion confirm ctl directives explain fmt help json lints migrate-check plan reload rollback status top ;;
+                help) compadd -- --man callback cluster completion confirm ctl directives explain fmt help json lints migrate-check plan reload rollback status top ;;
                 json) compadd -- --combine --to-conf ;;
                 migrate-check) compadd -- --json --all ;;
                 plan) compadd -- -q ;;

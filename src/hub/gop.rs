@@ -134,8 +134,8 @@ impl Ring {
         chosen.unwrap_or(self.end())
     }
 
-    /// The newest key frame, with its number. The next ones are kept even if the cache is off, until nobody has asked for
-    /// some time.
+    /// The newest key frame, with its number. The next ones are kept even if the cache is off, for
+    /// [`limits::KEY_FRAMES_FOR_PICTURES`] key frames after the last request.
     pub fn newest_key(&mut self) -> Option<(u64, &Arc<Packet>)> {
         // One more: it reaches zero with the key frame that is no longer kept.
         self.wanted = limits::KEY_FRAMES_FOR_PICTURES + 1;

@@ -29,6 +29,7 @@ fn directives_without_an_example_are_listed() {
 
 /// Statements that an example needs in its block.
 const COMPANIONS: &[(&str, &str)] = &[
+    ("acme certificate/acme_certificate", "server_name a.example.com;"),
     ("http server/listen", "ssl_reject_handshake on;"),
     ("limit/limit_conn", "limit_conn_zone $remote_addr zone=addresses:10m;"),
     ("limit/limit_req", "limit_req_zone $remote_addr zone=requests:10m rate=20r/s;"),
@@ -38,7 +39,12 @@ const COMPANIONS: &[(&str, &str)] = &[
 ];
 
 /// Files that a configuration cannot do without, and this machine need not have, in the complaints about them.
-const ABSENT: [&str; 3] = ["open() \"/etc/", "open() \"/var/log/pingosd/", "control socket \"/run/pingosd/"];
+const ABSENT: [&str; 4] = [
+    "open() \"/etc/",
+    "acme_issuer: \"/etc/",
+    "open() \"/var/log/pingosd/",
+    "control socket \"/run/pingosd/",
+];
 
 /// Directives of a cluster that a `cluster` block needs.
 const CLUSTER: [&str; 3] = ["etcd http://10.0.0.1:2379;", "node a;", "advertise rtmp://10.0.0.1;"];
@@ -47,7 +53,8 @@ const CLUSTER: [&str; 3] = ["etcd http://10.0.0.1:2379;", "node a;", "advertise 
 fn around(row: &Row, example: &str, companion: &str) -> String {
     let line = &format!("{companion} {example}");
     let (mut main, mut events, mut rtmp, mut server, mut application) = ("", "", "", "", "");
-    let (mut http, mut web, mut location, mut upstream, mut cluster) = ("", "", "", "", "");
+    let (mut http, mut web, mut location, mut upstream) = ("", "", "", "");
+    let (mut cluster, mut issuer) = ("", "");
     match context::names(row.contexts).next().unwrap() {
         "main" => main = line,
         "events" => events = line,
@@ -59,6 +66,7 @@ fn around(row: &Row, example: &str, companion: &str) -> String {
         "location" => location = line,
         "upstream" => upstream = line,
         "cluster" => cluster = line,
+        "acme_issuer" => issuer = line,
         other => panic!("no example stands in {other}"),
     }
     let group = if upstream.is_empty() {
@@ -72,11 +80,16 @@ fn around(row: &Row, example: &str, companion: &str) -> String {
         let others = CLUSTER.iter().filter(|other| other.split(' ').next() != Some(row.name()));
         format!("cluster test {{ {cluster} {} }}", others.copied().collect::<String>())
     };
+    let issuer = match issuer.is_empty() && row.name() != "acme_certificate" {
+        true => String::new(),
+        false if row.name() == "uri" => format!("acme_issuer letsencrypt {{ {issuer} }}"),
+        false => format!("acme_issuer letsencrypt {{ uri https://acme.example.com/directory; {issuer} }}"),
+    };
     let address = if server.starts_with(" listen ") { "" } else { "listen 1935;" };
     format!(
         "{main}\nevents {{ {events} }}\n{joined}\n\
          rtmp {{ {rtmp}\nserver {{ {address} {server}\napplication live {{ live on; {application} }} }} }}\n\
-         http {{ {http}\n{group}\nserver {{ listen 8080; {web}\nlocation / {{ {location} }} }} }}\n"
+         http {{ {http}\n{group}\n{issuer}\nserver {{ listen 8080; {web}\nlocation / {{ {location} }} }} }}\n"
     )
 }
 

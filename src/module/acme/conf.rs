@@ -27,32 +27,52 @@ directives! {
     }
     live as Current {
         /// Address of the issuer's directory. It is required.
+        ///
+        /// Example: `uri https://acme.example.com/directory;`
         "uri" => uri: Option<IssuerUri>, in ACME_ISSUER;
         /// Key of the account: `ecdsa:256`, `ecdsa:384`, `rsa:2048`, `rsa:3072` or `rsa:4096` to make one, or a file with
         /// one. A key that is made is kept in `state_path`. The default is `ecdsa:256`. Curve 521, which nginx has, does not
         /// exist here.
+        ///
+        /// Example: `account_key ecdsa:256;`
         "account_key" => account_key: Option<AccountKey>, in ACME_ISSUER;
         /// How the issuer checks that a name belongs to this server: `http-01` (or `http`) with a request to port 80, which
         /// every HTTP server answers before any location; `tls-alpn-01` (or `tls-alpn`) with a handshake on
         /// port 443, which every TLS socket answers.
+        ///
+        /// Example: `challenge tls-alpn-01;`
         "challenge" => challenge: ChallengeKind = "http-01", in ACME_ISSUER;
         /// Address at which the issuer can reach the owner of the account; without a scheme it is a mail address. May be
         /// repeated.
+        ///
+        /// Example: `contact operator@example.com;`
         "contact" => contacts: Vec<Contact>, in ACME_ISSUER;
         /// Name of a key of the issuer's other accounts, and the file with that key, or `data:` and the key (RFC 8555 section
         /// 7.3.4). The key is in base64url.
+        ///
+        /// Example: `external_account_key key-1 /etc/pingosd/eab.key;`
         "external_account_key" => external_account_key: Option<ExternalKey>, in ACME_ISSUER;
         /// Profile of the certificates, one of those that the issuer lists. With `require`, nothing is ordered from an issuer
         /// without it; otherwise the issuer's default is used then.
+        ///
+        /// Example: `profile shortlived;`
         "profile" => profile: Option<Profile>, in ACME_ISSUER;
         /// CA certificates that the issuer's certificate is verified with, instead of the system's.
+        ///
+        /// Example: `ssl_trusted_certificate /etc/pingosd/issuer-ca.pem;`
         "ssl_trusted_certificate" => trusted: Option<ConfPath>, in ACME_ISSUER;
         /// Whether the issuer's certificate is verified.
+        ///
+        /// Example: `ssl_verify off;`
         "ssl_verify" => verify: Flag = "on", in ACME_ISSUER;
         /// Directory for the account's key, the certificates and their keys, with modes 0700 and 0600, or `off`. It is made
         /// at the start. The default is `acme_NAME` under the prefix. Without it everything is ordered anew by each start.
+        ///
+        /// Example: `state_path /var/lib/pingosd/acme;`
         "state_path" => state_path: Option<StatePath>, in ACME_ISSUER;
         /// Accepts the issuer's terms of service. Issuers that have some refuse to make an account without it.
+        ///
+        /// Example: `accept_terms_of_service;`
         "accept_terms_of_service" => accepts_terms: Option<Present>, in ACME_ISSUER;
     }
     needless {

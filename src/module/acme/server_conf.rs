@@ -20,6 +20,8 @@ directives! {
         /// `account_key`; the default is `ecdsa:256`. The certificate and its key are the values of `$acme_certificate` and
         /// `$acme_certificate_key`, in `ssl_certificate` and `ssl_certificate_key` only. Handshakes are refused until there is
         /// one. Unlike in nginx, RTMP servers may have it.
+        ///
+        /// Example: `acme_certificate letsencrypt;`
         "acme_certificate" => certificate: Option<CertificateRequest>, in HTTP_SERVER | RTMP_SERVER;
     }
     made {

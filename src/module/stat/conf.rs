@@ -59,6 +59,8 @@ directives! {
         "rtmp_stat_stylesheet" => stylesheet: Text = "", in HTTP_ALL;
         /// With `on`, the XML of `rtmp_stat` ends with an element `cluster` that has the servers and streams of the cluster that
         /// this server is in, as it knows them. `rtmp_stat_format json` always has them. Not part of PingOS.
+        ///
+        /// Example: `rtmp_stat_cluster on;`
         "rtmp_stat_cluster" => cluster: Flag = "off", in HTTP_ALL;
         /// Responds with the statistics of all streams and sessions as JSON with PingOS's names. One process serves
         /// all, so `ngx_worker` is 0 and every response is complete.

@@ -24,6 +24,8 @@ directives! {
         /// file take effect with a reload. After `pingosd rollback`, or after a change of the kept file by hand, the
         /// server says so in its log and in `pingosd cluster status`, and keeps that until the group has another
         /// configuration.
+        ///
+        /// Example: `cluster_conf edges;`
         "cluster_conf" => cluster_conf: Option<GroupName>, in MAIN;
     }
     checks {
