@@ -16,6 +16,7 @@ pub mod shared_conf;
 mod tenure;
 #[cfg(test)]
 mod tenure_search;
+mod totals;
 mod verb;
 
 pub use claims::Cluster;
