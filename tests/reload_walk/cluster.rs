@@ -30,19 +30,21 @@ pub const CASES: &[Case] = &[
         row: "cluster/etcd",
         place: Place::Main,
         before: cluster!(
-            "etcd http://127.0.0.1:{etcd}; node n; advertise rtmp://127.0.0.1:{rtmp_port}; lease 2s;"
+            "etcd http://127.0.0.1:{etcd}; node n{rtmp_port}; advertise rtmp://127.0.0.1:{rtmp_port}; lease 2s;"
         ),
         after: cluster!(
-            "etcd http://localhost:{etcd}; node n; advertise rtmp://127.0.0.1:{rtmp_port}; lease 2s;"
+            "etcd http://localhost:{etcd}; node n{rtmp_port}; advertise rtmp://127.0.0.1:{rtmp_port}; lease 2s;"
         ),
         look: |walk| shows(walk, "status", "etcd up (http://127.0.0.1:", "etcd up (http://localhost:"),
     },
     Case {
         row: "cluster/etcd_tls",
         place: Place::Main,
-        before: cluster!("etcd http://127.0.0.1:{etcd}; node n; advertise rtmp://127.0.0.1:{rtmp_port};"),
+        before: cluster!(
+            "etcd http://127.0.0.1:{etcd}; node n{rtmp_port}; advertise rtmp://127.0.0.1:{rtmp_port}; lease 2s;"
+        ),
         after: cluster!(
-            "etcd http://127.0.0.1:{etcd}; node n; advertise rtmp://127.0.0.1:{rtmp_port}; \
+            "etcd http://127.0.0.1:{etcd}; node n{rtmp_port}; advertise rtmp://127.0.0.1:{rtmp_port}; lease 2s; \
              etcd_tls ca={dir}/none.pem;"
         ),
         look: |walk| cannot_join_any_more(walk, "none.pem"),
@@ -50,9 +52,11 @@ pub const CASES: &[Case] = &[
     Case {
         row: "cluster/etcd_user",
         place: Place::Main,
-        before: cluster!("etcd http://127.0.0.1:{etcd}; node n; advertise rtmp://127.0.0.1:{rtmp_port};"),
+        before: cluster!(
+            "etcd http://127.0.0.1:{etcd}; node n{rtmp_port}; advertise rtmp://127.0.0.1:{rtmp_port}; lease 2s;"
+        ),
         after: cluster!(
-            "etcd http://127.0.0.1:{etcd}; node n; advertise rtmp://127.0.0.1:{rtmp_port}; \
+            "etcd http://127.0.0.1:{etcd}; node n{rtmp_port}; advertise rtmp://127.0.0.1:{rtmp_port}; lease 2s; \
              etcd_user u {dir}/none.txt;"
         ),
         look: |walk| cannot_join_any_more(walk, "none.txt"),
@@ -122,7 +126,7 @@ pub const STREAMS: &[Case] = &[
         after: "cluster_publish on;",
         look: |walk| {
             let publisher = walk.publish("s");
-            let listed = format!("/{}/s n epoch ", walk.app);
+            let listed = format!("/{}/s n{} epoch ", walk.app, walk.server.rtmp);
             assert!(!shown(walk.server, "streams").contains(&listed));
             Box::new(move || {
                 until_true("it is claimed", || shown(walk.server, "streams").contains(&listed));
@@ -152,6 +156,7 @@ pub const STREAMS: &[Case] = &[
         before: "cluster_publish on; cluster_takeover off;",
         after: "cluster_publish on; cluster_takeover after 100ms;",
         look: |walk| {
+            joined(walk);
             of_another(walk, "s");
             assert!(!accepts(walk.port, &walk.app, "s"));
             Box::new(|| until_true("it may take the name", || accepts(walk.port, &walk.app, "s")))
@@ -167,7 +172,11 @@ pub const STREAMS: &[Case] = &[
             assert!(!http::get(walk.web, &page).text().contains("<cluster>"));
             Box::new(move || {
                 let text = http::get(walk.web, &page).text();
-                assert!(text.contains("<cluster>") && text.contains("<node>n</node>"), "{text}");
+                assert!(
+                    text.contains("<cluster>")
+                        && text.contains(&format!("<node>n{}</node>", walk.server.rtmp)),
+                    "{text}"
+                );
             })
         },
     },
@@ -210,6 +219,11 @@ fn accepts(port: u16, app: &str, name: &str) -> bool {
     event == ClientEvent::Started
 }
 
+/// The server has joined: until then publishers are accepted.
+fn joined(walk: &Walk<'_>) {
+    until_true("it has joined", || shown(walk.server, "status").contains("etcd up"));
+}
+
 /// A server that does not answer has this stream of the case's application.
 fn of_another(walk: &Walk<'_>, name: &str) {
     let value = r#"{"node":"other","run":"r","session":1,"since":0,"advertise":[{"addresses":["rtmp://127.0.0.1:1"]}]}"#;
@@ -241,6 +255,6 @@ fn rows_of_streams_in_the_cluster() {
     let etcd = Etcd::start();
     ETCD.store(etcd.client, Ordering::Relaxed);
     let vars = [("etcd", etcd.client.to_string())];
-    let main = "cluster c { etcd http://127.0.0.1:{etcd}; node n; advertise rtmp://127.0.0.1:{rtmp_port}; lease 2s; }";
+    let main = "cluster c { etcd http://127.0.0.1:{etcd}; node n{rtmp_port}; advertise rtmp://127.0.0.1:{rtmp_port}; lease 2s; }";
     walk_each(STREAMS, Around { main, vars: &vars, ..Around::default() });
 }
