@@ -459,12 +459,12 @@ fn load_balancer_reports_the_addresses_of_clients() {
     });
 }
 
-/// Reads YAML documents with Python, if it can.
+/// Reads YAML documents of the project with Python, if it can.
 fn yaml(name: &str) -> Option<serde_json::Value> {
     if !is_installed("python3", &["-c", "import yaml"]) {
         return None;
     }
-    let path = project().join("docs/recipes").join(name);
+    let path = project().join(name);
     let script = "import json, sys, yaml; print(json.dumps(list(yaml.safe_load_all(open(sys.argv[1])))))";
     let output = run("python3", &["-c", script, path.to_str().unwrap()]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -475,7 +475,7 @@ fn yaml(name: &str) -> Option<serde_json::Value> {
 fn docker_conf_runs_and_answers_the_health_check() {
     let server = Recipe::new("docker/pingosd.conf").start();
     assert_eq!(http::get(server.http, "/healthz").status(), 204);
-    let Some(compose) = yaml("docker/compose.yaml") else { return };
+    let Some(compose) = yaml("docs/recipes/docker/compose.yaml") else { return };
     let service = &compose[0]["services"]["pingosd"];
     let context = project().join("docs/recipes/docker").join(service["build"]["context"].as_str().unwrap());
     assert!(context.join(service["build"]["dockerfile"].as_str().unwrap()).exists());
@@ -484,29 +484,81 @@ fn docker_conf_runs_and_answers_the_health_check() {
     }
 }
 
-/// The configuration within the ConfigMap.
-fn config_map() -> String {
-    let text = file("kubernetes/pingosd.yaml");
-    let (_, rest) = text.split_once("pingosd.conf: |\n").expect("a configuration");
+/// A configuration within the ConfigMap.
+fn config_map(text: &str, name: &str) -> String {
+    let (_, rest) = text.split_once(&format!("  {name}: |\n")).expect("a configuration");
     let lines = rest.lines().take_while(|line| line.is_empty() || line.starts_with("    "));
     lines.map(|line| line.get(4..).unwrap_or_default().to_owned() + "\n").collect()
 }
 
 #[test]
 fn kubernetes_conf_runs_and_its_objects_fit_together() {
-    let server = Recipe::of_text(config_map()).start();
+    let server = Recipe::of_text(config_map(&file("kubernetes/pingosd.yaml"), "pingosd.conf")).start();
     assert_eq!(http::get(server.http, "/healthz").status(), 204);
-    let Some(objects) = yaml("kubernetes/pingosd.yaml") else { return };
+    let Some(objects) = yaml("docs/recipes/kubernetes/pingosd.yaml") else { return };
     let kinds: Vec<_> =
         objects.as_array().unwrap().iter().map(|object| object["kind"].as_str().unwrap()).collect();
     assert_eq!(kinds, ["ConfigMap", "Deployment", "Service"]);
-    let template = &objects[1]["spec"]["template"];
-    assert_eq!(template["metadata"]["labels"], objects[1]["spec"]["selector"]["matchLabels"]);
-    assert_eq!(template["metadata"]["labels"], objects[2]["spec"]["selector"]);
-    let container = &template["spec"]["containers"][0];
-    let volumes = template["spec"]["volumes"].as_array().unwrap();
-    for mount in container["volumeMounts"].as_array().unwrap() {
-        assert!(volumes.iter().any(|volume| volume["name"] == mount["name"]), "{mount}");
+    fits_together(&objects[1], &objects[2]);
+}
+
+/// A workload has the labels that it and its service select, and the volumes that its containers mount.
+fn fits_together(workload: &serde_json::Value, service: &serde_json::Value) {
+    let template = &workload["spec"]["template"];
+    assert_eq!(template["metadata"]["labels"], workload["spec"]["selector"]["matchLabels"]);
+    assert_eq!(template["metadata"]["labels"], service["spec"]["selector"]);
+    let lists = [&template["spec"]["volumes"], &workload["spec"]["volumeClaimTemplates"]];
+    let volumes: Vec<_> = lists.iter().filter_map(|list| list.as_array()).flatten().collect();
+    let lists = [&template["spec"]["containers"], &template["spec"]["initContainers"]];
+    for container in lists.iter().filter_map(|list| list.as_array()).flatten() {
+        for mount in container["volumeMounts"].as_array().unwrap() {
+            let is_there = |volume: &&serde_json::Value| {
+                [&volume["name"], &volume["metadata"]["name"]].contains(&&mount["name"])
+            };
+            assert!(volumes.iter().any(is_there), "{mount}");
+        }
+    }
+}
+
+#[test]
+fn examples_of_a_cluster_are_accepted_and_fit_together() {
+    if !cfg!(feature = "cluster") {
+        return;
+    }
+    let read = |name: &str| fs::read_to_string(project().join("packaging").join(name)).unwrap();
+    let objects = read("kubernetes/cluster.yaml");
+    // The line that a pod writes before the server starts.
+    let (_, own) = objects.split_once("echo \"").expect("a line");
+    let (own, _) = own.split_once('"').expect("its end");
+    let own = own.replace("$(POD_NAME)", "pod-0").replace("$(POD_IP)", "10.0.0.1");
+    let confs = [
+        read("compose/origin.conf"),
+        read("compose/edge.conf"),
+        config_map(&objects, "origin.conf"),
+        config_map(&objects, "edge.conf"),
+    ];
+    for conf in confs {
+        let prefix = Prefix::new();
+        prefix.write("cluster.conf", own.clone());
+        let place = format!("{}/", prefix.path().display());
+        let path = prefix.write("pingosd.conf", conf.replace("/run/pingosd/", &place));
+        let output = run(PROGRAM, &["-t", "-p", &place, "-c", path.to_str().unwrap()]);
+        assert!(output.status.success(), "{output:?}\n{conf}");
+    }
+    let Some(objects) = yaml("packaging/kubernetes/cluster.yaml") else { return };
+    let objects = objects.as_array().unwrap();
+    let services = objects.iter().filter(|object| object["kind"] == "Service");
+    for service in services {
+        let is_its = |object: &&serde_json::Value| {
+            object["kind"] != "Service" && object["metadata"]["name"] == service["metadata"]["name"]
+        };
+        fits_together(objects.iter().find(is_its).expect("a workload"), service);
+    }
+    let Some(compose) = yaml("packaging/compose/compose.yaml") else { return };
+    for role in ["origin", "edge"] {
+        let service = &compose[0]["services"][role];
+        let mounted = service["volumes"][0].as_str().unwrap().split(':').next().unwrap();
+        assert!(project().join("packaging/compose").join(mounted).exists(), "{mounted}");
     }
 }
 
