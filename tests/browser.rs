@@ -116,7 +116,7 @@ fn sessions_end_and_files_are_read_where_control_is_allowed() {
     let server = start();
     let feed = BurntFeed::start(server.rtmp, "live", "camera");
     let page = open(&chromium, &server);
-    page.key("4");
+    page.key("5");
     page.wait("document.querySelector('.lines').innerText.includes('rtmp_console flv=/live')");
     page.wait("document.querySelector('.card > .code').textContent.includes('change nothing')");
 

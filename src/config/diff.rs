@@ -234,12 +234,34 @@ fn shown(name: &str, lines: &[&[(String, String)]]) -> (String, Vec<String>) {
     let alike = written.all(|other| other == first);
     let values = lines.iter().map(|lines| {
         let words = lines.iter().map(|(written, words)| match alike {
-            true => words.clone(),
-            false => format!("{written} {words}"),
+            true => masked(name, words),
+            false => format!("{written} {}", masked(name, words)),
         });
         words.collect::<Vec<_>>().join("; ")
     });
     (if alike { first } else { name }.to_owned(), values.collect())
+}
+
+/// Directives whose text is a secret.
+const SECRETS: [&str; 2] = ["secure_link_md5", "secure_link_secret"];
+
+/// Words without what must not stand in a log: secrets, contents after `data:`, and names and passwords in addresses.
+fn masked(name: &str, words: &str) -> String {
+    if SECRETS.contains(&name) {
+        return "***".to_owned();
+    }
+    if let Some(at) = words.find("data:") {
+        return format!("{}data:***", &words[..at]);
+    }
+    let word = |word: &str| {
+        let Some((scheme, rest)) = word.split_once("://") else { return word.to_owned() };
+        let host = rest.find('/').unwrap_or(rest.len());
+        match rest[..host].rfind('@') {
+            Some(at) => format!("{scheme}://***{}", &rest[at..]),
+            None => word.to_owned(),
+        }
+    };
+    words.split(' ').map(word).collect::<Vec<_>>().join(" ")
 }
 
 impl Difference<'_, '_> {
@@ -404,4 +426,18 @@ fn value(statement: &OutlineStatement<'_>) -> String {
 
 fn body(statements: Body<'_>) -> String {
     statements.map(|node| format!("{}; ", spelled(node.words()))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_masked() {
+        assert_eq!(masked("external_account_key", "name data:c2VjcmV0"), "name data:***");
+        assert_eq!(masked("ssl_certificate_key", "\"data:a b\""), "\"data:***");
+        assert_eq!(masked("uri", "https://me:secret@host/x?a@b"), "https://***@host/x?a@b");
+        assert_eq!(masked("push", "rtmp://host/x@y"), "rtmp://host/x@y");
+        assert_eq!(masked("secure_link_md5", "\"$uri secret\""), "***");
+    }
 }

@@ -2,8 +2,8 @@
 
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -112,10 +112,13 @@ fn is_header(frame: &Frame) -> bool {
 
 #[track_caller]
 fn frames() -> Vec<Frame> {
+    static MAKING: Mutex<()> = Mutex::new(());
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("burnt.flv");
+    let making = MAKING.lock();
     if !path.exists() {
         make(&path);
     }
+    drop(making);
     let bytes = fs::read(path).unwrap();
     let (mut input, mut reader) = (&bytes[..], FlvReader::new(1 << 24));
     let mut frames = Vec::new();

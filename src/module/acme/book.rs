@@ -113,11 +113,19 @@ impl Book {
         orders.min()
     }
 
-    /// An order has its certificate. Returns when it is renewed.
+    /// An order has its certificate. Returns when it is renewed: at growing intervals where the issuer, or a wrong clock, gives
+    /// certificates that are due for renewal at once.
     pub(super) fn done(&mut self, order: &Order, validity: Validity, now: i64, random: u64) -> i64 {
-        let least = now.saturating_add_unsigned(limits::ACME_LEAST_PAUSE.as_secs());
-        let next = schedule::renewal(validity, random).max(least);
-        self.orders.insert(order.id.clone(), Entry { next, ..Entry::default() });
+        let renewal = schedule::renewal(validity, random);
+        let (pause, failures) = match renewal > now {
+            true => (limits::ACME_LEAST_PAUSE, 0),
+            false => {
+                let before = self.orders.get(&order.id).map_or(0, |entry| entry.failures);
+                (schedule::pause(before), before.saturating_add(1))
+            }
+        };
+        let next = renewal.max(now.saturating_add_unsigned(pause.as_secs()));
+        self.orders.insert(order.id.clone(), Entry { next, failures, ..Entry::default() });
         self.reached(&order.issuer);
         next
     }

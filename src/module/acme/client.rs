@@ -13,7 +13,7 @@ use super::error::AcmeError;
 use super::files;
 use super::jose::{Signer, SigningKey};
 use super::plan::Issuer;
-use super::problem::Problem;
+use super::problem::{Problem, shown};
 use super::schedule;
 use crate::limits;
 use crate::net::dns::Dns;
@@ -45,6 +45,8 @@ struct Account {
 /// An issuer with the account there.
 pub(super) struct AcmeClient {
     http: Client,
+    /// Whether only addresses of https are used (RFC 8555 section 6.1): not where the issuer's own is none, as in tests.
+    is_secure: bool,
     pub(super) key: SigningKey,
     directory: Directory,
     /// Address of the account.
@@ -92,8 +94,9 @@ impl AcmeClient {
             .user_agent(crate::VERSION)
             .build()
             .map_err(|error| AcmeError::Internal(error.to_string()))?;
-        let directory: Directory = get(&http, &issuer.uri.0).await?.read("the directory")?;
-        let mut client = AcmeClient { http, key, directory, account: String::new(), nonce: None };
+        let is_secure = issuer.uri.0.starts_with("https:");
+        let directory: Directory = get(is_secure, &http, &issuer.uri.0).await?.read("the directory")?;
+        let mut client = AcmeClient { http, is_secure, key, directory, account: String::new(), nonce: None };
         client.enter(issuer, external).await?;
         Ok(client)
     }
@@ -119,13 +122,13 @@ impl AcmeClient {
         let answered = self.send(&url, true, payload.to_string().as_bytes()).await;
         let answered = answered.map_err(|error| match (error, terms) {
             (AcmeError::Refused(problem), Some(terms)) if !issuer.accepts_terms => {
-                AcmeError::Terms(problem, terms)
+                AcmeError::Terms(problem, shown(&terms))
             }
             (error, _) => error,
         })?;
         let Account { status } = answered.read("the account")?;
         if status != "valid" {
-            return Err(AcmeError::Account(status));
+            return Err(AcmeError::Account(shown(&status)));
         }
         self.account = answered.location.ok_or(AcmeError::Malformed("the account has no address"))?;
         Ok(())
@@ -162,7 +165,7 @@ impl AcmeClient {
             let body = self.key.sign(&signer, url, &nonce, payload);
             let body = body.ok_or_else(|| AcmeError::Internal("a request cannot be signed".into()))?;
             let request = self.http.post(url).header(CONTENT_TYPE, "application/jose+json").body(body);
-            let response = sent(url, request).await?;
+            let response = sent(self.is_secure, url, request).await?;
             self.nonce = nonce_of(&response);
             tries += 1;
             match answered(url, response).await {
@@ -175,16 +178,16 @@ impl AcmeClient {
 
     async fn new_nonce(&self) -> Result<String, AcmeError> {
         let url = &self.directory.new_nonce;
-        let response = sent(url, self.http.head(url)).await?;
+        let response = sent(self.is_secure, url, self.http.head(url)).await?;
         nonce_of(&response).ok_or(AcmeError::Malformed("it has no nonce"))
     }
 }
 
 /// Reads a document without a signature, through redirections.
-async fn get(http: &Client, url: &str) -> Result<Answered, AcmeError> {
+async fn get(is_secure: bool, http: &Client, url: &str) -> Result<Answered, AcmeError> {
     let mut url = url.to_owned();
     for _ in 0..limits::ACME_REDIRECTS {
-        let response = sent(&url, http.get(&url)).await?;
+        let response = sent(is_secure, &url, http.get(&url)).await?;
         if !response.status().is_redirection() {
             return answered(&url, response).await;
         }
@@ -196,7 +199,11 @@ async fn get(http: &Client, url: &str) -> Result<Answered, AcmeError> {
     Err(AcmeError::Redirections)
 }
 
-async fn sent(url: &str, request: RequestBuilder) -> Result<Response, AcmeError> {
+async fn sent(is_secure: bool, url: &str, request: RequestBuilder) -> Result<Response, AcmeError> {
+    let scheme = Url::parse(url).ok().map(|url| url.scheme().to_owned());
+    if !scheme.is_some_and(|scheme| scheme == "https" || scheme == "http" && !is_secure) {
+        return Err(AcmeError::Malformed("an address is not one of https"));
+    }
     request.send().await.map_err(|error| AcmeError::network(&host_of(url), error))
 }
 
@@ -229,7 +236,7 @@ async fn answered(url: &str, mut response: Response) -> Result<Answered, AcmeErr
     if status.is_success() {
         return Ok(Answered { location, retry_after, body });
     }
-    let problem = Problem::read(&body);
+    let problem = Problem::read(status.as_u16(), &body);
     let is_limited = status == StatusCode::TOO_MANY_REQUESTS
         || problem.kind() == "rateLimited"
         || status == StatusCode::SERVICE_UNAVAILABLE && retry_after.is_some();

@@ -171,7 +171,7 @@ impl Acme {
             let used = match ordered {
                 Ok(Ordered { chain, key }) => self
                     .issued
-                    .put(&order.id, &chain, key.as_bytes())
+                    .put(&order.id, &order.names(), &chain, key.as_bytes())
                     .map(|validity| (validity, chain, key))
                     .map_err(AcmeError::from),
                 Err(error) => Err(error),

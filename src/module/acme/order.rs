@@ -15,7 +15,7 @@ use super::identifier::Identifier;
 use super::jose::base64url;
 use super::keys;
 use super::plan::{Issuer, Order};
-use super::problem::Problem;
+use super::problem::{Problem, shown};
 use super::schedule;
 use super::setting::KeyKind;
 use crate::limits;
@@ -159,7 +159,7 @@ async fn decided(client: &mut AcmeClient, url: &str, wanted: &[&str]) -> Result<
         if !["pending", "ready", "processing"].contains(&state.status.as_str()) {
             return Err(match state.error {
                 Some(problem) => AcmeError::Refused(problem),
-                None => AcmeError::Status("the order".into(), state.status),
+                None => AcmeError::Status("the order".into(), shown(&state.status)),
             });
         }
         if !patience.wait(&answered).await {
@@ -181,11 +181,16 @@ async fn authorize(
     match authorization.status.as_str() {
         "valid" => return Ok(()),
         "pending" => {}
-        _ => return Err(AcmeError::Status(format!("the authorization for {name}"), authorization.status)),
+        _ => {
+            return Err(AcmeError::Status(
+                format!("the authorization for {}", shown(&name)),
+                shown(&authorization.status),
+            ));
+        }
     }
     let wanted = issuer.challenge.name();
     let challenge = authorization.challenges.into_iter().find(|challenge| challenge.kind == wanted);
-    let challenge = challenge.ok_or_else(|| AcmeError::NoChallenge(name.clone(), wanted))?;
+    let challenge = challenge.ok_or_else(|| AcmeError::NoChallenge(shown(&name), wanted))?;
     if !answers::is_token(&challenge.token) {
         return Err(AcmeError::Malformed("the token of the challenge"));
     }
@@ -209,13 +214,19 @@ async fn authorize(
             "valid" => return Ok(()),
             "pending" if patience.wait(&answered).await => {}
             "pending" => {
-                return Err(AcmeError::Undecided(format!("the challenge for {name}"), limits::ACME_DECISION));
+                return Err(AcmeError::Undecided(
+                    format!("the challenge for {}", shown(&name)),
+                    limits::ACME_DECISION,
+                ));
             }
             _ => {
                 let failed = state.challenges.into_iter().find(|challenge| challenge.kind == wanted);
                 return Err(match failed.and_then(|challenge| challenge.error) {
                     Some(problem) => AcmeError::Refused(problem),
-                    None => AcmeError::Status(format!("the authorization for {name}"), state.status),
+                    None => AcmeError::Status(
+                        format!("the authorization for {}", shown(&name)),
+                        shown(&state.status),
+                    ),
                 });
             }
         }

@@ -54,6 +54,11 @@ pub(super) struct Order {
 }
 
 impl Order {
+    /// The host names and addresses as texts.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.identifiers.iter().map(ToString::to_string).collect()
+    }
+
     /// Name of its files, without what tells certificate and key apart.
     pub(super) fn file_name(&self) -> &str {
         self.id.rsplit('/').next().unwrap_or(&self.id)

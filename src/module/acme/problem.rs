@@ -14,6 +14,9 @@ const DETAIL: usize = 500;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub(super) struct Problem {
+    /// Status of the answer; 0 where it was no answer of its own.
+    #[serde(skip)]
+    status: u16,
     /// Its type: a URN.
     #[serde(rename = "type")]
     kind: String,
@@ -48,11 +51,12 @@ pub(super) enum Fault {
 
 impl Problem {
     /// Of an answer's body; of another form, only with its beginning.
-    pub(super) fn read(body: &[u8]) -> Problem {
-        serde_json::from_slice(body).unwrap_or_else(|_| Problem {
+    pub(super) fn read(status: u16, body: &[u8]) -> Problem {
+        let read = serde_json::from_slice(body).unwrap_or_else(|_| Problem {
             detail: String::from_utf8_lossy(&body[..body.len().min(DETAIL)]).into_owned(),
             ..Problem::default()
-        })
+        });
+        Problem { status, ..read }
     }
 
     /// Its type, without what all types begin with.
@@ -81,14 +85,21 @@ impl Problem {
     }
 }
 
+/// The beginning of an issuer's text, escaped for the log.
+pub(super) fn shown(text: &str) -> String {
+    let end = (0..=text.len().min(DETAIL)).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    Shown::new(&text.as_bytes()[..end]).to_string()
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = |text: &str| {
-            let end = (0..=text.len().min(DETAIL)).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
-            Shown::new(&text.as_bytes()[..end]).to_string()
-        };
-        let kind = if self.kind().is_empty() { "failure" } else { self.kind() };
-        write!(f, "{}: {}", shown(kind), shown(&self.detail))?;
+        match self.kind() {
+            "" => write!(f, "status {}", self.status)?,
+            kind => write!(f, "{}", shown(kind))?,
+        }
+        if !self.detail.is_empty() {
+            write!(f, ": {}", shown(&self.detail))?;
+        }
         if let Some(first) = self.subproblems.first() {
             write!(f, " ({}: {})", shown(&first.identifier.value), shown(&first.detail))?;
         }
@@ -104,6 +115,7 @@ mod tests {
     fn problems_tell_what_is_at_fault() {
         let read = |kind: &str| {
             Problem::read(
+                400,
                 format!(r#"{{"type":"urn:ietf:params:acme:error:{kind}","detail":"a"}}"#).as_bytes(),
             )
         };
@@ -115,11 +127,12 @@ mod tests {
 
     #[test]
     fn foreign_texts_stay_on_one_short_line() {
-        let problem = Problem::read(b"<html>\n\"x\"");
-        assert_eq!(problem.to_string(), "failure: <html>\\x0A\\x22x\\x22");
+        let problem = Problem::read(502, b"<html>\n\"x\"");
+        assert_eq!(problem.to_string(), "status 502: <html>\\x0A\\x22x\\x22");
+        assert_eq!(Problem::read(503, b"").to_string(), "status 503");
         let long = format!(r#"{{"type":"a","detail":"{}\u00e4"}}"#, "b".repeat(2 * DETAIL));
-        assert!(Problem::read(long.as_bytes()).to_string().len() < 2 * DETAIL);
+        assert!(Problem::read(400, long.as_bytes()).to_string().len() < 2 * DETAIL);
         let with = r#"{"type":"x","detail":"a","subproblems":[{"detail":"b","identifier":{"type":"dns","value":"c"}}]}"#;
-        assert_eq!(Problem::read(with.as_bytes()).to_string(), "x: a (c: b)");
+        assert_eq!(Problem::read(400, with.as_bytes()).to_string(), "x: a (c: b)");
     }
 }

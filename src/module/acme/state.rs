@@ -69,7 +69,7 @@ pub(super) fn load(order: &Order, issued: &IssuedCertificates) -> bool {
             return false;
         }
     };
-    match issued.put(&order.id, &chain, &key) {
+    match issued.put(&order.id, &order.names(), &chain, &key) {
         Ok(_) => true,
         Err(error) => {
             log::kept_unusable(&order.id, &error);

@@ -24,8 +24,10 @@ pub struct Pictures {
     kept: Mutex<FxHashMap<PictureKey, Arc<Slot>>>,
     /// Permits for child processes.
     children: Arc<Semaphore>,
-    /// Permits for requests that wait.
+    /// Permits for requests that wait for pictures.
     waiting: Arc<Semaphore>,
+    /// Permits for requests that wait for key frames.
+    waiting_for_frames: Semaphore,
 }
 
 type PictureKey = (StreamKey, PictureFormat, Bytes);
@@ -68,6 +70,7 @@ impl Pictures {
             kept: Mutex::default(),
             children: Arc::new(Semaphore::new(limits::SNAPSHOT_CHILDREN)),
             waiting: Arc::new(Semaphore::new(limits::SNAPSHOT_WAITING)),
+            waiting_for_frames: Semaphore::new(limits::SNAPSHOT_WAITING),
         }
     }
 
@@ -90,8 +93,12 @@ impl Pictures {
         format: PictureFormat,
         program: &[u8],
     ) -> Result<Picture, NoPicture> {
+        if stream.newest_key_frame().is_none() {
+            // They wait for seconds: others must not lack their places.
+            let _place = self.waiting_for_frames.try_acquire().map_err(|_| NoPicture::TooMany)?;
+            wait_for_key_frame(stream).await?;
+        }
         let place = self.waiting.clone().try_acquire_owned().map_err(|_| NoPicture::TooMany)?;
-        wait_for_key_frame(stream).await?;
         let slot = self.slot((stream.key().clone(), format, Bytes::copy_from_slice(program)))?;
         let (key, program) = (stream.key().clone(), program.to_vec());
         let mut slot = slot.lock_owned().await;

@@ -112,6 +112,9 @@ pub enum CertificateError {
     /// The key belongs to another certificate.
     #[error("it is not that of the certificate")]
     OtherKey,
+    /// The certificate is for other names.
+    #[error("it is not for \"{0}\"")]
+    OtherName(String),
 }
 
 /// Reason why a file for the verification of clients cannot be used.

@@ -9,8 +9,9 @@ use arc_swap::ArcSwapOption;
 use parking_lot::RwLock;
 use rustls::ServerConfig;
 use rustls::crypto::ring::{default_provider, sign};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use webpki::EndEntityCert;
 
 use super::error::CertificateError;
 use super::key;
@@ -70,14 +71,27 @@ impl IssuedCertificates {
         certificates.iter().filter_map(issued).collect()
     }
 
-    /// Uses a chain with its key (PEM) from now on.
+    /// Uses a chain with its key (PEM) for these host names and addresses from now on.
     ///
     /// # Errors
     ///
-    /// They cannot be used, or do not belong together; what was there before stays.
-    pub fn put(&self, id: &str, chain: &[u8], key: &[u8]) -> Result<Validity, CertificateError> {
+    /// They cannot be used, do not belong together, or are for other names; what was there before stays.
+    pub fn put(
+        &self,
+        id: &str,
+        names: &[String],
+        chain: &[u8],
+        key: &[u8],
+    ) -> Result<Validity, CertificateError> {
         let pair = key::certified(key::chain(chain)?, key, &[])?;
         let first = pair.cert.first().ok_or(CertificateError::Empty)?;
+        let leaf = EndEntityCert::try_from(first).map_err(|_| CertificateError::Malformed)?;
+        for name in names {
+            let wanted = ServerName::try_from(name.as_str()).map_err(|_| CertificateError::Malformed)?;
+            if leaf.verify_is_valid_for_subject_name(&wanted).is_err() {
+                return Err(CertificateError::OtherName(name.clone()));
+            }
+        }
         let (begin, end) = Fields::parse(first).ok_or(CertificateError::Malformed)?.validity();
         let validity = Validity { begin, end };
         self.of(id).0.store(Some(Arc::new(Issued { pair: Arc::new(pair), validity })));

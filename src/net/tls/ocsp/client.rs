@@ -109,11 +109,15 @@ impl StatusTerms {
         if let Some(status) = self.cache.as_ref().and_then(|cache| cache.get(&id, certificate::now())) {
             return Some(status);
         }
-        let (said, answer) = oneshot::channel();
+        let (mut said, answer) = oneshot::channel();
         let (terms, trust, chain) = (self.clone(), trust.clone(), chain.clone());
         let begun = self.asker.begin(async move {
-            // The client may be gone; the answer is kept for the next time.
-            let _ = said.send(terms.ask(&trust, &chain, id, &responder).await);
+            // A responder that does not answer keeps no place once the handshake was given up.
+            let status = tokio::select! {
+                status = terms.ask(&trust, &chain, id, &responder) => status,
+                () = said.closed() => return,
+            };
+            let _ = said.send(status);
         });
         if !begun {
             log::ocsp_failed("too many requests of certificate status wait");
