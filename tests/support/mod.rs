@@ -6,6 +6,7 @@
 
 #![allow(dead_code, unused_imports, reason = "every test file uses its own part")]
 
+pub mod any_server;
 pub mod burnt;
 pub mod certificates;
 pub mod chromium;
@@ -23,7 +24,6 @@ pub mod process;
 pub mod publisher;
 pub mod raw;
 pub mod rtmp;
-pub mod scripts;
 pub mod server;
 pub mod sockets;
 pub mod tls;
