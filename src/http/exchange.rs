@@ -4,11 +4,11 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, LazyLock, OnceLock};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use bstr::{BStr, BString, ByteSlice};
-use http::{Method, StatusCode, Version};
+use bstr::{BStr, BString};
+use http::{Method, StatusCode};
 use parking_lot::Mutex;
 use strum::EnumCount;
 
@@ -16,16 +16,14 @@ use super::assigned::AssignedValues;
 use super::conf::Conf;
 use super::core::conf::Current as Core;
 use super::counters::HttpCounters;
-use super::header::{AddHeader, AddedHeaders};
 use super::headers::Headers;
 use super::input::Input;
 use super::leaving::OnLeaving;
 use super::plan::{Phase, Plan, Positions};
-use super::request::{BodyFraming, Request};
+use super::request::Request;
 use super::request_body::RequestBody;
 use super::response::{Body, Response, Surrounding};
 use super::routes::Location;
-use super::types::ContentTypes;
 use super::variable::RealRootUse;
 use crate::config::model::HttpServer;
 use crate::config::store::Store;
@@ -555,174 +553,10 @@ impl<'a> Exchange<'a> {
         self.location.handling().get()
     }
 
-    /// Method; GET after `error_page`, unless it is HEAD.
-    pub fn method(&self) -> &Method {
-        self.method.as_ref().unwrap_or(self.request.method())
-    }
-
-    /// As [`Exchange::method`], but of a subrequest the one of the client's request (`$request_method`).
-    pub(super) fn main_method(&self) -> &Method {
-        self.main_method.as_ref().unwrap_or(self.method())
-    }
-
-    /// Value of a request header; empty if missing.
-    pub fn header(&self, name: impl AsRef<[u8]>) -> &[u8] {
-        self.request.header(name).map_or(b"", |value| value.as_bytes())
-    }
-
-    /// Value of `$args`, if it has one.
-    pub fn args(&self) -> Option<BString> {
-        self.has_query.then(|| self.query.clone())
-    }
-
-    /// Assigns a variable.
-    pub fn assign(&mut self, name: &BString, value: BString) {
-        if name == "args" {
-            (self.has_query, self.query) = (true, value);
-            self.is_path_replaced = true;
-        } else {
-            self.assigned.set(name, value);
-        }
-    }
-
-    /// Whether the path is still that of the client's request, so that its target can be passed on as received.
-    pub fn has_own_target(&self) -> bool {
-        !self.is_path_replaced && !self.request.target().is_empty()
-    }
-
-    /// Whether the path may contain what has to be escaped in a target, because it was decoded.
-    pub fn is_path_escaped(&self) -> bool {
-        self.is_internal || self.request.raw_path().contains(&b'%')
-    }
-
-    /// Length of the request's body, as far as it is known.
-    pub fn body_length(&self) -> Option<u64> {
-        match self.request.header("content-length") {
-            Some(_) if self.is_body_dropped() => Some(0),
-            Some(text) => text.to_str().ok()?.parse().ok(),
-            None => self.chunked_length,
-        }
-    }
-
-    /// Whether the body was refused or discarded: what answers later has none.
-    pub fn is_body_dropped(&self) -> bool {
-        self.is_body_refused || self.is_body_discarded
-    }
-
     /// Sets what it means for the request that its client has closed. Subrequests behind the response change nothing.
     pub fn set_on_leaving(&self, meaning: OnLeaving) {
         if !self.is_background {
             self.connection.input.lock().on_leaving = meaning;
         }
-    }
-
-    /// Query string without question mark.
-    pub fn query(&self) -> &[u8] {
-        &self.query
-    }
-
-    /// Whether it is a HEAD request.
-    pub fn is_head(&self) -> bool {
-        self.request.method() == Method::HEAD
-    }
-
-    /// Whether it is a subrequest.
-    pub fn is_subrequest(&self) -> bool {
-        self.depth > 0
-    }
-
-    /// Whether the request has a body.
-    pub fn has_body(&self) -> bool {
-        self.request.body() != BodyFraming::None
-    }
-
-    /// Whether the response may use HTTP/1.1 chunks.
-    pub(super) fn speaks_chunks(&self) -> bool {
-        self.request.version() == Version::HTTP_11 && self.conf().chunked
-    }
-
-    /// Content type: `types` by the path's extension, otherwise `default_type`.
-    pub fn type_of_path(&self) -> BString {
-        static USUAL: LazyLock<ContentTypes> = LazyLock::new(ContentTypes::default);
-        let conf = self.conf();
-        let types = conf.types.as_ref().unwrap_or(&USUAL);
-        let found = match self.is_path_replaced {
-            true => types.of_path(&self.path),
-            false => types.of_request_path(&self.path),
-        };
-        found.map_or_else(|| conf.default_type.0.clone(), |found| found.to_owned())
-    }
-
-    /// Makes a path an absolute URL, as `absolute_redirect`, `server_name_in_redirect` and `port_in_redirect` say.
-    pub(super) fn absolute(&self, target: &[u8]) -> Vec<u8> {
-        if !target.starts_with(b"/") || !self.core().absolute_redirect {
-            return target.to_vec();
-        }
-        let peer = &self.connection.peer;
-        let host = match self.request.host() {
-            _ if self.core().server_name_in_redirect => self.server_name(),
-            host if host.is_empty() => peer.local_addr.as_bytes().to_vec(),
-            host => host.to_vec(),
-        };
-        let usual = if self.connection.socket.is_tls() { 443 } else { 80 };
-        let port = match peer.local_port {
-            port if self.core().port_in_redirect && port != usual && port != 0 => format!(":{port}"),
-            _ => String::new(),
-        };
-        [self.connection.scheme.as_bytes(), b"://", &host, port.as_bytes(), target].concat()
-    }
-
-    /// First name of the server, as written.
-    pub(super) fn server_name(&self) -> Vec<u8> {
-        self.server.names.first().map(|name| name.spelled().to_vec()).unwrap_or_default()
-    }
-
-    /// Records that a statement has replaced the path; `again` selects the location anew.
-    pub fn rewritten(&mut self, again: bool) {
-        (self.is_internal, self.is_path_changed) = (true, again);
-        self.has_location_name &= again;
-    }
-
-    /// Adds the headers of `add_header` lines to the response.
-    pub fn add_headers(&mut self) {
-        let status = self.response.status.as_u16();
-        let location = self.location.clone();
-        let lines: &AddedHeaders = location.get();
-        for AddHeader { name, value, .. } in lines.0.iter().filter(|header| header.applies_to(status)) {
-            let text = self.expand(value);
-            let response = &mut self.response;
-            // As in nginx, a response has one of each of these: the line replaces it, an empty value removes it.
-            if name.eq_ignore_ascii_case(b"Last-Modified") {
-                response.forget_modified();
-            }
-            if name.eq_ignore_ascii_case(b"ETag") {
-                response.headers.remove(b"ETag");
-            }
-            if !text.is_empty() {
-                response.headers.append(name.to_vec(), text);
-            }
-        }
-    }
-
-    /// Number of path changes and redirects that are left: it is another one after an internal redirect.
-    pub fn changes_left(&self) -> u32 {
-        self.changes_left
-    }
-
-    /// Sets the status before the response is made, so that variables have it.
-    pub fn set_status(&mut self, status: StatusCode) {
-        (self.response.status, self.has_status) = (status, true);
-    }
-
-    /// Whether a subrequest closed its connection, with this status for the log.
-    pub fn closed_with(&self) -> Option<u16> {
-        self.is_closed.then_some(self.sent.status)
-    }
-
-    /// Counts a change of the path; `false` if there were too many.
-    pub(super) fn count_change(&mut self) -> bool {
-        // nginx counts in four bits; `post_action` may follow where no change was left.
-        self.changes_left = self.changes_left.checked_sub(1).unwrap_or(limits::HTTP_PATH_CHANGES_AGAIN);
-        self.changes_left > 0
     }
 }

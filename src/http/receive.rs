@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use http::Version;
 use tokio::time::timeout;
 
-use super::connection::AfterTimes;
+use super::answering::AfterTimes;
 use super::exchange::{Exchange, HttpConnection};
 use super::input::BadBody;
 use super::leaving::OnLeaving;

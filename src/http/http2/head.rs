@@ -5,9 +5,8 @@ use bytes::BytesMut;
 use http::StatusCode;
 use http::request::Parts;
 
-use crate::http::request::{
-    BodyFraming, HEAD_TOO_LARGE, HeadBuffers, HeadError, HeadParser, HeaderNames, Request,
-};
+use crate::http::head_parser::{HeadBuffers, HeadParser, HeaderNames};
+use crate::http::request::{BodyFraming, HEAD_TOO_LARGE, HeadError, Request};
 
 /// Makes a request of what the client has sent. `has_body` tells whether its stream goes on, `length` is the length of the head as it
 /// was sent.

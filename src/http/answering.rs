@@ -1,0 +1,377 @@
+//! The answer to a request on its connection: what is sent, what is logged, and what follows.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::pin;
+use std::sync::atomic::Ordering;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use bstr::{BString, ByteSlice};
+use http::{Method, StatusCode, Version};
+
+use super::browser;
+use super::conf::Conf;
+use super::core::conf::{Current as Core, KeepaliveDisable, LingeringClose};
+use super::exchange::{Exchange, HttpConnection};
+use super::http2;
+use super::log;
+use super::request::{HeadError, Request};
+use super::response::Body;
+use super::routes::Location;
+use super::select::Selected;
+use crate::limits;
+
+/// What follows a response.
+pub(super) enum After {
+    /// The next request.
+    Next,
+    /// The connection is closed, possibly after reading what the client still sends.
+    Close { lingers: bool },
+    /// The socket is closed at once.
+    Gone,
+}
+
+/// Times that the location of a response has set for what follows it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct AfterTimes {
+    pub(super) keepalive: Duration,
+    pub(super) lingering_time: Duration,
+    pub(super) lingering_timeout: Duration,
+}
+
+/// nginx's own status of a request without TLS where TLS is spoken; clients see 400.
+const PLAIN_TO_TLS: u16 = 497;
+
+/// What a client gets that asks for a server whose certificates of clients it was not asked for.
+const MISDIRECTED: HeadError = (
+    StatusCode::MISDIRECTED_REQUEST,
+    "client attempted to request the server name different from the one that was negotiated",
+);
+
+/// nginx's status of a request whose client has closed the connection before the response.
+const CLIENT_CLOSED_REQUEST: u16 = 499;
+
+/// The log's status of a request that ends with the server before anything was answered.
+const NO_STATUS: u16 = 0;
+
+/// Status of requests whose connection is closed without a response, as the configuration says.
+const CLOSED_WITHOUT_RESPONSE: u16 = 444;
+
+impl HttpConnection {
+    /// Answers a request, or refuses it.
+    pub(super) async fn answer(
+        &self,
+        request: &Request,
+        mut refused: Option<HeadError>,
+    ) -> (After, AfterTimes) {
+        let started = Instant::now();
+        let (server, named) = {
+            let config = self.service.store.borrow();
+            let Some((servers, is_present)) = self.servers(&config) else {
+                return (After::Close { lingers: false }, AfterTimes::NONE);
+            };
+            if !is_present {
+                refused = refused.or(Some((StatusCode::NOT_FOUND, "no server listens here any more")));
+            }
+            match self.select(servers, refused.is_none().then(|| request.host_as_sent())) {
+                Ok(Selected { server, named, is_misdirected }) => {
+                    if is_misdirected {
+                        refused = refused.or(Some(MISDIRECTED));
+                    }
+                    (server.clone(), named)
+                }
+                Err(_) => {
+                    log::undecided(self.id, "the host", &self.peer);
+                    let why = "the host cannot be decided";
+                    refused = refused.or(Some((StatusCode::INTERNAL_SERVER_ERROR, why)));
+                    (servers.default_server().clone(), None)
+                }
+            }
+        };
+        if self.lacks_tls {
+            refused = refused.or(Some((
+                StatusCode::from_u16(PLAIN_TO_TLS).expect("it is one"),
+                "client sent plain HTTP request to HTTPS port",
+            )));
+        }
+        refused = refused.or_else(|| self.refusal_of_client(&server));
+        let path: BString = request.path().into();
+        let mut exchange = Exchange::new(self, request, server, path, started);
+        if let Some(found) = named {
+            exchange.assigned.matched(found);
+        }
+        exchange.adopt_error_log();
+        exchange.is_target_invalid = request.is_path_invalid();
+        if exchange.is_target_invalid {
+            exchange.query.clear();
+            exchange.has_query = false;
+        }
+        // A connection of HTTP/2 is kept by its owner.
+        exchange.keeps_alive = self.socket.http2().is_none()
+            && wants_keepalive(request)
+            && refused.is_none_or(|(status, _)| status != MISDIRECTED.0);
+        if let Some((status, why)) = refused {
+            log::refused(self.id, status.as_u16(), why, &self.peer);
+        }
+        let answered = {
+            let mut processed = pin!(async {
+                match refused {
+                    Some((status, _)) => exchange.refuse(status).await,
+                    None => {
+                        exchange.adopt_keepalive();
+                        exchange.process().await
+                    }
+                }
+            });
+            // Most requests are answered without waiting for anything.
+            match poll_fn(|cx| Poll::Ready(processed.as_mut().poll(cx))).await {
+                Poll::Ready(answers) => Ok(answers),
+                Poll::Pending => tokio::select! {
+                    biased;
+                    answers = processed.as_mut() => Ok(answers),
+                    () = self.client_left() => Err(CLIENT_CLOSED_REQUEST),
+                    () = self.service.lifetime.shutdown.cancelled() => Err(NO_STATUS),
+                },
+            }
+        };
+        let answers = match answered {
+            Ok(answers) => answers,
+            Err(status) => {
+                if status == CLIENT_CLOSED_REQUEST {
+                    log::client_left(&exchange);
+                }
+                exchange.sent.status = status;
+                self.follow_up(&mut exchange, true).await;
+                exchange.log();
+                return (After::Gone, AfterTimes::NONE);
+            }
+        };
+        let times = AfterTimes::of(&exchange);
+        // As in nginx, a connection goes on after a request to which nothing was to be said.
+        if !answers && exchange.sent.is_complete && exchange.keeps_alive {
+            self.follow_up(&mut exchange, true).await;
+            exchange.keeps_alive = false;
+            exchange.log();
+            return (After::Next, times);
+        }
+        if !answers {
+            let acts = refused.is_none() && exchange.sent.status != CLOSED_WITHOUT_RESPONSE;
+            if exchange.sent.status == CLOSED_WITHOUT_RESPONSE
+                && let Some(stream) = self.socket.http2()
+            {
+                stream.blame_client();
+            }
+            self.follow_up(&mut exchange, acts).await;
+            exchange.log();
+            return (After::Close { lingers: false }, times);
+        }
+        let mut after = self.finish(&mut exchange, refused.is_some()).await;
+        let kept = exchange.keeps_alive;
+        self.follow_up(&mut exchange, true).await;
+        if kept && !exchange.keeps_alive && matches!(after, After::Next) {
+            after = After::Close { lingers: false };
+        }
+        // As in nginx, the log does not tell that the connection stays open.
+        exchange.keeps_alive = false;
+        exchange.log();
+        (after, times)
+    }
+
+    /// Does what follows the response, until the server stops.
+    pub(super) async fn follow_up(&self, exchange: &mut Exchange<'_>, acts: bool) {
+        if !exchange.has_follow_up() {
+            return;
+        }
+        tokio::select! {
+            () = Box::pin(exchange.follow_up(acts)) => {}
+            () = self.service.lifetime.shutdown.cancelled() => {}
+        }
+    }
+
+    /// Sends the response, and decides what follows.
+    async fn finish(&self, exchange: &mut Exchange<'_>, was_refused: bool) -> After {
+        if self.service.lifetime.draining.is_cancelled() {
+            exchange.keeps_alive = false;
+        }
+        let is_body_done = was_refused
+            || match self.discard(exchange).await {
+                Ok(is_done) => is_done,
+                // As in nginx, one that is found only now, when a page is sent, is not told.
+                Err(_) => {
+                    exchange.keeps_alive = false;
+                    true
+                }
+            };
+        self.adopt_nodelay(exchange.conf().tcp_nodelay);
+        if self.socket.http2().is_some() {
+            exchange.refuse_tunnel();
+        }
+        let needs_client = exchange.response.foreign.as_ref().is_some_and(|foreign| foreign.needs_client);
+        let mut ended = None;
+        let sent = tokio::select! {
+            biased;
+            sent = exchange.send() => sent,
+            () = self.client_left(), if needs_client => {
+                ended = Some(CLIENT_CLOSED_REQUEST);
+                Err(io::ErrorKind::ConnectionAborted.into())
+            }
+            () = self.service.lifetime.shutdown.cancelled() => {
+                ended = Some(NO_STATUS);
+                Err(io::ErrorKind::ConnectionAborted.into())
+            }
+        };
+        if let Some(status) = ended.filter(|_| exchange.sent.bytes == 0) {
+            exchange.sent.status = status;
+        }
+        if let Err(error) = sent {
+            match ended {
+                None => log::send_failed(exchange, &error),
+                Some(NO_STATUS) => {}
+                Some(_) => log::client_left(exchange),
+            }
+            if exchange.core().reset_timedout_connection {
+                self.socket.abort_on_close();
+            }
+            return After::Gone;
+        }
+        if let Body::Live(player) = std::mem::take(&mut exchange.response.body) {
+            let session = player.session().clone();
+            // Boxed, because other responses need no room for them.
+            Box::pin(exchange.run_background()).await;
+            Box::pin(player.run(&self.worker, self.socket.clone(), &self.service.lifetime.shutdown)).await;
+            let sent = session.traffic().sent;
+            exchange.sent.bytes += sent;
+            exchange.sent.body_bytes += sent;
+            return After::Gone;
+        }
+        if let Some(tunnel) = exchange.response.foreign.as_mut().and_then(|foreign| foreign.tunnel.take()) {
+            let received = std::mem::take(&mut self.input.lock().buffer).freeze();
+            tokio::select! {
+                sent = tunnel.run(self.socket.clone(), received) => {
+                    exchange.sent.bytes += sent;
+                    exchange.sent.body_bytes += sent;
+                }
+                () = self.service.lifetime.shutdown.cancelled() => {}
+            }
+            return After::Gone;
+        }
+        if self.socket.http2().is_some() {
+            // The client is told with the end of the stream that the rest of the body is not wanted.
+            return After::Next;
+        }
+        let is_body_done = is_body_done || self.discard_rest(exchange).await;
+        if exchange.keeps_alive && is_body_done {
+            return After::Next;
+        }
+        let lingers = match exchange.core().lingering_close {
+            LingeringClose::Off => false,
+            LingeringClose::Always => true,
+            LingeringClose::On => {
+                let status = exchange.response.status;
+                let is_untrusted =
+                    exchange.is_untrusted || (was_refused && status == StatusCode::BAD_REQUEST);
+                // The rest of a refused head may still be on its way.
+                (!is_untrusted && exchange.has_body()) || !exchange.request.is_complete || self.has_input()
+            }
+        };
+        After::Close { lingers }
+    }
+
+    /// Applies `tcp_nodelay`.
+    fn adopt_nodelay(&self, nodelay: bool) {
+        if self.nodelay.swap(nodelay, Ordering::Relaxed) != nodelay {
+            self.socket.set_nodelay(nodelay);
+        }
+    }
+
+    /// Whether the client has sent what was not processed: closing at once would then reset the connection, and the client
+    /// could lose the response.
+    fn has_input(&self) -> bool {
+        let mut input = self.input.lock();
+        !input.buffer.is_empty()
+            || self
+                .socket
+                .read_some(&mut input.buffer, limits::HTTP_READ_BYTES)
+                .is_ok_and(|length| length > 0)
+    }
+}
+
+impl AfterTimes {
+    const NONE: AfterTimes = AfterTimes {
+        keepalive: Duration::ZERO,
+        lingering_time: Duration::ZERO,
+        lingering_timeout: Duration::ZERO,
+    };
+
+    fn of(exchange: &Exchange<'_>) -> Self {
+        AfterTimes::new(exchange.conf(), exchange.core())
+    }
+
+    /// As a location has set them.
+    pub(super) fn of_location(location: &Location) -> Self {
+        AfterTimes::new(location.get(), location.get())
+    }
+
+    fn new(conf: &Conf, core: &Core) -> Self {
+        AfterTimes {
+            keepalive: conf.keepalive_timeout.timeout.duration(),
+            lingering_time: core.lingering_time.duration(),
+            lingering_timeout: core.lingering_timeout.duration(),
+        }
+    }
+}
+
+impl Exchange<'_> {
+    /// Applies the location's limits of kept connections.
+    pub(super) fn adopt_keepalive(&mut self) {
+        if !self.keeps_alive {
+            return;
+        }
+        let conf = self.conf();
+        let life: &http2::conf::Current = self.location.get();
+        if conf.keepalive_timeout.timeout.0 == 0
+            || self.connection.requests >= conf.keepalive_requests
+            || self.connection.started.elapsed() > life.keepalive_time.duration()
+        {
+            self.keeps_alive = false;
+            return;
+        }
+        let disabled = self.core().keepalive_disable.0.unwrap_or(KeepaliveDisable::NONE);
+        let is_old_msie = || {
+            disabled.contains(KeepaliveDisable::MSIE6)
+                && *self.request.method() == Method::POST
+                && browser::is_msie6(self.header("user-agent"))
+        };
+        let is_safari = || {
+            let agent = self.header("user-agent");
+            agent.contains_str("Safari/") && !agent.contains_str("Chrome") && agent.contains_str("Mac OS X")
+        };
+        if is_old_msie() || (disabled.contains(KeepaliveDisable::SAFARI) && is_safari()) {
+            self.keeps_alive = false;
+        }
+    }
+
+    /// Writes the access log.
+    pub(super) fn log(&self) {
+        let logs = &self.service().logs;
+        self.plan().logs.for_each(|position| logs[position].log(self));
+    }
+}
+
+/// Whether the client asks to keep the connection, by version and `Connection`.
+fn wants_keepalive(request: &Request) -> bool {
+    // The last header that says one of the two counts.
+    if request.version() >= Version::HTTP_11 && request.header("connection").is_none() {
+        return true;
+    }
+    let said = request.headers_named(b"connection").filter_map(|value| {
+        let value = value.to_ascii_lowercase();
+        if value.contains_str("close") {
+            Some(false)
+        } else {
+            value.contains_str("keep-alive").then_some(true)
+        }
+    });
+    said.last().unwrap_or(request.version() >= Version::HTTP_11)
+}

@@ -1,0 +1,384 @@
+//! The head of a request, read line by line within nginx's buffers.
+
+use std::ops::Range;
+
+use bytes::BytesMut;
+use http::{Method, StatusCode, Version};
+
+use super::header_line::{self, HeaderLine};
+use super::host;
+use super::request::{BodyFraming, HEAD_TOO_LARGE, HeadError, Request};
+use super::request_line::{self, LineError, RequestLine};
+use super::uri;
+use crate::limits;
+
+/// Buffers of a head, as nginx counts them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct HeadBuffers {
+    /// `client_header_buffer_size`, in bytes.
+    pub(super) first: usize,
+    /// Number of `large_client_header_buffers`.
+    pub(super) number: usize,
+    /// Size of each, in bytes: the maximum length of a line.
+    pub(super) size: usize,
+}
+
+/// Rules for the lines of a head.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct HeaderNames {
+    /// `underscores_in_headers`
+    pub(super) underscores: bool,
+    /// `ignore_invalid_headers`
+    pub(super) ignores_invalid: bool,
+    /// `merge_slashes`
+    pub(super) merges_slashes: bool,
+}
+
+/// Number of header lines for which there is room from the first on.
+const USUAL_HEADERS: usize = 16;
+
+/// A request head being received.
+#[derive(Debug, Default)]
+pub(super) struct HeadParser {
+    line: Option<RequestLine>,
+    /// Offset of the line that is being received.
+    at: usize,
+    fields: Vec<(Range<usize>, Range<usize>)>,
+    /// Offset and size of nginx's current buffer, and the number of large ones in use.
+    buffer_start: usize,
+    buffer_size: usize,
+    large: usize,
+    /// Whether a header line with an invalid name was left out.
+    pub(super) has_invalid: bool,
+    /// The normalized path, if the path as received is another.
+    path: Option<Vec<u8>>,
+    /// Whether the path was not understood.
+    is_path_invalid: bool,
+    /// Which of the headers that may appear only once have appeared.
+    once: [bool; UNIQUE.len()],
+    /// Whether the line was refused as one of HTTP/0.9, which is answered without a head.
+    is_bare: bool,
+    /// Whether the head was parsed to its end.
+    is_complete: bool,
+}
+
+impl HeadParser {
+    /// Number of bytes that may be received now, given that `received` are here.
+    ///
+    /// # Errors
+    ///
+    /// The head does not fit into the buffers.
+    pub(super) fn room(&mut self, received: usize, buffers: &HeadBuffers) -> Result<usize, HeadError> {
+        if self.buffer_size == 0 {
+            self.buffer_size = buffers.first;
+        }
+        while received - self.buffer_start >= self.buffer_size {
+            if self.line.is_none() && self.at == received {
+                // Empty lines before a request are dropped.
+                self.buffer_start = received;
+                continue;
+            }
+            if received - self.at >= buffers.size.max(self.buffer_size) || self.large >= buffers.number {
+                let status = if self.line.is_none() { 414 } else { HEAD_TOO_LARGE };
+                let why =
+                    if status == 414 { "client sent too long URI" } else { "client sent too large request" };
+                return Err((StatusCode::from_u16(status).expect("it is one"), why));
+            }
+            self.large += 1;
+            (self.buffer_start, self.buffer_size) = (self.at, buffers.size);
+        }
+        Ok(self.buffer_start + self.buffer_size - received)
+    }
+
+    /// Parses the lines that are complete. Returns whether the head is.
+    ///
+    /// # Errors
+    ///
+    /// A line is invalid.
+    pub(super) fn parse(&mut self, received: &[u8], names: HeaderNames) -> Result<bool, HeadError> {
+        if self.line.is_none() {
+            let line = request_line::parse(&received[self.at..]).map_err(|error| match error {
+                LineError::Version => (StatusCode::HTTP_VERSION_NOT_SUPPORTED, "client sent invalid version"),
+                LineError::Method => (StatusCode::BAD_REQUEST, "client sent invalid method"),
+                LineError::Line => (StatusCode::BAD_REQUEST, "client sent invalid request"),
+                LineError::Method09 => {
+                    self.is_bare = true;
+                    (StatusCode::BAD_REQUEST, "client sent invalid method in HTTP/0.9 request")
+                }
+            })?;
+            let Some(line) = line else {
+                // The line begins after the empty lines before it.
+                let empty = received[self.at..].iter().take_while(|b| matches!(b, b'\r' | b'\n')).count();
+                self.at += empty;
+                return Ok(false);
+            };
+            // Offsets of the line count from where it was parsed, which becomes the beginning of the head.
+            let offset = self.at;
+            let length = line.length;
+            let line = shifted(line, offset);
+            let is_host = line.host.as_ref().is_none_or(|host| host::is_host(&received[host.clone()]));
+            self.line = Some(line);
+            self.at = offset + length;
+            self.normalize(received, names.merges_slashes)?;
+            if !is_host {
+                return Err((StatusCode::BAD_REQUEST, "client sent invalid host in request line"));
+            }
+            if self.version() == (0, 9) {
+                self.is_complete = true;
+                return Ok(true);
+            }
+        }
+        loop {
+            match header_line::parse(&received[self.at..], names.underscores) {
+                Err(_) => return Err((StatusCode::BAD_REQUEST, "client sent invalid header line")),
+                Ok(None) => return Ok(false),
+                Ok(Some(HeaderLine::End { length })) => {
+                    self.at += length;
+                    self.is_complete = true;
+                    return Ok(true);
+                }
+                Ok(Some(HeaderLine::Field { length, name, value, is_invalid })) => {
+                    if is_invalid && names.ignores_invalid {
+                        self.has_invalid = true;
+                        self.at += length;
+                        continue;
+                    }
+                    if self.fields.len() >= limits::HTTP_HEADERS {
+                        self.at += length;
+                        let status = StatusCode::from_u16(HEAD_TOO_LARGE).expect("it is one");
+                        return Err((status, "client sent too many header lines"));
+                    }
+                    let moved = |range: Range<usize>| range.start + self.at..range.end + self.at;
+                    let (name, value) = (moved(name), moved(value));
+                    if self.fields.is_empty() {
+                        self.fields.reserve(USUAL_HEADERS);
+                    }
+                    self.fields.push((name.clone(), value.clone()));
+                    self.at += length;
+                    self.check_field(&received[name], &received[value])?;
+                }
+            }
+        }
+    }
+
+    /// Normalizes the path of the request line.
+    fn normalize(&mut self, received: &[u8], merges: bool) -> Result<(), HeadError> {
+        let Some(line) = self.line.as_ref().filter(|line| line.is_complex && !line.is_path_missing) else {
+            return Ok(());
+        };
+        match uri::normalize(&received[line.path.clone()], merges) {
+            Ok(path) => self.path = Some(path),
+            Err(_) => {
+                self.is_path_invalid = true;
+                return Err((StatusCode::BAD_REQUEST, "client sent invalid request"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks a header as soon as it is there, as nginx does: its client may wait for the answer.
+    fn check_field(&mut self, name: &[u8], value: &[u8]) -> Result<(), HeadError> {
+        let Some(number) = UNIQUE.iter().position(|known| name.eq_ignore_ascii_case(known.as_bytes())) else {
+            return Ok(());
+        };
+        let why = match (std::mem::replace(&mut self.once[number], true), number) {
+            (true, 0) => "client sent duplicate host header",
+            (true, _) => "client sent duplicate header line",
+            (false, 0) if !host::is_host(value) => "client sent invalid host header",
+            (false, _) => return Ok(()),
+        };
+        Err((StatusCode::BAD_REQUEST, why))
+    }
+
+    /// Takes the head, complete or not, from the received bytes.
+    pub(super) fn take(self, received: &mut BytesMut) -> Request {
+        let length = if self.line.is_some() { self.at } else { received.len() };
+        let room = (self.buffer_start + self.buffer_size).saturating_sub(received.len());
+        let head = received.split_to(length).freeze();
+        let has_line = self.line.is_some();
+        // As in nginx, lines count once they are complete and understood, the empty ones before them do not.
+        let counted = self.line.as_ref().map_or(0, |line| self.at - line.start);
+        let line = self.line.unwrap_or_default();
+        let method = match has_line {
+            // As in nginx, a method counts before the rest of its line is understood: HEAD gets no body.
+            false if begins_head(&head) => Method::HEAD,
+            _ => Method::from_bytes(&head[line.method.clone()]).unwrap_or_default(),
+        };
+        let version = match line.version {
+            (1, 0) => Version::HTTP_10,
+            (1, _) => Version::HTTP_11,
+            // As in nginx, what is not understood is answered as HTTP/1.0.
+            _ if !has_line && !self.is_bare => Version::HTTP_10,
+            _ => Version::HTTP_09,
+        };
+        let mut request = Request {
+            head,
+            method,
+            version,
+            line,
+            fields: self.fields,
+            path: self.path,
+            is_path_invalid: self.is_path_invalid,
+            lacks_line: false,
+            counted,
+            room,
+            is_complete: self.is_complete,
+            body: BodyFraming::None,
+        };
+        request.body = request.find_body();
+        request
+    }
+
+    fn version(&self) -> (u32, u32) {
+        self.line.as_ref().map_or((0, 9), |line| line.version)
+    }
+}
+
+/// Whether a line that was not understood begins with the method HEAD.
+fn begins_head(line: &[u8]) -> bool {
+    let start = line.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+    line[start..].starts_with(b"HEAD ")
+}
+
+fn shifted(line: RequestLine, offset: usize) -> RequestLine {
+    if offset == 0 {
+        return line;
+    }
+    let moved = |range: Range<usize>| range.start + offset..range.end + offset;
+    RequestLine {
+        start: line.start + offset,
+        end: line.end + offset,
+        method: moved(line.method),
+        scheme: line.scheme.map(moved),
+        host: line.host.map(moved),
+        target: moved(line.target),
+        path: moved(line.path),
+        query: line.query.map(moved),
+        protocol: moved(line.protocol),
+        ..line
+    }
+}
+
+/// Headers that may appear only once, as in nginx 1.22; `Host` first.
+const UNIQUE: [&str; 11] = [
+    "host",
+    "authorization",
+    "content-length",
+    "content-range",
+    "expect",
+    "if-match",
+    "if-modified-since",
+    "if-none-match",
+    "if-range",
+    "if-unmodified-since",
+    "transfer-encoding",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NAMES: HeaderNames =
+        HeaderNames { underscores: false, ignores_invalid: true, merges_slashes: true };
+    const BUFFERS: HeadBuffers = HeadBuffers { first: 64, number: 2, size: 128 };
+
+    /// Parses a head that comes in pieces of this size.
+    fn parse(text: &[u8], piece: usize) -> Result<Option<Request>, u16> {
+        let (mut parser, mut received) = (HeadParser::default(), BytesMut::new());
+        let mut rest = text;
+        while !rest.is_empty() {
+            let room = parser.room(received.len(), &BUFFERS).map_err(|(status, _)| status.as_u16())?;
+            let (now, later) = rest.split_at(rest.len().min(piece).min(room));
+            received.extend_from_slice(now);
+            rest = later;
+            if parser.parse(&received, NAMES).map_err(|(status, _)| status.as_u16())? {
+                return Ok(Some(parser.take(&mut received)));
+            }
+        }
+        parser.room(received.len(), &BUFFERS).map_err(|(status, _)| status.as_u16())?;
+        Ok(None)
+    }
+
+    #[test]
+    fn a_head_is_the_same_however_its_bytes_come() {
+        let text =
+            b"\r\nGET http://A.b:80/x%20y?z HTTP/1.1\r\nHost: c\r\nbad{name: 1\r\nX: 1\r\nx: 2\r\n\r\nrest";
+        for piece in 1..text.len() {
+            let request = parse(text, piece).unwrap().unwrap();
+            assert_eq!(request.text(), "GET http://A.b:80/x%20y?z HTTP/1.1");
+            assert_eq!((request.target(), request.raw_path()), ("/x%20y?z".into(), "/x%20y".into()));
+            assert_eq!(request.host(), "a.b");
+            assert_eq!(request.headers_named(b"X").collect::<Vec<_>>(), ["1", "2"]);
+            assert_eq!(request.header("bad{name"), None);
+        }
+    }
+
+    #[test]
+    fn lines_and_heads_have_nginx_limits() {
+        let line = |length: usize| format!("GET /{} HTTP/1.1\r\n\r\n", "a".repeat(length - 16)).into_bytes();
+        assert!(parse(&line(126), 7).unwrap().is_some());
+        assert_eq!(parse(&line(200), 7).unwrap_err(), 414);
+        let header =
+            |length: usize| format!("GET / HTTP/1.1\r\nA: {}\r\n\r\n", "a".repeat(length)).into_bytes();
+        assert!(parse(&header(100), 7).unwrap().is_some());
+        assert_eq!(parse(&header(200), 7).unwrap_err(), HEAD_TOO_LARGE);
+        let many = ["GET / HTTP/1.1\r\n", &"Name: value\r\n".repeat(40), "\r\n"].concat();
+        assert_eq!(parse(many.as_bytes(), 7).unwrap_err(), HEAD_TOO_LARGE);
+        let few = ["GET / HTTP/1.1\r\n", &"Name: value\r\n".repeat(15), "\r\n"].concat();
+        assert!(parse(few.as_bytes(), 7).unwrap().is_some());
+    }
+
+    #[test]
+    fn a_head_has_a_number_of_headers_at_most() {
+        let refused = |count: usize| {
+            let text = format!("GET / HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(count));
+            let mut parser = HeadParser::default();
+            let refused = parser.parse(text.as_bytes(), NAMES).map_err(|(status, _)| status.as_u16());
+            (refused, parser.take(&mut BytesMut::from(text.as_str())).head_length())
+        };
+        assert_eq!(refused(limits::HTTP_HEADERS), (Ok(true), 16 + 6 * limits::HTTP_HEADERS + 2));
+        assert_eq!(
+            refused(limits::HTTP_HEADERS + 1),
+            (Err(HEAD_TOO_LARGE), 16 + 6 * (limits::HTTP_HEADERS + 1))
+        );
+    }
+
+    #[test]
+    fn heads_that_could_hide_a_request_are_refused() {
+        let check = |headers: &str| {
+            let text = format!("POST / HTTP/1.1\r\nHost: h\r\n{headers}\r\n");
+            let (mut parser, mut received) = (HeadParser::default(), BytesMut::from(text.as_str()));
+            match parser.parse(&received, NAMES) {
+                Ok(is_complete) => assert!(is_complete),
+                Err((status, _)) => return Err(status.as_u16()),
+            }
+            parser.take(&mut received).check().map_err(|(status, _)| status.as_u16())
+        };
+        assert_eq!(check("Content-Length: 5\r\n"), Ok(()));
+        assert_eq!(check("Transfer-Encoding: Chunked\r\n"), Ok(()));
+        for headers in [
+            "Content-Length: 5\r\nContent-Length: 5\r\n",
+            "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+            "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+            "Content-Length: +5\r\n",
+            "Content-Length: \r\n",
+            "Content-Length: 99999999999999999999\r\n",
+            "Host: other\r\n",
+        ] {
+            assert_eq!(check(headers), Err(400), "{headers:?}");
+        }
+        assert_eq!(check("Transfer-Encoding: identity\r\n"), Err(501));
+    }
+
+    #[test]
+    fn http_1_0_needs_no_host() {
+        let request = |version| {
+            let text = format!("GET / HTTP/{version}\r\n\r\n");
+            let (mut parser, mut received) = (HeadParser::default(), BytesMut::from(text.as_str()));
+            assert!(parser.parse(&received, NAMES).unwrap());
+            parser.take(&mut received)
+        };
+        assert_eq!(request("1.0").check(), Ok(()));
+        assert_eq!(request("1.1").check().unwrap_err().0, StatusCode::BAD_REQUEST);
+    }
+}
