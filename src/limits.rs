@@ -512,6 +512,12 @@ pub const LOG_QUEUE_BYTES: usize = 4 * 1024 * 1024;
 /// Maximum number of bytes of several lines that are written to a log at once.
 pub const LOG_WRITE: usize = 64 * 1024;
 
+/// Time for which lines gather before they are written to a log together.
+pub const LOG_GATHER: Duration = Duration::from_millis(1);
+
+/// Number of items that the queue of a log keeps room for while it is empty.
+pub const LOG_KEPT_ROOM: usize = 256;
+
 /// Stack of the thread that writes a log.
 pub const LOG_STACK: usize = 256 * 1024;
 

@@ -253,7 +253,12 @@ impl Exchange<'_> {
     /// Value of a variable for this request; `None` if it has none.
     pub fn find_value(&self, variable: &Variable) -> Option<Vec<u8>> {
         let mut value = Vec::new();
-        RequestValues { exchange: self, matched: None }.value(variable, &mut value).then_some(value)
+        self.append_value(variable, &mut value).then_some(value)
+    }
+
+    /// Appends the value of a variable for this request. Returns `false`, having appended nothing, if it has none.
+    pub fn append_value(&self, variable: &Variable, out: &mut Vec<u8>) -> bool {
+        RequestValues { exchange: self, matched: None }.value(variable, out)
     }
 
     /// Value of a variable for this request; empty if it has none.

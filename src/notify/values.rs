@@ -1,5 +1,7 @@
 //! Values of variables in a request: its own, those of the process, and those of its session.
 
+use std::cell::RefCell;
+
 use super::id::RequestId;
 use super::subject::Subject;
 use super::variable::{Variable, Variables};
@@ -38,24 +40,53 @@ pub struct ProcessVariables;
 
 impl Variables for ProcessVariables {
     fn value(&self, variable: &Variable, out: &mut Vec<u8>) {
-        let now = jiff::ZonedDateTime::now();
         match variable {
             Variable::NginxVersion => out.extend_from_slice(crate::NGINX_VERSION.as_bytes()),
             Variable::Pid => out.extend_from_slice(std::process::id().to_string().as_bytes()),
             Variable::Msec => {
-                let t = now.timestamp();
-                let millis = t.as_millisecond();
+                let millis = jiff::Timestamp::now().as_millisecond();
                 out.extend_from_slice(format!("{}.{:03}", millis / 1000, millis % 1000).as_bytes());
             }
-            Variable::TimeIso8601 => {
-                out.extend_from_slice(now.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string().as_bytes());
-            }
-            Variable::TimeLocal => {
-                out.extend_from_slice(now.strftime("%d/%b/%Y:%H:%M:%S %z").to_string().as_bytes());
-            }
+            Variable::TimeIso8601 => LocalTime::now(|time| out.extend_from_slice(time.iso8601.as_bytes())),
+            Variable::TimeLocal => LocalTime::now(|time| out.extend_from_slice(time.common.as_bytes())),
             // There is one process, so this is the value of PingOS's first worker.
             Variable::NgxWorker => out.push(b'0'),
             _ => {}
+        }
+    }
+}
+
+/// The present second in local time, made once: lines of logs need it more often than it changes.
+#[derive(Default)]
+struct LocalTime {
+    /// Seconds since 1970.
+    second: i64,
+    /// ISO 8601.
+    iso8601: String,
+    /// The common log format.
+    common: String,
+}
+
+impl LocalTime {
+    /// Passes on the present second.
+    fn now(work: impl FnOnce(&LocalTime)) {
+        thread_local! {
+            static TIME: RefCell<LocalTime> = RefCell::default();
+        }
+        let present = jiff::Timestamp::now();
+        TIME.with_borrow_mut(|time| {
+            if time.second != present.as_second() || time.common.is_empty() {
+                *time = LocalTime::of(&present.to_zoned(jiff::tz::TimeZone::system()));
+            }
+            work(time);
+        });
+    }
+
+    fn of(time: &jiff::ZonedDateTime) -> LocalTime {
+        LocalTime {
+            second: time.timestamp().as_second(),
+            iso8601: time.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string(),
+            common: time.strftime("%d/%b/%Y:%H:%M:%S %z").to_string(),
         }
     }
 }
@@ -75,6 +106,25 @@ mod tests {
             &mut out,
         );
         out
+    }
+
+    #[test]
+    fn the_local_time_is_written_as_in_nginx_and_goes_on() {
+        let zone = jiff::tz::TimeZone::fixed(jiff::tz::offset(-5));
+        let time = jiff::civil::date(2026, 11, 5).at(4, 3, 2, 1).to_zoned(zone).expect("a time");
+        let shown = LocalTime::of(&time);
+        assert_eq!(shown.iso8601, "2026-11-05T04:03:02-05:00");
+        assert_eq!(shown.common, "05/Nov/2026:04:03:02 -0500");
+        let second = || {
+            let mut second = 0;
+            LocalTime::now(|time| second = time.second);
+            second
+        };
+        let first = second();
+        assert!(first >= time.timestamp().as_second());
+        while second() == first {
+            std::thread::yield_now();
+        }
     }
 
     #[test]

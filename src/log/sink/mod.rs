@@ -9,7 +9,6 @@ pub mod spec;
 pub mod syslog;
 mod writer;
 
-use std::collections::HashMap;
 use std::fs::File;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -17,6 +16,7 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, RwLock};
+use rustc_hash::FxHashMap;
 
 pub use self::lost::lines_lost_total;
 pub use self::paths::LineFile;
@@ -85,7 +85,7 @@ pub struct Sinks(Arc<SinkSet>);
 
 #[derive(Debug, Default)]
 struct SinkSet {
-    open: RwLock<HashMap<SinkSpec, LogSink>>,
+    open: RwLock<FxHashMap<SinkSpec, LogSink>>,
     /// Those that the configuration names no longer and that may still be writing.
     retired: Mutex<Vec<Weak<Queue>>>,
     /// Whether threads are allowed.

@@ -5,6 +5,9 @@
 //! counted. Lost lines of the error log are reported in their place as soon as the log accepts lines again, those of
 //! other logs in the error log, once in [`limits::LOG_LOSS_REPORT`]. Until the thread starts, when the process is still
 //! attached to its terminal, each line is written immediately.
+//!
+//! To wake the thread for each line would cost more than many requests do. The first line wakes it; it then lets lines
+//! gather for [`limits::LOG_GATHER`], which only a full write, a severe line, a flush, reopening or the end cuts short.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -43,8 +46,10 @@ struct State {
     work: VecDeque<Work>,
     /// Bytes of the lines not written yet.
     bytes: usize,
-    /// Whether the thread is processing an item.
-    busy: bool,
+    /// Number of items in `work` that lines do not gather before.
+    urgent: usize,
+    /// What the thread is doing.
+    doing: Doing,
     /// Whether no more lines can come.
     ended: bool,
     lost_errors: Option<LostErrors>,
@@ -64,6 +69,27 @@ enum Work {
     Line(QueuedLine),
     Flush,
     Reopen(Option<File>, Reopened),
+}
+
+/// What the thread is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Doing {
+    /// It waits for work.
+    Waiting,
+    /// It lets lines gather.
+    Gathering,
+    /// It processes an item.
+    Working,
+}
+
+impl Work {
+    /// Whether it is done at once, with what is before it.
+    fn is_urgent(&self) -> bool {
+        match self {
+            Work::Line(line) => line.level.is_some_and(|level| level <= LogLevel::Error),
+            Work::Flush | Work::Reopen(..) => true,
+        }
+    }
 }
 
 /// What the thread does next.
@@ -113,7 +139,8 @@ impl Queue {
                 mode: Mode::Direct(Box::new(Writer::new(spec, file))),
                 work: VecDeque::new(),
                 bytes: 0,
-                busy: false,
+                urgent: 0,
+                doing: Doing::Waiting,
                 ended: false,
                 lost_errors: None,
                 unreported: Unreported::default(),
@@ -162,8 +189,8 @@ impl Queue {
             return report.into_iter().for_each(LossReport::tell);
         }
         state.tell_lost_errors();
-        state.add(line);
-        self.filled.notify_one();
+        state.add(Work::Line(line));
+        self.wake(&state);
     }
 
     /// Opens the files again, after the lines queued so far; `file` is the new file if it is open already.
@@ -181,8 +208,8 @@ impl Queue {
                 done(Ok(()));
             }
             Mode::Threaded => {
-                state.work.push_back(Work::Reopen(file, done));
-                self.filled.notify_one();
+                state.add(Work::Reopen(file, done));
+                self.wake(&state);
             }
         }
     }
@@ -194,8 +221,8 @@ impl Queue {
             Mode::Direct(writer) => count_lost(writer.flush().lines),
             Mode::Dead => {}
             Mode::Threaded => {
-                state.work.push_back(Work::Flush);
-                self.filled.notify_one();
+                state.add(Work::Flush);
+                self.wake(&state);
             }
         }
     }
@@ -215,6 +242,13 @@ impl Queue {
             count_lost(writer.flush().lines);
         }
         self.filled.notify_one();
+    }
+
+    /// Wakes the thread if it has not seen that there is work, or if it need not wait for more.
+    fn wake(&self, state: &State) {
+        if !(state.doing == Doing::Gathering && state.may_gather()) {
+            self.filled.notify_one();
+        }
     }
 
     fn run(&self, mut writer: Writer) {
@@ -241,13 +275,17 @@ impl Queue {
     /// Waits for the next item, at most until `due`; the preceding one counts as done. Lines are put into `lines`.
     fn next(&self, lines: &mut Vec<QueuedLine>, due: Option<Instant>) -> Turn {
         let mut state = self.state.lock();
-        state.busy = false;
         loop {
             if state.work.is_empty() {
                 state.tell_lost_errors();
             }
-            if let Some(work) = state.work.pop_front() {
-                state.busy = true;
+            if state.may_gather() {
+                state.doing = Doing::Gathering;
+                let until = Instant::now() + limits::LOG_GATHER;
+                self.filled.wait_while_until(&mut state, |state| state.may_gather(), until);
+            }
+            if let Some(work) = state.take() {
+                state.doing = Doing::Working;
                 let first = match work {
                     Work::Line(line) => line,
                     Work::Flush => return Turn::Flush,
@@ -257,25 +295,26 @@ impl Queue {
                 lines.push(first);
                 while let Some(Work::Line(line)) = state.work.front()
                     && bytes + line.bytes.len() <= limits::LOG_WRITE
-                    && let Some(Work::Line(line)) = state.work.pop_front()
+                    && let Some(Work::Line(line)) = state.take()
                 {
                     bytes += line.bytes.len();
                     lines.push(line);
                 }
                 return Turn::Lines;
             }
+            state.doing = Doing::Waiting;
             if state.ended {
                 self.drained.notify_all();
                 return Turn::End;
             }
             // Release the memory that a flood took.
-            state.work.shrink_to(0);
+            state.work.shrink_to(limits::LOG_KEPT_ROOM);
             self.drained.notify_all();
             let report = state.unreported.due.filter(|_| state.unreported.lines > 0);
             let now = Instant::now();
             match due.into_iter().chain(report).min() {
                 Some(until) if until <= now => {
-                    state.busy = true;
+                    state.doing = Doing::Working;
                     return Turn::Tick;
                 }
                 Some(until) => drop(self.filled.wait_until(&mut state, until)),
@@ -295,15 +334,20 @@ impl Queue {
             true => state.unreported.add(lost.lines, lost.why),
             false => None,
         };
-        lines.clear();
         drop(state);
+        lines.clear();
         report.into_iter().for_each(LossReport::tell);
     }
 }
 
 impl State {
     fn is_idle(&self) -> bool {
-        self.work.is_empty() && !self.busy && self.lost_errors.is_none()
+        self.work.is_empty() && self.doing != Doing::Working && self.lost_errors.is_none()
+    }
+
+    /// Whether lines may wait for others: not severe ones, and nothing behind which something else waits.
+    fn may_gather(&self) -> bool {
+        !self.work.is_empty() && self.urgent == 0 && !self.ended && self.bytes < limits::LOG_WRITE
     }
 
     /// Whether a line fits into the queue. Severe lines have extra room, so that a flood of minor lines does not
@@ -314,9 +358,18 @@ impl State {
         self.bytes + line.bytes.len() <= most
     }
 
-    fn add(&mut self, line: QueuedLine) {
-        self.bytes += line.bytes.len();
-        self.work.push_back(Work::Line(line));
+    fn add(&mut self, work: Work) {
+        if let Work::Line(line) = &work {
+            self.bytes += line.bytes.len();
+        }
+        self.urgent += usize::from(work.is_urgent());
+        self.work.push_back(work);
+    }
+
+    fn take(&mut self) -> Option<Work> {
+        let work = self.work.pop_front()?;
+        self.urgent -= usize::from(work.is_urgent());
+        Some(work)
     }
 
     /// Accounts for a line that found no room.
@@ -335,7 +388,7 @@ impl State {
         let Some(LostErrors { form, level, lines }) = self.lost_errors.take() else { return };
         let what = if lines == 1 { "line was" } else { "lines were" };
         let text = line(form, level, &format!("{lines} log {what} lost, the log took none in time"));
-        self.add(QueuedLine { form, level: Some(level), file: None, bytes: text.into_bytes() });
+        self.add(Work::Line(QueuedLine { form, level: Some(level), file: None, bytes: text.into_bytes() }));
     }
 }
 
@@ -461,6 +514,57 @@ mod tests {
         );
         assert!(queue.wait_idle(LONG));
         drop(kept);
+    }
+
+    #[test]
+    fn lines_gather_and_only_urgent_work_is_done_at_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut state = Arc::into_inner(queue(&dir.path().join("log"))).unwrap().state.into_inner();
+        let mut line = |level, length: usize| {
+            state.add(Work::Line(QueuedLine {
+                form: LineForm::Text,
+                level,
+                file: None,
+                bytes: vec![b'x'; length],
+            }));
+            state.may_gather()
+        };
+        assert!(line(None, 100) && line(Some(LogLevel::Warn), 100));
+        assert!(!line(Some(LogLevel::Error), 100) && !line(None, 100));
+        while state.take().is_some() {}
+        state.bytes = 0;
+        assert!(!state.may_gather(), "there is nothing to gather");
+        state.add(Work::Line(QueuedLine {
+            form: LineForm::Text,
+            level: None,
+            file: None,
+            bytes: vec![b'x'; 100],
+        }));
+        assert!(state.may_gather());
+        state.add(Work::Flush);
+        assert!(!state.may_gather());
+        state.work.pop_back();
+        state.urgent = 0;
+        state.bytes = limits::LOG_WRITE;
+        assert!(!state.may_gather());
+        state.bytes = 100;
+        state.ended = true;
+        assert!(!state.may_gather());
+    }
+
+    #[test]
+    fn a_line_is_written_although_nothing_follows_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        let queue = started(&path);
+        for n in 1..=3 {
+            push(&queue, None, "line\n");
+            let end = Instant::now() + LONG;
+            while std::fs::read_to_string(&path).unwrap_or_default().len() < 5 * n {
+                assert!(Instant::now() < end);
+                std::thread::yield_now();
+            }
+        }
     }
 
     #[test]

@@ -169,7 +169,7 @@ impl Writer {
                 None => {
                     let text = match lines {
                         [line] => return self.put(&line.bytes, 1),
-                        lines => lines.iter().flat_map(|line| &line.bytes).copied().collect::<Vec<u8>>(),
+                        lines => lines.iter().map(|line| &line.bytes[..]).collect::<Vec<_>>().concat(),
                     };
                     lost = self.put(&text, lines.len() as u64);
                 }

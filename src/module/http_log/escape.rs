@@ -23,6 +23,11 @@ fn hex(byte: u8) -> [u8; 2] {
 
 /// `"`, `\`, control bytes and all from 0x7F on become `\xHH`.
 fn default(value: &[u8], out: &mut Vec<u8>) {
+    let is_plain = |byte: &u8| !matches!(byte, b'"' | b'\\' | 0..b' ' | 0x7F..);
+    // All bytes are looked at, which for a few is faster than to search.
+    if value.iter().fold(true, |is_all, byte| is_all & is_plain(byte)) {
+        return out.extend_from_slice(value);
+    }
     for &byte in value {
         match byte {
             b'"' | b'\\' | 0..b' ' | 0x7F.. => {

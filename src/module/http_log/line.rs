@@ -19,9 +19,7 @@ pub trait LoggedRequest {
 
 impl LoggedRequest for Exchange<'_> {
     fn value(&self, variable: &Variable, out: &mut Vec<u8>) -> bool {
-        let value = self.find_value(variable);
-        out.extend_from_slice(value.as_deref().unwrap_or_default());
-        value.is_some()
+        self.append_value(variable, out)
     }
 
     fn root(&self) -> Option<PathBuf> {
