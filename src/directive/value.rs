@@ -84,6 +84,18 @@ pub struct Count(pub u64);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Offset(pub u64);
 
+impl From<Size> for u64 {
+    fn from(size: Size) -> u64 {
+        size.0
+    }
+}
+
+impl From<Offset> for u64 {
+    fn from(offset: Offset) -> u64 {
+        offset.0
+    }
+}
+
 /// A time in milliseconds; a bare number means seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Msec(pub u64);

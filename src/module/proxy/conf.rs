@@ -3,6 +3,7 @@
 use bstr::BString;
 
 use super::bind::ProxyBind;
+use super::buffer_sizes::{BufferSizes, Buffers, ComparedSize};
 use super::cache::values::{CachePath, CacheValid, CacheZone, are_defined};
 use super::file::ProxyFile;
 use super::rewriting::{CookieDomain, CookieFlags, CookiePath, ProxyRedirect};
@@ -15,7 +16,6 @@ use crate::directive::{
     Args, Arity, BlockLevel, ConfPath, Evaluation, Flag, Msec, Num, Offset, Own, Size, Slot, Summed, Text,
     Value,
 };
-use crate::http::core::buffers::BufferCount;
 use crate::http::core::temp_path::TempPath;
 use crate::http::variable::{Template, Templates};
 use crate::net::ssl::cipher::Ciphers;
@@ -203,7 +203,7 @@ directives! {
         /// Size of the buffer for the response header.
         ///
         /// Example: `proxy_buffer_size 8k;`
-        "proxy_buffer_size" => buffer_size: Size = "4k", in HTTP_ALL;
+        "proxy_buffer_size" => buffer_size: ComparedSize<Size> = "4k", in HTTP_ALL;
         /// Supports byte ranges for all proxied responses.
         ///
         /// Example: `proxy_force_ranges on;`
@@ -411,19 +411,20 @@ directives! {
     }
     needless {
         /// Number and size of response buffers.
-        "proxy_buffers" => BufferCount = "8 4k", in HTTP_ALL;
+        "proxy_buffers" => Buffers = "8 4k", in HTTP_ALL;
         /// Maximum size of buffers that are being sent to the client.
-        "proxy_busy_buffers_size" => Size = "8k", in HTTP_ALL;
+        "proxy_busy_buffers_size" => ComparedSize<Size> = "8k", in HTTP_ALL;
         /// Maximum size of a temporary file. Responses are not written to files: see proxy_buffering.
-        "proxy_max_temp_file_size" => Offset = "1024m", in HTTP_ALL;
+        "proxy_max_temp_file_size" => ComparedSize<Offset> = "1024m", in HTTP_ALL;
         /// Number of bytes written to a temporary file at once.
-        "proxy_temp_file_write_size" => Offset, in HTTP_ALL;
+        "proxy_temp_file_write_size" => ComparedSize<Offset>, in HTTP_ALL;
         /// Size of a hash table.
         "proxy_headers_hash_max_size" => Num = "512", in HTTP_ALL;
         /// Bucket size of a hash table.
         "proxy_headers_hash_bucket_size" => Num = "64", in HTTP_ALL;
     }
     made {
+        BufferSizes;
         CachePaths;
     }
     concludes {
