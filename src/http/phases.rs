@@ -134,28 +134,25 @@ impl Exchange<'_> {
         Decision::page(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
+    /// Runs the phases up to a decision.
     async fn run(&mut self, start: Start) -> Decision {
+        match self.pass(start).await {
+            Ok(()) => self.content().await,
+            Err(decision) => decision,
+        }
+    }
+
+    /// Passes the phases before the content. The error is the decision, if there is one.
+    async fn pass(&mut self, start: Start) -> Result<(), Decision> {
         let mut named = None;
         match start {
-            Start::PostRead => {
-                if self.takes_part(Phase::PostRead) {
-                    let decision = self.phase(Phase::PostRead).await;
-                    if !matches!(decision, Decision::Next) {
-                        return decision;
-                    }
-                }
-            }
+            Start::PostRead => self.pass_phase(Phase::PostRead).await?,
             Start::ServerRewrite => self.has_location_name = true,
             Start::Named(location) => named = Some(location),
         }
         self.find_real_root().await;
         if named.is_none() {
-            if self.takes_part(Phase::ServerRewrite) {
-                let decision = self.rewrite(Phase::ServerRewrite).await;
-                if !matches!(decision, Decision::Next) {
-                    return decision;
-                }
-            }
+            self.pass_phase(Phase::ServerRewrite).await?;
             self.is_path_changed = false;
         }
         loop {
@@ -163,7 +160,7 @@ impl Exchange<'_> {
                 Some(location) => self.location = location,
                 None => {
                     if let Some(decision) = self.find_location() {
-                        return decision;
+                        return Err(decision);
                     }
                 }
             }
@@ -171,31 +168,23 @@ impl Exchange<'_> {
             self.find_real_root().await;
             let is_rewritten = self.limit_methods();
             self.adopt_keepalive();
-            if is_rewritten && self.takes_part(Phase::Rewrite) {
-                let decision = self.rewrite(Phase::Rewrite).await;
-                if !matches!(decision, Decision::Next) {
-                    return decision;
-                }
+            if is_rewritten {
+                self.pass_phase(Phase::Rewrite).await?;
             }
             if !std::mem::take(&mut self.is_path_changed) {
                 break;
             }
             if !self.count_change() {
                 let path = self.path.clone();
-                return self.redirected_too_often("processing", &path);
+                return Err(self.redirected_too_often("processing", &path));
             }
         }
         self.adopt_keepalive();
         // Statements may have changed variables in `root`.
         self.find_real_root().await;
-        if self.takes_part(Phase::PreAccess) {
-            let decision = self.phase(Phase::PreAccess).await;
-            if !matches!(decision, Decision::Next) {
-                return decision;
-            }
-        }
+        self.pass_phase(Phase::PreAccess).await?;
         if !self.is_subrequest()
-            && (self.takes_part(Phase::Access) || !self.conf().access.is_empty())
+            && (!self.checks(Phase::Access).is_empty() || !self.conf().access.is_empty())
             && let Some(refusal) = self.access().await
         {
             let delay = self.core().auth_delay.duration();
@@ -205,15 +194,9 @@ impl Exchange<'_> {
                 tokio::time::sleep(delay).await;
                 self.set_on_leaving(OnLeaving::default());
             }
-            return refusal;
+            return Err(refusal);
         }
-        if self.takes_part(Phase::PreContent) {
-            let decision = self.phase(Phase::PreContent).await;
-            if !matches!(decision, Decision::Next) {
-                return decision;
-            }
-        }
-        self.content().await
+        self.pass_phase(Phase::PreContent).await
     }
 
     /// The checks of a phase that apply to the request.
@@ -225,9 +208,17 @@ impl Exchange<'_> {
         plan.phases[phase as usize]
     }
 
-    /// Whether any check of a phase applies to the request: a phase without any is passed over.
-    fn takes_part(&self, phase: Phase) -> bool {
-        !self.checks(phase).is_empty()
+    /// Passes a phase. The error is the decision of one of its checks. A phase without any is passed over.
+    async fn pass_phase(&mut self, phase: Phase) -> Result<(), Decision> {
+        let is_left_out = matches!(phase, Phase::ServerRewrite | Phase::Rewrite)
+            && matches!(self.location.refusal, Some(Refusal { of_peers: true, .. }));
+        if is_left_out || self.checks(phase).is_empty() {
+            return Ok(());
+        }
+        match self.phase(phase).await {
+            Decision::Next => Ok(()),
+            decision => Err(decision),
+        }
     }
 
     /// Runs the checks of a phase until one decides.
@@ -243,14 +234,6 @@ impl Exchange<'_> {
             }
         }
         Decision::Next
-    }
-
-    /// Runs the checks of a rewrite phase.
-    async fn rewrite(&mut self, phase: Phase) -> Decision {
-        if matches!(self.location.refusal, Some(Refusal { of_peers: true, .. })) {
-            return Decision::Next;
-        }
-        self.phase(phase).await
     }
 
     /// Selects the location of the path.
