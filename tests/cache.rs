@@ -6,6 +6,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -301,6 +302,33 @@ fn a_background_update_keeps_nobody_waiting() {
     assert_eq!(backend.count(), 2);
 }
 
+/// Background updates at a time: `PROXY_CACHE_UPDATES`.
+const UPDATES: usize = 256;
+
+#[test]
+fn background_updates_are_bounded_and_the_rest_follows_later() {
+    let (backend, server) = start("", "proxy_cache_use_stale updating; proxy_cache_background_update on;");
+    let all = UPDATES + 20;
+    backend.answers("200 OK\r\nX-Accel-Expires: @1", "old");
+    for n in 0..all {
+        assert_found(ask(&server, &format!("/{n}")), "MISS", "old");
+    }
+    backend.answers("200 OK", "new");
+    backend.hold(true);
+    for n in 0..all {
+        assert_found(ask(&server, &format!("/{n}")), "STALE", "old");
+    }
+    backend.wait(all + UPDATES);
+    // What is being replaced is told apart from what found no place, which is not given up.
+    assert_found(ask(&server, "/0"), "UPDATING", "old");
+    assert_found(ask(&server, &format!("/{}", all - 1)), "STALE", "old");
+    assert_eq!(backend.count(), all + UPDATES);
+    backend.hold(false);
+    for n in 0..all {
+        until_true("it is replaced", || is(&ask(&server, &format!("/{n}")), "HIT", "new"));
+    }
+}
+
 #[test]
 fn stale_while_revalidate_allows_a_background_update() {
     let (backend, server) = start("", "proxy_cache_background_update on;");
@@ -412,6 +440,56 @@ fn responses_are_served_where_nothing_can_be_written() {
         assert_eq!((found.0.as_str(), found.1.len()), ("MISS", 3 << 20));
     }
     server.wait_log("failed (20: Not a directory)");
+}
+
+/// A file system that is full after 64 KiB. `None`: mounting one is not allowed here.
+fn tiny(dir: &Path) -> Option<Tiny> {
+    fs::create_dir_all(dir).unwrap();
+    let mut mount = Command::new("mount");
+    mount.args(["-t", "tmpfs", "-o", "size=64k,mode=777", "tiny"]).arg(dir);
+    mount.output().is_ok_and(|done| done.status.success()).then(|| Tiny(dir.to_owned()))
+}
+
+struct Tiny(PathBuf);
+
+impl Drop for Tiny {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).output();
+    }
+}
+
+#[test]
+fn responses_are_served_while_the_disk_of_the_cache_is_full_and_kept_again_afterwards() {
+    let prefix = Prefix::new();
+    let Some(disk) = tiny(&prefix.path().join("cache")) else { return };
+    let backend = Backend::start();
+    let server = Server::start_in(prefix, &conf(&backend, "use_temp_path=off", ""));
+    assert_found(ask(&server, "/small"), "MISS", "response 1");
+    backend.answers("200 OK", &"x".repeat(3 << 20));
+    for _ in 0..3 {
+        let found = ask(&server, "/large");
+        assert_eq!((found.0.as_str(), found.1.len()), ("MISS", 3 << 20));
+    }
+    server.wait_log("failed (28: No space left on device)");
+    // What was kept before still is, and of the others nothing is left.
+    assert_found(ask(&server, "/small"), "HIT", "response 1");
+    let left = |directory: &Path| {
+        let mut bytes = 0;
+        let mut open = vec![directory.to_owned()];
+        while let Some(directory) = open.pop() {
+            for entry in fs::read_dir(directory).unwrap().flatten() {
+                match entry.path() {
+                    path if path.is_dir() => open.push(path),
+                    path => bytes += path.metadata().map_or(0, |data| data.len()),
+                }
+            }
+        }
+        bytes
+    };
+    until_true("the temporary files are gone", || left(&disk.0) < 4096);
+    backend.answers("200 OK", "fits");
+    assert_found(ask(&server, "/large"), "MISS", "fits");
+    assert_found(ask(&server, "/large"), "HIT", "fits");
 }
 
 #[test]
