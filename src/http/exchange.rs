@@ -249,7 +249,7 @@ pub(super) struct HttpConnection {
     pub(super) worker: Worker,
     pub(super) listen: ListenAddr,
     pub(super) id: u64,
-    pub(super) peer: Peer,
+    pub(super) peer: Arc<Peer>,
     /// `http` or `https`.
     pub(super) scheme: &'static str,
     /// Whether the client was to begin with a TLS handshake and has not.
@@ -282,7 +282,7 @@ impl HttpConnection {
             service,
             worker,
             listen,
-            peer,
+            peer: Arc::new(peer),
             scheme: if socket.is_tls() { "https" } else { "http" },
             lacks_tls: false,
             started: Instant::now(),
@@ -365,6 +365,10 @@ pub struct Exchange<'a> {
     pub body: Option<Arc<RequestBody>>,
     /// What modules keep for this request.
     pub kept: http::Extensions,
+    /// Where the request is forwarded to, for log lines about it. Bytes of the client's are escaped.
+    pub upstream: Option<Arc<str>>,
+    /// What is done with that server, for the line about a client that leaves.
+    pub doing: Option<&'static str>,
     /// The response, once there is one. Filters change it; its body is gone when it was sent.
     pub response: Response,
     /// Whether a regular expression exceeded its bounds while a variable was looked up.
@@ -459,6 +463,8 @@ impl<'a> Exchange<'a> {
             client: None,
             body: None,
             kept: http::Extensions::new(),
+            upstream: None,
+            doing: None,
             response: Response::new(StatusCode::OK, Body::default()),
             is_undecided: AtomicBool::new(false),
             real_root: None,

@@ -49,6 +49,11 @@ impl Headers {
         self.0.iter().map(|(name, value)| (name.as_bstr(), value.as_bstr()))
     }
 
+    /// All fields, to be shared instead of copied.
+    pub fn shared(&self) -> impl Iterator<Item = (&Bytes, &Bytes)> {
+        self.0.iter().map(|(name, value)| (name, value))
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

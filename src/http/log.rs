@@ -20,15 +20,6 @@ use crate::net::socket::Peer;
 #[derive(Clone, Debug)]
 pub struct LogSuffix(pub String);
 
-/// Where a request is forwarded to, kept for it in order to have it in log lines about it. Bytes of the client's are
-/// escaped.
-#[derive(Clone, Debug)]
-pub struct LogUpstream(pub String);
-
-/// What is done with the server that a request is forwarded to, kept for the line about a client that leaves.
-#[derive(Clone, Copy, Debug)]
-pub struct LogDoing(pub &'static str);
-
 /// A request refused before a location was selected.
 pub fn refused(conn: u64, status: u16, why: &str, peer: &Peer) {
     info!(target: "notice", conn, "request refused with {status}: {why}, client: {}", peer.addr);
@@ -149,10 +140,9 @@ pub(super) fn send_failed(exchange: &Exchange<'_>, failure: &io::Error) {
 
 /// The client has closed, and another server need not answer any more.
 pub(super) fn client_left(exchange: &Exchange<'_>) {
-    let text = match exchange.kept.get::<LogDoing>() {
+    let text = match exchange.doing {
         Some(doing) => format!(
-            "epoll_wait() reported that client prematurely closed connection, so upstream connection is closed too while {}",
-            doing.0
+            "epoll_wait() reported that client prematurely closed connection, so upstream connection is closed too while {doing}"
         ),
         None => "client prematurely closed connection".to_owned(),
     };
@@ -194,7 +184,7 @@ fn text_about(exchange: &Exchange<'_>, what: &dyn Display) -> String {
     let (server, request) = (Shown::new(&server), Shown::new(exchange.request.text()));
     let host = exchange.request.header("host").map(|host| format!(", host: \"{}\"", Shown::new(host)));
     let host = host.unwrap_or_default();
-    let upstream = exchange.kept.get::<LogUpstream>().map(|to| format!(", upstream: \"{}\"", to.0));
+    let upstream = exchange.upstream.as_ref().map(|to| format!(", upstream: \"{to}\""));
     let upstream = upstream.unwrap_or_default();
     let suffix = exchange.kept.get::<LogSuffix>().map_or("", |suffix| suffix.0.as_str());
     format!("{what}, client: {client}, server: {server}, request: \"{request}\"{upstream}{host}{suffix}")

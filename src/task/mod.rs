@@ -6,6 +6,7 @@ pub mod fault;
 pub mod lifetime;
 pub mod loader;
 pub mod log;
+pub mod patience;
 pub mod questions;
 pub mod rights;
 pub mod supervise;

@@ -4,6 +4,7 @@ use std::io;
 use std::task::Poll;
 
 use bstr::{BString, ByteSlice};
+use bytes::Bytes;
 use http::{StatusCode, Version};
 
 use super::attempt::{Answered, Job};
@@ -23,7 +24,6 @@ use crate::http::core::conf::Current as Core;
 use crate::http::date;
 use crate::http::exchange::{Decision, Exchange};
 use crate::http::headers::Headers;
-use crate::http::log::LogDoing;
 use crate::http::response::{Body, BodySource, FilePart, Foreign, Piece, Response};
 use crate::http::variable::Template;
 
@@ -88,7 +88,7 @@ impl Context<'_> {
         answered: Answered,
         cache: Option<Box<CacheUse>>,
     ) -> (Decision, Option<Filling>) {
-        exchange.kept.insert(LogDoing(READING));
+        exchange.doing = Some(READING);
         let said = lookup::read(self.conf, &answered.head, date::now());
         job.attempts.0.lock().headers = answered.head.headers.clone();
         let status = answered.head.status;
@@ -153,7 +153,7 @@ impl Context<'_> {
         let uri = head.headers.get(b"X-Accel-Redirect").map(ToOwned::to_owned);
         let uri = uri.filter(|_| !self.ignores(IgnoredHeaders::REDIRECT))?;
         let mut carried = Headers::default();
-        for (name, value) in head.headers.iter() {
+        for (name, value) in head.headers.shared() {
             if CARRIED.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes())) {
                 self.pass(exchange, name, value, &mut carried);
             }
@@ -196,7 +196,7 @@ impl Context<'_> {
     }
 
     /// Passes a header on, as rewritten.
-    fn pass(&self, exchange: &Exchange<'_>, name: &[u8], value: &[u8], headers: &mut Headers) {
+    fn pass(&self, exchange: &Exchange<'_>, name: &Bytes, value: &Bytes, headers: &mut Headers) {
         let rewritten = match () {
             () if name.eq_ignore_ascii_case(b"Set-Cookie") => self.cookie(exchange, value),
             () if name.eq_ignore_ascii_case(b"Refresh") => {
@@ -205,7 +205,7 @@ impl Context<'_> {
             }
             () => None,
         };
-        headers.append(name.to_vec(), rewritten.unwrap_or_else(|| value.to_vec()));
+        headers.append(name.clone(), rewritten.map_or_else(|| value.clone(), Bytes::from));
     }
 
     /// The response of a head, without its body.
@@ -227,7 +227,7 @@ impl Context<'_> {
             ..Foreign::default()
         };
         let mut has_ranges = self.conf.force_ranges;
-        for (name, value) in head.headers.iter() {
+        for (name, value) in head.headers.shared() {
             if self.is_hidden(name) {
                 continue;
             }
@@ -239,16 +239,17 @@ impl Context<'_> {
                     || is("Keep-Alive") => {}
                 () if is("Content-Type") => {
                     let (content_type, charset) = split_type(value);
-                    foreign.content_type = Some((value.to_owned(), content_type.clone(), charset.clone()));
+                    let text = value.as_bstr().to_owned();
+                    foreign.content_type = Some((text, content_type.clone(), charset.clone()));
                     (response.content_type, response.charset) = (Some(content_type), charset);
                 }
                 () if is("Location") => match self.redirect(exchange, value, 0) {
                     Some(location) => response.location = Some(location.into()),
-                    None => response.headers.append("Location", value.to_vec()),
+                    None => response.headers.append("Location", value.clone()),
                 },
                 () if is("Last-Modified") => {
                     foreign.modified = date::seconds(value);
-                    response.headers.append("Last-Modified", value.to_vec());
+                    response.headers.append("Last-Modified", value.clone());
                 }
                 () if is("Accept-Ranges") && self.conf.force_ranges => {}
                 () if is("Accept-Ranges") && relation != Relation::Passed => has_ranges = true,

@@ -16,7 +16,6 @@ use super::request::RequestHead;
 use super::states::UpstreamAttempts;
 use crate::http::body_reader::BodyReader;
 use crate::http::exchange::{Decision, Exchange};
-use crate::http::log::{LogDoing, LogUpstream};
 use crate::http::request_body::RequestBody;
 use crate::http::response::Body;
 use crate::http::upstream::group::{Choice, PeerUse};
@@ -65,7 +64,7 @@ pub(super) struct Answered {
     /// Whether the connection may be kept.
     pub(super) is_reusable: bool,
     pub(super) key: IdleKey,
-    pub(super) url: String,
+    pub(super) url: Arc<str>,
 }
 
 /// A request that no server has answered.
@@ -239,11 +238,11 @@ impl Job<'_> {
     }
 
     /// Lets log lines name the server; returns its URL.
-    fn name_upstream(&self, exchange: &mut Exchange<'_>, peer: &str) -> String {
+    fn name_upstream(&self, exchange: &mut Exchange<'_>, peer: &str) -> Arc<str> {
         let colon = if peer.starts_with("unix:") { ":" } else { "" };
         let uri = crate::log::shown::Shown::new(&self.head.uri);
-        let url = format!("{}{peer}{colon}{uri}", self.scheme);
-        exchange.kept.insert(LogUpstream(url.clone()));
+        let url: Arc<str> = format!("{}{peer}{colon}{uri}", self.scheme).into();
+        exchange.upstream = Some(url.clone());
         url
     }
 
@@ -254,25 +253,22 @@ impl Job<'_> {
         key: &IdleKey,
         progress: &mut Progress,
     ) -> Result<(ResponseHead, Link), Failure> {
-        exchange.kept.insert(LogDoing(CONNECTING));
+        exchange.doing = Some(CONNECTING);
         let mut link = match idle::take(key) {
             Some(connection) => Link::new(connection, true),
             None => match connect(&used.peer.addr, &self.connect).await {
-                Ok(socket) => {
-                    let socket = Arc::new(socket);
-                    Link::new(PeerConnection { socket, requests: 0, opened: Instant::now() }, false)
-                }
+                Ok(socket) => Link::new(PeerConnection::new(socket), false),
                 Err(error) => return Err(connect_failed(exchange, &used.peer.name, &error)),
             },
         };
         progress.is_cached = link.is_cached;
         self.attempts.latest(|attempt| attempt.connect = Some(attempt.began.elapsed()));
         progress.has_begun = true;
-        exchange.kept.insert(LogDoing(SENDING));
+        exchange.doing = Some(SENDING);
         let sent = self.send(exchange, &mut link).await;
         self.attempts.latest(|attempt| attempt.sent = link.sent);
         progress.is_complete = sent? == Sent::All;
-        exchange.kept.insert(LogDoing(READING));
+        exchange.doing = Some(READING);
         let head = self.read_head(exchange, &mut link).await;
         if let Ok(head) = &head {
             self.attempts.latest(|attempt| {
@@ -380,7 +376,7 @@ impl Job<'_> {
 
     /// Reads the head of the response; interim ones before it are passed over.
     async fn read_head(&self, exchange: &mut Exchange<'_>, link: &mut Link) -> Result<ResponseHead, Failure> {
-        let size = usize::try_from(self.conf.buffer_size.0).unwrap_or(usize::MAX).max(1);
+        let size = usize::try_from(self.conf.buffer_size.0.0).unwrap_or(usize::MAX).max(1);
         let patience = self.conf.read_timeout.duration();
         // What came while the request was being sent.
         let early = link.received.len() as u64;

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,7 @@ use crate::http::response::{BodySource, BrokenBody, Piece};
 use crate::http::upstream::group::{IdleSettings, PeerUse};
 use crate::http::upstream::idle::{self, IdleKey};
 use crate::log::os_text::os_text;
+use crate::task::patience::end_of;
 
 /// How the end of a body shows.
 #[derive(Debug)]
@@ -39,7 +41,7 @@ pub(super) struct Afterwards {
     /// Connection of the client, for the log.
     pub(super) conn: u64,
     /// URL, for the log.
-    pub(super) url: String,
+    pub(super) url: Arc<str>,
 }
 
 impl Afterwards {
@@ -77,8 +79,8 @@ pub(super) struct UpstreamBody {
     framing: Framing,
     length: Option<u64>,
     patience: Duration,
-    /// Set while more is waited for.
-    timer: Option<Pin<Box<Sleep>>>,
+    /// When the wait for more ends, while there is one.
+    until: Option<Instant>,
     rate: Rate,
     /// Bytes that came with the head, until they count.
     early: u64,
@@ -134,7 +136,7 @@ impl UpstreamBody {
         let limit = (rate > 0).then(|| RateLimit { bytes: rate, after: 0, began: Instant::now() });
         let rate = Rate { limit, received: link.received.len() as u64, wait: None };
         let early = link.received.len() as u64;
-        UpstreamBody { open: Some((link, afterwards)), framing, length, patience, timer: None, rate, early }
+        UpstreamBody { open: Some((link, afterwards)), framing, length, patience, until: None, rate, early }
     }
 
     fn broken(&mut self, text: &str, is_sent: bool) -> io::Error {
@@ -200,7 +202,7 @@ impl UpstreamBody {
                         attempt.received += length;
                         attempt.length += length;
                     });
-                    self.timer = None;
+                    self.until = None;
                     return Poll::Ready(Ok(()));
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -210,8 +212,6 @@ impl UpstreamBody {
                     return Poll::Ready(Err(self.broken(&text, true)));
                 }
             }
-            let patience = self.patience;
-            let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
             if let Poll::Ready(ready) = socket.poll_read_ready(cx) {
                 if let Err(error) = ready {
                     let text = format!("recv() failed ({})", os_text(&error));
@@ -219,7 +219,9 @@ impl UpstreamBody {
                 }
                 continue;
             }
-            ready!(timer.as_mut().poll(cx));
+            let patience = self.patience;
+            let until = *self.until.get_or_insert_with(|| end_of(patience));
+            ready!(link.connection.patience.poll_over(until, cx));
             return Poll::Ready(Err(self.broken("upstream timed out (110: Connection timed out)", true)));
         }
     }

@@ -27,7 +27,6 @@ use crate::config::store::Store;
 use crate::http::core::conf::Current as Core;
 use crate::http::exchange::{Check, Decision, Exchange, PhaseCheck};
 use crate::http::leaving::OnLeaving;
-use crate::http::log::LogDoing;
 use crate::http::routes::Location;
 use crate::http::upstream::group::{Groups, RunningGroup};
 use crate::http::upstream::peers::ServerPlace;
@@ -61,7 +60,7 @@ impl PhaseCheck for ProxyCheck {
             let decided = forward(&self.keeper, exchange).await;
             decided.unwrap_or_else(|decision| {
                 exchange.set_on_leaving(OnLeaving::default());
-                exchange.kept.remove::<LogDoing>();
+                exchange.doing = None;
                 decision
             })
         }))
@@ -97,7 +96,9 @@ async fn forward(keeper: &Keeper, exchange: &mut Exchange<'_>) -> Result<Decisio
     };
     exchange.kept.insert(vars.clone());
     let body = body(exchange, conf, &mut vars).await?;
-    exchange.kept.insert(vars.clone());
+    if let Some(kept) = exchange.kept.get_mut::<ProxyVars>() {
+        (kept.length, kept.is_chunked) = (vars.length, vars.is_chunked);
+    }
     let attempts = match exchange.kept.get::<UpstreamAttempts>() {
         Some(attempts) => attempts.clone(),
         None => UpstreamAttempts::default(),

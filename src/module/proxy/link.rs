@@ -3,14 +3,14 @@
 use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use tokio::time::timeout;
 
 use crate::http::upstream::idle::PeerConnection;
 use crate::net::socket::Socket;
+use crate::task::patience::end_of;
 
 /// A connection in use.
 #[derive(Debug)]
@@ -74,18 +74,17 @@ impl Link {
                 Err(error) if is_passing(&error) => {}
                 Err(error) => return Err(LinkError::Failed("send", error)),
             }
-            let socket = self.socket().clone();
-            let ready = poll_fn(|cx| {
+            let ready = |socket: &Socket, cx: &mut Context<'_>| {
                 if let Poll::Ready(ready) = socket.poll_write_ready(cx) {
                     return Poll::Ready(ready.map(|()| Ready::Write));
                 }
                 socket.poll_read_ready(cx).map(|ready| ready.map(|()| Ready::Read))
-            });
-            match timeout(patience, ready).await {
-                Err(_) => return Err(LinkError::TimedOut),
-                Ok(Err(error)) => return Err(LinkError::Failed("send", error)),
-                Ok(Ok(Ready::Write)) => {}
-                Ok(Ok(Ready::Read)) => {
+            };
+            match self.within(patience, ready).await {
+                None => return Err(LinkError::TimedOut),
+                Some(Err(error)) => return Err(LinkError::Failed("send", error)),
+                Some(Ok(Ready::Write)) => {}
+                Some(Ok(Ready::Read)) => {
                     if self.has_input()? {
                         return Ok(Sent::Early);
                     }
@@ -97,10 +96,9 @@ impl Link {
 
     /// Sends what TLS holds back.
     pub(super) async fn flush(&mut self, patience: Duration) -> Result<(), LinkError> {
-        let socket = self.socket().clone();
-        match timeout(patience, poll_fn(|cx| socket.poll_flush(cx))).await {
-            Err(_) => Err(LinkError::TimedOut),
-            Ok(flushed) => flushed.map_err(|error| LinkError::Failed("send", error)),
+        match self.within(patience, |socket, cx| socket.poll_flush(cx)).await {
+            None => Err(LinkError::TimedOut),
+            Some(flushed) => flushed.map_err(|error| LinkError::Failed("send", error)),
         }
     }
 
@@ -130,18 +128,35 @@ impl Link {
 
     /// Receives `room` bytes at most; returns how many, at least one. `patience` is the time between two reads.
     pub(super) async fn receive(&mut self, room: usize, patience: Duration) -> Result<usize, LinkError> {
-        let socket = self.socket().clone();
         loop {
-            match socket.read_some(&mut self.received, room) {
+            match self.connection.socket.read_some(&mut self.received, room) {
                 Ok(0) => return Err(LinkError::Closed),
                 Ok(length) => return Ok(length),
                 Err(error) if is_passing(&error) => {}
                 Err(error) => return Err(LinkError::Failed("recv", error)),
             }
-            match timeout(patience, poll_fn(|cx| socket.poll_read_ready(cx))).await {
-                Err(_) => return Err(LinkError::TimedOut),
-                Ok(ready) => ready.map_err(|error| LinkError::Failed("recv", error))?,
+            match self.within(patience, |socket, cx| socket.poll_read_ready(cx)).await {
+                None => return Err(LinkError::TimedOut),
+                Some(ready) => ready.map_err(|error| LinkError::Failed("recv", error))?,
             }
         }
+    }
+
+    /// Waits for the socket, for this time at most; `None` after that.
+    async fn within<T>(
+        &mut self,
+        patience: Duration,
+        ready: impl Fn(&Socket, &mut Context<'_>) -> Poll<io::Result<T>>,
+    ) -> Option<io::Result<T>> {
+        let connection = &mut self.connection;
+        let mut until = None;
+        poll_fn(|cx| {
+            if let Poll::Ready(ready) = ready(&connection.socket, cx) {
+                return Poll::Ready(Some(ready));
+            }
+            let until = *until.get_or_insert_with(|| end_of(patience));
+            connection.patience.poll_over(until, cx).map(|()| None)
+        })
+        .await
     }
 }

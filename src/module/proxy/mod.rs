@@ -4,6 +4,7 @@ mod answer;
 mod attempt;
 mod bind;
 mod body;
+mod buffer_sizes;
 pub mod cache;
 mod check;
 mod chunks;

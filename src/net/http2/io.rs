@@ -1,5 +1,6 @@
 //! The socket of an HTTP/2 connection, for the crate h2.
 
+use std::cell::RefCell;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -13,6 +14,11 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::carrier::Carrier;
 use super::frames::FrameReader;
 use crate::limits;
+
+thread_local! {
+    /// What was read last.
+    static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; limits::READ_BYTES].into());
+}
 
 /// What a connection has received and sent, shared by its socket and its owner.
 #[derive(Debug, Default)]
@@ -103,6 +109,17 @@ impl Http2Io {
         Http2Io { socket, before, traffic }
     }
 
+    /// Reads by way of a buffer of the thread's. The one of the connection would be written with zeros from end to end, which costs
+    /// more than to copy what has come, and keeps all of its pages resident.
+    fn read(&self, buf: &mut ReadBuf<'_>) -> io::Result<()> {
+        SCRATCH.with_borrow_mut(|scratch| {
+            let room = buf.remaining().min(scratch.len());
+            let length = self.socket.try_read(&mut scratch[..room])?;
+            buf.put_slice(&scratch[..length]);
+            self.traffic.received(&scratch[..length])
+        })
+    }
+
     fn poll_written(
         &self,
         cx: &mut Context<'_>,
@@ -139,13 +156,8 @@ impl AsyncRead for Http2Io {
             return Poll::Ready(Ok(()));
         }
         loop {
-            match self.socket.try_read(buf.initialize_unfilled()) {
-                Ok(length) => {
-                    let start = buf.filled().len();
-                    buf.advance(length);
-                    self.traffic.received(&buf.filled()[start..])?;
-                    return Poll::Ready(Ok(()));
-                }
+            match self.read(buf) {
+                Ok(()) => return Poll::Ready(Ok(())),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     ready!(self.socket.poll_read_ready(cx))?;
                 }
