@@ -76,7 +76,7 @@ impl LocalTime {
         let present = jiff::Timestamp::now();
         TIME.with_borrow_mut(|time| {
             if time.second != present.as_second() || time.common.is_empty() {
-                *time = LocalTime::of(&present.to_zoned(jiff::tz::TimeZone::system()));
+                *time = LocalTime::of(&present.to_zoned_datetime(jiff::tz::TimeZone::system()));
             }
             work(time);
         });
@@ -111,7 +111,7 @@ mod tests {
     #[test]
     fn the_local_time_is_written_as_in_nginx_and_goes_on() {
         let zone = jiff::tz::TimeZone::fixed(jiff::tz::offset(-5));
-        let time = jiff::civil::date(2026, 11, 5).at(4, 3, 2, 1).to_zoned(zone).expect("a time");
+        let time = jiff::civil::date(2026, 11, 5).at(4, 3, 2, 1).to_zoned_datetime(zone).expect("a time");
         let shown = LocalTime::of(&time);
         assert_eq!(shown.iso8601, "2026-11-05T04:03:02-05:00");
         assert_eq!(shown.common, "05/Nov/2026:04:03:02 -0500");

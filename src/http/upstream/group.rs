@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bstr::{BString, ByteSlice};
 use parking_lot::Mutex;
+use rustc_hash::FxHashMap;
 
 use super::peers::{Peer, PeerAddr, PeerList, Server, ServerPlace, Tried};
 use crate::http::exchange::Exchange;
@@ -68,7 +69,7 @@ pub struct Group {
 
 /// All groups of a configuration by their names in lower case.
 #[derive(Clone, Debug, Default)]
-pub struct Groups(pub HashMap<BString, Arc<Group>>);
+pub struct Groups(pub FxHashMap<BString, Arc<Group>>);
 
 impl Groups {
     /// The group of this name.
@@ -319,18 +320,25 @@ impl Drop for PeerUse {
     }
 }
 
+/// The groups in use by their names; those that stand for servers may have the names of others.
+#[derive(Debug, Default)]
+struct RunningGroups {
+    named: FxHashMap<BString, Arc<RunningGroup>>,
+    of_servers: FxHashMap<BString, Arc<RunningGroup>>,
+}
+
 /// The groups in use. A group keeps the state of its servers over reloads where their lines stay the same.
 #[derive(Debug, Default)]
 pub struct GroupKeeper {
-    running: Mutex<HashMap<(bool, BString), Arc<RunningGroup>>>,
+    running: Mutex<RunningGroups>,
 }
 
 impl GroupKeeper {
     /// The group in use that a configured one stands for.
     pub fn running(&self, conf: &Arc<Group>) -> Arc<RunningGroup> {
         let mut running = self.running.lock();
-        let key = (conf.is_named, conf.name.clone());
-        let known = running.get(&key);
+        let running = if conf.is_named { &mut running.named } else { &mut running.of_servers };
+        let known = running.get(&conf.name);
         if let Some(known) = known.filter(|known| Arc::ptr_eq(&known.conf, conf) || known.conf.is_same(conf))
         {
             return known.clone();
@@ -340,7 +348,7 @@ impl GroupKeeper {
             // Those of former configurations that no request uses.
             running.retain(|_, group| Arc::strong_count(group) > 1);
         }
-        running.insert(key, new.clone());
+        running.insert(conf.name.clone(), new.clone());
         new
     }
 }

@@ -2,7 +2,7 @@
 //! configuration that nginx refuses is refused here.
 
 use crate::directive::context::{Contexts, LOCATION};
-use crate::directive::{Args, Arity, BlockLevel, Evaluation, Offset, Size, Slot, Value};
+use crate::directive::{Args, Arity, BlockLevel, Evaluation, Slot, Value};
 use crate::http::core::buffers::BufferCount;
 use crate::syntax::{Problem, Span};
 
