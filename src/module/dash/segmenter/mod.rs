@@ -1,16 +1,23 @@
 //! Segmenter: converts samples to segments and manifests.
 
+mod files;
+mod open;
+mod period;
+
+pub use files::DashFiles;
+
 use std::collections::VecDeque;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use bytes::Bytes;
+use open::OpenTrack;
+use period::{Period, PeriodTrack, Segment};
 
 use super::manifest::frame_rate;
 use super::{DashLayout, Manifest, ManifestPeriod, ManifestTrack};
 use crate::limits;
 use crate::media::segments::{CutDecision, CutRule, Cutter};
-use crate::wire::fmp4::{Run, Sample, TrackConfig, fragment, init_segment, segment_type};
+use crate::wire::fmp4::{Sample, TrackConfig, init_segment, segment_type};
 
 /// Settings of a segmenter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,21 +28,6 @@ pub struct DashSettings {
     pub window_ms: u64,
     /// Whether segments that have left the window are removed.
     pub cleanup: bool,
-}
-
-/// Files below `dash_path`. Each call is performed at once, creates missing directories, and returns whether it succeeded:
-/// a manifest must not list a segment that could not be written.
-pub trait DashFiles {
-    /// Creates or truncates a file.
-    fn create(&mut self, file: &Path) -> bool;
-    /// Appends to a file that was created and not closed.
-    fn append(&mut self, file: &Path, bytes: &[u8]) -> bool;
-    /// Closes a file. Fails if any part of it was not written.
-    fn close(&mut self, file: &Path) -> bool;
-    /// Replaces a file atomically.
-    fn replace(&mut self, file: &Path, bytes: &[u8]) -> bool;
-    /// Removes a file.
-    fn remove(&mut self, file: &Path);
 }
 
 /// Makes the files of one publish.
@@ -64,42 +56,6 @@ pub struct DashSegmenter {
     retired: VecDeque<(PathBuf, u64)>,
     /// Number of the next fragment.
     sequence: u32,
-}
-
-#[derive(Debug)]
-struct OpenTrack {
-    config: Arc<TrackConfig>,
-    file: PathBuf,
-    start_ms: u64,
-    end_ms: u64,
-    bytes: u64,
-    /// Number of samples, and their duration in ticks.
-    samples: (usize, u64),
-    /// Samples that are not written yet.
-    held: Vec<Sample>,
-    held_bytes: usize,
-}
-
-#[derive(Debug)]
-struct Period {
-    start_ms: u64,
-    tracks: [Option<PeriodTrack>; 2],
-}
-
-#[derive(Debug)]
-struct PeriodTrack {
-    config: Arc<TrackConfig>,
-    /// Time in the name of its initialisation segment.
-    init_since: Option<u64>,
-    frame_rate: String,
-    segments: VecDeque<Segment>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Segment {
-    start_ms: u64,
-    end_ms: u64,
-    bytes: u64,
 }
 
 impl DashSegmenter {
@@ -374,287 +330,11 @@ impl DashSegmenter {
     }
 }
 
-impl OpenTrack {
-    /// Writes the samples that are not written yet. A failure shows when the file is closed.
-    fn flush(&mut self, sequence: &mut u32, files: &mut impl DashFiles) {
-        if self.held.is_empty() {
-            return;
-        }
-        let bytes: Bytes = fragment(*sequence, &[Run { track: 1, samples: &self.held }]);
-        *sequence = sequence.wrapping_add(1);
-        files.append(&self.file, &bytes);
-        self.held.clear();
-        self.held_bytes = 0;
-    }
-}
-
-impl Period {
-    /// Whether these segments belong to this period; `newest_ms` is their end.
-    fn takes(&self, done: &[Option<OpenTrack>; 2], newest_ms: u64) -> bool {
-        self.tracks.iter().zip(done).all(|(track, done)| match (track, done) {
-            (Some(track), Some(done)) => track.config == done.config,
-            // A track may be silent for a while.
-            (Some(track), None) => {
-                let end_ms = track.segments.back().map_or(self.start_ms, |segment| segment.end_ms);
-                newest_ms.saturating_sub(end_ms) < TRACK_IDLE_MS
-            }
-            (None, Some(_)) => false,
-            (None, None) => true,
-        })
-    }
-
-    /// End of its last segment; its start without segments.
-    fn end_ms(&self) -> u64 {
-        let segments = self.tracks.iter().flatten().filter_map(|track| track.segments.back());
-        segments.map(|segment| segment.end_ms).max().unwrap_or(self.start_ms)
-    }
-}
-
-impl PeriodTrack {
-    /// Bit rate of the largest segment of at least half the usual length.
-    fn bandwidth(&self) -> u64 {
-        let length = |segment: &Segment| segment.end_ms.saturating_sub(segment.start_ms).max(1);
-        let longest = self.segments.iter().map(length).max().unwrap_or(1);
-        let long = self.segments.iter().filter(|segment| length(segment) >= longest / 2);
-        long.map(|segment| segment.bytes.saturating_mul(8_000) / length(segment)).max().unwrap_or(1)
-    }
-}
-
 const VIDEO: usize = 1;
 
 /// Samples are written once they last this long together, in milliseconds, or have this many bytes.
 const CHUNK_MS: u64 = 500;
 const CHUNK_BYTES: usize = 1024 * 1024;
 
-/// Time without a segment after which a track is no longer part of the presentation.
-const TRACK_IDLE_MS: u64 = 30_000;
-
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use super::*;
-    use crate::media::files::StreamName;
-    use crate::media::segments::Slicing;
-    use crate::wire::MediaKind;
-    use crate::wire::fmp4::Packager;
-
-    /// Files in memory; those in `full` cannot be written.
-    #[derive(Default)]
-    struct Files {
-        written: BTreeMap<PathBuf, Vec<u8>>,
-        full: Option<&'static str>,
-    }
-
-    impl Files {
-        fn takes(&self, file: &Path) -> bool {
-            self.full.is_none_or(|end| !file.to_str().unwrap().ends_with(end))
-        }
-
-        fn manifest(&self) -> &str {
-            str::from_utf8(&self.written[Path::new("s.mpd")]).unwrap()
-        }
-
-        fn count(&self, what: &str) -> usize {
-            self.manifest().matches(what).count()
-        }
-
-        fn has(&self, file: &str) -> bool {
-            self.written.contains_key(Path::new(file))
-        }
-    }
-
-    impl DashFiles for Files {
-        fn create(&mut self, file: &Path) -> bool {
-            self.replace(file, b"")
-        }
-
-        fn append(&mut self, file: &Path, bytes: &[u8]) -> bool {
-            let takes = self.takes(file);
-            if let Some(written) = self.written.get_mut(file).filter(|_| takes) {
-                written.extend_from_slice(bytes);
-            }
-            takes
-        }
-
-        fn close(&mut self, file: &Path) -> bool {
-            self.takes(file)
-        }
-
-        fn replace(&mut self, file: &Path, bytes: &[u8]) -> bool {
-            let takes = self.takes(file);
-            if takes {
-                self.written.insert(file.to_owned(), bytes.to_vec());
-            }
-            takes
-        }
-
-        fn remove(&mut self, file: &Path) {
-            self.written.remove(file);
-        }
-    }
-
-    /// A publisher of 25 pictures and 50 packets of Opus a second, whose clock is the time of day.
-    struct Publisher {
-        packager: Packager,
-        segmenter: DashSegmenter,
-        files: Files,
-        sent_ms: u32,
-        now_ms: u64,
-    }
-
-    const BEGIN_MS: u64 = 1_800_000_000_000;
-
-    impl Publisher {
-        fn new() -> Self {
-            let layout = DashLayout { name: StreamName::new(b"s").unwrap(), nested: false };
-            let cut = CutRule { fragment_ms: 1_000, max_fragment_ms: 10_000, slicing: Slicing::Plain };
-            let settings = DashSettings { cut, window_ms: 60_000, cleanup: true };
-            let (segmenter, files) = (DashSegmenter::new(layout, settings), Files::default());
-            let packager = Packager::new(12, Some(BEGIN_MS));
-            let mut publisher = Publisher { packager, segmenter, files, sent_ms: 0, now_ms: BEGIN_MS };
-            publisher.video_header(30);
-            publisher.send(MediaKind::Audio, b"\x90OpusOpusHead\x01\x02\x38\x01\x80\xBB\0\0\0\0\0");
-            publisher
-        }
-
-        fn send(&mut self, kind: MediaKind, payload: &[u8]) {
-            let (mut samples, payload) = (Vec::new(), Bytes::copy_from_slice(payload));
-            self.packager.handle_frame(kind, self.sent_ms, &payload, &mut samples).unwrap();
-            for sample in samples {
-                self.segmenter.handle(sample, self.now_ms, &mut self.files);
-            }
-        }
-
-        fn video_header(&mut self, level: u8) {
-            let head =
-                [&b"\x90avc1\x01\x64\x00"[..], &[level], b"\xFF\xE1\x00\x04\x67\x64\x00\x1F\x01\x00\x01\x68"];
-            self.send(MediaKind::Video, &head.concat());
-        }
-
-        /// Sends this many milliseconds, with a key frame each second.
-        fn play(&mut self, length_ms: u32, kinds: &[MediaKind]) {
-            for _ in (0..length_ms).step_by(20) {
-                if self.sent_ms.is_multiple_of(40) && kinds.contains(&MediaKind::Video) {
-                    let first = if self.sent_ms.is_multiple_of(1_000) { 0x91 } else { 0xA1 };
-                    self.send(MediaKind::Video, &[&[first][..], b"avc1\0\0\0\0\0\0\x01\x65"].concat());
-                }
-                if kinds.contains(&MediaKind::Audio) {
-                    self.send(MediaKind::Audio, b"\x91Opus\xF8picture");
-                }
-                (self.sent_ms, self.now_ms) = (self.sent_ms + 20, self.now_ms + 20);
-            }
-        }
-
-        fn finish(&mut self) {
-            let mut samples = Vec::new();
-            self.packager.finish(&mut samples);
-            for sample in samples {
-                self.segmenter.handle(sample, self.now_ms, &mut self.files);
-            }
-            self.segmenter.finish(self.now_ms, &mut self.files);
-        }
-    }
-
-    const BOTH: &[MediaKind] = &[MediaKind::Audio, MediaKind::Video];
-
-    #[test]
-    fn a_steady_stream_is_one_period_at_the_time_of_day() {
-        let mut publisher = Publisher::new();
-        publisher.play(20_000, BOTH);
-        publisher.finish();
-        let files = &publisher.files;
-        assert_eq!((files.count("<Period"), files.count("<S t=")), (1, 40));
-        assert!(files.manifest().contains(&format!("<S t=\"{BEGIN_MS}\" d=\"1000\"/>")));
-        assert!(files.manifest().contains("start=\"PT1800000000S\""));
-        assert!(!files.manifest().contains("availabilityTimeOffset"));
-    }
-
-    #[test]
-    fn a_new_codec_has_a_period_and_an_initialisation_segment_of_its_own() {
-        let mut publisher = Publisher::new();
-        publisher.play(3_000, BOTH);
-        publisher.video_header(40);
-        publisher.play(3_000, BOTH);
-        publisher.finish();
-        let files = &publisher.files;
-        assert_eq!(files.count("<Period"), 2);
-        let changed_ms = BEGIN_MS + 3_000;
-        assert!(
-            files.has("s-init.m4v")
-                && files.has(&format!("s-{changed_ms}.init.m4v"))
-                && files.has("s-init.m4a")
-        );
-        assert!(files.manifest().contains(&format!("initialization=\"s-{changed_ms}.init.m4v\"")));
-        assert_eq!((files.count("avc1.64001E"), files.count("avc1.640028")), (1, 1));
-        assert_eq!((files.count("<S t="), files.count("initialization=\"s-init.m4a\"")), (12, 2));
-    }
-
-    #[test]
-    fn a_publisher_that_pauses_goes_on_at_the_time_of_day() {
-        let mut publisher = Publisher::new();
-        publisher.play(3_000, BOTH);
-        publisher.now_ms += 20_000;
-        publisher.play(3_000, BOTH);
-        publisher.finish();
-        assert_eq!(publisher.files.count("<Period"), 2);
-        let last = publisher.files.manifest().split("<S t=\"").last().unwrap().to_owned();
-        let last_ms: u64 = last.split('"').next().unwrap().parse().unwrap();
-        assert!((BEGIN_MS + 24_000..=BEGIN_MS + 26_000).contains(&last_ms), "{}", last_ms - BEGIN_MS);
-    }
-
-    #[test]
-    fn a_fast_clock_is_told() {
-        let mut publisher = Publisher::new();
-        publisher.play(3_000, BOTH);
-        publisher.now_ms -= 1_500;
-        publisher.play(3_000, BOTH);
-        publisher.finish();
-        assert_eq!(publisher.files.count("<Period"), 1);
-        assert!(publisher.files.manifest().contains("availabilityTimeOffset=\"1."));
-    }
-
-    #[test]
-    fn a_track_that_comes_later_or_is_silent_for_long_begins_a_period() {
-        let mut publisher = Publisher::new();
-        publisher.play(3_000, &[MediaKind::Video]);
-        publisher.play(3_000, BOTH);
-        assert_eq!(
-            (publisher.files.count("<Period"), publisher.files.count("contentType=\"audio\"")),
-            (2, 1)
-        );
-        publisher.play(5_000, &[MediaKind::Video]);
-        assert_eq!(publisher.files.count("<Period"), 2, "a pause");
-        publisher.play(40_000, &[MediaKind::Video]);
-        assert_eq!(publisher.files.count("<Period"), 3);
-    }
-
-    #[test]
-    fn what_could_not_be_written_is_not_listed() {
-        let mut publisher = Publisher::new();
-        publisher.play(3_000, BOTH);
-        publisher.files.full = Some("3000.m4v");
-        publisher.play(3_000, BOTH);
-        publisher.finish();
-        let files = &publisher.files;
-        assert_eq!(files.count(&format!("<S t=\"{}\"", BEGIN_MS + 3_000)), 0);
-        assert_eq!((files.count("<S t="), files.count("<Period") > 1), (11, true));
-    }
-
-    #[test]
-    fn old_segments_periods_and_initialisation_segments_go() {
-        let mut publisher = Publisher::new();
-        publisher.segmenter.settings.window_ms = 4_000;
-        for level in [31, 32, 40] {
-            publisher.play(3_000, BOTH);
-            publisher.video_header(level);
-        }
-        publisher.play(20_000, BOTH);
-        let files = &publisher.files;
-        assert_eq!(files.count("<Period"), 1);
-        let videos = files.written.keys().filter(|file| file.extension().is_some_and(|end| end == "m4v"));
-        // Twice the window, the open segment, two initialisation segments.
-        assert!((11..=12).contains(&videos.count()), "{:?}", files.written.keys());
-        assert!(files.has("s-init.m4v") && !files.has(&format!("s-{}.init.m4v", BEGIN_MS + 3_000)));
-    }
-}
+mod tests;
