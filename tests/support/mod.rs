@@ -24,6 +24,7 @@ pub mod process;
 pub mod publisher;
 pub mod raw;
 pub mod rtmp;
+pub mod scripts;
 pub mod server;
 pub mod sockets;
 pub mod tls;

@@ -1,0 +1,73 @@
+//! DASH in dash.js and Shaka Player, also where the browser's clock is wrong, and in the parser of video.js.
+
+use serde_json::{Value, json};
+
+use crate::stage::{Engine, Stage, moves};
+use crate::support::scripts::MPD_PARSER;
+
+const TARGET: &str = "/dash/s.mpd";
+
+/// With three segments.
+fn start() -> Option<Stage> {
+    let stage = Stage::new(&["mp4"])?;
+    stage.wait_for(TARGET, &["<S t="]);
+    Some(stage)
+}
+
+#[track_caller]
+fn play(engine: Engine) {
+    let Some(stage) = start() else { return };
+    let url = stage.url(TARGET);
+    for wrong_ms in [0, 3_600_000, -3_600_000] {
+        let Some(page) = stage.play_with_clock(engine, &url, json!({}), wrong_ms) else { return };
+        moves(&page, &url);
+    }
+}
+
+#[test]
+fn dash_js_plays_dash_whatever_its_clock_says() {
+    play(Engine::Dash);
+}
+
+#[test]
+fn shaka_player_plays_dash_whatever_its_clock_says() {
+    play(Engine::Shaka);
+}
+
+#[test]
+fn mpd_parser_reads_the_manifest() {
+    let Some(stage) = start() else { return };
+    let Some(script) = MPD_PARSER.get() else { return };
+    let page = stage.script(&script);
+    let url = json!(stage.url(TARGET));
+    let parsed = page.value(&format!(
+        "(async () => {{
+            const text = await (await fetch({url})).text();
+            const warnings = [];
+            const eventHandler = ({{ type, message }}) => warnings.push(`${{type}} ${{message}}`);
+            const parsed = mpdParser.parse(text, {{ manifestUri: {url}, eventHandler }});
+            const timing = mpdParser.parseUTCTiming(text);
+            const audio = Object.values(parsed.mediaGroups.AUDIO.audio)[0].playlists[0];
+            const listed = (playlist) => playlist.segments.map((segment) => [segment.resolvedUri, segment.duration]);
+            return {{
+                warnings, timing, endList: parsed.endList, update: parsed.minimumUpdatePeriod,
+                codecs: parsed.playlists.map((playlist) => playlist.attributes.CODECS),
+                video: listed(parsed.playlists[0]), audio: listed(audio), init: parsed.playlists[0].segments[0].map.resolvedUri,
+            }};
+        }})()"
+    ));
+    assert_eq!(parsed["warnings"], json!([]), "{parsed:#}");
+    assert_eq!(parsed["timing"]["method"], "HEAD", "{parsed:#}");
+    assert_eq!((&parsed["endList"], &parsed["update"]), (&json!(false), &json!(1_000)), "{parsed:#}");
+    assert!(parsed["codecs"][0].as_str().unwrap().starts_with("avc1."), "{parsed:#}");
+    assert_eq!(parsed["init"], json!(stage.url("/dash/s-init.m4v")));
+    for (kind, end) in [("video", ".m4v"), ("audio", ".m4a")] {
+        let listed = parsed[kind].as_array().unwrap();
+        assert!(!listed.is_empty(), "{parsed:#}");
+        for segment in listed {
+            assert!(segment[0].as_str().is_some_and(|uri| uri.ends_with(end)), "{segment}");
+            assert!(segment[1].as_f64().is_some_and(|length| (0.5..1.5).contains(&length)), "{segment}");
+        }
+    }
+    assert_ne!(parsed["video"], Value::Null);
+}

@@ -1,0 +1,42 @@
+//! HLS from files and from memory, in both formats, and Low-Latency HLS.
+
+use serde_json::json;
+
+use crate::stage::{Engine, Stage, moves};
+
+/// A playlist with at least three segments, and what it is.
+const STREAMS: [(&str, &str); 4] =
+    [("/hls/s.m3u8", "ts"), ("/hls4/s.m3u8", "mp4"), ("/hls2/s.m3u8", "ts"), ("/hls2/s.m3u8?app=mp4", "mp4")];
+
+#[track_caller]
+fn play_all(engine: Engine) {
+    let Some(stage) = Stage::new(&["ts", "mp4"]) else { return };
+    for (target, _) in STREAMS {
+        stage.wait_for(target, &["#EXTM3U"]);
+        stage.plays(engine, &stage.url(target), json!({}));
+    }
+}
+
+#[test]
+fn hls_js_plays_hls_in_both_formats() {
+    play_all(Engine::Hls);
+}
+
+#[test]
+fn shaka_player_plays_hls_in_both_formats() {
+    play_all(Engine::Shaka);
+}
+
+#[test]
+fn hls_js_plays_low_latency_hls_by_parts() {
+    let Some(stage) = Stage::new(&["low"]) else { return };
+    let target = "/hls2/s.m3u8?app=low";
+    stage.wait_for(target, &["#EXTM3U"]);
+    let url = stage.url(target);
+    let Some(page) = stage.play(Engine::Hls, &url, json!({ "lowLatencyMode": true })) else { return };
+    page.wait("player.latestLevelDetails?.partList?.length > 0");
+    let asked = |word: &str| page.report().requests.iter().any(|request| request.contains(word));
+    page.wait("moves()");
+    assert!(asked("_HLS_msn=") && asked("_HLS_part="), "{:#?}", page.report().requests);
+    moves(&page, &url);
+}
