@@ -477,8 +477,11 @@ pub const DASH_WAITING_FRAMES: usize = 4096;
 pub const DASH_SEGMENTS: usize = 100_000;
 
 /// Difference between the media and the time of day at which DASH corrects the time line: the media has paused, or the
-/// publisher's clock is slow. It exceeds the jitter of networks and encoders.
+/// publisher's clock is slow or fast. It exceeds the jitter of networks and encoders.
 pub const DASH_DRIFT: Duration = Duration::from_secs(5);
+
+/// By how much DASH may slow the time line of a publisher whose clock is fast, in millionths. Clocks are wrong by less.
+pub const DASH_SLOWER: i64 = 50_000;
 
 /// Maximum number of threads blocked on a disk, for each of eight kinds of work. A worker's thread pool has 512.
 pub const DISK_WORK: usize = 60;

@@ -19,6 +19,7 @@ usage: cargo bench --bench fanout -- [options]
                        rtmp:N:RATE   one stream, N RTMP players
                        flv:N:RATE    one stream, N HTTP-FLV players
                        rtmps:N:RATE, flvs:N:RATE  the same over TLS, beside a floor that encrypts what it sends
+                       outputs:N:RATE  as flv:N:RATE, and once more beside HTTP-TS, HLS, HLS from memory, DASH and a recording
                        many:N:RATE   N streams, one RTMP player each
                        stalled:N:S:RATE  as rtmp:N:RATE, but S of the players read nothing once they play
                        join:N:RATE   while N RTMP players play: how long a new one takes to its first key frame
@@ -94,6 +95,8 @@ pub struct Live {
     /// Players that read nothing.
     pub stalled: usize,
     pub bits_per_second: u64,
+    /// Whether pingosd is also measured with every other output of the stream.
+    pub outputs: bool,
     /// pingosd's `send_delay` in this case.
     pub send_delay: Option<String>,
 }
@@ -189,7 +192,16 @@ fn parse_case(text: &str) -> Result<Case> {
     let number = |part: &str| in_range(part, 1, MAX_CONNECTIONS as u64).map(|n| n as usize);
     let live = |protocol, streams, players: usize, stalled, rate: &str| -> Result<Live> {
         let bits_per_second = bits(rate)?;
-        Ok(Live { protocol, tls: false, streams, players, stalled, bits_per_second, send_delay: None })
+        Ok(Live {
+            protocol,
+            tls: false,
+            streams,
+            players,
+            stalled,
+            bits_per_second,
+            outputs: false,
+            send_delay: None,
+        })
     };
     let (parts, send_delay) = match parts.split_last() {
         Some((last, rest)) if last.ends_with("ms") || *last == "auto" => (rest, Some((*last).to_owned())),
@@ -200,6 +212,10 @@ fn parse_case(text: &str) -> Result<Case> {
             let protocol = if word.starts_with("rtmp") { Protocol::Rtmp } else { Protocol::Flv };
             let live = live(protocol, 1, number(players)?, 0, rate)?;
             Case::Live(Live { tls: word.ends_with('s'), ..live })
+        }
+        ["outputs", players, rate] => {
+            let live = live(Protocol::Flv, 1, number(players)?, 0, rate)?;
+            Case::Live(Live { outputs: true, ..live })
         }
         ["many", players, rate] => {
             let players = number(players)?;

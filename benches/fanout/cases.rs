@@ -1,5 +1,7 @@
 //! Runs the cases: starts the roles, and reads the figures of each process.
 
+use std::io::Write;
+use std::net::{Shutdown, TcpStream};
 use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -15,6 +17,7 @@ use crate::report::{Idle, Join, Live, Report};
 use crate::role::{self, Options, Role};
 use crate::running::Server;
 use crate::server::{self, Target};
+use crate::session::stream_name;
 use crate::tls::Certificate;
 
 /// From the publisher's start until memory is read: longer than a GOP, so that a server's cache is full.
@@ -78,7 +81,8 @@ fn run_case(
             for subject in subjects {
                 let measured = match &subject {
                     Subject::Floor(floor) => crowd.on_floor(args, floor)?,
-                    Subject::Server(target) => crowd.on_server(target, args)?,
+                    Subject::Server(target) => crowd.on_server(target, args, false)?,
+                    Subject::Outputs(target) => crowd.on_server(target, args, true)?,
                 };
                 report.add_live(words, &subject.name(), measured);
             }
@@ -112,6 +116,8 @@ fn run_case(
 enum Subject<'t> {
     Floor(Floor),
     Server(&'t Target),
+    /// With every other output of the stream.
+    Outputs(&'t Target),
 }
 
 /// A bare loop.
@@ -130,6 +136,7 @@ impl Subject<'_> {
                 format!("floor{delay}{}", if floor.uring { ", uring" } else { "" })
             }
             Subject::Server(target) => target.name().to_owned(),
+            Subject::Outputs(target) => format!("{}, all outputs", target.name()),
         }
     }
 }
@@ -157,7 +164,9 @@ impl Crowd<'_> {
             backs.iter().map(move |&uring| Subject::Floor(Floor { delay, uring, delayed }))
         });
         let servers = targets.iter().filter(|target| self.is_for(target)).map(Subject::Server);
-        floors.chain(servers).collect()
+        let full =
+            targets.iter().filter(|target| self.live.outputs && matches!(target, Target::Pingosd { .. }));
+        floors.chain(servers).chain(full.map(Subject::Outputs)).collect()
     }
 
     /// pingosd's configuration of the application in this case.
@@ -185,10 +194,13 @@ impl Crowd<'_> {
         self.measure(port, &[floor.pid()], args)
     }
 
-    fn on_server(&self, target: &Target, args: &Args) -> Result<Live> {
-        let server =
-            server::start(target, args, &self.app_conf(args), self.live.tls.then_some(self.certificate))?;
-        let measured = self.publish_and_measure(&server, args);
+    fn on_server(&self, target: &Target, args: &Args, outputs: bool) -> Result<Live> {
+        let mut conf = self.app_conf(args);
+        if outputs {
+            conf.push_str(server::OUTPUTS);
+        }
+        let server = server::start(target, args, &conf, self.live.tls.then_some(self.certificate))?;
+        let measured = self.publish_and_measure(&server, args, outputs);
         measured.map_err(|error| format!("{}: {}", target.name(), server.explain(&error)).into())
     }
 
@@ -229,8 +241,9 @@ impl Crowd<'_> {
         Ok(publisher)
     }
 
-    fn publish_and_measure(&self, server: &Server, args: &Args) -> Result<Live> {
+    fn publish_and_measure(&self, server: &Server, args: &Args, outputs: bool) -> Result<Live> {
         let _publisher = self.publish(server, args)?;
+        let _ts_player = outputs.then(|| TsPlayer::start(server.http_port)).transpose()?;
         let port = match (self.live.protocol, server.rtmps_port) {
             (Protocol::Rtmp, Some(rtmps)) => rtmps,
             (Protocol::Rtmp, None) => server.rtmp_port,
@@ -318,6 +331,25 @@ impl Cost {
     /// Of one core.
     fn percent(&self, time: Duration) -> f64 {
         100.0 * time.as_secs_f64() / self.elapsed.as_secs_f64()
+    }
+}
+
+/// A player of MPEG-TS over HTTP that discards what it reads, until it is dropped.
+struct TsPlayer(TcpStream);
+
+impl TsPlayer {
+    fn start(port: u16) -> Result<TsPlayer> {
+        let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+        write!(stream, "GET /ts/{} HTTP/1.0\r\n\r\n", stream_name(0))?;
+        let mut reading = stream.try_clone()?;
+        std::thread::spawn(move || std::io::copy(&mut reading, &mut std::io::sink()));
+        Ok(TsPlayer(stream))
+    }
+}
+
+impl Drop for TsPlayer {
+    fn drop(&mut self) {
+        let _ = self.0.shutdown(Shutdown::Both);
     }
 }
 

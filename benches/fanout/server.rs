@@ -11,6 +11,10 @@ use crate::tls::Certificate;
 /// Discarding players answer no ping requests, so none may fall due while they are measured.
 pub const PING: &str = "10m";
 
+/// Every output beside RTMP and HTTP-FLV; MPEG-TS over HTTP has a location. `{dir}` is a scratch directory.
+pub const OUTPUTS: &str = "hls on; hls_path {dir}/hls; hls2 on; dash on; dash_path {dir}/dash; \
+                           recorder all { record all; record_path {dir}; } ";
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
     Pingosd {
@@ -131,6 +135,7 @@ fn pingosd_conf(
             format!("listen 127.0.0.1:{port} ssl;"),
         ),
     };
+    let app_conf = app_conf.replace("{dir}", dir);
     format!(
         "daemon off;
 worker_processes {workers};
@@ -151,6 +156,7 @@ http {{
         listen 127.0.0.1:{http}{ssl};
         {certificate}
         location /{APP} {{ flv_live 127.0.0.1:{rtmp} app={APP}; }}
+        location /ts {{ ts_live 127.0.0.1:{rtmp} app={APP}; }}
     }}
 }}
 "

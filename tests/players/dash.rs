@@ -1,5 +1,7 @@
 //! DASH in dash.js and Shaka Player, also where the browser's clock is wrong, and in the parser of video.js.
 
+use std::time::SystemTime;
+
 use serde_json::{Value, json};
 
 use crate::stage::{Engine, Stage, moves};
@@ -17,10 +19,13 @@ fn start() -> Option<Stage> {
 #[track_caller]
 fn play(engine: Engine) {
     let Some(stage) = start() else { return };
+    // The page is of another origin, to which the server does not expose `Date`.
     let url = stage.url(TARGET);
     for wrong_ms in [0, 3_600_000, -3_600_000] {
         let Some(page) = stage.play_with_clock(engine, &url, json!({}), wrong_ms) else { return };
         moves(&page, &url);
+        // Without a source of its time a player asks one of its own choice.
+        page.assert_asked_only(&[&stage.url("")[7..], &stage.pages[7..]]);
     }
 }
 
@@ -57,7 +62,10 @@ fn mpd_parser_reads_the_manifest() {
         }})()"
     ));
     assert_eq!(parsed["warnings"], json!([]), "{parsed:#}");
-    assert_eq!(parsed["timing"]["method"], "HEAD", "{parsed:#}");
+    assert_eq!(parsed["timing"]["method"], "DIRECT", "{parsed:#}");
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs_f64() * 1_000.0;
+    let said = parsed["timing"]["value"].as_f64().unwrap();
+    assert!(said <= now && now - said < 60_000.0, "{parsed:#}");
     assert_eq!((&parsed["endList"], &parsed["update"]), (&json!(false), &json!(1_000)), "{parsed:#}");
     assert!(parsed["codecs"][0].as_str().unwrap().starts_with("avc1."), "{parsed:#}");
     assert_eq!(parsed["init"], json!(stage.url("/dash/s-init.m4v")));

@@ -11,7 +11,7 @@ const STREAMS: [(&str, &str); 4] =
 #[track_caller]
 fn play_all(engine: Engine) {
     let Some(stage) = Stage::new(&["ts", "mp4"]) else { return };
-    for (target, _) in STREAMS {
+    for target in STREAMS {
         stage.wait_for(target, &["#EXTM3U"]);
         stage.plays(engine, &stage.url(target), json!({}));
     }
@@ -39,4 +39,12 @@ fn hls_js_plays_low_latency_hls_by_parts() {
     page.wait("moves()");
     assert!(asked("_HLS_msn=") && asked("_HLS_part="), "{:#?}", page.report().requests);
     moves(&page, &url);
+}
+
+#[test]
+fn shaka_player_plays_low_latency_hls() {
+    let Some(stage) = Stage::new(&["low"]) else { return };
+    let target = "/hls2/s.m3u8?app=low";
+    stage.wait_for(target, &["#EXTM3U"]);
+    stage.plays(Engine::Shaka, &stage.url(target), json!({ "streaming": { "lowLatencyMode": true } }));
 }

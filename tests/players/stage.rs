@@ -47,7 +47,6 @@ pub const LOCATIONS: &str = "
         }
         expires -1;
         add_header Access-Control-Allow-Origin *;
-        add_header Access-Control-Expose-Headers Date;
     }";
 
 const FILES: [(&str, &str); 4] = [

@@ -13,7 +13,7 @@ const DELAY_SEGMENTS: u64 = 3;
 /// A manifest. Times are in milliseconds since 1970, durations in milliseconds.
 #[derive(Clone, Debug)]
 pub struct Manifest {
-    /// URI of the manifest, from whose response players take the time of day.
+    /// URI of the manifest, from whose response players may take the time of day.
     pub uri: String,
     /// Time of its making.
     pub published_ms: u64,
@@ -61,19 +61,22 @@ impl Manifest {
 
 impl fmt::Display for Manifest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let published =
-            i64::try_from(self.published_ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
+        let published = i64::try_from(self.published_ms).ok();
+        let published = published.and_then(|ms| Timestamp::from_millisecond(ms).ok());
+        let published = published.unwrap_or(Timestamp::UNIX_EPOCH);
         let longest_ms = self.segments().map(|(_, duration)| *duration).max().unwrap_or(self.fragment_ms);
         writeln!(f, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>")?;
         writeln!(f, "<MPD xmlns=\"urn:mpeg:dash:schema:mpd:2011\"")?;
         writeln!(f, "    profiles=\"urn:mpeg:dash:profile:isoff-live:2011\" type=\"dynamic\"")?;
         write!(f, "    availabilityStartTime=\"1970-01-01T00:00:00Z\"")?;
-        writeln!(f, " publishTime=\"{:.3}\"", published.unwrap_or(Timestamp::UNIX_EPOCH))?;
+        writeln!(f, " publishTime=\"{published:.3}\"")?;
         writeln!(f, "    minimumUpdatePeriod=\"{}\"", Seconds(self.fragment_ms))?;
         write!(f, "    minBufferTime=\"{}\"", Seconds(self.fragment_ms))?;
         write!(f, " timeShiftBufferDepth=\"{}\"", Seconds(self.window_ms))?;
         writeln!(f, " maxSegmentDuration=\"{}\"", Seconds(longest_ms))?;
-        let delay_ms = longest_ms.saturating_mul(DELAY_SEGMENTS);
+        // Behind the time of day, which segments of a fast clock are ahead of.
+        let delay_ms =
+            longest_ms.saturating_mul(DELAY_SEGMENTS).saturating_sub(self.ahead_ms).max(longest_ms);
         writeln!(f, "    suggestedPresentationDelay=\"{}\">", Seconds(delay_ms.min(self.window_ms)))?;
         for (n, period) in self.periods.iter().enumerate() {
             write!(f, "  <Period id=\"{0}\" start=\"{1}\"", period.start_ms, Seconds(period.start_ms))?;
@@ -84,7 +87,10 @@ impl fmt::Display for Manifest {
             period.tracks.iter().try_for_each(|track| self.write_track(period, track, f))?;
             writeln!(f, "  </Period>")?;
         }
-        // The Date of any response of the server is exact; a time in this file would be as old as the file.
+        // It is as old as the file, but needs nothing: `Date`, which is exact, can be read by a page of another origin only if the
+        // server exposes it, and then some players do not look for the next source.
+        let scheme = "urn:mpeg:dash:utc:direct:2014";
+        writeln!(f, "  <UTCTiming schemeIdUri=\"{scheme}\" value=\"{published:.3}\"/>")?;
         let scheme = "urn:mpeg:dash:utc:http-head:2014";
         writeln!(f, "  <UTCTiming schemeIdUri=\"{scheme}\" value=\"{}\"/>", Escaped(&self.uri))?;
         writeln!(f, "</MPD>")

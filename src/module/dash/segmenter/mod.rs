@@ -1,5 +1,6 @@
 //! Segmenter: converts samples to segments and manifests.
 
+mod clock;
 mod files;
 mod open;
 mod period;
@@ -10,6 +11,7 @@ use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use clock::TimeOfDay;
 use open::OpenTrack;
 use period::{Period, PeriodTrack, Segment};
 
@@ -43,10 +45,7 @@ pub struct DashSegmenter {
     open: [Option<OpenTrack>; 2],
     /// Samples that need another configuration than the open segment has.
     waiting: Vec<Sample>,
-    /// By how much the media is later than its samples say, in milliseconds; see [`limits::DASH_DRIFT`].
-    offset_ms: u64,
-    /// By how much the media is ahead of the time of day, in milliseconds.
-    ahead_ms: u64,
+    clock: TimeOfDay,
     periods: VecDeque<Period>,
     /// Whether the next segment begins a period.
     interrupted: bool,
@@ -67,8 +66,7 @@ impl DashSegmenter {
             cutter: Cutter::new(limits::DASH_SEGMENT_BYTES),
             open: [None, None],
             waiting: Vec::new(),
-            offset_ms: 0,
-            ahead_ms: 0,
+            clock: TimeOfDay::default(),
             periods: VecDeque::new(),
             interrupted: false,
             inits: [None, None],
@@ -91,7 +89,9 @@ impl DashSegmenter {
                 if ended_ms.is_some() {
                     self.close(now_ms, files);
                 }
-                self.follow_clock(&sample, now_ms);
+                if self.clock.follow(&sample, now_ms) {
+                    self.interrupted |= !self.periods.is_empty();
+                }
                 for sample in std::mem::take(&mut self.waiting) {
                     self.append(sample, files);
                 }
@@ -115,18 +115,6 @@ impl DashSegmenter {
         self.close(now_ms, files);
     }
 
-    /// Keeps the time line at the time of day. Media that is late by much has paused: it goes on in a new period. Media
-    /// that is early keeps its times, since a period cannot begin before the end of the preceding one; the manifest tells.
-    fn follow_clock(&mut self, sample: &Sample, now_ms: u64) {
-        let at_ms = sample.dts_ms().saturating_add(self.offset_ms);
-        let late_ms = now_ms.saturating_sub(at_ms);
-        if u128::from(late_ms) > limits::DASH_DRIFT.as_millis() {
-            self.offset_ms = self.offset_ms.saturating_add(late_ms);
-            self.interrupted |= !self.periods.is_empty();
-        }
-        self.ahead_ms = at_ms.saturating_sub(now_ms);
-    }
-
     fn append(&mut self, mut sample: Sample, files: &mut impl DashFiles) {
         let of = usize::from(sample.config.is_video());
         if self.open[of].as_ref().is_some_and(|open| open.config != sample.config) {
@@ -135,8 +123,9 @@ impl DashSegmenter {
             }
             return;
         }
-        sample.dts =
-            sample.dts.saturating_add(self.offset_ms.saturating_mul(sample.config.timescale.into()) / 1_000);
+        if !self.clock.apply(&mut sample) {
+            return;
+        }
         if self.open[of].is_none() {
             let (config, start_ms) = (sample.config.clone(), sample.dts_ms());
             let file = self.layout.segment_file(of == VIDEO, start_ms);
@@ -324,7 +313,7 @@ impl DashSegmenter {
             published_ms: now_ms,
             fragment_ms: self.settings.cut.fragment_ms,
             window_ms: self.settings.window_ms.max(self.settings.cut.fragment_ms),
-            ahead_ms: self.ahead_ms,
+            ahead_ms: self.clock.ahead_ms(),
             periods: self.periods.iter().map(period).collect(),
         }
     }

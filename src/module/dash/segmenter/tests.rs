@@ -71,6 +71,8 @@ struct Publisher {
     files: Files,
     sent_ms: u32,
     now_ms: u64,
+    /// By how many percent its clock is faster.
+    fast: u32,
 }
 
 const BEGIN_MS: u64 = 1_800_000_000_000;
@@ -82,7 +84,7 @@ impl Publisher {
         let settings = DashSettings { cut, window_ms: 60_000, cleanup: true };
         let (segmenter, files) = (DashSegmenter::new(layout, settings), Files::default());
         let packager = Packager::new(12, Some(BEGIN_MS));
-        let mut publisher = Publisher { packager, segmenter, files, sent_ms: 0, now_ms: BEGIN_MS };
+        let mut publisher = Publisher { packager, segmenter, files, sent_ms: 0, now_ms: BEGIN_MS, fast: 0 };
         publisher.video_header(30);
         publisher.send(MediaKind::Audio, b"\x90OpusOpusHead\x01\x02\x38\x01\x80\xBB\0\0\0\0\0");
         publisher
@@ -112,7 +114,9 @@ impl Publisher {
             if kinds.contains(&MediaKind::Audio) {
                 self.send(MediaKind::Audio, b"\x91Opus\xF8picture");
             }
-            (self.sent_ms, self.now_ms) = (self.sent_ms + 20, self.now_ms + 20);
+            // A percent of five steps is a millisecond.
+            let missing = if self.sent_ms.is_multiple_of(100) { self.fast } else { 0 };
+            (self.sent_ms, self.now_ms) = (self.sent_ms + 20, self.now_ms + 20 - u64::from(missing));
         }
     }
 
@@ -180,6 +184,92 @@ fn a_fast_clock_is_told() {
     publisher.finish();
     assert_eq!(publisher.files.count("<Period"), 1);
     assert!(publisher.files.manifest().contains("availabilityTimeOffset=\"1."));
+}
+
+/// Start and end of each segment of a track, in milliseconds, and by how much they are there earlier.
+fn listed(files: &Files, kind: &str) -> (Vec<(u64, u64)>, u64) {
+    let text = files.manifest();
+    let set = text.split("<AdaptationSet").find(|part| part.contains(kind)).unwrap();
+    let number = |text: &str| text.split('"').next().unwrap().parse::<u64>().unwrap();
+    let segments = set.split("<S t=\"").skip(1).map(|part| {
+        let (start, length) = (number(part), number(part.split("d=\"").nth(1).unwrap()));
+        (start, start + length)
+    });
+    let offset = set
+        .split("availabilityTimeOffset=\"")
+        .nth(1)
+        .map_or(0.0, |part| part.split('"').next().unwrap().parse::<f64>().unwrap());
+    (segments.collect(), (offset * 1_000.0).round() as u64)
+}
+
+#[test]
+fn a_clock_that_runs_fast_stays_near_the_time_of_day() {
+    for (percent, most_ms) in [(1, 5_500), (4, 7_500)] {
+        let mut publisher = Publisher::new();
+        publisher.fast = percent;
+        let mut ahead = Vec::new();
+        // Half an hour: without a correction it would be 18 s and 72 s ahead, more than the window has.
+        for _ in 0..180 {
+            publisher.play(10_000, BOTH);
+            for kind in ["video", "audio"] {
+                let (segments, offset_ms) = listed(&publisher.files, kind);
+                for pair in segments.windows(2) {
+                    assert!(pair[0].1.abs_diff(pair[1].0) <= 25, "{kind}: {pair:?}");
+                }
+                let end_ms = segments.last().unwrap().1;
+                // It was written within the last second, when it was said to become available.
+                let available_ms = end_ms - offset_ms;
+                assert!(available_ms <= publisher.now_ms + 200, "{}", available_ms - publisher.now_ms);
+                assert!(available_ms + 1_500 >= publisher.now_ms, "{}", publisher.now_ms - available_ms);
+                ahead.push(end_ms.saturating_sub(publisher.now_ms));
+            }
+        }
+        assert_eq!(publisher.files.count("<Period"), 1, "{percent} %");
+        let last = ahead.last().copied().unwrap();
+        assert!((3_500..most_ms).contains(&last) && ahead.iter().all(|ahead| *ahead < most_ms), "{ahead:?}");
+    }
+}
+
+#[test]
+fn a_publisher_faster_than_any_clock_keeps_its_times() {
+    let mut publisher = Publisher::new();
+    publisher.fast = 20;
+    publisher.play(120_000, BOTH);
+    publisher.finish();
+    let (segments, _) = listed(&publisher.files, "video");
+    assert!(segments.iter().all(|(start, end)| end - start == 1_000), "{segments:?}");
+    assert_eq!(segments.last().unwrap().1, BEGIN_MS + 120_000);
+}
+
+#[test]
+fn a_clock_that_runs_slow_is_corrected_by_a_period() {
+    let mut publisher = Publisher::new();
+    publisher.play(1_000, BOTH);
+    for _ in 0..700 {
+        publisher.play(1_000, BOTH);
+        publisher.now_ms += 10;
+    }
+    publisher.finish();
+    let (segments, _) = listed(&publisher.files, "video");
+    let behind = publisher.now_ms.saturating_sub(segments.last().unwrap().1);
+    assert!(behind < 6_000, "{behind}");
+}
+
+#[test]
+fn players_stay_as_far_behind_a_fast_clock() {
+    let delay = |publisher: &Publisher| {
+        let text = publisher.files.manifest();
+        text.split("suggestedPresentationDelay=\"PT").nth(1).unwrap().split('S').next().unwrap().to_owned()
+    };
+    let mut publisher = Publisher::new();
+    publisher.play(3_500, BOTH);
+    assert_eq!(delay(&publisher), "3");
+    publisher.now_ms -= 1_500;
+    publisher.play(3_000, BOTH);
+    assert_eq!(delay(&publisher), "1.500");
+    publisher.now_ms -= 3_000;
+    publisher.play(3_000, BOTH);
+    assert_eq!(delay(&publisher), "1", "never less than a segment");
 }
 
 #[test]
