@@ -7,101 +7,24 @@
 use std::time::Duration;
 
 use rustls::pki_types::{CertificateDer, UnixTime};
-use x509_parser::certificate::X509Certificate;
-use x509_parser::extensions::{BasicConstraints, ExtendedKeyUsage, KeyUsage, ParsedExtension};
-use x509_parser::prelude::FromDer;
-use x509_parser::public_key::PublicKey;
+use x509_parser::extensions::{KeyUsage, ParsedExtension};
 
 use super::der;
-use super::name;
+use super::link::Link;
+pub use super::link::Purpose;
 use super::signature::{self, Mistrust};
 use super::trust::{RevocationList, Trust, bare};
+pub use super::verdict::Verdict;
+use super::verdict::{
+    BAD_CA, BAD_KEY, BAD_LIST_SIGNATURE, BAD_PURPOSE, BAD_SIGNATURE, CA_KEY_TOO_WEAK, DIGEST_TOO_WEAK,
+    KEY_TOO_WEAK, LEAF_UNVERIFIED, LIST_EXPIRED, LIST_NOT_YET_VALID, NO_ISSUER, NO_LIST, NO_LOCAL_ISSUER,
+    NOT_PERMITTED, OK, PATH_TOO_LONG, REVOKED, SELF_SIGNED, SELF_SIGNED_IN_CHAIN, TOO_LONG,
+    UNHANDLED_EXTENSION,
+};
 use crate::limits;
-
-/// What a certificate is used for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
-    /// A client shows it.
-    Client,
-    /// A server shows it.
-    Server,
-    /// It has signed an OCSP response.
-    Responder,
-}
-
-/// Result of a verification: one of OpenSSL's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Verdict {
-    /// OpenSSL's number; 0 for a certificate that is trusted.
-    pub code: u8,
-    /// OpenSSL's text.
-    pub text: &'static str,
-}
-
-/// Declares OpenSSL's results.
-macro_rules! verdicts {
-    ($($NAME:ident = $code:literal, $text:literal;)+) => {
-        $(const $NAME: Verdict = Verdict { code: $code, text: $text };)+
-        /// All results.
-        const VERDICTS: &[Verdict] = &[$($NAME),+];
-    };
-}
-
-verdicts! {
-    OK = 0, "ok";
-    NO_ISSUER = 2, "unable to get issuer certificate";
-    NO_LIST = 3, "unable to get certificate CRL";
-    BAD_KEY = 6, "unable to decode issuer public key";
-    BAD_SIGNATURE = 7, "certificate signature failure";
-    BAD_LIST_SIGNATURE = 8, "CRL signature failure";
-    NOT_YET_VALID = 9, "certificate is not yet valid";
-    EXPIRED = 10, "certificate has expired";
-    LIST_NOT_YET_VALID = 11, "CRL is not yet valid";
-    LIST_EXPIRED = 12, "CRL has expired";
-    SELF_SIGNED = 18, "self-signed certificate";
-    SELF_SIGNED_IN_CHAIN = 19, "self-signed certificate in certificate chain";
-    NO_LOCAL_ISSUER = 20, "unable to get local issuer certificate";
-    LEAF_UNVERIFIED = 21, "unable to verify the first certificate";
-    TOO_LONG = 22, "certificate chain too long";
-    REVOKED = 23, "certificate revoked";
-    PATH_TOO_LONG = 25, "path length constraint exceeded";
-    BAD_PURPOSE = 26, "unsuitable certificate purpose";
-    UNHANDLED_EXTENSION = 34, "unhandled critical extension";
-    NOT_PERMITTED = 47, "permitted subtree violation";
-    HOST_MISMATCH = 62, "hostname mismatch";
-    KEY_TOO_WEAK = 66, "EE certificate key too weak";
-    CA_KEY_TOO_WEAK = 67, "CA certificate key too weak";
-    DIGEST_TOO_WEAK = 68, "CA signature digest algorithm too weak";
-    BAD_CA = 79, "invalid CA certificate";
-}
 
 /// Contents of the identifier id-kp-OCSPSigning (1.3.6.1.5.5.7.3.9).
 const OCSP_SIGNING: &[u8] = &[0x2B, 6, 1, 5, 5, 7, 3, 9];
-
-/// Bits that an RSA key needs at the security level that Debian's OpenSSL has.
-const RSA_BITS: usize = 2048;
-
-impl Verdict {
-    /// A certificate of an unknown issuer.
-    pub const UNTRUSTED: Verdict = NO_LOCAL_ISSUER;
-    /// A trusted certificate that is another server's.
-    pub const HOST_MISMATCH: Verdict = HOST_MISMATCH;
-
-    /// The result with OpenSSL's number.
-    pub(in crate::net::tls) fn of_code(code: u8) -> Option<Verdict> {
-        VERDICTS.iter().find(|verdict| verdict.code == code).copied()
-    }
-
-    /// Whether the certificate is trusted.
-    pub fn is_ok(self) -> bool {
-        self.code == 0
-    }
-
-    /// Whether it is only its issuer that is unknown, which `ssl_verify_client optional_no_ca` accepts.
-    pub fn is_only_untrusted(self) -> bool {
-        [SELF_SIGNED, SELF_SIGNED_IN_CHAIN, NO_LOCAL_ISSUER, NO_ISSUER, LEAF_UNVERIFIED].contains(&self)
-    }
-}
 
 /// Verifies the certificate that begins `shown`; the others may lead to a trusted one. `depth` is the number of
 /// certificates that may stand between the first one and the trusted root; `now` are seconds since 1970.
@@ -164,156 +87,6 @@ pub fn completed(trust: &Trust, first: &CertificateDer<'_>, now: i64) -> Vec<Cer
     let Some(leaf) = Link::parse(first) else { return vec![first.clone().into_owned()] };
     let (chain, _) = build(trust, leaf, Vec::new(), limits::TLS_CHAIN, now);
     chain.iter().map(|link| CertificateDer::from(link.der.to_vec())).collect()
-}
-
-/// A certificate of a chain.
-struct Link<'d> {
-    der: &'d [u8],
-    parsed: X509Certificate<'d>,
-    subject: Vec<u8>,
-    issuer: Vec<u8>,
-}
-
-impl<'d> Link<'d> {
-    fn parse(der: &'d [u8]) -> Option<Self> {
-        let (rest, parsed) = X509Certificate::from_der(der).ok()?;
-        let (subject, issuer) = (name::comparable(&parsed.subject), name::comparable(&parsed.issuer));
-        rest.is_empty().then_some(Link { der, parsed, subject, issuer })
-    }
-
-    fn is_self_issued(&self) -> bool {
-        self.subject == self.issuer
-    }
-
-    fn is_self_signed(&self) -> bool {
-        self.is_self_issued() && self.key_fits(self)
-    }
-
-    /// Whether the identifier of the issuer's key, if there is one, is that of `issuer`'s.
-    fn key_fits(&self, issuer: &Link<'_>) -> bool {
-        let wanted = self.extensions().find_map(|extension| match extension {
-            ParsedExtension::AuthorityKeyIdentifier(id) => Some(id),
-            _ => None,
-        });
-        let Some(wanted) = wanted else { return true };
-        let own = issuer.extensions().find_map(|extension| match extension {
-            ParsedExtension::SubjectKeyIdentifier(id) => Some(id.0),
-            _ => None,
-        });
-        let key = wanted.key_identifier.as_ref().zip(own).is_none_or(|(wanted, own)| wanted.0 == own);
-        let serial = wanted
-            .authority_cert_serial
-            .is_none_or(|serial| bare(serial) == bare(issuer.parsed.raw_serial()));
-        key && serial
-    }
-
-    fn is_issued_by(&self, issuer: &Link<'_>) -> bool {
-        self.issuer == issuer.subject && self.key_fits(issuer) && issuer.may(KeyUsage::key_cert_sign)
-    }
-
-    fn is_valid_at(&self, now: i64) -> bool {
-        self.time_fault(now).is_none()
-    }
-
-    fn time_fault(&self, now: i64) -> Option<Verdict> {
-        let validity = &self.parsed.validity;
-        if validity.not_before.timestamp() > now {
-            return Some(NOT_YET_VALID);
-        }
-        (validity.not_after.timestamp() < now).then_some(EXPIRED)
-    }
-
-    fn extensions(&self) -> impl Iterator<Item = &ParsedExtension<'d>> {
-        self.parsed.extensions().iter().map(|extension| extension.parsed_extension())
-    }
-
-    /// Whether the key may be used so: where nothing is said of it, it may.
-    fn may(&self, usage: fn(&KeyUsage) -> bool) -> bool {
-        self.key_usage().is_none_or(usage)
-    }
-
-    fn key_usage(&self) -> Option<&KeyUsage> {
-        self.extensions().find_map(|extension| match extension {
-            ParsedExtension::KeyUsage(usage) => Some(usage),
-            _ => None,
-        })
-    }
-
-    fn constraints(&self) -> Option<&BasicConstraints> {
-        self.extensions().find_map(|extension| match extension {
-            ParsedExtension::BasicConstraints(constraints) => Some(constraints),
-            _ => None,
-        })
-    }
-
-    fn extended_usage(&self) -> Option<&ExtendedKeyUsage<'d>> {
-        self.extensions().find_map(|extension| match extension {
-            ParsedExtension::ExtendedKeyUsage(usage) => Some(usage),
-            _ => None,
-        })
-    }
-
-    /// Whether it may sign certificates. A root of version 1 says nothing of it.
-    fn is_ca(&self) -> bool {
-        let is_old_root = || self.parsed.version.0 == 0 && self.is_self_signed();
-        self.may(KeyUsage::key_cert_sign) && self.constraints().map_or_else(is_old_root, |own| own.ca)
-    }
-
-    /// Whether it says something critical that is not understood, or that is malformed.
-    fn has_unknown(&self) -> bool {
-        self.parsed.extensions().iter().any(|extension| {
-            let is_known = matches!(
-                extension.parsed_extension(),
-                ParsedExtension::AuthorityKeyIdentifier(_)
-                    | ParsedExtension::SubjectKeyIdentifier(_)
-                    | ParsedExtension::KeyUsage(_)
-                    | ParsedExtension::CertificatePolicies(_)
-                    | ParsedExtension::PolicyMappings(_)
-                    | ParsedExtension::PolicyConstraints(_)
-                    | ParsedExtension::InhibitAnyPolicy(_)
-                    | ParsedExtension::SubjectAlternativeName(_)
-                    | ParsedExtension::BasicConstraints(_)
-                    | ParsedExtension::NameConstraints(_)
-                    | ParsedExtension::ExtendedKeyUsage(_)
-                    | ParsedExtension::CRLDistributionPoints(_)
-                    | ParsedExtension::NSCertType(_)
-            );
-            let is_broken = matches!(extension.parsed_extension(), ParsedExtension::ParseError { .. });
-            extension.critical && !is_known || is_broken
-        })
-    }
-
-    /// Whether a responder says that its certificate is not to be looked up (RFC 6960 §4.2.2.2.1).
-    fn is_not_to_be_checked(&self) -> bool {
-        const NO_CHECK: &str = "1.3.6.1.5.5.7.48.1.5";
-        self.parsed.extensions().iter().any(|extension| extension.oid.to_id_string() == NO_CHECK)
-    }
-
-    fn serves(&self, purpose: Purpose, is_ca: bool) -> bool {
-        let usage = self.extended_usage().is_none_or(|usage| match purpose {
-            Purpose::Client => usage.client_auth,
-            Purpose::Server => usage.server_auth,
-            // Who has signed a response decides it.
-            Purpose::Responder => true,
-        });
-        if !usage || is_ca {
-            return usage;
-        }
-        match purpose {
-            Purpose::Client => self.may(|key| key.digital_signature() || key.key_agreement()),
-            Purpose::Server => {
-                self.may(|key| key.digital_signature() || key.key_encipherment() || key.key_agreement())
-            }
-            Purpose::Responder => true,
-        }
-    }
-
-    fn has_weak_key(&self) -> bool {
-        match self.parsed.subject_pki.parsed() {
-            Ok(PublicKey::RSA(key)) => key.key_size() < RSA_BITS,
-            _ => false,
-        }
-    }
 }
 
 /// Builds the chain up to a trusted root, or as far as it goes.

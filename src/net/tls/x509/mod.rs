@@ -3,6 +3,8 @@
 pub mod certificate;
 pub mod chain;
 pub mod der;
+mod link;
 pub(super) mod name;
 pub(super) mod signature;
 pub mod trust;
+mod verdict;
