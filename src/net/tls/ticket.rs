@@ -17,6 +17,9 @@ const NAME: usize = 16;
 /// Bytes of the time that precedes a session.
 const TIME: usize = 8;
 
+/// Sizes of the files of `ssl_session_ticket_key`.
+pub(super) const SECRET_SIZES: [usize; 2] = [48, 80];
+
 /// A secret that keys are derived from.
 #[derive(Clone)]
 pub(super) struct TicketSecret(pub(super) Vec<u8>);
