@@ -665,6 +665,16 @@ pub const OCSP_STATUS_OVERHEAD: usize = 128;
 /// OCSP requests made at the same time.
 pub const OCSP_REQUESTS: usize = 64;
 
+/// OCSP requests made at the same time to one responder, by its host and port: one that does not answer delays no other.
+pub const OCSP_REQUESTS_EACH: usize = 8;
+
+const _: () = assert!(OCSP_REQUESTS_EACH * 4 <= OCSP_REQUESTS);
+
+/// OCSP requests that wait for one responder; further ones fail.
+pub const OCSP_QUEUE_EACH: usize = 128;
+
+const _: () = assert!(OCSP_QUEUE_EACH * 4 <= OCSP_QUEUE);
+
 /// OCSP requests that wait beyond those; further ones fail.
 pub const OCSP_QUEUE: usize = 1024;
 
@@ -1061,6 +1071,13 @@ pub const ACME_UNREACHABLE: (Duration, Duration) = (Duration::from_secs(5), Dura
 /// Least and longest pause before an issuer is asked again that wants fewer requests.
 pub const ACME_RATE_LIMIT: (Duration, Duration) =
     (Duration::from_secs(60), Duration::from_secs(7 * 24 * 3600));
+
+/// Least, usual and longest pause before an issuer is asked again when a certificate should be renewed (RFC 9773 section 4.3).
+pub const ACME_ADVICE: (Duration, Duration, Duration) =
+    (Duration::from_secs(60), Duration::from_secs(6 * 3600), Duration::from_secs(24 * 3600));
+
+/// Time after which a failure that goes on unchanged is logged again, with the number of its repetitions.
+pub const ACME_REMINDER: Duration = Duration::from_secs(24 * 3600);
 
 /// Least pause between two orders of the same certificate, whatever its lifetime.
 pub const ACME_LEAST_PAUSE: Duration = Duration::from_secs(5);

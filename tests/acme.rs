@@ -9,21 +9,33 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+use support::acme_front::Front;
 use support::pebble::{Pebble, connect, patiently, shown};
 use support::server::{Prefix, Signal, free_port};
+use support::tool::{Background, run, tool};
+use support::upgrade::{self, Successor};
 use support::{Conf, Server, http, tls};
 
 /// A server that orders a certificate from pebble, in an issuer block with `more`.
 fn conf(pebble: &Pebble, https: u16, more: &str, certificate: &str) -> Conf {
-    Conf::live("")
-        .http(
+    conf_at(pebble.port, https, more, certificate)
+}
+
+/// As [`conf`], from an issuer at this port.
+fn conf_at(issuer: u16, https: u16, more: &str, certificate: &str) -> Conf {
+    with_order(Conf::live(""), issuer, https, more, certificate)
+}
+
+/// As [`conf`], added to another configuration.
+fn with_order(conf: Conf, issuer: u16, https: u16, more: &str, certificate: &str) -> Conf {
+    conf.http(
             "acme_issuer pebble { uri https://localhost:{pebble}/dir; ssl_trusted_certificate {ca}; \
              accept_terms_of_service; contact admin@example.test; state_path {dir}/state; {more} } \
              server { listen 127.0.0.1:{https} ssl; server_name a.example; acme_certificate {certificate}; \
              ssl_certificate $acme_certificate; ssl_certificate_key $acme_certificate_key; return 200 served; }",
         )
         .http_server("return 301 https://elsewhere.example/;")
-        .var("pebble", pebble.port)
+        .var("pebble", issuer)
         .var("ca", tls::file("ca.crt"))
         .var("https", https)
         .var("more", more)
@@ -115,6 +127,7 @@ fn what_an_issuer_rejects_is_not_repeated_until_the_configuration_changes() {
     patiently("the log says it", || server.log().contains("rejectedIdentifier").then_some(()));
     let lines = server.log_lines("rejectedIdentifier");
     assert!(lines[0].contains("[error]") && lines[0].contains("no further attempt"), "{lines:?}");
+    assert!(lines[0].contains("; remove the name from \"acme_certificate\""), "{lines:?}");
     assert!(connect(secure).is_err(), "handshakes are refused");
     server.wait_log("$acme_certificate was not issued yet");
     server.reload(&conf(&pebble, secure, more, "pebble a.example"));
@@ -129,9 +142,18 @@ fn an_issuer_that_was_away_is_tried_again() {
     let refusal = connect(secure).unwrap_err();
     assert!(refusal.to_string().contains("InternalError"), "{refusal}");
     patiently("the log says it", || server.log().contains("cannot be reached").then_some(()));
-    assert!(server.log_lines("cannot be reached")[0].contains("gives no account"));
+    let lines = server.log_lines("cannot be reached");
+    assert!(lines[0].contains("gives no account") && lines[0].contains("; check \"uri\""), "{lines:?}");
+    let row = server.status()["certificates"][0].clone();
+    assert_eq!((&row["issuer"], &row["names"][0]), (&"pebble".into(), &"a.example".into()));
+    assert!(row["failure"].as_str().unwrap().contains("cannot be reached"), "{row}");
+    assert!(row["valid_until"].is_null() && row["next_order"].is_string(), "{row}");
     pebble.start();
     issued(secure);
+    patiently("the status tells it", || {
+        let row = server.status()["certificates"][0].clone();
+        (row["failure"].is_null() && row["valid_until"].is_string()).then_some(())
+    });
 }
 
 #[test]
@@ -275,4 +297,137 @@ fn a_check_finds_what_is_wrong_without_asking_an_issuer() {
     let output = prefix.command().arg("-t").output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(!prefix.path().join("acme_i").exists(), "a check makes nothing");
+}
+
+/// A further server on this port with another name.
+fn further(port: u16, name: &str, issuer: &str) -> String {
+    format!(
+        "server {{ listen 127.0.0.1:{port} ssl; server_name {name}; acme_certificate {issuer}; \
+         ssl_certificate $acme_certificate; ssl_certificate_key $acme_certificate_key; return 200 served; }}"
+    )
+}
+
+#[test]
+fn an_issuer_that_does_not_answer_delays_no_other() {
+    let (web, secure) = (free_port(), free_port());
+    // Connections are accepted by the system, and never read.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let pebble = Pebble::new(web, secure, "").started();
+    let first = format!(
+        "acme_issuer silent {{ uri http://127.0.0.1:{port}/dir; state_path off; }} {}",
+        further(free_port(), "c.example", "silent")
+    );
+    let conf =
+        with_order(Conf::live("").http(&first), pebble.port, secure, "challenge tls-alpn-01;", "pebble");
+    let server = Server::start(&conf);
+    assert_eq!(issued(secure).1, ["DNSName(a.example)"]);
+    assert!(!server.log().contains("\"silent\" gives no account"), "it was waited for");
+}
+
+#[test]
+fn a_reload_that_orders_more_does_not_begin_again_what_goes_on() {
+    let (web, secure, other) = (free_port(), free_port(), free_port());
+    let pebble = Pebble::new(web, secure, "").started();
+    let front = Front::new(pebble.port);
+    front.hold("/finalize-order");
+    let before = conf_at(front.port, secure, "challenge tls-alpn-01;", "pebble");
+    let server = Server::start(&before);
+    patiently("the order is nearly done", || (front.requests("/finalize-order") > 0).then_some(()));
+    server.reload(&before.clone().http(&further(other, "b.example", "pebble")));
+    front.release();
+    issued(secure);
+    issued(other);
+    assert_eq!(pebble.orders(), 2);
+}
+
+#[test]
+fn an_order_goes_on_in_the_process_that_takes_over() {
+    let (web, secure) = (free_port(), free_port());
+    let pebble = Pebble::new(web, secure, "").started();
+    let front = Front::new(pebble.port);
+    front.hold("/finalize-order");
+    let (mut server, _) = upgrade::start(&conf_at(front.port, secure, "challenge tls-alpn-01;", "pebble"));
+    patiently("the order is nearly done", || (front.requests("/finalize-order") > 0).then_some(()));
+    server.signal(Signal::SIGUSR2);
+    let successor = Successor::of(&server);
+    assert_eq!(pebble.orders(), 1, "the new process waits for its turn");
+    let before = front.requests("/finalize-order");
+    server.signal(Signal::SIGQUIT);
+    patiently("the new process orders", || (front.requests("/finalize-order") > before).then_some(()));
+    assert!(server.wait_exit().success());
+    front.release();
+    issued(secure);
+    successor.wait_log(&server, " issued, it is renewed after ");
+    assert_eq!(pebble.orders(), 2);
+}
+
+#[test]
+fn a_certificate_is_renewed_when_its_issuer_suggests_it() {
+    let (web, secure) = (free_port(), free_port());
+    let pebble = Pebble::new(web, secure, "").started();
+    let front = Front::new(pebble.port);
+    front.suggest("2027-01-01T00:00:00Z", "2027-01-01T00:00:01Z");
+    let server = Server::start(&conf_at(front.port, secure, "challenge tls-alpn-01;", "pebble"));
+    let (serial, _) = issued(secure);
+    patiently("the advice is taken", || {
+        server.log().contains(" is renewed after 2027-01-01T00:00:0").then_some(())
+    });
+    patiently("the status tells it", || {
+        let row = server.status()["certificates"][0].clone();
+        row["next_order"].as_str().unwrap_or_default().starts_with("2027-01-01T00:00:0").then_some(())
+    });
+    let page = String::from_utf8(server.run(&["status"]).stdout).unwrap();
+    assert!(page.contains("certificates   a.example from pebble, until "), "{page}");
+    assert!(front.replaced().is_empty());
+    // The issuer wants it back, for example because it has made a mistake: no lifetime counts then.
+    front.suggest("2020-01-01T00:00:00Z", "2020-01-02T00:00:00Z");
+    let _server = server.again();
+    patiently("another certificate is shown", || shown(secure).ok().filter(|(now, _)| *now != serial));
+    let replaced = front.replaced();
+    assert!(!replaced.is_empty() && replaced.iter().all(|id| *id == replaced[0]), "{replaced:?}");
+    let (_, number) = replaced[0].split_once('.').unwrap();
+    let hex: Vec<u8> = serial.split(':').map(|byte| u8::from_str_radix(byte, 16).unwrap()).collect();
+    assert_eq!(
+        number,
+        base64::engine::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, hex)
+    );
+    assert_eq!(pebble.orders(), 2);
+}
+
+#[test]
+fn responses_about_ordered_certificates_are_stapled() {
+    let (web, secure, port) = (free_port(), free_port(), free_port());
+    let pebble = Pebble::new(web, secure, "").started();
+    let own = |more: &str| conf(&pebble, secure, "challenge tls-alpn-01;", "pebble").http(more);
+    let server = Server::start(&own(""));
+    let (serial, _) = issued(secure);
+    // A responder of the issuer's, with the key that pebble tells.
+    let fetch = |path: &str, name: &str| {
+        let url = format!("https://127.0.0.1:{}/{path}/0", pebble.management);
+        let fetched = run("curl", &["-sk", &url]);
+        server.prefix().write(name, &fetched.stdout).to_str().unwrap().to_owned()
+    };
+    let (signer, key) = (fetch("intermediates", "signer.crt"), fetch("intermediate-keys", "signer.key"));
+    let digits = serial.replace(':', "").to_ascii_uppercase();
+    let digits = digits.trim_start_matches("00");
+    let list = format!("V\t400101000000Z\t\t{digits}\tunknown\t/CN=a.example\n");
+    let list = server.prefix().write("index.txt", list).to_str().unwrap().to_owned();
+    let text = port.to_string();
+    let _responder = Background::start(
+        "openssl",
+        &[
+            "ocsp", "-port", &text, "-index", &list, "-CA", &signer, "-rsigner", &signer, "-rkey", &key,
+            "-nmin", "60",
+        ],
+    );
+    patiently("the responder listens", || std::net::TcpStream::connect(("127.0.0.1", port)).ok());
+    server.reload(&own(&format!("ssl_stapling on; ssl_stapling_responder http://127.0.0.1:{port}/;")));
+    let target = format!("127.0.0.1:{secure}");
+    patiently("a response is stapled", || {
+        let arguments = ["s_client", "-connect", &target, "-servername", "a.example", "-status"];
+        let output = tool("openssl", arguments).output().unwrap();
+        String::from_utf8_lossy(&output.stdout).contains("Cert Status: good").then_some(())
+    });
+    assert_eq!(shown(secure).unwrap().0, serial);
 }

@@ -382,6 +382,7 @@ impl Parts {
             answers: answers.clone(),
             lifetime: lifetime.clone(),
             keys: Default::default(),
+            overview: Default::default(),
         });
         let zones: Arc<ZoneKeeper> = Arc::default();
         let http = Arc::new(HttpService {

@@ -51,6 +51,7 @@ const WAITING: &[&str] = &[
     "module::acme::keeper",
     "module::acme::order",
     "module::acme::state",
+    "module::acme::tender",
     "media::admission",
     "media::counterpart",
     "media::counterpart::statistics",

@@ -6,6 +6,7 @@
 
 #![allow(dead_code, unused_imports, reason = "every test file uses its own part")]
 
+pub mod acme_front;
 pub mod any_server;
 pub mod burnt;
 pub mod certificates;

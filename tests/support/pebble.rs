@@ -39,6 +39,8 @@ pub struct Pebble {
     prefix: Prefix,
     /// Its port.
     pub port: u16,
+    /// Port at which it tells its keys.
+    pub management: u16,
     names: u16,
     _names: Background,
 }
@@ -71,7 +73,7 @@ impl Pebble {
             &own,
         ];
         let _names = Background::start("pebble-challtestsrv", &arguments);
-        Pebble { child: None, prefix, port, names, _names }
+        Pebble { child: None, prefix, port, management, names, _names }
     }
 
     /// Starts it.

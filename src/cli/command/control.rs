@@ -17,7 +17,8 @@ use crate::notify::ledger::snapshot::LineSnapshot;
 use crate::server::control::client::{ControlClientError, ask};
 use crate::server::control::probe::{self, Probe};
 use crate::server::control::protocol::{
-    ControlAnswer, FileInForce, ProtocolCount, Queues, Request, ServerStatus, SessionCounts,
+    CertificateStatus, ControlAnswer, FileInForce, ProtocolCount, Queues, Request, ServerStatus,
+    SessionCounts,
 };
 use crate::server::control::socket::{find_alive, old_name};
 
@@ -357,6 +358,14 @@ fn page(status: &ServerStatus) -> String {
         refused.reasons.iter().for_each(|reason| line("", reason.clone()));
     }
     line("listeners", status.listeners.join(", "));
+    let mut name = "certificates";
+    for certificate in &status.certificates {
+        line(name, certificate_line(certificate));
+        name = "";
+        if let Some(why) = &certificate.failure {
+            line("", format!("  failed: {why}"));
+        }
+    }
     line("streams", status.streams.to_string());
     let SessionCounts { publishers, players, .. } = &status.sessions;
     line("publishers", publishers.to_string());
@@ -377,6 +386,21 @@ fn page(status: &ServerStatus) -> String {
         line("log", format!("{} could not be written", counted(*log_lines_lost_total, "line")));
     }
     out
+}
+
+/// A certificate that is ordered: its names, from whom, up to when it is valid, and what is next.
+fn certificate_line(certificate: &CertificateStatus) -> String {
+    let CertificateStatus { issuer, names, valid_until, next_order, .. } = certificate;
+    let names = names.join(", ");
+    let is_there = valid_until.is_some();
+    let validity =
+        valid_until.as_ref().map_or("not issued yet".into(), |end| format!("until {}", local(end)));
+    let next = match next_order {
+        Some(next) if is_there => format!("renewed after {}", local(next)),
+        Some(next) => format!("ordered after {}", local(next)),
+        None => "not ordered until the configuration changes".into(),
+    };
+    format!("{names} from {issuer}, {validity}, {next}")
 }
 
 /// A number with its noun.

@@ -9,8 +9,9 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use super::advice::{self, Window};
 use super::error::AcmeError;
-use super::files;
+use super::files::{self, External};
 use super::jose::{Signer, SigningKey};
 use super::plan::Issuer;
 use super::problem::{Problem, shown};
@@ -25,6 +26,9 @@ struct Directory {
     new_nonce: String,
     new_account: String,
     new_order: String,
+    /// RFC 9773 section 4.
+    #[serde(default)]
+    renewal_info: Option<String>,
     #[serde(default)]
     meta: Option<Meta>,
 }
@@ -83,25 +87,19 @@ impl AcmeClient {
     ///
     /// The issuer cannot be reached or refuses.
     pub(super) async fn open(issuer: &Issuer, dns: &Dns, key: SigningKey) -> Result<AcmeClient, AcmeError> {
-        let (external, tls) = files::read(issuer).await?;
-        let http = Client::builder()
-            .redirect(redirect::Policy::none())
-            .no_proxy()
-            .http1_only()
-            .dns_resolver(std::sync::Arc::new(dns.clone()))
-            .timeout(limits::ACME_REQUEST)
-            .tls_backend_preconfigured((*tls).clone())
-            .user_agent(crate::VERSION)
-            .build()
-            .map_err(|error| AcmeError::Internal(error.to_string()))?;
-        let is_secure = issuer.uri.0.starts_with("https:");
+        let (http, is_secure, external) = connect(issuer, dns).await?;
         let directory: Directory = get(is_secure, &http, &issuer.uri.0).await?.read("the directory")?;
         let mut client = AcmeClient { http, is_secure, key, directory, account: String::new(), nonce: None };
         client.enter(issuer, external).await?;
         Ok(client)
     }
 
-    async fn enter(&mut self, issuer: &Issuer, external: Option<(String, Vec<u8>)>) -> Result<(), AcmeError> {
+    /// Whether the issuer says when certificates should be renewed, and takes the names of those that an order replaces.
+    pub(super) fn has_renewal_info(&self) -> bool {
+        self.directory.renewal_info.is_some()
+    }
+
+    async fn enter(&mut self, issuer: &Issuer, external: Option<External>) -> Result<(), AcmeError> {
         let meta = self.directory.meta.as_ref();
         if external.is_none() && meta.is_some_and(|meta| meta.external_account_required == Some(true)) {
             return Err(AcmeError::ExternalKey);
@@ -181,6 +179,41 @@ impl AcmeClient {
         let response = sent(self.is_secure, url, self.http.head(url)).await?;
         nonce_of(&response).ok_or(AcmeError::Malformed("it has no nonce"))
     }
+}
+
+/// What an issuer says about the renewal of a certificate, and after what time it may be asked again. `None` if it says nothing
+/// about any certificate.
+///
+/// # Errors
+///
+/// The issuer cannot be reached, or its answer is not as expected.
+pub(super) async fn renewal_info(
+    issuer: &Issuer,
+    dns: &Dns,
+    certificate: &str,
+) -> Result<Option<(Window, Option<Duration>)>, AcmeError> {
+    let (http, is_secure, _) = connect(issuer, dns).await?;
+    let directory: Directory = get(is_secure, &http, &issuer.uri.0).await?.read("the directory")?;
+    let Some(renewal_info) = directory.renewal_info else { return Ok(None) };
+    let answered = get(is_secure, &http, &advice::address(&renewal_info, certificate)).await?;
+    let window = Window::read(&answered.body).ok_or(AcmeError::Malformed("the renewal information"))?;
+    Ok(Some((window, answered.retry_after)))
+}
+
+/// What sends requests to an issuer, whether only addresses of https are used, and the key of the issuer's other accounts.
+async fn connect(issuer: &Issuer, dns: &Dns) -> Result<(Client, bool, Option<External>), AcmeError> {
+    let (external, tls) = files::read(issuer).await?;
+    let http = Client::builder()
+        .redirect(redirect::Policy::none())
+        .no_proxy()
+        .http1_only()
+        .dns_resolver(std::sync::Arc::new(dns.clone()))
+        .timeout(limits::ACME_REQUEST)
+        .tls_backend_preconfigured((*tls).clone())
+        .user_agent(crate::VERSION)
+        .build()
+        .map_err(|error| AcmeError::Internal(error.to_string()))?;
+    Ok((http, issuer.uri.0.starts_with("https:"), external))
 }
 
 /// Reads a document without a signature, through redirections.

@@ -80,6 +80,45 @@ impl AcmeError {
         AcmeError::Network(host.to_owned(), text)
     }
 
+    /// What equal failures have in common: issuers' details differ, for example in port numbers.
+    pub(super) fn kind(&self) -> String {
+        match self {
+            AcmeError::Refused(problem) | AcmeError::Terms(problem, _) => problem.subject(),
+            AcmeError::RateLimited(problem, _) => format!("limited {}", problem.subject()),
+            _ => self.to_string(),
+        }
+    }
+
+    /// What the operator can do about it; empty if nothing is known.
+    pub(super) fn hint(&self, challenge: &'static str) -> &'static str {
+        match self {
+            AcmeError::Network(_, text) if text.contains("UnknownIssuer") => {
+                "; \"ssl_trusted_certificate\" in the acme_issuer names the CA that signs for the issuer"
+            }
+            AcmeError::Network(..) => "; check \"uri\", the name servers and the firewall of this machine",
+            AcmeError::NoChallenge(..) => "; choose another \"challenge\"",
+            AcmeError::Profile(_) => "; remove \"profile\", or \"require\" in it",
+            AcmeError::Account(_) => {
+                "; remove the account's key from \"state_path\" to have another account made"
+            }
+            AcmeError::Refused(problem) => match problem.kind() {
+                "connection" | "incorrectResponse" | "tls" | "unauthorized" => match challenge {
+                    "http-01" => "; port 80 of the name must lead to an HTTP server of this configuration",
+                    _ => "; port 443 of the name must lead to a TLS socket of this configuration",
+                },
+                "dns" => "; the name needs an address record that leads to this machine",
+                "caa" => "; the CAA records of the name must permit the issuer",
+                "invalidContact" | "unsupportedContact" => "; correct \"contact\"",
+                "invalidProfile" => "; correct \"profile\"",
+                "rejectedIdentifier" | "unsupportedIdentifier" => {
+                    "; remove the name from \"acme_certificate\" or \"server_name\", or choose another issuer"
+                }
+                _ => "",
+            },
+            _ => "",
+        }
+    }
+
     /// What is at fault.
     pub(super) fn fault(&self) -> Fault {
         match self {

@@ -20,7 +20,7 @@ use crate::task::disk;
 pub struct AcmeFileError(String);
 
 /// The key's name and bytes.
-type External = (String, Vec<u8>);
+pub(super) type External = (String, Vec<u8>);
 
 /// The files that issuers name.
 pub fn files(config: &Config) -> Vec<PathBuf> {

@@ -1,18 +1,58 @@
 //! Log lines about certificates that are ordered.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::io;
 use std::path::Path;
 use std::time::Duration;
 
 use tracing::{error, info, warn};
 
+use super::error::AcmeError;
 use crate::log::os_text;
 use crate::log::shown::Shown;
 
+/// A failure that is logged.
+pub(super) struct Failure<'a> {
+    pub(super) error: &'a AcmeError,
+    /// Name of the challenge.
+    pub(super) challenge: &'static str,
+    /// Equal failures before that were not logged.
+    pub(super) repeated: u32,
+}
+
+impl Display for Failure<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}{}", self.error, self.error.hint(self.challenge), more(self.repeated))
+    }
+}
+
 /// A certificate was issued.
-pub(super) fn issued(id: &str, next: i64) {
-    info!(target: "notice", "acme certificate \"{}\" issued, it is renewed after {}", Shown::new(id), moment(next));
+pub(super) fn issued(id: &str, next: i64, repeated: u32) {
+    info!(
+        target: "notice",
+        "acme certificate \"{}\" issued, it is renewed after {}{}",
+        Shown::new(id),
+        moment(next),
+        more(repeated)
+    );
+}
+
+/// An issuer suggests another time for a renewal.
+pub(super) fn advised(id: &str, next: i64) {
+    info!(target: "notice", "acme certificate \"{}\" is renewed after {}, as its issuer suggests", Shown::new(id), moment(next));
+}
+
+/// An issuer does not say when a certificate should be renewed.
+pub(super) fn not_advised(id: &str, why: &dyn Display) {
+    info!("acme certificate \"{}\": its issuer does not say when to renew it ({why})", Shown::new(id));
+}
+
+/// Failures before that were not logged.
+fn more(repeated: u32) -> String {
+    match repeated {
+        0 => String::new(),
+        count => format!("; {count} more failures like the one logged before"),
+    }
 }
 
 /// A certificate that another process of this server has ordered is used.
@@ -21,7 +61,7 @@ pub(super) fn taken(id: &str) {
 }
 
 /// A certificate was not issued.
-pub(super) fn not_issued(id: &str, why: &dyn Display, next: Option<Duration>, has_one: bool) {
+pub(super) fn not_issued(id: &str, why: &Failure<'_>, next: Option<Duration>, has_one: bool) {
     let rest = if has_one { ", the last one stays in use" } else { ", handshakes are refused" };
     match next {
         Some(next) => {
@@ -39,7 +79,7 @@ pub(super) fn not_issued(id: &str, why: &dyn Display, next: Option<Duration>, ha
 }
 
 /// There is no account at an issuer.
-pub(super) fn no_account(issuer: &[u8], why: &dyn Display, next: Option<Duration>) {
+pub(super) fn no_account(issuer: &[u8], why: &Failure<'_>, next: Option<Duration>) {
     let issuer = Shown::new(issuer);
     match next {
         Some(next) => {
@@ -60,8 +100,13 @@ pub(super) fn wrong_time(id: &str) {
 
 /// Something cannot be kept in `state_path`.
 pub(super) fn not_kept(path: &Path, why: &io::Error) {
+    let hint = match why.kind() {
+        io::ErrorKind::PermissionDenied => "; the directory must belong to the server's user",
+        io::ErrorKind::NotFound => "; the directory around it must exist",
+        _ => "",
+    };
     error!(
-        "acme: nothing can be kept in \"{}\" ({}), so the next start orders anew",
+        "acme: nothing can be kept in \"{}\" ({}), so the next start orders anew{hint}",
         Shown::path(path),
         os_text(why)
     );

@@ -1,5 +1,6 @@
 //! ACME (RFC 8555): certificates are ordered from an issuer, and renewed, while the server runs.
 
+mod advice;
 mod answers;
 mod book;
 mod client;
@@ -12,14 +13,19 @@ mod keeper;
 mod keys;
 mod log;
 mod order;
+mod overview;
 mod plan;
 mod problem;
 mod schedule;
 pub mod server_conf;
 mod setting;
+mod shared;
 mod state;
+mod tender;
 
 pub use answers::{Answers, ChallengeCheck};
 pub use files::{AcmeFileError, check as check_files, files};
-pub use keeper::{Acme, run};
+pub use keeper::run;
+pub use overview::{OrderedRow, Overview};
+pub use shared::Acme;
 pub use state::{load_kept, make_directories};

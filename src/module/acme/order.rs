@@ -99,7 +99,7 @@ pub(super) async fn make_key(kind: KeyKind) -> Result<KeyPair, AcmeError> {
     Ok(made.map_err(|error| AcmeError::Internal(error.to_string()))??)
 }
 
-/// Orders a certificate.
+/// Orders a certificate. `replaced` is the one that it replaces, as its issuer identifies it.
 ///
 /// # Errors
 ///
@@ -107,6 +107,7 @@ pub(super) async fn make_key(kind: KeyKind) -> Result<KeyPair, AcmeError> {
 pub(super) async fn order(
     client: &mut AcmeClient,
     order: &Order,
+    replaced: Option<String>,
     means: &Means,
 ) -> Result<Ordered, AcmeError> {
     let identifiers: Vec<Value> = order
@@ -122,7 +123,23 @@ pub(super) async fn order(
             return Err(AcmeError::Profile(profile.name.clone()));
         }
     }
-    let begun = client.post(&client.new_order(), payload.to_string().as_bytes()).await?;
+    let replaced = replaced.filter(|_| client.has_renewal_info());
+    let begun = match &replaced {
+        None => None,
+        Some(replaced) => {
+            let mut payload = payload.clone();
+            payload["replaces"] = json!(replaced);
+            match client.post(&client.new_order(), payload.to_string().as_bytes()).await {
+                // It may have been replaced already, or be another issuer's.
+                Err(AcmeError::Refused(problem)) if problem.refuses_replacement() => None,
+                begun => Some(begun?),
+            }
+        }
+    };
+    let begun = match begun {
+        Some(begun) => begun,
+        None => client.post(&client.new_order(), payload.to_string().as_bytes()).await?,
+    };
     let url = begun.location.clone().ok_or(AcmeError::Malformed("the order has no address"))?;
     let state: OrderState = begun.read("the order")?;
     if state.authorizations.len() > limits::ACME_IDENTIFIERS {

@@ -26,6 +26,14 @@ pub(super) struct AcmePlan {
     pub(super) orders: Vec<Arc<Order>>,
 }
 
+impl AcmePlan {
+    /// What is ordered from one issuer.
+    pub(super) fn part(&self, issuer: &Arc<Issuer>) -> AcmePlan {
+        let orders = self.orders.iter().filter(|order| order.issuer.name == issuer.name).cloned().collect();
+        AcmePlan { issuers: vec![issuer.clone()], orders }
+    }
+}
+
 /// A complete `acme_issuer` block.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Issuer {

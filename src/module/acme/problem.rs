@@ -64,6 +64,20 @@ impl Problem {
         self.kind.strip_prefix(NAMESPACE).unwrap_or(&self.kind)
     }
 
+    /// What it is about: its type, or the status, and the identifier.
+    pub(super) fn subject(&self) -> String {
+        let name = self.subproblems.first().map_or("", |first| &first.identifier.value);
+        match self.kind() {
+            "" => format!("{} {name}", self.status),
+            kind => format!("{kind} {name}"),
+        }
+    }
+
+    /// Whether an order was refused because of the certificate that it says it replaces (RFC 9773 section 5).
+    pub(super) fn refuses_replacement(&self) -> bool {
+        matches!(self.kind(), "alreadyReplaced" | "malformed") || matches!(self.status, 404 | 409)
+    }
+
     /// What is at fault, as nginx's module sees it.
     pub(super) fn fault(&self) -> Fault {
         match self.kind() {

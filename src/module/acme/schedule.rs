@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::advice::Window;
 use crate::limits;
 use crate::net::tls::issued::Validity;
 
@@ -11,6 +12,21 @@ pub(super) fn renewal(validity: Validity, random: u64) -> i64 {
     let age = validity.end.saturating_sub(validity.begin).max(0) / 3 * 2;
     let spread = random % (u64::try_from(age / 50).unwrap_or(0) + 1);
     validity.begin.saturating_add(age).saturating_add_unsigned(spread)
+}
+
+/// When a certificate is renewed in the window that its issuer suggests: at a random moment of it (RFC 9773 section 4.2), and
+/// never in the last tenth of the certificate's lifetime.
+pub(super) fn advised(validity: Validity, window: Window, random: u64) -> i64 {
+    let length = u64::try_from(window.end.saturating_sub(window.begin)).unwrap_or(0);
+    let moment = window.begin.saturating_add_unsigned(random % (length + 1));
+    let latest = validity.end.saturating_sub(validity.end.saturating_sub(validity.begin).max(0) / 10);
+    moment.min(latest)
+}
+
+/// The pause before an issuer is asked again when a certificate should be renewed.
+pub(super) fn advice(asked: Option<Duration>) -> Duration {
+    let (least, usual, most) = limits::ACME_ADVICE;
+    asked.unwrap_or(usual).clamp(least, most)
 }
 
 /// The pause after a failure, by the number of failures before it, as nginx's module has them.
@@ -61,6 +77,21 @@ mod tests {
         assert_eq!(renewal(Validity { begin: 5, end: 1 }, 9), 5);
         let endless = Validity { begin: i64::MAX - 1, end: i64::MAX };
         assert!(renewal(endless, u64::MAX) >= endless.begin);
+    }
+
+    #[test]
+    fn an_issuer_may_advance_or_delay_a_renewal_but_not_to_the_end_of_the_certificate() {
+        let validity = Validity { begin: 1000, end: 2000 };
+        let window = Window { begin: 1100, end: 1110 };
+        for (random, moment) in [(0, 1100), (10, 1110), (11, 1100)] {
+            assert_eq!(advised(validity, window, random), moment);
+        }
+        assert!((1100..=1110).contains(&advised(validity, window, u64::MAX)));
+        assert_eq!(advised(validity, Window { begin: 0, end: i64::MAX }, u64::MAX / 2), 1900);
+        assert_eq!(advised(validity, Window { begin: -5, end: -5 }, 3), -5);
+        assert_eq!(advice(None), limits::ACME_ADVICE.1);
+        assert_eq!(advice(Some(Duration::ZERO)), limits::ACME_ADVICE.0);
+        assert_eq!(advice(Some(Duration::MAX)), limits::ACME_ADVICE.2);
     }
 
     #[test]

@@ -186,6 +186,12 @@ impl Value for IssuerUri {
         if !is_known || uri.host().is_none_or(str::is_empty) {
             return Err(invalid());
         }
+        let has_user = uri.authority().is_some_and(|authority| authority.as_str().contains('@'));
+        if has_user || text.contains('#') || uri.port_u16() == Some(0) {
+            return Err(args
+                .refuse("invalid value")
+                .caption("an address without a user, a fragment or port 0"));
+        }
         Ok(IssuerUri(text.to_owned()))
     }
 }
@@ -216,8 +222,27 @@ impl Value for Contact {
             scheme.starts_with(|first: char| first.is_ascii_alphabetic())
                 && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
         });
-        Ok(Contact(if has_scheme { text.to_owned() } else { format!("mailto:{text}") }))
+        let url = if has_scheme { text.to_owned() } else { format!("mailto:{text}") };
+        let is_url = url.bytes().all(|byte| byte.is_ascii_graphic()) && !url.ends_with(':');
+        let scheme = url.split(':').next().unwrap_or_default().to_ascii_lowercase();
+        let mail = url.split_once(':').filter(|_| scheme == "mailto").map(|(_, address)| address);
+        if !is_url || mail.is_some_and(|address| !is_mail(address)) {
+            let what = "one mail address, such as operator@example.com, or a URL";
+            return Err(args.refuse("invalid value").caption(what));
+        }
+        Ok(Contact(url))
     }
+}
+
+/// Whether a text is one mail address without header fields (RFC 8555 section 7.3). Its host may be any name.
+fn is_mail(address: &str) -> bool {
+    let Some((local, host)) = address.rsplit_once('@') else { return false };
+    let is_local = !local.is_empty() && !local.bytes().any(|byte| b"@,;:?&<>()[]\\\"".contains(&byte));
+    let labels = host.split('.').all(|label| {
+        let is_label = label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        is_label && !label.is_empty() && !label.starts_with('-') && !label.ends_with('-')
+    });
+    is_local && labels
 }
 
 impl Value for ExternalKey {
@@ -373,7 +398,45 @@ mod tests {
         assert_eq!(read("admin@example.test"), "mailto:admin@example.test");
         assert_eq!(read("mailto:a@example.test"), "mailto:a@example.test");
         assert_eq!(read("tel:+1"), "tel:+1");
-        assert_eq!(read("a@b:c"), "mailto:a@b:c");
+        for bad in [
+            "operator",
+            "a@b:c",
+            "mailto:",
+            "mailto:a@b,c@d",
+            "mailto:a@b?subject=x",
+            "a@",
+            "@b",
+            "a@-b",
+            "'a b@c'",
+            "a@ä.example",
+        ] {
+            let (read, said) = sample::read::<Contact>(&format!("contact {bad};"));
+            assert!(read.is_none() && said[0].contains("invalid value"), "{bad} {said:?}");
+        }
+    }
+
+    #[test]
+    fn an_issuer_is_an_address_that_requests_can_be_sent_to() {
+        for good in
+            ["https://acme.example.com/directory", "http://127.0.0.1:14000/dir", "https://[::1]:5/d?x=1"]
+        {
+            assert_eq!(sample::value::<IssuerUri>(&format!("uri {good};")).0, good);
+        }
+        for bad in [
+            "ftp://a.example/",
+            "https:///dir",
+            "https://",
+            "a.example/dir",
+            "https://user@a.example/",
+            "https://a.example/#x",
+            "https://a.example:0/",
+            "https://a.example:70000/",
+            "'https://a b/'",
+            "https://[::1/",
+        ] {
+            let (read, said) = sample::read::<IssuerUri>(&format!("uri {bad};"));
+            assert!(read.is_none() && said[0].contains("invalid value"), "{bad} {said:?}");
+        }
     }
 
     #[test]

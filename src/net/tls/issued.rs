@@ -62,6 +62,12 @@ impl IssuedCertificates {
         certificates.get(id)?.0.load().as_ref().map(|issued| issued.validity)
     }
 
+    /// The certificate itself, without its chain; `None` if it was not issued yet.
+    pub fn leaf(&self, id: &str) -> Option<CertificateDer<'static>> {
+        let certificates = self.certificates.read();
+        certificates.get(id)?.0.load().as_ref().and_then(|issued| issued.pair.cert.first().cloned())
+    }
+
     /// Ids of all certificates that were issued, and when they are valid.
     pub fn all(&self) -> Vec<(String, Validity)> {
         let certificates = self.certificates.read();

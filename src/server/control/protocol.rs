@@ -155,6 +155,26 @@ pub struct ServerStatus {
     pub done_waiting: usize,
     /// Number of `done` callbacks that were given up.
     pub done_lost_total: u64,
+    /// Certificates that are ordered with ACME.
+    #[serde(default)]
+    pub certificates: Vec<CertificateStatus>,
+}
+
+/// A certificate that is ordered with ACME. Times are in RFC 3339.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CertificateStatus {
+    /// Issuer, first name and a hash, as in the log.
+    pub id: String,
+    /// Name of the `acme_issuer`.
+    pub issuer: String,
+    /// Host names and addresses.
+    pub names: Vec<String>,
+    /// Moment after which it is not valid any more; absent if it was not issued yet.
+    pub valid_until: Option<String>,
+    /// When it is ordered or renewed next; absent if it is not until the configuration changes.
+    pub next_order: Option<String>,
+    /// Why the last attempt has failed; absent if it has not.
+    pub failure: Option<String>,
 }
 
 /// Numbers of sessions by role, including relays. Clients that load HLS files have no session: each request is

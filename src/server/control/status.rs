@@ -4,12 +4,15 @@ use std::time::Instant;
 
 use tokio::runtime::Handle;
 
-use super::protocol::{Configuration, GenerationStatus, Queues, RefusedReload, ServerStatus, SessionCounts};
+use super::protocol::{
+    CertificateStatus, Configuration, GenerationStatus, Queues, RefusedReload, ServerStatus, SessionCounts,
+};
 use crate::config::history::Generation;
 use crate::config::on_disk;
 use crate::config::watch::Fingerprint;
 use crate::log;
 use crate::media::session::{Protocol, Role};
+use crate::module::acme::OrderedRow;
 use crate::net::listener;
 use crate::server::parts::Parts;
 
@@ -42,7 +45,21 @@ pub(super) async fn of(parts: &Parts) -> ServerStatus {
         accepted_total: parts.sessions.accepted_total(),
         done_waiting: callbacks.done_waiting,
         done_lost_total: callbacks.done_lost_total,
+        certificates: certificates(parts),
     }
+}
+
+fn certificates(parts: &Parts) -> Vec<CertificateStatus> {
+    let text = |second: i64| jiff::Timestamp::from_second(second).ok().map(|time| time.to_string());
+    let status = |row: OrderedRow| CertificateStatus {
+        id: row.id,
+        issuer: row.issuer,
+        names: row.names,
+        valid_until: row.end.and_then(text),
+        next_order: row.next.and_then(text),
+        failure: row.failure,
+    };
+    parts.acme.overview.rows(&parts.acme.issued).into_iter().map(status).collect()
 }
 
 fn sessions(parts: &Parts) -> SessionCounts {
