@@ -196,6 +196,87 @@ fn a_response_about_another_certificate_or_out_of_date_is_not_stapled() {
     assert!(wait_staple(for_ever).contains("Cert Status: good"));
 }
 
+/// An element of DER.
+fn element(tag: u8, contents: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(contents.len()).unwrap().to_be_bytes();
+    [&[tag, 0x82, length[0], length[1]][..], contents].concat()
+}
+
+/// Contents of an element, and what follows it.
+fn inside(der: &[u8]) -> (&[u8], &[u8]) {
+    let (length, head) = match der[1] {
+        0x82 => (usize::from(der[2]) << 8 | usize::from(der[3]), 4),
+        0x81 => (usize::from(der[2]), 3),
+        short => (usize::from(short), 2),
+    };
+    (&der[head..head + length], &der[head + length..])
+}
+
+/// A response without certificates, with these: they are not signed.
+fn with_certificates(response: &[u8], certificates: &[u8]) -> Vec<u8> {
+    let whole = inside(response).0;
+    let (status, rest) = whole.split_at(3);
+    let typed = inside(inside(rest).0).0;
+    let kind = &typed[..typed.len() - inside(typed).1.len()];
+    let basic = inside(inside(inside(typed).1).0).0;
+    let more = element(0xA0, &element(0x30, certificates));
+    let basic = element(0x30, &[basic, &more].concat());
+    let typed = element(0x30, &[kind, &element(0x04, &basic)].concat());
+    element(0x30, &[status, &element(0xA0, &typed)].concat())
+}
+
+#[test]
+fn a_response_with_a_malformed_certificate_is_malformed_as_for_openssl() {
+    let authority = Authority::new();
+    let path = |name: &str| authority.path(name);
+    let (index, ca, key, request, response) =
+        (path("index.txt"), path("ca.crt"), path("ca.key"), path("own.req"), path("own.resp"));
+    run("openssl", &["ocsp", "-issuer", &ca, "-cert", &path("server.crt"), "-no_nonce", "-reqout", &request]);
+    run(
+        "openssl",
+        &[
+            "ocsp",
+            "-index",
+            &index,
+            "-CA",
+            &ca,
+            "-rsigner",
+            &ca,
+            "-rkey",
+            &key,
+            "-reqin",
+            &request,
+            "-respout",
+            &response,
+            "-nmin",
+            "60",
+            "-resp_no_certs",
+        ],
+    );
+    let der = run("openssl", &["x509", "-in", &ca, "-outform", "DER"]).stdout;
+    let genuine = std::fs::read(&response).unwrap();
+    let good = with_certificates(&genuine, &der);
+    let bad = with_certificates(&genuine, &[&der[..], b"\x30\x02\x05\x00"].concat());
+    for (response, is_taken) in [(&good, true), (&bad, false)] {
+        std::fs::write(path("odd.resp"), response).unwrap();
+        let judged = run("openssl", &["ocsp", "-respin", &path("odd.resp"), "-noverify", "-text"]);
+        assert_eq!(judged.status.success(), is_taken, "{}", String::from_utf8_lossy(&judged.stderr));
+    }
+    let head = b"HTTP/1.0 200 OK\r\nContent-Type: application/ocsp-response\r\n\r\n";
+    let [good, bad] = [good, bad].map(|response| OddResponder::start([&head[..], &response].concat()));
+    let (with_good, with_bad) = (free_port(), free_port());
+    let stapling = |url: String| format!("ssl_stapling on; ssl_stapling_responder {url};");
+    let server = Server::start(&Conf::live("").http(&format!(
+        "{} {}",
+        server(with_good, &authority, "chain", &stapling(good.url())),
+        server(with_bad, &authority, "chain", &stapling(bad.url())),
+    )));
+    stapled(with_bad);
+    server.wait_log("OCSP_response_get1_basic() failed while requesting certificate status");
+    assert!(stapled(with_bad).contains(NONE));
+    assert!(wait_staple(with_good).contains("Cert Status: good"));
+}
+
 #[test]
 fn what_cannot_be_stapled_is_said_at_the_start_and_by_the_test() {
     let authority = Authority::new();

@@ -21,6 +21,7 @@ use super::issued::IssuedCertificates;
 use super::negotiation::{ByName, Certificates, Negotiation, Shown, SocketTls};
 use super::ocsp::asker::Asker;
 use super::ocsp::client::StatusTerms;
+use super::ocsp::issued_staple::{IssuedStaple, Source};
 use super::ocsp::staple::{Staple, StapleMeans, Terms};
 use super::ocsp::status_cache::StatusCache;
 use super::session::{Bound, KeepsNone, ServerSessions, SessionCache};
@@ -142,7 +143,13 @@ impl Loader<'_> {
                     let Pos { file, line } = pos;
                     return Err(TlsError::NotOrdered { place: format!("{}:{line}", file.display()) });
                 };
-                fixed.push(Shown::Issued(self.issued.of(id)));
+                let staple = match (&response, &stapling) {
+                    (Some(response), _) => Some(Source::File(response.clone())),
+                    (None, Some(means)) => Some(Source::Responder(trust.clone(), means.clone())),
+                    (None, None) => None,
+                };
+                let staple = staple.map(|source| Arc::new(IssuedStaple::new(id, source)));
+                fixed.push(Shown::Issued(self.issued.of(id), staple));
                 continue;
             }
             let mut pair = self.files.pair(source, key, &passwords)?;
@@ -325,7 +332,7 @@ fn provider(base: &Conf, own: &Conf) -> CryptoProvider {
 fn context(own: &Conf, keys: &[Shown], auth: Option<&ClientAuth>) -> Vec<u8> {
     let mut hash = Sha256::new();
     // Sessions outlast the renewal of a certificate.
-    let lasting = keys.iter().filter(|shown| !matches!(shown, Shown::Issued(_)));
+    let lasting = keys.iter().filter(|shown| !matches!(shown, Shown::Issued(..)));
     for key in lasting.filter_map(Shown::key) {
         hash.update(key.cert.first().map(Sha256::digest).unwrap_or_default());
     }

@@ -16,6 +16,7 @@ use super::error::CertificateError;
 use super::issued::{IssuedCertificate, IssuedCertificates};
 use super::key::{self, Passwords};
 use super::ocsp::ClientStatus;
+use super::ocsp::issued_staple::IssuedStaple;
 use super::ocsp::staple::Staple;
 use crate::config::names::NameTable;
 use crate::net::ssl::source::CertificateSource;
@@ -198,8 +199,8 @@ pub(super) enum Shown {
     Alone(Arc<CertifiedKey>),
     /// With the OCSP response of a responder.
     Stapled(Arc<Staple>),
-    /// The one of `$acme_certificate`.
-    Issued(Arc<IssuedCertificate>),
+    /// The one of `$acme_certificate`, with what is stapled to it.
+    Issued(Arc<IssuedCertificate>, Option<Arc<IssuedStaple>>),
 }
 
 impl Shown {
@@ -208,7 +209,7 @@ impl Shown {
         match self {
             Shown::Alone(key) => Some(key.clone()),
             Shown::Stapled(staple) => Some(staple.bare().clone()),
-            Shown::Issued(issued) => issued.pair(),
+            Shown::Issued(issued, _) => issued.pair(),
         }
     }
 }
@@ -219,7 +220,8 @@ impl ResolvesServerCert for Certificates {
         let usable = there().find(|(_, key)| key.key.choose_scheme(hello.signature_schemes()).is_some());
         let (shown, key) = usable.or_else(|| there().next())?;
         Some(match shown {
-            Shown::Alone(_) | Shown::Issued(_) => key,
+            Shown::Alone(_) | Shown::Issued(_, None) => key,
+            Shown::Issued(_, Some(staple)) => staple.shown(&key),
             Shown::Stapled(staple) => staple.current(),
         })
     }

@@ -1,5 +1,6 @@
 //! Asks responders, on the process's runtime.
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -7,9 +8,11 @@ use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 
 use bstr::ByteSlice;
+use parking_lot::Mutex as SyncMutex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{Mutex, Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
 
 use crate::limits;
 use crate::log::os_text;
@@ -24,12 +27,44 @@ pub struct Asker(Arc<Inner>);
 
 type Job = Pin<Box<dyn Future<Output = ()> + Send>>;
 
+/// A responder: its host and port.
+type Key = (String, u16);
+
+/// The places of one responder.
+#[derive(Debug)]
+struct Share {
+    /// Requests at the same time.
+    places: Arc<Semaphore>,
+    /// Requests that were begun and have not ended.
+    pending: usize,
+}
+
 struct Inner {
     jobs: mpsc::Sender<Job>,
     inbox: Mutex<mpsc::Receiver<Job>>,
     /// Resolves names where a server has no resolver of its own.
     dns: OnceLock<Dns>,
     places: Arc<Semaphore>,
+    /// Responders that are asked, as long as they are.
+    shares: SyncMutex<HashMap<Key, Share>>,
+}
+
+/// A request of a responder's share, whatever ends it.
+struct Pending {
+    asker: Asker,
+    key: Key,
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        let mut shares = self.asker.0.shares.lock();
+        if let Some(share) = shares.get_mut(&self.key) {
+            share.pending -= 1;
+            if share.pending == 0 {
+                shares.remove(&self.key);
+            }
+        }
+    }
 }
 
 /// The end of a line about a request: who is asked, and about what.
@@ -49,7 +84,8 @@ impl Default for Asker {
     fn default() -> Self {
         let (jobs, inbox) = mpsc::channel(limits::OCSP_QUEUE);
         let places = Arc::new(Semaphore::new(limits::OCSP_REQUESTS));
-        Asker(Arc::new(Inner { jobs, inbox: Mutex::new(inbox), dns: OnceLock::new(), places }))
+        let shares = SyncMutex::default();
+        Asker(Arc::new(Inner { jobs, inbox: Mutex::new(inbox), dns: OnceLock::new(), places, shares }))
     }
 }
 
@@ -57,19 +93,54 @@ impl Asker {
     /// Does the work. Runs as long as the process.
     pub async fn run(self, dns: Dns) {
         let _ = self.0.dns.set(dns);
+        self.work().await;
+    }
+
+    async fn work(&self) {
         let mut inbox = self.0.inbox.lock().await;
         while let Some(job) = inbox.recv().await {
-            let Ok(place) = self.0.places.clone().acquire_owned().await else { return };
-            tokio::spawn(async move {
-                let _place = place;
-                job.await;
-            });
+            tokio::spawn(job);
         }
     }
 
-    /// Begins work; `false` if too much of it waits.
-    pub(super) fn begin(&self, work: impl Future<Output = ()> + Send + 'static) -> bool {
-        self.0.jobs.try_send(Box::pin(work)).is_ok()
+    /// Begins work for a responder; `false` if too much of it waits. Work waits for a place of its responder first, so that
+    /// what waits for one that does not answer holds no place of others. It ends when `unwanted` is cancelled.
+    pub(super) fn begin(
+        &self,
+        responder: &Responder,
+        unwanted: CancellationToken,
+        work: impl Future<Output = ()> + Send + 'static,
+    ) -> bool {
+        let key = (responder.host.clone(), responder.port);
+        let (places, pending) = {
+            let mut shares = self.0.shares.lock();
+            let all: usize = shares.values().map(|share| share.pending).sum();
+            let share = shares.entry(key.clone()).or_insert_with(|| Share {
+                places: Arc::new(Semaphore::new(limits::OCSP_REQUESTS_EACH)),
+                pending: 0,
+            });
+            if share.pending >= limits::OCSP_REQUESTS_EACH + limits::OCSP_QUEUE_EACH
+                || all >= limits::OCSP_REQUESTS + limits::OCSP_QUEUE
+            {
+                return false;
+            }
+            share.pending += 1;
+            (share.places.clone(), Pending { asker: self.clone(), key })
+        };
+        let all = self.0.places.clone();
+        let job = async move {
+            let _pending = pending;
+            let asked = async {
+                let Ok(_own) = places.acquire_owned().await else { return };
+                let Ok(_place) = all.acquire_owned().await else { return };
+                work.await;
+            };
+            tokio::select! {
+                () = asked => {}
+                () = unwanted.cancelled() => {}
+            }
+        };
+        self.0.jobs.try_send(Box::pin(job)).is_ok()
     }
 
     /// The address of a responder that has answered, and the body of its answer to a request (DER). Each address is tried once.
@@ -182,7 +253,49 @@ fn split_head(answer: &[u8]) -> Option<(&[u8], &[u8])> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tokio::sync::oneshot;
+
     use super::*;
+
+    fn responder(host: &str) -> Responder {
+        Responder { host: host.to_owned(), port: 80, uri: "/".into() }
+    }
+
+    #[tokio::test]
+    async fn a_responder_that_does_not_answer_takes_no_more_than_its_share() {
+        let asker = Asker::default();
+        let working = asker.clone();
+        tokio::spawn(async move { working.work().await });
+        let (silent, running) = (responder("silent.test"), Arc::new(AtomicUsize::new(0)));
+        let forever = || {
+            let running = running.clone();
+            async move {
+                running.fetch_add(1, Ordering::SeqCst);
+                std::future::pending::<()>().await;
+            }
+        };
+        let unwanted = CancellationToken::new();
+        for _ in 0..limits::OCSP_REQUESTS_EACH + limits::OCSP_QUEUE_EACH {
+            assert!(asker.begin(&silent, unwanted.clone(), forever()));
+        }
+        assert!(!asker.begin(&silent, unwanted.clone(), forever()), "its queue is bounded");
+        let (done, ended) = oneshot::channel();
+        let other = async move { done.send(()).unwrap() };
+        assert!(asker.begin(&responder("other.test"), CancellationToken::new(), other));
+        ended.await.unwrap();
+        while running.load(Ordering::SeqCst) < limits::OCSP_REQUESTS_EACH {
+            tokio::task::yield_now().await;
+        }
+        // Handshakes that were given up leave nothing, neither what was being asked nor what waited.
+        unwanted.cancel();
+        while !asker.0.shares.lock().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(running.load(Ordering::SeqCst), limits::OCSP_REQUESTS_EACH);
+        assert_eq!(asker.0.places.available_permits(), limits::OCSP_REQUESTS);
+    }
 
     #[test]
     fn heads_are_judged_as_in_nginx() {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bstr::BStr;
 use rustls::pki_types::CertificateDer;
 use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 
 use super::asker::{About, Asker};
 use super::message::{CertId, CertStatus, responder_of};
@@ -109,15 +110,14 @@ impl StatusTerms {
         if let Some(status) = self.cache.as_ref().and_then(|cache| cache.get(&id, certificate::now())) {
             return Some(status);
         }
-        let (mut said, answer) = oneshot::channel();
+        let (said, answer) = oneshot::channel();
+        let asked = responder.clone();
+        // A responder that does not answer keeps no place once the handshake was given up.
+        let unwanted = CancellationToken::new();
+        let _given_up = unwanted.clone().drop_guard();
         let (terms, trust, chain) = (self.clone(), trust.clone(), chain.clone());
-        let begun = self.asker.begin(async move {
-            // A responder that does not answer keeps no place once the handshake was given up.
-            let status = tokio::select! {
-                status = terms.ask(&trust, &chain, id, &responder) => status,
-                () = said.closed() => return,
-            };
-            let _ = said.send(status);
+        let begun = self.asker.begin(&asked, unwanted, async move {
+            let _ = said.send(terms.ask(&trust, &chain, id, &responder).await);
         });
         if !begun {
             log::ocsp_failed("too many requests of certificate status wait");

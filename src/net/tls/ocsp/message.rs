@@ -213,7 +213,7 @@ impl<'d> Basic<'d> {
     }
 }
 
-/// The certificates behind the signature.
+/// The certificates behind the signature; `None` if one is malformed.
 fn certificates_of(basic: &[u8]) -> Option<Vec<&[u8]>> {
     const BIT_STRING: u8 = 0x03;
     let (whole, _) = element(basic, SEQUENCE)?;
@@ -225,7 +225,10 @@ fn certificates_of(basic: &[u8]) -> Option<Vec<&[u8]>> {
     }
     let (all, _) = element(rest, TAGGED[0])?;
     let (all, _) = element(all, SEQUENCE)?;
-    Some(all_of(all, SEQUENCE)?.into_iter().map(|(_, whole)| whole).collect())
+    // As OpenSSL, which decodes them with the response: a malformed one makes the response malformed.
+    let is_certificate = |der: &[u8]| X509Certificate::from_der(der).is_ok_and(|(rest, _)| rest.is_empty());
+    let certificates = all_of(all, SEQUENCE)?.into_iter().map(|(_, whole)| whole);
+    certificates.map(|der| is_certificate(der).then_some(der)).collect()
 }
 
 /// The elements of a sequence: contents, and the whole elements.

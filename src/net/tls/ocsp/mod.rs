@@ -5,6 +5,7 @@
 
 pub mod asker;
 pub(super) mod client;
+pub(super) mod issued_staple;
 mod message;
 pub(super) mod staple;
 pub(super) mod status_cache;

@@ -12,6 +12,7 @@ use arc_swap::ArcSwapOption;
 use bstr::{BStr, BString};
 use rustls::pki_types::CertificateDer;
 use rustls::sign::CertifiedKey;
+use tokio_util::sync::CancellationToken;
 
 use super::asker::{About, Asker};
 use super::message::{CertId, CertStatus, responder_of};
@@ -155,7 +156,7 @@ impl Staple {
         }
         let loading = Loading(self.clone());
         // Where too much work waits, the next handshake tries again.
-        self.terms.means.asker.begin(async move {
+        self.terms.means.asker.begin(&self.terms.responder, CancellationToken::new(), async move {
             let staple = &loading.0;
             let next = staple.load().await;
             staple.refresh.store(next, Ordering::Relaxed);
