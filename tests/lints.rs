@@ -108,6 +108,31 @@ fn control_and_statistics_are_guarded() {
     silent(name, &http("location /c { rtmp_control all; }").replace("8080", "127.0.0.1:8080"));
     silent(name, &http("location /c { rtmp_control all; }").replace("8080", "unix:/tmp/x.sock"));
     silent(name, &http("rtmp_stat all; location / { root html; }"));
+    let stat = |more: &str| http(&format!("{more} location /s {{\nrtmp_stat all;\n}}"));
+    silent(name, &stat("if ($ssl_client_verify != SUCCESS) { return 403; }"));
+    silent(name, &stat("auth_request /check;"));
+    silent(name, &http("location /s { if ($remote_addr != 10.0.0.1) { return 403; } rtmp_stat all; }"));
+    silent(name, &http("location /s { if ($arg_token != x) { return 404; } rtmp_stat all; }"));
+    silent(
+        name,
+        &stat("")
+            .replace("http {", "http { geo $near { default 0; } ")
+            .replace("rtmp_stat", "if ($near = 0) { return 403; } rtmp_stat"),
+    );
+    // What is requested is not who requests it, and what goes on is not refused.
+    fires(name, &stat("if ($request_method = POST) {\nreturn 405;\n}"), "sees the statistics");
+    fires(name, &stat("if ($ssl_client_verify != SUCCESS) {\nreturn 200;\n}"), "sees the statistics");
+    fires(name, &stat("if ($remote_addr = 10.0.0.1) {\nset $a b;\n}"), "sees the statistics");
+    let verified = |verify: &str, listen: &str| {
+        let file = |name: &str| format!("{}/tests/tls/{name}", env!("CARGO_MANIFEST_DIR"));
+        let [certificate, key, ca] = ["origin.crt", "origin.key", "clients/ca.crt"].map(file);
+        let tls =
+            format!("ssl_certificate {certificate}; ssl_certificate_key {key}; ssl_client_certificate {ca};");
+        stat(&format!("ssl_verify_client {verify}; {tls}")).replace("listen 8080;", listen)
+    };
+    silent(name, &verified("on", "listen 8080 ssl;"));
+    fires(name, &verified("optional", "listen 8080 ssl;"), "sees the statistics");
+    fires(name, &verified("on", "listen 8080 ssl;\nlisten 8081;"), "sees the statistics");
 }
 
 #[test]

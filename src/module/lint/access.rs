@@ -1,11 +1,14 @@
 //! Lints about access rules.
 
+use bstr::ByteSlice;
+
 use super::finding::{Finding, LintContext};
 use crate::directive::ListenAddr;
 use crate::directive::address::{Network, literal_addrs};
 use crate::directive::context::{HTTP_SERVER, LOCATION, RTMP_ALL};
 use crate::directive::outline::OutlineStatement;
 use crate::http::listen::DEFAULT_PORT;
+use crate::http::variable::{self, Variable};
 use crate::syntax::{Problem, sentence};
 
 /// One `allow` or `deny` line.
@@ -151,10 +154,65 @@ fn is_guarded(scope: &LintContext<'_>, section: usize) -> bool {
     let has = |name| outline.own(section, name).next().is_some();
     let ruled = outline.around(section).find(|at| outline.own(*at, "allow").next().is_some());
     let denies = ruled.is_some_and(|at| rules(scope, at).any(|rule| !rule.allow));
-    let password = outline.nearest(section, "auth_basic");
-    let asks =
-        password.is_some_and(|statement| statement.words().first().is_some_and(|w| &w.bytes[..] != b"off"));
-    denies || asks || has("internal") || has("return")
+    let is_on = |name| {
+        let statement = outline.nearest(section, name);
+        statement.is_some_and(|statement| statement.words().first().is_some_and(|w| &w.bytes[..] != b"off"))
+    };
+    let asks = is_on("auth_basic") || is_on("auth_request");
+    // Optional certificates refuse no client.
+    let verifies = outline.nearest(section, "ssl_verify_client").is_some_and(|statement| {
+        statement.words().first().is_some_and(|w| w.bytes.eq_ignore_ascii_case(b"on"))
+    }) && is_encrypted(scope, section);
+    let server = outline.up_to(section, HTTP_SERVER);
+    let around = outline.around(section).take_while(|at| Some(*at) != server).chain(server);
+    let refuses = around.into_iter().any(|at| refuses_some(scope, at));
+    denies || asks || verifies || refuses || has("internal") || has("return")
+}
+
+/// Whether every socket of a location's server is encrypted: a certificate is asked for on these only.
+fn is_encrypted(scope: &LintContext<'_>, section: usize) -> bool {
+    let outline = &scope.outline;
+    let Some(server) = outline.up_to(section, HTTP_SERVER) else { return false };
+    let mut listens = outline.own(server, "listen").peekable();
+    listens.peek().is_some()
+        && listens.all(|listen| listen.words().iter().skip(1).any(|word| &word.bytes[..] == b"ssl"))
+}
+
+/// Whether a block has an `if` about who the client is that refuses requests.
+fn refuses_some(scope: &LintContext<'_>, section: usize) -> bool {
+    let outline = &scope.outline;
+    outline.sections[section].inner.iter().any(|at| {
+        let inner = &outline.sections[*at];
+        let is_if = inner.head.and_then(|head| head.words().first()).is_some_and(|name| name.is("if"));
+        let is_about_client =
+            || inner.words().iter().flat_map(|word| variable::names(&word.bytes)).any(identifies_client);
+        let refuses = || {
+            outline.own(*at, "return").any(|statement| {
+                let status =
+                    statement.words().first().and_then(|word| word.bytes.to_str().ok()?.parse().ok());
+                status.is_some_and(|status: u16| (400..600).contains(&status))
+            })
+        };
+        is_if && is_about_client() && refuses()
+    })
+}
+
+/// Whether a variable may tell who the client is, rather than what it requests.
+fn identifies_client(name: &[u8]) -> bool {
+    const FIXED: [&[u8]; 7] = [
+        b"binary_remote_addr",
+        b"invalid_referer",
+        b"proxy_protocol_addr",
+        b"realip_remote_addr",
+        b"remote_addr",
+        b"remote_user",
+        b"secure_link",
+    ];
+    const PREFIXES: [&[u8]; 4] = [b"arg_", b"cookie_", b"http_", b"ssl_client_"];
+    let name = name.to_ascii_lowercase();
+    // What `geo`, `map` or `set` have made may be about anything.
+    let is_made = || matches!(Variable::find(&name.clone().into()), Variable::Other(name) if !variable::is_of_module(&name));
+    FIXED.contains(&&name[..]) || PREFIXES.iter().any(|prefix| name.starts_with(prefix)) || is_made()
 }
 
 /// An address of a location's server that other machines can reach.
