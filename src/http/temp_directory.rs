@@ -7,32 +7,44 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use super::core::conf::Current;
+use super::locations::Location;
 use super::log;
 use super::temp_file::MODE;
 use crate::config::Config;
 
-/// Creates the directories that a configuration names, and returns them all, so that they can be handed over to the server's
-/// user, as nginx does at its start. Failures are logged; what is missing is created when it is first used.
-pub fn make(config: &Config) -> Vec<PathBuf> {
-    // Without the prefix, as usual with the built-in configuration, nothing could be made in it.
-    if !config.paths.prefix.exists() {
-        return Vec::new();
-    }
+/// The directories that the locations of a configuration name, by what reads one from a location.
+pub fn of_locations<'c>(
+    config: &'c Config,
+    of: impl Fn(&'c Location) -> &'c Path,
+) -> impl Iterator<Item = PathBuf> {
     let mut wanted: BTreeSet<&Path> = BTreeSet::new();
     for server in config.http.iter().flat_map(|http| &http.servers) {
         let routes = server.routes();
         let mut locations: Vec<_> = routes.locations.iter().chain([&routes.fallback]).collect();
         while let Some(location) = locations.pop() {
-            wanted.insert(&location.get::<Current>().client_body_temp_path.directory);
-            locations.extend(location.nested.iter());
+            wanted.insert(of(location));
+            let limited = location.limited.iter().map(|(_, limited)| limited);
+            locations.extend(location.conditional.iter().chain(limited).chain(location.nested.iter()));
         }
     }
-    let made = |path: &Path| match DirBuilder::new().mode(MODE.1).create(path) {
+    wanted.into_iter().map(Path::to_owned)
+}
+
+/// Creates the directories that a configuration names, and `others`, and returns them all, so that they can be handed over to the server's
+/// user, as nginx does at its start. Failures are logged; what is missing is created when it is first used.
+pub fn make(config: &Config, others: impl Iterator<Item = PathBuf>) -> Vec<PathBuf> {
+    // Without the prefix, as usual with the built-in configuration, nothing could be made in it.
+    if !config.paths.prefix.exists() {
+        return Vec::new();
+    }
+    let bodies = of_locations(config, |location| &location.get::<Current>().client_body_temp_path.directory);
+    let wanted: BTreeSet<PathBuf> = bodies.chain(others).collect();
+    let made = |path: PathBuf| match DirBuilder::new().mode(MODE.1).create(&path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-            log::directory_not_made(path, &error);
+            log::directory_not_made(&path, &error);
             None
         }
-        _ => Some(path.to_owned()),
+        _ => Some(path),
     };
     wanted.into_iter().filter_map(made).collect()
 }
@@ -62,7 +74,7 @@ mod tests {
         let names = ["a", "b", "outer"].map(|name| dir.path().join(name));
         // Those that are there already are the user's, too.
         for _ in 0..2 {
-            assert_eq!(make(&config), names);
+            assert_eq!(make(&config, std::iter::once(dir.path().join("a"))), names);
         }
         let mode = std::fs::metadata(&names[0]).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o700);

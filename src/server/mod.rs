@@ -300,7 +300,7 @@ impl Prepared {
             &config,
             live_record::directories(&config).chain(dash::directories(&config)),
         ));
-        owned.extend(temp_directory::make(&config));
+        owned.extend(temp_directory::make(&config, proxy::temp_directories(&config)));
         owned.extend(cache::make_directories(&config));
         owned.extend(acme::make_directories(&config));
         owned.extend(control_socket.iter().map(|socket| socket.path().to_owned()));

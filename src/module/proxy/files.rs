@@ -9,6 +9,7 @@ use super::file::ProxyFile;
 use super::keeper::{TlsKey, TlsSettingsError, make};
 use crate::config::model::Config;
 use crate::http::locations::Location;
+use crate::http::temp_directory;
 use crate::net::tls::BackendTlsError;
 
 /// The settings of all locations that may forward with TLS: the URL says so, or has variables.
@@ -29,6 +30,11 @@ fn settings(config: &Config) -> HashSet<TlsKey> {
         }
     }
     found
+}
+
+/// The directories of temporary files of responses (`proxy_temp_path`).
+pub fn temp_directories(config: &Config) -> impl Iterator<Item = PathBuf> {
+    temp_directory::of_locations(config, |location| &location.get::<Current>().temp_path.directory)
 }
 
 /// The files that forwarding reads.

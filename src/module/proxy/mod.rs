@@ -26,7 +26,7 @@ mod tunnel;
 mod variables;
 
 pub use check::ProxyCheck;
-pub use files::{check as check_files, files};
+pub use files::{check as check_files, files, temp_directories};
 pub use keeper::TlsSettingsError;
 pub use trailers::ProxyTrailers;
 pub use variables::ProxyVariables;
