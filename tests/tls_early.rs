@@ -29,15 +29,89 @@ fn server(port: u16, more: &str) -> String {
 
 /// A client that accepts early data, with a session that it has from the server.
 fn prepared(port: u16) -> Arc<ClientConfig> {
+    prepared_for(port, &[], REQUEST, |answer| answer.ends_with(b"<,.>"))
+}
+
+/// As [`prepared`], by a first request of another protocol, whose response is there when `is_whole` says so.
+fn prepared_for(port: u16, alpn: &[&[u8]], request: &[u8], is_whole: fn(&[u8]) -> bool) -> Arc<ClientConfig> {
     let mut config = (*client_config("origin", &[&TLS13])).clone();
     config.enable_early_data = true;
+    config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
     let config = Arc::new(config);
     let mut client = handshake(TcpStream::connect(("127.0.0.1", port)).unwrap(), &config).unwrap();
-    client.write_all(REQUEST).unwrap();
+    client.write_all(request).unwrap();
     let mut answer = Vec::new();
-    let _ = client.read_to_end(&mut answer);
-    assert!(answer.ends_with(b"<,.>"), "{}", String::from_utf8_lossy(&answer));
+    let mut buffer = [0; 4096];
+    while !is_whole(&answer) {
+        match client.read(&mut buffer) {
+            Ok(read @ 1..) => answer.extend_from_slice(&buffer[..read]),
+            ended => panic!("{ended:?} after {}", String::from_utf8_lossy(&answer)),
+        }
+    }
     config
+}
+
+/// Sends a request as early data, and withholds the end of the handshake until the response is there.
+#[track_caller]
+fn answered_early(port: u16, config: &Arc<ClientConfig>, request: &[u8], is_whole: fn(&[u8]) -> bool) {
+    let name = ServerName::try_from("localhost").unwrap();
+    let mut client = ClientConnection::new(config.clone(), name).unwrap();
+    client.early_data().expect("the session allows early data").write_all(request).unwrap();
+    let mut socket = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    socket.set_read_timeout(Some(support::wait::PATIENCE)).unwrap();
+    while client.wants_write() {
+        client.write_tls(&mut socket).unwrap();
+    }
+    let mut answer = Vec::new();
+    while !is_whole(&answer) {
+        assert!(
+            client.read_tls(&mut socket).unwrap() > 0,
+            "closed after {}",
+            String::from_utf8_lossy(&answer)
+        );
+        client.process_new_packets().unwrap();
+        let _ = client.reader().read_to_end(&mut answer);
+    }
+    assert!(client.is_early_data_accepted());
+}
+
+/// A request over HTTP/2: the preface, settings, and a head.
+fn request_of_http2() -> Vec<u8> {
+    let head = [&[0x82, 0x87, 0x84, 0x41, 9][..], b"localhost"].concat();
+    let length = u8::try_from(head.len()).unwrap();
+    let frame = [&[0, 0, length, 1, 5, 0, 0, 0, 1][..], &head].concat();
+    [&b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..], &[0, 0, 0, 4, 0, 0, 0, 0, 0], &frame].concat()
+}
+
+#[test]
+fn a_request_over_http2_in_early_data_is_answered_before_the_end_of_the_handshake() {
+    let port = free_port();
+    let _server = Server::start(&Conf::live("").http(&server(port, "ssl_early_data on;")));
+    let request = request_of_http2();
+    let config = prepared_for(port, &[b"h2"], &request, |answer| answer.ends_with(b"<,.>"));
+    answered_early(port, &config, &request, |answer| answer.ends_with(b"<1,r>"));
+}
+
+#[test]
+fn the_handshake_of_rtmp_may_begin_in_early_data() {
+    let port = free_port();
+    let conf = Conf::live("").rtmp(&format!(
+        "server {{ listen 127.0.0.1:{port} ssl; ssl_certificate {}; ssl_certificate_key {}; ssl_early_data on; \
+         application secure {{ live on; }} }}",
+        file("origin.crt"),
+        file("origin.key"),
+    ));
+    let _server = Server::start(&conf);
+    // Version, time, zero, and what is random; the answer has both parts of the server.
+    const SIZE: usize = 1536;
+    let request = [&[3, 0, 0, 0, 0, 0, 0, 0, 0][..], &[7; SIZE - 8]].concat();
+    let is_whole: fn(&[u8]) -> bool = |answer| {
+        let ends = answer.len() >= 1 + 2 * SIZE;
+        assert!(!ends || answer[0] == 3 && answer[1 + SIZE + 8..1 + 2 * SIZE].iter().all(|byte| *byte == 7));
+        ends
+    };
+    let config = prepared_for(port, &[], &request, is_whole);
+    answered_early(port, &config, &request, is_whole);
 }
 
 /// Sends a request as early data, and withholds the end of the handshake until the response is there. `None` if there is no early data.
