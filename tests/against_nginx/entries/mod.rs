@@ -3,6 +3,7 @@
 pub mod access;
 pub mod caching;
 pub mod connection;
+pub mod documented;
 pub mod files;
 pub mod filters;
 pub mod generated;
