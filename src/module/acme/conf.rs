@@ -17,9 +17,10 @@ use crate::syntax::{Problem, sentence};
 
 directives! {
     /// Certificates that the server orders from an issuer with the protocol ACME (RFC 8555), and renews. The directives are those
-    /// of nginx's acme module. One process orders at a time, whatever the number of workers. A certificate is renewed
-    /// after two thirds of its lifetime, without a reload: connections stay, and new handshakes show the new certificate.
-    /// An attempt that fails is repeated, and the certificate that is there stays in use.
+    /// of nginx's acme module. One process orders at a time, whatever the number of workers. A certificate is renewed when its
+    /// issuer suggests it (RFC 9773), or after two thirds of its lifetime, without a reload: connections stay, and new handshakes
+    /// show the new certificate. An attempt that fails is repeated, and the certificate that is there stays in use. Equal failures
+    /// are logged once a day. `pingosd status` lists the certificates.
     module "acme";
     blocks {
         /// An issuer of certificates, which `acme_certificate` names.
@@ -42,8 +43,8 @@ directives! {
         ///
         /// Example: `challenge tls-alpn-01;`
         "challenge" => challenge: ChallengeKind = "http-01", in ACME_ISSUER;
-        /// Address at which the issuer can reach the owner of the account; without a scheme it is a mail address. May be
-        /// repeated.
+        /// Address at which the issuer can reach the owner of the account: one mail address, with or without `mailto:`, or
+        /// another URL. May be repeated.
         ///
         /// Example: `contact operator@example.com;`
         "contact" => contacts: Vec<Contact>, in ACME_ISSUER;

@@ -148,7 +148,8 @@ directives! {
             /// Sends OCSP responses to clients that ask for them: that of `ssl_stapling_file`, or those of the responder. The first
             /// handshake begins the first request; until it is answered, and while there is no valid response, nothing is sent.
             /// A response is replaced after an hour, or five minutes before its end. The issuer's certificate stands in the file
-            /// of the certificate or is one of the trusted ones. Names of responders need `resolver` or the system's.
+            /// of the certificate or is one of the trusted ones. Certificates of `acme_certificate` have responses too, those whose
+            /// file depends on `$ssl_server_name` have none, as in nginx. Names of responders need `resolver` or the system's.
             ///
             /// Example: `ssl_stapling on;`
             "ssl_stapling" => stapling: Flag = "off", in SERVERS;

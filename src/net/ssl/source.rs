@@ -82,7 +82,7 @@ impl Value for CertificateSource {
             let text = sentence(&[
                 b"\"",
                 &word.bytes,
-                b"\" has a variable other than $ssl_server_name, which no handshake has",
+                b"\" has a variable other than $ssl_server_name, the only one that handshakes know here",
             ]);
             let help = format!(
                 "{} and {} stand alone, without anything around them",
