@@ -16,7 +16,7 @@ use pingosd::net::http2::PREFACE;
 use support::http::get;
 use support::server::free_port;
 use support::tool::run;
-use support::wait::PATIENCE;
+use support::wait::{PATIENCE, until_true};
 use support::{Conf, Publisher, Server};
 use tokio::runtime::Runtime;
 
@@ -437,7 +437,12 @@ fn what_is_too_slow_is_closed() {
 
 #[test]
 fn malformed_heads_are_reset() {
-    let server = start("");
+    let format = "log_format heads '$request $status $request_length $connection_requests';";
+    let server = Server::start(
+        &Conf::live("")
+            .http(format)
+            .http_server(&format!("http2 on; {SAYS} access_log logs/heads.log heads;")),
+    );
     for (what, head) in [
         ("no path", &[0x82, 0x86, 0x01, 1, b'a'][..]),
         ("no method", &[0x86, 0x84, 0x01, 1, b'a']),
@@ -453,6 +458,11 @@ fn malformed_heads_are_reset() {
             assert!(length > 0, "{what}: {said:?}");
             said.extend_from_slice(&buffer[..length]);
         }
+        // As in nginx, the log has a line without a status.
+        let line = format!("- 000 {} 1", head.len());
+        let expected = format!("{what}: {line}");
+        until_true(&expected, || server.prefix().read("logs/heads.log").lines().last() == Some(&line));
+        std::fs::write(server.prefix().path().join("logs/heads.log"), "").unwrap();
     }
     serves_on(&server, "");
 }

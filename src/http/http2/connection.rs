@@ -21,7 +21,7 @@ use crate::http::answering::AfterTimes;
 use crate::http::conf::Conf;
 use crate::http::connection::HeadSettings;
 use crate::http::counters::{CountedConnection, Doing};
-use crate::http::exchange::{HttpConnection, HttpService};
+use crate::http::exchange::{Exchange, HttpConnection, HttpService};
 use crate::http::input::Input;
 use crate::http::log;
 use crate::http::request::{BodyFraming, HeadError, Request};
@@ -89,6 +89,8 @@ impl Drop for Run {
 
 /// What happens on a connection.
 enum Event {
+    /// The stream of a malformed head of this length was reset.
+    Refused(usize),
     /// A request has come.
     Request(Box<http::Request<RecvStream>>, SendResponse<Bytes>),
     /// The client does not keep to the rules, or the socket failed.
@@ -205,12 +207,19 @@ impl Serving {
                 _ => Doing::Writing,
             });
             self.adopt_settings();
-            match poll_fn(|cx| self.poll_event(timer.as_mut(), cx)).await {
+            let event = poll_fn(|cx| self.poll_event(timer.as_mut(), cx)).await;
+            if matches!(event, Event::Ended) {
+                while let Some(length) = self.traffic.take_refused(true) {
+                    self.log_refused(length);
+                }
+            }
+            match event {
                 Event::Request(request, respond) => {
                     counted.request();
                     self.answer(*request, respond).await;
                     self.leave_when_due();
                 }
+                Event::Refused(length) => self.log_refused(length),
                 Event::Drains => self.leave(),
                 // What the client sends before it has read the end must not reset the connection: it would lose the rest of
                 // its responses.
@@ -269,6 +278,11 @@ impl Serving {
             Poll::Ready(None) => return Poll::Ready(Event::Ended),
             Poll::Pending => {}
         }
+        // Beyond its streams, a client is refused without a line, as by nginx; what waits to be sent may hold requests back.
+        let is_clear = counts.0 < self.settings.streams as usize && self.traffic.blocked_since().is_none();
+        if let Some(length) = self.traffic.take_refused(is_clear).filter(|_| is_clear) {
+            return Poll::Ready(Event::Refused(length));
+        }
         if !self.is_ending && self.base.service.lifetime.draining.is_cancelled() {
             return Poll::Ready(Event::Drains);
         }
@@ -311,12 +325,22 @@ impl Serving {
         }
     }
 
+    /// Logs a request whose head was malformed, as nginx does.
+    fn log_refused(&mut self, length: usize) {
+        self.base.requests += 1;
+        let request = head::unknown(self.settings.head.names, length);
+        self.base.log_reset(&request);
+    }
+
     /// Answers a request: at once, or in a task of its own if that takes time.
     async fn answer(&mut self, request: http::Request<RecvStream>, respond: SendResponse<Bytes>) {
-        self.base.requests += 1;
         let (parts, body) = request.into_parts();
         let has_body = !body.is_end_stream();
         let length = self.traffic.take_head(respond.stream_id().as_u32());
+        while let Some(length) = self.traffic.take_refused(false) {
+            self.log_refused(length);
+        }
+        self.base.requests += 1;
         let head = (self.settings.head.names, self.settings.head.buffers);
         let (request, refused) = head::request(&parts, has_body, length, head);
         drop(parts);
@@ -403,6 +427,20 @@ impl HttpConnection {
             nodelay: AtomicBool::new(self.nodelay.load(Ordering::Relaxed)),
             error_log: Mutex::new(self.service.error_log.connection(self.id)),
         }
+    }
+
+    /// Logs a request whose stream was reset because its head is malformed: without a line and a status, as nginx does.
+    fn log_reset(&self, request: &Request) {
+        let server = {
+            let config = self.service.store.load();
+            let Some((servers, _)) = self.servers(&config) else { return };
+            self.first_server(servers).clone()
+        };
+        let mut exchange = Exchange::new(self, request, server, request.path().into(), Instant::now());
+        exchange.adopt_error_log();
+        log::http2_failed(self.id, "client sent a malformed head, its stream is reset", &self.peer);
+        exchange.sent.status = 0;
+        exchange.log();
     }
 
     /// The settings of the server that was negotiated, or of the default server; `None` if there are no servers any more.

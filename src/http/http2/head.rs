@@ -72,6 +72,19 @@ pub(super) fn request(
     (request, refused)
 }
 
+/// A request of whose head only the length is known.
+pub(super) fn unknown(names: HeaderNames, length: usize) -> Request {
+    const LINE: &[u8] = b"GET / HTTP/1.1\r\n\r\n";
+    let mut text = BytesMut::from(LINE);
+    let mut parser = HeadParser::default();
+    // What is wrong with it does not matter.
+    let _ = parser.parse(&text, names);
+    let mut request = parser.take(&mut text);
+    request.become_http2(b"GET / ".len(), length);
+    request.lacks_line = true;
+    request
+}
+
 /// Whether the names and values are longer than all buffers together.
 fn text_is_too_long(request: &Request, buffers: &HeadBuffers) -> bool {
     let fields: usize = request.headers().map(|(name, value)| name.len() + value.len()).sum();

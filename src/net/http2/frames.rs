@@ -37,6 +37,10 @@ pub struct FrameReader {
     pub payload: u64,
     /// Streams whose request was not taken yet, with the lengths of their heads.
     heads: VecDeque<(u32, usize)>,
+    /// The last stream whose request was taken.
+    taken: u32,
+    /// Lengths of heads whose streams the crate has reset instead of passing their requests on.
+    refused: VecDeque<usize>,
 }
 
 impl FrameReader {
@@ -50,6 +54,8 @@ impl FrameReader {
             is_head_open: false,
             payload: 0,
             heads: VecDeque::new(),
+            taken: 0,
+            refused: VecDeque::new(),
         }
     }
 
@@ -117,10 +123,36 @@ impl FrameReader {
             }
             self.heads.pop_front();
             if of == stream {
+                self.taken = stream;
                 return length;
             }
+            self.refuse(of, length);
         }
+        self.taken = self.taken.max(stream);
         0
+    }
+
+    /// All requests were taken that the crate passes on: the streams of other complete heads were reset.
+    pub fn settle(&mut self) {
+        let is_reading = self.left > 0 && matches!(self.head[3], HEADERS | CONTINUATION);
+        let open = usize::from(self.is_head_open || is_reading);
+        while self.heads.len() > open
+            && let Some((of, length)) = self.heads.pop_front()
+        {
+            self.refuse(of, length);
+        }
+    }
+
+    /// The length of a head whose stream was reset, each once.
+    pub fn take_refused(&mut self) -> Option<usize> {
+        self.refused.pop_front()
+    }
+
+    /// Trailers belong to requests that were taken.
+    fn refuse(&mut self, stream: u32, length: usize) {
+        if stream > self.taken && self.refused.len() < limits::HTTP2_HEADS {
+            self.refused.push_back(length);
+        }
     }
 
     /// Gives back the memory that an idle connection does not need.
@@ -180,6 +212,35 @@ mod tests {
         assert!(reader.is_incomplete());
         reader.read(&frame(CONTINUATION, END_HEADERS, 1, 20)[..12]);
         assert!(reader.is_incomplete());
+    }
+
+    #[test]
+    fn heads_that_are_not_taken_were_refused() {
+        let mut reader = FrameReader::new();
+        reader.read(super::super::PREFACE);
+        for (stream, length) in [(1, 10), (3, 11), (5, 12), (7, 13)] {
+            reader.read(&frame(HEADERS, END_HEADERS, stream, length));
+        }
+        assert_eq!(reader.take_head(5), 12);
+        // Trailers of a stream that was taken, and a head that is still to come.
+        reader.read(&frame(HEADERS, END_HEADERS, 5, 14));
+        reader.read(&frame(HEADERS, END_HEADERS, 9, 15)[..12]);
+        reader.settle();
+        let refused: Vec<usize> = std::iter::from_fn(|| reader.take_refused()).collect();
+        assert_eq!(refused, [10, 11, 13]);
+        reader.read(&frame(HEADERS, END_HEADERS, 9, 15)[12..]);
+        assert_eq!(reader.take_head(9), 15);
+        reader.read(&frame(HEADERS, 0, 11, 16));
+        reader.settle();
+        assert_eq!(reader.take_refused(), None);
+        reader.read(&frame(CONTINUATION, END_HEADERS, 11, 17));
+        reader.settle();
+        assert_eq!(reader.take_refused(), Some(33));
+        for stream in 0..=u8::MAX {
+            reader.read(&frame(HEADERS, END_HEADERS, stream, 1));
+            reader.settle();
+        }
+        assert_eq!(reader.refused.len(), limits::HTTP2_HEADS.min(usize::from(u8::MAX) - 9));
     }
 
     #[test]

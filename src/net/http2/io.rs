@@ -42,6 +42,15 @@ impl Traffic {
         self.0.lock().frames.is_incomplete()
     }
 
+    /// The length of a head whose stream was reset without being passed on; only with `all_taken` of those behind the last request.
+    pub fn take_refused(&self, all_taken: bool) -> Option<usize> {
+        let mut traffic = self.0.lock();
+        if all_taken {
+            traffic.frames.settle();
+        }
+        traffic.frames.take_refused()
+    }
+
     /// See [`FrameReader::take_head`].
     pub fn take_head(&self, stream: u32) -> usize {
         self.0.lock().frames.take_head(stream)
