@@ -461,7 +461,9 @@ fn malformed_heads_are_reset() {
         // As in nginx, the log has a line without a status.
         let line = format!("- 000 {} 1", head.len());
         let expected = format!("{what}: {line}");
-        until_true(&expected, || server.prefix().read("logs/heads.log").lines().last() == Some(&line));
+        until_true(&expected, || {
+            server.prefix().read("logs/heads.log").lines().last() == Some(line.as_str())
+        });
         std::fs::write(server.prefix().path().join("logs/heads.log"), "").unwrap();
     }
     serves_on(&server, "");
