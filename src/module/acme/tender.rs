@@ -107,8 +107,11 @@ impl Acme {
             none => match self.open(&order.issuer).await {
                 Ok(client) => none.insert(client),
                 Err(error) => {
+                    // All that is due waits for the account.
+                    for order in part.orders.iter().filter(|order| book.is_due(order, now())) {
+                        self.overview.failed(&order.id, &error.to_string());
+                    }
                     let then = book.issuer_failed(&order.issuer, &error, now(), task::random());
-                    self.overview.failed(&order.id, &error.to_string());
                     if let Some(repeated) = then.told {
                         let why =
                             Failure { error: &error, challenge: order.issuer.challenge.name(), repeated };
@@ -180,6 +183,7 @@ impl Acme {
                 && schedule::renewal(validity, 0) > now()
             {
                 log::taken(&order.id);
+                self.overview.succeeded(&order.id);
                 book.done(&order, validity, now(), task::random());
             }
         }
