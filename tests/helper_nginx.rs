@@ -25,6 +25,11 @@ struct Rooted {
 
 impl Rooted {
     fn start(program: &str) -> Rooted {
+        Rooted::start_with(program, "")
+    }
+
+    /// As [`Rooted::start`], with more in `http { }`.
+    fn start_with(program: &str, http_block: &str) -> Rooted {
         let prefix = Prefix::below(Path::new("/run"));
         for name in ["", "conf", "logs", "html"] {
             fs::set_permissions(prefix.path().join(name), Permissions::from_mode(0o755)).unwrap();
@@ -32,7 +37,7 @@ impl Rooted {
         let (http, https) = (free_port(), free_port());
         let mut server = Rooted { prefix, child: None, http, https };
         server.renew_key("origin");
-        server.write_conf("one", "", "");
+        server.write_conf("one", "", http_block);
         let mut command = Command::new(program);
         command.arg("-p").arg(server.prefix.path()).arg("-c").arg(server.conf());
         server.child = Some(command.stderr(Stdio::null()).spawn().unwrap());
@@ -189,5 +194,29 @@ fn the_seven_habits_of_nginx_s_users_work() {
         server.signal(Signal::SIGTERM);
         server.wait();
         assert!(!pid_file.exists(), "{program}");
+    }
+}
+
+#[test]
+fn directories_of_temporary_files_and_caches_are_made_for_the_user() {
+    if !geteuid().is_root() || !Path::new(NGINX).exists() {
+        eprintln!("not tried: this needs root and Debian's nginx");
+        return;
+    }
+    let nobody = nix::unistd::User::from_name("nobody").unwrap().unwrap().uid.as_raw();
+    for program in [NGINX, PROGRAM] {
+        let server = Rooted::start_with(
+            program,
+            &format!(
+                "client_body_temp_path bodies; proxy_temp_path responses 1 2; proxy_cache_path cache keys_zone=kept:1m; \
+             server {{ listen 127.0.0.1:{}; location /other {{ proxy_pass http://127.0.0.1:1; proxy_temp_path others; }} }}",
+                free_port()
+            ),
+        );
+        for name in ["bodies", "responses", "cache", "others"] {
+            let found = fs::metadata(server.prefix.path().join(name));
+            let found = found.unwrap_or_else(|error| panic!("{program} has not made {name}: {error}"));
+            assert_eq!((found.uid(), found.mode() & 0o777), (nobody, 0o700), "{program} {name}");
+        }
     }
 }
