@@ -83,13 +83,17 @@ fn request_of_http2() -> Vec<u8> {
     [&b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..], &[0, 0, 0, 4, 0, 0, 0, 0, 0], &frame].concat()
 }
 
+fn has(answer: &[u8], part: &[u8]) -> bool {
+    answer.windows(part.len()).any(|window| window == part)
+}
+
 #[test]
 fn a_request_over_http2_in_early_data_is_answered_before_the_end_of_the_handshake() {
     let port = free_port();
     let _server = Server::start(&Conf::live("").http(&server(port, "ssl_early_data on;")));
     let request = request_of_http2();
-    let config = prepared_for(port, &[b"h2"], &request, |answer| answer.ends_with(b"<,.>"));
-    answered_early(port, &config, &request, |answer| answer.ends_with(b"<1,r>"));
+    let config = prepared_for(port, &[b"h2"], &request, |answer| has(answer, b"<,.>"));
+    answered_early(port, &config, &request, |answer| has(answer, b"<1,r>"));
 }
 
 #[test]
