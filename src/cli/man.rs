@@ -119,13 +119,18 @@ fn describe(row: &Row, out: &mut String) {
     let effect = match row.class {
         _ if row.inert && row.restricts.is_some() => &format!("Checked, but {}.", row.refusal()),
         _ if row.inert => "Checked, but has no effect yet.",
-        ReloadClass::Block | ReloadClass::Later => return,
+        ReloadClass::Block | ReloadClass::Later => "",
         ReloadClass::Needless => "Accepted and checked, but not needed here.",
         ReloadClass::Live => "A reload changes it at once.",
         ReloadClass::Restart => "A change takes effect at the next start.",
         ReloadClass::Session => "A reload changes it for new sessions.",
     };
-    let _ = writeln!(out, "{effect}");
+    if !effect.is_empty() {
+        let _ = writeln!(out, "{effect}");
+    }
+    if let Some(difference) = row.difference() {
+        let _ = writeln!(out, "{}", paragraph(difference));
+    }
 }
 
 /// Lines of documentation; text between backticks is bold.

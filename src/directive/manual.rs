@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::context;
 use super::registry::Registry;
+use super::row::DIFFERS;
 use super::table::{Module, ReloadClass, Row, StatementShape};
 
 /// The whole manual as Markdown.
@@ -68,14 +69,56 @@ fn describe(row: &Row, out: &mut String) {
     let effect = match row.class {
         _ if row.inert && row.restricts.is_some() => &format!("Checked, but {}.", row.refusal()),
         _ if row.inert => "Checked, but has no effect yet.",
-        ReloadClass::Block | ReloadClass::Later => return,
+        ReloadClass::Block | ReloadClass::Later => "",
         ReloadClass::Needless => "Accepted and checked, but not needed here.",
         ReloadClass::Live => "A reload changes it at once, also for running sessions.",
         ReloadClass::Restart => "A change takes effect at the next start.",
         ReloadClass::Session => "A reload changes it for new sessions.",
     };
-    let _ = writeln!(out, "\n{effect}");
+    if !effect.is_empty() {
+        let _ = writeln!(out, "\n{effect}");
+    }
+    if let Some(difference) = row.difference() {
+        let _ = write!(out, "\n{}\n", lines(difference));
+    }
 }
+
+/// The page of differences from PingOS, by module.
+pub fn differences(registry: &Registry) -> String {
+    let mut out = String::from(DIFFERENCES_PAGE);
+    for module in registry.modules() {
+        let rows = || module.rows.iter().filter(|row| row.difference().is_some());
+        if rows().next().is_none() {
+            continue;
+        }
+        let _ = write!(out, "\n## {}\n\n", module.name);
+        let new: Vec<String> = rows().filter(|row| row.is_new()).map(|row| format!("`{}`", row.name())).collect();
+        let others: Vec<&Row> = rows().filter(|row| !row.is_new()).collect();
+        if !others.is_empty() {
+            out.push_str("| directive | difference |\n| --- | --- |\n");
+        }
+        for row in &others {
+            let names: Vec<String> = row.names.iter().map(|name| format!("`{name}`")).collect();
+            let lines: Vec<&str> = row.difference().unwrap_or_default().iter().map(|line| line.trim()).collect();
+            let text = lines.join(" ");
+            let text = text.strip_prefix(DIFFERS).unwrap_or(&text).replace('|', "\\|");
+            let _ = writeln!(out, "| {} | {text} |", names.join(", "));
+        }
+        if !new.is_empty() {
+            let blank = if others.is_empty() { "" } else { "\n" };
+            let _ = writeln!(out, "{blank}PingOS does not have {}.", new.join(", "));
+        }
+    }
+    out
+}
+
+const DIFFERENCES_PAGE: &str = "\
+# Differences from PingOS
+
+Directives that work otherwise than in PingOS, in the order of [Directives](directives.md); the table is generated from the same
+source. What is not listed works as in PingOS, or is accepted and not needed here. `pingosd directives NAME` shows the difference of one
+directive.
+";
 
 /// Words of syntaxes whose values have units, and these units.
 pub const UNITS: [(&str, &str); 2] =

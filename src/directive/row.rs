@@ -98,7 +98,8 @@ pub struct Row {
     pub class: ReloadClass,
     /// Default, as a user would write it.
     pub default: Option<&'static str>,
-    /// Documentation, in lines; the last one may be an example, after an empty one.
+    /// Documentation, in lines: the text, a paragraph about PingOS ([`Row::difference`]), an example ([`Row::example`]). The
+    /// last two may be missing.
     pub doc: &'static [&'static str],
     /// Number of arguments.
     pub arity: Arity,
@@ -139,11 +140,34 @@ impl Row {
         self.names.first().copied().unwrap_or_default()
     }
 
-    /// The documentation without the example, in lines.
+    /// The documentation without the difference from PingOS and the example, in lines.
     pub fn text(&self) -> &'static [&'static str] {
-        match self.doc {
-            [text @ .., _blank, last] if example(last).is_some() => text,
+        self.parts().0
+    }
+
+    /// What differs from PingOS in a way that an operator notices, in lines. They begin with one of [`DIFFERENCES`].
+    pub fn difference(&self) -> Option<&'static [&'static str]> {
+        self.parts().1
+    }
+
+    /// Whether PingOS has no directive of this name.
+    pub fn is_new(&self) -> bool {
+        self.difference().is_some_and(|lines| lines.first().is_some_and(|line| line.trim().starts_with(NOT_IN_PINGOS)))
+    }
+
+    /// The text, and the paragraph about PingOS.
+    fn parts(&self) -> (&'static [&'static str], Option<&'static [&'static str]>) {
+        let lines = match self.doc {
+            [lines @ .., _blank, last] if example(last).is_some() => lines,
             all => all,
+        };
+        let begins = |line: &&str| DIFFERENCES.iter().any(|marker| line.trim().starts_with(marker));
+        match lines.iter().position(begins) {
+            None => (lines, None),
+            Some(at) => {
+                let (text, difference) = lines.split_at(at);
+                (text.strip_suffix(&[""]).unwrap_or(text), Some(difference))
+            }
         }
     }
 
@@ -186,6 +210,15 @@ impl Row {
         }
     }
 }
+
+/// Beginning of the paragraph of a row that works otherwise than in PingOS.
+pub const DIFFERS: &str = "Differs from PingOS: ";
+
+/// Beginning of the paragraph of a row whose name PingOS does not know.
+pub const NOT_IN_PINGOS: &str = "Not in PingOS";
+
+/// Beginnings of the paragraph about PingOS in a row's documentation.
+pub const DIFFERENCES: [&str; 2] = [DIFFERS, NOT_IN_PINGOS];
 
 /// The statement in a line of documentation such as "Example: `daemon off;`".
 fn example(line: &'static str) -> Option<&'static str> {
