@@ -311,6 +311,11 @@ pub fn manual() -> String {
     manual::all(&REGISTRY) + &manual::modules(&dynamic::table::REGISTRY)
 }
 
+/// Page of the directives that work otherwise than in PingOS.
+pub fn differences() -> String {
+    manual::differences(&REGISTRY)
+}
+
 /// Prints the manual of all directives, or of one; `--man` prints it as the page pingosd.conf(5).
 ///
 /// # Errors

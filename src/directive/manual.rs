@@ -101,7 +101,12 @@ pub fn differences(registry: &Registry) -> String {
             let names: Vec<String> = row.names.iter().map(|name| format!("`{name}`")).collect();
             let lines: Vec<&str> = row.difference().unwrap_or_default().iter().map(|line| line.trim()).collect();
             let text = lines.join(" ");
-            let text = text.strip_prefix(DIFFERS).unwrap_or(&text).replace('|', "\\|");
+            let text = match text.strip_prefix(DIFFERS) {
+                Some(rest) if rest.starts_with(", which ") => rest.replacen(", which", "PingOS", 1),
+                Some(rest) => rest.trim_start_matches([':', ' ']).to_owned(),
+                None => text,
+            };
+            let text = text.replace('|', "\\|");
             let _ = writeln!(out, "| {} | {text} |", names.join(", "));
         }
         if !new.is_empty() {

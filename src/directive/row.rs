@@ -212,7 +212,7 @@ impl Row {
 }
 
 /// Beginning of the paragraph of a row that works otherwise than in PingOS.
-pub const DIFFERS: &str = "Differs from PingOS: ";
+pub const DIFFERS: &str = "Differs from PingOS";
 
 /// Beginning of the paragraph of a row whose name PingOS does not know.
 pub const NOT_IN_PINGOS: &str = "Not in PingOS";

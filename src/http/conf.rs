@@ -73,8 +73,10 @@ directives! {
         ///
         /// Example: `add_header Access-Control-Allow-Origin *;`
         "add_header" => add_header: Vec<AddHeader>, in HTTP_ALL | LOCATION_IF;
-        /// What a level takes over of the outer level's `add_header` lines: all of them unless it has its own (`on`), all
-        /// of them behind its own (`merge`), or none (`off`). Not part of PingOS; as in nginx since 1.29.3.
+        /// What a level takes over of the outer level's `add_header` lines: all of them unless it has its own (`on`),
+        /// all of them behind its own (`merge`), or none (`off`).
+        ///
+        /// Not in PingOS; as in nginx since 1.29.3.
         ///
         /// Example: `add_header_inherit merge;`
         "add_header_inherit" => add_header_inherit: HeaderInherit = "on", in HTTP_ALL;
@@ -111,8 +113,10 @@ directives! {
         /// Example: `client_max_body_size 8m;`
         "client_max_body_size" => client_max_body_size: Offset = "1m", in HTTP_ALL, restricts requests;
         /// Sends the head of a live response (`flv_live`, `ts_live`) as soon as the player is admitted, and after the
-        /// answer to `on_pull`, for players behind proxies with a short timeout. When off, as in the original, the head
-        /// is sent with the first media.
+        /// answer to `on_pull`, for players behind proxies with a short timeout. When off, the head is sent with the
+        /// first media.
+        ///
+        /// Not in PingOS, which sends the head with the first media.
         ///
         /// Example: `http_early_head on;`
         "http_early_head" => http_early_head: Flag = "off", in HTTP_ALL;

@@ -43,6 +43,8 @@ directives! {
             /// other sockets unless `ipv6only=off`. A reload changes these parameters of open sockets, except
             /// `ipv6only`, without closing them; what `reuseport` has opened stays open.
             ///
+            /// Differs from PingOS: `http2` is refused by the usual build of PingOS.
+            ///
             /// Example: `listen 443 ssl http2;`
             "listen" => listen: Vec<ListenHttp>, in HTTP_SERVER;
             /// Names that select this server among the servers of an address.

@@ -34,14 +34,23 @@ directives! {
             "tcp_nodelay" => tcp_nodelay: Flag = "on", in RTMP_ALL;
             /// Repeats the extended timestamp in every chunk of a message when sending.
             ///
+            /// Differs from PingOS: a line in an application counts for that application; PingOS applies it to
+            /// the whole server.
+            ///
             /// Example: `play_time_fix off;`
             "play_time_fix" => play_time_fix: Flag = "on", in RTMP_ALL;
             /// Expects the extended timestamp in every chunk of a message when receiving.
+            ///
+            /// Differs from PingOS: a line in an application counts for that application; PingOS applies it to
+            /// the whole server.
             ///
             /// Example: `publish_time_fix off;`
             "publish_time_fix" => publish_time_fix: Flag = "on", in RTMP_ALL;
             /// Video codec id of FLV for which a publisher's video is read as H.265, besides Enhanced RTMP. 12 is
             /// what most encoders and players in China use.
+            ///
+            /// Differs from PingOS: the value is that of the publisher's application; PingOS reads all
+            /// publishers with the value of the last application.
             ///
             /// Example: `hevc_codecid 12;`
             "hevc_codecid" => hevc_codecid: Num = "12", in RTMP_ALL;
@@ -49,6 +58,8 @@ directives! {
     }
     live as Current {
         /// Maximum number of RTMP connections of the whole server; further ones are refused.
+        ///
+        /// Differs from PingOS, which accepts the line and refuses no connection.
         ///
         /// Example: `max_connections 5000;`
         "max_connections" => max_connections: Option<Num>,

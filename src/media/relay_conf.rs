@@ -18,13 +18,19 @@ directives! {
         /// the first secret makes proofs, all are accepted. To change the secret, add the new one as second line on all
         /// servers, then make it the first everywhere, then remove the old one; a reload reads the files again.
         ///
+        /// Not in PingOS.
+        ///
         /// Example: `relay_secret /etc/pingosd/relay.secret;`
         "relay_secret" => secrets: Vec<ConfPath>, in RTMP;
         /// Verifies the certificates of rtmps:// and https:// servers.
         ///
+        /// Not in PingOS.
+        ///
         /// Example: `relay_ssl_verify off;`
         "relay_ssl_verify" => ssl_verify: Flag = "on", in RTMP;
         /// CA certificates for rtmps:// and https:// servers, instead of the system's.
+        ///
+        /// Not in PingOS.
         ///
         /// Example: `relay_ssl_trusted_certificate /etc/ssl/internal-ca.pem;`
         "relay_ssl_trusted_certificate" => ssl_trusted_certificate: Option<ConfPath>, in RTMP;

@@ -31,6 +31,9 @@ directives! {
     module "rtmp server";
     blocks {
         /// Block of all RTMP settings: ingest, playing, relaying, recording.
+        ///
+        /// Differs from PingOS: the block may stand behind `http`. In PingOS, `flv_live`, `ts_live` and
+        /// `hls2_live` find only servers that stand before them.
         "rtmp" => UsesModules, opens RTMP, in MAIN;
         /// A virtual server: addresses, names and applications.
         "server" => Present, opens RTMP_SERVER, in RTMP;
@@ -48,6 +51,9 @@ directives! {
             /// leaves IPv4 to other sockets unless `ipv6only=off`. A reload changes these parameters of open
             /// sockets, except `ipv6only`, without closing them; what `reuseport` has opened stays open.
             ///
+            /// Differs from PingOS: several parameters on one line, ranges of ports, and `ssl`, `deferred`,
+            /// `fastopen`, `backlog`, `rcvbuf` and `sndbuf` are new; PingOS takes one parameter.
+            ///
             /// Example: `listen 1935 reuseport backlog=1024;`
             "listen" => listen: Vec<ListenRtmp>, in RTMP_SERVER;
             /// Names that select this server among the servers of an address; they are compared with the host in the
@@ -56,6 +62,9 @@ directives! {
             /// Example: `server_name live.example.com *.live.example.com;`
             "server_name" => server_name: Vec<ServerNames>, in RTMP_SERVER;
             /// Identity of the server: servers with the same serverid share their streams.
+            ///
+            /// Differs from PingOS, which gives every server of an address the `serverid` of the first one, in
+            /// names of streams and in `$serverid`.
             ///
             /// Example: `serverid live;`
             "serverid" => serverid: Text = "default", in RTMP_SERVER;
@@ -71,8 +80,10 @@ directives! {
             ///
             /// Example: `ping_timeout 10s;`
             "ping_timeout" => ping_timeout: Msec = "30s", in RTMP | RTMP_SERVER;
-            /// Chunk stream ids from this one on close the session. By default all ids of the protocol are allowed,
-            /// where the original closes at 64; in any case a connection may use 256 of them.
+            /// Chunk stream ids from this one on close the session. By default all ids of the protocol are allowed;
+            /// in any case a connection may use 256 of them.
+            ///
+            /// Differs from PingOS: the default is 64 there.
             ///
             /// Example: `max_streams 64;`
             "max_streams" => max_streams: Num = "65600", in RTMP | RTMP_SERVER;
@@ -81,6 +92,8 @@ directives! {
             /// Example: `ack_window 2500000;`
             "ack_window" => ack_window: Num = "5000000", in RTMP | RTMP_SERVER;
             /// Chunk size for sending, in bytes, at least 128.
+            ///
+            /// Differs from PingOS: a value below 128 is replaced by 128, with a warning; PingOS uses it.
             ///
             /// Example: `chunk_size 8192;`
             "chunk_size" => chunk_size: ChunkSize = "4096", in RTMP | RTMP_SERVER;

@@ -36,12 +36,15 @@ events! {
         "ignore_invalid_notify" => ignore_invalid: Flag = "off", in RTMP_ALL;
         /// How long `done` is repeated while the callback server is unreachable; 0 sends it once.
         ///
+        /// Not in PingOS, which sends each `done` once.
+        ///
         /// Example: `notify_done_retry 2m;`
         "notify_done_retry" => done_retry: Msec = "30s", in RTMP_ALL;
     }
 
-    /// Called when an RTMP client connects; any answer other than 2xx refuses it. The original accepts the line and
-    /// never calls.
+    /// Called when an RTMP client connects; any answer other than 2xx refuses it.
+    ///
+    /// Differs from PingOS, which accepts the line and sends nothing.
     ///
     /// Example: `on_connect http://127.0.0.1:6080/connect stage=start,done args=addr=$remote_addr;`
     "on_connect" | "oclp_connect" => on_connect: Option<Arc<Hook>>, in RTMP_SERVER, restricts sessions,
@@ -53,17 +56,30 @@ events! {
 
     /// Called when a client starts publishing; any answer other than 2xx refuses it.
     ///
+    /// Differs from PingOS: the URL may be `https://` or have no path. A refused publisher is told
+    /// NetStream.Publish.Forbidden before its connection is closed; in PingOS it is told nothing. A 4xx to an
+    /// update of `oclp_publish` ends the publish; PingOS ignores it. `done` is also sent when the server stops.
+    /// A 300 refuses; PingOS admits.
+    ///
     /// Example: `on_publish http://127.0.0.1:6080/publish stage=start,update,done update=30s args=token=$parg_token;`
     "on_publish" | "oclp_publish" => on_publish: Option<Arc<Hook>>, in APPLICATION, restricts sessions,
         event Publish = EventRow::session("publish", "a publisher", VERDICT);
 
     /// Called when a client starts playing; any answer other than 2xx refuses it.
     ///
+    /// Differs from PingOS: the URL may be `https://` or have no path. A refused RTMP player is told
+    /// NetStream.Play.Forbidden, in PingOS nothing; over HTTP it gets status 403, in PingOS 503, or 410 for
+    /// HLS+. A 4xx to an update of `oclp_play` disconnects; PingOS ignores it. `done` is also sent when the
+    /// server stops. A 300 refuses; PingOS admits.
+    ///
     /// Example: `on_play http://127.0.0.1:6080/play stage=start,done args=addr=$remote_addr&$pargs;`
     "on_play" | "oclp_play" => on_play: Option<Arc<Hook>>, in APPLICATION, restricts sessions,
         event Play = EventRow::session("play", "a player of any protocol", VERDICT);
 
     /// Called when a stream gets its first session and when it loses its last one.
+    ///
+    /// Differs from PingOS: a 4xx to the start or an update of `oclp_stream` disconnects the session that
+    /// opened the stream; PingOS ignores it.
     ///
     /// Example: `on_stream http://127.0.0.1:6080/stream stage=start,done;`
     "on_stream" | "oclp_stream" => on_stream: Option<Arc<Hook>>, in APPLICATION, restricts sessions,
@@ -81,6 +97,9 @@ events! {
 
     /// Called when a played stream has no publisher; the answer tells where to pull it from.
     ///
+    /// Differs from PingOS: `Location` may be `rtmps://` or `https://`, and after a 2xx no `done` is sent,
+    /// where PingOS sends it at once.
+    ///
     /// Example: `on_pull http://127.0.0.1:6080/where stage=start,done timeout=3s;`
     "on_pull" | "oclp_pull" => on_pull: Option<Arc<Hook>>, in APPLICATION, restricts sessions,
         event Pull = EventRow {
@@ -95,6 +114,9 @@ events! {
 
     /// Called when a stream is published; the answer tells where to push it to. Up to eight lines, one relay each.
     ///
+    /// Differs from PingOS: `Location` may be `rtmps://`. The `done` of each line has its own URL, `groupid`
+    /// and `args`; PingOS sends all of them with those of the first line.
+    ///
     /// Example: `on_push http://127.0.0.1:6080/targets stage=start,done groupid=cdn1;`
     "on_push" | "oclp_push" => on_push: Vec<Arc<Hook>>, in APPLICATION, restricts sessions,
         event Push = EventRow {
@@ -108,6 +130,10 @@ events! {
         };
 
     /// Called when a publisher's codec headers have arrived. Up to eight lines.
+    ///
+    /// Differs from PingOS: each line sends its own request, where PingOS sends that of the first line for
+    /// each. A 3xx starts a relay, and without an answer the request is sent again; PingOS starts none, and
+    /// closes the publisher. The lines are not used in an application with `on_push`.
     ///
     /// Example: `on_meta http://127.0.0.1:6080/meta args=$metadata;`
     "on_meta" | "oclp_meta" => on_meta: Vec<Arc<Hook>>, in APPLICATION,
@@ -124,6 +150,8 @@ events! {
 
     /// Called before a stream is recorded as MPEG-TS, and for each completed file. With `update=` on the line, also
     /// called at that interval for the file being written.
+    ///
+    /// Differs from PingOS, which sends updates for completed files only, whatever `update=` is.
     ///
     /// Example: `on_record http://127.0.0.1:6080/files stage=start,update,done;`
     "on_record" | "oclp_record" => on_record: Option<Arc<Hook>>, in APPLICATION,

@@ -44,10 +44,15 @@ directives! {
         /// Treatment of sessions whose server or application a reload has removed: they continue (`keep`), or end after
         /// a time, unless the application has returned by then.
         ///
+        /// Not in PingOS.
+        ///
         /// Example: `reload_orphans close 10s;`
         "reload_orphans" => orphans: Orphans = "keep", in RTMP;
-        /// Makes a reload that changes anything end all sessions, as in the original. This is not necessary here:
-        /// running sessions follow a reload, and without it neither publishers nor players notice a reload.
+        /// Makes a reload that changes anything end all sessions. It is not needed to apply a change: with
+        /// `off`, running sessions follow a reload, and neither publishers nor players notice it.
+        ///
+        /// Differs from PingOS: with `off`, running sessions keep the old configuration there, and new players
+        /// do not reach their streams.
         ///
         /// Example: `fast_reload on;`
         "fast_reload" => fast_reload: Flag = "off", in RTMP;

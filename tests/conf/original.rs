@@ -218,6 +218,51 @@ fn every_directive_of_the_original_stands_where_it_did() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// Other names of a thing that rows say in a paragraph of its own.
+const ELSEWHERE_IN_TEXT: [&str; 4] = ["the original", "Not part of PingOS", "In PingOS", "Unlike in PingOS"];
+
+#[test]
+fn rows_say_what_differs_from_pingos() {
+    let lines = lines();
+    let is_registered = |name: &str| {
+        lines.iter().any(|line| !line.foreign && !line.contexts.starts_with("dyn.") && line.name == name)
+    };
+    let is_http = context::HTTP | context::HTTP_SERVER | context::LOCATION | context::UPSTREAM;
+    let mut wrong = Vec::new();
+    for row in MODULES.iter().flat_map(|module| module.rows) {
+        let (name, text) = (row.name(), row.text().join(" "));
+        let known = row.names.iter().any(|name| is_registered(name));
+        // Directives of nginx's own modules for HTTP are not all in the list.
+        let is_ours = row.contexts & is_http == 0 || row.contexts & context::APPLICATION != 0;
+        if !known && is_ours && row.class != pingosd::directive::ReloadClass::Needless && !row.is_new() {
+            wrong.push(format!("{name}: PingOS does not register it, and the manual does not say so"));
+        }
+        if known && row.is_new() {
+            wrong.push(format!("{name}: PingOS registers it"));
+        }
+        let deviates = OTHER_DEFAULT.contains(&name)
+            || OTHER_ARITY.iter().any(|(other, _)| *other == name) && row.contexts & context::HTTP_ALL == 0;
+        if deviates && row.difference().is_none() {
+            wrong.push(format!("{name}: another default or number of words, which the manual does not say"));
+        }
+        for phrase in ELSEWHERE_IN_TEXT.iter().filter(|phrase| text.contains(**phrase)) {
+            wrong.push(format!("{name}: {phrase:?} belongs in a paragraph \"Differs from PingOS\""));
+        }
+        if let Some(difference) = row.difference() {
+            let difference = difference.join(" ");
+            let begins = difference.trim();
+            let is_sentence = ["Differs from PingOS: ", "Differs from PingOS, which ", "Not in PingOS"]
+                .iter()
+                .any(|begin| begins.starts_with(begin))
+                && begins.ends_with('.');
+            if !is_sentence {
+                wrong.push(format!("{name}: {begins}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 #[test]
 fn levels_inherit_as_in_the_original() {
     const RTMP_LEVELS: Contexts = context::RTMP | context::RTMP_SERVER | context::APPLICATION;

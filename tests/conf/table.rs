@@ -85,6 +85,8 @@ fn directives_without_effect_are_listed() {
 fn the_manual_is_up_to_date() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("conf/directives.md");
     compare(&path, &cli::manual());
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("conf/differences.md");
+    compare(&path, &cli::differences());
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/man/pingosd.conf.5");
     compare(&page, &man::directives(&REGISTRY));
 }

@@ -232,13 +232,16 @@ directives! {
         ///
         /// Example: `resolver 127.0.0.53 valid=30s;`
         "resolver" => resolver: Option<Resolver>, in HTTP_ALL;
-        /// Delay of the answer to requests without authorization (401), which makes guessing passwords slow. Not part of PingOS; as in
-        /// nginx since 1.17.10.
+        /// Delay of the answer to requests without authorization (401), which makes guessing passwords slow.
+        ///
+        /// Not in PingOS; as in nginx since 1.17.10.
         ///
         /// Example: `auth_delay 1s;`
         "auth_delay" => auth_delay: Msec = "0", in HTTP_ALL;
-        /// Conditions under which an early hint (status 103) of a backend is passed on: one of the texts is neither empty nor 0. Not part
-        /// of PingOS; as in nginx since 1.29.0.
+        /// Conditions under which an early hint (status 103) of a backend is passed on: one of the texts is neither
+        /// empty nor 0.
+        ///
+        /// Not in PingOS; as in nginx since 1.29.0.
         ///
         /// Example: `early_hints $http_sec_fetch_mode;`
         "early_hints" => early_hints: Vec<Templates>, in HTTP_ALL, args Arity::SOME;

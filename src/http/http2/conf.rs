@@ -10,51 +10,83 @@ directives! {
     /// HTTP/2.
     module "http v2";
     live as Current {
-        /// Speaks HTTP/2 at all addresses of a server besides HTTP/1: over TLS as its clients choose in the handshake, without TLS
-        /// with those that begin with it. Not part of PingOS; as in nginx since 1.25.1. The parameter `http2` of `listen` does so for
-        /// one address; without TLS such an address speaks HTTP/2 only, as in nginx before 1.25.1.
+        /// Speaks HTTP/2 at all addresses of a server besides HTTP/1: over TLS as its clients choose in the
+        /// handshake, without TLS with those that begin with it. The parameter `http2` of `listen` does so for one
+        /// address; without TLS such an address speaks HTTP/2 only, as in nginx before 1.25.1.
+        ///
+        /// Not in PingOS; as in nginx since 1.25.1.
         ///
         /// Example: `http2 on;`
         "http2" => http2: Flag = "off", in HTTP | HTTP_SERVER;
         /// Maximum number of requests that a client of HTTP/2 may have open at a time. A change applies to new connections.
         ///
+        /// Not in PingOS; as in nginx.
+        ///
         /// Example: `http2_max_concurrent_streams 64;`
         "http2_max_concurrent_streams" => max_streams: Num = "128", in HTTP | HTTP_SERVER;
         /// Largest piece of a body in one frame of HTTP/2, 16k at most.
+        ///
+        /// Not in PingOS; as in nginx.
         ///
         /// Example: `http2_chunk_size 16k;`
         "http2_chunk_size" => chunk_size: ChunkSize = "8k", in HTTP_ALL;
         /// Bytes of a request's body that a client of HTTP/2 may send before they are read. A change applies to new connections.
         ///
+        /// Not in PingOS; as in nginx.
+        ///
         /// Example: `http2_body_preread_size 128k;`
         "http2_body_preread_size" => body_preread: PrereadSize = "64k", in HTTP | HTTP_SERVER;
         /// Time after which a connection is closed once its present request is answered.
+        ///
+        /// Not in PingOS; as in nginx.
         ///
         /// Example: `keepalive_time 30m;`
         "keepalive_time" => keepalive_time: Msec = "1h", in HTTP_ALL;
     }
     needless {
         /// Size of a buffer that all connections of a worker share.
+        ///
+        /// Not in PingOS; as in nginx.
         "http2_recv_buffer_size" => ReceiveSize = "256k", in HTTP;
         /// Size of a memory pool.
+        ///
+        /// Not in PingOS; as in nginx.
         "http2_pool_size" => Size = "4k", in HTTP | HTTP_SERVER;
         /// Size of a table of streams.
+        ///
+        /// Not in PingOS; as in nginx.
         "http2_streams_index_size" => Num = "32", in HTTP | HTTP_SERVER;
         /// Replaced by keepalive_requests.
+        ///
+        /// Not in PingOS; as in nginx.
         "http2_max_requests" => Replaced, in HTTP | HTTP_SERVER;
         /// Replaced by client_header_timeout.
+        ///
+        /// Not in PingOS; as in nginx.
         "http2_recv_timeout" => Replaced, in HTTP | HTTP_SERVER;
         /// Replaced by keepalive_timeout.
+        ///
+        /// Not in PingOS; as in nginx.
         "http2_idle_timeout" => Replaced, in HTTP | HTTP_SERVER;
         /// Replaced by large_client_header_buffers.
+        ///
+        /// Not in PingOS; as in nginx.
         "http2_max_field_size" => Replaced, in HTTP | HTTP_SERVER;
         /// Replaced by large_client_header_buffers.
+        ///
+        /// Not in PingOS; as in nginx.
         "http2_max_header_size" => Replaced, in HTTP | HTTP_SERVER;
         /// Responses that no client has asked for; as in nginx since 1.25.1, there are none.
+        ///
+        /// Not in PingOS; as in nginx.
         "http2_push" => Pushed, in HTTP_ALL;
         /// Responses that no client has asked for; as in nginx since 1.25.1, there are none.
+        ///
+        /// Not in PingOS; as in nginx.
         "http2_push_preload" => Pushed, in HTTP_ALL;
         /// Responses that no client has asked for; as in nginx since 1.25.1, there are none.
+        ///
+        /// Not in PingOS; as in nginx.
         "http2_max_concurrent_pushes" => Pushed, in HTTP | HTTP_SERVER;
     }
 }

@@ -14,6 +14,9 @@ directives! {
         /// Permits or refuses publishing, playing or both. Rules are checked in order, those of inner blocks first; the
         /// first matching rule decides. If no rule matches, access is permitted.
         ///
+        /// Differs from PingOS: the rules also hold for players over HTTP, which PingOS never refuses, and a
+        /// refused RTMP client is told so before its connection is closed.
+        ///
         /// Example: `allow publish 10.0.0.0/8;`
         "allow" | "deny" => rules: Joined<RtmpAccessRule>, in RTMP_ALL, restricts sessions;
     }

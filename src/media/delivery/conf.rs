@@ -48,6 +48,8 @@ directives! {
         /// stream wait, its publisher's socket is read only when some of the players are due: eight times within the
         /// delay, and at least every 50ms.
         ///
+        /// Not in PingOS.
+        ///
         /// Example: `send_delay auto max=20ms;`
         "send_delay" => send_delay: SendDelay = "0", in RTMP_ALL;
         /// Maximum number of media bytes that a stream keeps in memory for new and slow players, whatever `cache_time`,
@@ -56,6 +58,8 @@ directives! {
         /// take the same amount again, and the fragments of `hls2` twice as much: the oldest fragments are dropped
         /// first, and a fragment that reaches half of it is cut. The default suffices for fragments of 5s at 25 Mbit/s,
         /// or 30s at 17 Mbit/s.
+        ///
+        /// Not in PingOS.
         ///
         /// Example: `stream_backlog 64m;`
         "stream_backlog" => stream_backlog: Size = "32m", in RTMP_ALL;

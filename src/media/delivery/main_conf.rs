@@ -12,6 +12,8 @@ directives! {
         /// players with the most queued bytes are disconnected first. The default is a quarter of the memory available
         /// to the process: that of the machine, or the limit of its control group.
         ///
+        /// Not in PingOS.
+        ///
         /// Example: `total_backlog 1024m;`
         "total_backlog" => total_backlog: Option<Size>, in RTMP;
     }

@@ -18,6 +18,8 @@ directives! {
             /// Keeps this much more media, for players that request to start in the past with `?roll_back=MILLISECONDS`
             /// after the stream name. `out_queue` limits it.
             ///
+            /// Not in PingOS today; a directive of its earlier releases.
+            ///
             /// Example: `roll_back 30s;`
             "roll_back" => roll_back: Msec = "0", in RTMP_ALL;
             /// Moves a player to each new key frame and skips the media in between.
@@ -27,6 +29,8 @@ directives! {
             /// Moves a player that is more than this time behind, beyond `cache_time`, to the newest key frame; 0 never does.
             /// A directive of earlier PingOS releases. Players are looked at when their connection accepts no more.
             ///
+            /// Not in PingOS today; a directive of its earlier releases.
+            ///
             /// Example: `latency_time 5s;`
             "latency_time" => latency_time: Msec = "0", in RTMP_ALL;
             /// Sends the whole cache to a new player at once instead of `cache_time` worth.
@@ -34,8 +38,7 @@ directives! {
             /// Example: `send_all on;`
             "send_all" => send_all: Flag = "off", in RTMP_ALL;
             /// Flattens forward jumps of timestamps above this value; 0 leaves them. For players it requires
-            /// `cache_time`, as in the original: without a cache they get such jumps as sent. FLV recordings are always
-            /// corrected.
+            /// `cache_time`: without a cache they get such jumps as sent. FLV recordings are always corrected.
             ///
             /// Example: `fix_timestamp 2s;`
             "fix_timestamp" => fix_timestamp: Msec = "10s", in RTMP_ALL;

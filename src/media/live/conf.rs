@@ -44,9 +44,12 @@ directives! {
             /// When off, a stream without a publisher cannot be played, and players are disconnected with their
             /// publisher.
             ///
+            /// Differs from PingOS: MPEG-TS players over HTTP are treated like the others. PingOS answers them
+            /// with status 500, and does not disconnect them.
+            ///
             /// Example: `idle_streams off;`
             "idle_streams" => idle_streams: Flag = "on", in RTMP_ALL, restricts sessions;
-            /// Closes a publisher that sends no audio or video for this long.
+            /// Closes a publisher that has sent audio or video and then sends none for this long.
             ///
             /// Example: `drop_idle_publisher 30s;`
             "drop_idle_publisher" => drop_idle_publisher: MsecOrOff = "off", in RTMP_ALL;

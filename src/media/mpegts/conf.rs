@@ -14,6 +14,9 @@ directives! {
         session {
             /// Keeps at least this much MPEG-TS for new players, in complete groups of pictures; 0 keeps none.
             ///
+            /// Differs from PingOS: with 0, `ts_live` sends nothing in PingOS; here new players begin with the
+            /// next key frame.
+            ///
             /// Example: `mpegts_cache_time 3s;`
             "mpegts_cache_time" => cache_time: Msec = "0", in RTMP_ALL;
             /// Amount of the cache that a new player gets at once, as time of its media; the rest of the cache
@@ -30,6 +33,8 @@ directives! {
             /// Example: `mpegts_send_all on;`
             "mpegts_send_all" => send_all: Flag = "off", in RTMP_ALL;
             /// Moves a player to each new key frame and skips the media in between.
+            ///
+            /// Differs from PingOS: the line has no effect in PingOS.
             ///
             /// Example: `mpegts_low_latency on;`
             "mpegts_low_latency" => low_latency: Flag = "off", in RTMP_ALL;
@@ -52,9 +57,9 @@ directives! {
         }
     }
     needless {
-        /// Has no effect in the original either.
+        /// Has no effect in PingOS either.
         "mpegts_fix_timestamp" => Msec = "10s", in RTMP_ALL;
-        /// Has no effect in the original either.
+        /// Has no effect in PingOS either.
         "mpegts_zero_start" => Flag = "off", in RTMP_ALL;
     }
 }

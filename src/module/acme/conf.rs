@@ -24,10 +24,14 @@ directives! {
     module "acme";
     blocks {
         /// An issuer of certificates, which `acme_certificate` names.
+        ///
+        /// Not in PingOS; as in nginx's module for ACME.
         "acme_issuer" => IssuerName, opens ACME_ISSUER, in HTTP;
     }
     live as Current {
         /// Address of the issuer's directory. It is required.
+        ///
+        /// Not in PingOS; as in nginx's module for ACME.
         ///
         /// Example: `uri https://acme.example.com/directory;`
         "uri" => uri: Option<IssuerUri>, in ACME_ISSUER;
@@ -35,49 +39,69 @@ directives! {
         /// one. A key that is made is kept in `state_path`. The default is `ecdsa:256`. Curve 521, which nginx has, does not
         /// exist here.
         ///
+        /// Not in PingOS; as in nginx's module for ACME.
+        ///
         /// Example: `account_key ecdsa:256;`
         "account_key" => account_key: Option<AccountKey>, in ACME_ISSUER;
         /// How the issuer checks that a name belongs to this server: `http-01` (or `http`) with a request to port 80, which
         /// every HTTP server answers before any location; `tls-alpn-01` (or `tls-alpn`) with a handshake on
         /// port 443, which every TLS socket answers.
         ///
+        /// Not in PingOS; as in nginx's module for ACME.
+        ///
         /// Example: `challenge tls-alpn-01;`
         "challenge" => challenge: ChallengeKind = "http-01", in ACME_ISSUER;
         /// Address at which the issuer can reach the owner of the account: one mail address, with or without `mailto:`, or
         /// another URL. May be repeated.
+        ///
+        /// Not in PingOS; as in nginx's module for ACME.
         ///
         /// Example: `contact operator@example.com;`
         "contact" => contacts: Vec<Contact>, in ACME_ISSUER;
         /// Name of a key of the issuer's other accounts, and the file with that key, or `data:` and the key (RFC 8555 section
         /// 7.3.4). The key is in base64url.
         ///
+        /// Not in PingOS; as in nginx's module for ACME.
+        ///
         /// Example: `external_account_key key-1 /etc/pingosd/eab.key;`
         "external_account_key" => external_account_key: Option<ExternalKey>, in ACME_ISSUER;
         /// Profile of the certificates, one of those that the issuer lists. With `require`, nothing is ordered from an issuer
         /// without it; otherwise the issuer's default is used then.
         ///
+        /// Not in PingOS; as in nginx's module for ACME.
+        ///
         /// Example: `profile shortlived;`
         "profile" => profile: Option<Profile>, in ACME_ISSUER;
         /// CA certificates that the issuer's certificate is verified with, instead of the system's.
         ///
+        /// Not in PingOS; as in nginx's module for ACME.
+        ///
         /// Example: `ssl_trusted_certificate /etc/pingosd/issuer-ca.pem;`
         "ssl_trusted_certificate" => trusted: Option<ConfPath>, in ACME_ISSUER;
         /// Whether the issuer's certificate is verified.
+        ///
+        /// Not in PingOS; as in nginx's module for ACME.
         ///
         /// Example: `ssl_verify off;`
         "ssl_verify" => verify: Flag = "on", in ACME_ISSUER;
         /// Directory for the account's key, the certificates and their keys, with modes 0700 and 0600, or `off`. It is made
         /// at the start. The default is `acme_NAME` under the prefix. Without it everything is ordered anew by each start.
         ///
+        /// Not in PingOS; as in nginx's module for ACME.
+        ///
         /// Example: `state_path /var/lib/pingosd/acme;`
         "state_path" => state_path: Option<StatePath>, in ACME_ISSUER;
         /// Accepts the issuer's terms of service. Issuers that have some refuse to make an account without it.
+        ///
+        /// Not in PingOS; as in nginx's module for ACME.
         ///
         /// Example: `accept_terms_of_service;`
         "accept_terms_of_service" => accepts_terms: Option<Present>, in ACME_ISSUER;
     }
     needless {
         /// zone=NAME:SIZE: memory that nginx's processes share.
+        ///
+        /// Not in PingOS; as in nginx's module for ACME.
         "acme_shared_zone" => SharedZone = "zone=ngx_acme_shared:256k", in HTTP;
     }
     made {

@@ -21,6 +21,8 @@ directives! {
         /// `$acme_certificate_key`, in `ssl_certificate` and `ssl_certificate_key` only. Handshakes are refused until there is
         /// one. Unlike in nginx, RTMP servers may have it.
         ///
+        /// Not in PingOS; as in nginx's module for ACME.
+        ///
         /// Example: `acme_certificate letsencrypt;`
         "acme_certificate" => certificate: Option<CertificateRequest>, in HTTP_SERVER | RTMP_SERVER;
     }

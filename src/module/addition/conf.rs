@@ -11,13 +11,19 @@ directives! {
     live as Current {
         /// URI of a subrequest whose response is added before the body.
         ///
+        /// Not in PingOS; as in nginx.
+        ///
         /// Example: `add_before_body /head.html;`
         "add_before_body" => before: Text = "", in HTTP_ALL;
         /// URI of a subrequest whose response is added after the body.
         ///
+        /// Not in PingOS; as in nginx.
+        ///
         /// Example: `add_after_body /foot.html;`
         "add_after_body" => after: Text = "", in HTTP_ALL;
         /// Content types of responses that are added to, besides text/html; `*` stands for all.
+        ///
+        /// Not in PingOS; as in nginx.
         ///
         /// Example: `addition_types text/html text/plain;`
         "addition_types" => types: TypeList = "text/html", in HTTP_ALL;

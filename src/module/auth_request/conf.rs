@@ -14,9 +14,13 @@ directives! {
     live as Current {
         /// Admits a request if a subrequest to this URI is answered with 2xx, and refuses it if the answer is 401 or 403.
         ///
+        /// Not in PingOS; as in nginx.
+        ///
         /// Example: `auth_request /check;`
         "auth_request" => uri: AuthRequest = "off", in HTTP_ALL, restricts requests;
         /// Sets a variable after the subrequest, when variables have its values.
+        ///
+        /// Not in PingOS; as in nginx.
         ///
         /// Example: `auth_request_set $viewer $upstream_http_x_viewer;`
         "auth_request_set" => sets: Vec<AuthRequestSet>, in HTTP_ALL;

@@ -19,11 +19,15 @@ directives! {
         ///
         /// Example: `charset utf-8;`
         "charset" => charset: Charset = "off", in HTTP_ALL | LOCATION_IF;
-        /// Charset of the files and of what else is sent. Not part of PingOS; as in nginx.
+        /// Charset of the files and of what else is sent.
+        ///
+        /// Not in PingOS; as in nginx.
         ///
         /// Example: `source_charset koi8-r;`
         "source_charset" => source: Option<SourceCharset>, in HTTP_ALL | LOCATION_IF;
-        /// Replaces a charset that another server has set. Not part of PingOS; as in nginx.
+        /// Replaces a charset that another server has set.
+        ///
+        /// Not in PingOS; as in nginx.
         ///
         /// Example: `override_charset on;`
         "override_charset" => overrides: Flag = "off", in HTTP_ALL | LOCATION_IF;
@@ -33,7 +37,9 @@ directives! {
         /// Example: `charset_types text/html text/plain;`
         "charset_types" => types: Option<TypeList>, in HTTP_ALL;
         /// Table from a charset to another and back: pairs of hexadecimal codes, UTF-8 as up to three bytes. UTF-8
-        /// stands second. Not part of PingOS; as in nginx.
+        /// stands second.
+        ///
+        /// Not in PingOS; as in nginx.
         ///
         /// Example: `charset_map koi8-r utf-8 { C0 D18E; }`
         "charset_map" => maps: Vec<CharsetMap>, in HTTP;

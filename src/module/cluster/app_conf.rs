@@ -14,17 +14,23 @@ directives! {
         /// is refused as one whose name is taken here. Later callbacks
         /// of the publisher have `epoch=N`, which is higher for each later claim of a name.
         ///
+        /// Not in PingOS.
+        ///
         /// Example: `cluster_publish on;`
         "cluster_publish" => publish: Flag = "off", in APPLICATION;
         /// Pulls a stream that has players here from the server of the cluster that has claimed its name, over RTMP and with
         /// the player's host, application, name and arguments, and `epoch=N`. A stream that moves to another server is pulled
         /// from there. An `on_pull` line takes precedence; `pull` lines are used for names without a claim.
         ///
+        /// Not in PingOS.
+        ///
         /// Example: `cluster_pull on;`
         "cluster_pull" => pull: Flag = "off", in APPLICATION;
         /// `after TIME` lets a publisher take the name over from a publisher of another server that has had it for this long, as
         /// far as this server has seen. The other server asks that publisher to reconnect if it supports that (`capsEx` of
         /// enhanced RTMP), and otherwise refuses it as one whose name is taken.
+        ///
+        /// Not in PingOS.
         ///
         /// Example: `cluster_takeover after 10s;`
         "cluster_takeover" => takeover: Takeover = "off", in APPLICATION;

@@ -20,24 +20,34 @@ directives! {
         /// Joins the cluster of this name: its keys in etcd begin with `/pingosd/NAME/`. There is at most one such block. The
         /// program must have been built with the cargo feature `cluster`. A reload that changes the block joins anew, and
         /// running publishers keep their names unless another server is faster.
+        ///
+        /// Not in PingOS.
         "cluster" => ClusterName, opens CLUSTER, in MAIN;
     }
     live as Current {
         /// Addresses of the etcd servers. One is used at a time, and the next one after a failure.
+        ///
+        /// Not in PingOS.
         ///
         /// Example: `etcd http://10.0.0.1:2379 http://10.0.0.2:2379;`
         "etcd" => etcd: Option<EtcdAddresses>, in CLUSTER;
         /// ca=FILE: certificates that etcd's are verified with, instead of the system's; cert=FILE and key=FILE: the server's own
         /// certificate.
         ///
+        /// Not in PingOS.
+        ///
         /// Example: `etcd_tls ca=/etc/pingosd/etcd-ca.pem;`
         "etcd_tls" => etcd_tls: Option<EtcdTls>, in CLUSTER;
         /// User of etcd, and a file with the password.
+        ///
+        /// Not in PingOS.
         ///
         /// Example: `etcd_user pingosd /etc/pingosd/etcd.password;`
         "etcd_user" => etcd_user: Option<EtcdUser>, in CLUSTER;
         /// Name of this server, which no other one in the cluster may have. A server whose name another one has, with other
         /// `advertise` addresses, does not join, and logs that.
+        ///
+        /// Not in PingOS.
         ///
         /// Example: `node edge1;`
         "node" => node: Option<NodeId>, in CLUSTER;
@@ -45,20 +55,28 @@ directives! {
         /// ones are shown by `pingosd ctl cluster nodes`. With zone=NAME a line is preferred by servers of that `zone`. May be
         /// repeated.
         ///
+        /// Not in PingOS.
+        ///
         /// Example: `advertise rtmp://10.0.0.11:1935 zone=east;`
         "advertise" => advertise: Vec<Advertised>, in CLUSTER;
         /// Zone of this server. It pulls from the `advertise` addresses of other servers that have the same `zone=`,
         /// and from others if there is none.
+        ///
+        /// Not in PingOS.
         ///
         /// Example: `zone east;`
         "zone" => zone: Option<NodeId>, in CLUSTER;
         /// Time after which the entries of a server disappear that does not renew them. They are renewed each third of it. etcd
         /// counts whole seconds.
         ///
+        /// Not in PingOS.
+        ///
         /// Example: `lease 6s;`
         "lease" => lease: MsecFrom<2000> = "10s", in CLUSTER;
         /// What happens to new publishers while etcd cannot be reached: `accept` lets them publish, and claims their names
         /// once etcd is back, which ends a publisher whose name another server has by then; `refuse` refuses them.
+        ///
+        /// Not in PingOS.
         ///
         /// Example: `registry_down refuse;`
         "registry_down" => registry_down: RegistryDown = "accept", in CLUSTER, restricts sessions unless |down| down == "accept";

@@ -27,11 +27,13 @@ directives! {
     /// The web console.
     module "console";
     live as Current {
-        /// Serves a page with the streams and their clients, relays, callbacks and a player: see docs/console.md. Clients of this
-        /// machine see everything, others the player only; with `everything=all` every client that the location admits
-        /// sees everything. With `control`, these clients also see the configuration, reload it, roll it back and
-        /// end sessions. `flv=`, `hls=` and `snapshot=` are the paths of locations with `flv_live`, `hls2_live` and
-        /// `rtmp_snapshot`, for the player and for pictures. Not part of PingOS.
+        /// Serves a page with the streams and their clients, relays, callbacks and a player: see docs/console.md.
+        /// Clients of this machine see everything, others the player only; with `everything=all` every client that
+        /// the location admits sees everything. With `control`, these clients also see the configuration, reload it,
+        /// roll it back and end sessions. `flv=`, `hls=` and `snapshot=` are the paths of locations with `flv_live`,
+        /// `hls2_live` and `rtmp_snapshot`, for the player and for pictures.
+        ///
+        /// Not in PingOS.
         ///
         /// Example: `rtmp_console flv=/live hls=/hls;`
         "rtmp_console" => console: Own<ConsolePage>, in LOCATION;

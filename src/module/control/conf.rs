@@ -35,6 +35,9 @@ directives! {
         /// `newname=` of their application, and answers when they have arrived, after 3s at the latest. A request that
         /// cannot be carried out gets status 500 and the reason.
         ///
+        /// Differs from PingOS: `redirect` moves sessions to the other stream; in PingOS they leave theirs and
+        /// never arrive. The body of a status 500 is the reason.
+        ///
         /// Example: `rtmp_control record drop;`
         "rtmp_control" => rtmp_control: Summed<ControlParts>, in HTTP_ALL;
     }

@@ -31,14 +31,21 @@ directives! {
             /// Directory of manifests and segments. A relative path refers to the working directory. A directory made for a
             /// stream name never has an extension of an output file: for `a.mpd/b` it is called `a%2Empd`.
             ///
+            /// Differs from PingOS: the directory is made with its parents, at the start and not by `-t`.
+            /// PingOS refuses a path whose parent is missing, or that two applications share; here `-t` warns
+            /// of the latter.
+            ///
             /// Example: `dash_path /var/lib/pingosd/dash;`
             "dash_path" => path: RawPath = "", in RTMP_ALL;
             /// Length of the manifest window, up to which players can go back.
             ///
             /// Example: `dash_playlist_length 60s;`
             "dash_playlist_length" => playlist_length: Msec = "30s", in RTMP_ALL;
-            /// Removes segments that left the manifest for as long as it is, and what a publish has left. It belongs to DASH
-            /// what is named *.mpd, or ends in -init, -TIME or -TIME.init with .m4v or .m4a.
+            /// Removes segments that left the manifest for as long as it is, and what a publish has left. It belongs
+            /// to DASH what is named *.mpd, or ends in -init, -TIME or -TIME.init with .m4v or .m4a.
+            ///
+            /// Differs from PingOS, which removes nothing with `master_process off`, or of a `dash_path` that stands
+            /// in `rtmp`.
             ///
             /// Example: `dash_cleanup off;`
             "dash_cleanup" => cleanup: Flag = "on", in RTMP_ALL;

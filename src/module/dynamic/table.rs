@@ -22,7 +22,7 @@ use crate::syntax::texts::read_file;
 use crate::syntax::{Problem, Severity};
 
 directives! {
-    /// The file of `dynamic_conf`. Only `static_pull` and `serverid` have an effect, as in the original.
+    /// The file of `dynamic_conf`. Only `static_pull` and `serverid` have an effect, as in PingOS.
     module "dynamic file";
     blocks {
         /// RTMP settings.

@@ -40,6 +40,8 @@ directives! {
         "exec_play_done" => play_done: Joined<ExecLine>, in RTMP_ALL;
         /// Runs a command after a file of `record` is closed.
         ///
+        /// Differs from PingOS, which never runs the command.
+        ///
         /// Example: `exec_record_done /usr/local/bin/upload $path;`
         "exec_record_done" => record_done: Joined<ExecLine>, in RTMP_ALL | RECORDER;
         /// Runs a command when the server starts; restarted if it exits. No variables.

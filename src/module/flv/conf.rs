@@ -26,10 +26,14 @@ directives! {
     module "flv";
     live as Current {
         /// Serves live FLV of the streams of the rtmp server that listens on this address. The file header announces
-        /// the tracks known so far from codec headers, frames and metadata, or both while none is known; `audio=0` and
-        /// `video=0` omit one. `app=` is the application of requests that name none: a request can select another one
-        /// by `?app=`. Therefore streams must be protected by the `allow`, `deny` and `on_play` lines of their
-        /// application; access rules of the location do not suffice.
+        /// the tracks known so far from codec headers, frames and metadata, or both while none is known; `audio=0`
+        /// and `video=0` leave one out of the header, and its media is sent all the same. `app=` is the application
+        /// of requests that name none: a request can select another one by `?app=`. Therefore streams must be
+        /// protected by the `allow`, `deny` and `on_play` lines of their application; access rules of the location do
+        /// not suffice.
+        ///
+        /// Differs from PingOS: the rtmp server may stand behind `http`, and all three parameters may be given;
+        /// PingOS takes two.
         ///
         /// Example: `flv_live 1935 app=live;`
         "flv_live" => flv_live: Own<FlvLive>, in LOCATION;

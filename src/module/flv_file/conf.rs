@@ -11,6 +11,8 @@ directives! {
         /// Serves FLV files from the byte that the query argument `start` names, behind a header of their own. Players
         /// know such positions from the file's metadata.
         ///
+        /// Not in PingOS; as in nginx.
+        ///
         /// Example: `flv;`
         "flv" => flv: Own<Present>, in LOCATION;
     }

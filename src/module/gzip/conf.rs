@@ -90,13 +90,15 @@ directives! {
         ///
         /// Example: `gzip_disable msie6;`
         "gzip_disable" => disabled: Vec<GzipDisable>, in HTTP_ALL;
-        /// Decompresses responses with `Content-Encoding: gzip` for clients that do not accept it. Not part of PingOS; as
-        /// in nginx.
+        /// Decompresses responses with `Content-Encoding: gzip` for clients that do not accept it.
+        ///
+        /// Not in PingOS; as in nginx.
         ///
         /// Example: `gunzip on;`
         "gunzip" => gunzip: Flag = "off", in HTTP_ALL;
-        /// Sends the file with `.gz` behind its name, if there is one: to clients that accept gzip, or to all. Not part
-        /// of PingOS; as in nginx.
+        /// Sends the file with `.gz` behind its name, if there is one: to clients that accept gzip, or to all.
+        ///
+        /// Not in PingOS; as in nginx.
         ///
         /// Example: `gzip_static on;`
         "gzip_static" => static_files: GzipStatic = "off", in HTTP_ALL;
@@ -105,6 +107,8 @@ directives! {
         /// Number and size of buffers.
         "gzip_buffers" => BufferCount = "32 4k", in HTTP_ALL;
         /// Number and size of buffers of `gunzip`.
+        ///
+        /// Not in PingOS; as in nginx.
         "gunzip_buffers" => BufferCount = "32 4k", in HTTP_ALL;
     }
 }

@@ -20,8 +20,10 @@ directives! {
         ///
         /// Example: `add_trailer X-Sent $body_bytes_sent;`
         "add_trailer" => trailers: Vec<AddHeader>, in HTTP_ALL | LOCATION_IF;
-        /// What a level takes over of the outer level's `add_trailer` lines: all of them unless it has its own (`on`), all
-        /// of them behind its own (`merge`), or none (`off`). Not part of PingOS; as in nginx since 1.29.3.
+        /// What a level takes over of the outer level's `add_trailer` lines: all of them unless it has its own
+        /// (`on`), all of them behind its own (`merge`), or none (`off`).
+        ///
+        /// Not in PingOS; as in nginx since 1.29.3.
         ///
         /// Example: `add_trailer_inherit merge;`
         "add_trailer_inherit" => inherit: HeaderInherit = "on", in HTTP_ALL;

@@ -36,6 +36,10 @@ directives! {
             /// Directory of playlists and segments. A relative path refers to the working directory. A directory made
             /// for a stream name never has an extension of an HLS file: for `a.m3u8/b` it is called `a%2Em3u8`.
             ///
+            /// Differs from PingOS: the directory is made with its parents, at the start and not by `-t`.
+            /// PingOS refuses a path whose parent is missing, or that two applications share; here `-t` warns
+            /// of the latter.
+            ///
             /// Example: `hls_path /var/lib/pingosd/hls;`
             "hls_path" => path: RawPath = "", in RTMP_ALL;
             /// Length of a playlist; it lists this length's worth of segments of `hls_fragment`.
@@ -66,14 +70,21 @@ directives! {
             /// another one after a discontinuity. `hls_keys` encrypts whole segments, but no initialisation
             /// segments. Data messages such as `onTextData` and `onCuePoint` are timed ID3 metadata, with their values as JSON.
             ///
+            /// Differs from PingOS: `fmp4` is new, and PingOS ends no playlist with EXT-X-ENDLIST.
+            ///
             /// Example: `hls_type event;`
             "hls_type" => kind: HlsType = "live", in RTMP_ALL;
             /// Removes segments, playlists and keys that are no longer needed.
             ///
+            /// Differs from PingOS, which removes nothing with `master_process off`, or of an `hls_path` that
+            /// stands in `rtmp`.
+            ///
             /// Example: `hls_cleanup off;`
             "hls_cleanup" => cleanup: Flag = "on", in RTMP_ALL;
-            /// Suffix of stream names that are variants of one stream, and their attributes in its master playlist. The
-            /// measured bandwidth, codecs and resolution are added once known, unless they are given.
+            /// Suffix of stream names that are variants of one stream, and their attributes in its master playlist.
+            /// The measured bandwidth, codecs and resolution are added once known, unless they are given.
+            ///
+            /// Differs from PingOS, which writes only the attributes on the line.
             ///
             /// Example: `hls_variant _low BANDWIDTH=500000;`
             "hls_variant" => variant: OwnAll<VariantRule>, in RTMP_ALL;
@@ -86,7 +97,7 @@ directives! {
             ///
             /// Example: `hls_fragment_naming_granularity 1000;`
             "hls_fragment_naming_granularity" => fragment_naming_granularity: Num = "0", in RTMP_ALL;
-            /// Encrypts segments with AES-128 and writes key files. Their names can be guessed, as in the original:
+            /// Encrypts segments with AES-128 and writes key files. Their names can be guessed, as in PingOS:
             /// protect the keys by access rules of the location that serves them.
             ///
             /// Example: `hls_keys on;`
@@ -113,17 +124,25 @@ directives! {
         /// the same way in .m4s or .init.m4s. It is meant for `hls_type event` and `hls_cleanup off`; otherwise `hls_cleanup` removes them. Of several
         /// applications with the same directory the most generous one counts.
         ///
+        /// Not in PingOS.
+        ///
         /// Example: `hls_keep age=1d;`
         "hls_keep" => keep: Keep = "off", in RTMP_ALL;
     }
     needless {
         /// Replaced by `mpegts_sync`, because a stream is packaged once for all outputs.
+        ///
+        /// Differs from PingOS, which has separate values for HLS files.
         "hls_sync" => Msec = "2ms", in RTMP_ALL;
         /// Replaced by `mpegts_audio_delay`, because a stream is packaged once for all outputs.
+        ///
+        /// Differs from PingOS, which has separate values for HLS files.
         "hls_max_audio_delay" => Msec = "300ms", in RTMP_ALL;
         /// Replaced by `mpegts_audio_buffer_size`, because a stream is packaged once for all outputs.
+        ///
+        /// Differs from PingOS, which has separate values for HLS files.
         "hls_audio_buffer_size" => Size = "1m", in RTMP_ALL;
-        /// Has no effect in the original either.
+        /// Has no effect in PingOS either.
         "hls_muxdelay" => Msec = "700ms", in RTMP_ALL;
     }
     checks {

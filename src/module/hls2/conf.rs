@@ -58,9 +58,15 @@ directives! {
         session {
             /// Keeps HLS fragments of published streams in memory, per stream up to twice `stream_backlog`.
             ///
+            /// Differs from PingOS, which takes fragments from the cache of `mpegts_cache_time`, which must be
+            /// at least `hls2_playlist_length`. Here the fragments are kept whatever it is.
+            ///
             /// Example: `hls2 on;`
             "hls2" | "hls2memory" => hls2: Flag = "off", in RTMP_ALL;
             /// Nominal length of a fragment; it ends at the first key frame after it.
+            ///
+            /// Differs from PingOS, which does not cut at this length, but at `hls2_max_fragment`, and not at
+            /// all without that line.
             ///
             /// Example: `hls2_fragment 2s;`
             "hls2_fragment" => fragment: MsecFrom<1> = "5s", in RTMP_ALL;
@@ -71,10 +77,15 @@ directives! {
             "hls2_max_fragment" => max_fragment: Option<Msec>, in RTMP_ALL;
             /// Length of a playlist; the default is three times the server's `hls2_fragment`.
             ///
+            /// Differs from PingOS: a playlist always holds three fragments or more; PingOS keeps to the
+            /// length.
+            ///
             /// Example: `hls2_playlist_length 12s;`
             "hls2_playlist_length" => playlist_length: Option<Msec>, in RTMP_ALL;
             /// Number of fragments required before a first playlist is sent; at most as many as `hls2_playlist_length`
             /// holds.
+            ///
+            /// Differs from PingOS: the default is 2 there, with which Chromium does not start to play.
             ///
             /// Example: `hls2_minfrags 2;`
             "hls2_minfrags" => minfrags: Num = "3", in RTMP_ALL;
@@ -90,6 +101,8 @@ directives! {
             /// Format of fragments: MPEG-TS, or fragmented MP4, which carries H.264, HEVC, AV1, AAC, MP3, Opus, AC-3, E-AC-3
             /// and FLAC. With `fmp4` the media playlist names NAME-ID.m4s and initialisation segments NAME-ID.init.m4s.
             ///
+            /// Not in PingOS.
+            ///
             /// Example: `hls2_format fmp4;`
             "hls2_format" => format: FragmentType = "ts", in RTMP_ALL;
             /// Low-Latency HLS: the media playlist also names the parts of a fragment as they are made, and its requests may
@@ -97,18 +110,26 @@ directives! {
             /// most three target durations and then gets status 503, as do more than 16 waiting requests of a session. It
             /// implies `hls2_format fmp4`, and a first playlist is sent with the first fragment.
             ///
+            /// Not in PingOS.
+            ///
             /// Example: `hls2_low_latency on;`
             "hls2_low_latency" => low_latency: Flag = "off", in RTMP_ALL;
             /// Longest part of a fragment with `hls2_low_latency`. Players stay three parts behind the publisher.
+            ///
+            /// Not in PingOS.
             ///
             /// Example: `hls2_part 500ms;`
             "hls2_part" => part: MsecFrom<50> = "200ms", in RTMP_ALL;
             /// Also serves the stream as `/LOCATION/NAME/index.m3u8`, with `NAME/NAME-ID.ts`. A directive of earlier PingOS
             /// releases, which with it served only those names.
             ///
+            /// Not in PingOS today; a directive of its earlier releases, which with it served only those names.
+            ///
             /// Example: `hls2_nested on;`
             "hls2_nested" => nested: Flag = "off", in RTMP_ALL;
             /// Ends a session without requests after this time; the default is three times the playlist's length.
+            ///
+            /// Differs from PingOS, which ignores the line.
             ///
             /// Example: `hls2_timeout 30s;`
             "hls2_timeout" => timeout: Option<Msec>, in RTMP_ALL;
@@ -117,6 +138,8 @@ directives! {
             /// request from another address starts another session, for which callbacks are sent; other arguments get
             /// status 403. Ids that players chose themselves are always bound to their address. With `off` players may
             /// change their address.
+            ///
+            /// Not in PingOS.
             ///
             /// Example: `hls2_session_bind addr;`
             "hls2_session_bind" => session_bind: Bind = "off", in RTMP_ALL, restricts sessions;
@@ -127,11 +150,14 @@ directives! {
         /// master playlist with a session, whose media playlist and fragments follow. `app=` is the application of
         /// requests that name none, as with `flv_live`.
         ///
+        /// Differs from PingOS: the media playlist is sent after the answer to `on_play`, where PingOS may send
+        /// it before. The master playlist has the bandwidth, codecs and resolution of the stream.
+        ///
         /// Example: `hls2_live 1935 app=live;`
         "hls2_live" => hls2_live: Own<Hls2Live>, in LOCATION;
     }
     needless {
-        /// Has no effect in the original either; see `mpegts_audio_buffer_size`.
+        /// Has no effect in PingOS either; see `mpegts_audio_buffer_size`.
         "hls2_audio_buffer_size" => Size, in RTMP_ALL;
         /// Nothing needs to be cleaned up in memory.
         "hls2_cleanup" => Flag = "on", in RTMP_ALL;

@@ -13,11 +13,16 @@ directives! {
         ///
         /// Example: `live_record on;`
         "live_record" => live_record: Flag = "off", in RTMP_ALL;
-        /// Root directory: PATH/SERVERID/APP/NAME/YYYYMMDD/NAME_UNIXTIME.ts and .../index/YYYYMMDD/NAME-UNIXTIME.m3u8.
+        /// Root directory: PATH/SERVERID/APP/NAME/YYYYMMDD/NAME_UNIXTIME.ts and
+        /// .../index/YYYYMMDD/NAME-UNIXTIME.m3u8.
+        ///
+        /// Differs from PingOS, which makes the directory at the start and by `-t`, even with `live_record off`.
         ///
         /// Example: `live_record_path /var/lib/pingosd/ts;`
         "live_record_path" => path: PrefixPath = "record", in RTMP_ALL;
         /// Interval of the wall-clock grid on which a new file is started (at a key frame).
+        ///
+        /// Differs from PingOS: a time below 1s is refused; PingOS accepts it and fails at the first recording.
         ///
         /// Example: `live_record_interval 1h;`
         "live_record_interval" => interval: MsecFrom<1000> = "10m", in RTMP_ALL;
@@ -31,6 +36,8 @@ directives! {
         "live_record_max_fragment" => max_fragment: Msec = "12s", in RTMP_ALL;
         /// Removes recordings of the application, each with its index, that are older than age=, and the oldest ones while
         /// all of them together exceed size=; files being written or read stay.
+        ///
+        /// Not in PingOS.
         ///
         /// Example: `live_record_keep age=3d;`
         "live_record_keep" => keep: Keep = "off", in RTMP_ALL;

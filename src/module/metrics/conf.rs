@@ -18,8 +18,11 @@ directives! {
     module "metrics";
     live as Current {
         /// Responds with metrics of the server for Prometheus, in the OpenMetrics text format if `Accept` names it,
-        /// otherwise in Prometheus's: see docs/metrics.md. Without an argument the number of series does not depend on streams and clients. `top=10` adds series of the ten
-        /// streams with the most clients, named by server, application and stream. Not part of PingOS.
+        /// otherwise in Prometheus's: see docs/metrics.md. Without an argument the number of series does not depend
+        /// on streams and clients. `top=10` adds series of the ten streams with the most clients, named by server,
+        /// application and stream.
+        ///
+        /// Not in PingOS.
         ///
         /// Example: `rtmp_metrics top=10;`
         "rtmp_metrics" => metrics: Own<MetricsPage>, in LOCATION;

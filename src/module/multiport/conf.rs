@@ -10,17 +10,21 @@ directives! {
     module "multiport";
     live as Current {
         /// Sends the request to every worker and concatenates the answers: subrequests to URI/ADDRESS, one after the
-        /// other, where ADDRESS is the worker's socket of `multi_listen BASE` (`unix:PATH.N`, or the port plus N). The
-        /// location's own response, such as that of `return 200`, gives the headers; its status becomes 200, and its
-        /// body and length are dropped. A refusal or a redirect is sent as it is. An answer whose status is not 200 is
-        /// left out and logged. A HEAD request asks no worker. If BASE is no address or the port exceeds 65535, the
-        /// connection is closed. All workers here belong to one process and have the same state, so each answer is
-        /// about the whole server.
+        /// other, where ADDRESS is the worker's socket of `multi_listen BASE` (`unix:PATH.N`, or the port plus N).
+        /// The location's own response, such as that of `return 200`, gives the headers; its status becomes 200, and
+        /// its body and length are dropped. A refusal or a redirect is sent as it is. An answer whose status is not
+        /// 200 is left out and logged. A HEAD request asks no worker. If BASE is no address or the port exceeds
+        /// 65535, the connection is closed.
+        ///
+        /// Differs from PingOS: workers share their state, so each answer is about the whole server.
         ///
         /// Example: `broadcast unix:/tmp/http /stat;`
         "broadcast" => broadcast: Option<BroadcastTarget>, in LOCATION;
-        /// Replaces a prefix of the first answer's body by another, of any length. Bodies that begin otherwise stay as
-        /// they are. In PingOS both must have the same length, and a nested location does not inherit the second.
+        /// Replaces a prefix of the first answer's body by another, of any length. Bodies that begin otherwise stay
+        /// as they are.
+        ///
+        /// Differs from PingOS: both must have the same length there, and a nested location does not inherit the
+        /// second.
         ///
         /// Example: `broadcast_rewrite_prefix "<?xml version=\"1.0\" encoding=\"utf-8\" ?>" "<all>";`
         "broadcast_rewrite_prefix" => rewrite_prefix: Option<PrefixPair>, in LOCATION;

@@ -244,7 +244,9 @@ directives! {
         ///
         /// Example: `proxy_ignore_headers Cache-Control Expires;`
         "proxy_ignore_headers" => ignore_headers: Summed<IgnoredHeaders>, in HTTP_ALL;
-        /// Passes on the fields that follow the body of a response in chunks. Not part of PingOS; as in nginx since 1.27.2.
+        /// Passes on the fields that follow the body of a response in chunks.
+        ///
+        /// Not in PingOS; as in nginx since 1.27.2.
         ///
         /// Example: `proxy_pass_trailers on;`
         "proxy_pass_trailers" => pass_trailers: Flag = "off", in HTTP_ALL;
@@ -287,6 +289,8 @@ directives! {
         /// Example: `proxy_ssl_name backend.internal;`
         "proxy_ssl_name" => ssl_name: Option<Template>, in HTTP_ALL;
         /// TLS protocols for the upstream. Those before TLS 1.2 are not supported.
+        ///
+        /// Differs from PingOS, which also supports the older protocols.
         ///
         /// Example: `proxy_ssl_protocols TLSv1.2 TLSv1.3;`
         "proxy_ssl_protocols" => ssl_protocols: Summed<ProxySslProtocols> = "TLSv1 TLSv1.1 TLSv1.2", in HTTP_ALL;

@@ -43,8 +43,8 @@ directives! {
     }
     live as Current {
         /// Media that the recorder of this level writes; manual starts it only by a control request. A file with
-        /// video begins with the first key frame, or, as in the original, with the audio between the video's codec
-        /// header and that key frame. While no video comes, it begins 2s after the first audio, with that audio.
+        /// video begins with the first key frame, or with the audio between the video's codec header and that key
+        /// frame. While no video comes, it begins 2s after the first audio, with that audio.
         ///
         /// Example: `record all;`
         "record" => parts: Summed<RecordParts>, in RTMP_ALL | RECORDER;
@@ -59,10 +59,14 @@ directives! {
         /// track that begins late begins another file at the next key frame, and with ts another codec does:
         /// NAME+2.mp4, NAME+3.mp4. flv keeps everything as published in one file.
         ///
+        /// Not in PingOS.
+        ///
         /// Example: `record_format mp4;`
         "record_format" => format: RecordFormat = "flv", in RTMP_ALL | RECORDER;
         /// Suffix of the file name; with a % it is expanded by strftime (local time). Without this directive it is
         /// .flv, .ts or .mp4, as `record_format` says.
+        ///
+        /// Differs from PingOS: the default is .flv there, which has no other formats.
         ///
         /// Example: `record_suffix -%Y%m%d-%H%M%S.flv;`
         "record_suffix" => suffix: Option<Text>, in RTMP_ALL | RECORDER;
@@ -96,6 +100,8 @@ directives! {
         /// looked at. Recordings are the files that end as `record_suffix` does.
         /// Of several recorders with the same directory and suffix the most generous one counts. While an upgrade runs,
         /// files modified within the last hour stay.
+        ///
+        /// Not in PingOS.
         ///
         /// Example: `record_keep age=7d size=50g;`
         "record_keep" => keep: Keep = "off", in RTMP_ALL | RECORDER;

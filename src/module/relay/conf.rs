@@ -11,11 +11,18 @@ directives! {
     live as Current {
         /// Relays every stream published in the application to the given rtmp:// or rtmps:// address.
         ///
+        /// Differs from PingOS: `rtmps://` is new, and application and stream may stand in the address:
+        /// `rtmp://host/app/name?query`. PingOS ignores that part, and sends the publisher's arguments with any
+        /// name; here they are sent only with the publisher's own.
+        ///
         /// Example: `push rtmp://a.rtmp.example.com app=live2 name=abcd-efgh;`
         "push" => push: Vec<RelayTarget>, in APPLICATION;
         /// Pulls a stream from the given rtmp://, rtmps://, http:// or https:// (FLV) origin when a player requests one
         /// that is not published here. A publisher of the stream waits behind the relay, and takes over when the relay
         /// ends or has brought no media for three seconds.
+        ///
+        /// Differs from PingOS: `rtmps://` and `https://` are new, and application and stream may stand in the
+        /// address. PingOS lets a publisher in during the pull, and shows its players the pulled stream.
         ///
         /// Example: `pull rtmp://origin.example.com;`
         "pull" => pull: Vec<RelayTarget>, in APPLICATION;
@@ -28,6 +35,8 @@ directives! {
         /// that is longer than 4096 bytes, has a user, no valid host or port, or another scheme) is a failure: the
         /// callback and the reason are logged, players wait and publishers continue.
         ///
+        /// Differs from PingOS: the delays are not shortened there.
+        ///
         /// Example: `failed_reconnect 500ms;`
         "failed_reconnect" => failed_reconnect: Msec = "50ms", in RTMP_ALL;
         /// Maximum retry delay, and connect timeout of a relay over RTMP; for HTTP-FLV that is `connect_timeout`.
@@ -36,9 +45,13 @@ directives! {
         "relay_reconnect" => relay_reconnect: Msec = "3s", in RTMP_ALL;
         /// As `relay_reconnect`, for pushes only. A directive of nginx-rtmp.
         ///
+        /// Not in PingOS today; a directive of nginx-rtmp.
+        ///
         /// Example: `push_reconnect 5s;`
         "push_reconnect" => push_reconnect: Option<Msec>, in RTMP_ALL;
         /// As `relay_reconnect`, for pulls only. A directive of nginx-rtmp.
+        ///
+        /// Not in PingOS today; a directive of nginx-rtmp.
         ///
         /// Example: `pull_reconnect 2s;`
         "pull_reconnect" => pull_reconnect: Option<Msec>, in RTMP_ALL;

@@ -17,12 +17,16 @@ directives! {
         /// `logs/access.log` with the format `combined`. Lines are written by a separate thread for each file; lines that
         /// the disk does not accept in time are dropped and counted in the error log.
         ///
+        /// Differs from PingOS: a line may have 16 KiB, and longer ones are cut. PingOS closes a session whose
+        /// line might exceed 4,096 bytes.
+        ///
         /// Example: `access_log logs/rtmp.log combined trunc=1m;`
         "access_log" => access_log: Vec<RtmpAccessLog>, in RTMP_ALL;
-        /// Defines a template of log lines with the RTMP log variables. In values, every byte that is not printable ASCII,
-        /// and `"` and `\`, is written as `\xHH`; the original writes them unchanged. `combined` is built in:
-        /// `$remote_addr [$time_local] $command "$app" "$name" "$args" - $bytes_received $bytes_sent "$pageurl"
-        /// "$flashver" ($session_readable_time)`.
+        /// Defines a template of log lines with the RTMP log variables. In values, every byte that is not printable
+        /// ASCII, and `"` and `\`, is written as `\xHH`. `combined` is built in: `$remote_addr [$time_local] $command
+        /// "$app" "$name" "$args" - $bytes_received $bytes_sent "$pageurl" "$flashver" ($session_readable_time)`.
+        ///
+        /// Differs from PingOS, which writes values unchanged.
         ///
         /// Example: `log_format short '$remote_addr $command "$app/$name" $bytes_sent';`
         "log_format" => log_format: Vec<LogFormat>, in RTMP_ALL;

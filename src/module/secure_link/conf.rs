@@ -15,14 +15,20 @@ directives! {
         /// expires: usually `$arg_md5,$arg_expires`. `$secure_link` is then `1` for a valid link, `0` for an expired one
         /// and empty otherwise.
         ///
+        /// Not in PingOS; as in nginx.
+        ///
         /// Example: `secure_link $arg_md5,$arg_expires;`
         "secure_link" => link: Option<Template>, in HTTP_ALL;
         /// Text whose MD5 hash a link must have, such as `$secure_link_expires$uri secret`.
+        ///
+        /// Not in PingOS; as in nginx.
         ///
         /// Example: `secure_link_md5 "$secure_link_expires$uri secret";`
         "secure_link_md5" => md5: Option<Template>, in HTTP_ALL;
         /// Secret of links of the form `/prefix/hash/link`, where the hash is the MD5 hash of link and secret in
         /// hexadecimal digits. `$secure_link` is then the link. It cannot be combined with the other two.
+        ///
+        /// Not in PingOS; as in nginx.
         ///
         /// Example: `secure_link_secret secret;`
         "secure_link_secret" => secret: Own<Text>, in LOCATION;

@@ -9,17 +9,21 @@ use crate::syntax::{Problem, sentence};
 const DEFAULT_GRACE: Msec = Msec(5_000);
 
 directives! {
-    /// Limits of publishers and players. They have no counterpart in PingOS.
+    /// Limits of publishers and players.
     module "session limit";
     live as Current {
         /// Maximum number of players of a stream, of every protocol and relays of other servers included; 0 is no limit.
         /// Further ones are refused: over RTMP with NetStream.Play.Forbidden, over HTTP with status 503. Each process of an
         /// upgrade counts its own. A `Max-Viewers` header in the answer to the publisher's `start` replaces the value.
         ///
+        /// Not in PingOS.
+        ///
         /// Example: `max_viewers 1000;`
         "max_viewers" => max_viewers: Num = "0", in RTMP_ALL, restricts sessions;
         /// Maximum number of streams that one address publishes at once, in all applications together; 0 is no limit. Further
         /// ones are refused with NetStream.Publish.Forbidden. Publishers on Unix sockets are not limited.
+        ///
+        /// Not in PingOS.
         ///
         /// Example: `max_publishers 20;`
         "max_publishers" => max_publishers: Num = "0", in RTMP_ALL, restricts sessions;
@@ -27,6 +31,8 @@ directives! {
         /// limit. It is measured every second; a publisher above it for longer than `grace=` (5s) is told
         /// NetStream.Publish.Forbidden and disconnected. A `Max-Bitrate` header in the answer to the publisher's `start`,
         /// written as the arguments, replaces the value.
+        ///
+        /// Not in PingOS.
         ///
         /// Example: `max_bitrate 8m grace=10s;`
         "max_bitrate" => max_bitrate: MaxBitrate = "0", in RTMP_ALL, restricts sessions;

@@ -19,15 +19,19 @@ directives! {
     /// Pictures of streams.
     module "snapshot";
     live as Current {
-        /// Answers `/LOCATION/APP/NAME.jpg` and `.webp` with the newest key frame of a stream, which ffmpeg decodes. A picture
-        /// is made once per key frame, whatever the number of requests. `srv=` is the `serverid` of the rtmp server; without
-        /// it the first that has the stream is meant. A stream without `cache_time` keeps its newest key frame while pictures
-        /// are asked for; the first request waits up to six seconds for one. Access rules of applications do not apply, only
-        /// those of the location. Not part of PingOS.
+        /// Answers `/LOCATION/APP/NAME.jpg` and `.webp` with the newest key frame of a stream, which ffmpeg decodes.
+        /// A picture is made once per key frame, whatever the number of requests. `srv=` is the `serverid` of the
+        /// rtmp server; without it the first that has the stream is meant. A stream without `cache_time` keeps its
+        /// newest key frame while pictures are asked for; the first request waits up to six seconds for one. Access
+        /// rules of applications do not apply, only those of the location.
+        ///
+        /// Not in PingOS.
         ///
         /// Example: `rtmp_snapshot;`
         "rtmp_snapshot" => snapshot: Own<SnapshotPage>, in LOCATION;
         /// The ffmpeg that decodes snapshots: a path, or a name that is looked for in `PATH`.
+        ///
+        /// Not in PingOS.
         ///
         /// Example: `rtmp_snapshot_ffmpeg /usr/bin/ffmpeg;`
         "rtmp_snapshot_ffmpeg" => ffmpeg: Text = "ffmpeg", in HTTP_ALL;

@@ -45,11 +45,16 @@ directives! {
         /// an attribute of `dropped` gives the reason of the last skip. Requests that come at the same time get the same
         /// document.
         ///
+        /// Differs from PingOS: each answer covers all workers, and the attributes are new. PingOS answers for
+        /// the worker that has the connection.
+        ///
         /// Example: `rtmp_stat all;`
         "rtmp_stat" => rtmp_stat: Summed<StatParts>, in HTTP_ALL;
         /// Format of the statistics. `xml` has PingOS's elements: streams below `server/live`, as `stat.xsl` of PingOS
         /// expects, without their applications. `nginx_rtmp` has those of nginx-rtmp, streams below `server/application/live`, for its `stat.xsl`
         /// and for exporters. `json` contains more: see docs/statistics.md.
+        ///
+        /// Not in PingOS.
         ///
         /// Example: `rtmp_stat_format json;`
         "rtmp_stat_format" => format: StatFormat = "xml", in HTTP_ALL;
@@ -57,13 +62,16 @@ directives! {
         ///
         /// Example: `rtmp_stat_stylesheet /stat.xsl;`
         "rtmp_stat_stylesheet" => stylesheet: Text = "", in HTTP_ALL;
-        /// With `on`, the XML of `rtmp_stat` ends with an element `cluster` that has the servers and streams of the cluster that
-        /// this server is in, as it knows them. `rtmp_stat_format json` always has them. Not part of PingOS.
+        /// With `on`, the XML of `rtmp_stat` ends with an element `cluster` that has the servers and streams of the
+        /// cluster that this server is in, as it knows them. `rtmp_stat_format json` always has them.
+        ///
+        /// Not in PingOS.
         ///
         /// Example: `rtmp_stat_cluster on;`
         "rtmp_stat_cluster" => cluster: Flag = "off", in HTTP_ALL;
-        /// Responds with the statistics of all streams and sessions as JSON with PingOS's names. One process serves
-        /// all, so `ngx_worker` is 0 and every response is complete.
+        /// Responds with the statistics of all streams and sessions as JSON with PingOS's names.
+        ///
+        /// Differs from PingOS: one process serves all, so `ngx_worker` is 0 and every response is complete.
         ///
         /// Example: `sys_stat;`
         "sys_stat" => sys_stat: Own<Present>, in LOCATION;

@@ -10,6 +10,8 @@ directives! {
     live as Current {
         /// Answers with numbers of connections and requests.
         ///
+        /// Not in PingOS; as in nginx.
+        ///
         /// Example: `stub_status;`
         "stub_status" => stub_status: Own<Words>, in HTTP_SERVER | LOCATION, args Arity::between(0, 1);
     }

@@ -15,18 +15,26 @@ directives! {
         /// whose text begins first applies, and then the first line. Variables have the values that they have when the
         /// response begins. Live streams are not changed.
         ///
+        /// Not in PingOS; as in nginx.
+        ///
         /// Example: `sub_filter http://backend/ https://example.com/;`
         "sub_filter" => pairs: Vec<SubFilter>, in HTTP_ALL;
         /// Replaces only the first occurrence of each text.
+        ///
+        /// Not in PingOS; as in nginx.
         ///
         /// Example: `sub_filter_once off;`
         "sub_filter_once" => once: Flag = "on", in HTTP_ALL;
         /// Content types of responses that are changed, besides text/html; `*` stands for all.
         ///
+        /// Not in PingOS; as in nginx.
+        ///
         /// Example: `sub_filter_types text/css;`
         "sub_filter_types" => types: TypeList = "text/html", in HTTP_ALL;
         /// Keeps the header `Last-Modified` of a response that `sub_filter` changes, and makes its `ETag` weak; `off`
         /// removes both.
+        ///
+        /// Not in PingOS; as in nginx.
         ///
         /// Example: `sub_filter_last_modified on;`
         "sub_filter_last_modified" => keeps_date: Flag = "off", in HTTP_ALL;

@@ -8,11 +8,13 @@ directives! {
     /// Trace ids of requests.
     module "trace";
     live as Current {
-        /// Gives each request trace ids: those of its headers `X-NTM-Traceid`, `X-NTM-Currentid` and `X-NTM-Parentid`, of
-        /// which at most 32 bytes are used, or new ones if one of the three is missing. They are the values of the
-        /// variables `$ntm_traceid`, `$ntm_currentid` and `$ntm_parentid`, and stand in the error log at the end of lines
-        /// about the request. Unlike in PingOS, new ids are not visible as `$http_x_ntm_*`, and `X-NTM-Debug` sets
-        /// `$ntm_debug` only, not the level of the log. Subrequests have no ids.
+        /// Gives each request trace ids: those of its headers `X-NTM-Traceid`, `X-NTM-Currentid` and
+        /// `X-NTM-Parentid`, of which at most 32 bytes are used, or new ones if one of the three is missing. They are
+        /// the values of the variables `$ntm_traceid`, `$ntm_currentid` and `$ntm_parentid`, and stand in the error
+        /// log at the end of lines about the request. Subrequests have no ids.
+        ///
+        /// Differs from PingOS: new ids are not visible as `$http_x_ntm_*`, and `X-NTM-Debug` sets `$ntm_debug` only, not
+        /// the level of the log.
         ///
         /// Example: `http_trace;`
         "http_trace" => trace: Option<Present>, in HTTP;

@@ -12,8 +12,10 @@ directives! {
         ///
         /// Example: `dynamic_resolver off;`
         "dynamic_resolver" => dynamic_resolver: Flag = "on", in MAIN;
-        /// Time that idle connections to callback servers are kept; 0 keeps none. In PingOS the number of milliseconds
-        /// is also the maximum number of idle connections; here that number is fixed, at 64 for each server.
+        /// Time that idle connections to callback servers are kept; 0 keeps none.
+        ///
+        /// Differs from PingOS: the number of milliseconds is also the maximum number of idle connections there; here
+        /// that number is fixed, at 64 for each server.
         ///
         /// Example: `keepalive 30s;`
         "keepalive" => keepalive: Msec = "60s", in MAIN;
@@ -38,6 +40,8 @@ directives! {
     }
     needless {
         /// TCP_CORK on outgoing connections; here each request is one write, so there is nothing to collect.
+        ///
+        /// Differs from PingOS, which refuses every use as a duplicate.
         "tcp_nopush" => Flag = "off", in MAIN;
         /// Idle outgoing connections kept.
         "max_idle_client" => Num = "1024", in MAIN;

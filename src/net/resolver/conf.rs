@@ -14,6 +14,9 @@ directives! {
         /// cached for their TTL (1s to 1h) or for `valid`; while no server answers, the last answer continues to be
         /// used.
         ///
+        /// Differs from PingOS: without the line PingOS resolves no names of callback servers and relays at run
+        /// time.
+        ///
         /// Example: `resolver 127.0.0.53 valid=30s ipv6=off;`
         "resolver" => resolver: Option<Resolver>, in EVENTS;
         /// Time to wait for an answer of the DNS servers; then the name counts as unknown.

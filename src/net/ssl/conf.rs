@@ -62,6 +62,9 @@ directives! {
             /// keys. A name with `$ssl_server_name` is read at each handshake; `$acme_certificate` is the
             /// certificate of `acme_certificate`; other variables are refused. After `data:` stands the certificate itself.
             ///
+            /// Differs from PingOS: TLS is also served over RTMP: the `ssl_` directives may stand in `rtmp` and
+            /// its servers.
+            ///
             /// Example: `ssl_certificate /etc/pingosd/fullchain.pem;`
             "ssl_certificate" => certificate: Vec<CertificateSource>, in SERVERS;
             /// Private key file. An encrypted key needs `ssl_password_file`. `$acme_certificate_key` is the key of
@@ -69,13 +72,17 @@ directives! {
             ///
             /// Example: `ssl_certificate_key /etc/pingosd/privkey.pem;`
             "ssl_certificate_key" => certificate_key: Vec<CertificateSource>, in SERVERS;
-            /// Cipher list of TLS 1.2. Suites with forward secrecy and authenticated encryption can be chosen by name;
-            /// others are not supported. Group names such as HIGH stand for all supported suites.
+            /// Cipher list of TLS 1.2. Suites with forward secrecy and authenticated encryption can be chosen by
+            /// name; others are not supported. Group names such as HIGH stand for all supported suites.
+            ///
+            /// Differs from PingOS, which supports every suite of OpenSSL.
             ///
             /// Example: `ssl_ciphers ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256;`
             "ssl_ciphers" => ciphers: Ciphers = "HIGH:!aNULL:!MD5", in SERVERS;
             /// Curves of key exchanges, preferred ones first: X25519, prime256v1 (P-256) and secp384r1 (P-384). Other
             /// curves are not supported. Value auto stands for all supported curves.
+            ///
+            /// Differs from PingOS, which supports every curve of OpenSSL.
             ///
             /// Example: `ssl_ecdh_curve X25519:prime256v1;`
             "ssl_ecdh_curve" => ecdh_curve: Curves = "auto", in SERVERS;
@@ -85,14 +92,19 @@ directives! {
             "ssl_prefer_server_ciphers" => prefer_server_ciphers: Flag = "off", in SERVERS;
             /// Enabled protocols. Protocols before TLSv1.2 are not supported; the default is TLSv1.2 and TLSv1.3.
             ///
+            /// Differs from PingOS, which also supports the older protocols, and its default is TLSv1 TLSv1.1
+            /// TLSv1.2.
+            ///
             /// Example: `ssl_protocols TLSv1.2 TLSv1.3;`
             "ssl_protocols" => protocols: Summed<Protocols>, in SERVERS;
             /// Resumes TLS sessions with tickets, which clients keep; see `ssl_session_ticket_key`.
             ///
             /// Example: `ssl_session_tickets off;`
             "ssl_session_tickets" => session_tickets: Flag = "on", in SERVERS;
-            /// Files of 48 or 80 bytes with secrets of session tickets: the first makes them, all read them. Without one,
-            /// a secret lives as long as the process, over reloads. Tickets of nginx with the same file are not read.
+            /// Files of 48 or 80 bytes with secrets of session tickets: the first makes them, all read them. Without
+            /// one, a secret lives as long as the process, over reloads.
+            ///
+            /// Differs from PingOS: tickets that PingOS or nginx has made with the same file are not read.
             ///
             /// Example: `ssl_session_ticket_key /etc/pingosd/ticket.key;`
             "ssl_session_ticket_key" => session_ticket_key: Vec<ConfPath>, in SERVERS;

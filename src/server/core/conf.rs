@@ -37,12 +37,17 @@ directives! {
             "daemon" => daemon: Flag = "on", in MAIN;
             /// Number of threads that move media; `auto` means one per processor.
             ///
+            /// Differs from PingOS: workers are threads of one process, which share all streams. PingOS starts
+            /// processes, 128 at most, and shares streams by `rtmp_auto_pull`.
+            ///
             /// Example: `worker_processes auto;`
             "worker_processes" => worker_processes: WorkerProcesses = "1", in MAIN;
             /// Reaction to the death of a worker thread by an internal error (a panic). `replace`: its sessions end,
             /// each with its callbacks, and another thread replaces it. `exit`: all sessions end and the process exits
             /// with a code other than 0, so that a service manager restarts it. An error in one session ends only that
             /// session. In either case the text is logged at level alert.
+            ///
+            /// Not in PingOS.
             ///
             /// Example: `worker_failure exit;`
             "worker_failure" => worker_failure: WorkerFailure = "replace", in MAIN;
@@ -76,11 +81,15 @@ directives! {
             /// Socket for commands such as `pingosd status` and for `-s reload`, which waits for the result. `on` means
             /// the name of the pid file with `.sock` instead of `.pid`. Only root and the server's user have access.
             ///
+            /// Not in PingOS.
+            ///
             /// Example: `control_socket /run/pingosd/control.sock;`
             "control_socket" => control_socket: PathSetting = "on", in MAIN;
             /// Directory for the last ten configurations that were in force, with all included files: `pingosd
             /// rollback` returns to them, even after a restart. `on` means `generations` below the prefix. Only the
             /// server's user may read the files. If they cannot be written, a warning is logged.
+            ///
+            /// Not in PingOS.
             ///
             /// Example: `conf_generations /var/lib/pingosd/generations;`
             "conf_generations" => conf_generations: PathSetting = "on", in MAIN;
@@ -93,11 +102,16 @@ directives! {
         /// that is not printable ASCII, and `"` and `\`, is written as `\xHH`. As root, a log behind a symbolic link is
         /// opened only if root owns link and directory and no other user may write to the directory.
         ///
+        /// Differs from PingOS: `json` and the escapes are new, and an error that repeats is counted instead of
+        /// written each time.
+        ///
         /// Example: `error_log /var/log/pingosd/error.log notice;`
         "error_log" => error_log: Vec<ErrorLogLine>, in MAIN;
         /// Shows the values of clients' arguments, such as passwords and tokens, in the error log. When off, the log
         /// shows only the names of the arguments of publishers and players: `user=***`. In request lines of HTTP it leaves out
         /// the values of arguments such as `token`, `key`, `sign`, `secret`, `auth` and `password`.
+        ///
+        /// Not in PingOS, which always shows them.
         ///
         /// Example: `log_args on;`
         "log_args" => log_args: Flag = "off", in MAIN;
@@ -105,12 +119,16 @@ directives! {
         /// interval, which also works if other machines write the files. Only changed contents count. Invalid files are
         /// refused as in any reload.
         ///
+        /// Not in PingOS.
+        ///
         /// Example: `conf_watch on;`
         "conf_watch" => conf_watch: ConfWatch = "off", in MAIN;
-        /// Environment variable of commands (`exec_*`) that are started from then on: with this value, or with the one
-        /// that the server was started with. Of several lines for one name the last counts. Commands have HOME, LANG,
-        /// LC_ALL, PATH, TMPDIR, TZ and USER in any case, in PingOS only TZ. The server's own environment stays as it was
-        /// at the start.
+        /// Environment variable of commands (`exec_*`) that are started from then on: with this value, or with the
+        /// one that the server was started with. Of several lines for one name the last counts. Commands have HOME,
+        /// LANG, LC_ALL, PATH, TMPDIR, TZ and USER in any case. The server's own environment stays as it was at the
+        /// start.
+        ///
+        /// Differs from PingOS: commands have only TZ there.
         ///
         /// Example: `env TZ=Asia/Shanghai;`
         "env" => env: Vec<EnvVar>, in MAIN;

@@ -37,6 +37,8 @@ directives! {
             /// many players to Linux in one system call, `writev` makes one call per player; `auto` is `uring` if the
             /// system allows io_uring.
             ///
+            /// Not in PingOS.
+            ///
             /// Example: `delivery writev;`
             "delivery" => delivery: BackEnd = "auto", in EVENTS;
         }
@@ -54,7 +56,7 @@ directives! {
         "epoll_events" => Num = "512", in EVENTS;
         /// Number of asynchronous read requests.
         "worker_aio_requests" => Num = "32", in EVENTS;
-        /// Detailed logs for some clients, in debug builds of the original.
+        /// Detailed logs for some clients, in debug builds of nginx.
         "debug_connection" => Vec<Words>, in EVENTS, args Arity::ONE;
     }
     concludes {

@@ -25,6 +25,8 @@ directives! {
         /// server says so in its log and in `pingosd cluster status`, and keeps that until the group has another
         /// configuration.
         ///
+        /// Not in PingOS.
+        ///
         /// Example: `cluster_conf edges;`
         "cluster_conf" => cluster_conf: Option<GroupName>, in MAIN;
     }

@@ -29,6 +29,8 @@ directives! {
         /// name none, as with `flv_live`. Each request is a player for the `allow`, `deny`, `on_play` and `on_stream`
         /// lines of the application; segments of a playlist are requested with the playlist's other arguments.
         ///
+        /// Not in PingOS.
+        ///
         /// Example: `vod_live 1935 app=live;`
         "vod_live" => vod_live: Own<VodLive>, in LOCATION;
     }
