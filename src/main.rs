@@ -3,7 +3,7 @@
 mod allocator;
 
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use nix::errno::Errno;
@@ -162,7 +162,9 @@ fn tell(signal: Signal, options: &LoadOptions, err: &mut dyn Write) -> io::Resul
                 {
                     cli::hints::of_signal(&path, false, err)?;
                 }
-                SignalError::Kill { source: Errno::ESRCH, .. } => cli::hints::of_signal(&path, true, err)?,
+                SignalError::Kill { source: Errno::ESRCH, .. } | SignalError::Stranger { .. } => {
+                    cli::hints::of_signal(&path, true, err)?;
+                }
                 SignalError::PidFile(_) | SignalError::Kill { .. } => {}
             }
             Ok(ExitCode::FAILURE)
@@ -176,6 +178,9 @@ enum SignalError {
     /// The pid file contains no process id.
     #[error(transparent)]
     PidFile(#[from] FileError),
+    /// The process id belongs to another program by now.
+    #[error("\"{}\" names process {pid} ({name}), which is no server and gets no signal", .path.display())]
+    Stranger { path: PathBuf, pid: i32, name: String },
     /// A system call failed.
     #[error("kill({pid}, {number}) failed ({})", os_text(&io::Error::from(*.source)))]
     Kill { pid: i32, number: i32, source: Errno },
@@ -184,6 +189,9 @@ enum SignalError {
 fn send(signal: Signal, pid_file: &Path) -> Result<(), SignalError> {
     use nix::sys::signal::Signal as Sys;
     let pid = PidFile::read(pid_file).map_err(FileError::of("open", pid_file))?;
+    if let Some(name) = PidFile::stranger(pid_file, pid) {
+        return Err(SignalError::Stranger { path: pid_file.to_owned(), pid, name });
+    }
     let number = match signal {
         Signal::Quit => Sys::SIGQUIT,
         Signal::Reload { .. } => Sys::SIGHUP,

@@ -299,6 +299,24 @@ fn a_start_that_fails_says_what_to_do() {
     assert!(said.contains("has ended without removing its pid file"), "{said}");
 }
 
+/// A pid file that a killed server has left, after its number was given to another process.
+#[test]
+fn a_process_that_is_no_server_gets_no_signal() {
+    let stale = prefix(&format!("pid stale.pid; {GOOD}"));
+    let mut other = Command::new("sleep").arg("600").spawn().unwrap();
+    fs::write(stale.path().join("stale.pid"), format!("{}\n", other.id())).unwrap();
+    for signal in ["stop", "quit", "reload", "reopen"] {
+        let output = run_in(&stale, &["-s", signal]);
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains(&format!("names process {} (sleep), which is no server", other.id())), "{said}");
+        assert!(said.contains("has ended without removing its pid file"), "{said}");
+        assert!(other.try_wait().unwrap().is_none(), "-s {signal} has ended it");
+    }
+    other.kill().unwrap();
+    other.wait().unwrap();
+}
+
 #[test]
 fn without_a_file_the_built_in_configuration_is_used() {
     let empty = Prefix::new();

@@ -8,6 +8,8 @@ use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use procfs::process::Process;
+
 use super::own_file;
 use super::process::can_make;
 use crate::log::{FileError, RenameError};
@@ -15,6 +17,9 @@ use crate::task::disk;
 
 /// Suffix that a process being replaced appends to the name of its pid file, as in nginx.
 const OLD: &str = ".oldbin";
+
+/// Name of the processes of PingOS and nginx, which this program may replace.
+const NGINX: &str = "nginx";
 
 /// Reason why the pid file cannot be used. The text is nginx's sentence.
 #[derive(Debug, thiserror::Error)]
@@ -113,6 +118,18 @@ impl PidFile {
         disk::open(OpenOptions::new().read(true), path, false)?.take(64).read_to_string(&mut text)?;
         let pid = text.trim().parse().ok().filter(|pid| *pid > 0);
         pid.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "invalid PID number"))
+    }
+
+    /// Name of the program of process `pid`, which the file names, if it is no server: the server has ended without
+    /// removing its file, and the system has given its number to another process. A process of this program holds the
+    /// lock; one of nginx has none. `None` also if that cannot be known, as on a file system without locks.
+    pub fn stranger(path: &Path, pid: i32) -> Option<String> {
+        let file = disk::open(OpenOptions::new().read(true), path, false).ok()?;
+        file.try_lock_shared().ok()?;
+        let name = Process::new(pid).and_then(|process| process.stat()).ok()?.comm;
+        // A process chooses its name.
+        let name: String = name.chars().filter(|c| !c.is_control()).collect();
+        (name != NGINX).then_some(name)
     }
 
     /// Renames the file for the process that takes over.
