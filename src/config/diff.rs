@@ -14,6 +14,7 @@ use crate::directive::context::{APPLICATION, RTMP_SERVER};
 use crate::directive::outline::{Outline, OutlineStatement, Section, spelled};
 use crate::directive::registry::Registry;
 use crate::directive::{Inherit, ReloadClass, Row, context};
+use crate::log::counted;
 use crate::syntax::Sources;
 use crate::syntax::tree::{Body, Tree, Word};
 
@@ -89,8 +90,7 @@ impl fmt::Display for Change {
         if !self.scope.is_empty() {
             write!(f, " [{}]", self.scope)?;
         }
-        let many =
-            |count: usize| if count == 1 { "1 session".to_owned() } else { format!("{count} sessions") };
+        let many = |count: usize| counted(count as u64, "session");
         match self.effect {
             ChangeEffect::Live => write!(f, " (live, {})", many(self.sessions)),
             ChangeEffect::Session => write!(f, " (new sessions; {} as before)", many(self.sessions)),

@@ -7,6 +7,7 @@
 //! ([`sink`]).
 
 pub mod arguments;
+mod counted;
 mod file;
 mod file_error;
 mod form;
@@ -29,6 +30,7 @@ use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 
+pub use self::counted::counted;
 pub use self::file::open_log;
 pub use self::file_error::{FileError, RenameError, rename};
 pub use self::form::LineForm;

@@ -9,7 +9,8 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use super::control::order::Order;
 use super::control::protocol::{ControlAnswer, Request};
 use crate::limits;
-use crate::media::control::{ControlCaller, ControlOrder};
+use crate::log::counted;
+use crate::media::control::{ControlCaller, ControlOrder, ControlOutcome};
 use crate::module::console::action::{ActionError, ActionResult, ConsoleAction, ConsoleActions};
 use crate::module::control::ControlSections;
 use crate::task::lifetime::Lifetime;
@@ -64,7 +65,8 @@ impl ConsoleOrders {
         let caller = ControlCaller::Client(addr.to_owned());
         let order = ControlOrder::new(b"client", query, &caller);
         match self.control.carry_out(b"drop", &order).await {
-            Some(Ok(outcome)) => Ok(format!("{outcome} sessions ended")),
+            Some(Ok(ControlOutcome::Sessions(count))) => Ok(format!("{} ended", counted(count, "session"))),
+            Some(Ok(other)) => Ok(other.to_string()),
             Some(Err(why)) => Err(ActionError::Refused(why.into_owned())),
             None => Err(ActionError::Unknown),
         }

@@ -9,7 +9,7 @@ use tracing::{error, info, warn};
 
 use crate::config::history::Generation;
 use crate::log::shown::Shown;
-use crate::log::{FileError, os_text};
+use crate::log::{FileError, counted, os_text};
 
 /// A signal was received.
 pub fn signal(name: &str, what: &str) {
@@ -18,7 +18,8 @@ pub fn signal(name: &str, what: &str) {
 
 /// The server runs.
 pub fn started(workers: usize) {
-    info!(target: "notice", "pingosd/{} started, {workers} workers", env!("CARGO_PKG_VERSION"));
+    let workers = counted(workers as u64, "worker");
+    info!(target: "notice", "pingosd/{} started, {workers}", env!("CARGO_PKG_VERSION"));
 }
 
 /// The server has stopped.
@@ -145,7 +146,7 @@ pub fn generation_not_kept(why: &str) {
 
 /// A reload has ended sessions, as configured.
 pub fn released(directive: &str, count: usize) {
-    warn!("reload: {directive} ends {count} sessions");
+    warn!("reload: {directive} ends {}", counted(count as u64, "session"));
 }
 
 /// `conf_watch` found changed contents.

@@ -23,7 +23,7 @@ fn status_lists_streams_and_clients() {
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{text}");
     assert!(text.starts_with(&format!("process {}, up ", server.pid())), "{text}");
-    assert!(text.contains(": 1 streams, 2 clients, in "), "{text}");
+    assert!(text.contains(": 1 stream, 2 clients, in "), "{text}");
     assert!(text.contains("\nserver default, application live\n"), "{text}");
     assert!(text.contains("\n  evil\u{fffd}[2J: published, 2 clients, in "), "{text}");
     assert!(text.contains("H264 320x240"), "{text}");

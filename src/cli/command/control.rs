@@ -13,6 +13,7 @@ use super::task::{CommandError, Name, Streams, Task, replace};
 use super::top;
 use crate::config::on_disk::OnDisk;
 use crate::directive::number;
+use crate::log::counted;
 use crate::notify::ledger::snapshot::LineSnapshot;
 use crate::server::control::client::{ControlClientError, ask};
 use crate::server::control::probe::{self, Probe};
@@ -401,14 +402,6 @@ fn certificate_line(certificate: &CertificateStatus) -> String {
         None => "not ordered until the configuration changes".into(),
     };
     format!("{names} from {issuer}, {validity}, {next}")
-}
-
-/// A number with its noun.
-fn counted(number: impl Into<u64>, noun: &str) -> String {
-    match number.into() {
-        1 => format!("1 {noun}"),
-        number => format!("{number} {noun}s"),
-    }
 }
 
 /// A time of the protocol (RFC 3339), in the zone of this system.

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use serde::Deserialize;
+use crate::log::counted;
 
 /// The statistics of the server, as far as they are shown here: fields of `rtmp_stat_format json`.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -107,8 +108,10 @@ impl Overview {
         // Writing to a string cannot fail.
         let _ = writeln!(
             out,
-            "process {pid}, up {}: {streams} streams, {clients} clients, in {}, out {}",
+            "process {pid}, up {}: {}, {}, in {}, out {}",
             duration(uptime * 1000),
+            counted(streams, "stream"),
+            counted(clients as u64, "client"),
             rate(bw_in),
             rate(bw_out),
         );
@@ -131,7 +134,7 @@ impl Stream {
     fn facts(&self) -> String {
         let state = if self.publishing { "published" } else { "not published" };
         let mut facts = vec![
-            format!("{state}, {} clients", self.nclients),
+            format!("{state}, {}", counted(self.nclients as u64, "client")),
             format!("in {}", rate(self.bw_in)),
             format!("out {}", rate(self.bw_out)),
         ];
@@ -243,7 +246,7 @@ server default, application live
   a\u{fffd}[31m: published, 2 clients, in 2.1 Mbit/s, out 0 bit/s, H264 640x360 25.0 fps, AAC 44100 Hz, 1m 1s
     *1 publisher rtmp 192.0.2.1:5, 2.1 Mbit/s, 1m 1s
     *2 player flv 192.0.2.2:6, 1.5 kbit/s, 1s, 3 packets skipped
-  b: not published, 1 clients, in 0 bit/s, out 0 bit/s, 5s
+  b: not published, 1 client, in 0 bit/s, out 0 bit/s, 5s
     *3 player rtmp 192.0.2.3:7, 0 bit/s, 5s
 ";
         assert_eq!(sample().page(), want);

@@ -14,6 +14,7 @@ use ratatui::widgets::{Cell, Row, Table, TableState};
 
 use super::streams::{Client, Overview, Row as StreamRow, duration, rate, shown};
 use super::task::CommandError;
+use crate::log::counted;
 
 /// Interval between two looks at the server.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -195,8 +196,9 @@ impl View {
         let second = match &self.failure {
             Some(why) => shown(why),
             None => format!(
-                "{} streams, {clients} clients, in {}, out {}",
-                rows.len(),
+                "{}, {}, in {}, out {}",
+                counted(rows.len() as u64, "stream"),
+                counted(clients as u64, "client"),
                 rate(root.bw_in),
                 rate(root.bw_out)
             ),

@@ -3,6 +3,7 @@
 use tracing::info;
 
 use crate::log::arguments::Arguments;
+use crate::log::counted;
 use crate::log::shown::Shown;
 use crate::media::control::{ControlOrder, ControlOutcome, ControlVerb};
 
@@ -13,8 +14,9 @@ pub fn carried_out(verb: &ControlVerb, outcome: &ControlOutcome, order: &Control
     match outcome {
         ControlOutcome::Sessions(count) => info!(
             target: "notice",
-            "control: {} {count} sessions, request: {arguments}, method: {method}, {caller}",
-            verb.done
+            "control: {} {}, request: {arguments}, method: {method}, {caller}",
+            verb.done,
+            counted(*count, "session")
         ),
         // Lists change nothing.
         ControlOutcome::Listed(..) => {}

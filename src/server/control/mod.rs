@@ -26,6 +26,7 @@ use super::parts::Parts;
 use crate::config::Config;
 use crate::config::path_setting::PathSetting;
 use crate::limits;
+use crate::log::counted;
 use crate::media::control::{ControlCaller, ControlOrder, ControlOutcome};
 use crate::server::core;
 use crate::server::log;
@@ -185,7 +186,7 @@ impl ControlService {
         match control.carry_out(section.as_bytes(), order).await {
             Some(Ok(outcome)) => ControlAnswer::Controlled {
                 text: match &outcome {
-                    ControlOutcome::Sessions(count) => format!("{} {count} sessions\n", verb.done),
+                    ControlOutcome::Sessions(count) => format!("{} {}\n", verb.done, counted(*count, "session")),
                     other => other.to_string(),
                 },
                 result: outcome.json(),
