@@ -210,6 +210,36 @@ fn check_callback(name: &str, start: impl FnOnce(&str, u16) -> Background) {
 }
 
 #[test]
+fn origin_checks_tokens_and_serves_hls_and_recordings() {
+    let port = free_port();
+    let recipe = Recipe::new("origin/pingosd.conf").with("6080", port);
+    recipe.prefix.write("viewers", "viewer:{PLAIN}secret\n".to_owned());
+    let path = program(&recipe.prefix, "callback-auth/auth.py", &[("6080", port.to_string())]);
+    let _backend = serve("python3", &[&path], port);
+    let server = recipe.start();
+    RtmpClient::publish(server.rtmp, "live", "room1?token=wrong").wait_status("NetStream.Publish.Forbidden");
+    let mut source = Source::start(&server, "room1?token=secret");
+    source.send_to(10_000);
+    for (arguments, status) in [("?token=wrong", 403), ("?token=view", 200)] {
+        let master = http::get(server.http, &format!("/hls/room1.m3u8{arguments}")).text();
+        let playlist = master.lines().last().expect("a session").to_owned();
+        assert_eq!(http::get(server.http, target(&playlist)).status(), status, "{arguments}");
+        // A player that is admitted stays connected, so only the refused one is looked at.
+        if status == 403 {
+            let path = format!("/live/room1.flv{arguments}");
+            assert_eq!(http::get(server.http, &path).status(), status, "{arguments}");
+        }
+    }
+    source.leave();
+    server.wait_log("recorded 'room1'");
+    assert_eq!(http::get(server.http, "/recordings/").status(), 401);
+    // viewer:secret
+    let list =
+        http::get_with(server.http, "/recordings/", "Authorization: Basic dmlld2VyOnNlY3JldA==\r\n").text();
+    assert!(list.contains(">room1-20") && list.contains(".flv"), "{list}");
+}
+
+#[test]
 fn callback_auth_in_python() {
     check_callback("callback-auth/auth.py", |path, port| serve("python3", &[path], port));
 }
