@@ -67,10 +67,10 @@ fn describe(row: &Row, out: &mut String) {
     }
     let _ = write!(out, "\n{}\n", lines(row.text()));
     let effect = match row.class {
-        _ if row.inert && row.restricts.is_some() => &format!("Checked, but {}.", row.refusal()),
-        _ if row.inert => "Checked, but has no effect yet.",
+        _ if row.inert && row.restricts.is_some() => &format!("The directive {}.", row.refusal()),
+        _ if row.inert => "The directive has no effect yet.",
         ReloadClass::Block | ReloadClass::Later => "",
-        ReloadClass::Needless => "Accepted and checked, but not needed here.",
+        ReloadClass::Needless => "The server checks the line and does not need it.",
         ReloadClass::Live => "A reload changes it at once, also for running sessions.",
         ReloadClass::Restart => "A change takes effect at the next start.",
         ReloadClass::Session => "A reload changes it for new sessions.",

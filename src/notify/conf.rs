@@ -56,10 +56,10 @@ events! {
 
     /// Called when a client starts publishing; any answer other than 2xx refuses it.
     ///
-    /// Differs from PingOS: the URL may be `https://` or have no path. A refused publisher is told
-    /// NetStream.Publish.Forbidden before its connection is closed; in PingOS it is told nothing. A 4xx to an
-    /// update of `oclp_publish` ends the publish; PingOS ignores it. `done` is also sent when the server stops.
-    /// A 300 refuses; PingOS admits.
+    /// Differs from PingOS: the URL may be `https://` or have no path. A refused publisher gets
+    /// NetStream.Publish.Forbidden before its connection is closed; PingOS sends it nothing. A 4xx to an update of
+    /// `oclp_publish` ends the publish; PingOS ignores it. `done` is also sent when the server stops. A 300 refuses
+    /// the publisher; PingOS admits it.
     ///
     /// Example: `on_publish http://127.0.0.1:6080/publish stage=start,update,done update=30s args=token=$parg_token;`
     "on_publish" | "oclp_publish" => on_publish: Option<Arc<Hook>>, in APPLICATION, restricts sessions,
@@ -67,10 +67,10 @@ events! {
 
     /// Called when a client starts playing; any answer other than 2xx refuses it.
     ///
-    /// Differs from PingOS: the URL may be `https://` or have no path. A refused RTMP player is told
-    /// NetStream.Play.Forbidden, in PingOS nothing; over HTTP it gets status 403, in PingOS 503, or 410 for
-    /// HLS+. A 4xx to an update of `oclp_play` disconnects; PingOS ignores it. `done` is also sent when the
-    /// server stops. A 300 refuses; PingOS admits.
+    /// Differs from PingOS: the URL may be `https://` or have no path. A refused RTMP player gets
+    /// NetStream.Play.Forbidden; PingOS sends it nothing. Over HTTP it gets status 403, in PingOS 503, or 410 for HLS+.
+    /// A 4xx to an update of `oclp_play` disconnects the player; PingOS ignores it. `done` is also sent when the
+    /// server stops. A 300 refuses the player; PingOS admits it.
     ///
     /// Example: `on_play http://127.0.0.1:6080/play stage=start,done args=addr=$remote_addr&$pargs;`
     "on_play" | "oclp_play" => on_play: Option<Arc<Hook>>, in APPLICATION, restricts sessions,

@@ -15,7 +15,7 @@ directives! {
         /// first matching rule decides. If no rule matches, access is permitted.
         ///
         /// Differs from PingOS: the rules also hold for players over HTTP, which PingOS never refuses, and a
-        /// refused RTMP client is told so before its connection is closed.
+        /// refused RTMP client gets a status message before its connection is closed.
         ///
         /// Example: `allow publish 10.0.0.0/8;`
         "allow" | "deny" => rules: Joined<RtmpAccessRule>, in RTMP_ALL, restricts sessions;

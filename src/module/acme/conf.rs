@@ -85,7 +85,7 @@ directives! {
         /// Example: `ssl_verify off;`
         "ssl_verify" => verify: Flag = "on", in ACME_ISSUER;
         /// Directory for the account's key, the certificates and their keys, with modes 0700 and 0600, or `off`. It is made
-        /// at the start. The default is `acme_NAME` under the prefix. Without it everything is ordered anew by each start.
+        /// at the start. The default is `acme_NAME` under the prefix. Without it each start orders everything again.
         ///
         /// Not in PingOS; as in nginx's module for ACME.
         ///

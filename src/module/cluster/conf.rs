@@ -18,7 +18,7 @@ directives! {
     module "cluster";
     blocks {
         /// Joins the cluster of this name: its keys in etcd begin with `/pingosd/NAME/`. There is at most one such block. The
-        /// program must have been built with the cargo feature `cluster`. A reload that changes the block joins anew, and
+        /// program must have been built with the cargo feature `cluster`. A reload that changes the block joins again, and
         /// running publishers keep their names unless another server is faster.
         ///
         /// Not in PingOS.

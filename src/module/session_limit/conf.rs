@@ -28,8 +28,8 @@ directives! {
         /// Example: `max_publishers 20;`
         "max_publishers" => max_publishers: Num = "0", in RTMP_ALL, restricts sessions;
         /// Maximum bit rate of a publisher in bits per second, with `k`, `m` or `g` for thousands, millions or billions; 0 is no
-        /// limit. It is measured every second; a publisher above it for longer than `grace=` (5s) is told
-        /// NetStream.Publish.Forbidden and disconnected. A `Max-Bitrate` header in the answer to the publisher's `start`,
+        /// limit. It is measured every second; a publisher above it for longer than `grace=` (5s) gets
+        /// NetStream.Publish.Forbidden and is disconnected. A `Max-Bitrate` header in the answer to the publisher's `start`,
         /// written as the arguments, replaces the value.
         ///
         /// Not in PingOS.
