@@ -5,6 +5,7 @@ pub mod keep;
 pub mod log;
 pub mod retention;
 mod retry;
+pub mod stream_files;
 mod stream_name;
 pub mod sweeper;
 

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::SystemTime;
 
-use bstr::BString;
+use bstr::{BString, ByteSlice};
 use parking_lot::RwLock;
 
 use crate::directive::Network;
@@ -80,6 +80,21 @@ impl BanTarget {
     }
 }
 
+impl BanTarget {
+    /// Names in an application of the configuration that it names. Of `*`, which takes any application, those of all.
+    pub fn names_in(&self, application: &[u8]) -> impl Iterator<Item = &[u8]> {
+        let name: Option<&[u8]> = match self {
+            BanTarget::Stream(name) => Some(name),
+            BanTarget::Network(..) => None,
+        };
+        let below = name.and_then(|name| match application {
+            b"*" => name.split_once_str("/").map(|(_, rest)| rest),
+            application => name.strip_prefix(application)?.strip_prefix(b"/"),
+        });
+        name.into_iter().chain(below).filter(|name| !name.is_empty())
+    }
+}
+
 impl fmt::Display for BanTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -125,6 +140,17 @@ impl Bans {
     pub fn list(&self) -> Vec<Ban> {
         let now = SystemTime::now();
         self.bans.read().iter().filter(|ban| ban.holds(now)).cloned().collect()
+    }
+
+    /// The streams that are banned now.
+    pub fn streams(&self) -> Vec<BanTarget> {
+        if self.count.load(Ordering::Acquire) == 0 {
+            return Vec::new();
+        }
+        let now = SystemTime::now();
+        let bans = self.bans.read();
+        let streams = bans.iter().filter(|ban| ban.holds(now) && matches!(ban.target, BanTarget::Stream(_)));
+        streams.map(|ban| ban.target.clone()).collect()
     }
 
     /// The ban in force that names this address or stream.
@@ -174,6 +200,17 @@ mod tests {
         assert!(!target("live/cam").is_stream(&key("x", "cam")));
         assert!(target("live/cam").is_stream(&key("x", "live/cam")), "names may contain slashes");
         assert!(!target("livecam").is_stream(&key("live", "cam")));
+        let names = |text: &str, app: &str| {
+            target(text)
+                .names_in(app.as_bytes())
+                .map(|name| name.to_str_lossy().into_owned())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(names("cam", "live"), ["cam"]);
+        assert_eq!(names("live/cam", "live"), ["live/cam", "cam"]);
+        assert_eq!(names("live/cam", "x"), ["live/cam"]);
+        assert_eq!(names("live/cam", "*"), ["live/cam", "cam"]);
+        assert!(names("10.0.0.1", "live").is_empty());
     }
 
     #[test]

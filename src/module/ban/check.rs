@@ -8,7 +8,8 @@ use super::bans::Bans;
 use super::log;
 use crate::http::exchange::{Check, Decision, Exchange, PhaseCheck};
 use crate::http::routes::Location;
-use crate::media::extension::AdmissionRule;
+use crate::hub::stream_key::StreamKey;
+use crate::media::extension::{AdmissionRule, StreamRule};
 use crate::media::session::Session;
 
 /// Refuses banned publishers and players.
@@ -21,6 +22,12 @@ impl AdmissionRule for BanRule {
             log::refused(session, ban);
         }
         banned.is_some()
+    }
+}
+
+impl StreamRule for Bans {
+    fn forbids(&self, key: &StreamKey) -> bool {
+        self.find(|ban| ban.is_stream(key)).is_some()
     }
 }
 

@@ -4,9 +4,11 @@
 
 mod bans;
 mod check;
+mod files;
 mod log;
 mod verb;
 
 pub use bans::{Ban, BanTarget, Bans};
 pub use check::{BanCheck, BanRule};
+pub use files::BanFileCheck;
 pub use verb::{BAN, BANS, BanVerb, BanVerbs, UNBAN};

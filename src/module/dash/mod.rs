@@ -12,6 +12,7 @@
 
 mod cleanup;
 pub mod conf;
+mod files;
 mod layout;
 mod log;
 mod manifest;
@@ -20,6 +21,7 @@ mod segmenter;
 mod writer;
 
 pub use cleanup::DashCleanup;
+pub use files::DashStreamFiles;
 pub use layout::DashLayout;
 pub use manifest::{Manifest, ManifestPeriod, ManifestTrack};
 pub use output::DashOutput;

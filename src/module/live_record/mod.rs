@@ -7,11 +7,13 @@ mod index;
 pub mod log;
 pub mod playback;
 mod retention;
+mod stream_files;
 pub mod task;
 
 pub use directory::{FilePair, RecordingDirectory};
 pub use index::{IndexEntry, IndexWriter};
 pub use retention::TsRecordings;
+pub use stream_files::TsStreamFiles;
 
 use std::path::PathBuf;
 

@@ -3,6 +3,7 @@
 pub mod conf;
 mod control;
 mod file_name;
+mod files;
 pub mod flv_file;
 mod format;
 mod metadata;
@@ -20,6 +21,7 @@ mod ts_file;
 pub use conf::{RecorderSettings, Recorders};
 pub use control::RECORD;
 pub use file_name::file_path;
+pub use files::RecordedStreamFiles;
 pub use format::RecordFormat;
 pub use metadata::{DURATION_AT, FILE_SIZE_AT, opens_with_ours, tag_body};
 pub use retention::FlvRecordings;

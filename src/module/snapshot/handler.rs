@@ -7,12 +7,19 @@ use http::StatusCode;
 
 use super::conf::{Current, SnapshotPage};
 use super::decoder::PictureFormat;
+use super::log;
 use super::pictures::{NoPicture, Picture, Pictures};
 use crate::http::exchange::{Answer, Exchange, Handler, Methods};
 use crate::http::response::Response;
+use crate::media::extension::StreamRule;
 
 /// Handler of `rtmp_snapshot`.
-pub struct SnapshotHandler(pub Arc<Pictures>);
+pub struct SnapshotHandler {
+    /// Pictures of all streams.
+    pub pictures: Arc<Pictures>,
+    /// What forbids some.
+    pub rule: Arc<dyn StreamRule>,
+}
 
 impl Handler for SnapshotHandler {
     fn methods(&self) -> Methods {
@@ -31,10 +38,14 @@ impl SnapshotHandler {
         let Some((app, name, format)) = requested(&exchange.path) else {
             return Response::page(StatusCode::NOT_FOUND);
         };
-        let Some(stream) = self.0.find(page.serverid.as_ref().map(|id| &id[..]), app, name) else {
+        let Some(stream) = self.pictures.find(page.serverid.as_ref().map(|id| &id[..]), app, name) else {
             return refused(&NoPicture::NoStream);
         };
-        match self.0.picture(&stream, format, program).await {
+        if self.rule.forbids(stream.key()) {
+            log::forbidden(exchange, stream.key());
+            return Response::page(StatusCode::FORBIDDEN);
+        }
+        match self.pictures.picture(&stream, format, program).await {
             Ok(Picture { number: (stream, frame), bytes }) => {
                 let mut response = Response::ok(format.content_type(), bytes);
                 response.headers.set("ETag", format!("\"{stream:x}-{frame:x}\""));

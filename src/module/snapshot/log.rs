@@ -3,8 +3,17 @@
 use tracing::warn;
 
 use super::decoder::DecodeError;
+use crate::http::exchange::Exchange;
+use crate::http::log;
 use crate::hub::registry::StreamKey;
+use crate::log::level::LogLevel;
 use crate::log::shown::Shown;
+
+/// No picture of this stream may be shown.
+pub(super) fn forbidden(exchange: &Exchange<'_>, key: &StreamKey) {
+    let what = format_args!("access forbidden, '{}' is banned", Shown::new(&key.name));
+    log::about_at(LogLevel::Notice, exchange, &what);
+}
 
 /// A picture could not be made.
 pub(super) fn failed(why: &DecodeError, key: &StreamKey) {
