@@ -432,6 +432,13 @@ pub const PATTERN_MEMORY: usize = 8 * 1024 * 1024;
 /// Maximum number of hls2 players. Any client can name a session, and each lasts for the timeout of its application.
 pub const HLS2_SESSIONS: usize = 65_536;
 
+/// Maximum number of HLS sessions of one address whose stream is not published and that have got nothing yet. Behind a proxy
+/// many players may have the same address.
+pub const HLS2_ABSENT_VIEWERS: usize = HLS2_SESSIONS / 32;
+
+/// Time that such a session lasts after its last request.
+pub const HLS2_ABSENT: Duration = Duration::from_secs(5);
+
 /// Maximum number of bytes of a data message that becomes timed metadata, and of all those in one fragment.
 pub const TIMED_METADATA_BYTES: usize = 64 * 1024;
 
@@ -1000,6 +1007,9 @@ pub const CLUSTER_ADDRESS_BYTES: usize = 300;
 /// Maximum number of servers, and of streams, of a cluster that this server knows; further ones are not found by it.
 pub const CLUSTER_ENTRIES: usize = 1 << 20;
 
+/// Number of servers that a stream is pulled from in turn, beside the one that has claimed its name.
+pub const CLUSTER_CARRIERS: usize = 4;
+
 /// Number of keys that are read from etcd at once.
 pub const CLUSTER_PAGE: usize = 1000;
 
@@ -1018,6 +1028,9 @@ pub const CLUSTER_PATIENCE: Duration = Duration::from_secs(5);
 /// Pause before a failed request about a name is repeated.
 pub const CLUSTER_RETRY: Duration = Duration::from_millis(100);
 
+/// Maximum length of the text of a refusal by etcd, in characters.
+pub const CLUSTER_REFUSAL: usize = 200;
+
 /// Maximum number of servers, and of streams, of the cluster that a statistics document lists.
 pub const CLUSTER_LISTED: usize = 10_000;
 
@@ -1033,6 +1046,10 @@ pub const CLUSTER_CONF_TRIAL: Duration = Duration::from_secs(30);
 
 /// Time between two looks at the answers of a group's servers.
 pub const CLUSTER_CONF_LOOK: Duration = Duration::from_millis(200);
+
+/// Time that a command about a group may take beyond its `--timeout`, for a last look at the answers, and again for the end
+/// of a trial.
+pub const CLUSTER_CONF_OVERRUN: Duration = Duration::from_millis(500);
 
 /// Time that `pingosd cluster apply` waits for the servers by default.
 pub const CLUSTER_CONF_WAIT: Duration = Duration::from_secs(60);

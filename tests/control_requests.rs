@@ -292,7 +292,11 @@ fn what_is_banned_is_refused_over_every_protocol_until_the_ban_ends() {
 
 /// The status of the media playlist of a new viewer.
 fn hls2_status(server: &Server, name: &str) -> u16 {
-    let master = http::get(server.http, &format!("/hls2/{name}.m3u8")).text();
+    let master = http::get(server.http, &format!("/hls2/{name}.m3u8"));
+    if master.status() != 200 {
+        return master.status();
+    }
+    let master = master.text();
     let media = master.lines().find(|line| !line.starts_with('#')).expect("a media playlist");
     http::get(server.http, &format!("/hls2/{}", media.trim_start_matches("/hls2/"))).status()
 }
@@ -311,4 +315,155 @@ fn the_new_process_of_an_upgrade_takes_bans_over() {
     assert!(server.wait_exit().success());
     RtmpClient::publish(server.rtmp, "live", "s").wait_status("NetStream.Publish.Forbidden");
     RtmpClient::publish(server.rtmp, "live", "t").wait_status("NetStream.Publish.Forbidden");
+}
+
+#[test]
+fn files_and_pictures_of_a_banned_stream_are_refused_too() {
+    let prefix = support::server::Prefix::new();
+    for (name, text) in [
+        ("hls/s.m3u8", "list"),
+        ("hls/s-0.ts", "segment"),
+        ("hls/s-1.ts", "segment"),
+        ("hls/s-1-7.ts", "of s-1"),
+        ("hls/in/s.m3u8", "of in/s"),
+        ("hls/t.m3u8", "other"),
+        ("hls/notes.txt", "no output"),
+        ("keys/s-0.key", "key"),
+        ("nested/s/index.m3u8", "list"),
+        ("nested/s/3.m4s", "segment"),
+        ("dash/s.mpd", "manifest"),
+        ("dash/s-init.m4v", "segment"),
+        ("dash/t.mpd", "other"),
+        ("rec/s-1750000000.flv", "recording"),
+        ("rec/t-1750000000.flv", "other"),
+        ("ts/default/live/s/20260101/s_1767225600.ts", "recording"),
+        ("ts/default/live/t/20260101/t_1767225600.ts", "other"),
+        ("plain/s.m3u8", "no directory of an output"),
+    ] {
+        prefix.write(name, text);
+    }
+    std::os::unix::fs::symlink("hls", prefix.path().join("link")).unwrap();
+    let dir = prefix.path().display();
+    let live = format!(
+        "hls on; hls_path {dir}/hls; hls_keys on; hls_key_path {dir}/keys; hls_cleanup off; dash on; dash_path {dir}/dash; dash_cleanup off;
+         record all manual; record_path {dir}/rec; record_unique on; record_suffix .flv; live_record_path {dir}/ts; deny publish all;"
+    );
+    let nested = format!(
+        "application nested {{ live on; hls on; hls_path {dir}/nested; hls_nested on; hls_type live fmp4; hls_cleanup off; }}"
+    );
+    let conf = Conf::new(&format!("application live {{ live on; {live} }} {nested}")).http_server(&format!(
+        "location / {{ root {dir}; }} location /other/ {{ alias {dir}/hls/; }} location /try {{ root {dir}; try_files /hls/s.m3u8 =404; }}
+         location /moved {{ rewrite ^ /hls/s.m3u8 last; }} location /shot {{ rtmp_snapshot; }}"
+    ));
+    let server = Server::start_in(prefix, &conf);
+    let status = |target: &str| http::get(server.http, target).status();
+    let of_live = [
+        "/hls/s.m3u8",
+        "/hls/s-0.ts",
+        "/hls//s-1.ts",
+        "/hls/%73.m3u8",
+        "/link/s.m3u8",
+        "/other/s.m3u8",
+        "/try",
+        "/moved",
+        "/keys/s-0.key",
+        "/dash/s.mpd",
+        "/dash/s-init.m4v",
+        "/rec/s-1750000000.flv",
+        "/ts/default/live/s/20260101/s_1767225600.ts",
+    ];
+    let of_nested = ["/nested/s/index.m3u8", "/nested/s/3.m4s"];
+    let of_others = [
+        "/hls/s-1-7.ts",
+        "/hls/in/s.m3u8",
+        "/hls/t.m3u8",
+        "/hls/notes.txt",
+        "/dash/t.mpd",
+        "/rec/t-1750000000.flv",
+        "/ts/default/live/t/20260101/t_1767225600.ts",
+        "/plain/s.m3u8",
+    ];
+    let all = || of_live.iter().chain(&of_nested).chain(&of_others);
+    let check = |refused: &[&str]| {
+        for target in all() {
+            let want = if refused.contains(target) { 403 } else { 200 };
+            assert_eq!(status(target), want, "{target}");
+        }
+    };
+    check(&[]);
+    json(&server, &["ban", "live/s"]);
+    check(&of_live);
+    server.wait_log("access forbidden, 'live/s' is banned, client: 127.0.0.1");
+    assert_eq!(status("/hls/missing.m3u8"), 404);
+    json(&server, &["unban", "live/s"]);
+    check(&[]);
+    json(&server, &["ban", "s"]);
+    check(&[&of_live[..], &of_nested].concat());
+    json(&server, &["unban", "s"]);
+    // The directories of the configuration in force count.
+    json(&server, &["ban", "nested/s"]);
+    check(&of_nested);
+    json(&server, &["unban", "nested/s"]);
+}
+
+#[test]
+fn no_picture_is_made_of_a_banned_stream_that_a_relay_brings() {
+    let origin = Server::start(&Conf::live(""));
+    let feed = Publisher::start(origin.rtmp, "s").keep_sending();
+    let prefix = support::server::Prefix::new();
+    let pull =
+        format!("static_pull rtmp://127.0.0.1:{}/live/s domain=127.0.0.1 app=live name=s;", origin.rtmp);
+    let dynamic = prefix.write("dynamic.conf", &format!("rtmp {{ {pull} }}\n"));
+    let conf =
+        Conf::live("failed_reconnect 20ms;").main(&format!("dynamic_conf {} 100ms;", dynamic.display()));
+    let server = Server::start_in(prefix, &conf.http_server("location /shot { rtmp_snapshot; }"));
+    let status = |target: &str| http::get(server.http, target).status();
+    until_true("the relay brings it", || status("/shot/live/s.jpg") != 404);
+    json(&server, &["ban", "live/s"]);
+    until_true("it is refused", || status("/shot/live/s.jpg") == 403);
+    server.wait_log("access forbidden, 's' is banned");
+    json(&server, &["unban", "live/s"]);
+    assert_ne!(status("/shot/live/s.jpg"), 403);
+    feed.stop().leave();
+}
+
+#[test]
+fn a_master_playlist_is_refused_as_its_media_playlists_are() {
+    let locations = "location /hls2 { hls2_live {rtmp_port} app=live; }";
+    let server = Server::start(&Conf::live("hls2 on; deny play 127.0.0.0/8;").http_server(locations));
+    assert_eq!(http::get(server.http, "/hls2/s.m3u8").status(), 403);
+    assert_eq!(http::get(server.http, "/hls2/s.m3u8?session=a").status(), 403);
+    server.reload(&Conf::live("hls2 on;").http_server(locations));
+    assert_eq!(http::get(server.http, "/hls2/s.m3u8").status(), 200);
+    json(&server, &["ban", "s"]);
+    assert_eq!(http::get(server.http, "/hls2/s.m3u8").status(), 403);
+    assert_eq!(http::get(server.http, "/hls2/t.m3u8").status(), 200);
+}
+
+#[test]
+fn a_client_holds_a_bounded_number_of_sessions_of_streams_that_are_not_there() {
+    let locations = "location /hls2 { hls2_live {rtmp_port} app=live; }";
+    let server =
+        Server::start(&Conf::live("hls2 on;").events("worker_connections 8192;").http_server(locations));
+    // The client leaves at once, and its sessions last.
+    let ask = |n: usize| {
+        let mut raw = support::raw::Raw::open(server.http);
+        raw.send(format!("GET /hls2/none.m3u8?session=x{n} HTTP/1.1\r\nHost: h\r\n\r\n").as_bytes());
+    };
+    let refused = "the client has 2048 sessions of streams that are not published, client: 127.0.0.1";
+    let mut n = 0;
+    until_true("there are too many", || {
+        (0..512).for_each(|_| {
+            n += 1;
+            ask(n);
+        });
+        !server.log_lines(refused).is_empty()
+    });
+    assert!(n > pingosd::limits::HLS2_ABSENT_VIEWERS);
+    // They end soon, although hls2_timeout is longer, and another one may come.
+    until_true("they have ended", || server.status()["sessions"]["players"] == 0);
+    let before = server.log_lines(refused).len();
+    ask(n + 1);
+    until_true("another one has come", || server.status()["sessions"]["players"] == 1);
+    assert_eq!(server.log_lines(refused).len(), before);
 }

@@ -19,6 +19,7 @@ use super::stream_events::{StreamEvents, StreamPresence};
 use super::trails::Trails;
 use super::view::AppView;
 use crate::hub::stream::Stream;
+use crate::hub::stream_key::StreamKey;
 use crate::media::log;
 use crate::media::{access, live};
 use crate::notify;
@@ -70,6 +71,24 @@ impl Admission {
     /// Whether a rule refuses a publish or play request at once. To be asked before [`AdmittedSession::enter`].
     pub fn refuses(&self, session: &Session) -> bool {
         self.rules.iter().any(|rule| rule.refuses(session))
+    }
+
+    /// Whether access rules refuse a session, whatever callbacks say.
+    pub fn denies(&self, view: &AppView, session: &Session) -> bool {
+        let action = match session.role {
+            Role::Publisher => AccessAction::Publish,
+            Role::Player => AccessAction::Play,
+        };
+        let is_denied = !view.current().get::<access::conf::Current>().permits(action, session.peer.ip);
+        if is_denied {
+            log::access_denied(session);
+        }
+        is_denied
+    }
+
+    /// Whether a stream has a publisher, or a relay in its place.
+    pub fn is_published(&self, key: &StreamKey) -> bool {
+        self.stream_events.registry().find(key).is_some_and(|stream| stream.phase().publishing)
     }
 
     /// Relay trails, and this server's streams on them.
@@ -185,12 +204,7 @@ impl AdmittedSession {
         if let Some(event) = &mut self.event {
             verdict(event, &self.view, &self.session).await?;
         }
-        let action = match self.session.role {
-            Role::Publisher => AccessAction::Publish,
-            Role::Player => AccessAction::Play,
-        };
-        if !self.view.current().get::<access::conf::Current>().permits(action, self.session.peer.ip) {
-            log::access_denied(&self.session);
+        if self.admission.denies(&self.view, &self.session) {
             return Err(AdmissionRefusal(Reason::NormalClose));
         }
         let on = OnStream { view: &self.view, session: &self.session, stream: self.stream() };

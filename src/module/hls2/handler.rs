@@ -23,7 +23,7 @@ use super::{
 use crate::http::cors;
 use crate::http::exchange::Exchange;
 use crate::http::exchange::{Answer, Handler, Methods};
-use crate::http::origin::{IdentityOverrides, PathParts, RequestedStream};
+use crate::http::origin::{PathParts, RequestedStream};
 use crate::http::response::{Body, BodySource, Piece, Response};
 use crate::hub::registry::StreamRegistry;
 use crate::limits;
@@ -81,6 +81,13 @@ impl Hls2Handler {
         };
         if session.is_empty() && fragment.is_none() {
             let origin = RequestedStream::choose(exchange, &live.addr, live.app.as_ref(), place, name);
+            if let Some(origin) = &origin {
+                let (id, overrides) = (exchange.session_id(), live.overrides());
+                let session = origin.session(exchange, id, Protocol::Hls2, &overrides);
+                if self.viewers.refuses(&origin.view, &session) {
+                    return Response::page(StatusCode::FORBIDDEN);
+                }
+            }
             let known = origin.and_then(|origin| self.presentation(&origin));
             return ok(exchange, PLAYLIST_TYPE, self.master(exchange, known.as_ref()).into());
         }
@@ -116,12 +123,7 @@ impl Hls2Handler {
         }
         let entering =
             self.viewers.visit_or_enter(&origin.view, session.clone(), &key, question.addr, || {
-                let overrides = IdentityOverrides {
-                    flash_ver: live.flashver.as_ref(),
-                    swf_url: live.swf_url.as_ref(),
-                    tc_url: live.tc_url.as_ref(),
-                    page_url: live.page_url.as_ref(),
-                };
+                let overrides = live.overrides();
                 origin.session(exchange, self.sessions.next_session_id(), Protocol::Hls2, &overrides)
             });
         match entering {
@@ -157,7 +159,8 @@ impl Hls2Handler {
         })
     }
 
-    /// Master playlist with a new session. The stream need not exist, and no callback is sent yet.
+    /// Master playlist with a new session. The stream need not exist, and no callback is sent yet: what callbacks refuse shows
+    /// at the media playlist, what bans and access rules refuse before.
     fn master(&self, exchange: &Exchange<'_>, known: Option<&Presentation>) -> String {
         let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
         let id = self.viewers.issue(seconds, exchange.id());

@@ -3,6 +3,7 @@
 use bstr::BString;
 
 use crate::directive::{Args, Arity, Evaluation, ListenAddr, Value};
+use crate::http::origin::IdentityOverrides;
 use crate::http::relation::{RtmpAddress, parameter, unsupported};
 use crate::syntax::Problem;
 
@@ -21,6 +22,18 @@ pub struct Hls2Live {
     pub tc_url: Option<BString>,
     /// pageUrl in notifications.
     pub page_url: Option<BString>,
+}
+
+impl Hls2Live {
+    /// Values for callbacks instead of the request's own.
+    pub fn overrides(&self) -> IdentityOverrides<'_> {
+        IdentityOverrides {
+            flash_ver: self.flashver.as_ref(),
+            swf_url: self.swf_url.as_ref(),
+            tc_url: self.tc_url.as_ref(),
+            page_url: self.page_url.as_ref(),
+        }
+    }
 }
 
 impl Value for Hls2Live {

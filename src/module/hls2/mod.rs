@@ -14,6 +14,7 @@
 //! [`Viewer`] stands for it from its first request for a media playlist until it has asked for nothing during
 //! `hls2_timeout`; callbacks see one session that lasts as long.
 
+mod absent;
 mod answer;
 pub mod conf;
 mod fragments;

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
+use super::absent::{AbsentPlace, AbsentViewers};
 use super::conf::Conf;
 use super::{FragmentPiece, Fragments, LookedUp, PlaylistReload, SampleFeed, SampleFeeds};
 use super::{SessionId, SessionIds};
@@ -34,6 +35,8 @@ pub struct Viewer {
     conf: Arc<Conf>,
     place: Mutex<ViewerPosition>,
     state: watch::Sender<ViewerState>,
+    /// Until something is sent to it, if its stream was not published when it came.
+    absent: Mutex<Option<AbsentPlace>>,
 }
 
 /// Request state of a viewer.
@@ -83,6 +86,7 @@ pub struct Viewers {
     streams: Mutex<HashMap<SessionId, StreamKey>>,
     ids: SessionIds,
     count: AtomicU64,
+    absent: AbsentViewers,
 }
 
 /// Identity of a viewer, common to its requests.
@@ -117,6 +121,7 @@ impl Viewers {
             streams: Mutex::default(),
             ids: SessionIds::new(secret),
             count: AtomicU64::new(0),
+            absent: AbsentViewers::default(),
         }
     }
 
@@ -133,6 +138,11 @@ impl Viewers {
     /// Takes over the key of the process that this one replaces.
     pub fn adopt_key(&self, key: &str) {
         self.ids.adopt(key);
+    }
+
+    /// Whether a viewer of a stream would be refused whatever callbacks say.
+    pub fn refuses(&self, view: &AppView, session: &Session) -> bool {
+        self.admission.refuses(session) || self.admission.denies(view, session)
     }
 
     /// Begins a request of an existing viewer.
@@ -182,6 +192,17 @@ impl Viewers {
         if self.admission.refuses(&session) {
             return Err(ViewerRefusal::Forbidden);
         }
+        let absent = match self.admission.is_published(stream) {
+            true => None,
+            false => {
+                let place = self.absent.enter(addr);
+                if place.is_none() {
+                    log::too_many_absent(stream, addr, limits::HLS2_ABSENT_VIEWERS);
+                    return Err(ViewerRefusal::Crowded);
+                }
+                place
+            }
+        };
         let viewer = Arc::new(Viewer {
             key,
             session: session.clone(),
@@ -191,6 +212,7 @@ impl Viewers {
                 requests: 0,
             }),
             state: watch::Sender::new(ViewerState::Asking),
+            absent: Mutex::new(absent),
         });
         if issued {
             self.streams.lock().insert(viewer.key.id.clone(), stream.clone());
@@ -209,7 +231,8 @@ impl Viewers {
     }
 
     /// Removes the viewer, unless its timeout has not expired at `now`.
-    fn expire(&self, viewer: &Viewer, now: u64, timeout: u64) -> bool {
+    fn expire(&self, viewer: &Viewer, now: u64) -> bool {
+        let timeout = viewer.timeout_ms();
         let mut live = self.live.lock();
         let over = {
             let place = viewer.place.lock();
@@ -254,6 +277,15 @@ fn find<'a>(
 }
 
 impl Viewer {
+    /// Time that it lasts after a request.
+    fn timeout_ms(&self) -> u64 {
+        let timeout = self.conf.timeout_ms();
+        match &*self.absent.lock() {
+            Some(_) => timeout.min(limits::HLS2_ABSENT.as_millis() as u64),
+            None => timeout,
+        }
+    }
+
     fn visit(self: &Arc<Self>) -> ViewerRequest {
         let mut place = self.place.lock();
         place.requests += 1;
@@ -371,6 +403,7 @@ impl ViewerRequest {
 
     /// Counts bytes of a response.
     pub fn sent(&self, bytes: usize) {
+        self.viewer.absent.lock().take();
         let session = &self.viewer.session;
         mark(&session.moments.first_data);
         session.link.bytes_sent.fetch_add(bytes as u64, Ordering::Relaxed);
@@ -458,14 +491,14 @@ impl ViewerTask {
 
     /// Waits until the timeout has passed without requests, or the session is ended.
     async fn watch(&self) -> Reason {
-        let timeout = self.view.held().get::<Conf>().timeout_ms();
         let expired = async {
             loop {
+                let timeout = self.viewer.timeout_ms();
                 let due = self.viewer.place.lock().playlist.expires_at_ms(timeout);
                 // During a request the time may have passed already: it is checked again later.
                 let wait = due.saturating_sub(now()).max(EXPIRY_TICK_MS);
                 tokio::time::sleep(Duration::from_millis(wait)).await;
-                if self.viewers.expire(&self.viewer, now(), timeout) {
+                if self.viewers.expire(&self.viewer, now()) {
                     return;
                 }
             }
