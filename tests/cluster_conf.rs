@@ -399,3 +399,154 @@ fn included_files_travel_along_and_what_is_too_large_is_refused() {
         assert!(done, "{said}");
     }
 }
+
+/// Runs `pingosd cluster apply` with these words, this standard input, and this file.
+fn apply_from(server: &Server, file: &str, input: Stdio, more: &[&str]) -> (bool, String) {
+    let mut command = Command::new(PROGRAM);
+    command.args(["cluster", "apply", file]).args(more);
+    command.arg("-p").arg(server.prefix().path()).arg("-c").arg(server.prefix().conf());
+    told(command.stdin(input).output().unwrap())
+}
+
+#[test]
+fn a_group_that_nobody_takes_is_refused_unless_it_is_new() {
+    let etcd = Etcd::start();
+    let [server] = members(&etcd, ["a"], &[]);
+    let file = server.prefix().write("group/group.conf", GOOD);
+    let file = file.to_str().unwrap();
+    for words in [&["--group", "wep"][..], &["--group", "wep", "--canary", "1"]] {
+        let (done, text) = apply_from(&server, file, Stdio::null(), words);
+        assert!(
+            !done && text.contains("there is no group \"wep\"") && text.contains("did you mean \"web\"?"),
+            "{text}"
+        );
+    }
+    let (done, text) = run(&server, &["cluster", "status", "--group", "wep"]);
+    assert!(!done && text.contains("there is no group \"wep\""), "{text}");
+    assert!(etcd.ctl(&["get", "--prefix", "--keys-only", "/pingosd-conf/c/wep/"]).unwrap().is_empty());
+    let (done, text) = apply_from(&server, file, Stdio::null(), &["--group", "wep", "--new"]);
+    assert!(done && text.contains("no server takes the configuration of group wep now"), "{text}");
+    // It is known from now on.
+    let (done, text) = apply_from(&server, file, Stdio::null(), &["--group", "wep"]);
+    assert!(done, "{text}");
+}
+
+#[test]
+fn a_configuration_may_come_through_a_pipe_and_must_not_be_empty() {
+    let etcd = Etcd::start();
+    let [server] = members(&etcd, ["a"], &[]);
+    let prefix = server.prefix().path().to_owned();
+    // A shell's process substitution, and standard input.
+    let script = format!(
+        "{PROGRAM} cluster apply <(printf 'error_log logs/good.log info;') --group web -p {0} -c {1}",
+        prefix.display(),
+        server.prefix().conf().display()
+    );
+    let (done, text) = told(Command::new("bash").args(["-c", &script]).output().unwrap());
+    assert!(done && text.contains("\na: applied"), "{text}");
+    assert_eq!(logs(&server), ["good.log"]);
+    let file = server.prefix().write("group/other.conf", "error_log logs/other.log info;\n");
+    let input = Stdio::from(fs::File::open(file).unwrap());
+    let (done, text) = apply_from(&server, "-", input, &["--group", "web"]);
+    assert!(done && text.contains("\na: applied"), "{text}");
+    let before = etcd.group("offered/current");
+    // Pipes without a writer end at once, and devices are no files.
+    let fifo = prefix.join("fifo");
+    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    server.prefix().write("group/none.conf", "include nothing/*.conf;\n");
+    server.prefix().write("group/comment.conf", "# nothing\n");
+    for (file, why) in [
+        (fifo.to_str().unwrap(), "the configuration has no directive, nothing was written"),
+        ("/dev/null", "is neither a file nor a pipe"),
+        ("/dev/zero", "is neither a file nor a pipe"),
+        (prefix.to_str().unwrap(), "is neither a file nor a pipe"),
+        ("-", "the configuration has no directive, nothing was written"),
+        (prefix.join("group/none.conf").to_str().unwrap(), "names no file, nothing was written"),
+        (prefix.join("group/comment.conf").to_str().unwrap(), "the configuration has no directive"),
+        ("missing.conf", "No such file or directory"),
+    ] {
+        let (done, text) = apply_from(&server, file, Stdio::null(), &["--group", "web"]);
+        assert!(!done && text.contains(why), "{file}: {text}");
+    }
+    assert_eq!(etcd.group("offered/current"), before);
+}
+
+#[test]
+fn a_trial_that_no_command_keeps_blocks_nothing() {
+    let etcd = Etcd::start();
+    let servers = members(&etcd, ["a", "b"], &["a", "b"]);
+    assert!(apply(&servers[0], GOOD, &[]).0);
+    let good = state(&servers[0])["in_force"].clone();
+    // The command is killed in the middle: its trial ends with its lease.
+    servers[0].signal(Signal::SIGSTOP);
+    let mut killed = begin(&servers[1], "killed.conf", THERE, &["--canary", "1"]);
+    until_true("the trial has begun", || !etcd.group("offered/trial").is_empty());
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    servers[0].signal(Signal::SIGCONT);
+    let (done, text) = apply(&servers[1], GOOD, &[]);
+    assert!(!done && text.contains("another configuration is on trial since"), "{text}");
+    let trial = etcd.group("offered/trial");
+    let leases = etcd.ctl(&["lease", "list"]).unwrap();
+    let of_trial = leases.lines().find(|lease| {
+        let keys = etcd.ctl(&["lease", "timetolive", "--keys", lease]).unwrap_or_default();
+        keys.contains("offered/trial") && keys.contains("granted with TTL(30s)")
+    });
+    // What the end of those 30 s does.
+    etcd.ctl(&["lease", "revoke", of_trial.expect("the trial has a lease of 30 s")]).unwrap();
+    let (done, text) = apply(&servers[1], GOOD, &[]);
+    assert!(done, "{text}");
+    assert_eq!(state(&servers[0])["in_force"], good);
+    // One without a lease would never end: servers ignore it, and the next command takes its place.
+    etcd.put("offered/trial", trial.trim_end_matches('\n').as_bytes());
+    servers[0].wait_log("it is a trial without a lease");
+    let (_, text) = run(&servers[0], &["cluster", "status", "--group", "web"]);
+    assert!(text.contains("group web has a trial that no command keeps"), "{text}");
+    assert_eq!(state(&servers[0])["in_force"], good);
+    let (done, text) = apply(&servers[1], THERE, &["--canary", "1"]);
+    assert!(done, "{text}");
+    etcd.put("offered/trial", trial.trim_end_matches('\n').as_bytes());
+    let (done, text) = apply(&servers[1], GOOD, &[]);
+    assert!(done, "{text}");
+    assert!(etcd.group("offered/trial").is_empty());
+}
+
+#[test]
+fn who_does_not_answer_in_time_is_named() {
+    let mut etcd = Etcd::start();
+    let servers = members(&etcd, ["a", "b", "c"], &["a", "b", "c"]);
+    assert!(apply(&servers[0], GOOD, &[]).0);
+    servers[1].signal(Signal::SIGSTOP);
+    let began = std::time::Instant::now();
+    let (done, text) = apply(&servers[0], THERE, &["--timeout", "1s"]);
+    println!("a command of 1 s took {} ms", began.elapsed().as_millis());
+    assert!(!done && text.contains("\na: applied") && text.contains("\nc: applied"), "{text}");
+    assert!(text.contains("\nb: no answer in time (applied, revision "), "{text}");
+    // A trial that is not answered either: those that have tried it return.
+    let (done, text) = apply(&servers[0], GOOD, &["--timeout", "1s", "--canary", "1"]);
+    assert!(!done && text.contains("\nb: no answer in time"), "{text}");
+    assert!(
+        text.contains("\nc: not tried") && text.contains("a: returns to it, which is not waited for"),
+        "{text}"
+    );
+    servers[1].signal(Signal::SIGCONT);
+    // Without etcd they are named too, and etcd with its address.
+    servers[0].signal(Signal::SIGSTOP);
+    let waiting = begin(&servers[2], "waiting.conf", GOOD, &["--timeout", "4s"]);
+    until_true("it is offered", || etcd.group("offered/current").contains("good"));
+    etcd.kill();
+    let (done, text) = told(waiting.wait_with_output().unwrap());
+    servers[0].signal(Signal::SIGCONT);
+    assert!(!done && text.contains("\na: no answer in time"), "{text}");
+    assert!(text.contains(&format!("etcd ({}): ", etcd.address())), "{text}");
+}
+
+#[test]
+fn commands_go_over_to_another_address_of_etcd() {
+    let etcd = Etcd::start();
+    let both = format!("http://127.0.0.1:1 {}", etcd.address());
+    let server = member(&both, "a");
+    until_true("it is in the group", || !etcd.group("nodes/a").is_empty());
+    let (done, text) = apply(&server, GOOD, &[]);
+    assert!(done && text.contains("\na: applied"), "{text}");
+}

@@ -62,11 +62,12 @@ pub const COMMANDS: &[HelpEntry] = &[
     ),
     command(
         "cluster",
-        "apply file|rollback|status|streams|nodes [--group name] [--canary count] [--timeout time] [--json]",
+        "apply file|rollback|status|streams|nodes [--group name] [--new] [--canary count] [--timeout time] [--json]",
         "configure a group of servers, or show the cluster",
         &[
             "apply writes a configuration for the servers with `cluster_conf GROUP;` to etcd and waits until each has applied or",
             "refused it. Files that it includes are put in place. etcd is the one of the `cluster` block of the configuration (-c).",
+            "A group that no server takes and that has no configuration is refused without --new, since it may be a typing error.",
             "With --canary 1 one server after the other tries it, and at the first refusal all return to the one before. rollback",
             "returns a group to the configuration before the current one. status, streams and nodes ask the running server; status",
             "with --group shows what etcd has of a group. The exit status is 1 if a server refuses or does not answer within",

@@ -33,6 +33,21 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
+/// Text of others for a terminal or a log: at most so many characters. Control characters, and those that change the direction
+/// or the width of what follows, are escaped as `\u{1b}`.
+pub fn printable(text: &str, most: usize) -> String {
+    let mut out = String::new();
+    for c in text.chars().take(most) {
+        let is_order = c.is_control()
+            || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+        match is_order {
+            true => out.extend(c.escape_unicode()),
+            false => out.push(c),
+        }
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -47,5 +62,15 @@ mod tests {
         assert!(all.iter().all(|text| text.is_ascii()));
         let path = Path::new(std::ffi::OsStr::from_bytes(b"/h/\xE9.ts"));
         assert_eq!(Shown::path(path).to_string(), "/h/\\xE9.ts");
+    }
+
+    #[test]
+    fn texts_of_others_are_no_orders_to_a_terminal() {
+        assert_eq!(printable("a \u{e9} \u{4e2d} \"b\"", 100), "a \u{e9} \u{4e2d} \"b\"");
+        assert_eq!(
+            printable("\u{1b}[2J\r\n\u{9b}1m\u{202e}x", 100),
+            "\\u{1b}[2J\\u{d}\\u{a}\\u{9b}1m\\u{202e}x"
+        );
+        assert_eq!(printable("\u{7}\u{7}\u{7}", 2), "\\u{7}\\u{7}");
     }
 }

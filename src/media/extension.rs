@@ -129,6 +129,12 @@ pub trait AdmissionRule: Send + Sync {
     }
 }
 
+/// Rule about streams that binds what shows them without a session too, such as pictures.
+pub trait StreamRule: Send + Sync {
+    /// Whether nothing of the stream may be shown.
+    fn forbids(&self, key: &StreamKey) -> bool;
+}
+
 /// Source of streams that have players and no publisher.
 pub trait Source: Send + Sync {
     /// Whether it brings a stream of an application when no client publishes it.
@@ -162,18 +168,21 @@ pub trait StreamNames: Send + Sync {
 
 /// Servers that publish streams, for applications that pull from them.
 pub trait Origins: Send + Sync {
-    /// The server to pull a stream from; `None` if it is not known, or the application does not pull from such servers.
+    /// Where to pull a stream from; `None` if it is not known, or the application does not pull from such servers.
     fn origin(&self, view: &AppView, key: &StreamKey) -> Option<StreamOrigin>;
+
+    /// Called when media of such a server come. The result is dropped when they end.
+    fn pulled(self: Arc<Self>, view: &AppView, key: &StreamKey, epoch: u64) -> Running;
 
     /// Watches changes of what is known.
     fn watch(&self) -> watch::Receiver<u64>;
 }
 
-/// A server to pull a stream from.
+/// Where to pull a stream from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StreamOrigin {
-    /// Its addresses, the preferred ones first.
+    /// Addresses of servers that have it, the preferred ones first.
     pub addresses: Vec<BString>,
-    /// Number of its claim of the stream: a later claim has a higher one.
+    /// Number of the claim of the stream: a later claim has a higher one.
     pub epoch: u64,
 }

@@ -25,6 +25,7 @@ use crate::media::admission::Admission;
 use crate::media::counterpart::Counterpart;
 use crate::media::extension::{Output, SessionObserver, Source};
 use crate::media::files::claims::FileClaims;
+use crate::media::files::stream_files::StreamFiles;
 use crate::media::ingest::Intake;
 use crate::media::listing::CarriedCounts;
 use crate::media::mpegts;
@@ -38,21 +39,21 @@ use crate::media::workers::Workers;
 use crate::module::acme::{Acme, Answers, ChallengeCheck};
 use crate::module::addition::AdditionFilter;
 use crate::module::auth_request::AuthRequestCheck;
-use crate::module::ban::{BanCheck, BanRule, BanVerb, BanVerbs, Bans};
+use crate::module::ban::{BanCheck, BanFileCheck, BanRule, BanVerb, BanVerbs, Bans};
 use crate::module::browser::BrowserVariables;
 use crate::module::charset::CharsetFilter;
 use crate::module::cluster::{Cluster, ClusterVerb};
 use crate::module::console::{ConsoleHandler, ConsoleSource, EventStreams};
 use crate::module::control::conf::ControlParts;
 use crate::module::control::{ControlHandler, ControlSections};
-use crate::module::dash::DashOutput;
+use crate::module::dash::{DashOutput, DashStreamFiles};
 use crate::module::exec::execs::Execs;
 use crate::module::exec::keeper::Means;
 use crate::module::flv::FlvHandler;
 use crate::module::flv_file::FlvFileCheck;
 use crate::module::gzip::{GunzipFilter, GzipFilter, GzipRatio, GzipStaticCheck};
 use crate::module::headers::HeadersFilter;
-use crate::module::hls::HlsFiles;
+use crate::module::hls::{HlsFiles, HlsStreamFiles};
 use crate::module::hls2::{Hls2Handler, HlsMemory, SampleFeeds, Viewers};
 use crate::module::http_auth::AuthBasicCheck;
 use crate::module::http_log::line::HttpAccess;
@@ -60,6 +61,7 @@ use crate::module::http_static::{
     AutoindexCheck, AutoindexFilter, EmptyGifHandler, IndexCheck, RandomIndexCheck, TryFilesCheck,
 };
 use crate::module::limit::{LimitConnCheck, LimitReqCheck, LimitVariables, ZoneKeeper};
+use crate::module::live_record::TsStreamFiles;
 use crate::module::live_record::playback::VodHandler;
 use crate::module::live_record::task::TsRecording;
 use crate::module::map::MapVariables;
@@ -70,8 +72,8 @@ use crate::module::mp4::Mp4Check;
 use crate::module::multiport::BroadcastFilter;
 use crate::module::proxy::{ProxyCheck, ProxyTrailers, ProxyVariables};
 use crate::module::realip::{RealIpCheck, RealIpVariables};
-use crate::module::record::RecorderSettings;
 use crate::module::record::recordings::{FlvRecording, RecordDone, Recordings};
+use crate::module::record::{RecordedStreamFiles, RecorderSettings};
 use crate::module::referer::InvalidReferer;
 use crate::module::relay::relays::Relays;
 use crate::module::rewrite::{RewritePhase, ServerRewritePhase};
@@ -366,7 +368,10 @@ impl Parts {
                 turn: Default::default(),
             }),
             Box::new(ControlHandler { sections: control.clone() }),
-            Box::new(SnapshotHandler(Arc::new(Pictures::new(registry.clone(), Handle::current())))),
+            Box::new(SnapshotHandler {
+                pictures: Arc::new(Pictures::new(registry.clone(), Handle::current())),
+                rule: bans.clone(),
+            }),
             Box::new(ConsoleHandler {
                 events: Arc::new(EventStreams::new(figures, Handle::current())),
                 actions: console.clone(),
@@ -385,6 +390,12 @@ impl Parts {
             overview: Default::default(),
         });
         let zones: Arc<ZoneKeeper> = Arc::default();
+        let stream_files: Arc<[Box<dyn StreamFiles>]> = Arc::new([
+            Box::new(HlsStreamFiles) as _,
+            Box::new(DashStreamFiles) as _,
+            Box::new(RecordedStreamFiles) as _,
+            Box::new(TsStreamFiles) as _,
+        ]);
         let http = Arc::new(HttpService {
             store: store.clone(),
             sessions: sessions.clone(),
@@ -412,7 +423,18 @@ impl Parts {
                     ],
                 )
                 .with(Phase::Access, [Box::new(AuthBasicCheck), Box::new(AuthRequestCheck)])
-                .with(Phase::PreContent, [Box::new(TryFilesCheck), Box::new(MirrorCheck)])
+                .with(
+                    Phase::PreContent,
+                    [
+                        Box::new(TryFilesCheck),
+                        Box::new(BanFileCheck {
+                            bans: bans.clone(),
+                            store: store.clone(),
+                            outputs: stream_files,
+                        }),
+                        Box::new(MirrorCheck),
+                    ],
+                )
                 .with(
                     Phase::Content,
                     [

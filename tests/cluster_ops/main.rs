@@ -1,6 +1,7 @@
 //! Servers that share stream names through etcd, in operation: faults, what guards etcd, what shows the cluster, and load.
 #![cfg(feature = "cluster")]
 
+mod carriers;
 mod faults;
 mod load;
 mod names;

@@ -1,9 +1,12 @@
 //! What guards etcd: TLS with certificates of both sides, and users.
 
+use std::fs::File;
+use std::process::{Command, Stdio};
+
 use crate::BOTH;
 use crate::support::certificates::Certificates;
 use crate::support::etcd::{Etcd, conf_at};
-use crate::support::server::Prefix;
+use crate::support::server::{Prefix, free_port};
 use crate::support::wait::until_true;
 use crate::support::{Player, Server};
 use crate::{publish, shown};
@@ -51,6 +54,32 @@ fn etcd_over_tls_is_verified_and_gets_a_certificate() {
         refused.wait_log("etcd cannot be reached");
         assert!(refused.log_lines("joined as").is_empty(), "{tls}");
     }
+}
+
+#[test]
+fn etcd_gets_a_certificate_over_tls_1_3() {
+    let prefix = Prefix::new();
+    let all = certificates(&prefix);
+    let port = free_port();
+    let seen = prefix.path().join("seen");
+    // It reads what comes, and answers nothing.
+    let mut reader = Command::new("openssl")
+        .args(["s_server", "-tls1_3", "-quiet", "-verify_return_error", "-Verify", "1"])
+        .args(["-accept", &format!("127.0.0.1:{port}"), "-CAfile", &all.path("ca.crt")])
+        .args(["-cert", &all.path("etcd.crt"), "-key", &all.path("etcd.key")])
+        .stdin(Stdio::piped())
+        .stdout(File::create(&seen).unwrap())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let [ca, own, own_key] = ["ca.crt", "client.crt", "client.key"].map(|name| all.path(name));
+    let tls = format!("etcd_tls ca={ca} cert={own} key={own_key};");
+    let _server = Server::start(&conf_at(&format!("https://127.0.0.1:{port}"), "a", BOTH, &tls));
+    until_true("a request has come", || {
+        std::fs::read_to_string(&seen).is_ok_and(|text| text.contains("POST /v3/"))
+    });
+    reader.kill().unwrap();
+    reader.wait().unwrap();
 }
 
 #[test]

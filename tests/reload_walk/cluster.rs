@@ -9,8 +9,9 @@ use pingosd::wire::rtmp::client_session::ClientEvent;
 use crate::support::etcd;
 #[cfg(feature = "cluster")]
 use crate::support::etcd::Etcd;
+use crate::support::frame::Tracks;
 use crate::support::wait::until_true;
-use crate::support::{Player, RtmpClient, Server, http};
+use crate::support::{Conf, Player, Publisher, RtmpClient, Server, http};
 use crate::walk::{After, Case, Place, Walk};
 #[cfg(feature = "cluster")]
 use crate::walk::{Around, walk_each};
@@ -151,6 +152,32 @@ pub const STREAMS: &[Case] = &[
         },
     },
     Case {
+        row: "cluster streams/cluster_carry",
+        place: Place::Application,
+        before: "failed_reconnect 20ms; cluster_pull on; cluster_carry off;",
+        after: "failed_reconnect 20ms; cluster_pull on; cluster_carry on;",
+        look: |walk| {
+            let owner = owner(walk);
+            let feed = Publisher::with(RtmpClient::publish(owner.rtmp, &walk.app, "s"), Tracks::Both);
+            let feed = feed.keep_sending();
+            let player = Player::rtmp(RtmpClient::play(walk.port, &walk.app, "s"));
+            player.wait_key();
+            let carried = format!("/{}/s owner epoch ", walk.app);
+            let is_carried = move || {
+                let text = shown(walk.server, "streams");
+                let line = text.lines().find(|line| line.contains(&carried)).unwrap_or_default().to_owned();
+                line.contains(", carried by n")
+            };
+            assert!(!is_carried());
+            Box::new(move || {
+                until_true("it is carried", is_carried);
+                drop(player);
+                feed.stop().leave();
+                drop(owner);
+            })
+        },
+    },
+    Case {
         row: "cluster streams/cluster_takeover",
         place: Place::Application,
         before: "cluster_publish on; cluster_takeover off;",
@@ -231,6 +258,18 @@ fn of_another(walk: &Walk<'_>, name: &str) {
     etcd::ctl(&address, &["put", &format!("/pingosd/c/streams/default/{}/{name}", walk.app), value]).unwrap();
     let listed = format!("/{}/{name} other epoch ", walk.app);
     until_true("the entry is known", || shown(walk.server, "streams").contains(&listed));
+}
+
+/// A server that publishes streams of the case's application.
+fn owner(walk: &Walk<'_>) -> Server {
+    let server = Server::start(
+        &Conf::new(&format!("application {} {{ live on; cluster_publish on; }}", walk.app)).main(&format!(
+            "cluster c {{ etcd http://127.0.0.1:{}; node owner; advertise rtmp://127.0.0.1:{{rtmp_port}}; lease 2s; }}",
+            ETCD.load(Ordering::Relaxed)
+        )),
+    );
+    server.wait_log("joined as");
+    server
 }
 
 /// One etcd at a time, which the cases find.

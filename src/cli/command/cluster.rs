@@ -1,11 +1,15 @@
 //! `pingosd cluster`: the configuration of a group of servers in etcd, and what the running server knows of the cluster.
 
 use std::ffi::{OsStr, OsString};
+use std::fs::OpenOptions;
 use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
+
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 
 use super::ctl;
 use super::task::{CommandError, CommandText, Streams, Task};
@@ -15,11 +19,12 @@ use crate::config::{Config, LoadOptions, ReadableTexts, WithFile, load};
 use crate::directive::evaluation::HostNames;
 use crate::directive::number;
 use crate::limits;
+use crate::log::shown::Shown;
 use crate::module::cluster::shared_conf::command::{self, GroupError, Rollout};
 use crate::module::cluster::shared_conf::conf::Current;
 use crate::syntax::include::MAX_DEPTH;
 use crate::syntax::parser::Reading;
-use crate::syntax::texts::expand;
+use crate::syntax::texts::{expand, system_error};
 use crate::syntax::tree::Body;
 
 /// What stands on the command line.
@@ -30,23 +35,26 @@ struct Words<'a> {
     canary: Option<usize>,
     timeout: Option<Duration>,
     json: bool,
+    new: bool,
 }
 
 pub(super) fn run(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, CommandError> {
     let words = Words::parse(&task.words)?;
     let [method, rest @ ..] = &words.words[..] else { return Err(CommandError::Usage) };
-    let is_plain = words.canary.is_none() && words.timeout.is_none();
+    let is_plain = words.canary.is_none() && words.timeout.is_none() && !words.new;
     match (method.to_str(), rest) {
         (Some("apply"), [file]) if !words.json => {
-            let subject = task.subject(Some(file), streams.input)?;
-            let rollout = words.rollout()?;
+            let mut rollout = words.rollout()?;
             let config = own(task, streams)?;
+            let subject = given(task, file, streams)?;
             let text = complete(&subject, streams)?;
             judge(task, &config, &rollout.group, &text, streams)?;
+            // A name that this machine's configuration has is no typing error.
+            rollout.is_new |= is_member(&config, &rollout.group);
             let mut say = lines(streams);
             finish(command::apply(&config, &rollout, &text, &mut say))
         }
-        (Some("rollback"), []) if !words.json => {
+        (Some("rollback"), []) if !words.json && !words.new => {
             let rollout = words.rollout()?;
             let config = own(task, streams)?;
             let mut say = lines(streams);
@@ -73,6 +81,7 @@ impl<'a> Words<'a> {
             let mut value = || given.next().ok_or(CommandError::Usage);
             match word.to_str() {
                 Some("--json") => parsed.json = true,
+                Some("--new") => parsed.new = true,
                 Some("--group") => {
                     let group = value()?;
                     let name = group.to_str().filter(|_| is_name(group.as_bytes()));
@@ -103,7 +112,7 @@ impl<'a> Words<'a> {
     fn rollout(&self) -> Result<Rollout, CommandError> {
         let group = self.group.clone().ok_or(CommandError::Usage)?;
         let timeout = self.timeout.unwrap_or(limits::CLUSTER_CONF_WAIT);
-        Ok(Rollout { group, canary: self.canary, timeout })
+        Ok(Rollout { group, canary: self.canary, timeout, is_new: self.new })
     }
 }
 
@@ -136,6 +145,29 @@ fn finish(done: Result<bool, GroupError>) -> Result<ExitCode, CommandError> {
     }
 }
 
+/// The configuration on the command line: a file, `-` for standard input, or a pipe such as `<(command)`. A pipe without a
+/// writer is empty, so nothing is waited for that may never come.
+fn given(task: &Task, word: &OsStr, streams: &mut Streams<'_>) -> Result<CommandText, CommandError> {
+    let failed = |error: std::io::Error| {
+        CommandError::Text(format!("\"{}\" cannot be read {}", word.display(), system_error(&error)).into())
+    };
+    if word != "-" {
+        let opened = OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(word);
+        let mut file = opened.map_err(failed)?;
+        let kind = file.metadata().map_err(failed)?.file_type();
+        if kind.is_fifo() {
+            fcntl(&file, FcntlArg::F_SETFL(OFlag::empty())).map_err(|error| failed(error.into()))?;
+            let CommandText { bytes, .. } = task.subject(Some(OsStr::new("-")), &mut file)?;
+            return Ok(CommandText { name: word.into(), bytes });
+        }
+        if !kind.is_file() {
+            let text = format!("\"{}\" is neither a file nor a pipe", word.display());
+            return Err(CommandError::Text(text.into()));
+        }
+    }
+    task.subject(Some(word), streams.input)
+}
+
 /// A configuration with its included files in place. Relative names of these refer to the directory of the file.
 fn complete(subject: &CommandText, streams: &mut Streams<'_>) -> Result<Vec<u8>, CommandError> {
     let base = subject.name.parent().unwrap_or(Path::new("")).to_owned();
@@ -158,7 +190,13 @@ fn put(
     for Include { place, pattern } in includes(&reading)? {
         out.extend_from_slice(&subject.bytes[at..place.start]);
         at = place.end;
-        for path in expand(&pattern, base).map_err(|text| CommandError::Text(text.into()))? {
+        let paths = expand(&pattern, base).map_err(|text| CommandError::Text(text.into()))?;
+        if paths.is_empty() {
+            let (pattern, file) = (Shown::new(&pattern), subject.name.display());
+            let text = format!("\"include {pattern}\" in {file} names no file, nothing was written");
+            return Err(CommandError::Text(text.into()));
+        }
+        for path in paths {
             if stack.contains(&path) || stack.len() > MAX_DEPTH {
                 let text = format!("\"{}\" includes itself, or is included too deep", path.display());
                 return Err(CommandError::Text(text.into()));
@@ -207,6 +245,11 @@ fn includes(reading: &Reading) -> Result<Vec<Include>, CommandError> {
     Ok(found)
 }
 
+/// Whether this machine's configuration takes that of the group.
+fn is_member(config: &Config, group: &str) -> bool {
+    config.get::<Current>().cluster_conf.as_ref().is_some_and(|own| own.0 == group)
+}
+
 /// Refuses a configuration that no server of the group would take. If this machine is in the group, it is evaluated as its
 /// server would, without opening other files.
 fn judge(
@@ -219,6 +262,10 @@ fn judge(
     let whole =
         CommandText { name: format!("configuration of group {group}").into(), bytes: text.to_vec().into() };
     let reading = whole.read(streams)?;
+    if reading.tree.body().next().is_none() {
+        let text = "the configuration has no directive, nothing was written";
+        return Err(CommandError::Text(text.into()));
+    }
     for node in reading.tree.body() {
         let name = node.words().first().filter(|name| is_own(&name.bytes, task.load.language.registry()));
         if let Some(name) = name {
@@ -229,8 +276,8 @@ fn judge(
             return Err(CommandError::Text(text.into()));
         }
     }
-    let is_member = config.get::<Current>().cluster_conf.as_ref().is_some_and(|own| own.0 == group);
-    let Some(copy) = task.load.group_copy(group.as_bytes()).filter(|_| is_member) else { return Ok(()) };
+    let copy = task.load.group_copy(group.as_bytes()).filter(|_| is_member(config, group));
+    let Some(copy) = copy else { return Ok(()) };
     let options = LoadOptions { host_names: HostNames::Ignored, ..task.load.clone() };
     let bytes = GroupText::file(group, 0, text);
     let texts = WithFile { texts: &ReadableTexts::default(), path: &copy.path, bytes: &bytes };
@@ -274,6 +321,8 @@ mod tests {
         assert_eq!(lines, ["a 1;", "b 2;", "# c", "e 3;", "# end", "d {", "e 3;", "}"]);
         assert!(completed(&[("main.conf", "include main.conf;")]).unwrap_err().contains("includes itself"));
         assert!(completed(&[("main.conf", "include x.conf;")]).unwrap_err().contains("No such file"));
+        let none = completed(&[("main.conf", "a 1;\ninclude x/*.conf;")]).unwrap_err();
+        assert!(none.contains("\"include x/*.conf\" in") && none.contains("names no file"), "{none}");
         assert!(completed(&[("main.conf", "include a b;")]).unwrap_err().contains("number of arguments"));
         let large = "#".repeat(1000) + "\n";
         let large = large.repeat(limits::CLUSTER_CONF_BYTES / 1000);
@@ -290,7 +339,8 @@ mod tests {
         let rollout =
             of(&["apply", "f", "--group", "web", "--canary", "2", "--timeout", "5s"]).unwrap().unwrap();
         let timeout = Duration::from_secs(5);
-        assert_eq!(rollout, Rollout { group: "web".into(), canary: Some(2), timeout });
+        assert_eq!(rollout, Rollout { group: "web".into(), canary: Some(2), timeout, is_new: false });
+        assert!(of(&["apply", "f", "--group", "web", "--new"]).unwrap().unwrap().is_new);
         assert_eq!(of(&["apply", "f"]), Ok(None));
         for bad in [&["--group"][..], &["--group", "a/b"], &["--canary", "0"], &["--timeout", "x"], &["--x"]]
         {

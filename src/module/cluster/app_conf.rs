@@ -26,6 +26,14 @@ directives! {
         ///
         /// Example: `cluster_pull on;`
         "cluster_pull" => pull: Flag = "off", in APPLICATION;
+        /// Offers each stream that this server pulls with `cluster_pull` to the other servers of the cluster. A server that does
+        /// not carry itself pulls a stream from the server that has claimed its name or from one that carries it: from one of
+        /// its own `zone` first, then from one without a zone; of several from the one with the fewest connections, where only
+        /// a multiple counts. A server that carries pulls from the one with the claim only, so a stream passes through at
+        /// most one server in between.
+        ///
+        /// Example: `cluster_carry on;`
+        "cluster_carry" => carry: Flag = "off", in APPLICATION;
         /// `after TIME` lets a publisher take the name over from a publisher of another server that has had it for this long, as
         /// far as this server has seen. The other server asks that publisher to reconnect if it supports that (`capsEx` of
         /// enhanced RTMP), and otherwise refuses it as one whose name is taken.

@@ -13,6 +13,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot, watch};
 
 use super::app_conf::Current;
+use super::carriers::Carried;
 use super::conf::ClusterConf;
 use super::entry::{self, AddressEntry, StreamEntry};
 use super::etcd::{Etcd, EtcdError, KeyValue, Outcome};
@@ -53,6 +54,8 @@ pub struct Cluster {
     pub(super) doubt: Notify,
     pub(super) totals: Totals,
     pub(super) lag: WatchLag,
+    /// What it pulls and offers to others.
+    pub(super) carried: Carried,
 }
 
 /// Connection to etcd.
@@ -205,6 +208,7 @@ impl AdmissionRule for Cluster {
             .lock()
             .get(&session.key)
             .and_then(|name| name.session.as_ref().map(|session| session.epoch.load(Ordering::Acquire)));
+        let held = held.max(self.carried.epoch(&session.key));
         let is_stale = held.is_none_or(|held| i64::try_from(held).unwrap_or(i64::MAX) < asked);
         if is_stale {
             log::stale_epoch(session, asked);
@@ -237,6 +241,7 @@ impl Cluster {
             doubt: Notify::new(),
             totals: Totals::default(),
             lag: WatchLag::default(),
+            carried: Carried::default(),
         }
     }
 
@@ -257,6 +262,7 @@ impl Cluster {
     /// The configuration has changed: publishers whose applications claim names from now on get theirs, and those of
     /// applications that no longer do give them up.
     pub(super) fn reloaded(self: &Arc<Self>) {
+        self.carried.look_again();
         if self.link.lock().conf.is_none() {
             return;
         }
@@ -296,6 +302,7 @@ impl Cluster {
             (link.lease, link.standing) = (Some(lease), Standing::Up);
         }
         self.shared.leased();
+        self.carried.look_again();
         self.names.lock().values_mut().for_each(|name| name.tenure.leased(lease));
         self.tend_all();
     }

@@ -60,7 +60,8 @@ directives! {
         /// Example: `advertise rtmp://10.0.0.11:1935 zone=east;`
         "advertise" => advertise: Vec<Advertised>, in CLUSTER;
         /// Zone of this server. It pulls from the `advertise` addresses of other servers that have the same `zone=`,
-        /// and from others if there is none.
+        /// and from others if there is none. Of several servers that have a stream (`cluster_carry`), one of the same `zone`
+        /// is preferred.
         ///
         /// Not in PingOS.
         ///
@@ -164,7 +165,7 @@ impl Slot for JoinedCluster {
 fn needs_block(main: &Block, evaluation: &mut Evaluation<'_>) {
     let servers = main.inner(RTMP).flat_map(|rtmp| rtmp.inner(RTMP_SERVER));
     for application in servers.flat_map(|server| server.inner(APPLICATION)) {
-        for name in ["cluster_publish", "cluster_pull", "cluster_takeover"] {
+        for name in ["cluster_publish", "cluster_pull", "cluster_carry", "cluster_takeover"] {
             if let Some(span) = application.uses(name) {
                 let text = format!("\"{name}\" needs a \"cluster\" block in the main context");
                 evaluation.refuse(application, Problem::new(text).label(span, "used here"));

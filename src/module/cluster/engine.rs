@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use super::carriers;
 use super::claims::{Cluster, Link, Standing, advertised};
 use super::conf::{ClusterConf, JoinedCluster};
 use super::entry::{self, NodeEntry};
@@ -104,10 +105,12 @@ async fn take_part(cluster: &Arc<Cluster>, conf: &Arc<ClusterConf>) -> Infallibl
         never = keep_lease(cluster, conf, &etcd) => never,
         never = follow(cluster, conf, &etcd) => never,
         never = shared_conf::follow(cluster, conf, &etcd) => never,
+        never = carriers::keep(cluster, conf, &etcd) => never,
     }
 }
 
-async fn pause(backoff: &mut Backoff) {
+/// Waits before something that has failed is tried again.
+pub(super) async fn pause(backoff: &mut Backoff) {
     tokio::time::sleep(backoff.next(RETRY.0, RETRY.1, crate::task::random())).await;
 }
 

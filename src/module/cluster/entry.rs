@@ -3,6 +3,7 @@
 //! ```text
 //! /pingosd/CLUSTER/nodes/NODE                     about a server
 //! /pingosd/CLUSTER/streams/SERVERID/APP/NAME      owner of a name; parts are percent-encoded
+//! /pingosd/CLUSTER/carriers/SERVERID/APP/NAME/NODE    a server that pulls a stream and offers it to others
 //! ```
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
@@ -58,6 +59,15 @@ pub(super) struct StreamEntry {
     pub(super) advertise: Vec<AddressEntry>,
 }
 
+/// A server that offers a stream that it pulls.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct CarrierEntry {
+    /// The claim that it has pulled.
+    pub(super) epoch: u64,
+    /// The server's addresses.
+    pub(super) advertise: Vec<AddressEntry>,
+}
+
 /// What a key is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Subject {
@@ -65,6 +75,8 @@ pub(super) enum Subject {
     Node(String),
     /// A name.
     Stream(StreamKey),
+    /// A server that carries a stream.
+    Carrier(StreamKey, String),
 }
 
 /// Beginning of all keys of a cluster.
@@ -79,8 +91,17 @@ pub(super) fn node_key(cluster: &[u8], node: &str) -> String {
 
 /// Key of a name.
 pub(super) fn stream_key(cluster: &[u8], key: &StreamKey) -> String {
+    format!("{}streams/{}", prefix(cluster), encoded(key))
+}
+
+/// Key of a server that carries a stream.
+pub(super) fn carrier_key(cluster: &[u8], key: &StreamKey, node: &str) -> String {
+    format!("{}carriers/{}/{node}", prefix(cluster), encoded(key))
+}
+
+fn encoded(key: &StreamKey) -> String {
     let [serverid, app, name] = [&key.serverid, &key.app, &key.name].map(|part| percent_encode(part, PART));
-    format!("{}streams/{serverid}/{app}/{name}", prefix(cluster))
+    format!("{serverid}/{app}/{name}")
 }
 
 /// What a key below `prefix` is about; `None` of unknown ones.
@@ -90,23 +111,32 @@ pub(super) fn subject(prefix: &str, key: &[u8]) -> Option<Subject> {
     let parts: Vec<&str> = rest.split('/').collect();
     match (kind, &parts[..]) {
         ("nodes", [node]) => Some(Subject::Node((*node).to_owned())),
-        ("streams", [serverid, app, name]) => {
-            let decoded = |part: &str| percent_decode_str(part).collect::<Vec<u8>>();
-            Some(Subject::Stream(StreamKey::new(decoded(serverid), decoded(app), decoded(name))))
+        ("streams", [serverid, app, name]) => Some(Subject::Stream(decoded([serverid, app, name]))),
+        ("carriers", [serverid, app, name, node]) => {
+            Some(Subject::Carrier(decoded([serverid, app, name]), (*node).to_owned()))
         }
         _ => None,
     }
 }
 
-/// Addresses to pull from for a server of `zone`: those of its zone, then those without one, then the others.
-pub(super) fn preferred(advertise: &[AddressEntry], zone: Option<&str>) -> Vec<String> {
-    let rank = |line: &&AddressEntry| match (&line.zone, zone) {
+fn decoded(parts: [&str; 3]) -> StreamKey {
+    let [serverid, app, name] = parts.map(|part| percent_decode_str(part).collect::<Vec<u8>>());
+    StreamKey::new(serverid, app, name)
+}
+
+/// Order of a server or an address of zone `theirs` for a server of zone `ours`: the same zone, then none, then another.
+pub(super) fn zone_rank(theirs: Option<&str>, ours: Option<&str>) -> u8 {
+    match (theirs, ours) {
         (Some(theirs), Some(ours)) if theirs == ours => 0,
         (None, _) => 1,
         (Some(_), _) => 2,
-    };
+    }
+}
+
+/// Addresses to pull from for a server of `zone`: those of its zone, then those without one, then the others.
+pub(super) fn preferred(advertise: &[AddressEntry], zone: Option<&str>) -> Vec<String> {
     let mut lines: Vec<&AddressEntry> = advertise.iter().collect();
-    lines.sort_by_key(rank);
+    lines.sort_by_key(|line| zone_rank(line.zone.as_deref(), zone));
     let addresses = lines.into_iter().flat_map(|line| &line.addresses);
     addresses
         .filter(|address| address.starts_with("rtmp://") || address.starts_with("rtmps://"))
@@ -123,7 +153,14 @@ mod tests {
         for parts in [["default", "live", "s"], ["", "a/b", "x y\u{e9}%2F"], ["a.b", "live", "../.."]] {
             let key = StreamKey::new(parts[0], parts[1], parts[2]);
             let written = stream_key(b"c", &key);
-            assert_eq!(subject(&prefix(b"c"), written.as_bytes()), Some(Subject::Stream(key)), "{written}");
+            assert_eq!(
+                subject(&prefix(b"c"), written.as_bytes()),
+                Some(Subject::Stream(key.clone())),
+                "{written}"
+            );
+            let carrier = carrier_key(b"c", &key, "n1");
+            let subject = subject(&prefix(b"c"), carrier.as_bytes());
+            assert_eq!(subject, Some(Subject::Carrier(key, "n1".into())), "{carrier}");
         }
         assert_eq!(subject("/pingosd/c/", b"/pingosd/c/nodes/a"), Some(Subject::Node("a".into())));
         for unknown in [&b"/pingosd/c/nodes"[..], b"/pingosd/d/nodes/a", b"/pingosd/c/streams/a/b", b"\xff"] {

@@ -17,6 +17,7 @@ use tokio::sync::watch;
 use super::conf::ClusterConf;
 use super::tenure::{Lease, Revision};
 use crate::limits;
+use crate::log::shown::printable;
 use crate::net::tls;
 use crate::task::disk;
 
@@ -179,6 +180,16 @@ impl Etcd {
         })
     }
 
+    /// All addresses, for messages.
+    pub(super) fn addresses(&self) -> String {
+        self.addresses.join(" ")
+    }
+
+    /// Number of addresses.
+    pub(super) fn count(&self) -> usize {
+        self.addresses.len()
+    }
+
     /// The address in use.
     pub(super) fn address(&self) -> &str {
         &self.addresses[self.at.load(Ordering::Relaxed) % self.addresses.len()]
@@ -221,6 +232,14 @@ impl Etcd {
         let key = STANDARD.encode(key);
         let put = json!({ "request_put": { "key": key, "value": STANDARD.encode(value), "lease": lease.to_string() } });
         self.transact(&key, revision, put).await
+    }
+
+    /// Puts a key, and returns the revision after that.
+    pub(super) async fn put(&self, key: &str, value: &[u8], lease: Lease) -> Result<Revision, EtcdError> {
+        let body = json!({
+            "key": STANDARD.encode(key), "value": STANDARD.encode(value), "lease": lease.to_string(),
+        });
+        revision_of(&self.ask("kv/put", &body).await?).ok_or(EtcdError::Malformed)
     }
 
     /// Deletes a key if its last change has this revision, else reads it.
@@ -275,6 +294,16 @@ impl Etcd {
             }
         }
         range.ok_or(EtcdError::Malformed)
+    }
+
+    /// Names of the first keys below a prefix, at most [`limits::CLUSTER_PAGE`], without their values.
+    pub(super) async fn names(&self, prefix: &str) -> Result<Vec<Vec<u8>>, EtcdError> {
+        let end = STANDARD.encode(after(prefix.as_bytes()));
+        let body = json!({
+            "key": STANDARD.encode(prefix), "range_end": end, "limit": limits::CLUSTER_PAGE, "keys_only": true,
+        });
+        let answer = self.ask("kv/range", &body).await?;
+        Ok(pairs(&answer)?.into_iter().map(|pair| pair.key).collect())
     }
 
     /// Watches all keys below a prefix from a revision on.
@@ -467,7 +496,7 @@ fn refusal(answer: &[u8]) -> EtcdError {
 fn refusal_of(answer: &Value) -> EtcdError {
     let code = int(&answer["code"]).or_else(|| int(&answer["grpc_code"])).unwrap_or_default();
     match text(&answer["message"]).or_else(|| text(&answer["error"])) {
-        Some(message) => EtcdError::Refused(code, message.chars().take(200).collect()),
+        Some(message) => EtcdError::Refused(code, printable(message, limits::CLUSTER_REFUSAL)),
         None => EtcdError::Malformed,
     }
 }
@@ -510,8 +539,9 @@ mod tests {
         assert!(changes(br#"{"result":{"created":true}}"#).unwrap().is_empty());
         let compacted = br#"{"result":{"canceled":true,"compact_revision":"2"}}"#;
         assert!(matches!(changes(compacted), Err(EtcdError::Compacted)));
-        let refused = br#"{"error":{"grpc_code":14,"message":"no leader"}}"#;
-        assert!(matches!(changes(refused), Err(EtcdError::Refused(14, _))));
+        let refused = br#"{"error":{"grpc_code":14,"message":"no leader\u001b[2J\n"}}"#;
+        let Err(EtcdError::Refused(14, text)) = changes(refused) else { panic!("it is a refusal") };
+        assert_eq!(text, "no leader\\u{1b}[2J\\u{a}");
         for hostile in [
             &b"{"[..],
             b"[]",

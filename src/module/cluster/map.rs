@@ -1,9 +1,9 @@
 //! What is known of the cluster: its servers, and the owners of names.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Instant;
 
-use super::entry::{self, NodeEntry, StreamEntry, Subject};
+use super::entry::{self, CarrierEntry, NodeEntry, StreamEntry, Subject};
 use super::etcd::{Change, KeyValue, Range};
 use super::tenure::{Fence, Lease, Revision};
 use crate::hub::stream_key::StreamKey;
@@ -24,6 +24,10 @@ pub(super) struct KnownStream {
 pub(super) struct Map {
     pub(super) nodes: HashMap<String, NodeEntry>,
     pub(super) streams: HashMap<StreamKey, KnownStream>,
+    /// Servers that carry a stream, by name.
+    carriers: HashMap<StreamKey, BTreeMap<String, CarrierEntry>>,
+    /// Number of all of these.
+    carried: usize,
     /// Identity of etcd's cluster, whose revisions are compared.
     etcd: u64,
     fence: Fence,
@@ -46,6 +50,8 @@ impl Map {
         let mut gone: HashMap<StreamKey, ()> = self.streams.keys().map(|key| (key.clone(), ())).collect();
         let mut changed = Vec::new();
         self.nodes.clear();
+        self.carriers.clear();
+        self.carried = 0;
         for pair in range.pairs {
             if let Some(Subject::Stream(key)) = entry::subject(prefix, &pair.key) {
                 gone.remove(&key);
@@ -62,6 +68,11 @@ impl Map {
     /// Revision of the last change that is known.
     pub(super) fn revision(&self) -> Revision {
         self.fence.highest()
+    }
+
+    /// Servers that carry a stream, by name.
+    pub(super) fn carriers(&self, key: &StreamKey) -> impl Iterator<Item = (&String, &CarrierEntry)> {
+        self.carriers.get(key).into_iter().flatten()
     }
 
     /// Applies a change. Returns the name that has changed, if any.
@@ -82,6 +93,15 @@ impl Map {
                         self.streams.remove(&key);
                         Some((key, revision))
                     }
+                    Subject::Carrier(key, node) => {
+                        if let Some(carriers) = self.carriers.get_mut(&key) {
+                            self.carried -= usize::from(carriers.remove(&node).is_some());
+                            if carriers.is_empty() {
+                                self.carriers.remove(&key);
+                            }
+                        }
+                        None
+                    }
                 }
             }
         }
@@ -94,6 +114,15 @@ impl Map {
                     && (self.nodes.len() < limits::CLUSTER_ENTRIES || self.nodes.contains_key(&node))
                 {
                     self.nodes.insert(node, entry);
+                }
+                None
+            }
+            Subject::Carrier(key, node) => {
+                let entry = serde_json::from_slice(&pair.value).ok()?;
+                let is_known = self.carriers.get(&key).is_some_and(|carriers| carriers.contains_key(&node));
+                if is_known || self.carried < limits::CLUSTER_ENTRIES {
+                    self.carried += usize::from(!is_known);
+                    self.carriers.entry(key).or_default().insert(node, entry);
                 }
                 None
             }
@@ -139,6 +168,29 @@ mod tests {
         // Another etcd counts anew.
         let other = Range { cluster: 2, revision: 2, pairs: vec![pair("a", 2)] };
         assert_eq!(map.replace(prefix, other), Some(vec![(key.clone(), 2)]));
+        // Servers that carry it come, change and go.
+        let path = |node: &str| entry::carrier_key(b"c", &key, node).into_bytes();
+        let carrier = |node: &str, epoch, revision| {
+            let entry = CarrierEntry { epoch, advertise: Vec::new() };
+            Change::Put(KeyValue {
+                key: path(node),
+                value: serde_json::to_vec(&entry).unwrap(),
+                lease: 1,
+                revision,
+            })
+        };
+        let known = |map: &Map| {
+            map.carriers(&key).map(|(node, entry)| (node.clone(), entry.epoch)).collect::<Vec<_>>()
+        };
+        for change in [carrier("x", 2, 3), carrier("y", 2, 4), carrier("x", 5, 5)] {
+            assert_eq!(map.apply(prefix, change), None);
+        }
+        assert_eq!(known(&map), [("x".to_owned(), 5), ("y".to_owned(), 2)]);
+        map.apply(prefix, Change::Deleted(path("x"), 6));
+        map.apply(prefix, Change::Deleted(path("x"), 7));
+        assert_eq!((known(&map), map.carried), (vec![("y".to_owned(), 2)], 1));
+        map.apply(prefix, Change::Deleted(path("y"), 8));
+        assert!(map.carriers.is_empty() && map.carried == 0);
         let hostile = KeyValue { value: b"{}".to_vec(), ..pair("b", 9) };
         assert_eq!(map.apply(prefix, Change::Put(hostile)), None);
         assert_eq!(map.streams[&key].entry.node, "a");

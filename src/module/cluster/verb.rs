@@ -81,11 +81,17 @@ impl ClusterVerb {
             let [serverid, app, name] =
                 [&key.serverid, &key.app, &key.name].map(|part| Shown::new(part).to_string());
             let node = Shown::new(known.entry.node.as_bytes()).to_string();
+            let carriers: Vec<_> =
+                map.carriers(key).map(|(node, _)| Shown::new(node.as_bytes()).to_string()).collect();
+            let carried = match carriers.is_empty() {
+                true => String::new(),
+                false => format!(", carried by {}", carriers.join(" ")),
+            };
             // Writing to a string cannot fail.
-            let _ = writeln!(text, "{serverid}/{app}/{name} {node} epoch {}", known.epoch);
+            let _ = writeln!(text, "{serverid}/{app}/{name} {node} epoch {}{carried}", known.epoch);
             list.push(serde_json::json!({
                 "serverid": serverid, "app": app, "name": name, "node": node, "epoch": known.epoch,
-                "session": known.entry.session, "since": known.entry.since,
+                "session": known.entry.session, "since": known.entry.since, "carriers": carriers,
             }));
         }
         ControlOutcome::Listed(text, serde_json::json!({ "streams": list }))
@@ -102,21 +108,18 @@ impl ClusterVerb {
                 addresses.iter().map(|text| Shown::new(text.as_bytes()).to_string()).collect();
             let node = Shown::new(node.as_bytes()).to_string();
             let version = Shown::new(entry.version.as_bytes()).to_string();
+            let zone = entry.zone.as_ref().map(|zone| Shown::new(zone.as_bytes()).to_string());
             let _ = writeln!(
                 text,
                 "{node} {} {version}{}, configuration {}, connections: {}, streams: {}",
                 shown.join(" "),
-                entry
-                    .zone
-                    .as_ref()
-                    .map(|zone| format!(", zone {}", Shown::new(zone.as_bytes())))
-                    .unwrap_or_default(),
+                zone.as_ref().map(|zone| format!(", zone {zone}")).unwrap_or_default(),
                 entry.generation,
                 entry.connections,
                 entry.streams,
             );
             list.push(serde_json::json!({
-                "node": node, "addresses": shown, "zone": entry.zone, "version": version,
+                "node": node, "addresses": shown, "zone": zone, "version": version,
                 "generation": entry.generation, "connections": entry.connections, "streams": entry.streams,
             }));
         }

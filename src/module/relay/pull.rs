@@ -260,6 +260,7 @@ impl PulledStream {
             feeder: Feeder::Relay,
             ingest: None,
             started: None,
+            carried: None,
             idle: false,
         };
         let end = tokio::select! {

@@ -1,8 +1,10 @@
 //! What `pingosd cluster apply`, `rollback` and `status --group` do with etcd.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use super::super::conf::{ClusterConf, JoinedCluster};
 use super::super::etcd::{Etcd, EtcdError, KeyValue, SetupError};
@@ -10,8 +12,9 @@ use super::super::tenure::{Lease, Revision};
 use super::offer::{Answer, BadOffer, Keys, Offer, Outcome, first};
 use super::store::{Offered, Write, transact};
 use crate::config::Config;
-use crate::config::group_copy::hash_of;
+use crate::config::group_copy::{hash_of, is_name};
 use crate::limits;
+use crate::syntax::suggest;
 
 /// How a configuration reaches the servers of a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +25,8 @@ pub struct Rollout {
     pub canary: Option<usize>,
     /// Time that the servers have to answer.
     pub timeout: Duration,
+    /// Whether there may be neither servers nor a configuration of the group yet.
+    pub is_new: bool,
 }
 
 /// Reason why a command about a group fails.
@@ -37,8 +42,16 @@ pub enum GroupError {
     #[error("{0}")]
     Setup(String),
     /// etcd has no answer, or refuses.
-    #[error("{0}")]
-    Etcd(String),
+    #[error("etcd ({0}): {1}")]
+    Etcd(String, String),
+    /// There is no such group.
+    #[error("there is no group \"{0}\": no server takes it, and it has no configuration{hint}. A new one needs --new", hint = did_you_mean(.1))]
+    Unknown(String, Option<String>),
+    /// etcd has not said whether the configuration was written.
+    #[error(
+        "etcd ({0}) has not answered in time: whether the configuration was written shows \"pingosd cluster status --group {1}\""
+    )]
+    Unsure(String, String),
     /// The text is too long.
     #[error("the configuration has {0} bytes with its included files, and at most {max} are allowed", max = limits::CLUSTER_CONF_BYTES)]
     TooLarge(usize),
@@ -61,12 +74,6 @@ pub enum GroupError {
     Output(io::Error),
 }
 
-impl From<EtcdError> for GroupError {
-    fn from(error: EtcdError) -> GroupError {
-        GroupError::Etcd(error.to_string())
-    }
-}
-
 impl From<SetupError> for GroupError {
     fn from(error: SetupError) -> GroupError {
         GroupError::Setup(error.to_string())
@@ -82,7 +89,7 @@ pub type Say<'a> = &'a mut dyn FnMut(&str) -> io::Result<()>;
 ///
 /// Nothing was written, or etcd has failed meanwhile.
 pub fn apply(config: &Config, rollout: &Rollout, text: &[u8], say: Say<'_>) -> Result<bool, GroupError> {
-    with_etcd(config, &rollout.group, async |group| group.roll_out(rollout, text, say).await)
+    with_etcd(config, &rollout.group, rollout.timeout, async |group| group.roll_out(rollout, text, say).await)
 }
 
 /// Returns a group to the configuration before the current one, as [`apply`] would.
@@ -91,9 +98,10 @@ pub fn apply(config: &Config, rollout: &Rollout, text: &[u8], say: Say<'_>) -> R
 ///
 /// As for [`apply`]; or there is no earlier one.
 pub fn roll_back(config: &Config, rollout: &Rollout, say: Say<'_>) -> Result<bool, GroupError> {
-    with_etcd(config, &rollout.group, async |group| {
+    with_etcd(config, &rollout.group, rollout.timeout, async |group| {
         let none = || GroupError::NoEarlier(rollout.group.clone());
-        let previous = group.etcd.read(&group.keys.previous()).await?.ok_or_else(none)?;
+        let key = group.keys.previous();
+        let previous = group.ask(async || group.etcd.read(&key).await).await?.ok_or_else(none)?;
         let offer = Offer::parse(&group.keys, &previous).map_err(bad)?;
         group.roll_out(rollout, &offer.text, say).await
     })
@@ -105,19 +113,22 @@ pub fn roll_back(config: &Config, rollout: &Rollout, say: Say<'_>) -> Result<boo
 ///
 /// etcd has no answer.
 pub fn status(config: &Config, group: &str, say: Say<'_>) -> Result<bool, GroupError> {
-    with_etcd(config, group, async |group| group.status(say).await)
+    with_etcd(config, group, limits::CLUSTER_CONF_WAIT, async |group| group.status(say).await)
 }
 
 fn with_etcd<T>(
     config: &Config,
     group: &str,
+    time: Duration,
     work: impl AsyncFnOnce(Group) -> Result<T, GroupError>,
 ) -> Result<T, GroupError> {
     let conf: &ClusterConf = config.get::<JoinedCluster>().0.as_deref().ok_or(GroupError::NoCluster)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let etcd = Etcd::open(conf).await?;
-        work(Group { etcd, keys: Keys::new(&conf.name, group) }).await
+        // A time without end is longer than any command.
+        let deadline = Instant::now().checked_add(time).unwrap_or_else(|| Instant::now() + FAR);
+        work(Group { etcd, keys: Keys::new(&conf.name, group), deadline }).await
     })
 }
 
@@ -125,18 +136,29 @@ fn bad(why: BadOffer) -> GroupError {
     GroupError::Bad(why.to_string())
 }
 
+fn did_you_mean(near: &Option<String>) -> String {
+    near.as_ref().map(|near| format!(", did you mean \"{near}\"?")).unwrap_or_default()
+}
+
+/// A time that no command takes.
+const FAR: Duration = Duration::from_secs(365 * 24 * 3600);
+
 /// A group in etcd.
 struct Group {
     etcd: Etcd,
     keys: Keys,
+    /// End of the time that the command has.
+    deadline: Instant,
 }
+
+/// Answers by server; an inner nothing is one that is not understood.
+type Answers = BTreeMap<String, Option<Answer>>;
 
 /// A configuration on its way.
 struct Wave<'a> {
     hash: &'a str,
     /// Answers about earlier revisions do not count.
     since: Revision,
-    deadline: Instant,
     /// Whether an answer about a later one means that this one was replaced.
     is_last: bool,
     /// Lease of the trial.
@@ -176,15 +198,50 @@ fn revision_of(pair: &Option<KeyValue>) -> Revision {
 }
 
 impl Group {
+    fn failed(&self, why: &EtcdError) -> GroupError {
+        GroupError::Etcd(self.etcd.addresses(), why.to_string())
+    }
+
+    /// Asks for something that may be asked for again, so each address of etcd has its turn.
+    async fn ask<T>(&self, request: impl AsyncFn() -> Result<T, EtcdError>) -> Result<T, GroupError> {
+        let mut failure = EtcdError::Silence;
+        for _ in 0..self.etcd.count() {
+            match timeout_at(self.deadline, request()).await {
+                Ok(Ok(answer)) => return Ok(answer),
+                Ok(Err(error)) => failure = error,
+                Err(_) => break,
+            }
+        }
+        Err(self.failed(&failure))
+    }
+
+    /// Ends the lease of a trial. If that fails, it ends by itself.
+    async fn end(&self, lease: Lease) {
+        let _ = timeout(limits::CLUSTER_CONF_OVERRUN, self.etcd.revoke(lease)).await;
+    }
+
     /// Answers of all servers.
-    async fn answers(&self) -> Result<BTreeMap<String, Option<Answer>>, GroupError> {
+    async fn answers(&self) -> Result<Answers, EtcdError> {
         let prefix = self.keys.nodes();
         let range = self.etcd.range(&prefix).await?;
         let name = |pair: &KeyValue| {
             let name = std::str::from_utf8(&pair.key).ok()?.strip_prefix(&prefix)?;
-            crate::config::group_copy::is_name(name.as_bytes()).then(|| name.to_owned())
+            is_name(name.as_bytes()).then(|| name.to_owned())
         };
         Ok(range.pairs.iter().filter_map(|pair| Some((name(pair)?, Answer::parse(&pair.value)))).collect())
+    }
+
+    /// Says that there is no such group, with the most similar name.
+    async fn unknown(&self) -> GroupError {
+        let prefix = self.keys.groups();
+        let keys = self.ask(async || self.etcd.names(&prefix).await).await.unwrap_or_default();
+        let names: BTreeSet<&str> = keys
+            .iter()
+            .filter_map(|key| std::str::from_utf8(key).ok()?.strip_prefix(&prefix)?.split('/').next())
+            .filter(|name| is_name(name.as_bytes()))
+            .collect();
+        let near = suggest::nearest(self.keys.group.as_bytes(), names.into_iter()).map(str::to_owned);
+        GroupError::Unknown(self.keys.group.clone(), near)
     }
 
     async fn roll_out(&self, rollout: &Rollout, text: &[u8], say: Say<'_>) -> Result<bool, GroupError> {
@@ -192,30 +249,34 @@ impl Group {
             return Err(GroupError::TooLarge(text.len()));
         }
         let hash = hash_of(text);
-        let before = Offered::read(&self.etcd, &self.keys).await?;
-        if let Some(trial) = &before.trial {
+        let before = self.ask(async || Offered::read(&self.etcd, &self.keys).await).await?;
+        // A trial without a lease is of no command, and servers ignore it: this one takes its place.
+        if let Some(trial) = before.trial.as_ref().filter(|trial| trial.lease != 0) {
             let since = Offer::parse(&self.keys, trial).map(|offer| offer.at);
             return Err(GroupError::OnTrial(since.unwrap_or_else(|_| "an unknown time".into())));
         }
-        let nodes: Vec<String> = self.answers().await?.into_keys().collect();
-        let deadline = Instant::now() + rollout.timeout;
-        let mut wave =
-            Wave { hash: &hash, since: before.revision + 1, deadline, is_last: false, lease: None };
-        let mut trial = Trial { text, current: revision_of(&before.current), revision: 0, told: Vec::new() };
+        let nodes: Vec<String> = self.ask(async || self.answers().await).await?.into_keys().collect();
+        if nodes.is_empty() && before.current.is_none() && !rollout.is_new {
+            return Err(self.unknown().await);
+        }
+        let mut wave = Wave { hash: &hash, since: before.revision + 1, is_last: false, lease: None };
+        let (current, revision) = (revision_of(&before.current), revision_of(&before.trial));
+        let mut trial = Trial { text, current, revision, told: Vec::new() };
         if let Some(canary) = rollout.canary {
-            let lease = self.etcd.grant(limits::CLUSTER_CONF_TRIAL.as_secs()).await?;
+            let lease =
+                self.ask(async || self.etcd.grant(limits::CLUSTER_CONF_TRIAL.as_secs()).await).await?;
             wave.lease = Some(lease);
             let tried = self.try_out(&mut trial, nodes.chunks(canary.max(1)), &wave, say).await;
             if !matches!(tried, Ok(true)) {
                 // The trial ends with its lease.
-                let _ = self.etcd.revoke(lease).await;
+                self.end(lease).await;
                 tried?;
-                return self.stopped(&before, &nodes, &trial.told, deadline, say).await;
+                return self.stopped(&before, &nodes, &trial.told, say).await;
             }
         }
-        let committed = self.commit(&before, &trial).await;
+        let committed = self.written(self.commit(&before, &trial)).await;
         if let Some(lease) = wave.lease.take() {
-            let _ = self.etcd.revoke(lease).await;
+            self.end(lease).await;
         }
         let committed = committed?.ok_or(GroupError::Overtaken)?;
         let out = GroupError::Output;
@@ -228,6 +289,17 @@ impl Group {
         // Those that have tried it were shown.
         let rest: Vec<String> = nodes.into_iter().filter(|node| !trial.told.contains(node)).collect();
         self.wait(&rest, &wave, say).await
+    }
+
+    /// The result of a change that must not be asked for twice.
+    async fn written<T>(&self, change: impl Future<Output = Result<T, EtcdError>>) -> Result<T, GroupError> {
+        match timeout_at(self.deadline, change).await {
+            Ok(Ok(done)) => Ok(done),
+            Ok(Err(EtcdError::Network(_) | EtcdError::Silence)) | Err(_) => {
+                Err(GroupError::Unsure(self.etcd.addresses(), self.keys.group.clone()))
+            }
+            Ok(Err(error)) => Err(self.failed(&error)),
+        }
     }
 
     /// Lets servers try a configuration, some at a time. Returns whether all of them have applied it; the first that has not
@@ -245,7 +317,7 @@ impl Group {
             let value = Offer::value(&self.keys, trial.text, &trial.told);
             let put = Write::Put(&key, &value, wave.lease.unwrap_or_default());
             let conditions = [(&*at, trial.current), (&*key, trial.revision)];
-            let written = transact(&self.etcd, &conditions, &[put]).await?;
+            let written = self.written(transact(&self.etcd, &conditions, &[put])).await?;
             trial.revision = written.ok_or(GroupError::Overtaken)?;
             if !self.wait(some, wave, say).await? {
                 return Ok(false);
@@ -255,7 +327,7 @@ impl Group {
     }
 
     /// Makes a configuration the group's, if the current one and the trial are what they were.
-    async fn commit(&self, before: &Offered, trial: &Trial<'_>) -> Result<Option<Revision>, GroupError> {
+    async fn commit(&self, before: &Offered, trial: &Trial<'_>) -> Result<Option<Revision>, EtcdError> {
         let (current, previous) = (self.keys.current(), self.keys.previous());
         let trial_key = self.keys.trial();
         let value = Offer::value(&self.keys, trial.text, &[]);
@@ -270,7 +342,7 @@ impl Group {
             writes.push(Write::Delete(&trial_key));
         }
         let conditions = [(&*current, trial.current), (&*trial_key, trial.revision)];
-        Ok(transact(&self.etcd, &conditions, &writes).await?)
+        transact(&self.etcd, &conditions, &writes).await
     }
 
     /// A server has refused a configuration on trial: those that took it return to the group's.
@@ -279,7 +351,6 @@ impl Group {
         before: &Offered,
         nodes: &[String],
         tried: &[String],
-        deadline: Instant,
         say: Say<'_>,
     ) -> Result<bool, GroupError> {
         let out = GroupError::Output;
@@ -300,8 +371,13 @@ impl Group {
             first(&current.hash)
         );
         say(&line).map_err(out)?;
-        let wave =
-            Wave { hash: &current.hash, since: current.revision, deadline, is_last: false, lease: None };
+        if Instant::now() >= self.deadline {
+            for node in tried {
+                say(&format!("{node}: returns to it, which is not waited for")).map_err(out)?;
+            }
+            return Ok(false);
+        }
+        let wave = Wave { hash: &current.hash, since: current.revision, is_last: false, lease: None };
         self.wait(tried, &wave, say).await?;
         Ok(false)
     }
@@ -309,40 +385,49 @@ impl Group {
     /// Waits for answers of these servers, and shows each. Returns whether all of them have applied the configuration.
     async fn wait(&self, nodes: &[String], wave: &Wave<'_>, say: Say<'_>) -> Result<bool, GroupError> {
         let mut waiting: Vec<&String> = nodes.iter().collect();
-        let mut is_applied = true;
-        let mut renewed = Instant::now();
+        let (mut is_applied, mut renewed, mut known) = (true, Instant::now(), None);
         while !waiting.is_empty() {
-            let is_late = Instant::now() >= wave.deadline;
-            match self.answers().await {
-                Ok(answers) => {
-                    let mut still = Vec::new();
-                    for node in waiting {
-                        match wave.verdict(answers.get(node), is_late) {
-                            Some((is_fine, line)) => {
-                                is_applied &= is_fine;
-                                say(&format!("{node}: {line}")).map_err(GroupError::Output)?;
-                            }
-                            None => still.push(node),
-                        }
-                    }
-                    waiting = still;
+            let last = self.deadline + limits::CLUSTER_CONF_OVERRUN;
+            // Another address of etcd may answer the next time.
+            let failure = match timeout_at(last, self.answers()).await {
+                Ok(Ok(answers)) => {
+                    known = Some(answers);
+                    None
                 }
-                Err(error) if is_late => return Err(error),
-                // Another address of etcd may answer.
-                Err(_) => {}
+                Ok(Err(error)) => Some(error),
+                Err(_) => Some(EtcdError::Silence),
+            };
+            let is_late = Instant::now() >= self.deadline;
+            let mut still = Vec::new();
+            for node in waiting {
+                let verdict = match &known {
+                    Some(answers) => wave.verdict(answers.get(node), is_late),
+                    None => wave.verdict(Some(&None), is_late),
+                };
+                match verdict {
+                    Some((is_fine, line)) => {
+                        is_applied &= is_fine;
+                        say(&format!("{node}: {line}")).map_err(GroupError::Output)?;
+                    }
+                    None => still.push(node),
+                }
+            }
+            waiting = still;
+            if let Some(failure) = failure.filter(|_| is_late) {
+                return Err(self.failed(&failure));
             }
             if let Some(lease) = wave.lease
                 && renewed.elapsed() > limits::CLUSTER_CONF_TRIAL / 3
             {
-                match self.etcd.renew(lease).await {
-                    Ok(true) => renewed = Instant::now(),
-                    Ok(false) => return Err(GroupError::Overtaken),
+                match timeout_at(last, self.etcd.renew(lease)).await {
+                    Ok(Ok(true)) => renewed = Instant::now(),
+                    Ok(Ok(false)) => return Err(GroupError::Overtaken),
                     // It is renewed at the next turn.
-                    Err(_) => {}
+                    Ok(Err(_)) | Err(_) => {}
                 }
             }
             if !waiting.is_empty() {
-                tokio::time::sleep(limits::CLUSTER_CONF_LOOK).await;
+                sleep_until(self.deadline.min(Instant::now() + limits::CLUSTER_CONF_LOOK)).await;
             }
         }
         Ok(is_applied)
@@ -350,7 +435,11 @@ impl Group {
 
     async fn status(&self, say: Say<'_>) -> Result<bool, GroupError> {
         let out = GroupError::Output;
-        let offered = Offered::read(&self.etcd, &self.keys).await?;
+        let offered = self.ask(async || Offered::read(&self.etcd, &self.keys).await).await?;
+        let answers = self.ask(async || self.answers().await).await?;
+        if offered.current.is_none() && offered.trial.is_none() && answers.is_empty() {
+            return Err(self.unknown().await);
+        }
         let group = &self.keys.group;
         let shown = |what: &str, pair: &KeyValue| match Offer::parse(&self.keys, pair) {
             Ok(offer) => format!(
@@ -368,11 +457,17 @@ impl Group {
             None => say(&format!("group {group} has no configuration")).map_err(out)?,
         }
         if let Some(trial) = &offered.trial {
-            say(&shown("tries", trial)).map_err(out)?;
+            let line = match Offer::parse_trial(&self.keys, trial) {
+                Err(BadOffer::NoLease) => {
+                    format!("group {group} has a trial that no command keeps, it is ignored")
+                }
+                _ => shown("tries", trial),
+            };
+            say(&line).map_err(out)?;
         }
         let revision = revision_of(&offered.current);
         let mut is_same = offered.current.is_none_or(|pair| Offer::parse(&self.keys, &pair).is_ok());
-        for (node, answer) in self.answers().await? {
+        for (node, answer) in answers {
             let is_applied = |answer: &Answer| match revision {
                 0 => answer.outcome == Outcome::Waiting,
                 revision => answer.outcome == Outcome::Applied && answer.revision >= revision,

@@ -8,11 +8,12 @@ use super::super::claims::Cluster;
 use super::super::conf::ClusterConf;
 use super::super::etcd::{Etcd, EtcdError, RETRY};
 use super::conf::Current;
-use super::offer::{Answer, BadOffer, Keys, Offer, Outcome, printable};
+use super::offer::{Answer, BadOffer, Keys, Offer, Outcome};
 use super::store::{Offered, Write, transact};
 use super::{ConfApplier, NotApplied, log};
 use crate::config::group_copy::{GroupText, hash_of};
 use crate::limits;
+use crate::log::shown::printable;
 use crate::task::backoff::Backoff;
 
 /// Takes the configuration of the group that `cluster_conf` names, as long as it names one.
@@ -148,7 +149,8 @@ impl Follower<'_> {
     /// Takes what is offered. Returns false if that must be tried again.
     async fn take(&mut self, offered: &Offered) -> bool {
         let parsed = |pair| Offer::parse(&self.keys, pair).map_err(|why| (why, pair.revision));
-        let trial = match offered.trial.as_ref().map(parsed) {
+        let tried = |pair| Offer::parse_trial(&self.keys, pair).map_err(|why| (why, pair.revision));
+        let trial = match offered.trial.as_ref().map(tried) {
             Some(Ok(offer)) => Some(offer).filter(|offer| offer.nodes.iter().any(|node| node == self.node)),
             Some(Err((why, revision))) => {
                 log::bad_trial(&self.keys.group, revision, &why);

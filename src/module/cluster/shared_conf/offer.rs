@@ -9,6 +9,7 @@ use super::super::etcd::KeyValue;
 use super::super::tenure::Revision;
 use crate::config::group_copy::hash_of;
 use crate::limits;
+use crate::log::shown::printable;
 
 /// Keys of a group.
 #[derive(Clone, Debug)]
@@ -23,6 +24,11 @@ impl Keys {
     /// Keys of a group; names of clusters and groups need no encoding.
     pub(super) fn new(cluster: &[u8], group: &str) -> Keys {
         Keys { cluster: String::from_utf8_lossy(cluster).into_owned(), group: group.to_owned() }
+    }
+
+    /// Beginning of the keys of all groups of the cluster.
+    pub(super) fn groups(&self) -> String {
+        format!("/pingosd-conf/{}/", self.cluster)
     }
 
     fn below(&self, rest: &str) -> String {
@@ -103,6 +109,9 @@ pub(super) enum BadOffer {
     /// The text is not the one of the first line.
     #[error("its text does not match its hash")]
     Hash,
+    /// A trial without a lease would never end.
+    #[error("it is a trial without a lease, which no command keeps")]
+    NoLease,
 }
 
 /// Maximum length of the first line.
@@ -131,6 +140,12 @@ impl Offer {
             nodes: head.nodes,
             text: Bytes::copy_from_slice(text),
         })
+    }
+
+    /// Reads the value of a trial's key. A trial is on the lease of its command, and ends with it.
+    pub(super) fn parse_trial(keys: &Keys, pair: &KeyValue) -> Result<Offer, BadOffer> {
+        let offer = Offer::parse(keys, pair)?;
+        if pair.lease == 0 { Err(BadOffer::NoLease) } else { Ok(offer) }
     }
 
     /// Value of a key.
@@ -225,12 +240,6 @@ pub(super) fn first(hash: &str) -> &str {
     hash.get(..12).unwrap_or(hash)
 }
 
-/// At most so many characters, and none that a terminal or a log takes for an order.
-pub(super) fn printable(text: &str, most: usize) -> String {
-    let plain = |c: char| if c.is_control() { ' ' } else { c };
-    text.chars().take(most).map(plain).collect()
-}
-
 fn short(text: &str) -> String {
     printable(text, 100)
 }
@@ -273,6 +282,9 @@ mod tests {
         assert_eq!(parse(changed), BadOffer::Hash);
         let large = Offer::value(&keys, &vec![b'#'; limits::CLUSTER_CONF_BYTES + 1], &[]);
         assert_eq!(parse(large), BadOffer::TooLarge);
+        let trial = |lease| KeyValue { lease, ..pair(Offer::value(&keys, b"a b;\n", &["a".into()])) };
+        assert_eq!(Offer::parse_trial(&keys, &trial(0)), Err(BadOffer::NoLease));
+        assert!(Offer::parse_trial(&keys, &trial(7)).is_ok());
     }
 
     #[test]
@@ -283,6 +295,7 @@ mod tests {
         let answer = Answer::parse(&serde_json::to_vec(&value).unwrap()).unwrap();
         assert!(!answer.to_string().chars().any(char::is_control));
         assert!(answer.to_string().len() < 2 * limits::CLUSTER_CONF_REASONS);
+        assert!(answer.to_string().contains("\\u{1b}[2J") && answer.reasons.starts_with("a\\u{a}b\\u{7}xxx"));
         assert_eq!(Answer::parse(b"\xff"), None);
         assert_eq!(Answer::parse(b"{}"), None);
     }

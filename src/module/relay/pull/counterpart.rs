@@ -28,6 +28,7 @@ impl PulledStream {
             feeder: Feeder::Counterpart,
             ingest: None,
             started: None,
+            carried: None,
             idle: false,
         };
         let end = tokio::select! {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use crate::media::extension::OnStream;
+use crate::media::extension::{OnStream, Running};
 use crate::media::ingest::{Feeder, Ingest};
 use crate::media::relay_messages;
 use crate::media::session::Session;
@@ -35,6 +35,8 @@ pub(super) struct RunningPull<'a> {
     /// Set at the first media; until then a local publisher may take the stream.
     pub(super) ingest: Option<Ingest>,
     pub(super) started: Option<Instant>,
+    /// That it runs, for the cluster, if it pulls a stream that was claimed.
+    pub(super) carried: Option<Running>,
     /// Whether the source has reported that its publisher has left.
     pub(super) idle: bool,
 }
@@ -142,6 +144,10 @@ impl RunningPull<'_> {
                 self.feeder,
             )
             .map_err(|_| RelayEnd::Published)?;
+            let epoch = self.session.epoch.load(Ordering::Acquire);
+            if epoch > 0 {
+                self.carried = Some(self.relays.origins.clone().pulled(view, stream.key(), epoch));
+            }
             self.started = Some(Instant::now());
             self.relays.sessions.relays.pull.started.fetch_add(1, Ordering::Relaxed);
             log::started(self.session, RelayKind::Pull.name());
