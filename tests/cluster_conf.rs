@@ -518,12 +518,12 @@ fn who_does_not_answer_in_time_is_named() {
     assert!(apply(&servers[0], GOOD, &[]).0);
     servers[1].signal(Signal::SIGSTOP);
     let began = std::time::Instant::now();
-    let (done, text) = apply(&servers[0], THERE, &["--timeout", "1s"]);
-    println!("a command of 1 s took {} ms", began.elapsed().as_millis());
+    let (done, text) = apply(&servers[0], THERE, &["--timeout", "5s"]);
+    println!("a command of 5 s took {} ms", began.elapsed().as_millis());
     assert!(!done && text.contains("\na: applied") && text.contains("\nc: applied"), "{text}");
     assert!(text.contains("\nb: no answer in time (applied, revision "), "{text}");
     // A trial that is not answered either: those that have tried it return.
-    let (done, text) = apply(&servers[0], GOOD, &["--timeout", "1s", "--canary", "1"]);
+    let (done, text) = apply(&servers[0], GOOD, &["--timeout", "5s", "--canary", "1"]);
     assert!(!done && text.contains("\nb: no answer in time"), "{text}");
     assert!(
         text.contains("\nc: not tried") && text.contains("a: returns to it, which is not waited for"),
@@ -532,7 +532,7 @@ fn who_does_not_answer_in_time_is_named() {
     servers[1].signal(Signal::SIGCONT);
     // Without etcd they are named too, and etcd with its address.
     servers[0].signal(Signal::SIGSTOP);
-    let waiting = begin(&servers[2], "waiting.conf", GOOD, &["--timeout", "4s"]);
+    let waiting = begin(&servers[2], "waiting.conf", GOOD, &["--timeout", "10s"]);
     until_true("it is offered", || etcd.group("offered/current").contains("good"));
     etcd.kill();
     let (done, text) = told(waiting.wait_with_output().unwrap());

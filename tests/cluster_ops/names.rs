@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+use pingosd::media::trail;
 use pingosd::wire::rtmp::client_session::{ClientEvent, ClientPurpose};
 
 use crate::support::etcd::{Etcd, conf_at};
@@ -190,6 +192,34 @@ fn an_origin_that_was_killed_is_gone_and_its_stream_found_elsewhere() {
         picture.as_millis()
     );
     second.stop().leave();
+}
+
+#[test]
+fn a_relay_that_knows_a_later_claim_is_refused() {
+    let etcd = Etcd::start();
+    let a = etcd.server("a", BOTH, "");
+    let feed = publish(&a, "s").keep_sending();
+    let epoch = etcd.revision("streams/default/live/s");
+    let ask = |epoch: i64, is_relay: bool| {
+        let mut settings =
+            settings(a.rtmp, "live", ClientPurpose::Play { name: format!("s?epoch={epoch}").into() });
+        if is_relay {
+            settings
+                .extra
+                .push((trail::CONNECT_MEMBER.into(), Bytes::from_static(b"0123456789abcdef").into()));
+        }
+        RtmpClient::open(a.rtmp, settings)
+    };
+    for known in [epoch - 1, epoch] {
+        Player::rtmp(ask(known, true)).wait_key();
+    }
+    ask(epoch + 1, true).wait_status("NetStream.Play.Forbidden");
+    a.wait_log(&format!("epoch {} is not this server's", epoch + 1));
+    // A player is no relay, whatever its arguments.
+    Player::rtmp(ask(epoch + 1, false)).wait_key();
+    feed.stop().leave();
+    until_true("the name is free", || etcd.value("streams/default/live/s").is_empty());
+    ask(epoch, true).wait_status("NetStream.Play.Forbidden");
 }
 
 #[test]

@@ -84,6 +84,7 @@ const WAITING: &[&str] = &[
     "module::exec::execs",
     "module::exec::keeper",
     "module::hls2::answer",
+    "module::cluster::carriers",
     "module::cluster::claims",
     "module::cluster::engine",
     "module::cluster::etcd",
