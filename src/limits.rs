@@ -442,6 +442,21 @@ pub const HLS2_ABSENT: Duration = Duration::from_secs(5);
 /// Maximum number of bytes of a data message that becomes timed metadata, and of all those in one fragment.
 pub const TIMED_METADATA_BYTES: usize = 64 * 1024;
 
+/// Maximum number of bytes of an SCTE-35 section behind its length (ANSI/SCTE 35 §9.6.1).
+pub const SCTE35_BYTES: usize = 4093;
+
+/// Maximum number of events that are read of one SCTE-35 section.
+pub const SCTE35_EVENTS: usize = 8;
+
+/// Maximum number of members of a data message in which an SCTE-35 section is looked for.
+pub const SCTE35_FIELDS: usize = 64;
+
+/// Maximum number of EXT-X-DATERANGE tags kept of one stream, and of their bytes: a day with forty breaks an hour. At either
+/// bound further markers are left out of playlists until old ones have left them.
+pub const DATE_RANGES: usize = 2048;
+/// See [`DATE_RANGES`].
+pub const DATE_RANGE_BYTES: usize = 512 * 1024;
+
 /// Number of target durations for which a request for a playlist or a part may wait (rfc8216bis §6.2.5.2: a server answers
 /// 503 after three).
 pub const HLS2_WAIT_TARGETS: u64 = 3;

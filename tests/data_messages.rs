@@ -11,7 +11,7 @@ use pingosd::wire::amf0::{self, AmfValue};
 use pingosd::wire::flv::FlvReader;
 use pingosd::wire::rtmp::chunk;
 use pingosd::wire::rtmp::message::type_id;
-use support::frame::{GOP, Tracks};
+use support::frame::{Frame, GOP, STEP, Tracks};
 use support::server::Prefix;
 use support::wait::until_true;
 use support::{Conf, Player, Publisher, RtmpClient, Server};
@@ -78,6 +78,69 @@ fn what_cannot_be_read_reaches_players_at_once_and_through_relays() {
         });
     }
     publisher.leave();
+}
+
+/// `onFI` with this time, as encoders send it with each picture or second.
+fn time_code(n: u32) -> Bytes {
+    let mut out = BytesMut::new();
+    let fields = [("sd", "29-11-2026".into()), ("st", format!("10:00:{n:02}.000").into())];
+    amf0::encode_all(&["onFI".into(), AmfValue::object(fields)], &mut out);
+    out.freeze()
+}
+
+#[test]
+fn time_codes_keep_their_times_for_players_relays_and_recordings() {
+    const QUICK: &str = "failed_reconnect 20ms; relay_reconnect 200ms;";
+    let pushed = Server::start(&Conf::live(""));
+    let prefix = Prefix::new();
+    fs::create_dir_all(prefix.path().join("rec")).unwrap();
+    let conf = Conf::live(&format!(
+        "{QUICK} push rtmp://127.0.0.1:{}; record all; record_path {{dir}}/rec;",
+        pushed.rtmp
+    ));
+    let origin =
+        Server::start_in(prefix, &conf.http_server("location /flv { flv_live {rtmp_port} app=live; }"));
+    let edge = Server::start(&Conf::live(&format!("{QUICK} pull rtmp://127.0.0.1:{};", origin.rtmp)));
+    let feed = Publisher::start(origin.rtmp, "s").keep_sending();
+    let players = [
+        ("RTMP", Player::start(origin.rtmp, "s")),
+        ("HTTP-FLV", Player::http(origin.http, "/flv/s")),
+        ("pushed", Player::start(pushed.rtmp, "s")),
+        ("pulled", Player::start(edge.rtmp, "s")),
+    ];
+    players.iter().for_each(|(_, player)| player.wait_key());
+    let mut publisher = feed.stop();
+    // Between the frames around them, and a little ahead and behind.
+    let now = u32::try_from(publisher.next()).unwrap() * STEP;
+    let sent: Vec<_> = (0..6).map(|n| (now + [3, 7, 11, 250, 2, 0][n as usize], time_code(n))).collect();
+    for (timestamp, payload) in &sent {
+        publisher.send_frame(&Frame {
+            kind: MediaKind::Data,
+            timestamp: *timestamp,
+            payload: payload.clone(),
+        });
+        publisher.send(1);
+    }
+    let last = publisher.send(GOP);
+    let found = |media: &mut dyn Iterator<Item = (u32, &Bytes)>| -> Vec<(u32, Bytes)> {
+        let ours = media.filter(|(_, payload)| sent.iter().any(|(_, is)| is == *payload));
+        ours.map(|(timestamp, payload)| (timestamp, payload.clone())).collect()
+    };
+    for (what, player) in &players {
+        player.wait_frame(last);
+        let got = player.got();
+        let came = found(&mut got.media.iter().map(|media| (media.timestamp, &media.payload)));
+        assert_eq!(came, sent, "{what}");
+    }
+    publisher.leave();
+    origin.wait_log("record: recorded 's'");
+    let bytes = fs::read(origin.prefix().path().join("rec/s.flv")).unwrap();
+    let (mut input, mut reader) = (&bytes[..], FlvReader::new(1 << 20));
+    let tags: Vec<_> = std::iter::from_fn(|| reader.read(&mut input).unwrap()).collect();
+    let first = tags.iter().find_map(|tag| support::frame::number(&tag.payload)).unwrap();
+    let begin = u32::try_from(first).unwrap() * STEP;
+    let came = found(&mut tags.iter().map(|tag| (tag.timestamp + begin, &tag.payload)));
+    assert_eq!(came, sent, "recorded");
 }
 
 /// The size of the picture, by what a metadata message says.

@@ -8,8 +8,10 @@ mod media;
 use std::thread::{self, JoinHandle};
 
 use media::Source;
+use nix::sys::signal::Signal;
 use pingosd::wire::hls::MediaPlaylist;
 use support::http::{self, Response};
+use support::playlist::checked;
 use support::tool::run;
 use support::wait::until_true;
 use support::{Conf, Server};
@@ -18,7 +20,7 @@ const HLS2: &str = "hls2 on; hls2_fragment 1s; hls2_minfrags 2;";
 const LOW_LATENCY: &str = "hls2_low_latency on; hls2_playlist_length 20s;";
 
 fn start(more: &str) -> Server {
-    let location = "location /hls2 { hls2_live {rtmp_port} app=live; }";
+    let location = "location /hls2 { hls2_live {rtmp_port} app=live; } location /status { stub_status; }";
     Server::start(&Conf::live(&format!("{HLS2} {more}")).http_server(location))
 }
 
@@ -151,6 +153,54 @@ fn requests_that_cannot_be_answered_are_refused() {
     let waiting: Vec<_> = (0..24).map(|_| later(&server, target)).collect();
     let statuses: Vec<_> = waiting.into_iter().map(|request| request.join().unwrap().status()).collect();
     assert_eq!(statuses, [503; 24]);
+}
+
+#[test]
+fn requests_that_wait_on_every_worker_are_answered_by_one_part() {
+    let server = start(LOW_LATENCY);
+    let mut source = Source::start(&server, "s");
+    source.send_to(4_500);
+    // Each on a connection of its own, which the system gives to one of the two workers.
+    let waiting: Vec<_> = (0..32)
+        .map(|n| {
+            let session = format!("/hls2/s.m3u8?session=w{n}");
+            assert_eq!(get(&server, &session).status(), 200);
+            later(&server, &format!("{session}&_HLS_msn=4&_HLS_part=2"))
+        })
+        .collect();
+    assert!(waiting.iter().all(|request| !request.is_finished()));
+    source.send_to(4_700);
+    for request in waiting {
+        let response = request.join().unwrap();
+        assert_eq!(response.status(), 200);
+        assert!(response.text().contains("\"s-4.2.m4s?"), "{}", response.text());
+        checked(&response.text());
+    }
+}
+
+#[test]
+fn a_stop_answers_the_requests_that_wait() {
+    for signal in [Signal::SIGTERM, Signal::SIGQUIT] {
+        let mut server = start(LOW_LATENCY);
+        let mut source = Source::start(&server, "s");
+        source.send_to(4_500);
+        assert_eq!(playlist(&server, "").status(), 200);
+        let targets = ["/hls2/s.m3u8?session=a&_HLS_msn=4&_HLS_part=3", "/hls2/s-4.2.m4s?session=a&slot=0"];
+        let waiting: Vec<_> = (0..8).map(|n| later(&server, targets[n % 2])).collect();
+        until_true("the requests wait", || {
+            let text = get(&server, "/status").text();
+            let writing = text.split("Writing: ").nth(1).and_then(|rest| rest.split(' ').next());
+            // This one is one of them.
+            writing.and_then(|count| count.parse::<u32>().ok()) == Some(9)
+        });
+        assert!(waiting.iter().all(|request| !request.is_finished()));
+        server.signal(signal);
+        for request in waiting {
+            assert_eq!(request.join().unwrap().status(), 410, "{signal}");
+        }
+        drop(source);
+        assert!(server.wait_exit().success());
+    }
 }
 
 #[test]

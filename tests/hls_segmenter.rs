@@ -294,6 +294,7 @@ fn frame(dts_ms: u64, key: bool) -> TsFrame {
         video: true,
         key,
         program_change: false,
+        messages: Vec::new(),
     }
 }
 

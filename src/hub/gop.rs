@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::packet::{Packet, PacketClass};
 use crate::limits;
+use crate::wire::MediaKind;
 
 /// Size of a stream's GOP cache (`cache_time`, `out_queue`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -185,7 +186,8 @@ impl Ring {
 
     /// The oldest packet that is at most `time` milliseconds old.
     fn first_within(&self, time: u32) -> Option<u64> {
-        let newest = self.packets.back()?.timestamp();
+        // A data message may be ahead of the media.
+        let newest = self.packets.iter().rev().find(|packet| packet.kind() != MediaKind::Data)?.timestamp();
         let index = self.packets.partition_point(|p| since(newest, p.timestamp()) > time);
         Some(self.base + index as u64)
     }
@@ -210,7 +212,6 @@ fn since(newest: u32, timestamp: u32) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::MediaKind;
     use bytes::Bytes;
 
     const CACHE: CacheSettings = CacheSettings { cache_time: 2000, out_queue: 2048 };

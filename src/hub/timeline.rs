@@ -14,6 +14,8 @@
 //!   the distance stays as sent. If it would run backwards then, both tracks move forward by the difference.
 //! - Further tracks of a kind move with its main track and keep their distance as sent, up to `TOGETHER`; a track
 //!   further away takes the position of the main track.
+//! - Data messages move nothing and keep their distance to the media as sent, up to `TOGETHER`. 0, which many encoders send, and a
+//!   timestamp further away count as now.
 //! - A new publisher continues `STEP` after the newest timestamp of the stream, with the distance between its tracks as
 //!   sent.
 //!
@@ -134,6 +136,17 @@ impl Timeline {
         *lane = Some(place);
         self.reach(place);
         (place, delta)
+    }
+
+    /// Timestamp of a data message on the timeline.
+    pub fn place_message(&self, timestamp: u32) -> u32 {
+        // The first packet of a stream keeps its timestamp, and so does what comes before it.
+        let Some(now) = self.newest else { return timestamp };
+        let begun = [MediaKind::Video, MediaKind::Audio].map(|kind| self.tracks[kind as usize]);
+        let Some(main) = begun.into_iter().find(|track| track.sent.is_some()) else { return now };
+        let wanted = timestamp.wrapping_add(main.shift);
+        let is_near = ahead(wanted, main.placed.unwrap_or(now)).abs() <= i64::from(TOGETHER);
+        if timestamp != 0 && is_near { wanted } else { now }
     }
 
     fn reach(&mut self, place: u32) {
@@ -369,6 +382,25 @@ mod tests {
         let mut t = Timeline::default();
         t.place(Video, 0, 0);
         assert_eq!(t.place(Video, 0x7000_0000, 0), (40, 40));
+    }
+
+    #[test]
+    fn a_data_message_keeps_its_distance_to_the_media_and_moves_nothing() {
+        let mut t = Timeline::default();
+        assert_eq!(t.place_message(70_000), 70_000);
+        t.place(Video, 60_000, 0);
+        t.place(Audio, 60_500, 0);
+        for (sent, placed) in
+            [(60_100, 60_100), (59_000, 59_000), (69_000, 69_000), (70_001, 60_500), (0, 60_500)]
+        {
+            assert_eq!(t.place_message(sent), placed, "{sent}");
+        }
+        // It moves with the publisher.
+        t.start_publisher();
+        assert_eq!(t.place_message(500), 60_500);
+        assert_eq!(t.place(Video, 1_000, 0).0, 60_540);
+        assert_eq!(t.place_message(1_200), 60_740);
+        assert_eq!(t.place(Video, 1_040, 0).0, 60_580);
     }
 
     #[test]

@@ -5,6 +5,10 @@
 
 use std::fmt::{self, Write};
 
+use jiff::Timestamp;
+
+use crate::limits;
+
 /// A media playlist (RFC 8216 §4.3.3).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MediaPlaylist {
@@ -37,6 +41,10 @@ pub struct MediaSegment {
     pub map: Option<String>,
     /// Its partial segments, if the playlist names them.
     pub parts: Vec<PartialSegment>,
+    /// Values of EXT-X-DATERANGE tags before it.
+    pub date_ranges: Vec<String>,
+    /// Its begin in milliseconds since 1970, which stands before date ranges (RFC 8216 §4.3.2.6).
+    pub date_ms: Option<u64>,
 }
 
 /// A partial segment (draft-pantos-hls-rfc8216bis §4.4.4.9).
@@ -107,6 +115,10 @@ impl fmt::Display for MediaPlaylist {
                 writeln!(f, "#EXT-X-SKIP:SKIPPED-SEGMENTS={skipped}")?;
             }
         }
+        // A delta update leaves out segments, and no date ranges (rfc8216bis §4.4.5.2).
+        for segment in self.segments.iter().take(skipped) {
+            f.write_str(&segment.date_range_lines())?;
+        }
         let mut before = skipped.checked_sub(1).and_then(|last| self.segments.get(last));
         for segment in self.segments.iter().skip(skipped) {
             f.write_str(&segment.lines_behind(before))?;
@@ -136,6 +148,10 @@ impl MediaSegment {
         if self.discontinuity {
             lines.push_str("#EXT-X-DISCONTINUITY\n");
         }
+        if let Some(date_ms) = self.date_ms {
+            lines.push_str(&format!("#EXT-X-PROGRAM-DATE-TIME:{}\n", date(date_ms)));
+        }
+        lines.push_str(&self.date_range_lines());
         let mut key = before.and_then(|before| before.key.as_ref());
         if let Some(map) = &self.map
             && before.is_none_or(|before| before.map.as_ref() != Some(map))
@@ -161,11 +177,24 @@ impl MediaSegment {
     }
 }
 
+impl MediaSegment {
+    fn date_range_lines(&self) -> String {
+        self.date_ranges.iter().map(|range| format!("{DATE_RANGE}{range}\n")).collect()
+    }
+}
+
+/// Milliseconds since 1970 as a date (ISO 8601).
+pub fn date(unix_ms: u64) -> String {
+    let at = i64::try_from(unix_ms).ok().and_then(|at| Timestamp::from_millisecond(at).ok());
+    format!("{:.3}", at.unwrap_or(Timestamp::UNIX_EPOCH))
+}
+
 /// Milliseconds as decimal seconds.
-fn seconds(ms: u64) -> String {
+pub(crate) fn seconds(ms: u64) -> String {
     format!("{}.{:03}", ms / 1000, ms % 1000)
 }
 
+const DATE_RANGE: &str = "#EXT-X-DATERANGE:";
 const NO_KEY: &str = "#EXT-X-KEY:METHOD=NONE\n";
 
 impl MediaPlaylist {
@@ -192,7 +221,10 @@ impl MediaPlaylist {
             if let Some(tag) = line.strip_prefix("#EXT") {
                 playlist.read_tag(tag, &mut next);
             } else if !line.is_empty() && !line.starts_with('#') && playlist.segments.len() < SEGMENTS_MAX {
-                playlist.segments.push(MediaSegment { uri: line.to_owned(), ..next.clone() });
+                let date_ranges = std::mem::take(&mut next.date_ranges);
+                let date_ms = next.date_ms.take();
+                let segment = MediaSegment { uri: line.to_owned(), date_ranges, date_ms, ..next.clone() };
+                playlist.segments.push(segment);
                 next.discontinuity = false;
             }
         }
@@ -211,6 +243,13 @@ impl MediaPlaylist {
             "-X-DISCONTINUITY" => next.discontinuity = true,
             "-X-KEY" => next.key = parse_key(value),
             "-X-MAP" => next.map = parse_uri(value),
+            "-X-PROGRAM-DATE-TIME" => {
+                let at = value.parse::<Timestamp>().ok();
+                next.date_ms = at.and_then(|at| u64::try_from(at.as_millisecond()).ok());
+            }
+            "-X-DATERANGE" if next.date_ranges.len() < limits::DATE_RANGES => {
+                next.date_ranges.push(value.to_owned());
+            }
             _ => {}
         }
     }
@@ -357,6 +396,26 @@ mod tests {
         assert_eq!(text.split_once("TARGETDURATION:2\n").unwrap().1, want);
         assert!(text.contains("#EXT-X-VERSION:7\n"));
         assert_eq!(MediaPlaylist::parse(text.as_bytes()), Some(playlist));
+    }
+
+    #[test]
+    fn date_ranges_stand_behind_their_date_and_in_delta_updates() {
+        let mut segments: Vec<_> = (0..3).map(|n| segment(&format!("{n}.ts"), 1000)).collect();
+        segments[1].date_ms = Some(1_700_000_000_250);
+        segments[1].date_ranges = vec!["ID=\"a\"".to_owned(), "ID=\"b\"".to_owned()];
+        segments[1].discontinuity = true;
+        let mut playlist = MediaPlaylist { target_duration: 1, segments, ..MediaPlaylist::default() };
+        let text = playlist.to_string();
+        let ranges = "#EXT-X-DATERANGE:ID=\"a\"\n#EXT-X-DATERANGE:ID=\"b\"\n";
+        let date = "#EXT-X-PROGRAM-DATE-TIME:2023-11-14T22:13:20.250Z\n";
+        let want =
+            format!("0.ts\n#EXT-X-DISCONTINUITY\n{date}{ranges}#EXTINF:1.000,\n1.ts\n#EXTINF:1.000,\n2.ts\n");
+        assert!(text.ends_with(&want), "{text}");
+        assert_eq!(MediaPlaylist::parse(text.as_bytes()), Some(playlist.clone()));
+        playlist.low_latency = Some(LowLatency { skipped: Some(2), ..LowLatency::default() });
+        let delta = playlist.to_string();
+        let want = format!("#EXT-X-SKIP:SKIPPED-SEGMENTS=2\n{ranges}#EXTINF:1.000,\n2.ts\n");
+        assert!(delta.ends_with(&want), "{delta}");
     }
 
     #[test]

@@ -10,17 +10,22 @@
 //! - [`mpegts`]: MPEG transport streams made from FLV frames.
 //! - [`fmp4`]: fragmented MP4 made from FLV frames.
 //! - [`hls`]: HLS playlists.
+//! - [`data_message`], [`id3`]: data messages of publishers as timed metadata.
+//! - [`cue`], [`scte35`]: data messages that begin and end advertising breaks.
 //! - [`proxy_protocol`]: headers of the PROXY protocol.
 
 pub mod amf0;
 pub mod codec;
+pub mod cue;
 pub mod data_message;
 pub mod flv;
 pub mod fmp4;
 pub mod hls;
+pub mod id3;
 pub mod mpegts;
 pub mod proxy_protocol;
 pub mod rtmp;
+pub mod scte35;
 
 /// Kind of a media message or tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

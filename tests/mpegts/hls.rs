@@ -88,7 +88,7 @@ fn fragments_from_memory_are_played_one_by_one() {
     };
     let mut window = hls2::FragmentWindow::new(settings);
     for frame in &frames {
-        window.handle_frame(frame);
+        window.handle_frame(frame, 0);
     }
     assert!(window.finish());
     for id in 0..5 {

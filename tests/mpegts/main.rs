@@ -7,8 +7,10 @@ mod input;
 
 use std::collections::BTreeMap;
 
+use bytes::BytesMut;
 use pingosd::wire::MediaKind;
-use pingosd::wire::mpegts::{PACKET_SIZE, Packager, PackagerSettings, TsFrame};
+use pingosd::wire::amf0;
+use pingosd::wire::mpegts::{MpegtsError, PACKET_SIZE, Packager, PackagerSettings, TsFrame};
 use proptest::prelude::*;
 
 use ffmpeg::{clip, clocks, decode_errors, streams, write};
@@ -162,6 +164,111 @@ fn next_publisher_is_a_program_change() {
     check_packets(&concat(&frames));
 }
 
+/// `onTextData` with this text.
+fn text_data(text: &str) -> Vec<u8> {
+    let mut payload = BytesMut::new();
+    amf0::encode_all(&["onTextData".into(), text.to_owned().into()], &mut payload);
+    payload.to_vec()
+}
+
+/// Presentation times and contents of the packets with metadata.
+fn metadata(ts: &[u8]) -> Vec<(u64, Vec<u8>)> {
+    let mut found: Vec<Vec<u8>> = Vec::new();
+    for packet in ts.chunks(PACKET_SIZE).filter(|packet| packet[1] & 0x1f == 1 && packet[2] == 2) {
+        let adaptation = if packet[3] & 0x20 == 0 { 0 } else { 1 + usize::from(packet[4]) };
+        if packet[1] & 0x40 != 0 {
+            found.push(Vec::new());
+        }
+        found.last_mut().unwrap().extend_from_slice(&packet[4 + adaptation..]);
+    }
+    let parse = |pes: Vec<u8>| {
+        assert_eq!(pes[..4], [0, 0, 1, 0xbd], "private_stream_1");
+        assert_eq!(usize::from(u16::from_be_bytes([pes[4], pes[5]])), pes.len() - 6, "length");
+        assert_eq!(pes[6..9], [0x84, 0x80, 5], "aligned, with a presentation time");
+        let bits = |at: usize| u64::from(pes[at]);
+        let pts =
+            (bits(9) >> 1 & 7) << 30 | bits(10) << 22 | (bits(11) >> 1) << 15 | bits(12) << 7 | bits(13) >> 1;
+        (pts, pes[14..].to_vec())
+    };
+    found.into_iter().map(parse).collect()
+}
+
+#[test]
+fn data_messages_are_timed_id3_from_tables_that_name_it() {
+    let clip = clip(
+        "id3.flv",
+        "-f lavfi -i testsrc2=s=160x120:r=25 -f lavfi -i sine=r=44100 -t 3 -c:v libx264 -g 25 -bf 0 -c:a aac",
+    );
+    let mut input = flv_frames(&clip);
+    // The last one has several packets.
+    let texts = ["a", "\u{e4} \"b\"", &"c".repeat(1_000)];
+    for (n, text) in texts.iter().enumerate() {
+        let at = 500 + n as u32 * 700;
+        let place = input.iter().position(|frame| frame.timestamp > at).unwrap();
+        input.insert(place, Frame { kind: MediaKind::Data, timestamp: at, payload: text_data(text) });
+    }
+    let frames = package(&input);
+    let whole = concat(&frames);
+    check_packets(&whole);
+    let tag = |text: &str| {
+        let text = serde_json::to_string(text).unwrap();
+        let frame = [b"\x03onTextData\0", text.as_bytes()].concat();
+        let length = |n: usize| [0, 0, (n >> 7) as u8, n as u8 & 0x7f];
+        [b"ID3\x04\0\0", &length(frame.len() + 10)[..], b"TXXX", &length(frame.len())[..], b"\0\0", &frame]
+            .concat()
+    };
+    let wanted: Vec<_> =
+        texts.iter().enumerate().map(|(n, text)| ((500 + n as u64 * 700 + 700) * 90, tag(text))).collect();
+    assert_eq!(metadata(&whole), wanted);
+    let told: usize = frames.iter().map(|frame| frame.messages.len()).sum();
+    assert_eq!(told, 3);
+
+    // The tables name it from the piece with the first message on, and before that none does.
+    let maps: Vec<_> = whole
+        .chunks(PACKET_SIZE)
+        .enumerate()
+        .filter(|(_, packet)| packet[1..3] == [0x50, 1])
+        .map(|(n, packet)| (n, packet.windows(5).any(|entry| entry == [0x15, 0xe1, 2, 0xf0, 15])))
+        .collect();
+    let first = whole.chunks(PACKET_SIZE).position(|packet| packet[1] & 0x1f == 1 && packet[2] == 2).unwrap();
+    assert!(
+        maps.iter().all(|(n, named)| *named == (*n + 20 > first)) && maps.iter().any(|(n, _)| *n < first),
+        "{maps:?}, {first}"
+    );
+    let ts = write("id3.ts", &whole);
+    assert_eq!(streams(&ts), ["aac,audio", "h264,video", "timed_id3,data"]);
+    assert_eq!(decode_errors(&ts), "");
+    // So is a segment that begins later.
+    let later = frames.iter().rposition(|frame| frame.key).unwrap();
+    assert_eq!(streams(&write("id3_later.ts", &concat(&frames[later..]))).len(), 3);
+}
+
+#[test]
+fn data_messages_at_the_bounds_are_left_out_and_said() {
+    let clip = clip("id3_bound.flv", "-f lavfi -i testsrc2=s=160x120:r=25 -t 1 -c:v libx264 -g 25 -bf 0");
+    let mut packager = Packager::new(PackagerSettings::default());
+    let mut frames = Vec::new();
+    let input = flv_frames(&clip);
+    feed(&mut packager, &input[..input.len() / 2], &mut frames);
+    let mut send = |text: &str| packager.handle_frame(MediaKind::Data, 0, &text_data(text), &mut Vec::new());
+    assert_eq!(send(&"x".repeat(65_600)), Err(MpegtsError::TooLarge));
+    // Escaped, it is too long for a packet.
+    assert_eq!(send(&"\"".repeat(33_000)), Err(MpegtsError::TooLarge));
+    // All between two pieces.
+    assert_eq!(send(&"x".repeat(40_000)), Ok(()));
+    assert_eq!(send(&"x".repeat(40_000)), Err(MpegtsError::TooLarge));
+    assert_eq!(send("fits"), Ok(()));
+    // No data messages for players: metadata of the stream, and what cannot be read.
+    for other in [&b""[..], b"\x02\0\x0aonMetaData\x05", b"\x02\0\x0aonTextData", b"\xff\xff"] {
+        assert_eq!(packager.handle_frame(MediaKind::Data, 0, other, &mut Vec::new()), Ok(()));
+    }
+    feed(&mut packager, &input[input.len() / 2..], &mut frames);
+    packager.finish(&mut frames);
+    let whole = concat(&frames);
+    check_packets(&whole);
+    assert_eq!(metadata(&whole).len(), 2);
+}
+
 proptest! {
     #[test]
     fn hostile_messages_leave_whole_packets(
@@ -221,7 +328,7 @@ fn check_packets(ts: &[u8]) {
     for packet in ts.chunks(PACKET_SIZE) {
         assert_eq!(packet[0], 0x47);
         let pid = u16::from_be_bytes([packet[1] & 0x1f, packet[2]]);
-        assert!([0, 256, 257, 4097].contains(&pid));
+        assert!([0, 256, 257, 258, 4097].contains(&pid));
         assert!(pid == 0 || counters.contains_key(&0), "PAT first");
         assert_eq!(packet[3] & 0x10, 0x10, "every packet has payload");
         if let Some(last) = counters.insert(pid, packet[3] & 0x0f) {

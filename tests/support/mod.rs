@@ -21,6 +21,7 @@ pub mod notify;
 pub mod ocsp;
 pub mod pebble;
 pub mod player;
+pub mod playlist;
 pub mod process;
 pub mod publisher;
 pub mod raw;

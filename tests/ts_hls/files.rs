@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use crate::media::{Source, pids};
+use crate::support::playlist::checked;
 use crate::support::server::Prefix;
 use crate::support::wait::until_true;
 use crate::support::{Conf, Server};
@@ -45,7 +46,11 @@ fn playlist(server: &Server, file: &str, last: &str) -> Vec<String> {
     let path = dir(server).join(file);
     let read = || fs::read_to_string(&path).unwrap_or_default();
     until_true(&format!("{last} in {file}"), || read().lines().any(|line| line == last));
-    read().lines().map(str::to_owned).collect()
+    let text = read();
+    if text.contains("#EXTINF") {
+        checked(&text);
+    }
+    text.lines().map(str::to_owned).collect()
 }
 
 #[test]

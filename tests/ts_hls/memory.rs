@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::media::{Source, pids};
 use crate::support::http::{self, Connection, Response};
+use crate::support::playlist::checked;
 use crate::support::wait::until_true;
 use crate::support::{Answer, Conf, NotifyServer, Server};
 
@@ -21,7 +22,11 @@ fn get(server: &Server, target: &str) -> Response {
 
 /// Lines of a playlist that are no tags.
 fn uris(playlist: &Response) -> Vec<String> {
-    playlist.text().lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect()
+    let text = playlist.text();
+    if text.contains("#EXTINF") {
+        checked(&text);
+    }
+    text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect()
 }
 
 #[test]

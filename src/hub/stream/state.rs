@@ -81,6 +81,7 @@ impl StreamState {
         let (timestamp, delta) = match lane.place() {
             Some(at) => self.timeline.place_beside(kind, at, timestamp),
             None if is_frame => self.timeline.place(kind, timestamp, self.settings.fix_timestamp),
+            None if class == PacketClass::Other => (self.timeline.place_message(timestamp), 0),
             None => (self.timeline.newest_of(kind), 0),
         };
         let packet = Arc::new(Packet::new(kind, class, timestamp, delta, payload, chunk_size).in_lane(lane));

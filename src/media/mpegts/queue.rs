@@ -108,6 +108,7 @@ mod tests {
             video: true,
             key: true,
             program_change: false,
+            messages: Vec::new(),
         }
     }
 

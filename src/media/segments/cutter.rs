@@ -348,6 +348,7 @@ mod tests {
             video,
             key,
             program_change: false,
+            messages: Vec::new(),
         }
     }
 

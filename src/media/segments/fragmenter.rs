@@ -10,6 +10,7 @@ use bytes::Bytes;
 use crate::limits;
 use crate::wire::data_message::DataMessage;
 use crate::wire::fmp4::{Packager, Run, Sample, TrackConfig, fragment, id3_event, numbered_init_segment};
+use crate::wire::id3::id3_tag;
 
 /// Configurations of audio and video; `None` for a track that does not exist.
 type Configs = [Option<Arc<TrackConfig>>; 2];
@@ -134,10 +135,10 @@ impl Fragmenter {
     /// Adds a data message of the publisher: the next fragment has it as timed ID3 metadata, a TXXX frame with the name of the
     /// message and its values as JSON.
     pub fn event(&mut self, time_ms: u64, message: &DataMessage) {
-        let text = message.text();
-        if self.events.len() + text.len() <= limits::TIMED_METADATA_BYTES {
+        let tag = id3_tag(message);
+        if self.events.len() + tag.len() <= limits::TIMED_METADATA_BYTES {
             self.event_count = self.event_count.wrapping_add(1);
-            let event = id3_event(time_ms, self.event_count, message.name(), text.as_bytes());
+            let event = id3_event(time_ms, self.event_count, &tag);
             self.events.extend_from_slice(&event);
         }
     }

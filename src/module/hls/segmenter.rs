@@ -11,7 +11,8 @@ use super::{FileLayout, VariantRule};
 use crate::directive::word::one_of;
 use crate::hub::info::MediaInfo;
 use crate::media::segments::{
-    CutDecision, CutRule, Cutter, Fragmenter, MEASURED, PlaylistKind, Presentation, Presentations,
+    CutDecision, CutRule, Cutter, DateRanges, Fragmenter, MEASURED, PlaylistKind, Presentation,
+    Presentations, SegmentStart,
 };
 use crate::wire::data_message::DataMessage;
 use crate::wire::fmp4::{Packager, Sample, segment_type};
@@ -174,6 +175,8 @@ pub struct Segmenter {
     fragmenter: Fragmenter,
     /// Number of the current initialisation segment.
     map_id: Option<u64>,
+    /// Date ranges, by media sequence numbers.
+    ranges: DateRanges,
     info: MediaInfo,
     /// Attributes of other streams, and the path of `hls_path`.
     others: (Arc<Presentations>, PathBuf),
@@ -189,6 +192,10 @@ struct Segment {
     key_id: Option<u64>,
     /// Number of its initialisation segment, for fragmented MP4.
     map_id: Option<u64>,
+    /// Its begin on the time line of the media, in milliseconds.
+    dts_ms: u64,
+    /// Its begin in milliseconds since 1970; 0 for a segment of an earlier publish whose begin is not known.
+    date_ms: u64,
 }
 
 #[derive(Debug)]
@@ -215,6 +222,7 @@ impl Segmenter {
             key: None,
             fragmenter: Fragmenter::default(),
             map_id: None,
+            ranges: DateRanges::default(),
             info: MediaInfo::default(),
             others: Default::default(),
         }
@@ -242,6 +250,9 @@ impl Segmenter {
             Some(segments) => {
                 self.target_duration = playlist.target_duration.min(TARGET_DURATION_MAX);
                 self.listed = segments;
+                for (sequence, segment) in (self.media_sequence..).zip(&playlist.segments) {
+                    segment.date_ranges.iter().for_each(|range| self.ranges.adopt(sequence, range.clone()));
+                }
                 if self.settings.naming == Naming::Sequential
                     && let Some(last) = self.listed.back()
                 {
@@ -269,6 +280,9 @@ impl Segmenter {
             }
         }
         self.append(&frame.bytes, files);
+        for timed in &frame.messages {
+            self.ranges.message(timed.time_ms, &timed.message, self.open_start());
+        }
     }
 
     /// Notes which tracks the packager of the samples knows.
@@ -276,9 +290,10 @@ impl Segmenter {
         self.fragmenter.learn(packager);
     }
 
-    /// Adds a data message of the publisher as timed metadata of fragmented MP4.
+    /// Adds a data message of the publisher as timed metadata of fragmented MP4, and as a date range if it is a cue.
     pub fn event(&mut self, time_ms: u64, message: &DataMessage) {
         self.fragmenter.event(time_ms, message);
+        self.ranges.message(time_ms, message, self.open_start());
     }
 
     /// Processes the next sample; `unix_ms` is the time of the system clock.
@@ -368,7 +383,23 @@ impl Segmenter {
         let key_id = self.settings.keys.map(|keys| self.key_for(id, keys, files));
         let encryption = key_id.map(|key_id| Encryption { key_id, iv: u128::from(key_id).to_be_bytes() });
         files.perform(SegmenterAction::OpenSegment { file: self.layout.segment_file(id), encryption });
-        self.open = Some(Segment { id, duration_ms: 0, bytes: 0, discontinuity, key_id, map_id: None });
+        // The dates of segments that join do too, whatever the system clock does.
+        let date_ms = match self.listed.back() {
+            Some(before) if !discontinuity => before.date_ms.saturating_add(before.duration_ms),
+            _ => unix_ms,
+        };
+        let segment =
+            Segment { id, duration_ms: 0, bytes: 0, discontinuity, key_id, map_id: None, dts_ms, date_ms };
+        self.open = Some(segment);
+        if let Some(start) = self.open_start() {
+            self.ranges.opened(start);
+        }
+    }
+
+    /// Begin of the open segment.
+    fn open_start(&self) -> Option<SegmentStart> {
+        let open = self.open.as_ref()?;
+        Some(SegmentStart { segment: self.next_sequence(), dts_ms: open.dts_ms, date_ms: open.date_ms })
     }
 
     fn append(&mut self, bytes: &Bytes, files: &mut impl SegmentFiles) {
@@ -431,6 +462,9 @@ impl Segmenter {
             self.media_sequence = self.media_sequence.saturating_add(1);
             self.discontinuity_sequence += u64::from(segment.discontinuity);
             self.retired.push_back(segment);
+        }
+        if let Some(first) = self.listed.front() {
+            self.ranges.forget(self.media_sequence, first.date_ms);
         }
     }
 
@@ -518,7 +552,10 @@ impl Segmenter {
             discontinuity_sequence: self.discontinuity_sequence,
             target_duration: self.target_duration,
             event: self.settings.kind == PlaylistKind::Event,
-            segments: self.listed.iter().map(|segment| self.entry(segment)).collect(),
+            segments: (self.media_sequence..)
+                .zip(&self.listed)
+                .map(|(sequence, segment)| self.entry(sequence, segment))
+                .collect(),
             low_latency: None,
         }
     }
@@ -527,11 +564,17 @@ impl Segmenter {
     fn added_lines(&self) -> Option<String> {
         let last = self.listed.back().filter(|_| self.settings.kind == PlaylistKind::Event)?;
         let before = self.listed.iter().nth_back(1)?;
-        Some(self.entry(last).lines_behind(Some(&self.entry(before))))
+        let sequence = self.next_sequence().checked_sub(1)?;
+        let before = self.entry(sequence.checked_sub(1)?, before);
+        Some(self.entry(sequence, last).lines_behind(Some(&before)))
     }
 
-    fn entry(&self, segment: &Segment) -> MediaSegment {
+    fn entry(&self, sequence: u64, segment: &Segment) -> MediaSegment {
+        let first = (sequence == self.media_sequence).then_some(segment.date_ms);
+        let date_ranges: Vec<_> = self.ranges.of(sequence, first).cloned().collect();
         MediaSegment {
+            date_ms: (!date_ranges.is_empty()).then_some(segment.date_ms).filter(|date_ms| *date_ms > 0),
+            date_ranges,
             uri: self.layout.segment_uri(segment.id),
             duration_ms: segment.duration_ms,
             discontinuity: segment.discontinuity,
@@ -556,6 +599,8 @@ impl Segmenter {
         };
         Some(Segment {
             bytes: 0,
+            dts_ms: 0,
+            date_ms: found.date_ms.unwrap_or(0),
             id: self.layout.segment_id(&found.uri)?,
             duration_ms: found.duration_ms,
             discontinuity: found.discontinuity,

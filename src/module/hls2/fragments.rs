@@ -1,6 +1,7 @@
 //! Fragments of one stream.
 
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -73,10 +74,10 @@ impl Fragments {
         let mut window = self.window.lock();
         window.set_most_bytes(self.stream.backlog().saturating_mul(BACKLOGS));
         window.learn_tracks(feed.packager());
-        let mut completed = false;
+        let (mut completed, unix_ms) = (false, unix_ms());
         for item in feed.take() {
             match item {
-                SampleItem::Sample(sample) => completed |= window.handle_sample(sample),
+                SampleItem::Sample(sample) => completed |= window.handle_sample(sample, unix_ms),
                 SampleItem::Event { time_ms, message } => window.event(time_ms, &message),
             }
         }
@@ -113,6 +114,10 @@ impl Fragments {
     }
 }
 
+fn unix_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis() as u64)
+}
+
 /// Memory bound of a window as a multiple of `stream_backlog`: a playlist contains older media than waiting players
 /// need.
 const BACKLOGS: usize = 2;
@@ -121,7 +126,7 @@ impl PieceObserver for Fragments {
     fn frame(&self, _: u64, frame: &TsFrame) {
         let mut window = self.window.lock();
         window.set_most_bytes(self.stream.backlog().saturating_mul(BACKLOGS));
-        let completed = window.handle_frame(frame);
+        let completed = window.handle_frame(frame, unix_ms());
         drop(window);
         self.completed(completed);
     }

@@ -171,16 +171,21 @@ impl ViewerSession {
         let uri = |id: u64, piece: FragmentPiece| {
             format!("{stem}-{id}{}?session={}&slot={}", piece.end(), self.id, self.slot)
         };
-        let entry = |fragment: &Fragment, parts: bool| MediaSegment {
-            uri: uri(
-                fragment.id,
-                if fragment.map_id.is_some() { FragmentPiece::Mp4 } else { FragmentPiece::Ts },
-            ),
-            duration_ms: fragment.duration_ms,
-            discontinuity: fragment.discontinuity || fragment.id == first,
-            key: None,
-            map: fragment.map_id.map(|id| uri(id, FragmentPiece::Init)),
-            parts: if parts { part_entries(fragment, uri) } else { Vec::new() },
+        let entry = |fragment: &Fragment, parts: bool| {
+            let date_ranges = window.date_ranges(fragment, fragment.id == oldest.id);
+            MediaSegment {
+                date_ms: (!date_ranges.is_empty()).then_some(fragment.date_ms),
+                date_ranges,
+                uri: uri(
+                    fragment.id,
+                    if fragment.map_id.is_some() { FragmentPiece::Mp4 } else { FragmentPiece::Ts },
+                ),
+                duration_ms: fragment.duration_ms,
+                discontinuity: fragment.discontinuity || fragment.id == first,
+                key: None,
+                map: fragment.map_id.map(|id| uri(id, FragmentPiece::Init)),
+                parts: if parts { part_entries(fragment, uri) } else { Vec::new() },
+            }
         };
         let low_latency = window.part_target_ms().map(|part_target_ms| LowLatency {
             part_target_ms,
@@ -381,16 +386,20 @@ mod tests {
 
     fn publish(window: &mut FragmentWindow, from_ms: u64, to_ms: u64) {
         for dts_ms in (from_ms..to_ms).step_by(200) {
-            window.handle_frame(&TsFrame {
-                bytes: Bytes::from_static(b"packets"),
-                tables: Bytes::from_static(b"tables"),
-                starts_with_tables: true,
-                dts_ms,
-                duration_ms: 200,
-                video: true,
-                key: dts_ms % 1_000 == 0,
-                program_change: false,
-            });
+            window.handle_frame(
+                &TsFrame {
+                    bytes: Bytes::from_static(b"packets"),
+                    tables: Bytes::from_static(b"tables"),
+                    starts_with_tables: true,
+                    dts_ms,
+                    duration_ms: 200,
+                    video: true,
+                    key: dts_ms % 1_000 == 0,
+                    program_change: false,
+                    messages: Vec::new(),
+                },
+                0,
+            );
         }
     }
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::FragmentPiece;
 use crate::limits;
-use crate::media::segments::{CutDecision, CutRule, Cutter, Fragmenter, MEASURED};
+use crate::media::segments::{CutDecision, CutRule, Cutter, DateRanges, Fragmenter, MEASURED, SegmentStart};
 use crate::wire::data_message::DataMessage;
 use crate::wire::fmp4::{Packager, Sample};
 use crate::wire::hls::target_duration;
@@ -62,6 +62,10 @@ pub struct Fragment {
     pub map_id: Option<u64>,
     /// Parts, for fragmented MP4.
     pub parts: Vec<FragmentPart>,
+    /// Its begin on the time line of the media, in milliseconds.
+    pub dts_ms: u64,
+    /// Its begin in milliseconds since 1970.
+    pub date_ms: u64,
     /// Size of all chunks in bytes.
     pub len: usize,
     /// Contents, shared with other consumers of the stream.
@@ -90,6 +94,7 @@ pub struct FragmentWindow {
     fragmenter: Fragmenter,
     /// Initialisation segments by number, oldest first.
     maps: VecDeque<(u64, Bytes)>,
+    ranges: DateRanges,
     /// Longest part so far in milliseconds.
     longest_part_ms: u64,
     /// Longest fragment so far in milliseconds.
@@ -111,6 +116,7 @@ impl FragmentWindow {
             crowded: false,
             fragmenter: Fragmenter::default(),
             maps: VecDeque::new(),
+            ranges: DateRanges::default(),
             longest_part_ms: 0,
             longest_ms: 0,
         }
@@ -127,21 +133,24 @@ impl FragmentWindow {
         self.bytes + self.open.as_ref().map_or(0, |open| open.len)
     }
 
-    /// Adds a piece. Returns whether it completed a fragment.
-    pub fn handle_frame(&mut self, frame: &TsFrame) -> bool {
+    /// Adds a piece; `unix_ms` is the time of the system clock. Returns whether it completed a fragment.
+    pub fn handle_frame(&mut self, frame: &TsFrame, unix_ms: u64) -> bool {
         let mut completed = false;
         match self.cutter.handle_frame(&self.settings.cut, frame) {
             CutDecision::Skip => return false,
             CutDecision::Append => {}
             CutDecision::Start { ended_ms, discontinuity } => {
                 completed = ended_ms.is_some_and(|ended_ms| self.complete(ended_ms));
-                self.start(discontinuity);
+                self.start(discontinuity, frame.dts_ms, unix_ms);
                 if let Some(tables) = frame.lead() {
                     self.append(tables);
                 }
             }
         }
         self.append(&frame.bytes);
+        for timed in &frame.messages {
+            self.ranges.message(timed.time_ms, &timed.message, self.open_start());
+        }
         self.prune();
         completed
     }
@@ -151,13 +160,15 @@ impl FragmentWindow {
         self.fragmenter.learn(packager);
     }
 
-    /// Adds a data message of the publisher as timed metadata of fragmented MP4.
+    /// Adds a data message of the publisher as timed metadata of fragmented MP4, and as a date range if it is a cue.
     pub fn event(&mut self, time_ms: u64, message: &DataMessage) {
         self.fragmenter.event(time_ms, message);
+        self.ranges.message(time_ms, message, self.open_start());
     }
 
-    /// Adds a sample of fragmented MP4. Returns whether it completed a fragment or a part.
-    pub fn handle_sample(&mut self, mut sample: Sample) -> bool {
+    /// Adds a sample of fragmented MP4; `unix_ms` is the time of the system clock. Returns whether it completed a fragment or a
+    /// part.
+    pub fn handle_sample(&mut self, mut sample: Sample, unix_ms: u64) -> bool {
         sample.changed |= self.open.is_some() && !self.fragmenter.takes(&sample);
         let mut completed = false;
         match self.cutter.handle_frame(&self.settings.cut, &sample) {
@@ -166,7 +177,7 @@ impl FragmentWindow {
             CutDecision::Start { ended_ms, discontinuity } => {
                 self.fragmenter.leave_sound();
                 completed = ended_ms.is_some_and(|ended_ms| self.complete(ended_ms));
-                self.start(discontinuity);
+                self.start(discontinuity, sample.dts_ms(), unix_ms);
                 self.fragmenter.begin();
             }
         }
@@ -288,7 +299,22 @@ impl FragmentWindow {
         self.fitting().clamp(1, FRAGMENTS_MAX)
     }
 
-    fn start(&mut self, discontinuity: bool) {
+    /// Date ranges before a fragment. `is_first` tells whether it is the first one of its playlist.
+    pub(super) fn date_ranges(&self, fragment: &Fragment, is_first: bool) -> Vec<String> {
+        self.ranges.of(fragment.id, is_first.then_some(fragment.date_ms)).cloned().collect()
+    }
+
+    fn open_start(&self) -> Option<SegmentStart> {
+        let open = self.open.as_ref()?;
+        Some(SegmentStart { segment: open.id, dts_ms: open.dts_ms, date_ms: open.date_ms })
+    }
+
+    fn start(&mut self, discontinuity: bool, dts_ms: u64, unix_ms: u64) {
+        // The dates of fragments that join do too, whatever the system clock does.
+        let date_ms = match self.fragments.back() {
+            Some(before) if !discontinuity => before.date_ms.saturating_add(before.duration_ms),
+            _ => unix_ms,
+        };
         let discontinuity_sequence = self.discontinuities;
         self.discontinuities += u64::from(discontinuity);
         self.open = Some(Fragment {
@@ -298,10 +324,15 @@ impl FragmentWindow {
             discontinuity_sequence,
             map_id: None,
             parts: Vec::new(),
+            dts_ms,
+            date_ms,
             len: 0,
             chunks: Vec::new(),
         });
         self.next_id += 1;
+        if let Some(start) = self.open_start() {
+            self.ranges.opened(start);
+        }
     }
 
     fn append(&mut self, bytes: &Bytes) {
@@ -360,6 +391,9 @@ impl FragmentWindow {
             }
             let Some(gone) = self.fragments.pop_front() else { return };
             self.bytes -= gone.len;
+            if let Some(first) = self.fragments.front() {
+                self.ranges.forget(first.id, first.date_ms);
+            }
             let oldest = self.fragments.front().and_then(|first| first.map_id);
             while self.maps.len() > 1 && self.maps.front().is_some_and(|(id, _)| Some(*id) < oldest) {
                 self.maps.pop_front();
@@ -419,17 +453,18 @@ mod tests {
             video: true,
             key,
             program_change: false,
+            messages: Vec::new(),
         };
-        window.handle_frame(&frame(0, true, &[0; 60]));
+        window.handle_frame(&frame(0, true, &[0; 60]), 0);
         for n in 1..100 {
-            window.handle_frame(&frame(n, false, &[0; 60]));
+            window.handle_frame(&frame(n, false, &[0; 60]), 0);
             assert!(window.bytes() <= 1_000, "{} bytes", window.bytes());
         }
         assert!(window.latest(9).all(|fragment| fragment.len <= 250 + 60 + 6));
         assert!(window.latest(9).count() >= 2, "a piece has six percent of the bytes");
         // A piece above the bound leaves the newest fragment playable.
-        window.handle_frame(&frame(100, false, &[0; 5_000]));
-        window.handle_frame(&frame(101, false, &[0; 60]));
+        window.handle_frame(&frame(100, false, &[0; 5_000]), 0);
+        window.handle_frame(&frame(101, false, &[0; 60]), 0);
         assert_eq!(window.latest(9).count(), 1);
         assert!(window.is_ready(), "there will not be two of them");
         // With fragments of normal size again, a first playlist waits for its full number.
@@ -479,7 +514,8 @@ mod tests {
             video: true,
             key: dts_ms % 1_000 == 0,
             program_change: false,
+            messages: Vec::new(),
         });
-        frames.filter(|frame| window.handle_frame(frame)).count()
+        frames.filter(|frame| window.handle_frame(frame, 0)).count()
     }
 }

@@ -85,6 +85,7 @@ mod tests {
             video: true,
             key,
             program_change: false,
+            messages: Vec::new(),
         }
     }
 

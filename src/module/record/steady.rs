@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::hub::packet::{Packet, PacketClass};
 use crate::hub::timeline::Timeline;
+use crate::wire::MediaKind;
 
 /// Corrects the packets of one publish, in order.
 #[derive(Debug, Default)]
@@ -33,7 +34,15 @@ impl SteadyTimeline {
     pub fn place(&mut self, packet: &Arc<Packet>) -> Arc<Packet> {
         let (kind, sent) = (packet.kind(), packet.timestamp());
         let is_frame = matches!(packet.class(), PacketClass::Audio | PacketClass::Key | PacketClass::Inter);
-        let shift = &mut self.shifts[kind as usize];
+        let main = match kind {
+            // A data message moves with the media.
+            MediaKind::Data => [MediaKind::Video, MediaKind::Audio]
+                .into_iter()
+                .find(|kind| self.shifts[*kind as usize].is_some())
+                .unwrap_or(kind),
+            kind => kind,
+        };
+        let shift = &mut self.shifts[main as usize];
         let placed = match (packet.lane().place(), *shift) {
             (None, _) if is_frame => {
                 let placed = self.timeline.place(kind, sent, self.fix).0;
@@ -55,11 +64,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::wire::MediaKind;
 
     fn packet(class: PacketClass, timestamp: u32) -> Arc<Packet> {
         let kind = match class {
             PacketClass::Audio | PacketClass::AudioHeader => MediaKind::Audio,
+            PacketClass::Other => MediaKind::Data,
             _ => MediaKind::Video,
         };
         Arc::new(Packet::new(kind, class, timestamp, 0, Bytes::from_static(b"x"), 128))
@@ -87,6 +96,19 @@ mod tests {
             assert_eq!(header.timestamp(), last[0]);
         }
         assert_eq!(last, [3_960; 2]);
+    }
+
+    #[test]
+    fn data_messages_move_with_the_media() {
+        let mut steady = steady(10_000);
+        for (class, sent, placed) in [
+            (PacketClass::Other, 0, 0),
+            (PacketClass::Key, 0, 0),
+            (PacketClass::Inter, 5_000_000, 40),
+            (PacketClass::Other, 5_000_010, 50),
+        ] {
+            assert_eq!(steady.place(&packet(class, sent)).timestamp(), placed, "{class:?} at {sent}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! MPEG transport streams (ISO/IEC 13818-1) made from FLV frames.
 //!
-//! One program: PAT on PID 0, PMT on 4097, video on 256, audio on 257, the PIDs that PingOS uses.
+//! One program: PAT on PID 0, PMT on 4097, video on 256, audio on 257, the PIDs that PingOS uses. From the first data message of
+//! a publish on, timed metadata is on 258 (ID3 tags, "Timed Metadata for HTTP Live Streaming").
 //!
 //! - [`Packager`] converts the frames of one stream to [`TsFrame`]s, once for all consumers of MPEG-TS: HTTP-TS, HLS files,
 //!   HLS from memory and TS recordings.
@@ -27,7 +28,8 @@ pub use audio_collector::{AudioCollector, FrameLength, PesContent};
 pub use demuxer::{Demuxer, ElementaryCodec, ElementaryUnit};
 pub use muxer::{AudioFrames, Muxer, TABLES_SIZE, VideoFrame};
 pub(in crate::wire) use packager::TimestampExtender;
-pub use packager::{Packager, PackagerSettings, TsFrame};
+pub use packager::{Packager, PackagerSettings, TimedMessage, TsFrame};
+pub(in crate::wire) use table::crc32;
 
 use std::fmt;
 
@@ -43,6 +45,9 @@ pub const PID_PMT: u16 = 0x1001;
 pub const PID_VIDEO: u16 = 0x0100;
 /// PID of the audio elementary stream.
 pub const PID_AUDIO: u16 = 0x0101;
+
+/// PID of timed metadata.
+pub const PID_METADATA: u16 = 0x0102;
 
 /// PID of the program association table (ISO 13818-1 table 2-3).
 pub const PID_PAT: u16 = 0x0000;

@@ -7,7 +7,10 @@ use super::annexb::{VideoCodec, VideoConfig};
 use super::audio_collector::FrameLength;
 use super::packet::{Adaptation, Continuity, write_pes, write_section};
 use super::table::{self, StreamType};
-use super::{MpegtsError, PACKET_SIZE, PID_AUDIO, PID_PAT, PID_PMT, PID_VIDEO, TICKS_PER_MS, adts, mp3, pes};
+use super::{
+    MpegtsError, PACKET_SIZE, PID_AUDIO, PID_METADATA, PID_PAT, PID_PMT, PID_VIDEO, TICKS_PER_MS, adts, mp3,
+    pes,
+};
 
 /// Size of both tables, each in a packet of its own.
 pub const TABLES_SIZE: usize = 2 * PACKET_SIZE;
@@ -57,6 +60,9 @@ pub struct Muxer {
     pmt: Continuity,
     video_continuity: Continuity,
     audio_continuity: Continuity,
+    metadata_continuity: Continuity,
+    /// Whether the program has timed metadata.
+    metadata: bool,
     pmt_version: u8,
     /// Program map of the last tables.
     written_map: Option<ProgramMap>,
@@ -83,6 +89,7 @@ enum AudioCodec {
 struct ProgramMap {
     video: Option<StreamType>,
     audio: Option<StreamType>,
+    metadata: bool,
     pcr_source: PcrSource,
 }
 
@@ -103,6 +110,8 @@ impl Muxer {
             pmt: Continuity::default(),
             video_continuity: Continuity::default(),
             audio_continuity: Continuity::default(),
+            metadata_continuity: Continuity::default(),
+            metadata: false,
             pmt_version: 0,
             written_map: None,
             last_pcr: None,
@@ -165,8 +174,14 @@ impl Muxer {
         replace(&mut self.audio, AudioCodec::Mp3)
     }
 
+    /// Adds timed metadata to the program: the tables before the next frame name it.
+    pub fn announce_metadata(&mut self) {
+        self.metadata = true;
+    }
+
     /// Clears all codecs, because the next publisher announces its own. Continuity counters continue.
     pub fn clear(&mut self) {
+        self.metadata = false;
         self.video = None;
         self.audio = None;
     }
@@ -191,7 +206,8 @@ impl Muxer {
 
         let video = map.video.map(|stream_type| (stream_type, PID_VIDEO));
         let audio = map.audio.map(|stream_type| (stream_type, PID_AUDIO));
-        let streams: Vec<_> = video.into_iter().chain(audio).collect();
+        let metadata = map.metadata.then_some((StreamType::Metadata, PID_METADATA));
+        let streams: Vec<_> = video.into_iter().chain(audio).chain(metadata).collect();
         let pcr_pid = match map.pcr_source {
             PcrSource::Video => PID_VIDEO,
             PcrSource::Audio => PID_AUDIO,
@@ -274,6 +290,25 @@ impl Muxer {
         Ok(tables)
     }
 
+    /// Writes an ID3 tag as one PES packet, after tables that name it. `pts` is in 90 kHz ticks.
+    ///
+    /// # Errors
+    ///
+    /// The tag is too long; nothing is written.
+    pub fn write_metadata(&mut self, pts: u64, tag: &[u8], out: &mut BytesMut) -> Result<(), MpegtsError> {
+        if tag.len() > METADATA_MAX {
+            return Err(MpegtsError::TooLarge);
+        }
+        self.scratch.clear();
+        self.scratch.resize(pes::HEADER_MAX, 0);
+        self.scratch.extend_from_slice(tag);
+        let pts = pts.wrapping_add(PRESENTATION_DELAY);
+        let start = pes::write_header(pes::STREAM_ID_METADATA, pts, pts, &mut self.scratch);
+        let continuity = &mut self.metadata_continuity;
+        write_pes(PID_METADATA, continuity, Adaptation::default(), &self.scratch[start..], out);
+        Ok(())
+    }
+
     fn write_tables_if(&mut self, wanted: bool, out: &mut BytesMut) -> bool {
         let stale = self.written_map != Some(self.map());
         if wanted || stale {
@@ -301,7 +336,7 @@ impl Muxer {
             AudioCodec::Aac(_) => StreamType::Aac,
             AudioCodec::Mp3 => StreamType::Mp3,
         });
-        ProgramMap { video, audio, pcr_source: self.pcr_source }
+        ProgramMap { video, audio, metadata: self.metadata, pcr_source: self.pcr_source }
     }
 }
 
@@ -312,6 +347,9 @@ fn replace<T: PartialEq>(slot: &mut Option<T>, value: T) -> bool {
     *slot = Some(value);
     true
 }
+
+/// Maximum length of an ID3 tag: it is one PES packet.
+pub(super) const METADATA_MAX: usize = pes::AUDIO_MAX;
 
 /// Longest clock step that counts as a pause of the encoder.
 const CLOCK_GAP: u64 = 10_000 * TICKS_PER_MS;

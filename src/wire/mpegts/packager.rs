@@ -1,13 +1,18 @@
 //! Packager: converts a publisher's frames to pieces of a transport stream.
 
+use std::sync::Arc;
+
 use bytes::{Bytes, BytesMut};
 
 use super::annexb::VideoCodec;
 use super::audio_collector::{AudioCollector, PesContent};
 use super::flv_body::{CarriedTracks, FlvBody};
-use super::muxer::{AudioFrames, Muxer, TABLES_SIZE, VideoFrame};
+use super::muxer::{AudioFrames, METADATA_MAX, Muxer, TABLES_SIZE, VideoFrame};
 use super::{MpegtsError, TICKS_PER_MS};
+use crate::limits;
 use crate::wire::MediaKind;
+use crate::wire::data_message::DataMessage;
+use crate::wire::id3::id3_tag;
 
 /// Settings of a packager.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +33,8 @@ impl Default for PackagerSettings {
     }
 }
 
-/// A piece of the transport stream: one video frame or one audio collection, with tables if due.
+/// A piece of the transport stream: one video frame or one audio collection, with tables if due, and behind it the data messages
+/// that arrived since the preceding piece.
 ///
 /// Cloning is cheap, because the bytes are shared. All pieces in order form a valid transport stream; so does any part
 /// that begins with the [`lead`](Self::lead) of a [`key`](Self::key) piece.
@@ -50,6 +56,17 @@ pub struct TsFrame {
     pub key: bool,
     /// Whether a codec or its configuration differs from the preceding pieces.
     pub program_change: bool,
+    /// Data messages in the piece, as ID3 tags.
+    pub messages: Vec<TimedMessage>,
+}
+
+/// A data message of the publisher.
+#[derive(Clone, Debug)]
+pub struct TimedMessage {
+    /// Point on the time line of the pieces, in milliseconds.
+    pub time_ms: u64,
+    /// The message.
+    pub message: Arc<DataMessage>,
 }
 
 impl TsFrame {
@@ -84,6 +101,10 @@ pub struct Packager {
     program_change: bool,
     /// Whether a piece was made; the first one is not a program change.
     started: bool,
+    /// Data messages for the next piece, with their timestamps and ID3 tags.
+    held: Vec<(u32, Arc<DataMessage>, BytesMut)>,
+    /// Size of these tags.
+    held_bytes: usize,
 }
 
 impl Packager {
@@ -103,6 +124,8 @@ impl Packager {
             tables_ms: [None; 2],
             program_change: false,
             started: false,
+            held: Vec::new(),
+            held_bytes: 0,
         }
     }
 
@@ -128,6 +151,9 @@ impl Packager {
         payload: &[u8],
         out: &mut Vec<TsFrame>,
     ) -> Result<(), MpegtsError> {
+        if kind == MediaKind::Data {
+            return self.hold_message(timestamp, payload);
+        }
         match FlvBody::parse(kind, payload, self.settings.hevc_codec_id, &mut self.carried)? {
             FlvBody::VideoConfig { codec, record } => {
                 let changed = match codec {
@@ -174,11 +200,41 @@ impl Packager {
         Ok(())
     }
 
+    /// Keeps a data message for the next piece.
+    fn hold_message(&mut self, timestamp: u32, payload: &[u8]) -> Result<(), MpegtsError> {
+        if payload.len() > limits::TIMED_METADATA_BYTES {
+            return Err(MpegtsError::TooLarge);
+        }
+        let Some(message) = DataMessage::parse(&Bytes::copy_from_slice(payload)) else { return Ok(()) };
+        let tag = id3_tag(&message);
+        let bytes = self.held_bytes + tag.len();
+        if tag.len() > METADATA_MAX || bytes > limits::TIMED_METADATA_BYTES {
+            return Err(MpegtsError::TooLarge);
+        }
+        self.held_bytes = bytes;
+        self.held.push((timestamp, Arc::new(message), tag));
+        self.muxer.announce_metadata();
+        Ok(())
+    }
+
+    /// Writes the data messages behind a piece, whose tables name them.
+    fn write_messages(&mut self, out: &mut BytesMut) -> Vec<TimedMessage> {
+        self.held_bytes = 0;
+        let held = std::mem::take(&mut self.held).into_iter();
+        let written = held.map(|(timestamp, message, tag)| {
+            let time_ms = self.timeline.near(timestamp);
+            self.muxer.write_metadata(time_ms * TICKS_PER_MS, &tag, out).expect("longer tags are not held");
+            TimedMessage { time_ms, message }
+        });
+        written.collect()
+    }
+
     /// Appends the rest of the collection and clears the codecs of a publisher that left.
     pub fn finish(&mut self, out: &mut Vec<TsFrame>) {
         self.flush_audio(out);
         self.collector.restart();
         self.muxer.clear();
+        (self.held, self.held_bytes) = (Vec::new(), 0);
         self.carried = CarriedTracks::default();
         self.heard_ms = None;
         self.collected_ms = None;
@@ -270,7 +326,8 @@ impl Packager {
         self.timeline.extend(timestamp)
     }
 
-    fn piece(&mut self, piece: PendingFrame) -> TsFrame {
+    fn piece(&mut self, mut piece: PendingFrame) -> TsFrame {
+        let messages = self.write_messages(&mut piece.bytes);
         let program_change = std::mem::take(&mut self.program_change) && self.started;
         self.started = true;
         if piece.tables {
@@ -287,6 +344,7 @@ impl Packager {
             video: piece.video,
             key: piece.key,
             program_change,
+            messages,
         }
     }
 }
@@ -309,15 +367,16 @@ pub(in crate::wire) struct TimestampExtender(Option<u64>);
 impl TimestampExtender {
     /// Value with these low bits that is closest to the preceding one.
     pub(in crate::wire) fn extend(&mut self, timestamp: u32) -> u64 {
-        let extended = match self.0 {
-            None => timestamp.into(),
-            Some(last) => {
-                let step = timestamp.wrapping_sub(last as u32).cast_signed();
-                last.saturating_add_signed(step.into()).min(TIMELINE_MAX_MS)
-            }
-        };
+        let extended = self.near(timestamp);
         self.0 = Some(extended);
         extended
+    }
+
+    /// As [`extend`](Self::extend), for a timestamp that no other one is compared with.
+    fn near(&self, timestamp: u32) -> u64 {
+        let Some(last) = self.0 else { return timestamp.into() };
+        let step = timestamp.wrapping_sub(last as u32).cast_signed();
+        last.saturating_add_signed(step.into()).min(TIMELINE_MAX_MS)
     }
 }
 

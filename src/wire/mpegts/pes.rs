@@ -6,6 +6,8 @@ use super::packet::CLOCK_MASK;
 pub(super) const STREAM_ID_VIDEO: u8 = 0xe0;
 /// `stream_id` of the first audio stream.
 pub(super) const STREAM_ID_AUDIO: u8 = 0xc0;
+/// `stream_id` of timed metadata: private_stream_1.
+pub(super) const STREAM_ID_METADATA: u8 = 0xbd;
 
 /// Space reserved for the header before an elementary stream: the length of the longest header.
 pub(super) const HEADER_MAX: usize = 19;
@@ -13,8 +15,8 @@ pub(super) const HEADER_MAX: usize = 19;
 /// Writes the header at the end of the first [`HEADER_MAX`] bytes of `pes`, directly before its elementary stream.
 /// Returns the offset where the packet starts.
 ///
-/// A packet above 64 KiB has length 0 ("until the next one starts"), which is allowed for video only; audio must not
-/// exceed [`AUDIO_MAX`].
+/// A packet above 64 KiB has length 0 ("until the next one starts"), which is allowed for video only; audio and metadata must
+/// not exceed [`AUDIO_MAX`].
 pub(super) fn write_header(stream_id: u8, pts: u64, dts: u64, pes: &mut [u8]) -> usize {
     let both = pts & CLOCK_MASK != dts & CLOCK_MASK;
     let clocks = if both { 10u8 } else { 5 };
@@ -42,7 +44,7 @@ fn clock(prefix: u8, value: u64) -> [u8; 5] {
     [high, a, b, c, d]
 }
 
-/// Maximum length of an audio packet's elementary stream: the 16-bit length field also counts the header after it.
+/// Maximum length of the elementary stream in a packet of audio or metadata: the 16-bit length field also counts the header after it.
 pub(super) const AUDIO_MAX: usize = u16::MAX as usize - (HEADER_MAX - 6);
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use crate::media::files::split_number;
 pub struct RecordingIndex {
     /// The parts, at most [`limits::VOD_PARTS`].
     pub parts: Vec<RecordedPart>,
-    /// Whether there are more files or parts in the range.
+    /// Whether there are more files or parts in the range, or an index was not read to its end.
     pub is_cut: bool,
 }
 
@@ -33,11 +33,12 @@ pub fn find(place: &RecordingDirectory, root: &Path, range: TimeRange) -> io::Re
     for file in &files {
         let pair = place.pair_of(root, &file.day, file.unix);
         // Retention may have removed one of them, and an index grows behind its file.
-        let Ok(index) = read_bounded(&pair.index) else { continue };
+        let Ok((index, is_cut)) = read_bounded(&pair.index) else { continue };
         let Ok(length) = fs::metadata(&pair.file).map(|file| file.len()) else { continue };
         let parts = read_index(&index, file, length)
             .into_iter()
             .filter(|part| part.until_ms() > range.from_ms && range.to_ms.is_none_or(|to| part.at_ms < to));
+        found.is_cut |= is_cut;
         for part in parts {
             if found.parts.len() >= limits::VOD_PARTS {
                 found.is_cut = true;
@@ -97,11 +98,13 @@ fn names(directory: &Path) -> io::Result<Vec<Vec<u8>>> {
     }
 }
 
-fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
+/// Contents of an index, and whether it has more than [`limits::VOD_INDEX_BYTES`].
+fn read_bounded(path: &Path) -> io::Result<(Vec<u8>, bool)> {
     let mut bytes = Vec::new();
     let file = open_file(path)?;
+    let is_cut = file.metadata()?.len() > limits::VOD_INDEX_BYTES;
     file.take(limits::VOD_INDEX_BYTES).read_to_end(&mut bytes)?;
-    Ok(bytes)
+    Ok((bytes, is_cut))
 }
 
 /// Opens a regular file.
@@ -175,6 +178,62 @@ mod tests {
         let place = RecordingDirectory::new(b"srv", b"live", b"s").unwrap();
         let found = find(&place, root.path(), TimeRange { from_ms: 0, to_ms: None }).unwrap();
         assert!(found.parts.is_empty() && !found.is_cut);
+    }
+
+    /// Writes a recording with this many parts of a second, whose lines have at least this length.
+    fn record_parts(root: &Path, place: &RecordingDirectory, unix: i64, parts: usize, line: usize) {
+        let pair = place.pair(root, unix);
+        fs::create_dir_all(pair.file.parent().unwrap()).unwrap();
+        fs::create_dir_all(pair.index.parent().unwrap()).unwrap();
+        File::create(&pair.file).unwrap().set_len(188 * parts as u64).unwrap();
+        let mut lines = String::new();
+        for n in 0..parts {
+            let (start, end, begin) = (n * 188, n * 188 + 187, n * 1_000);
+            let begins = format!(
+                "{}?startsize={start}&endsize={end}&starttime={begin}&endtime={}",
+                pair.uri,
+                begin + 1_000
+            );
+            lines.push_str(&format!("{begins}&{:x>1$}\n", "", line.saturating_sub(begins.len())));
+        }
+        fs::write(&pair.index, lines).unwrap();
+    }
+
+    #[test]
+    fn a_range_with_more_parts_than_the_bound_is_cut_behind_the_first_ones() {
+        let root = tempfile::tempdir().unwrap();
+        let place = RecordingDirectory::new(b"srv", b"live", b"s").unwrap();
+        let half = limits::VOD_PARTS / 2;
+        record_parts(root.path(), &place, 100_000, half, 0);
+        record_parts(root.path(), &place, 200_000, limits::VOD_PARTS - half, 0);
+        let whole = find(&place, root.path(), TimeRange { from_ms: 0, to_ms: None }).unwrap();
+        assert_eq!((whole.parts.len(), whole.is_cut), (limits::VOD_PARTS, false));
+        record_parts(root.path(), &place, 200_000, limits::VOD_PARTS - half + 1, 0);
+        let cut = find(&place, root.path(), TimeRange { from_ms: 0, to_ms: None }).unwrap();
+        assert!(cut.is_cut);
+        assert_eq!(cut.parts, whole.parts);
+        // What is in the range is counted, and what is before it is not.
+        let later = find(&place, root.path(), TimeRange { from_ms: 200_000_000, to_ms: None }).unwrap();
+        assert_eq!((later.parts.len(), later.is_cut), (limits::VOD_PARTS - half + 1, false));
+    }
+
+    #[test]
+    fn an_index_above_the_bound_is_read_up_to_its_last_whole_line() {
+        let root = tempfile::tempdir().unwrap();
+        let place = RecordingDirectory::new(b"srv", b"live", b"s").unwrap();
+        const LINE: usize = 100_000;
+        // A line has its line feed, and an ampersand before the filling.
+        let fitting = usize::try_from(limits::VOD_INDEX_BYTES).unwrap() / (LINE + 2);
+        record_parts(root.path(), &place, 100_000, fitting, LINE);
+        let all = TimeRange { from_ms: 0, to_ms: None };
+        let found = find(&place, root.path(), all).unwrap();
+        assert_eq!((found.parts.len(), found.is_cut), (fitting, false));
+        record_parts(root.path(), &place, 100_000, fitting + 2, LINE);
+        let found = find(&place, root.path(), all).unwrap();
+        assert_eq!((found.parts.len(), found.is_cut), (fitting, true));
+        // Another file is read none the less.
+        record(root.path(), &place, 900_000);
+        assert_eq!(find(&place, root.path(), all).unwrap().parts.len(), fitting + 2);
     }
 
     #[test]

@@ -2,9 +2,8 @@
 
 use std::fmt::Write;
 
-use jiff::Timestamp;
-
 use super::entry::RecordedPart;
+use crate::wire::hls::date;
 
 /// Whether a playlist may grow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,9 +33,7 @@ pub fn media_playlist(
             out.push_str("#EXT-X-DISCONTINUITY\n");
         }
         if !continues {
-            let at = i64::try_from(part.at_ms).ok().and_then(|at| Timestamp::from_millisecond(at).ok());
-            let at = at.unwrap_or(Timestamp::UNIX_EPOCH);
-            let _ = writeln!(out, "#EXT-X-PROGRAM-DATE-TIME:{at:.3}");
+            let _ = writeln!(out, "#EXT-X-PROGRAM-DATE-TIME:{}", date(part.at_ms));
         }
         let (seconds, thousandths) = (part.duration_ms() / 1000, part.duration_ms() % 1000);
         let _ = write!(
