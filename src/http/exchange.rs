@@ -208,7 +208,7 @@ pub trait Continuation: Send + Sync {
     ) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 }
 
-/// Variables with values of a module.
+/// Variables with values of a module; their names are in [`OF_MODULES`](super::variable::OF_MODULES).
 pub trait RequestVariables: Send + Sync {
     /// Appends the value of a variable, whose name is in lower case. `None` if it is not the module's.
     ///

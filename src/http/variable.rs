@@ -2,6 +2,10 @@
 //!
 //! Written as `$name` or `${name}`; a name is a case-insensitive run of letters, digits and `_`; `$1` to `$9` are
 //! groups. The configuration may define names anywhere in `http { }`, so unknown names are reported at its end.
+//!
+//! A variable of the request is a row here and an arm in `variables.rs`. A variable of a module has its name in
+//! [`OF_MODULES`] or [`PREFIXES_OF_MODULES`], and its value from a type that implements
+//! [`RequestVariables`](super::exchange::RequestVariables).
 
 use std::collections::HashSet;
 

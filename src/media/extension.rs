@@ -96,7 +96,8 @@ pub trait PublishObserver: Send + Sync {
     fn batch_ingested(&mut self, summary: BatchSummary);
 }
 
-/// Summary of a batch.
+/// Summary of a batch. Messages that [`super::ingest`] drops, such as metadata with `meta off`, are not in it; those that it
+/// holds back, because the publisher stands by or is paused, are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BatchSummary {
     /// Whether it contained audio or video.

@@ -1,4 +1,17 @@
 //! Media core: sessions, admission, ingest and delivery.
+//!
+//! - A session: [`session`] has its data, [`listing`] the list of all, [`view`] the configuration of its application;
+//!   `subject` and [`variables`] show it to callbacks.
+//! - Its beginning: [`admission`] enters the stream through [`stream_events`], and asks callbacks, [`access`] and the rules of
+//!   modules.
+//! - Media of publishers: [`ingest`], with tracks and metadata in [`codec`] and messages between servers in
+//!   [`relay_messages`].
+//! - Media for players: [`delivery`]. For tasks that package, record or relay: [`reader`], [`publish_packets`], [`mpegts`],
+//!   [`samples`], [`segments`]; their files: [`files`].
+//! - Loops of relays: [`trail`], [`trails`], [`trail_proof`]. The other process of an upgrade: [`counterpart`].
+//! - Modules take part through the traits in [`extension`] and [`control`].
+//!
+//! Directives are in the `conf` files; [`live`] has nothing else, its values are read where they take effect.
 
 pub mod access;
 pub mod admission;

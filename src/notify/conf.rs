@@ -1,8 +1,9 @@
 //! Table of session events, one row each, and the directives of notifications in applications.
 //!
 //! A new event needs a row here, and a call of [`super::SessionEvent::begin`] where it happens. The directive with its
-//! manual entry, [`EventKind`], the lines in force, the fields of requests, the word in the ledger, the probe of
+//! manual entry, [`EventKind`], the lines in force, the names of the fields, the word in the ledger, the probe of
 //! `pingosd callback test`, and the tables of conf/callbacks.md (written with `PINGOSD_BLESS=1`) follow from the row.
+//! Values of the fields come from [`super::Subject`] and [`super::SessionEvent::set_fields`].
 
 use std::sync::Arc;
 

@@ -22,7 +22,7 @@ pub struct EventRow {
     pub about: &'static str,
     /// Names of the fields at `start`, in order, before `groupid` and the expansion of `args=`.
     pub fields: &'static [&'static str],
-    /// Further fields of `update` and `done`, after those.
+    /// Names of further fields of `update` and `done`, after those; a request for which the event has no values lacks them.
     pub later: &'static [&'static str],
     /// Whether `name` names a stream; otherwise it is empty.
     pub has_stream: bool,

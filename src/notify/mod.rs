@@ -4,6 +4,9 @@
 //! conf/callbacks.md follow. A [`SessionEvent`] is an event of a session in progress; the only interface to sessions is
 //! [`Subject`].
 //!
+//! `session_event` decides when a request is due, at each stage; `notifier` sends it, with the fields that [`request`] writes
+//! and the `args=` that [`variable`] expands. A `done` that did not arrive is repeated by `notifier` and counted by `done`.
+//!
 //! Requests run on the control thread's runtime, so a callback server that hangs delays only sessions that wait for its
 //! answer.
 

@@ -19,7 +19,7 @@ pub trait Subject: Variables + Send + Sync {
     /// `name=`: the stream name.
     fn name(&self) -> &[u8];
 
-    /// `epoch=`: number of the claim of its name in the cluster, if there is one.
+    /// `epoch=`, after the expansion of `args=`: number of the claim of its name in the cluster, if there is one.
     fn epoch(&self) -> Option<u64> {
         None
     }

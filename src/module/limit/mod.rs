@@ -1,4 +1,4 @@
-//! Limits of connections and requests.
+//! Limits of HTTP connections and requests: `limit_conn` and `limit_req`.
 
 mod check;
 pub mod conf;

@@ -1,4 +1,5 @@
-//! Statistics.
+//! Documents about streams and the process: `rtmp_stat` and `sys_stat`. What they show is collected by
+//! `media::statistics`.
 
 pub mod conf;
 mod handler;

@@ -1,4 +1,4 @@
-//! Numbers of connections and requests.
+//! Numbers of HTTP connections and requests: `stub_status` and `$connections_*`.
 
 pub mod conf;
 mod handler;
