@@ -36,7 +36,8 @@ fn filter(input: &str) -> &'static str {
 /// Reads an input to its end, or this many seconds of it.
 #[track_caller]
 fn read(ffmpeg: &Path, input: &str, seconds: Option<&str>) -> Vec<Track> {
-    let end: &[&str] = seconds.as_ref().map_or(&[], |seconds| &["-t", *seconds][..]);
+    let end = seconds.map(|seconds| ["-t", seconds]);
+    let end: &[&str] = end.as_ref().map_or(&[], |end| end);
     let more: &[&str] = if input.ends_with(".m3u8") {
         &["-allowed_extensions", "ALL", "-allowed_segment_extensions", "ALL", "-live_start_index", "0"]
     } else {
@@ -138,7 +139,7 @@ fn everything_arrives(codecs: &[&str], names: [&str; 2], sounds: usize) {
         }
     }
     assert!(publisher.wait_with_output().unwrap().status.success());
-    server.wait_log(&format!("stopped publishing '{name}'"));
+    server.wait_log(&format!("recorded '{name}'"));
 
     let playlist = dir.join(format!("hls/{name}.m3u8"));
     let manifest = until("the whole stream as DASH", || {

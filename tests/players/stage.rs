@@ -73,7 +73,7 @@ pub enum Engine {
 pub struct Stage {
     // Dropped first: the browser would complain about the end of the server.
     chromium: Chromium,
-    _feeds: Vec<BurntFeed>,
+    feeds: Vec<BurntFeed>,
     pub server: Server,
     /// Address of the pages.
     pub pages: String,
@@ -97,7 +97,7 @@ impl Stage {
         let server = Server::start_in(prefix, conf);
         let feeds = applications.iter().map(|app| BurntFeed::start(server.rtmp, app, "s")).collect();
         let pages = format!("http://page.test:{}", server.http);
-        Some(Stage { chromium, _feeds: feeds, server, pages })
+        Some(Stage { chromium, feeds: feeds, server, pages })
     }
 
     /// The applications of [`Stage::new`], with other locations.
@@ -107,7 +107,7 @@ impl Stage {
 
     /// The publisher of an application.
     pub fn feed(&self) -> &BurntFeed {
-        &self._feeds[0]
+        &self.feeds[0]
     }
 
     /// The address of something on the server.
