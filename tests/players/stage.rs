@@ -97,7 +97,7 @@ impl Stage {
         let server = Server::start_in(prefix, conf);
         let feeds = applications.iter().map(|app| BurntFeed::start(server.rtmp, app, "s")).collect();
         let pages = format!("http://page.test:{}", server.http);
-        Some(Stage { chromium, feeds: feeds, server, pages })
+        Some(Stage { chromium, feeds, server, pages })
     }
 
     /// The applications of [`Stage::new`], with other locations.
