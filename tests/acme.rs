@@ -23,17 +23,17 @@ fn conf(pebble: &Pebble, https: u16, more: &str, certificate: &str) -> Conf {
 
 /// As [`conf`], from an issuer at this port.
 fn conf_at(issuer: u16, https: u16, more: &str, certificate: &str) -> Conf {
-    with_order(Conf::live(""), issuer, https, more, certificate)
+    conf_beside("", issuer, https, more, certificate)
 }
 
-/// As [`conf`], added to another configuration.
-fn with_order(conf: Conf, issuer: u16, https: u16, more: &str, certificate: &str) -> Conf {
-    conf.http(
-            "acme_issuer pebble { uri https://localhost:{pebble}/dir; ssl_trusted_certificate {ca}; \
-             accept_terms_of_service; contact admin@example.test; state_path {dir}/state; {more} } \
-             server { listen 127.0.0.1:{https} ssl; server_name a.example; acme_certificate {certificate}; \
-             ssl_certificate $acme_certificate; ssl_certificate_key $acme_certificate_key; return 200 served; }",
-        )
+/// As [`conf_at`], behind other directives of `http`.
+fn conf_beside(http: &str, issuer: u16, https: u16, more: &str, certificate: &str) -> Conf {
+    let own = "acme_issuer pebble { uri https://localhost:{pebble}/dir; ssl_trusted_certificate {ca}; \
+         accept_terms_of_service; contact admin@example.test; state_path {dir}/state; {more} } \
+         server { listen 127.0.0.1:{https} ssl; server_name a.example; acme_certificate {certificate}; \
+         ssl_certificate $acme_certificate; ssl_certificate_key $acme_certificate_key; return 200 served; }";
+    Conf::live("")
+        .http(&format!("{http} {own}"))
         .http_server("return 301 https://elsewhere.example/;")
         .var("pebble", issuer)
         .var("ca", tls::file("ca.crt"))
@@ -318,8 +318,7 @@ fn an_issuer_that_does_not_answer_delays_no_other() {
         "acme_issuer silent {{ uri http://127.0.0.1:{port}/dir; state_path off; }} {}",
         further(free_port(), "c.example", "silent")
     );
-    let conf =
-        with_order(Conf::live("").http(&first), pebble.port, secure, "challenge tls-alpn-01;", "pebble");
+    let conf = conf_beside(&first, pebble.port, secure, "challenge tls-alpn-01;", "pebble");
     let server = Server::start(&conf);
     assert_eq!(issued(secure).1, ["DNSName(a.example)"]);
     assert!(!server.log().contains("\"silent\" gives no account"), "it was waited for");
@@ -331,10 +330,10 @@ fn a_reload_that_orders_more_does_not_begin_again_what_goes_on() {
     let pebble = Pebble::new(web, secure, "").started();
     let front = Front::new(pebble.port);
     front.hold("/finalize-order");
-    let before = conf_at(front.port, secure, "challenge tls-alpn-01;", "pebble");
-    let server = Server::start(&before);
+    let conf = |http: &str| conf_beside(http, front.port, secure, "challenge tls-alpn-01;", "pebble");
+    let server = Server::start(&conf(""));
     patiently("the order is nearly done", || (front.requests("/finalize-order") > 0).then_some(()));
-    server.reload(&before.clone().http(&further(other, "b.example", "pebble")));
+    server.reload(&conf(&further(other, "b.example", "pebble")));
     front.release();
     issued(secure);
     issued(other);
@@ -399,7 +398,7 @@ fn a_certificate_is_renewed_when_its_issuer_suggests_it() {
 fn responses_about_ordered_certificates_are_stapled() {
     let (web, secure, port) = (free_port(), free_port(), free_port());
     let pebble = Pebble::new(web, secure, "").started();
-    let own = |more: &str| conf(&pebble, secure, "challenge tls-alpn-01;", "pebble").http(more);
+    let own = |http: &str| conf_beside(http, pebble.port, secure, "challenge tls-alpn-01;", "pebble");
     let server = Server::start(&own(""));
     let (serial, _) = issued(secure);
     // A responder of the issuer's, with the key that pebble tells.

@@ -186,11 +186,16 @@ impl Value for IssuerUri {
         if !is_known || uri.host().is_none_or(str::is_empty) {
             return Err(invalid());
         }
-        let has_user = uri.authority().is_some_and(|authority| authority.as_str().contains('@'));
-        if has_user || text.contains('#') || uri.port_u16() == Some(0) {
+        // Before the host may be a user; behind it nothing but a port.
+        let is_place = uri.authority().is_some_and(|authority| {
+            let rest = authority.as_str().strip_prefix(authority.host());
+            let is_port = |port: &str| port.parse::<u16>().is_ok_and(|port| port > 0);
+            rest.is_some_and(|rest| rest.is_empty() || rest.strip_prefix(':').is_some_and(is_port))
+        });
+        if !is_place || text.contains('#') {
             return Err(args
                 .refuse("invalid value")
-                .caption("an address without a user, a fragment or port 0"));
+                .caption("an address without a user and a fragment, with a port up to 65535"));
         }
         Ok(IssuerUri(text.to_owned()))
     }

@@ -211,7 +211,7 @@ fn identifies_client(name: &[u8]) -> bool {
     const PREFIXES: [&[u8]; 4] = [b"arg_", b"cookie_", b"http_", b"ssl_client_"];
     let name = name.to_ascii_lowercase();
     // What `geo`, `map` or `set` have made may be about anything.
-    let is_made = || matches!(Variable::find(&name.clone().into()), Variable::Other(name) if !variable::is_of_module(&name));
+    let is_made = || matches!(Variable::find(&name.clone().into()), Variable::User(_));
     FIXED.contains(&&name[..]) || PREFIXES.iter().any(|prefix| name.starts_with(prefix)) || is_made()
 }
 

