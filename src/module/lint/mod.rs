@@ -107,7 +107,8 @@ pub const LINTS: &[Lint] = &[
     Lint {
         name: "open-control",
         about: "Control requests, statistics, a console or pictures are available to any client that reaches the server: no `deny`, no \
-                `auth_basic`, no `internal`, and a listener that is not restricted to this machine.",
+                `auth_basic`, no `auth_request`, no certificates of clients, no `if` that refuses some of them, no `internal`, and a \
+                listener that is not restricted to this machine.",
         check: access::open_control,
     },
     Lint {
