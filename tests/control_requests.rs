@@ -4,6 +4,7 @@ mod support;
 
 use std::process::Output;
 
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use pingosd::modules::CONTROL_VERBS;
 use pingosd::wire::MediaKind;
 use support::frame::{GOP, is_key, number};
@@ -445,25 +446,31 @@ fn a_client_holds_a_bounded_number_of_sessions_of_streams_that_are_not_there() {
     let locations = "location /hls2 { hls2_live {rtmp_port} app=live; }";
     let server =
         Server::start(&Conf::live("hls2 on;").events("worker_connections 8192;").http_server(locations));
-    // The client leaves at once, and its sessions last.
+    // Each request is a socket here, and one in the server.
+    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    setrlimit(Resource::RLIMIT_NOFILE, most, most).unwrap();
+    let server = server();
     let ask = |n: usize| {
         let mut raw = support::raw::Raw::open(server.http);
         raw.send(format!("GET /hls2/none.m3u8?session=x{n} HTTP/1.1\r\nHost: h\r\n\r\n").as_bytes());
+        raw
     };
     let refused = "the client has 2048 sessions of streams that are not published, client: 127.0.0.1";
-    let mut n = 0;
+    let mut waiting = Vec::new();
     until_true("there are too many", || {
-        (0..512).for_each(|_| {
-            n += 1;
-            ask(n);
-        });
+        waiting.extend((0..256).map(|n| ask(waiting.len() + n)));
         !server.log_lines(refused).is_empty()
     });
-    assert!(n > pingosd::limits::HLS2_ABSENT_VIEWERS);
-    // They end soon, although hls2_timeout is longer, and another one may come.
-    until_true("they have ended", || server.status()["sessions"]["players"] == 0);
+    assert!(waiting.len() > pingosd::limits::HLS2_ABSENT_VIEWERS);
+    let players = || server.status()["sessions"]["players"].as_u64().unwrap();
+    assert!(players() <= pingosd::limits::HLS2_ABSENT_VIEWERS as u64);
+    // They end soon after their requests, although hls2_timeout is longer, and another one may come.
+    let count = waiting.len();
+    drop(waiting);
+    until_true("they have ended", || players() == 0);
     let before = server.log_lines(refused).len();
-    ask(n + 1);
-    until_true("another one has come", || server.status()["sessions"]["players"] == 1);
+    let another = ask(count);
+    until_true("another one has come", || players() == 1);
     assert_eq!(server.log_lines(refused).len(), before);
+    drop(another);
 }
