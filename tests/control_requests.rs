@@ -458,7 +458,8 @@ fn a_client_holds_a_bounded_number_of_sessions_of_streams_that_are_not_there() {
     let refused = "the client has 2048 sessions of streams that are not published, client: 127.0.0.1";
     let mut waiting = Vec::new();
     until_true("there are too many", || {
-        waiting.extend((0..256).map(|n| ask(waiting.len() + n)));
+        let from = waiting.len();
+        waiting.extend((from..from + 256).map(ask));
         !server.log_lines(refused).is_empty()
     });
     assert!(waiting.len() > pingosd::limits::HLS2_ABSENT_VIEWERS);
