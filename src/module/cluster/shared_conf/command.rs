@@ -49,7 +49,7 @@ pub enum GroupError {
     Unknown(String, Option<String>),
     /// etcd has not said whether the configuration was written.
     #[error(
-        "etcd ({0}) has not answered in time: whether the configuration was written shows \"pingosd cluster status --group {1}\""
+        "etcd ({0}) has not answered in time, so it is not known whether the configuration was written: \"pingosd cluster status --group {1}\" shows it"
     )]
     Unsure(String, String),
     /// The text is too long.
@@ -126,8 +126,8 @@ fn with_etcd<T>(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let etcd = Etcd::open(conf).await?;
-        // A time without end is longer than any command.
-        let deadline = Instant::now().checked_add(time).unwrap_or_else(|| Instant::now() + FAR);
+        // A time without end is longer than any command, and must not overflow.
+        let deadline = Instant::now() + time.min(FAR);
         work(Group { etcd, keys: Keys::new(&conf.name, group), deadline }).await
     })
 }
