@@ -444,12 +444,11 @@ fn a_master_playlist_is_refused_as_its_media_playlists_are() {
 #[test]
 fn a_client_holds_a_bounded_number_of_sessions_of_streams_that_are_not_there() {
     let locations = "location /hls2 { hls2_live {rtmp_port} app=live; }";
-    let server =
-        Server::start(&Conf::live("hls2 on;").events("worker_connections 8192;").http_server(locations));
     // Each request is a socket here, and one in the server.
     let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
     setrlimit(Resource::RLIMIT_NOFILE, most, most).unwrap();
-    let server = server();
+    let server =
+        Server::start(&Conf::live("hls2 on;").events("worker_connections 8192;").http_server(locations));
     let ask = |n: usize| {
         let mut raw = support::raw::Raw::open(server.http);
         raw.send(format!("GET /hls2/none.m3u8?session=x{n} HTTP/1.1\r\nHost: h\r\n\r\n").as_bytes());
