@@ -18,7 +18,7 @@ _pingosd() {
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         case $word in
         callback) words="test" ;;
-        cluster) words="--group --canary --timeout --json apply rollback status streams nodes" ;;
+        cluster) words="--group --new --canary --timeout --json apply rollback status streams nodes" ;;
         completion) words="bash fish zsh" ;;
         ctl) words="--json" ;;
         directives) words="--man" ;;

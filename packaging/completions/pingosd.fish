@@ -14,6 +14,7 @@ complete -c pingosd -n __fish_use_subcommand -a callback -d 'send a marked test 
 complete -c pingosd -n '__fish_seen_subcommand_from callback' -a 'test'
 complete -c pingosd -n __fish_use_subcommand -a cluster -d 'configure a group of servers, or show the cluster'
 complete -c pingosd -n '__fish_seen_subcommand_from cluster' -l group
+complete -c pingosd -n '__fish_seen_subcommand_from cluster' -l new
 complete -c pingosd -n '__fish_seen_subcommand_from cluster' -l canary
 complete -c pingosd -n '__fish_seen_subcommand_from cluster' -l timeout
 complete -c pingosd -n '__fish_seen_subcommand_from cluster' -l json

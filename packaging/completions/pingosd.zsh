@@ -54,7 +54,7 @@ _pingosd() {
                     return
                     ;;
                 callback) compadd -- test ;;
-                cluster) compadd -- --group --canary --timeout --json apply rollback status streams nodes ;;
+                cluster) compadd -- --group --new --canary --timeout --json apply rollback status streams nodes ;;
                 completion) compadd -- bash fish zsh ;;
                 ctl) compadd -- --json ;;
                 directives) compadd -- --man ;;

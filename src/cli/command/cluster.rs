@@ -259,6 +259,9 @@ fn judge(
     text: &[u8],
     streams: &mut Streams<'_>,
 ) -> Result<(), CommandError> {
+    if text.len() > limits::CLUSTER_CONF_BYTES {
+        return Err(CommandError::Text(GroupError::TooLarge(text.len()).to_string().into()));
+    }
     let whole =
         CommandText { name: format!("configuration of group {group}").into(), bytes: text.to_vec().into() };
     let reading = whole.read(streams)?;

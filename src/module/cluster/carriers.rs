@@ -8,36 +8,15 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
-use tokio::sync::Notify;
-
-use super::app_conf::Current;
 use super::claims::{Cluster, advertised};
 use super::conf::ClusterConf;
-use super::engine::pause;
 use super::entry::{self, CarrierEntry};
-use super::etcd::{Etcd, EtcdError};
+use super::etcd::{Etcd, EtcdError, pause};
 use super::tenure::{Lease, Revision};
 use crate::hub::stream_key::StreamKey;
 use crate::media::extension::Running;
 use crate::media::view::AppView;
 use crate::task::backoff::Backoff;
-
-/// Streams that this server pulls from the servers that have claimed their names.
-#[derive(Default)]
-pub(super) struct Carried {
-    streams: Mutex<HashMap<StreamKey, Pulled>>,
-    /// Something has changed, for the task that writes the keys.
-    changed: Notify,
-}
-
-/// A running pull.
-struct Pulled {
-    view: AppView,
-    epoch: u64,
-    /// Tells a pull from a later one of the stream.
-    mark: Arc<()>,
-}
 
 /// A running pull; it is known until this is dropped.
 struct Pull {
@@ -53,50 +32,15 @@ struct Written {
     revision: Revision,
 }
 
-impl Carried {
-    /// Writes the keys that are missing, and deletes those that are too many.
-    pub(super) fn look_again(&self) {
-        self.changed.notify_one();
-    }
-
-    /// The claim of the stream that this server has pulled and offers to others.
-    pub(super) fn epoch(&self, key: &StreamKey) -> Option<u64> {
-        self.streams.lock().get(key).filter(|pulled| is_offered(&pulled.view)).map(|pulled| pulled.epoch)
-    }
-
-    fn offered(&self) -> HashMap<StreamKey, u64> {
-        let streams = self.streams.lock();
-        let offered = streams.iter().filter(|(_, pulled)| is_offered(&pulled.view));
-        offered.map(|(key, pulled)| (key.clone(), pulled.epoch)).collect()
-    }
-}
-
-/// Whether streams of an application that are pulled from the cluster are offered to others.
-pub(super) fn is_offered(view: &AppView) -> bool {
-    let application = view.current();
-    let conf: &Current = application.get();
-    conf.pull && conf.carry
-}
-
 /// A pull from the server that has claimed the name runs.
 pub(super) fn pulled(cluster: Arc<Cluster>, view: &AppView, key: &StreamKey, epoch: u64) -> Running {
-    let mark = Arc::new(());
-    let entry = Pulled { view: view.clone(), epoch, mark: mark.clone() };
-    cluster.carried.streams.lock().insert(key.clone(), entry);
-    cluster.carried.look_again();
+    let mark = cluster.carried.begun(view, key, epoch);
     Box::new(Pull { cluster, key: key.clone(), mark })
 }
 
 impl Drop for Pull {
     fn drop(&mut self) {
-        let carried = &self.cluster.carried;
-        {
-            let mut streams = carried.streams.lock();
-            if streams.get(&self.key).is_some_and(|pulled| Arc::ptr_eq(&pulled.mark, &self.mark)) {
-                streams.remove(&self.key);
-            }
-        }
-        carried.look_again();
+        self.cluster.carried.ended(&self.key, &self.mark);
     }
 }
 

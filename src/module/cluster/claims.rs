@@ -13,7 +13,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot, watch};
 
 use super::app_conf::Current;
-use super::carriers::Carried;
+use super::carried::Carried;
 use super::conf::ClusterConf;
 use super::entry::{self, AddressEntry, StreamEntry};
 use super::etcd::{Etcd, EtcdError, KeyValue, Outcome};

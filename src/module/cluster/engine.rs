@@ -10,7 +10,7 @@ use super::carriers;
 use super::claims::{Cluster, Link, Standing, advertised};
 use super::conf::{ClusterConf, JoinedCluster};
 use super::entry::{self, NodeEntry};
-use super::etcd::{Etcd, EtcdError, Outcome, RETRY};
+use super::etcd::{Etcd, EtcdError, Outcome, RETRY, pause};
 use super::log;
 use super::map::Map;
 use super::shared_conf;
@@ -107,11 +107,6 @@ async fn take_part(cluster: &Arc<Cluster>, conf: &Arc<ClusterConf>) -> Infallibl
         never = shared_conf::follow(cluster, conf, &etcd) => never,
         never = carriers::keep(cluster, conf, &etcd) => never,
     }
-}
-
-/// Waits before something that has failed is tried again.
-pub(super) async fn pause(backoff: &mut Backoff) {
-    tokio::time::sleep(backoff.next(RETRY.0, RETRY.1, crate::task::random())).await;
 }
 
 /// Gets a lease, keeps it alive, and gets another one when it is lost.

@@ -19,6 +19,7 @@ use super::tenure::{Lease, Revision};
 use crate::limits;
 use crate::log::shown::printable;
 use crate::net::tls;
+use crate::task::backoff::Backoff;
 use crate::task::disk;
 
 /// Code of gRPC for an absent lease.
@@ -519,6 +520,11 @@ async fn bounded(mut response: Response) -> Result<Vec<u8>, EtcdError> {
         body.extend_from_slice(&chunk);
     }
     Ok(body)
+}
+
+/// Waits before something that has failed is tried again.
+pub(super) async fn pause(backoff: &mut Backoff) {
+    tokio::time::sleep(backoff.next(RETRY.0, RETRY.1, crate::task::random())).await;
 }
 
 /// Retry delay after a first failure, and the longest one.

@@ -2,6 +2,7 @@
 //! server that has it.
 
 pub mod app_conf;
+mod carried;
 mod carriers;
 mod claims;
 pub mod conf;

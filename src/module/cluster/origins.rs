@@ -7,7 +7,8 @@ use bstr::BString;
 use tokio::sync::watch;
 
 use super::app_conf::Current;
-use super::carriers::{self, is_offered};
+use super::carried::is_offered;
+use super::carriers;
 use super::claims::Cluster;
 use super::entry::{AddressEntry, preferred, zone_rank};
 use super::map::Map;
