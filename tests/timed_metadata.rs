@@ -220,7 +220,7 @@ fn breaks_are_date_ranges_of_every_playlist() {
         assert!(out.id.starts_with("break 1-") && out.id == back.id, "{text}");
         assert_eq!((out.planned_duration, out.start_date), (Some(307.0), back.start_date), "{text}");
         // The splice is half a second behind the begin of its segment.
-        assert_eq!((out.start_date - out_date.to_utc()).num_milliseconds(), 500, "{text}");
+        assert_eq!((out.start_date - out_date).num_milliseconds(), 500, "{text}");
         assert_eq!((in_date - out_date).num_milliseconds(), 3_000, "{text}");
         assert_eq!(back.duration, Some(2.79), "{text}");
         assert_eq!(attribute(out, "SCTE35-OUT"), Some(decoded(OUT)), "{text}");

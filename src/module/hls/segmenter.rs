@@ -250,7 +250,8 @@ impl Segmenter {
             Some(segments) => {
                 self.target_duration = playlist.target_duration.min(TARGET_DURATION_MAX);
                 self.listed = segments;
-                for (sequence, segment) in (self.media_sequence..).zip(&playlist.segments) {
+                for (n, segment) in (0..).zip(&playlist.segments) {
+                    let sequence = self.media_sequence.saturating_add(n);
                     segment.date_ranges.iter().for_each(|range| self.ranges.adopt(sequence, range.clone()));
                 }
                 if self.settings.naming == Naming::Sequential
@@ -552,9 +553,9 @@ impl Segmenter {
             discontinuity_sequence: self.discontinuity_sequence,
             target_duration: self.target_duration,
             event: self.settings.kind == PlaylistKind::Event,
-            segments: (self.media_sequence..)
+            segments: (0..)
                 .zip(&self.listed)
-                .map(|(sequence, segment)| self.entry(sequence, segment))
+                .map(|(n, segment)| self.entry(self.media_sequence.saturating_add(n), segment))
                 .collect(),
             low_latency: None,
         }
