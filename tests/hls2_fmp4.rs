@@ -10,7 +10,7 @@ use std::thread::{self, JoinHandle};
 use media::Source;
 use nix::sys::signal::Signal;
 use pingosd::wire::hls::MediaPlaylist;
-use support::http::{self, Response};
+use support::http::{self, Connection, Response};
 use support::playlist::checked;
 use support::tool::run;
 use support::wait::until_true;
@@ -178,29 +178,58 @@ fn requests_that_wait_on_every_worker_are_answered_by_one_part() {
     }
 }
 
+/// Waits until this many requests are in progress.
+#[track_caller]
+fn wait_requests(server: &Server, count: u32) {
+    until_true(&format!("{count} requests wait"), || {
+        let text = get(server, "/status").text();
+        let writing = text.split("Writing: ").nth(1).and_then(|rest| rest.split(' ').next());
+        // This one is one of them.
+        writing.and_then(|writing| writing.parse::<u32>().ok()) == Some(count + 1)
+    });
+}
+
+const WAITING: [&str; 2] =
+    ["/hls2/s.m3u8?session=a&_HLS_msn=4&_HLS_part=3", "/hls2/s-4.2.m4s?session=a&slot=0"];
+
 #[test]
-fn a_stop_answers_the_requests_that_wait() {
-    for signal in [Signal::SIGTERM, Signal::SIGQUIT] {
-        let mut server = start(LOW_LATENCY);
-        let mut source = Source::start(&server, "s");
-        source.send_to(4_500);
-        assert_eq!(playlist(&server, "").status(), 200);
-        let targets = ["/hls2/s.m3u8?session=a&_HLS_msn=4&_HLS_part=3", "/hls2/s-4.2.m4s?session=a&slot=0"];
-        let waiting: Vec<_> = (0..8).map(|n| later(&server, targets[n % 2])).collect();
-        until_true("the requests wait", || {
-            let text = get(&server, "/status").text();
-            let writing = text.split("Writing: ").nth(1).and_then(|rest| rest.split(' ').next());
-            // This one is one of them.
-            writing.and_then(|count| count.parse::<u32>().ok()) == Some(9)
-        });
-        assert!(waiting.iter().all(|request| !request.is_finished()));
-        server.signal(signal);
-        for request in waiting {
-            assert_eq!(request.join().unwrap().status(), 410, "{signal}");
-        }
-        drop(source);
-        assert!(server.wait_exit().success());
+fn a_fast_stop_does_not_wait_for_requests_that_wait() {
+    let mut server = start(LOW_LATENCY);
+    let mut source = Source::start(&server, "s");
+    source.send_to(4_500);
+    assert_eq!(playlist(&server, "").status(), 200);
+    let mut waiting: Vec<_> = (0..8)
+        .map(|n| {
+            let mut connection = Connection::open(server.http);
+            let target = WAITING[n % 2];
+            connection.send(format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes());
+            connection
+        })
+        .collect();
+    wait_requests(&server, 8);
+    assert!(server.stop().success());
+    for connection in &mut waiting {
+        let rest = connection.rest();
+        assert!(rest.is_empty() || rest.starts_with(b"HTTP/1.1 410 "), "{}", String::from_utf8_lossy(&rest));
     }
+}
+
+#[test]
+fn a_graceful_stop_answers_requests_that_wait() {
+    let mut server = start(LOW_LATENCY);
+    let mut source = Source::start(&server, "s");
+    source.send_to(4_500);
+    assert_eq!(playlist(&server, "").status(), 200);
+    let waiting: Vec<_> = (0..8).map(|n| later(&server, WAITING[n % 2])).collect();
+    wait_requests(&server, 8);
+    server.signal(Signal::SIGQUIT);
+    server.wait_log("gracefully");
+    source.send_to(4_900);
+    for request in waiting {
+        assert_eq!(request.join().unwrap().status(), 200);
+    }
+    source.leave();
+    assert!(server.wait_exit().success());
 }
 
 #[test]
