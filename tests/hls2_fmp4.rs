@@ -223,7 +223,7 @@ fn a_graceful_stop_answers_requests_that_wait() {
     let waiting: Vec<_> = (0..8).map(|n| later(&server, WAITING[n % 2])).collect();
     wait_requests(&server, 8);
     server.signal(Signal::SIGQUIT);
-    server.wait_log("gracefully");
+    until_true("it drains", || server.status()["draining"] == true);
     source.send_to(4_900);
     for request in waiting {
         assert_eq!(request.join().unwrap().status(), 200);
