@@ -309,7 +309,10 @@ fn a_process_that_is_no_server_gets_no_signal() {
         let output = run_in(&stale, &["-s", signal]);
         let said = stderr(&output);
         assert_eq!(output.status.code(), Some(1), "{said}");
-        assert!(said.contains(&format!("names process {} (sleep), which is no server", other.id())), "{said}");
+        assert!(
+            said.contains(&format!("names process {} (sleep), which is no server", other.id())),
+            "{said}"
+        );
         assert!(said.contains("has ended without removing its pid file"), "{said}");
         assert!(other.try_wait().unwrap().is_none(), "-s {signal} has ended it");
     }

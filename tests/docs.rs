@@ -342,7 +342,12 @@ fn blocks_of_output_are_what_commands_print() {
 /// source is not among them.
 fn english_pages() -> Vec<PathBuf> {
     let single = ["README.md", "SECURITY.md", "packaging/README.md"].map(PathBuf::from);
-    pages("docs").into_iter().filter(|page| !page.starts_with(CHINESE)).chain(pages("conf")).chain(single).collect()
+    pages("docs")
+        .into_iter()
+        .filter(|page| !page.starts_with(CHINESE))
+        .chain(pages("conf"))
+        .chain(single)
+        .collect()
 }
 
 /// Sentences of a page's paragraphs, list items and table cells: words in lower case, with the punctuation that ends them.
@@ -380,7 +385,8 @@ fn sentences(text: &str) -> Vec<String> {
 
 /// Words of a sentence without punctuation.
 fn words(sentence: &str) -> Vec<&str> {
-    let trimmed = sentence.split_whitespace().map(|word| word.trim_matches(|c: char| !c.is_alphanumeric() && c != '_'));
+    let trimmed =
+        sentence.split_whitespace().map(|word| word.trim_matches(|c: char| !c.is_alphanumeric() && c != '_'));
     trimmed.filter(|word| !word.is_empty()).collect()
 }
 

@@ -92,14 +92,16 @@ pub fn differences(registry: &Registry) -> String {
             continue;
         }
         let _ = write!(out, "\n## {}\n\n", module.name);
-        let new: Vec<String> = rows().filter(|row| row.is_new()).map(|row| format!("`{}`", row.name())).collect();
+        let new: Vec<String> =
+            rows().filter(|row| row.is_new()).map(|row| format!("`{}`", row.name())).collect();
         let others: Vec<&Row> = rows().filter(|row| !row.is_new()).collect();
         if !others.is_empty() {
             out.push_str("| directive | difference |\n| --- | --- |\n");
         }
         for row in &others {
             let names: Vec<String> = row.names.iter().map(|name| format!("`{name}`")).collect();
-            let lines: Vec<&str> = row.difference().unwrap_or_default().iter().map(|line| line.trim()).collect();
+            let lines: Vec<&str> =
+                row.difference().unwrap_or_default().iter().map(|line| line.trim()).collect();
             let text = lines.join(" ");
             let text = match text.strip_prefix(DIFFERS) {
                 Some(rest) if rest.starts_with(", which ") => rest.replacen(", which", "PingOS", 1),

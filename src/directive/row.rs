@@ -152,7 +152,8 @@ impl Row {
 
     /// Whether PingOS has no directive of this name.
     pub fn is_new(&self) -> bool {
-        self.difference().is_some_and(|lines| lines.first().is_some_and(|line| line.trim().starts_with(NOT_IN_PINGOS)))
+        self.difference()
+            .is_some_and(|lines| lines.first().is_some_and(|line| line.trim().starts_with(NOT_IN_PINGOS)))
     }
 
     /// The text, and the paragraph about PingOS.
@@ -212,13 +213,13 @@ impl Row {
 }
 
 /// Beginning of the paragraph of a row that works otherwise than in PingOS.
-pub const DIFFERS: &str = "Differs from PingOS";
+pub(super) const DIFFERS: &str = "Differs from PingOS";
 
 /// Beginning of the paragraph of a row whose name PingOS does not know.
-pub const NOT_IN_PINGOS: &str = "Not in PingOS";
+const NOT_IN_PINGOS: &str = "Not in PingOS";
 
 /// Beginnings of the paragraph about PingOS in a row's documentation.
-pub const DIFFERENCES: [&str; 2] = [DIFFERS, NOT_IN_PINGOS];
+const DIFFERENCES: [&str; 2] = [DIFFERS, NOT_IN_PINGOS];
 
 /// The statement in a line of documentation such as "Example: `daemon off;`".
 fn example(line: &'static str) -> Option<&'static str> {

@@ -14,6 +14,9 @@ mod tests {
 
     #[test]
     fn one_has_no_plural() {
-        assert_eq!([0, 1, 2].map(|number| counted(number, "session")), ["0 sessions", "1 session", "2 sessions"]);
+        assert_eq!(
+            [0, 1, 2].map(|number| counted(number, "session")),
+            ["0 sessions", "1 session", "2 sessions"]
+        );
     }
 }

@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use serde::Deserialize;
 use crate::log::counted;
+use serde::Deserialize;
 
 /// The statistics of the server, as far as they are shown here: fields of `rtmp_stat_format json`.
 #[derive(Clone, Debug, Default, Deserialize)]

@@ -186,7 +186,9 @@ impl ControlService {
         match control.carry_out(section.as_bytes(), order).await {
             Some(Ok(outcome)) => ControlAnswer::Controlled {
                 text: match &outcome {
-                    ControlOutcome::Sessions(count) => format!("{} {}\n", verb.done, counted(*count, "session")),
+                    ControlOutcome::Sessions(count) => {
+                        format!("{} {}\n", verb.done, counted(*count, "session"))
+                    }
                     other => other.to_string(),
                 },
                 result: outcome.json(),
