@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::context;
 use super::registry::Registry;
-use super::row::DIFFERS;
+use super::row::{DIFFERS, NOT_IN_PINGOS};
 use super::table::{Module, ReloadClass, Row, StatementShape};
 
 /// The whole manual as Markdown.
@@ -92,31 +92,49 @@ pub fn differences(registry: &Registry) -> String {
             continue;
         }
         let _ = write!(out, "\n## {}\n\n", module.name);
-        let new: Vec<String> =
-            rows().filter(|row| row.is_new()).map(|row| format!("`{}`", row.name())).collect();
-        let others: Vec<&Row> = rows().filter(|row| !row.is_new()).collect();
+        let (new, others): (Vec<&Row>, Vec<&Row>) = rows().partition(|row| is_new_alone(row));
         if !others.is_empty() {
             out.push_str("| directive | difference |\n| --- | --- |\n");
         }
         for row in &others {
             let names: Vec<String> = row.names.iter().map(|name| format!("`{name}`")).collect();
-            let lines: Vec<&str> =
-                row.difference().unwrap_or_default().iter().map(|line| line.trim()).collect();
-            let text = lines.join(" ");
-            let text = match text.strip_prefix(DIFFERS) {
-                Some(rest) if rest.starts_with(", which ") => rest.replacen(", which", "PingOS", 1),
-                Some(rest) => rest.trim_start_matches([':', ' ']).to_owned(),
-                None => text,
-            };
-            let text = text.replace('|', "\\|");
-            let _ = writeln!(out, "| {} | {text} |", names.join(", "));
+            let _ = writeln!(out, "| {} | {} |", names.join(", "), cell(&joined(row)));
         }
         if !new.is_empty() {
             let blank = if others.is_empty() { "" } else { "\n" };
-            let _ = writeln!(out, "{blank}PingOS does not have {}.", new.join(", "));
+            let names: Vec<String> = new.iter().map(|row| format!("`{}`", row.name())).collect();
+            let _ = writeln!(out, "{blank}PingOS does not have {}.", names.join(", "));
         }
     }
     out
+}
+
+/// What differs from PingOS, in one line.
+fn joined(row: &Row) -> String {
+    let lines = row.difference().unwrap_or_default();
+    lines.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ")
+}
+
+/// Whether nothing is to be said except that PingOS does not have the directive.
+fn is_new_alone(row: &Row) -> bool {
+    let text = joined(row);
+    let rest = text.strip_prefix(NOT_IN_PINGOS);
+    rest.is_some_and(|rest| rest == "." || rest.starts_with("; as in nginx"))
+}
+
+/// A difference as a cell of a table that is about nothing else.
+fn cell(text: &str) -> String {
+    let sentence = match text.strip_prefix(DIFFERS) {
+        Some(rest) => match (rest.strip_prefix(", which "), rest.strip_prefix(", where ")) {
+            (Some(which), _) => format!("PingOS {which}"),
+            (_, Some(place)) => format!("In PingOS {place}"),
+            _ => rest.trim_start_matches([':', ' ']).to_owned(),
+        },
+        None => text.to_owned(),
+    };
+    let mut letters = sentence.chars();
+    let first = letters.next().map(|first| first.to_ascii_uppercase());
+    first.into_iter().chain(letters).collect::<String>().replace('|', "\\|")
 }
 
 const DIFFERENCES_PAGE: &str = "\

@@ -216,7 +216,7 @@ impl Row {
 pub(super) const DIFFERS: &str = "Differs from PingOS";
 
 /// Beginning of the paragraph of a row whose name PingOS does not know.
-const NOT_IN_PINGOS: &str = "Not in PingOS";
+pub(super) const NOT_IN_PINGOS: &str = "Not in PingOS";
 
 /// Beginnings of the paragraph about PingOS in a row's documentation.
 const DIFFERENCES: [&str; 2] = [DIFFERS, NOT_IN_PINGOS];

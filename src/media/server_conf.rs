@@ -83,7 +83,7 @@ directives! {
             /// Chunk stream ids from this one on close the session. By default all ids of the protocol are allowed;
             /// in any case a connection may use 256 of them.
             ///
-            /// Differs from PingOS: the default is 64 there.
+            /// Differs from PingOS: the default of PingOS is 64.
             ///
             /// Example: `max_streams 64;`
             "max_streams" => max_streams: Num = "65600", in RTMP | RTMP_SERVER;

@@ -51,7 +51,7 @@ directives! {
         /// Makes a reload that changes anything end all sessions. It is not needed to apply a change: with
         /// `off`, running sessions follow a reload, and neither publishers nor players notice it.
         ///
-        /// Differs from PingOS: with `off`, running sessions keep the old configuration there, and new players
+        /// Differs from PingOS, where with `off` running sessions keep the old configuration, and new players
         /// do not reach their streams.
         ///
         /// Example: `fast_reload on;`

@@ -39,7 +39,8 @@ const COMPANIONS: &[(&str, &str)] = &[
 ];
 
 /// Files that a configuration cannot do without, and this machine need not have, in the complaints about them.
-const ABSENT: [&str; 4] = [
+const ABSENT: [&str; 5] = [
+    "getpwnam(\"pingosd\") failed",
     "open() \"/etc/",
     "acme_issuer: \"/etc/",
     "open() \"/var/log/pingosd/",

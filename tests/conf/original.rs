@@ -256,9 +256,14 @@ fn rows_say_what_differs_from_pingos() {
         if let Some(difference) = row.difference() {
             let difference = difference.join(" ");
             let begins = difference.trim();
-            let is_sentence = ["Differs from PingOS: ", "Differs from PingOS, which ", "Not in PingOS"]
-                .iter()
-                .any(|begin| begins.starts_with(begin))
+            let is_sentence = [
+                "Differs from PingOS: ",
+                "Differs from PingOS, which ",
+                "Differs from PingOS, where ",
+                "Not in PingOS",
+            ]
+            .iter()
+            .any(|begin| begins.starts_with(begin))
                 && begins.ends_with('.');
             if !is_sentence {
                 wrong.push(format!("{name}: {begins}"));

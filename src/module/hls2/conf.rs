@@ -59,7 +59,7 @@ directives! {
             /// Keeps HLS fragments of published streams in memory, per stream up to twice `stream_backlog`.
             ///
             /// Differs from PingOS, which takes fragments from the cache of `mpegts_cache_time`, which must be
-            /// at least `hls2_playlist_length`. Here the fragments are kept whatever it is.
+            /// at least `hls2_playlist_length`. Here the fragments are kept without that cache.
             ///
             /// Example: `hls2 on;`
             "hls2" | "hls2memory" => hls2: Flag = "off", in RTMP_ALL;
@@ -85,7 +85,7 @@ directives! {
             /// Number of fragments required before a first playlist is sent; at most as many as `hls2_playlist_length`
             /// holds.
             ///
-            /// Differs from PingOS: the default is 2 there, with which Chromium does not start to play.
+            /// Differs from PingOS: the default of PingOS is 2, with which Chromium does not start to play.
             ///
             /// Example: `hls2_minfrags 2;`
             "hls2_minfrags" => minfrags: Num = "3", in RTMP_ALL;

@@ -23,8 +23,8 @@ directives! {
         /// Replaces a prefix of the first answer's body by another, of any length. Bodies that begin otherwise stay
         /// as they are.
         ///
-        /// Differs from PingOS: both must have the same length there, and a nested location does not inherit the
-        /// second.
+        /// Differs from PingOS, where both must have the same length, and a nested location does not inherit
+        /// the second.
         ///
         /// Example: `broadcast_rewrite_prefix "<?xml version=\"1.0\" encoding=\"utf-8\" ?>" "<all>";`
         "broadcast_rewrite_prefix" => rewrite_prefix: Option<PrefixPair>, in LOCATION;

@@ -66,7 +66,7 @@ directives! {
         /// Suffix of the file name; with a % it is expanded by strftime (local time). Without this directive it is
         /// .flv, .ts or .mp4, as `record_format` says.
         ///
-        /// Differs from PingOS: the default is .flv there, which has no other formats.
+        /// Differs from PingOS, which has .flv alone, as default and as format.
         ///
         /// Example: `record_suffix -%Y%m%d-%H%M%S.flv;`
         "record_suffix" => suffix: Option<Text>, in RTMP_ALL | RECORDER;

@@ -35,7 +35,7 @@ directives! {
         /// that is longer than 4096 bytes, has a user, no valid host or port, or another scheme) is a failure: the
         /// callback and the reason are logged, players wait and publishers continue.
         ///
-        /// Differs from PingOS: the delays are not shortened there.
+        /// Differs from PingOS, which does not shorten the delays.
         ///
         /// Example: `failed_reconnect 500ms;`
         "failed_reconnect" => failed_reconnect: Msec = "50ms", in RTMP_ALL;

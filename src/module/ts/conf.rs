@@ -25,8 +25,7 @@ directives! {
         /// or `/LOCATION/NAME`; other suffixes are part of the name. `app=` is the application of requests that name
         /// none, as with `flv_live`. A request for a stream that does not exist yet waits for it.
         ///
-        /// Differs from PingOS: the response has a `Content-Type`, and streams without video are sent too.
-        /// PingOS sends neither.
+        /// Differs from PingOS, which sends no `Content-Type`, and no streams without video.
         ///
         /// Example: `ts_live 1935 app=live;`
         "ts_live" => ts_live: Own<TsLive>, in LOCATION;

@@ -14,8 +14,8 @@ directives! {
         "dynamic_resolver" => dynamic_resolver: Flag = "on", in MAIN;
         /// Time that idle connections to callback servers are kept; 0 keeps none.
         ///
-        /// Differs from PingOS: the number of milliseconds is also the maximum number of idle connections there; here
-        /// that number is fixed, at 64 for each server.
+        /// Differs from PingOS, where the number of milliseconds is also the maximum number of idle
+        /// connections; here that number is fixed, at 64 for each server.
         ///
         /// Example: `keepalive 30s;`
         "keepalive" => keepalive: Msec = "60s", in MAIN;

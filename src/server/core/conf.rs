@@ -128,7 +128,7 @@ directives! {
         /// LANG, LC_ALL, PATH, TMPDIR, TZ and USER in any case. The server's own environment stays as it was at the
         /// start.
         ///
-        /// Differs from PingOS: commands have only TZ there.
+        /// Differs from PingOS, which passes on only TZ.
         ///
         /// Example: `env TZ=Asia/Shanghai;`
         "env" => env: Vec<EnvVar>, in MAIN;
