@@ -14,7 +14,7 @@ directives! {
         /// cached for their TTL (1s to 1h) or for `valid`; while no server answers, the last answer continues to be
         /// used.
         ///
-        /// Differs from PingOS, which without the line resolves no names of callback servers and relays at run
+        /// Differs from PingOS, which needs the line to resolve names of callback servers and relays at run
         /// time.
         ///
         /// Example: `resolver 127.0.0.53 valid=30s ipv6=off;`
