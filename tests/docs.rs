@@ -496,3 +496,67 @@ fn unclear_sentences_are_found_by_rule() {
         assert_eq!(found.iter().find_map(|sentence| unclear(sentence)), None, "{good}");
     }
 }
+
+/// Text of the files in which log lines are written, and of those that make their reasons; line continuations are joined.
+fn log_sources() -> String {
+    let mut out = String::new();
+    let mut directories = vec![project().join("src")];
+    while let Some(next) = directories.pop() {
+        for entry in fs::read_dir(next).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                directories.push(path);
+            } else if path.ends_with("log.rs") {
+                out += &fs::read_to_string(path).unwrap();
+            }
+        }
+    }
+    let lines: Vec<&str> = out.lines().map(str::trim).collect();
+    lines.join("\n").replace("\\\n", "")
+}
+
+/// Parts of a log line that do not depend on the event: words in lower case between placeholders and punctuation.
+fn fixed_parts(line: &str) -> Vec<String> {
+    let mut parts = vec![String::new()];
+    for word in line.split(' ') {
+        let bare = word.trim_end_matches([',', ':', ';', '.']);
+        let is_fixed = !bare.is_empty() && bare.chars().all(|c| c.is_ascii_lowercase() || c == '-');
+        let part = parts.last_mut().expect("there is one");
+        if is_fixed {
+            if !part.is_empty() {
+                part.push(' ');
+            }
+            part.push_str(bare);
+        }
+        if !is_fixed || bare != word {
+            parts.push(String::new());
+        }
+    }
+    parts.retain(|part| part.contains(' '));
+    parts
+}
+
+#[test]
+fn log_lines_of_the_reference_are_those_of_the_program() {
+    let (page, sources) =
+        (fs::read_to_string(project().join("docs/reference/log-lines.md")).unwrap(), log_sources());
+    let mut wrong = Vec::new();
+    let mut count = 0;
+    for row in page.lines() {
+        let Some((line, rest)) = row.strip_prefix("| ").and_then(|row| row.split_once(" | ")) else {
+            continue;
+        };
+        let level = rest.split(' ').next().unwrap_or_default();
+        if !["alert", "crit", "error", "warn", "notice", "info"].contains(&level) {
+            continue;
+        }
+        for part in line.split('`').skip(1).step_by(2).flat_map(fixed_parts) {
+            count += 1;
+            if !sources.contains(&part) {
+                wrong.push(format!("{row}: no log line has \"{part}\""));
+            }
+        }
+    }
+    assert!(count > 40, "{count}");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
