@@ -414,7 +414,12 @@ fn migrate_check_judges_every_directive() {
 
     let fine = run(&servers(), &["migrate-check", "--all"], b"");
     assert!(fine.ok);
-    assert!(fine.text().contains(": honoured: chunk_size\n"));
+    assert!(fine.text().contains(": honoured: live\n"), "{}", fine.text());
+    // What differs from PingOS is shown to those who ask for all lines.
+    let difference = ": honoured: chunk_size: Differs from PingOS: a value below 128";
+    assert!(fine.text().contains(difference), "{}", fine.text());
+    let brief = run(&servers(), &["migrate-check"], b"");
+    assert!(!brief.text().contains("PingOS"), "{}", brief.text());
     let lint =
         Prefix::new("events { }\nrtmp { server { application a { live on;\nallow 10.0.0.1;\n} } }\n", &[]);
     let text = run(&lint, &["migrate-check"], b"");

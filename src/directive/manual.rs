@@ -98,7 +98,12 @@ pub fn differences(registry: &Registry) -> String {
         }
         for row in &others {
             let names: Vec<String> = row.names.iter().map(|name| format!("`{name}`")).collect();
-            let _ = writeln!(out, "| {} | {} |", names.join(", "), cell(&joined(row)));
+            let _ = writeln!(
+                out,
+                "| {} | {} |",
+                names.join(", "),
+                cell(&row.difference_line().unwrap_or_default())
+            );
         }
         if !new.is_empty() {
             let blank = if others.is_empty() { "" } else { "\n" };
@@ -109,15 +114,9 @@ pub fn differences(registry: &Registry) -> String {
     out
 }
 
-/// What differs from PingOS, in one line.
-fn joined(row: &Row) -> String {
-    let lines = row.difference().unwrap_or_default();
-    lines.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ")
-}
-
 /// Whether nothing is to be said except that PingOS does not have the directive.
 fn is_new_alone(row: &Row) -> bool {
-    let text = joined(row);
+    let text = row.difference_line().unwrap_or_default();
     let rest = text.strip_prefix(NOT_IN_PINGOS);
     rest.is_some_and(|rest| rest == "." || rest.starts_with("; as in nginx"))
 }

@@ -150,6 +150,12 @@ impl Row {
         self.parts().1
     }
 
+    /// [`Row::difference`] in one line.
+    pub fn difference_line(&self) -> Option<String> {
+        let lines = self.difference()?;
+        Some(lines.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" "))
+    }
+
     /// Whether PingOS has no directive of this name.
     pub fn is_new(&self) -> bool {
         self.difference()

@@ -37,6 +37,9 @@ struct MigratedDirective {
     /// Observable difference.
     #[serde(skip_serializing_if = "Option::is_none")]
     difference: Option<String>,
+    /// What differs from PingOS in a directive that is honoured, whether or not it shows with these arguments.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pingos: Option<String>,
 }
 
 /// Numbers of statements by support.
@@ -91,12 +94,14 @@ pub(super) fn run(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, Co
         }
         let (status, difference) = judge(statement, outline.sections[statement.section].context, &about);
         let (file, line) = position(statement.name().span);
+        let row = statement.row().filter(|_| status == MigrationStatus::Honoured);
         directives.push(MigratedDirective {
             file,
             line,
             directive: to_text(&statement.name().bytes),
             status,
             difference,
+            pingos: row.and_then(Row::difference_line),
         });
     }
     for (diagnostic, _) in
@@ -110,6 +115,7 @@ pub(super) fn run(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, Co
             directive,
             status: MigrationStatus::Unsupported,
             difference,
+            pingos: None,
         });
     }
     let mut summary = MigrationSummary::default();
@@ -204,7 +210,7 @@ fn print(answer: &MigrationAnswer, all: bool, streams: &mut Streams<'_>) -> std:
         .directives
         .iter()
         .filter(|e| all || e.status != MigrationStatus::Honoured || e.difference.is_some());
-    for MigratedDirective { file, line, directive, status, difference } in shown {
+    for MigratedDirective { file, line, directive, status, difference, pingos } in shown {
         let status = match status {
             MigrationStatus::Honoured => "honoured",
             MigrationStatus::NoEffectYet => "no effect yet",
@@ -216,7 +222,7 @@ fn print(answer: &MigrationAnswer, all: bool, streams: &mut Streams<'_>) -> std:
         if !directive.is_empty() {
             write!(streams.out, ": {directive}")?;
         }
-        match difference {
+        match difference.as_ref().or(pingos.as_ref().filter(|_| all)) {
             Some(difference) => writeln!(streams.out, ": {difference}")?,
             None => writeln!(streams.out)?,
         }
