@@ -75,10 +75,10 @@ fn silent(name: &str, conf: &str) {
 #[test]
 fn an_allow_needs_a_deny() {
     let name = "allow-without-deny-all";
-    fires(name, &app("allow publish 10.0.0.0/8;"), "everybody is let in");
-    fires(name, &app("allow publish 10.0.0.0/8;\ndeny play all;"), "everybody");
-    fires(name, &app("deny 10.1.1.1;\nallow 10.0.0.0/8;"), "everybody");
-    fires(name, &http("location / {\nallow 10.0.0.1;\n}"), "everybody");
+    fires(name, &app("allow publish 10.0.0.0/8;"), "every client is admitted");
+    fires(name, &app("allow publish 10.0.0.0/8;\ndeny play all;"), "every client is admitted");
+    fires(name, &app("deny 10.1.1.1;\nallow 10.0.0.0/8;"), "every client is admitted");
+    fires(name, &http("location / {\nallow 10.0.0.1;\n}"), "every client is admitted");
     silent(name, &app("allow publish 10.0.0.0/8; deny publish all;"));
     silent(name, &app("allow publish 10.0.0.0/8; deny all;"));
     silent(name, &app("deny 10.1.1.1; allow all;"));
@@ -91,13 +91,13 @@ fn control_and_statistics_are_guarded() {
     fires(
         name,
         &http("location /c {\nrtmp_control all;\n}"),
-        "who reaches 0.0.0.0:8080 sends control requests",
+        "every client that reaches 0.0.0.0:8080 can send control requests",
     );
-    fires(name, &http("location /s {\nrtmp_stat all;\n}"), "sees the statistics");
-    fires(name, &http("location /s {\nrtmp_metrics;\n}"), "sees the statistics");
-    fires(name, &http("location /s {\nrtmp_stat all;\nallow all;\n}"), "sees the statistics");
+    fires(name, &http("location /s {\nrtmp_stat all;\n}"), "can see the statistics");
+    fires(name, &http("location /s {\nrtmp_metrics;\n}"), "can see the statistics");
+    fires(name, &http("location /s {\nrtmp_stat all;\nallow all;\n}"), "can see the statistics");
     fires(name, &http("location / {\nrtmp_console everything=all;\n}"), "sees everything");
-    fires(name, &http("location / {\nrtmp_console control everything=all;\n}"), "ends sessions");
+    fires(name, &http("location / {\nrtmp_console control everything=all;\n}"), "end sessions");
     fires(name, &http("location /p {\nrtmp_snapshot;\n}"), "sees pictures of all streams");
     silent(name, &http("location / { rtmp_console control; }"));
     silent(name, &http("location / { rtmp_console everything=all; auth_basic x; }"));

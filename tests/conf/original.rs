@@ -339,7 +339,7 @@ fn names_of_earlier_releases_are_accepted_and_named() {
         ("reset_vhost a.example.com", Some("\"reset_vhost\" has no effect")),
         ("push_reconnect 1s", None),
         ("pull_reconnect 500ms", None),
-        ("auth_uri http://127.0.0.1/auth", Some("\"auth_uri\" is not asked, everybody is let in")),
+        ("auth_uri http://127.0.0.1/auth", Some("\"auth_uri\" is not asked, every client is admitted")),
     ];
     let main = ["rtmp_auto_push on", "rtmp_auto_push_reconnect 1s", "rtmp_socket_dir /tmp"];
     for (words, remark) in rtmp {

@@ -13,7 +13,7 @@ impl Value for AuthUri {
     }
 
     fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<AuthUri, Problem> {
-        let problem = Problem::warning("\"auth_uri\" is not asked, everybody is let in").at(args.span());
+        let problem = Problem::warning("\"auth_uri\" is not asked, every client is admitted").at(args.span());
         let help = "`on_publish` and `on_play` ask a server before a client is let in";
         evaluation.report(problem.help(help));
         Ok(AuthUri)

@@ -49,7 +49,8 @@ pub(super) fn allow_without_deny_all(scope: &LintContext<'_>, findings: &mut Vec
             rule.allow && !rule.all && last < *at + 1
         });
         if let Some((_, LintedRule { statement, action, .. })) = open {
-            let problem = Problem::warning("\"allow\" is not followed by a \"deny\", so everybody is let in");
+            let problem =
+                Problem::warning("\"allow\" is not followed by a \"deny\", so every client is admitted");
             let deny = match action {
                 Some(action) => format!("deny {} all;", String::from_utf8_lossy(action)),
                 None => "deny all;".into(),
@@ -90,19 +91,25 @@ pub(super) fn open_control(scope: &LintContext<'_>, findings: &mut Vec<Finding>)
         }
         let Some(listener) = public_listener(scope, section) else { continue };
         let what = if statement.is("rtmp_control") {
-            "sends control requests"
+            "can send control requests"
         } else if statement.is("rtmp_snapshot") {
-            "sees pictures of all streams"
+            "can see pictures of all streams"
         } else if !statement.is("rtmp_console") {
-            "sees the statistics"
+            "can see the statistics"
         } else if has(statement, b"control") {
-            "sees everything, reloads the configuration and ends sessions"
+            "can see everything, reload the configuration and end sessions"
         } else {
-            "sees everything"
+            "can see everything"
         };
         let name = &statement.name().bytes;
-        let text =
-            sentence(&[b"\"", name, b"\" is open: who reaches ", listener.as_bytes(), b" ", what.as_bytes()]);
+        let text = sentence(&[
+            b"\"",
+            name,
+            b"\" is open: every client that reaches ",
+            listener.as_bytes(),
+            b" ",
+            what.as_bytes(),
+        ]);
         let help = "add `allow 127.0.0.1; deny all;`, or listen on 127.0.0.1";
         findings.push(Finding::new(statement, Problem::warning(text).help(help)));
     }
