@@ -96,9 +96,9 @@ fn control_and_statistics_are_guarded() {
     fires(name, &http("location /s {\nrtmp_stat all;\n}"), "can see the statistics");
     fires(name, &http("location /s {\nrtmp_metrics;\n}"), "can see the statistics");
     fires(name, &http("location /s {\nrtmp_stat all;\nallow all;\n}"), "can see the statistics");
-    fires(name, &http("location / {\nrtmp_console everything=all;\n}"), "sees everything");
+    fires(name, &http("location / {\nrtmp_console everything=all;\n}"), "can see everything");
     fires(name, &http("location / {\nrtmp_console control everything=all;\n}"), "end sessions");
-    fires(name, &http("location /p {\nrtmp_snapshot;\n}"), "sees pictures of all streams");
+    fires(name, &http("location /p {\nrtmp_snapshot;\n}"), "can see pictures of all streams");
     silent(name, &http("location / { rtmp_console control; }"));
     silent(name, &http("location / { rtmp_console everything=all; auth_basic x; }"));
     silent(name, &http("location /c { rtmp_control all; allow 127.0.0.1; deny all; }"));
