@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
-use super::control::order::Order;
+use super::control::order::QueuedRequest;
 use super::control::protocol::{ControlAnswer, Request};
 use crate::limits;
 use crate::log::counted;
@@ -20,7 +20,7 @@ pub(super) struct ConsoleOrders {
     control: Arc<ControlSections>,
     lifetime: Lifetime,
     /// The task that reloads, once it runs.
-    orders: OnceLock<mpsc::Sender<Order>>,
+    orders: OnceLock<mpsc::Sender<QueuedRequest>>,
     /// Permits for orders that wait or are in progress.
     waiting: Semaphore,
 }
@@ -33,7 +33,7 @@ impl ConsoleOrders {
     }
 
     /// Gives orders to a task from now on.
-    pub(super) fn serve(&self, orders: mpsc::Sender<Order>) {
+    pub(super) fn serve(&self, orders: mpsc::Sender<QueuedRequest>) {
         // There is one such task in a process.
         let _ = self.orders.set(orders);
     }
@@ -48,7 +48,7 @@ impl ConsoleOrders {
         };
         let orders = self.orders.get().ok_or(ActionError::Starting)?;
         let (reply, answer) = oneshot::channel();
-        orders.send(Order { request, reply }).await.map_err(|_| ActionError::Stopping)?;
+        orders.send(QueuedRequest { request, reply }).await.map_err(|_| ActionError::Stopping)?;
         let answer = tokio::select! {
             answer = answer => answer.map_err(|_| ActionError::Stopping)?,
             () = draining.cancelled() => return Err(ActionError::Stopping),
@@ -67,7 +67,7 @@ impl ConsoleOrders {
         match self.control.carry_out(b"drop", &order).await {
             Some(Ok(ControlOutcome::Sessions(count))) => Ok(format!("{} ended", counted(count, "session"))),
             Some(Ok(other)) => Ok(other.to_string()),
-            Some(Err(why)) => Err(ActionError::Refused(why.into_owned())),
+            Some(Err(why)) => Err(ActionError::Refused(why.to_string())),
             None => Err(ActionError::Unknown),
         }
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
-use super::control::order::Order;
+use super::control::order::QueuedRequest;
 use super::control::protocol::{ControlAnswer, Request};
 use super::{log, process};
 use crate::config::store::Store;
@@ -21,7 +21,7 @@ pub(super) struct GroupOrders {
     pub(super) load: LoadOptions,
     pub(super) store: Arc<Store>,
     pub(super) lifetime: Lifetime,
-    pub(super) orders: mpsc::Sender<Order>,
+    pub(super) orders: mpsc::Sender<QueuedRequest>,
 }
 
 impl ConfApplier for GroupOrders {
@@ -40,7 +40,7 @@ impl ConfApplier for GroupOrders {
             };
             let (reply, answer) = oneshot::channel();
             let request = Request::GroupConf { copy, file };
-            self.orders.send(Order { request, reply }).await.map_err(|_| NotApplied::Later)?;
+            self.orders.send(QueuedRequest { request, reply }).await.map_err(|_| NotApplied::Later)?;
             let answer = tokio::select! {
                 answer = answer => answer.map_err(|_| NotApplied::Later)?,
                 () = draining.cancelled() => return Err(NotApplied::Later),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use super::control;
-use super::control::order::Order;
+use super::control::order::QueuedRequest;
 use super::control::socket::ControlSocket;
 use super::counterpart::CounterpartService;
 use super::error::UpgradeError;
@@ -44,7 +44,7 @@ enum WaitEnd {
 
 impl Life {
     /// Starts answering on the control socket.
-    pub(super) fn answer(&self, parts: &Arc<Parts>, log: &ErrorLog, orders: mpsc::Sender<Order>) {
+    pub(super) fn answer(&self, parts: &Arc<Parts>, log: &ErrorLog, orders: mpsc::Sender<QueuedRequest>) {
         let Some(socket) = &self.control else { return };
         match socket.listener() {
             Ok(listener) => {

@@ -13,6 +13,7 @@ pub mod events;
 mod generations;
 mod group_conf;
 pub mod helper;
+mod http_modules;
 mod inherited;
 mod life;
 pub mod log;
@@ -52,7 +53,7 @@ use self::parts::{Foundation, Parts};
 use self::pid_file::PidFile;
 use self::reloads::{Reloader, Reloads};
 use self::service::Service;
-use self::serving::Server;
+use self::serving::RunningServer;
 use self::upgrade::Launch;
 use self::watchdog::Watchdog;
 use crate::config::LoadOptions;
@@ -387,7 +388,7 @@ impl Prepared {
                 helper,
                 successor: None,
             };
-            Server { parts, log, listeners, life, reloads, deaths }.serve(watching, ordering).await
+            RunningServer { parts, log, listeners, life, reloads, deaths }.serve(watching, ordering).await
         });
         // Blocked file operations must not delay the exit.
         control.shutdown_timeout(limits::STOP_HANGING);

@@ -9,15 +9,14 @@ use tokio::runtime::Handle;
 use super::acceptor::Acceptor;
 use super::console::ConsoleOrders;
 use super::error::StartError;
+use super::http_modules;
 use crate::config::history::{History, SharedHistory};
 use crate::config::on_disk::ConfFiles;
 use crate::config::store::Store;
 use crate::config::{Config, LoadOptions};
 use crate::http::HttpService;
 use crate::http::counters::HttpCounters;
-use crate::http::exchange::{Handler, PhaseChecks};
-use crate::http::plan::Phase;
-use crate::http::tls_variables::TlsVariables;
+use crate::http::exchange::Handler;
 use crate::hub::pace::Grid;
 use crate::hub::registry::StreamRegistry;
 use crate::log::ErrorLog;
@@ -25,7 +24,6 @@ use crate::media::admission::Admission;
 use crate::media::counterpart::Counterpart;
 use crate::media::extension::{Output, SessionObserver, Source};
 use crate::media::files::claims::FileClaims;
-use crate::media::files::stream_files::StreamFiles;
 use crate::media::ingest::Intake;
 use crate::media::listing::CarriedCounts;
 use crate::media::mpegts;
@@ -36,59 +34,36 @@ use crate::media::statistics::StatisticsSource;
 use crate::media::stream_events::StreamEvents;
 use crate::media::trails::{Secrets, Trails};
 use crate::media::workers::Workers;
-use crate::module::acme::{Acme, Answers, ChallengeCheck};
-use crate::module::addition::AdditionFilter;
-use crate::module::auth_request::AuthRequestCheck;
-use crate::module::ban::{BanCheck, BanFileCheck, BanRule, BanVerb, BanVerbs, Bans};
-use crate::module::browser::BrowserVariables;
-use crate::module::charset::CharsetFilter;
+use crate::module::acme::{Acme, Answers};
+use crate::module::ban::{BanRule, BanVerb, BanVerbs, Bans};
 use crate::module::cluster::{Cluster, ClusterVerb};
 use crate::module::console::{ConsoleHandler, ConsoleSource, EventStreams};
 use crate::module::control::conf::ControlParts;
 use crate::module::control::{ControlHandler, ControlSections};
-use crate::module::dash::{DashOutput, DashStreamFiles};
+use crate::module::dash::DashOutput;
 use crate::module::exec::execs::Execs;
 use crate::module::exec::keeper::Means;
 use crate::module::flv::FlvHandler;
-use crate::module::flv_file::FlvFileCheck;
-use crate::module::gzip::{GunzipFilter, GzipFilter, GzipRatio, GzipStaticCheck};
-use crate::module::headers::HeadersFilter;
-use crate::module::hls::{HlsFiles, HlsStreamFiles};
+use crate::module::gzip::GzipFilter;
+use crate::module::hls::HlsFiles;
 use crate::module::hls2::{Hls2Handler, HlsMemory, SampleFeeds, Viewers};
-use crate::module::http_auth::AuthBasicCheck;
 use crate::module::http_log::line::HttpAccess;
-use crate::module::http_static::{
-    AutoindexCheck, AutoindexFilter, EmptyGifHandler, IndexCheck, RandomIndexCheck, TryFilesCheck,
-};
-use crate::module::limit::{LimitConnCheck, LimitReqCheck, LimitVariables, ZoneKeeper};
-use crate::module::live_record::TsStreamFiles;
+use crate::module::http_static::EmptyGifHandler;
 use crate::module::live_record::playback::VodHandler;
 use crate::module::live_record::task::TsRecording;
-use crate::module::map::MapVariables;
 use crate::module::metrics::{MetricsHandler, MetricsSource};
-use crate::module::mirror::MirrorCheck;
 use crate::module::monitor::Monitor;
-use crate::module::mp4::Mp4Check;
-use crate::module::multiport::BroadcastFilter;
-use crate::module::proxy::{ProxyCheck, ProxyTrailers, ProxyVariables};
-use crate::module::realip::{RealIpCheck, RealIpVariables};
+use crate::module::record::RecorderSettings;
 use crate::module::record::recordings::{FlvRecording, RecordDone, Recordings};
-use crate::module::record::{RecordedStreamFiles, RecorderSettings};
-use crate::module::referer::InvalidReferer;
 use crate::module::relay::relays::Relays;
-use crate::module::rewrite::{RewritePhase, ServerRewritePhase};
 use crate::module::rtmp::connection::RtmpService;
 use crate::module::rtmp_log::sessions::RtmpAccess;
-use crate::module::secure_link::SecureLinkVariables;
 use crate::module::session_limit::SessionLimits;
-use crate::module::slice::{SliceCheck, SliceFilter, SliceRange};
+use crate::module::slice::SliceFilter;
 use crate::module::snapshot::{Pictures, SnapshotHandler};
 use crate::module::stat::{SharedDocuments, StatHandler, StatService};
-use crate::module::stub_status::{StubStatusHandler, StubStatusVariables};
-use crate::module::sub::SubFilter;
-use crate::module::trace::{TraceCheck, TraceVariables};
+use crate::module::stub_status::StubStatusHandler;
 use crate::module::ts::TsHandler;
-use crate::module::userid::{UserIdFilter, UserIdVariables};
 use crate::net::connections::Connections;
 use crate::net::dns::Dns;
 use crate::net::listener::Listeners;
@@ -389,95 +364,17 @@ impl Parts {
             keys: Default::default(),
             overview: Default::default(),
         });
-        let zones: Arc<ZoneKeeper> = Arc::default();
-        let stream_files: Arc<[Box<dyn StreamFiles>]> = Arc::new([
-            Box::new(HlsStreamFiles) as _,
-            Box::new(DashStreamFiles) as _,
-            Box::new(RecordedStreamFiles) as _,
-            Box::new(TsStreamFiles) as _,
-        ]);
         let http = Arc::new(HttpService {
             store: store.clone(),
             sessions: sessions.clone(),
             trails: trails.clone(),
             lifetime: lifetime.clone(),
-            phases: PhaseChecks::default()
-                .with(
-                    Phase::PostRead,
-                    [
-                        Box::new(ChallengeCheck(answers)),
-                        Box::new(RealIpCheck),
-                        Box::new(BanCheck(bans.clone())),
-                        Box::new(TraceCheck),
-                    ],
-                )
-                .with(Phase::ServerRewrite, [Box::new(ServerRewritePhase)])
-                .with(Phase::Rewrite, [Box::new(SliceCheck), Box::new(RewritePhase)])
-                .with(
-                    Phase::PreAccess,
-                    [
-                        Box::new(RealIpCheck),
-                        Box::new(BanCheck(bans.clone())),
-                        Box::new(LimitReqCheck(zones.clone())),
-                        Box::new(LimitConnCheck(zones)),
-                    ],
-                )
-                .with(Phase::Access, [Box::new(AuthBasicCheck), Box::new(AuthRequestCheck)])
-                .with(
-                    Phase::PreContent,
-                    [
-                        Box::new(TryFilesCheck),
-                        Box::new(BanFileCheck {
-                            bans: bans.clone(),
-                            store: store.clone(),
-                            outputs: stream_files,
-                        }),
-                        Box::new(MirrorCheck),
-                    ],
-                )
-                .with(
-                    Phase::Content,
-                    [
-                        // Those that a location chooses come first.
-                        Box::new(ProxyCheck::new(store.clone(), dns.clone())),
-                        Box::new(FlvFileCheck),
-                        Box::new(Mp4Check),
-                        Box::new(RandomIndexCheck),
-                        Box::new(IndexCheck),
-                        Box::new(AutoindexCheck),
-                        Box::new(GzipStaticCheck),
-                    ],
-                ),
+            phases: http_modules::phases(&store, &dns, &bans, answers),
             handlers,
             adapters: vec![Box::new(SliceFilter)],
-            filters: vec![
-                Box::new(BroadcastFilter { workers: workers.count() }),
-                Box::new(ProxyTrailers),
-                Box::new(HeadersFilter),
-                Box::<UserIdFilter>::default(),
-                Box::new(GunzipFilter),
-                Box::new(AdditionFilter),
-                Box::new(SubFilter),
-                Box::new(CharsetFilter),
-                // Behind the charset filter, whose charset it reads.
-                Box::new(AutoindexFilter),
-            ],
+            filters: http_modules::filters(workers.count()),
             encodings: vec![Box::new(GzipFilter)],
-            variables: vec![
-                Box::new(MapVariables),
-                Box::new(TlsVariables),
-                Box::new(BrowserVariables),
-                Box::new(InvalidReferer),
-                Box::new(LimitVariables),
-                Box::new(RealIpVariables),
-                Box::new(SecureLinkVariables),
-                Box::new(UserIdVariables),
-                Box::new(StubStatusVariables(counters.clone())),
-                Box::new(GzipRatio),
-                Box::new(SliceRange),
-                Box::new(TraceVariables),
-                Box::new(ProxyVariables),
-            ],
+            variables: http_modules::variables(&counters),
             counters,
             logs: vec![Box::new(HttpAccess::new(log.sinks().clone()))],
             error_log: log,

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::AbortHandle;
 
-use super::control::order::Order;
+use super::control::order::QueuedRequest;
 use super::generations::GenerationWriter;
 use super::helper::HelperClient;
 use super::parts::Parts;
@@ -60,7 +60,7 @@ impl Reloads {
     /// Starts the task. `orders` come from the control socket, `changed` reports changed files.
     pub(super) fn start(
         reloader: Reloader,
-        orders: mpsc::Receiver<Order>,
+        orders: mpsc::Receiver<QueuedRequest>,
         changed: mpsc::Receiver<()>,
     ) -> Reloads {
         let requests = Arc::new(ReloadRequests::default());
@@ -92,7 +92,7 @@ impl Reloads {
 async fn run(
     mut reloader: Reloader,
     requests: Arc<ReloadRequests>,
-    mut orders: mpsc::Receiver<Order>,
+    mut orders: mpsc::Receiver<QueuedRequest>,
     mut changed: mpsc::Receiver<()>,
 ) {
     let loader = reloader.parts.loader.clone();
@@ -132,7 +132,7 @@ enum ReloadRequest {
     /// Reload the files.
     Reload,
     /// A request of the control socket.
-    Order(Order),
+    Order(QueuedRequest),
     /// Roll back, because the configuration was not confirmed.
     GoBack,
 }
@@ -140,7 +140,7 @@ enum ReloadRequest {
 /// Waits for the next request. Cancelling it loses no request.
 async fn wished(
     requests: &ReloadRequests,
-    orders: &mut mpsc::Receiver<Order>,
+    orders: &mut mpsc::Receiver<QueuedRequest>,
     changed: &mut mpsc::Receiver<()>,
 ) -> ReloadRequest {
     tokio::select! {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
-use super::control::order::Order;
+use super::control::order::QueuedRequest;
 use super::core::process::WorkerFailure;
 use super::error::StartError;
 use super::life::Life;
@@ -32,7 +32,7 @@ use crate::net::listener::Listeners;
 use crate::task::supervise::keep;
 
 /// The running server: its parts, and the signals that it obeys.
-pub(super) struct Server {
+pub(super) struct RunningServer {
     pub(super) parts: Arc<Parts>,
     pub(super) log: ErrorLog,
     pub(super) listeners: Listeners,
@@ -65,7 +65,7 @@ impl Signals {
     }
 }
 
-impl Server {
+impl RunningServer {
     /// Serves until a signal ends it.
     ///
     /// # Errors
@@ -74,7 +74,7 @@ impl Server {
     pub(super) async fn serve<W: FnMut() -> F + Send + 'static, F: Future<Output = ()> + Send + 'static>(
         mut self,
         watching: W,
-        ordering: mpsc::Sender<Order>,
+        ordering: mpsc::Sender<QueuedRequest>,
     ) -> Result<(), StartError> {
         let mut signals = Signals::new().map_err(StartError::runtime("signals"))?;
         self.parts.tls.load().server.log_closed();

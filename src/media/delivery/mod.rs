@@ -17,6 +17,7 @@
 mod ahead;
 pub mod conf;
 pub mod figures;
+mod group;
 mod join;
 mod link;
 mod local;
@@ -36,9 +37,10 @@ use tokio::runtime::{Handle, RuntimeMetrics};
 use tokio::sync::mpsc;
 
 use self::figures::WorkerFigures;
+use self::group::{GroupRound, WorkerTotals};
 pub use self::join::Join;
 pub use self::link::{Gone, PlayerLink};
-use self::local::{GroupRound, LocalStream, WorkerTotals};
+use self::local::LocalStream;
 pub use self::total::BacklogTotal;
 pub use self::uring::IoRing;
 use crate::hub::pace::{AutoDelay, Grid, LoadMeter};

@@ -17,7 +17,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 
-use self::order::Order;
+use self::order::QueuedRequest;
 use self::probe::Probe;
 use self::protocol::{ControlAnswer, FileInForce, Request};
 use self::socket::{ControlSocket, ControlSocketError};
@@ -67,7 +67,7 @@ pub fn check(config: &Config) -> Result<(), ControlSocketError> {
 struct ControlService {
     parts: Arc<Parts>,
     counterpart: CounterpartService,
-    orders: mpsc::Sender<Order>,
+    orders: mpsc::Sender<QueuedRequest>,
     /// Permits for commands in progress.
     places: Semaphore,
     /// Permits for orders that wait or are in progress.
@@ -79,7 +79,7 @@ struct ControlService {
 pub(super) async fn run(
     counterpart: CounterpartService,
     listener: std::os::unix::net::UnixListener,
-    orders: mpsc::Sender<Order>,
+    orders: mpsc::Sender<QueuedRequest>,
 ) {
     let listener = match UnixListener::from_std(listener) {
         Ok(listener) => listener,
@@ -193,7 +193,7 @@ impl ControlService {
                 },
                 result: outcome.json(),
             },
-            Some(Err(why)) => refused(&why),
+            Some(Err(why)) => refused(&why.to_string()),
             None => refused("there is no such control request"),
         }
     }
@@ -229,7 +229,7 @@ impl ControlService {
         let (reply, answer) = oneshot::channel();
         // During shutdown the receiver drops pending orders.
         let stopping = "the server is shutting down";
-        if self.orders.send(Order { request, reply }).await.is_err() {
+        if self.orders.send(QueuedRequest { request, reply }).await.is_err() {
             return refused(stopping);
         }
         let Lifetime { draining, shutdown, .. } = &self.parts.lifetime;

@@ -5,7 +5,7 @@ use tokio::sync::oneshot;
 use super::protocol::{ControlAnswer, Request};
 
 /// A request that changes the server, with the channel for its answer.
-pub struct Order {
+pub struct QueuedRequest {
     /// The request.
     pub request: Request,
     /// Channel for the answer.

@@ -1,83 +1,37 @@
 //! Reload: prepare, commit, release. Any error leaves everything as it was.
 
+mod loaded;
+
 use std::fmt::Display;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::control::order::Order;
-use super::control::protocol::{ControlAnswer, Request};
-use super::control::refused;
-use super::inherited::Inherited;
-use super::log;
-use super::reloads::Reloader;
-use super::{Sockets, StartError, Wanted, accept, bind_all, life, orphans, sockets};
+use self::loaded::{LoadedConfig, OpenedFiles, OtherTexts, PartsInForce, ReloadRefusal, read};
 use crate::config::diff::{self, Change, ChangeEffect, RunningSession};
 use crate::config::group_copy::GroupCopy;
 use crate::config::history::Generation;
 use crate::config::model::Config;
 use crate::config::watch::Fingerprint;
-use crate::config::{LoadOptions, ReadableTexts, WithFile, load};
-use crate::http::routes::resolver_of;
 use crate::limits;
-use crate::log::sink::OpenedSinks;
-use crate::media::relay_conf;
 use crate::media::session::{Protocol, Session};
-use crate::media::trails::Secrets;
-use crate::module::{acme, proxy};
-use crate::net::dns::Dns;
 use crate::net::listener;
-use crate::net::tls::Tls;
-use crate::notify::transport::Transport;
+use crate::server::control::order::QueuedRequest;
+use crate::server::control::protocol::{ControlAnswer, Request};
+use crate::server::control::refused;
 use crate::server::core;
-use crate::syntax::Sources;
+use crate::server::inherited::Inherited;
+use crate::server::log;
+use crate::server::reloads::Reloader;
+use crate::server::{Sockets, StartError, Wanted, accept, bind_all, life, orphans, sockets};
 use crate::syntax::render::Style;
 use crate::syntax::tree::Tree;
-use crate::task::fault;
 
 /// Everything that a configuration needs, opened. Dropping it releases everything.
 struct PreparedReload {
     read: LoadedConfig,
     bound: Sockets,
-}
-
-/// A configuration with the contents of the files that it names, as read on a blocking thread.
-struct LoadedConfig {
-    config: Config,
-    fingerprint: Fingerprint,
-    /// Warnings, for the log.
-    warnings: Vec<String>,
-    /// Warnings, human-readable.
-    shown_warnings: String,
-    opened: OpenedFiles,
-}
-
-/// Objects created from the files that a configuration names.
-struct OpenedFiles {
-    logs: OpenedSinks,
-    transport: Transport,
-    tls: Tls,
-    /// Secrets of relays.
-    secrets: Secrets,
-}
-
-/// Resources in force, parts of which may be kept.
-struct PartsInForce {
-    tls: Arc<Tls>,
-    transport: Arc<Transport>,
-    dns: Dns,
-}
-
-/// Reason why a configuration is refused.
-struct ReloadRefusal {
-    /// Fingerprint of the texts, if they were read.
-    fingerprint: Option<Fingerprint>,
-    /// One line per problem, for the log.
-    lines: Vec<String>,
-    /// Human-readable, with excerpts.
-    text: String,
 }
 
 /// Result of a reload or plan.
@@ -107,17 +61,6 @@ enum ConfigOrigin {
     },
 }
 
-/// Texts to read instead of the files.
-enum OtherTexts {
-    /// All of them.
-    All(Sources),
-    /// One file.
-    File(PathBuf, Bytes),
-}
-
-/// One line per problem, for the log.
-const BRIEF: Style = Style { colour: false, brief: true };
-
 impl Reloader {
     /// Reloads the files; the result is logged.
     pub(super) async fn reload(&mut self) {
@@ -126,7 +69,7 @@ impl Reloader {
     }
 
     /// Carries out a request of the control socket.
-    pub(super) async fn order(&mut self, Order { request, reply }: Order) {
+    pub(super) async fn order(&mut self, QueuedRequest { request, reply }: QueuedRequest) {
         let plain = Style { colour: false, brief: false };
         let answer = match request {
             Request::Reload { confirm_ms, colour } => {
@@ -421,57 +364,6 @@ impl Reloader {
     }
 }
 
-impl ReloadRefusal {
-    fn simply(fingerprint: Option<Fingerprint>, error: &dyn Display) -> ReloadRefusal {
-        let line = error.to_string();
-        let text = format!("nginx: [emerg] {line}\n");
-        ReloadRefusal { fingerprint, lines: vec![line], text }
-    }
-}
-
-fn read(
-    load: &LoadOptions,
-    texts: Option<&OtherTexts>,
-    style: Style,
-    before: &PartsInForce,
-) -> Result<LoadedConfig, ReloadRefusal> {
-    let readable = || {
-        ReadableTexts::helped().unwrap_or_else(|error| {
-            log::helper_failed(&error);
-            ReadableTexts::default()
-        })
-    };
-    let loaded = match texts {
-        Some(OtherTexts::All(texts)) => load::load_texts(load, texts),
-        Some(OtherTexts::File(path, bytes)) => {
-            load::load_texts(load, &WithFile { texts: &readable(), path, bytes })
-        }
-        None => load::load_texts(load, &readable()),
-    };
-    let config = loaded.map_err(|report| ReloadRefusal {
-        fingerprint: Some(Fingerprint::of(&report.sources)),
-        lines: lines(&report.render(BRIEF)),
-        text: text(&report.render(style)),
-    })?;
-    let fingerprint = Fingerprint::of(&config.sources);
-    let opened = open(&config, before).map_err(|error| ReloadRefusal::simply(Some(fingerprint), &error))?;
-    let warnings = lines(&config.render_warnings(BRIEF));
-    let shown_warnings = text(&config.render_warnings(style));
-    Ok(LoadedConfig { config, fingerprint, warnings, shown_warnings, opened })
-}
-
-/// Opens the files that a configuration names.
-fn open(config: &Config, before: &PartsInForce) -> Result<OpenedFiles, StartError> {
-    let tls = Tls::load(config, relay_conf::trust(config), resolver_of, Some(&before.tls))?;
-    proxy::check_files(config)?;
-    acme::check_files(config)?;
-    acme::load_kept(config, tls.server.issued());
-    fault::stall_at("reload_stalls");
-    let logs = OpenedSinks::open(&config.sink_specs())?;
-    let transport = Transport::load(config, &before.dns, Some(&before.transport))?;
-    Ok(OpenedFiles { logs, transport, tls, secrets: Secrets::load(config)? })
-}
-
 /// Drops a configuration on a blocking thread: a large one takes milliseconds, which would delay frames. Other readers
 /// hold it only for moments; the last holder frees it, so this waits to be the last one.
 fn retire(config: Arc<Config>) {
@@ -519,12 +411,4 @@ fn answer_for(outcome: Result<ReloadOutcome, ReloadRefusal>, what: &str, planned
         text.push_str("  no directive differs\n");
     }
     ControlAnswer::Done { text, warnings }
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-fn lines(bytes: &[u8]) -> Vec<String> {
-    text(bytes).lines().map(|line| line.trim_start_matches("nginx: ").to_owned()).collect()
 }
