@@ -3,11 +3,10 @@
 use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
-use bstr::BString;
 use bytes::Bytes;
 
 use crate::syntax::Sources;
-use crate::syntax::texts::{Disk, Texts};
+use crate::syntax::texts::{Disk, TextError, Texts};
 use crate::task::rights;
 
 /// Files that the process reads itself, or has its helper read where only root may.
@@ -35,7 +34,7 @@ impl ReadableTexts {
 }
 
 impl Texts for ReadableTexts {
-    fn read(&self, path: &Path) -> Result<Bytes, BString> {
+    fn read(&self, path: &Path) -> Result<Bytes, TextError> {
         let helped = |sources: &Sources| sources.read(path).ok();
         if let Some(text) = self.helped.get().and_then(|sources| helped(sources.as_ref()?)) {
             return Ok(text);
@@ -48,7 +47,7 @@ impl Texts for ReadableTexts {
         Disk.has(path) || helped.is_some_and(|sources| sources.has(path))
     }
 
-    fn expand(&self, pattern: &[u8], base: &Path) -> Result<Vec<PathBuf>, BString> {
+    fn expand(&self, pattern: &[u8], base: &Path) -> Result<Vec<PathBuf>, TextError> {
         let mut found = Disk.expand(pattern, base)?;
         // Directories that this process may not read look empty.
         if let Some(Some(sources)) = self.helped.get() {
@@ -71,7 +70,7 @@ pub struct WithFile<'t> {
 }
 
 impl Texts for WithFile<'_> {
-    fn read(&self, path: &Path) -> Result<Bytes, BString> {
+    fn read(&self, path: &Path) -> Result<Bytes, TextError> {
         if path == self.path { Ok(self.bytes.clone()) } else { self.texts.read(path) }
     }
 
@@ -79,7 +78,7 @@ impl Texts for WithFile<'_> {
         path == self.path || self.texts.has(path)
     }
 
-    fn expand(&self, pattern: &[u8], base: &Path) -> Result<Vec<PathBuf>, BString> {
+    fn expand(&self, pattern: &[u8], base: &Path) -> Result<Vec<PathBuf>, TextError> {
         self.texts.expand(pattern, base)
     }
 }

@@ -20,6 +20,35 @@ pub enum ListenAddr {
     Unix(PathBuf),
 }
 
+/// Reason why a text is no address; the text is nginx's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AddressError {
+    /// A host name has no address, or is not resolved.
+    #[error("host not found")]
+    HostNotFound,
+    /// The host is no host.
+    #[error("invalid host")]
+    InvalidHost,
+    /// The port is no number from 1 to 65535.
+    #[error("invalid port")]
+    InvalidPort,
+    /// The range ends before it begins.
+    #[error("invalid port range")]
+    InvalidPortRange,
+    /// No IPv6 address is between the brackets.
+    #[error("invalid IPv6 address")]
+    InvalidV6,
+    /// The path is longer than the system allows.
+    #[error("too long path in the unix domain socket")]
+    LongPath,
+    /// Only a port follows a colon.
+    #[error("no host")]
+    NoHost,
+    /// Nothing follows `unix:`.
+    #[error("no path in the unix domain socket")]
+    NoPath,
+}
+
 /// Set of peers that an access rule names: every address, Unix sockets, or an address prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Network {
@@ -40,24 +69,24 @@ enum Host<'t> {
     Name(&'t str, RangeInclusive<u16>),
 }
 
-/// Parses an address to listen on; the error is nginx's short text, such as `invalid port`.
+/// Parses an address to listen on.
 ///
 /// Accepted forms: `PORT`, `HOST`, `HOST:PORT`, `*:PORT`, `[V6]`, `[V6]:PORT` and `unix:PATH`. In place of a port, a range
 /// `FIRST-LAST` yields an address per port. A host name is resolved and may yield several addresses.
 ///
 /// # Errors
 ///
-/// The reason, in nginx's words.
-pub fn listen_addrs(text: &[u8], default_port: u16) -> Result<Vec<ListenAddr>, &'static str> {
+/// The reason.
+pub fn listen_addrs(text: &[u8], default_port: u16) -> Result<Vec<ListenAddr>, AddressError> {
     let (ips, ports) = match read(text, default_port)? {
         Host::Unix(path) => return Ok(vec![ListenAddr::Unix(path)]),
         Host::Ip(ip, ports) => (vec![ip], ports),
         Host::Name(name, ports) => {
-            let found = (name, *ports.start()).to_socket_addrs().map_err(|_| "host not found")?;
+            let found = (name, *ports.start()).to_socket_addrs().map_err(|_| AddressError::HostNotFound)?;
             let mut ips: Vec<IpAddr> = found.map(|addr| addr.ip()).collect();
             ips.dedup();
             if ips.is_empty() {
-                return Err("host not found");
+                return Err(AddressError::HostNotFound);
             }
             (ips, ports)
         }
@@ -69,25 +98,25 @@ pub fn listen_addrs(text: &[u8], default_port: u16) -> Result<Vec<ListenAddr>, &
 ///
 /// # Errors
 ///
-/// nginx's text.
-pub fn host_addrs(name: &[u8]) -> Result<Vec<IpAddr>, &'static str> {
-    let name = std::str::from_utf8(name).map_err(|_| "host not found")?;
-    let found = (name, 0).to_socket_addrs().map_err(|_| "host not found")?;
+/// The host is not found.
+pub fn host_addrs(name: &[u8]) -> Result<Vec<IpAddr>, AddressError> {
+    let name = std::str::from_utf8(name).map_err(|_| AddressError::HostNotFound)?;
+    let found = (name, 0).to_socket_addrs().map_err(|_| AddressError::HostNotFound)?;
     let mut addrs: Vec<IpAddr> = found.map(|address| address.ip()).collect();
     addrs.dedup();
-    if addrs.is_empty() { Err("host not found") } else { Ok(addrs) }
+    if addrs.is_empty() { Err(AddressError::HostNotFound) } else { Ok(addrs) }
 }
 
 /// Like [`listen_addrs`], but without name resolution: a host name is an error.
 ///
 /// # Errors
 ///
-/// The reason, in nginx's words.
-pub fn literal_addrs(text: &[u8], default_port: u16) -> Result<Vec<ListenAddr>, &'static str> {
+/// The reason.
+pub fn literal_addrs(text: &[u8], default_port: u16) -> Result<Vec<ListenAddr>, AddressError> {
     match read(text, default_port)? {
         Host::Unix(path) => Ok(vec![ListenAddr::Unix(path)]),
         Host::Ip(ip, ports) => Ok(with_ports(ip, &ports).collect()),
-        Host::Name(..) => Err("host not found"),
+        Host::Name(..) => Err(AddressError::HostNotFound),
     }
 }
 
@@ -95,12 +124,12 @@ pub fn literal_addrs(text: &[u8], default_port: u16) -> Result<Vec<ListenAddr>, 
 ///
 /// # Errors
 ///
-/// The reason, in nginx's words.
-pub fn literal_addr(text: &[u8], default_port: u16) -> Result<ListenAddr, &'static str> {
+/// The reason.
+pub fn literal_addr(text: &[u8], default_port: u16) -> Result<ListenAddr, AddressError> {
     let mut addrs = literal_addrs(text, default_port)?.into_iter();
     match (addrs.next(), addrs.next()) {
         (Some(addr), None) => Ok(addr),
-        _ => Err("invalid port"),
+        _ => Err(AddressError::InvalidPort),
     }
 }
 
@@ -108,7 +137,7 @@ fn with_ports(ip: IpAddr, ports: &RangeInclusive<u16>) -> impl Iterator<Item = L
     ports.clone().map(move |port| ListenAddr::Tcp((ip, port).into()))
 }
 
-fn read(text: &[u8], default_port: u16) -> Result<Host<'_>, &'static str> {
+fn read(text: &[u8], default_port: u16) -> Result<Host<'_>, AddressError> {
     if let Some(path) = strip_unix(text) {
         return unix(path).map(Host::Unix);
     }
@@ -116,7 +145,7 @@ fn read(text: &[u8], default_port: u16) -> Result<Host<'_>, &'static str> {
         return v6(text, default_port);
     }
     if text.iter().any(|b| matches!(b, b'/' | b'?')) {
-        return Err("invalid host");
+        return Err(AddressError::InvalidHost);
     }
     let (host, ports) = match text.iter().position(|b| *b == b':') {
         Some(colon) => (&text[..colon], ports(&text[colon + 1..])?),
@@ -124,12 +153,12 @@ fn read(text: &[u8], default_port: u16) -> Result<Host<'_>, &'static str> {
         None => (text, default_port..=default_port),
     };
     if host.is_empty() {
-        return Err("no host");
+        return Err(AddressError::NoHost);
     }
     if host == b"*" {
         return Ok(Host::Ip(Ipv4Addr::UNSPECIFIED.into(), ports));
     }
-    let host = std::str::from_utf8(host).map_err(|_| "invalid host")?;
+    let host = std::str::from_utf8(host).map_err(|_| AddressError::InvalidHost)?;
     match host.parse::<Ipv4Addr>() {
         Ok(ip) => Ok(Host::Ip(ip.into(), ports)),
         Err(_) => Ok(Host::Name(host, ports)),
@@ -142,24 +171,24 @@ pub fn strip_unix(text: &[u8]) -> Option<&[u8]> {
     scheme.eq_ignore_ascii_case(b"unix:").then_some(path)
 }
 
-fn unix(path: &[u8]) -> Result<PathBuf, &'static str> {
+fn unix(path: &[u8]) -> Result<PathBuf, AddressError> {
     if path.is_empty() {
-        return Err("no path in the unix domain socket");
+        return Err(AddressError::NoPath);
     }
     if path.len() > MAX_UNIX_PATH {
-        return Err("too long path in the unix domain socket");
+        return Err(AddressError::LongPath);
     }
     Ok(to_path(path))
 }
 
-fn v6(text: &[u8], default_port: u16) -> Result<Host<'_>, &'static str> {
-    let close = text.iter().position(|b| *b == b']').ok_or("invalid host")?;
+fn v6(text: &[u8], default_port: u16) -> Result<Host<'_>, AddressError> {
+    let close = text.iter().position(|b| *b == b']').ok_or(AddressError::InvalidHost)?;
     let ip = std::str::from_utf8(&text[1..close]).ok().and_then(|t| t.parse::<Ipv6Addr>().ok());
-    let ip = ip.ok_or("invalid IPv6 address")?;
+    let ip = ip.ok_or(AddressError::InvalidV6)?;
     let ports = match &text[close + 1..] {
         [] => default_port..=default_port,
         [b':', rest @ ..] => ports(rest)?,
-        _ => return Err("invalid host"),
+        _ => return Err(AddressError::InvalidHost),
     };
     Ok(Host::Ip(ip.into(), ports))
 }
@@ -174,18 +203,18 @@ fn is_ports(text: &[u8]) -> bool {
 }
 
 /// A port, or a range `FIRST-LAST`.
-fn ports(text: &[u8]) -> Result<RangeInclusive<u16>, &'static str> {
+fn ports(text: &[u8]) -> Result<RangeInclusive<u16>, AddressError> {
     let Some(dash) = text.iter().position(|b| *b == b'-') else {
         let port = port(text)?;
         return Ok(port..=port);
     };
     let (last, first) = (port(&text[dash + 1..])?, port(&text[..dash])?);
-    if first > last { Err("invalid port range") } else { Ok(first..=last) }
+    if first > last { Err(AddressError::InvalidPortRange) } else { Ok(first..=last) }
 }
 
-fn port(text: &[u8]) -> Result<u16, &'static str> {
+fn port(text: &[u8]) -> Result<u16, AddressError> {
     let port = number::digits(text).and_then(|n| u16::try_from(n).ok());
-    port.filter(|p| *p != 0).ok_or("invalid port")
+    port.filter(|p| *p != 0).ok_or(AddressError::InvalidPort)
 }
 
 impl ListenAddr {
@@ -276,7 +305,7 @@ fn mask128(bits: u8) -> Option<u128> {
 mod tests {
     use super::*;
 
-    fn one(text: &str) -> Result<String, &'static str> {
+    fn one(text: &str) -> Result<String, AddressError> {
         listen_addrs(text.as_bytes(), 1935).map(|a| a[0].to_string())
     }
 
@@ -287,14 +316,14 @@ mod tests {
         assert_eq!(one("*:80").as_deref(), Ok("0.0.0.0:80"));
         assert_eq!(one("[::]:80").as_deref(), Ok("[::]:80"));
         assert_eq!(one("unix:/tmp/x").as_deref(), Ok("unix:/tmp/x"));
-        assert_eq!(one("99999"), Err("invalid port"));
-        assert_eq!(one("127.0.0.1:0"), Err("invalid port"));
-        assert_eq!(one(":80"), Err("no host"));
-        assert_eq!(one("18082-18080"), Err("invalid port range"));
-        assert_eq!(one("*:1-0"), Err("invalid port"));
-        assert_eq!(one("[::1]:1-65536"), Err("invalid port"));
-        assert_eq!(one("[fe80::1%lo]:80"), Err("invalid IPv6 address"));
-        assert_eq!(one("unix:"), Err("no path in the unix domain socket"));
+        assert_eq!(one("99999"), Err(AddressError::InvalidPort));
+        assert_eq!(one("127.0.0.1:0"), Err(AddressError::InvalidPort));
+        assert_eq!(one(":80"), Err(AddressError::NoHost));
+        assert_eq!(one("18082-18080"), Err(AddressError::InvalidPortRange));
+        assert_eq!(one("*:1-0"), Err(AddressError::InvalidPort));
+        assert_eq!(one("[::1]:1-65536"), Err(AddressError::InvalidPort));
+        assert_eq!(one("[fe80::1%lo]:80"), Err(AddressError::InvalidV6));
+        assert_eq!(one("unix:"), Err(AddressError::NoPath));
     }
 
     #[test]

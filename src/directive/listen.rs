@@ -1,6 +1,6 @@
 //! Parameters that the `listen` directives of rtmp and http share.
 
-use super::address::{ListenAddr, listen_addrs, literal_addrs};
+use super::address::{AddressError, ListenAddr, listen_addrs, literal_addrs};
 use super::args::Args;
 use super::context::Contexts;
 use super::evaluate::Block;
@@ -149,7 +149,7 @@ impl Listen {
         };
         let addrs = found.map_err(|reason| {
             let text = sentence(&[
-                reason.as_bytes(),
+                reason.to_string().as_bytes(),
                 b" in \"",
                 &word.bytes,
                 b"\" of the \"",
@@ -158,7 +158,7 @@ impl Listen {
             ]);
             let problem = Problem::new(text).at(word.span);
             match reason {
-                "invalid port" => problem.help("a port is a number from 1 to 65535"),
+                AddressError::InvalidPort => problem.help("a port is a number from 1 to 65535"),
                 _ => problem,
             }
         })?;

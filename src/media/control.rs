@@ -3,9 +3,11 @@
 //! They come over HTTP (`rtmp_control`) and over the control socket (`pingosd ctl`).
 
 use std::borrow::Cow;
+use std::error::Error;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -13,9 +15,6 @@ use serde::{Deserialize, Serialize};
 
 use super::session::Session;
 use super::variables::query_argument;
-
-/// Error of a request over HTTP without `srv=`.
-const NO_SERVER: &str = "srv= is missing: it names the serverid of the rtmp server that is meant";
 
 /// A section of control requests, with its methods.
 pub trait ControlSection: Send + Sync {
@@ -27,7 +26,7 @@ pub trait ControlSection: Send + Sync {
     /// # Errors
     ///
     /// The reason why the order failed, for the caller and the log.
-    fn carry_out(&self, order: &ControlOrder<'_>) -> Result<ControlOutcome, Cow<'static, str>>;
+    fn carry_out(&self, order: &ControlOrder<'_>) -> ControlResult;
 }
 
 /// Description of a section for `pingosd ctl` and the manual.
@@ -57,7 +56,7 @@ pub struct ControlOrder<'a> {
     pub method: &'a [u8],
     /// Arguments, as a query string.
     pub query: &'a [u8],
-    /// Who sends it.
+    /// Its sender.
     pub caller: &'a ControlCaller,
     /// What the answer waits for.
     pub waits: Mutex<Vec<Pin<Box<dyn Future<Output = ()> + Send>>>>,
@@ -75,7 +74,7 @@ impl<'a> ControlOrder<'a> {
     }
 }
 
-/// Who sends a control request.
+/// Sender of a control request.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ControlCaller {
@@ -111,7 +110,47 @@ pub enum ControlOutcome {
 }
 
 /// Result of a control request: the outcome, or the reason of the failure.
-pub type ControlResult = Result<ControlOutcome, Cow<'static, str>>;
+pub type ControlResult = Result<ControlOutcome, ControlRefusal>;
+
+/// Reason why an order failed, for the caller and the log. Processes of an upgrade exchange its text.
+#[derive(Clone, Debug, thiserror::Error, Serialize, Deserialize)]
+#[serde(into = "String", from = "String")]
+pub enum ControlRefusal {
+    /// A request over HTTP says nothing about the server.
+    #[error("srv= is missing: it names the serverid of the rtmp server that is meant")]
+    NoServer,
+    /// A request over the control socket has no argument that selects.
+    #[error("one of srv=, app=, name=, clientid=, addr= must say which sessions are meant")]
+    NothingSelected,
+    /// There is no such section.
+    #[error("there is no such section")]
+    NoSection,
+    /// The section has its own reason.
+    #[error("{0}")]
+    Section(Arc<dyn Error + Send + Sync>),
+    /// The other process of an upgrade has refused, with this text.
+    #[error("{0}")]
+    Counterpart(String),
+}
+
+impl ControlRefusal {
+    /// The reason of a section.
+    pub fn section(error: impl Error + Send + Sync + 'static) -> ControlRefusal {
+        ControlRefusal::Section(Arc::new(error))
+    }
+}
+
+impl From<ControlRefusal> for String {
+    fn from(refusal: ControlRefusal) -> String {
+        refusal.to_string()
+    }
+}
+
+impl From<String> for ControlRefusal {
+    fn from(text: String) -> ControlRefusal {
+        ControlRefusal::Counterpart(text)
+    }
+}
 
 impl ControlOutcome {
     /// Result of an order that both processes of an upgrade have carried out.
@@ -215,7 +254,7 @@ impl<'a> ControlSelection<'a> {
     /// # Errors
     ///
     /// Nothing is selected.
-    pub fn of(order: &ControlOrder<'a>) -> Result<ControlSelection<'a>, Cow<'static, str>> {
+    pub fn of(order: &ControlOrder<'a>) -> Result<ControlSelection<'a>, ControlRefusal> {
         let argument = |name: &str| ArgumentValue::of(order.query, name.as_bytes());
         let selection = ControlSelection {
             serverid: argument("srv"),
@@ -228,10 +267,10 @@ impl<'a> ControlSelection<'a> {
         let all = [serverid, app, name, clientid, addr];
         match order.caller {
             ControlCaller::User(_) if all.iter().all(|argument| argument.is_empty()) => {
-                Err("one of srv=, app=, name=, clientid=, addr= must say which sessions are meant".into())
+                Err(ControlRefusal::NothingSelected)
             }
             ControlCaller::User(_) => Ok(selection),
-            _ if serverid.is_empty() => Err(NO_SERVER.into()),
+            _ if serverid.is_empty() => Err(ControlRefusal::NoServer),
             _ => Ok(selection),
         }
     }
@@ -256,13 +295,25 @@ mod tests {
 
     #[test]
     fn outcomes_of_two_processes_add_up() {
-        let count = |n| Ok(ControlOutcome::Sessions(n));
-        assert_eq!(ControlOutcome::combine(count(1), count(2)), count(3));
-        assert_eq!(ControlOutcome::combine(Err("a".into()), count(2)), count(2));
-        assert_eq!(ControlOutcome::combine(Err("a".into()), Err("b".into())), Err("a".into()));
-        let line = serde_json::to_string(&count(2)).unwrap();
-        assert_eq!(line, r#"{"Ok":"2"}"#, "as other versions write it");
-        assert_eq!(serde_json::from_str::<ControlResult>(&line).unwrap(), count(2));
+        let count = |n| -> ControlResult { Ok(ControlOutcome::Sessions(n)) };
+        let refused = |text: &str| -> ControlResult { Err(text.to_owned().into()) };
+        let combined =
+            |here, there| ControlOutcome::combine(here, there).map_err(|refusal| refusal.to_string());
+        assert_eq!(combined(count(1), count(2)), Ok(ControlOutcome::Sessions(3)));
+        assert_eq!(combined(refused("a"), count(2)), Ok(ControlOutcome::Sessions(2)));
+        assert_eq!(combined(refused("a"), refused("b")), Err("a".to_owned()));
+    }
+
+    #[test]
+    fn results_are_exchanged_as_other_versions_write_them() {
+        for (result, line) in [
+            (Ok(ControlOutcome::Sessions(2)), r#"{"Ok":"2"}"#),
+            (Err(ControlRefusal::NoSection), r#"{"Err":"there is no such section"}"#),
+        ] {
+            let text = |result: &ControlResult| result.as_ref().map_err(ToString::to_string).cloned();
+            assert_eq!(serde_json::to_string(&result).unwrap(), line);
+            assert_eq!(text(&serde_json::from_str(line).unwrap()), text(&result));
+        }
     }
 
     #[test]
@@ -273,8 +324,8 @@ mod tests {
         };
         let (client, user) = (ControlCaller::Client("a".into()), ControlCaller::User(0));
         assert!(check("srv=a", &client).is_ok());
-        assert!(check("app=a", &client).unwrap_err().starts_with("srv= is missing"));
+        assert!(matches!(check("app=a", &client), Err(ControlRefusal::NoServer)));
         assert!(check("app=a", &user).is_ok());
-        assert!(check("newname=a", &user).unwrap_err().contains("must say which"));
+        assert!(matches!(check("newname=a", &user), Err(ControlRefusal::NothingSelected)));
     }
 }

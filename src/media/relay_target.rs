@@ -2,7 +2,7 @@
 
 use bstr::{BString, ByteSlice};
 
-use crate::directive::address::strip_unix;
+use crate::directive::address::{AddressError, strip_unix};
 use crate::directive::{Args, Arity, Evaluation, Value, number};
 use crate::syntax::{Problem, Span, Word, sentence};
 
@@ -64,7 +64,7 @@ impl RelayTarget {
         if let Some((scheme, rest)) = word.bytes.split_once_str("://")
             && SCHEMES.iter().any(|known| scheme.eq_ignore_ascii_case(known.as_bytes()))
         {
-            check_host(rest).map_err(refuse)?;
+            check_host(rest).map_err(|why| refuse(&why.to_string()))?;
             // Other than host and port, this is what a relay checks in an address.
             if rest.iter().any(|b| *b <= b' ' || *b == 0x7F) {
                 return Err(refuse("a blank or control byte in the address").help("write it as %20"));
@@ -107,23 +107,32 @@ impl RelayTarget {
     }
 }
 
+/// Reason why a relay cannot use an address.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+enum RelayHostError {
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    #[error("unix addresses are not supported")]
+    Unix,
+}
+
 /// Checks host and port of an address.
-fn check_host(rest: &[u8]) -> Result<(), &'static str> {
+fn check_host(rest: &[u8]) -> Result<(), RelayHostError> {
     if strip_unix(rest).is_some() {
-        return Err("unix addresses are not supported");
+        return Err(RelayHostError::Unix);
     }
     let authority = rest.split(|b| *b == b'/').next().unwrap_or_default();
     let (host, port) = match (authority.first(), authority.rfind_byte(b':')) {
         (Some(b'['), _) => match authority.find_byte(b']') {
             Some(close) => (&authority[..=close], authority[close + 1..].strip_prefix(b":")),
-            None => return Err("invalid host"),
+            None => return Err(AddressError::InvalidHost.into()),
         },
         (_, Some(colon)) => (&authority[..colon], Some(&authority[colon + 1..])),
         (_, None) => (authority, None),
     };
     let valid = |port: &[u8]| number::digits(port).is_some_and(|p| (1..=65535).contains(&p));
     if port.is_some_and(|port| !valid(port)) {
-        return Err("invalid port");
+        return Err(AddressError::InvalidPort.into());
     }
-    if host.is_empty() { Err("no host") } else { Ok(()) }
+    if host.is_empty() { Err(AddressError::NoHost.into()) } else { Ok(()) }
 }

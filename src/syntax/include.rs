@@ -40,7 +40,7 @@ impl Parser<'_> {
                 self.add(path, bytes, TextOrigin::File);
                 self.stack.pop();
             }
-            Err(text) => self.report(Problem::new(text)),
+            Err(error) => self.report(error.into()),
         }
     }
 
@@ -72,7 +72,7 @@ impl Parser<'_> {
         self.reading.tree.truncate_words(text.words);
         let paths = match self.texts.expand(&pattern, &self.base) {
             Ok(paths) => paths,
-            Err(reason) => return self.report(Problem::new(reason).at(span).place(terminator)),
+            Err(error) => return self.report(Problem::from(error).at(span).place(terminator)),
         };
         let first = self.reading.tree.len();
         for path in paths {
@@ -107,7 +107,7 @@ impl Parser<'_> {
         }
         let bytes = match self.reading.sources.find(path).and_then(|id| self.reading.sources.file(id)) {
             Some(known) => known.bytes.clone(),
-            None => self.texts.read(path).map_err(Problem::new)?,
+            None => self.texts.read(path)?,
         };
         self.files += 1;
         self.bytes = self.bytes.saturating_add(bytes.len() as u64);

@@ -1,5 +1,6 @@
 //! The files of a configuration: where their texts come from, and which files an include names.
 
+use std::fmt;
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
@@ -9,7 +10,7 @@ use bstr::BString;
 use bytes::Bytes;
 
 use super::source::{MAX_FILE_BYTES, Sources, TextOrigin};
-use super::{sentence, to_path};
+use super::{Problem, sentence, to_path};
 
 /// Maximum number of files read for one configuration; each use of a file counts.
 pub const MAX_FILES: usize = 100_000;
@@ -20,8 +21,8 @@ pub trait Texts {
     ///
     /// # Errors
     ///
-    /// nginx's sentence, where the file cannot be read or is too large.
-    fn read(&self, path: &Path) -> Result<Bytes, BString>;
+    /// The file cannot be read or is too large.
+    fn read(&self, path: &Path) -> Result<Bytes, TextError>;
 
     /// Whether there is something at this path.
     fn has(&self, path: &Path) -> bool;
@@ -30,8 +31,82 @@ pub trait Texts {
     ///
     /// # Errors
     ///
-    /// nginx's message: the pattern is invalid, or a directory cannot be read.
-    fn expand(&self, pattern: &[u8], base: &Path) -> Result<Vec<PathBuf>, BString>;
+    /// The pattern is invalid, or a directory cannot be read.
+    fn expand(&self, pattern: &[u8], base: &Path) -> Result<Vec<PathBuf>, TextError>;
+}
+
+/// Reason why there is no text of a file, or no list of files.
+#[derive(Debug)]
+pub enum TextError {
+    /// The pattern of an include is invalid.
+    Pattern {
+        /// The pattern, for the library.
+        pattern: String,
+        /// What is wrong with it.
+        source: glob::PatternError,
+    },
+    /// The file is not among the texts that were kept.
+    NotKept(PathBuf),
+    /// The pattern of an include is not UTF-8.
+    NotUnicode(PathBuf),
+    /// A system call has failed.
+    System {
+        /// The call.
+        call: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// The file has more than [`MAX_FILE_BYTES`].
+    TooLarge(PathBuf),
+}
+
+impl TextError {
+    /// nginx's sentence, with the bytes of the path as they are.
+    pub fn sentence(&self) -> BString {
+        let name = |path: &Path| path.as_os_str().as_encoded_bytes().to_vec();
+        match self {
+            TextError::Pattern { pattern, source } => {
+                sentence(&[b"glob() \"", pattern.as_bytes(), b"\" failed: ", source.msg.as_bytes()])
+            }
+            TextError::NotKept(path) => sentence(&[b"\"", &name(path), b"\" was not kept"]),
+            TextError::NotUnicode(path) => sentence(&[b"glob() \"", &name(path), b"\" failed"]),
+            TextError::System { call, path, source } => sentence(&[
+                call.as_bytes(),
+                b" \"",
+                &name(path),
+                b"\" failed ",
+                system_error(source).as_bytes(),
+            ]),
+            TextError::TooLarge(path) => {
+                let most = (MAX_FILE_BYTES >> 20).to_string();
+                sentence(&[b"\"", &name(path), b"\" is larger than ", most.as_bytes(), b" MiB"])
+            }
+        }
+    }
+}
+
+impl fmt::Display for TextError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.sentence())
+    }
+}
+
+impl std::error::Error for TextError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            TextError::Pattern { source, .. } => Some(source),
+            TextError::System { source, .. } => Some(source),
+            TextError::NotKept(_) | TextError::NotUnicode(_) | TextError::TooLarge(_) => None,
+        }
+    }
+}
+
+impl From<TextError> for Problem {
+    fn from(error: TextError) -> Problem {
+        Problem::new(error.sentence())
+    }
 }
 
 /// The file system.
@@ -39,7 +114,7 @@ pub trait Texts {
 pub struct Disk;
 
 impl Texts for Disk {
-    fn read(&self, path: &Path) -> Result<Bytes, BString> {
+    fn read(&self, path: &Path) -> Result<Bytes, TextError> {
         read_file(path)
     }
 
@@ -47,24 +122,23 @@ impl Texts for Disk {
         path.symlink_metadata().is_ok()
     }
 
-    fn expand(&self, pattern: &[u8], base: &Path) -> Result<Vec<PathBuf>, BString> {
+    fn expand(&self, pattern: &[u8], base: &Path) -> Result<Vec<PathBuf>, TextError> {
         expand(pattern, base)
     }
 }
 
 /// Texts that were read before; other files do not exist.
 impl Texts for Sources {
-    fn read(&self, path: &Path) -> Result<Bytes, BString> {
+    fn read(&self, path: &Path) -> Result<Bytes, TextError> {
         let text = self.find(path).and_then(|id| self.file(id)).map(|file| file.bytes.clone());
-        let missing = || sentence(&[b"\"", path.as_os_str().as_encoded_bytes(), b"\" was not kept"]);
-        text.ok_or_else(missing)
+        text.ok_or_else(|| TextError::NotKept(path.to_owned()))
     }
 
     fn has(&self, path: &Path) -> bool {
         self.find(path).is_some()
     }
 
-    fn expand(&self, pattern: &[u8], base: &Path) -> Result<Vec<PathBuf>, BString> {
+    fn expand(&self, pattern: &[u8], base: &Path) -> Result<Vec<PathBuf>, TextError> {
         if !is_pattern(pattern) {
             return expand(pattern, base);
         }
@@ -85,8 +159,8 @@ impl Texts for Sources {
 ///
 /// # Errors
 ///
-/// nginx's sentence, where the file cannot be read or is too large.
-pub fn read_file(path: &Path) -> Result<Bytes, BString> {
+/// The file cannot be read or is too large.
+pub fn read_file(path: &Path) -> Result<Bytes, TextError> {
     // Without O_NONBLOCK, opening a FIFO could wait forever for a writer.
     let nonblocking = nix::fcntl::OFlag::O_NONBLOCK.bits();
     read_opened(path, OpenOptions::new().read(true).custom_flags(nonblocking).open(path))
@@ -97,26 +171,26 @@ pub fn read_file(path: &Path) -> Result<Bytes, BString> {
 /// # Errors
 ///
 /// As for [`read_file`].
-pub fn read_opened(path: &Path, opened: io::Result<File>) -> Result<Bytes, BString> {
-    let failed = |call: &str, error: &io::Error| {
-        let name = path.as_os_str().as_encoded_bytes();
-        sentence(&[call.as_bytes(), b" \"", name, b"\" failed ", system_error(error).as_bytes()])
+pub fn read_opened(path: &Path, opened: io::Result<File>) -> Result<Bytes, TextError> {
+    let failed = |call: &'static str| {
+        let path = path.to_owned();
+        move |source: io::Error| TextError::System { call, path, source }
     };
-    let file = opened.map_err(|e| failed("open()", &e))?;
+    let file = opened.map_err(failed("open()"))?;
     let metadata = file.metadata();
     if metadata.as_ref().is_ok_and(|metadata| metadata.file_type().is_fifo()) {
-        return Err(failed("pread()", &io::Error::from_raw_os_error(nix::errno::Errno::ESPIPE as i32)));
+        return Err(failed("pread()")(nix::errno::Errno::ESPIPE.into()));
     }
     let size = metadata.as_ref().map_or(0, Metadata::len);
     if size > MAX_FILE_BYTES {
-        return Err(too_large(path));
+        return Err(TextError::TooLarge(path.to_owned()));
     }
     // Reserving the file's size, and one byte to detect the end, avoids copies.
     let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default() + 1);
     // Reading one byte more than allowed detects a file that is too large even if its size is not known beforehand.
-    file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(|e| failed("pread()", &e))?;
+    file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(failed("pread()"))?;
     if bytes.len() as u64 > MAX_FILE_BYTES {
-        return Err(too_large(path));
+        return Err(TextError::TooLarge(path.to_owned()));
     }
     Ok(bytes.into())
 }
@@ -125,18 +199,17 @@ pub fn read_opened(path: &Path, opened: io::Result<File>) -> Result<Bytes, BStri
 ///
 /// # Errors
 ///
-/// nginx's message: the pattern is invalid, or a directory cannot be read.
-pub fn expand(pattern: &[u8], base: &Path) -> Result<Vec<PathBuf>, BString> {
+/// The pattern is invalid, or a directory cannot be read.
+pub fn expand(pattern: &[u8], base: &Path) -> Result<Vec<PathBuf>, TextError> {
     let path = base.join(to_path(pattern));
     if !is_pattern(pattern) {
         return Ok(vec![path]);
     }
     let Some(text) = path.to_str() else {
-        return Err(sentence(&[b"glob() \"", path.as_os_str().as_encoded_bytes(), b"\" failed"]));
+        return Err(TextError::NotUnicode(path));
     };
     let text = as_glob(text);
-    let failed =
-        |e: glob::PatternError| sentence(&[b"glob() \"", text.as_bytes(), b"\" failed: ", e.msg.as_bytes()]);
+    let failed = |source: glob::PatternError| TextError::Pattern { pattern: text.clone(), source };
     let pattern = glob::Pattern::new(&text).map_err(failed)?;
     // The walk must return hidden files, since the pattern may name them explicitly; `matches_path_with` filters below.
     let walk = glob::MatchOptions { require_literal_leading_dot: false, ..GLOB };
@@ -180,11 +253,6 @@ pub fn system_error(error: &io::Error) -> String {
         Some(code) => format!("({code}: {text})"),
         None => format!("({text})"),
     }
-}
-
-fn too_large(path: &Path) -> BString {
-    let name = path.as_os_str().as_encoded_bytes();
-    sentence(&[b"\"", name, b"\" is larger than ", (MAX_FILE_BYTES >> 20).to_string().as_bytes(), b" MiB"])
 }
 
 #[cfg(test)]

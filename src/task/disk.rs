@@ -6,14 +6,13 @@ use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
-use bstr::BString;
 use bytes::Bytes;
 use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::{JoinError, JoinHandle};
 
 use crate::limits;
-use crate::syntax::texts::read_opened;
+use crate::syntax::texts::{TextError, read_opened};
 use crate::task::rights::{self, Purpose};
 
 /// Kind of disk work.
@@ -107,8 +106,8 @@ pub fn read(path: &Path) -> io::Result<Vec<u8>> {
 ///
 /// # Errors
 ///
-/// nginx's sentence, where the file cannot be read or is too large.
-pub fn read_text(path: &Path) -> Result<Bytes, BString> {
+/// The file cannot be read or is too large.
+pub fn read_text(path: &Path) -> Result<Bytes, TextError> {
     let opened = OpenOptions::new().read(true).custom_flags(O_NONBLOCK).open(path);
     read_opened(path, rights::or_helped(opened, path, Purpose::Read))
 }

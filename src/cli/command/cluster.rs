@@ -190,7 +190,7 @@ fn put(
     for Include { place, pattern } in includes(&reading)? {
         out.extend_from_slice(&subject.bytes[at..place.start]);
         at = place.end;
-        let paths = expand(&pattern, base).map_err(|text| CommandError::Text(text.into()))?;
+        let paths = expand(&pattern, base)?;
         if paths.is_empty() {
             let (pattern, file) = (Shown::new(&pattern), subject.name.display());
             let text = format!("\"include {pattern}\" in {file} names no file, nothing was written");

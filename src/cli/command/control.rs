@@ -175,7 +175,7 @@ pub(super) fn question(task: &Task, request: &Request) -> Result<ControlAnswer, 
                     "no server answers on \"{path}\" ({why}); is it running, with this prefix (-p) and file (-c)?"
                 ))
             }
-            ControlClientError::Broken(why) => CommandError::Text(format!("\"{path}\": {why}").into()),
+            why => CommandError::Text(format!("\"{path}\": {why}").into()),
         }
     })?;
     match answer {

@@ -180,8 +180,8 @@ impl Gatherer {
         };
         let paths = match texts::expand(&pattern.bytes, &self.base) {
             Ok(paths) => paths,
-            Err(text) => {
-                fail(&text);
+            Err(error) => {
+                fail(&error.sentence());
                 return numbers;
             }
         };
@@ -197,7 +197,7 @@ impl Gatherer {
             } else {
                 match texts::read_file(&path) {
                     Ok(bytes) => numbers.push(self.file(&path, bytes)),
-                    Err(text) => fail(&text),
+                    Err(error) => fail(&error.sentence()),
                 }
             }
         }

@@ -15,7 +15,7 @@ use crate::syntax::Severity;
 use crate::syntax::parser::{Parser, Reading};
 use crate::syntax::render::Style;
 use crate::syntax::source::MAX_FILE_BYTES;
-use crate::syntax::texts;
+use crate::syntax::texts::{self, TextError};
 
 /// Name of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,6 +155,12 @@ impl CommandError {
     }
 }
 
+impl From<TextError> for CommandError {
+    fn from(error: TextError) -> CommandError {
+        CommandError::Text(error.sentence().into())
+    }
+}
+
 impl From<io::Error> for CommandError {
     fn from(error: io::Error) -> CommandError {
         CommandError::Output(error)
@@ -163,7 +169,7 @@ impl From<io::Error> for CommandError {
 
 impl CommandText {
     pub(super) fn open(path: &Path) -> Result<CommandText, CommandError> {
-        let bytes = texts::read_file(path).map_err(|text| CommandError::Text(text.into()))?;
+        let bytes = texts::read_file(path)?;
         Ok(CommandText { name: path.to_owned(), bytes })
     }
 

@@ -7,7 +7,7 @@ use std::os::unix::net::UnixDatagram;
 use bstr::{BString, ByteSlice};
 
 use crate::directive::ListenAddr;
-use crate::directive::address::{listen_addrs, literal_addr};
+use crate::directive::address::{AddressError, listen_addrs, literal_addr};
 use crate::directive::evaluation::{Evaluation, HostNames};
 use crate::limits;
 use crate::syntax::{Problem, Word, sentence};
@@ -58,14 +58,18 @@ impl Syslog {
             match part.split_once_str("=") {
                 Some((b"server", _)) if server.is_some() => return Err(duplicate("server")),
                 Some((b"server", url)) => {
-                    let found = match evaluation.bases.host_names {
-                        HostNames::Resolved => listen_addrs(url, PORT),
-                        HostNames::Ignored => literal_addr(url, PORT)
-                            .or_else(|why| if why == "host not found" { Ok(nowhere()) } else { Err(why) })
-                            .map(|addr| vec![addr]),
-                    };
-                    let found = found
-                        .map_err(|why| refuse(&[why.as_bytes(), b" in syslog server \"", url, b"\""]))?;
+                    let found =
+                        match evaluation.bases.host_names {
+                            HostNames::Resolved => listen_addrs(url, PORT),
+                            HostNames::Ignored => literal_addr(url, PORT)
+                                .or_else(|why| {
+                                    if why == AddressError::HostNotFound { Ok(nowhere()) } else { Err(why) }
+                                })
+                                .map(|addr| vec![addr]),
+                        };
+                    let found = found.map_err(|why| {
+                        refuse(&[why.to_string().as_bytes(), b" in syslog server \"", url, b"\""])
+                    })?;
                     server = found.into_iter().next();
                 }
                 Some((b"facility", _)) if facility.is_some() => return Err(duplicate("facility")),

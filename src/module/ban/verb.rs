@@ -1,17 +1,18 @@
 //! `pingosd ctl ban`, `unban` and `bans`.
 
-use std::borrow::Cow;
 use std::fmt::Write;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use bstr::ByteSlice;
+use bstr::{BString, ByteSlice};
 
 use super::bans::{Ban, BanTarget, Bans};
 use super::log;
 use crate::directive::number;
 use crate::limits;
-use crate::media::control::{ArgumentValue, ControlOrder, ControlOutcome, ControlSection, ControlVerb};
+use crate::media::control::{
+    ArgumentValue, ControlOrder, ControlOutcome, ControlRefusal, ControlResult, ControlSection, ControlVerb,
+};
 use crate::media::session::{Reason, Sessions};
 
 /// Description of `ban`.
@@ -33,6 +34,27 @@ pub const UNBAN: ControlVerb = ControlVerb {
 /// Description of `bans`.
 pub const BANS: ControlVerb =
     ControlVerb { name: "bans", takes: "", text: "list the bans in force", done: "listed" };
+
+/// Reason why an order is refused.
+#[derive(Debug, thiserror::Error)]
+enum BanError {
+    #[error("bans takes no arguments")]
+    Arguments,
+    #[error("there are {} bans already", limits::BANS)]
+    Full,
+    #[error("{0} is not banned")]
+    NotBanned(BanTarget),
+    #[error("an address, a network or a stream is missing")]
+    NoTarget,
+    #[error("\"{0}\" is not a time such as 10m")]
+    Time(BString),
+}
+
+impl From<BanError> for ControlRefusal {
+    fn from(error: BanError) -> ControlRefusal {
+        ControlRefusal::section(error)
+    }
+}
 
 /// What the three verbs use.
 #[derive(Clone)]
@@ -62,37 +84,36 @@ impl ControlSection for BanVerb {
         }
     }
 
-    fn carry_out(&self, order: &ControlOrder<'_>) -> Result<ControlOutcome, Cow<'static, str>> {
+    fn carry_out(&self, order: &ControlOrder<'_>) -> ControlResult {
         match self {
             BanVerb::Ban(verbs) => verbs.ban(order),
             BanVerb::Unban(verbs) => {
                 let target = target(order)?;
                 match verbs.bans.remove(&target) {
                     true => Ok(ControlOutcome::Text(format!("{target} is no longer banned\n"))),
-                    false => Err(format!("{target} is not banned").into()),
+                    false => Err(BanError::NotBanned(target).into()),
                 }
             }
             BanVerb::List(verbs) if order.method.is_empty() => Ok(verbs.list()),
-            BanVerb::List(_) => Err("bans takes no arguments".into()),
+            BanVerb::List(_) => Err(BanError::Arguments.into()),
         }
     }
 }
 
 impl BanVerbs {
-    fn ban(&self, order: &ControlOrder<'_>) -> Result<ControlOutcome, Cow<'static, str>> {
+    fn ban(&self, order: &ControlOrder<'_>) -> ControlResult {
         let target = target(order)?;
         let time = ArgumentValue::of(order.query, b"for");
         let until = match time.decoded() {
             b"" if order.query.is_empty() => None,
             time => {
-                let shown = time.as_bstr();
-                let wrong = || format!("\"{shown}\" is not a time such as 10m");
+                let wrong = || BanError::Time(time.into());
                 let msec = number::msec(time).filter(|msec| *msec > 0).ok_or_else(wrong)?;
                 Some(SystemTime::now().checked_add(Duration::from_millis(msec)).ok_or_else(wrong)?)
             }
         };
         if !self.bans.add(Ban { target: target.clone(), until }) {
-            return Err(format!("there are {} bans already", limits::BANS).into());
+            return Err(BanError::Full.into());
         }
         let mut count = 0;
         for session in self.sessions.snapshot() {
@@ -127,6 +148,6 @@ impl BanVerbs {
     }
 }
 
-fn target(order: &ControlOrder<'_>) -> Result<BanTarget, Cow<'static, str>> {
-    BanTarget::parse(order.method).ok_or_else(|| "an address, a network or a stream is missing".into())
+fn target(order: &ControlOrder<'_>) -> Result<BanTarget, BanError> {
+    BanTarget::parse(order.method).ok_or(BanError::NoTarget)
 }

@@ -1,13 +1,14 @@
 //! `pingosd ctl cluster`: what this server knows of the cluster.
 
-use std::borrow::Cow;
 use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::claims::Cluster;
 use crate::log::shown::Shown;
-use crate::media::control::{ControlOrder, ControlOutcome, ControlSection, ControlVerb};
+use crate::media::control::{
+    ControlOrder, ControlOutcome, ControlRefusal, ControlResult, ControlSection, ControlVerb,
+};
 
 /// Description of `cluster`.
 pub const CLUSTER: ControlVerb = ControlVerb {
@@ -17,6 +18,11 @@ pub const CLUSTER: ControlVerb = ControlVerb {
     done: "shown",
 };
 
+/// A method names nothing that is shown.
+#[derive(Debug, thiserror::Error)]
+#[error("one of status, streams and nodes is missing")]
+struct UnknownView;
+
 /// The verb.
 pub struct ClusterVerb(pub Arc<Cluster>);
 
@@ -25,12 +31,12 @@ impl ControlSection for ClusterVerb {
         &CLUSTER
     }
 
-    fn carry_out(&self, order: &ControlOrder<'_>) -> Result<ControlOutcome, Cow<'static, str>> {
+    fn carry_out(&self, order: &ControlOrder<'_>) -> ControlResult {
         match order.method {
             b"status" => Ok(self.status()),
             b"streams" => Ok(self.streams()),
             b"nodes" => Ok(self.nodes()),
-            _ => Err("one of status, streams and nodes is missing".into()),
+            _ => Err(ControlRefusal::section(UnknownView)),
         }
     }
 }

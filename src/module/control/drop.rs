@@ -1,10 +1,9 @@
 //! `drop`: ends sessions.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::role::{filter_of, select};
-use crate::media::control::{ControlOrder, ControlOutcome, ControlSection, ControlVerb};
+use crate::media::control::{ControlOrder, ControlOutcome, ControlResult, ControlSection, ControlVerb};
 use crate::media::session::{Reason, Sessions};
 
 /// Description of the section.
@@ -23,7 +22,7 @@ impl ControlSection for DropSessions {
         &DROP
     }
 
-    fn carry_out(&self, order: &ControlOrder<'_>) -> Result<ControlOutcome, Cow<'static, str>> {
+    fn carry_out(&self, order: &ControlOrder<'_>) -> ControlResult {
         let filter = filter_of(&DROP, order.method)?;
         let chosen = select(&self.0, filter, order)?;
         for session in &chosen {

@@ -16,7 +16,7 @@ use crate::http::exchange::{Answer, Handler, Methods};
 use crate::http::response::Response;
 use crate::limits;
 use crate::media::control::{
-    ControlCaller, ControlOrder, ControlOutcome, ControlResult, ControlSection, ControlVerb,
+    ControlCaller, ControlOrder, ControlOutcome, ControlRefusal, ControlResult, ControlSection, ControlVerb,
 };
 use crate::media::counterpart::Counterpart;
 use crate::media::counterpart::message::CounterpartRequest;
@@ -81,7 +81,7 @@ impl ControlSections {
     /// The reason why it failed.
     pub fn carry_out_here(&self, section: &[u8], order: &ControlOrder<'_>) -> ControlResult {
         let found = self.sections.iter().find(|(_, known)| section == known.verb().name.as_bytes());
-        carry_out(&*found.ok_or("there is no such section")?.1, order)
+        carry_out(&*found.ok_or(ControlRefusal::NoSection)?.1, order)
     }
 
     /// Descriptions of all sections.

@@ -5,7 +5,7 @@ use tracing::info;
 use crate::log::arguments::Arguments;
 use crate::log::counted;
 use crate::log::shown::Shown;
-use crate::media::control::{ControlOrder, ControlOutcome, ControlVerb};
+use crate::media::control::{ControlOrder, ControlOutcome, ControlRefusal, ControlVerb};
 
 /// A control request was carried out.
 pub fn carried_out(verb: &ControlVerb, outcome: &ControlOutcome, order: &ControlOrder<'_>) {
@@ -29,7 +29,7 @@ pub fn carried_out(verb: &ControlVerb, outcome: &ControlOutcome, order: &Control
 }
 
 /// A control request failed.
-pub fn failed(why: &str, section: &[u8], order: &ControlOrder<'_>) {
+pub fn failed(why: &ControlRefusal, section: &[u8], order: &ControlOrder<'_>) {
     info!(
         target: "notice",
         "control: {why}, request: {}/{}?{}, {}",

@@ -3,12 +3,11 @@
 //! Sessions stay connected. Media of a paused publisher is dropped, for players and recordings alike; after `resume` the
 //! stream goes on with its next key frame. As recorded from PingOS, players count too, but their media goes on.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::role::{filter_of, select};
-use crate::media::control::{ControlOrder, ControlOutcome, ControlSection, ControlVerb};
+use crate::media::control::{ControlOrder, ControlOutcome, ControlResult, ControlSection, ControlVerb};
 use crate::media::session::{Role, Sessions};
 
 /// Description of the section `pause`.
@@ -38,7 +37,7 @@ impl ControlSection for PauseSessions {
         if self.pauses { &PAUSE } else { &RESUME }
     }
 
-    fn carry_out(&self, order: &ControlOrder<'_>) -> Result<ControlOutcome, Cow<'static, str>> {
+    fn carry_out(&self, order: &ControlOrder<'_>) -> ControlResult {
         let filter = filter_of(self.verb(), order.method)?;
         let chosen = select(&self.sessions, filter, order)?;
         for session in chosen.iter().filter(|session| session.role == Role::Publisher) {

@@ -4,7 +4,6 @@
 //! and all checks; PingOS only detaches it. The answer comes when the sessions have arrived, publishers with a key frame, so that
 //! players of the new stream find it running. Relays, and players of HLS from memory, whose requests name the stream, stay.
 
-use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -13,7 +12,9 @@ use bytes::Bytes;
 use super::role::{filter_of, select};
 use crate::hub::stream_key::StreamKey;
 use crate::limits;
-use crate::media::control::{ArgumentValue, ControlOrder, ControlOutcome, ControlSection, ControlVerb};
+use crate::media::control::{
+    ArgumentValue, ControlOrder, ControlOutcome, ControlRefusal, ControlResult, ControlSection, ControlVerb,
+};
 use crate::media::session::{Role, Session, Sessions};
 use crate::media::split_query;
 
@@ -25,6 +26,24 @@ pub const REDIRECT: ControlVerb = ControlVerb {
     done: "redirected",
 };
 
+/// Reason why no session is moved.
+#[derive(Debug, thiserror::Error)]
+enum RedirectError {
+    /// A stream has one publisher.
+    #[error("the new stream has a publisher, or more than one would move to it")]
+    HasPublisher,
+    #[error("newname= is longer than {} bytes", limits::REDIRECT_NAME)]
+    LongName,
+    #[error("newname= is missing: it names the stream to which sessions move")]
+    NoName,
+}
+
+impl From<RedirectError> for ControlRefusal {
+    fn from(error: RedirectError) -> ControlRefusal {
+        ControlRefusal::section(error)
+    }
+}
+
 /// Moves sessions.
 pub(super) struct RedirectSessions(pub(super) Arc<Sessions>);
 
@@ -33,15 +52,15 @@ impl ControlSection for RedirectSessions {
         &REDIRECT
     }
 
-    fn carry_out(&self, order: &ControlOrder<'_>) -> Result<ControlOutcome, Cow<'static, str>> {
+    fn carry_out(&self, order: &ControlOrder<'_>) -> ControlResult {
         let filter = filter_of(&REDIRECT, order.method)?;
         let new_name = ArgumentValue::of(order.query, b"newname");
         let (name, _) = split_query(&Bytes::copy_from_slice(new_name.decoded()));
         if name.is_empty() {
-            return Err("newname= is missing: it names the stream to which sessions move".into());
+            return Err(RedirectError::NoName.into());
         }
         if new_name.decoded().len() > limits::REDIRECT_NAME {
-            return Err(format!("newname= is longer than {} bytes", limits::REDIRECT_NAME).into());
+            return Err(RedirectError::LongName.into());
         }
         let mut chosen = select(&self.0, filter, order)?;
         // Those of the new stream are where they should be.
@@ -56,14 +75,14 @@ impl ControlSection for RedirectSessions {
 
 impl RedirectSessions {
     /// A stream has one publisher.
-    fn check_publishers(&self, chosen: &[Arc<Session>], name: &Bytes) -> Result<(), Cow<'static, str>> {
+    fn check_publishers(&self, chosen: &[Arc<Session>], name: &Bytes) -> Result<(), RedirectError> {
         let is_publisher = |session: &&Arc<Session>| session.role == Role::Publisher;
         let mut taken: HashSet<StreamKey> =
             self.0.snapshot().iter().filter(is_publisher).map(|session| session.key.clone()).collect();
         for session in chosen.iter().filter(is_publisher) {
             let key = StreamKey::new(session.key.serverid.clone(), session.key.app.clone(), name.clone());
             if !taken.insert(key) {
-                return Err("the new stream has a publisher, or more than one would move to it".into());
+                return Err(RedirectError::HasPublisher);
             }
         }
         Ok(())

@@ -33,7 +33,7 @@ impl Value for DynamicConf {
         })?;
         let word = args.first();
         let path = evaluation.under_prefix(&word.bytes);
-        let wrong = table::check(&path).map_err(|reason| Problem::new(reason).at(word.span))?;
+        let wrong = table::check(&path).map_err(|error| Problem::from(error).at(word.span))?;
         if !wrong.is_empty() {
             // PingOS reads the file only while serving, logs errors, and continues without it.
             let name = path.as_os_str().as_encoded_bytes();

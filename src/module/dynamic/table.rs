@@ -18,7 +18,7 @@ use crate::http::location::LocationName;
 use crate::media::static_pull::StaticPull;
 use crate::syntax::parser::Parser;
 use crate::syntax::render::headline;
-use crate::syntax::texts::read_file;
+use crate::syntax::texts::{TextError, read_file};
 use crate::syntax::{Problem, Severity};
 
 directives! {
@@ -95,7 +95,7 @@ pub fn errors(evaluated: Evaluated) -> Vec<String> {
 ///
 /// # Errors
 ///
-/// nginx's sentence, if the file cannot be read.
-pub fn check(path: &Path) -> Result<Vec<String>, bstr::BString> {
+/// The file cannot be read.
+pub fn check(path: &Path) -> Result<Vec<String>, TextError> {
     Ok(errors(read(path, read_file(path)?)))
 }

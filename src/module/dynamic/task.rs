@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bstr::BString;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
@@ -18,15 +17,15 @@ use crate::log::line;
 use crate::log::sink::{SinkSpec, Sinks};
 use crate::media::static_pull::StaticPull;
 use crate::module::dynamic::log;
-use crate::syntax::texts::read_file;
+use crate::syntax::texts::{TextError, read_file};
 use crate::task::lifetime::Lifetime;
 
 /// Reason why the file cannot be read.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 enum DynamicError {
-    /// The system refuses, or the file is too large; nginx's sentence.
-    #[error("{0}")]
-    Unreadable(BString),
+    /// The system refuses, or the file is too large.
+    #[error(transparent)]
+    Unreadable(#[from] TextError),
     /// The thread that read it has panicked.
     #[error("reading the file has failed")]
     Panicked,
@@ -43,19 +42,21 @@ pub async fn run(
     let mut generation = store.watch();
     let mut static_pulls = Vec::new();
     let mut complaints = Vec::new();
-    let mut seen: Option<(DynamicConf, Result<[u8; 32], DynamicError>)> = None;
+    // Whether the file was read, and the hash of its contents or of the reason why not.
+    let mut seen: Option<(DynamicConf, bool, [u8; 32])> = None;
     loop {
         generation.mark_unchanged();
         let config = store.load();
         match &config.get::<Current>().dynamic_conf {
             Some(conf) => {
                 let path = conf.path.clone();
-                let read =
-                    tokio::task::spawn_blocking(move || read_file(&path).map_err(DynamicError::Unreadable))
-                        .await;
-                let read = read.unwrap_or_else(|_| Err(DynamicError::Panicked));
-                let hash = read.as_ref().map(|bytes| Sha256::digest(bytes).into()).map_err(Clone::clone);
-                let now = (conf.clone(), hash);
+                let read = tokio::task::spawn_blocking(move || Ok(read_file(&path)?)).await;
+                let read = read.unwrap_or(Err(DynamicError::Panicked));
+                let hash = match &read {
+                    Ok(bytes) => Sha256::digest(bytes),
+                    Err(error) => Sha256::digest(error.to_string()),
+                };
+                let now = (conf.clone(), read.is_ok(), hash.into());
                 if seen.as_ref() != Some(&now) {
                     seen = Some(now);
                     if let Some(pulls) = take(&store, &sinks, &config, conf, read) {

@@ -35,7 +35,7 @@ pub(super) fn certificate_unreadable(scope: &LintContext<'_>, findings: &mut Vec
                 }
                 sentence(&[b"it holds no ", what.as_bytes(), b" in PEM form"])
             }
-            Err(reason) => reason,
+            Err(reason) => reason.sentence(),
         };
         let name = path.as_os_str().as_encoded_bytes();
         let text = sentence(&[b"cannot load ", what.as_bytes(), b" \"", name, b"\": ", &reason]);

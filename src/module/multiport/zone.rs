@@ -144,7 +144,7 @@ impl Value for StreamZone {
 fn address(word: &Word, role: &str) -> Result<ListenAddr, Problem> {
     literal_addr(&word.bytes, DEFAULT_PORT).map_err(|reason| {
         let text = sentence(&[
-            reason.as_bytes(),
+            reason.to_string().as_bytes(),
             b" in \"",
             &word.bytes,
             b"\" of the \"multi_listen ",

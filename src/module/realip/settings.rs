@@ -62,7 +62,8 @@ impl Value for RealIpFrom {
             IpAddr::V6(ip) => Network::V6(ip, 128),
         };
         let found = host_addrs(&word.bytes).map_err(|reason| {
-            let text = sentence(&[reason.as_bytes(), b" in set_real_ip_from \"", &word.bytes, b"\""]);
+            let text =
+                sentence(&[reason.to_string().as_bytes(), b" in set_real_ip_from \"", &word.bytes, b"\""]);
             Problem::new(text).at(word.span)
         })?;
         Ok(RealIpFrom(found.into_iter().map(whole).collect()))

@@ -1,10 +1,9 @@
 //! The control requests `record/start` and `record/stop`.
 
-use std::borrow::Cow;
-
 use super::registry::{RecordControl, Recordings};
 use crate::media::control::{
-    ArgumentValue, ControlOrder, ControlOutcome, ControlSection, ControlSelection, ControlVerb,
+    ArgumentValue, ControlOrder, ControlOutcome, ControlRefusal, ControlResult, ControlSection,
+    ControlSelection, ControlVerb,
 };
 
 /// Description of the section.
@@ -15,17 +14,32 @@ pub const RECORD: ControlVerb = ControlVerb {
     done: "recorded",
 };
 
+/// Reason why no recorder is started or stopped.
+#[derive(Debug, thiserror::Error)]
+enum RecordRefusal {
+    #[error("no stream that is published has such a recorder")]
+    NoRecorder,
+    #[error("record knows start and stop")]
+    UnknownMethod,
+}
+
+impl From<RecordRefusal> for ControlRefusal {
+    fn from(error: RecordRefusal) -> ControlRefusal {
+        ControlRefusal::section(error)
+    }
+}
+
 /// `rec=` names a recorder; without it the application's own recorder is meant.
 impl ControlSection for Recordings {
     fn verb(&self) -> &'static ControlVerb {
         &RECORD
     }
 
-    fn carry_out(&self, order: &ControlOrder<'_>) -> Result<ControlOutcome, Cow<'static, str>> {
+    fn carry_out(&self, order: &ControlOrder<'_>) -> ControlResult {
         let on = match order.method {
             b"start" => true,
             b"stop" => false,
-            _ => return Err("record knows start and stop".into()),
+            _ => return Err(RecordRefusal::UnknownMethod.into()),
         };
         let selection = ControlSelection::of(order)?;
         let recorder = ArgumentValue::of(order.query, b"rec").decoded().into();
@@ -33,7 +47,7 @@ impl ControlSection for Recordings {
         let count = self.command(&command, |key| selection.fits(&key.serverid, &key.app, &key.name));
         // As recorded from PingOS, this is an error even if the stream has no publisher.
         match count {
-            0 => Err("no stream that is published has such a recorder".into()),
+            0 => Err(RecordRefusal::NoRecorder.into()),
             _ => Ok(ControlOutcome::Text("ok\n".into())),
         }
     }

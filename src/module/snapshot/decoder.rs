@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::process::Stdio;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
@@ -24,17 +25,26 @@ pub(super) enum PictureFormat {
 }
 
 /// Why there is no picture.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub(super) enum DecodeError {
     /// The program is not there.
     #[error("ffmpeg is missing: install it, or name it with rtmp_snapshot_ffmpeg")]
     Missing,
     /// It could not be started.
     #[error("ffmpeg was not started: {0}")]
-    NotStarted(String),
-    /// It has made no picture.
-    #[error("ffmpeg has made no picture: {0}")]
-    Failed(String),
+    NotStarted(Arc<io::Error>),
+    /// Its start, or the task that waits for it, was given up.
+    #[error("ffmpeg was not started: it was given up")]
+    GivenUp,
+    /// It has no pipes.
+    #[error("ffmpeg was not started: it has no pipes")]
+    NoPipes,
+    /// It has made no picture, and says this.
+    #[error("ffmpeg has made no picture: {complaint}")]
+    Failed {
+        /// The first line of its errors.
+        complaint: String,
+    },
     /// It took too long.
     #[error("ffmpeg took too long")]
     TimedOut,
@@ -93,15 +103,15 @@ async fn start(program: &[u8], format: PictureFormat) -> Result<Child, DecodeErr
     match started.await {
         Ok(Ok(child)) => Ok(child),
         Ok(Err(error)) if error.kind() == io::ErrorKind::NotFound => Err(DecodeError::Missing),
-        Ok(Err(error)) => Err(DecodeError::NotStarted(error.to_string())),
-        Err(_) => Err(DecodeError::NotStarted("it was given up".into())),
+        Ok(Err(error)) => Err(DecodeError::NotStarted(Arc::new(error))),
+        Err(_) => Err(DecodeError::GivenUp),
     }
 }
 
 async fn picture(child: &mut Child, file: &[u8]) -> Result<Bytes, DecodeError> {
     let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let (Some(mut input), Some(output), Some(errors)) = pipes else {
-        return Err(DecodeError::NotStarted("it has no pipes".into()));
+        return Err(DecodeError::NoPipes);
     };
     let write = async move {
         // It need not read everything.
@@ -118,7 +128,7 @@ async fn picture(child: &mut Child, file: &[u8]) -> Result<Bytes, DecodeError> {
     if picture.is_empty() || !ended.is_ok_and(|status| status.success()) {
         let complaint = String::from_utf8_lossy(&complaint);
         let first = complaint.lines().next().unwrap_or("it says nothing");
-        return Err(DecodeError::Failed(first.to_owned()));
+        return Err(DecodeError::Failed { complaint: first.to_owned() });
     }
     Ok(picture.into())
 }

@@ -119,7 +119,7 @@ impl Pictures {
             *slot = Some((frame.number, result.clone()));
             (frame.number, result)
         });
-        let (number, result) = work.await.map_err(|_| DecodeError::NotStarted("it was given up".into()))?;
+        let (number, result) = work.await.map_err(|_| DecodeError::GivenUp)?;
         Ok(Picture { number, bytes: result? })
     }
 

@@ -2,7 +2,7 @@
 
 use bstr::BString;
 
-use crate::directive::address::literal_addr;
+use crate::directive::address::{AddressError, literal_addr};
 use crate::directive::{Args, Arity, Evaluation, ListenAddr, Sec, Value, number};
 use crate::syntax::{Problem, sentence};
 
@@ -45,10 +45,15 @@ impl Value for Resolver {
             } else {
                 match literal_addr(&word.bytes, PORT) {
                     // A name is resolved when it is needed.
-                    Ok(ListenAddr::Tcp(_)) | Err("host not found") => {}
+                    Ok(ListenAddr::Tcp(_)) | Err(AddressError::HostNotFound) => {}
                     Ok(ListenAddr::Unix(_)) => return Err(invalid()),
                     Err(reason) => {
-                        let text = sentence(&[reason.as_bytes(), b" in resolver \"", &word.bytes, b"\""]);
+                        let text = sentence(&[
+                            reason.to_string().as_bytes(),
+                            b" in resolver \"",
+                            &word.bytes,
+                            b"\"",
+                        ]);
                         return Err(Problem::new(text).at(word.span));
                     }
                 }

@@ -45,10 +45,12 @@ impl Value for ConfCommand {
         let mut command = ConfCommand::default();
         match name.bytes.to_ascii_lowercase().as_slice() {
             b"ciphersuites" => {
-                command.tls13_suites = Some(named(text, &TLS13_SUITES).map_err(|why| failed(&why))?);
+                command.tls13_suites =
+                    Some(named(text, &TLS13_SUITES).map_err(|why| failed(&why.to_string()))?);
             }
             b"cipherstring" => {
-                command.ciphers = Some(Ciphers(named(text, &SUITES).map_err(|why| failed(&why))?));
+                command.ciphers =
+                    Some(Ciphers(named(text, &SUITES).map_err(|why| failed(&why.to_string()))?));
             }
             b"curves" | b"groups" => {
                 let known: Vec<&str> = CURVES.iter().flat_map(|(one, other)| [*one, *other]).collect();
@@ -85,11 +87,16 @@ impl Value for ConfCommand {
     }
 }
 
-fn named(text: &str, known: &[&'static str]) -> Result<Vec<&'static str>, String> {
+/// A suite that does not exist here.
+#[derive(Debug, thiserror::Error)]
+#[error("cipher suite \"{}\" does not exist here", .0.escape_debug())]
+struct UnknownSuite<'t>(&'t str);
+
+fn named<'t>(text: &'t str, known: &[&'static str]) -> Result<Vec<&'static str>, UnknownSuite<'t>> {
     text.split(':')
         .map(|name| {
             let found = known.iter().find(|known| **known == name).copied();
-            found.ok_or_else(|| format!("cipher suite \"{}\" does not exist here", name.escape_debug()))
+            found.ok_or(UnknownSuite(name))
         })
         .collect()
 }

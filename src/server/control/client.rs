@@ -8,12 +8,23 @@ use crate::limits;
 use crate::net::unix::connect;
 
 /// Reason why there is no answer.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum ControlClientError {
     /// No process listens, or access is denied.
+    #[error(transparent)]
     Unreachable(io::Error),
-    /// The answer is incomplete or not understood.
-    Broken(String),
+    /// There is none in time.
+    #[error("the server gave no answer within {}s", limits::CONTROL_PATIENCE.as_secs())]
+    Late,
+    /// The connection has failed.
+    #[error(transparent)]
+    Broken(io::Error),
+    /// The server has closed the connection before its answer.
+    #[error("the server has closed the connection")]
+    Closed,
+    /// The request or the answer is not understood.
+    #[error(transparent)]
+    Malformed(#[from] serde_json::Error),
 }
 
 /// Sends a request to the server behind a control socket.
@@ -23,23 +34,19 @@ pub enum ControlClientError {
 /// No server answers within [`limits::CONTROL_PATIENCE`].
 pub fn ask(path: &Path, request: &Request) -> Result<ControlAnswer, ControlClientError> {
     let mut stream = connect(path).map_err(ControlClientError::Unreachable)?;
-    let broken = |error: io::Error| {
-        let timed_out = matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut);
-        ControlClientError::Broken(match timed_out {
-            true => format!("the server gave no answer within {}s", limits::CONTROL_PATIENCE.as_secs()),
-            false => error.to_string(),
-        })
+    let broken = |error: io::Error| match error.kind() {
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => ControlClientError::Late,
+        _ => ControlClientError::Broken(error),
     };
     stream.set_read_timeout(Some(limits::CONTROL_PATIENCE)).map_err(broken)?;
     stream.set_write_timeout(Some(limits::CONTROL_PATIENCE)).map_err(broken)?;
-    let mut line =
-        serde_json::to_vec(request).map_err(|error| ControlClientError::Broken(error.to_string()))?;
+    let mut line = serde_json::to_vec(request)?;
     line.push(b'\n');
     stream.write_all(&line).map_err(broken)?;
     let mut answer = Vec::new();
     BufReader::new(stream.take(limits::CONTROL_ANSWER)).read_until(b'\n', &mut answer).map_err(broken)?;
     if answer.is_empty() {
-        return Err(ControlClientError::Broken("the server has closed the connection".into()));
+        return Err(ControlClientError::Closed);
     }
-    serde_json::from_slice(&answer).map_err(|error| ControlClientError::Broken(error.to_string()))
+    Ok(serde_json::from_slice(&answer)?)
 }

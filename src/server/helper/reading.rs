@@ -11,7 +11,6 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use bstr::BString;
 use bytes::Bytes;
 use nix::unistd::{Gid, Uid, geteuid, getgroups, initgroups, setegid, seteuid, setgroups};
 use serde::{Deserialize, Serialize};
@@ -24,7 +23,7 @@ use crate::config::load::{load_texts, read_texts};
 use crate::directive::evaluation::HostNames;
 use crate::directive::language::Language;
 use crate::syntax::source::TextOrigin;
-use crate::syntax::texts::{Disk, Texts, expand, read_opened};
+use crate::syntax::texts::{Disk, TextError, Texts, expand, read_opened};
 use crate::syntax::{SourceFile, Sources};
 
 /// A configuration that was read as root.
@@ -112,7 +111,7 @@ struct RootTexts<'s> {
 }
 
 impl Texts for RootTexts<'_> {
-    fn read(&self, path: &Path) -> Result<Bytes, BString> {
+    fn read(&self, path: &Path) -> Result<Bytes, TextError> {
         let opened = opening::open_roots(&self.setup.absolute(path));
         self.trusted.borrow_mut().insert(path.to_owned(), opened.is_ok());
         match opened {
@@ -126,7 +125,7 @@ impl Texts for RootTexts<'_> {
         Disk.has(&self.setup.absolute(path))
     }
 
-    fn expand(&self, pattern: &[u8], base: &Path) -> Result<Vec<PathBuf>, BString> {
+    fn expand(&self, pattern: &[u8], base: &Path) -> Result<Vec<PathBuf>, TextError> {
         expand(pattern, base)
     }
 }
@@ -138,7 +137,7 @@ struct TrustedTexts<'s> {
 }
 
 impl Texts for TrustedTexts<'_> {
-    fn read(&self, path: &Path) -> Result<Bytes, BString> {
+    fn read(&self, path: &Path) -> Result<Bytes, TextError> {
         if self.trusted.get(path).copied().unwrap_or_default() {
             self.texts.read(path)
         } else {
@@ -150,7 +149,7 @@ impl Texts for TrustedTexts<'_> {
         self.texts.has(path)
     }
 
-    fn expand(&self, pattern: &[u8], base: &Path) -> Result<Vec<PathBuf>, BString> {
+    fn expand(&self, pattern: &[u8], base: &Path) -> Result<Vec<PathBuf>, TextError> {
         self.texts.expand(pattern, base)
     }
 }
