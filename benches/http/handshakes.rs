@@ -7,12 +7,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustls::client::Resumption;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{
-    ClientConfig, ClientConnection, DigitallySignedStruct, HandshakeKind, SignatureScheme, StreamOwned,
-};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, HandshakeKind, StreamOwned};
 
+use crate::any_server::AnyServer;
 use crate::load::Counted;
 use crate::{Result, spread};
 
@@ -84,56 +82,17 @@ pub fn connect(port: u16, config: &Arc<ClientConfig>) -> Result<StreamOwned<Clie
     Ok(StreamOwned::new(ClientConnection::new(config.clone(), ServerName::try_from("localhost")?)?, tcp))
 }
 
-/// A client that trusts every certificate.
+/// A client that trusts every certificate: the servers are ours, and the client's share of a processor is not measured.
 pub fn client(handshake: Handshake) -> Arc<ClientConfig> {
     let provider = rustls::crypto::ring::default_provider();
     let mut config = ClientConfig::builder_with_provider(Arc::new(provider))
         .with_safe_default_protocol_versions()
         .expect("the versions fit the provider")
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(Trusting))
+        .with_custom_certificate_verifier(Arc::new(AnyServer))
         .with_no_client_auth();
     if handshake == Handshake::Full {
         config.resumption = Resumption::disabled();
     }
     Arc::new(config)
-}
-
-/// Trusts every certificate: the servers are ours, and the client's share of a processor is not measured.
-#[derive(Debug)]
-struct Trusting;
-
-impl ServerCertVerifier for Trusting {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> std::result::Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        vec![SignatureScheme::ECDSA_NISTP256_SHA256]
-    }
 }

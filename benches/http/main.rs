@@ -13,6 +13,8 @@
 
 #![forbid(unsafe_code)]
 
+#[path = "../../tests/support/any_server.rs"]
+mod any_server;
 mod handshakes;
 mod idle;
 mod load;
@@ -190,7 +192,7 @@ fn compare(
     }
     let mut rounds: Vec<[Figure; 2]> = Vec::new();
     for round in 0..args.rounds {
-        // Who comes first has the quieter half of a round as often as the other.
+        // Each server is as often the first, in the quieter half of a round, as the other.
         rounds.push(if round % 2 == 0 {
             [measure(&servers[0])?, measure(&servers[1])?]
         } else {

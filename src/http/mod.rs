@@ -33,6 +33,7 @@ pub mod header;
 mod header_line;
 pub mod headers;
 mod host;
+pub mod host_mask;
 pub mod http2;
 mod input;
 pub mod leaving;

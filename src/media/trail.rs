@@ -129,7 +129,7 @@ pub fn common<'a>(mut trails: impl Iterator<Item = &'a Trail>) -> Bytes {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MediaOrigin<'a> {
     /// There is no source.
-    Nobody,
+    Missing,
     /// A publisher on this server.
     Here,
     /// A pull, with the path of the media as far as it is known.
@@ -144,7 +144,7 @@ pub fn closes_circle(trail: &[u8], hop: &Hop, feed: MediaOrigin<'_>) -> bool {
         return is_loop(trail, hop);
     }
     match feed {
-        MediaOrigin::Nobody => true,
+        MediaOrigin::Missing => true,
         MediaOrigin::Here => false,
         MediaOrigin::Way(way) => hops(way).any(|step| Some(step) == hops(trail).last()),
     }
@@ -199,7 +199,7 @@ mod tests {
         let trail = extended(&extended(b"", &own), &other);
         let through = |hop: &Hop| extended(b"", hop);
         for (feed, closes) in [
-            (MediaOrigin::Nobody, true),
+            (MediaOrigin::Missing, true),
             (MediaOrigin::Here, false),
             (MediaOrigin::Way(b""), false),
             (MediaOrigin::Way(&through(&other)), true),

@@ -1,7 +1,6 @@
 //! This server's part in trails: hops of its own streams, and proofs.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -15,6 +14,7 @@ use crate::config::model::Config;
 use crate::directive::ConfPath;
 use crate::hub::registry::{StreamKey, StreamRegistry};
 use crate::net::secret::{self, Secret, SecretError};
+use crate::task::clock;
 
 /// Makes and recognises hops of this process's streams, and makes and checks proofs.
 pub struct Trails {
@@ -67,7 +67,7 @@ impl Trails {
         let (trail, hop) = (identity.trail.claimed(), Hop::new(&self.mark, &key));
         let stream = registry.find(&key).filter(|stream| role == Role::Player && stream.phase().publishing);
         match stream {
-            None => trail::closes_circle(trail, &hop, MediaOrigin::Nobody),
+            None => trail::closes_circle(trail, &hop, MediaOrigin::Missing),
             Some(stream) if stream.is_published_here() => {
                 trail::closes_circle(trail, &hop, MediaOrigin::Here)
             }
@@ -96,7 +96,7 @@ impl Trails {
 
 /// Seconds since 1970, the time in proofs.
 fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    clock::since_1970().as_secs()
 }
 
 /// The secrets of `relay_secret`.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use hmac::{Hmac, KeyInit, Mac};
@@ -29,7 +29,7 @@ use crate::net::secret;
 use crate::net::secret::Secret;
 use crate::net::tls;
 use crate::notify::log;
-use crate::task::disk;
+use crate::task::{clock, disk};
 
 /// Header with the signature's time, in seconds since 1970.
 const TIME: HeaderName = HeaderName::from_static("x-pingosd-time");
@@ -239,7 +239,7 @@ impl Transport {
     fn signature(&self, target: &str) -> HeaderMap {
         let mut headers = HeaderMap::new();
         if let Some(secret) = &self.secret {
-            let time = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+            let time = clock::since_1970().as_secs();
             headers.insert(TIME, HeaderValue::from(time));
             let signature = HeaderValue::from_str(&sign(secret.key(), target, time));
             headers.insert(SIGNATURE, signature.expect("hexadecimal is ASCII"));

@@ -1,6 +1,7 @@
 //! Running work: restarting tasks, waiting for tasks, and blocking disk work.
 
 pub mod backoff;
+pub mod clock;
 pub mod disk;
 pub mod fault;
 pub mod lifetime;

@@ -1,7 +1,5 @@
 //! Whether a response is compressed for a client, decided as nginx decides.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use bstr::{BStr, ByteSlice};
 use http::Version;
 
@@ -10,6 +8,7 @@ use crate::http::accept_encoding::names_gzip;
 use crate::http::date;
 use crate::http::exchange::Exchange;
 use crate::http::response::Response;
+use crate::task::clock;
 
 /// The decision, which is made once per request.
 #[derive(Clone, Copy)]
@@ -60,7 +59,7 @@ fn allows(proxied: GzipProxied, response: &Response, has_authorization: bool) ->
         if !proxied.contains(GzipProxied::EXPIRED) {
             return false;
         }
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let now = clock::since_1970().as_secs();
         return date::seconds(expires).is_some_and(|date| date < i64::try_from(now).unwrap_or(i64::MAX));
     }
     if response.headers.get(b"Cache-Control").is_some() {

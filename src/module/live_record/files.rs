@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, ErrorKind, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use super::conf::Current;
 use super::{FilePair, IndexWriter, RecordingDirectory};
@@ -12,7 +12,7 @@ use crate::limits;
 use crate::media::files::Retry;
 use crate::media::files::{WriteError, create, failed};
 use crate::notify::request::RecordFields;
-use crate::task::disk;
+use crate::task::{clock, disk};
 use crate::wire::mpegts::{TABLES_SIZE, TsFrame};
 
 /// Events of a recording. The fields are those of callbacks.
@@ -214,7 +214,7 @@ fn is_gone(file: &File) -> bool {
 }
 
 pub(crate) fn now_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis() as u64)
+    clock::since_1970().as_millis() as u64
 }
 
 /// Number of names tried before an existing file is overwritten.

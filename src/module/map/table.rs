@@ -3,11 +3,12 @@
 //! As in nginx, an exact key precedes a host name with a leading wildcard, which precedes one with a trailing wildcard,
 //! which precedes the regular expressions in their order. Keys are compared without regard to case.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use bstr::{BString, ByteSlice};
 
 use crate::directive::{Args, Arity, Evaluation, Match, Pattern, Undecided, Value};
+use crate::http::host_mask::{HostMask, HostMasks};
 use crate::http::variable::{Template, VariableNames};
 use crate::syntax::tree::Node;
 use crate::syntax::{Problem, Word, sentence};
@@ -43,18 +44,6 @@ pub struct Mapped<'m> {
     pub matched: Option<Match>,
 }
 
-/// A key in lower case, possibly with a wildcard.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Key {
-    Exact(BString),
-    /// `*.host`.
-    Leading(BString),
-    /// `.host`: includes the host itself.
-    LeadingOrExact(BString),
-    /// `host.*`.
-    Trailing(BString),
-}
-
 impl Value for Map {
     const ARITY: Arity = Arity::TWO;
     const BLOCK: bool = true;
@@ -77,7 +66,7 @@ impl Value for Map {
             trailing: HashMap::new(),
             patterns: Vec::new(),
         };
-        let mut taken = HashSet::new();
+        let mut taken = HostMasks::default();
         for entry in args.body.into_iter().flatten() {
             if let Err(problem) = map.entry(entry, &mut taken, evaluation) {
                 evaluation.report(problem.place(entry.terminator()));
@@ -91,7 +80,7 @@ impl Map {
     fn entry(
         &mut self,
         entry: Node<'_>,
-        taken: &mut HashSet<Key>,
+        taken: &mut HostMasks,
         evaluation: &mut Evaluation<'_>,
     ) -> Result<(), Problem> {
         let Some(words) = evaluation.free_entry(entry) else { return Ok(()) };
@@ -140,37 +129,25 @@ impl Map {
     }
 
     /// Adds a key that is no regular expression.
-    fn add(
-        &mut self,
-        text: &[u8],
-        word: &Word,
-        index: usize,
-        taken: &mut HashSet<Key>,
-    ) -> Result<(), Problem> {
+    fn add(&mut self, text: &[u8], word: &Word, index: usize, taken: &mut HostMasks) -> Result<(), Problem> {
         let refuse =
             |what: &str| Problem::new(sentence(&[what.as_bytes(), b" \"", text, b"\""])).at(word.span);
         let key = if self.hostnames {
-            Key::host(text).ok_or_else(|| refuse("invalid hostname or wildcard"))?
+            HostMask::parse(text).ok_or_else(|| refuse("invalid hostname or wildcard"))?
         } else {
-            Key::Exact(text.to_ascii_lowercase().into())
+            HostMask::Exact(text.to_ascii_lowercase().into())
         };
-        let is_new = match &key {
-            Key::LeadingOrExact(host) => {
-                taken.insert(Key::Exact(host.clone())) && taken.insert(Key::Leading(host.clone()))
-            }
-            key => taken.insert(key.clone()),
-        };
-        if !is_new {
+        if !taken.add(&key) {
             return Err(refuse("conflicting parameter"));
         }
         match key {
-            Key::Exact(key) => drop(self.exact.insert(key, index)),
-            Key::Leading(host) => drop(self.leading.insert(host, index)),
-            Key::LeadingOrExact(host) => {
+            HostMask::Exact(key) => drop(self.exact.insert(key, index)),
+            HostMask::Leading(host) => drop(self.leading.insert(host, index)),
+            HostMask::LeadingOrExact(host) => {
                 self.exact.insert(host.clone(), index);
                 self.leading.insert(host, index);
             }
-            Key::Trailing(host) => drop(self.trailing.insert(host, index)),
+            HostMask::Trailing(host) => drop(self.trailing.insert(host, index)),
         }
         Ok(())
     }
@@ -219,23 +196,6 @@ impl Map {
     /// All values, for the variables that they use.
     pub fn values(&self) -> &[Template] {
         &self.values
-    }
-}
-
-impl Key {
-    fn host(text: &[u8]) -> Option<Key> {
-        let stars = text.find_iter("*").count();
-        if stars > 1 || text.contains_str("..") || text.contains(&0) {
-            return None;
-        }
-        let lower = text.to_ascii_lowercase();
-        Some(match lower.as_slice() {
-            [b'.', host @ ..] if !host.is_empty() => Key::LeadingOrExact(host.into()),
-            [b'*', b'.', host @ ..] if !host.is_empty() => Key::Leading(host.into()),
-            [host @ .., b'.', b'*'] if !host.is_empty() => Key::Trailing(host.into()),
-            _ if stars > 0 => return None,
-            host => Key::Exact(host.into()),
-        })
     }
 }
 

@@ -8,7 +8,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use super::conf::RecordParts;
 use super::flv_file::{FlvFile, StreamFacts};
@@ -24,6 +24,7 @@ use crate::limits;
 use crate::media::files::Retry;
 use crate::media::files::claims::FileClaims;
 use crate::media::files::{WriteError, failed};
+use crate::task::clock;
 use crate::wire::MediaKind;
 use crate::wire::mpegts::PackagerSettings;
 
@@ -272,8 +273,7 @@ impl Recorder {
             return;
         }
         let conf = &self.conf.conf;
-        let unix =
-            SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs()).cast_signed();
+        let unix = clock::since_1970().as_secs().cast_signed();
         let name = |part| FileName {
             first: file_path(conf, &self.stream, unix, 1),
             path: file_path(conf, &self.stream, unix, part),

@@ -3,11 +3,12 @@
 //! A host is searched among the exact names, then the longest leading and the longest trailing wildcard; a match
 //! decides together with its path. Only an unknown host is compared with the regular expressions.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use bstr::{BString, ByteSlice};
 
 use crate::directive::{Args, Arity, Evaluation, Pattern, ServerName, Undecided, Value};
+use crate::http::host_mask::{HostMask, HostMasks};
 use crate::syntax::{Problem, Word, sentence};
 
 /// Minimum length of a referer with a scheme: that of `http://i.ru`.
@@ -23,22 +24,10 @@ pub struct ValidReferers(Vec<RefererSource>);
 #[derive(Clone, Debug)]
 enum RefererSource {
     Blocked,
-    Host(RefererHost, BString),
+    Host(HostMask, BString),
     None,
     Regex(Pattern),
     ServerNames,
-}
-
-/// A host in lower case, possibly with a wildcard.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum RefererHost {
-    Exact(BString),
-    /// `*.host`.
-    Leading(BString),
-    /// `.host`: includes the host itself.
-    LeadingOrExact(BString),
-    /// `host.*`.
-    Trailing(BString),
 }
 
 /// All lines in force in a block.
@@ -67,7 +56,7 @@ impl Value for ValidReferers {
         let taken = evaluation.block.of::<ReferredHosts>();
         for (source, word) in sources.iter().zip(args.words) {
             if let RefererSource::Host(host, _) = source
-                && !taken.take(host)
+                && !taken.0.add(host)
             {
                 return Err(conflicting(&host.spelled()).at(word.span));
             }
@@ -92,7 +81,7 @@ impl RefererSource {
             _ => {}
         }
         let (host, path) = text.split_at(text.find_byte(b'/').unwrap_or(text.len()));
-        match RefererHost::parse(host) {
+        match HostMask::parse(host) {
             Some(found) => Ok(RefererSource::Host(found, path.into())),
             None => Err(refuse("invalid hostname or wildcard", host)
                 .help("a star is allowed at one end, next to a dot: `*.example.com` or `www.example.*`")),
@@ -100,48 +89,9 @@ impl RefererSource {
     }
 }
 
-impl RefererHost {
-    fn parse(text: &[u8]) -> Option<RefererHost> {
-        let stars = text.find_iter("*").count();
-        if stars > 1 || text.contains_str("..") || text.contains(&0) {
-            return None;
-        }
-        let lower = text.to_ascii_lowercase();
-        Some(match lower.as_slice() {
-            [b'.', host @ ..] if !host.is_empty() => RefererHost::LeadingOrExact(host.into()),
-            [b'*', b'.', host @ ..] if !host.is_empty() => RefererHost::Leading(host.into()),
-            [host @ .., b'.', b'*'] if !host.is_empty() => RefererHost::Trailing(host.into()),
-            _ if stars > 0 => return None,
-            host => RefererHost::Exact(host.into()),
-        })
-    }
-
-    fn spelled(&self) -> BString {
-        match self {
-            RefererHost::Exact(host) => host.clone(),
-            RefererHost::Leading(host) => sentence(&[b"*.", host]),
-            RefererHost::LeadingOrExact(host) => sentence(&[b".", host]),
-            RefererHost::Trailing(host) => sentence(&[host, b".*"]),
-        }
-    }
-}
-
 /// Hosts named by the lines of a block.
 #[derive(Default)]
-struct ReferredHosts(HashSet<RefererHost>);
-
-impl ReferredHosts {
-    /// Whether a host is new: `.host` stands for the host itself and for `*.host`.
-    fn take(&mut self, host: &RefererHost) -> bool {
-        match host {
-            RefererHost::LeadingOrExact(name) => {
-                let exact = self.0.insert(RefererHost::Exact(name.clone()));
-                self.0.insert(RefererHost::Leading(name.clone())) && exact
-            }
-            host => self.0.insert(host.clone()),
-        }
-    }
-}
+struct ReferredHosts(HostMasks);
 
 fn conflicting(host: &[u8]) -> Problem {
     Problem::new(sentence(&[b"conflicting parameter \"", host, b"\""]))
@@ -158,7 +108,7 @@ impl Referers {
         names: &[ServerName],
     ) -> Result<Referers, Problem> {
         let mut referers = Referers::default();
-        let mut taken = ReferredHosts::default();
+        let mut taken = HostMasks::default();
         let mut with_names = false;
         for source in lines.into_iter().flat_map(|line| &line.0) {
             match source {
@@ -174,11 +124,9 @@ impl Referers {
             let unnamed = [ServerName::Exact(BString::default())];
             for name in if names.is_empty() { &unnamed } else { names } {
                 let host = match name {
-                    ServerName::Exact(host) => RefererHost::Exact(host.clone()),
-                    ServerName::LeadingWildcard(tail) => RefererHost::Leading(tail[1..].into()),
-                    ServerName::TrailingWildcard(head) => {
-                        RefererHost::Trailing(head[..head.len() - 1].into())
-                    }
+                    ServerName::Exact(host) => HostMask::Exact(host.clone()),
+                    ServerName::LeadingWildcard(tail) => HostMask::Leading(tail[1..].into()),
+                    ServerName::TrailingWildcard(head) => HostMask::Trailing(head[..head.len() - 1].into()),
                     ServerName::Regex(pattern) => {
                         referers.server_names.push(pattern.clone());
                         continue;
@@ -195,15 +143,15 @@ impl Referers {
         Ok(referers)
     }
 
-    fn add(&mut self, host: &RefererHost, path: BString, taken: &mut ReferredHosts) -> Result<(), Problem> {
-        if !taken.take(host) {
+    fn add(&mut self, host: &HostMask, path: BString, taken: &mut HostMasks) -> Result<(), Problem> {
+        if !taken.add(host) {
             return Err(conflicting(&host.spelled()));
         }
         match host.clone() {
-            RefererHost::Exact(host) => drop(self.exact.insert(host, path)),
-            RefererHost::Leading(host) => drop(self.leading.insert(host, (path, false))),
-            RefererHost::LeadingOrExact(host) => drop(self.leading.insert(host, (path, true))),
-            RefererHost::Trailing(host) => drop(self.trailing.insert(host, path)),
+            HostMask::Exact(host) => drop(self.exact.insert(host, path)),
+            HostMask::Leading(host) => drop(self.leading.insert(host, (path, false))),
+            HostMask::LeadingOrExact(host) => drop(self.leading.insert(host, (path, true))),
+            HostMask::Trailing(host) => drop(self.trailing.insert(host, path)),
         }
         Ok(())
     }

@@ -185,7 +185,7 @@ impl<'a> World<'a> {
         let hops = trail::extended(&common, &server.hop);
         let other = &self.servers[source];
         let feed = match other.stream.phase().publishing {
-            false => MediaOrigin::Nobody,
+            false => MediaOrigin::Missing,
             true if other.stream.is_published_here() => MediaOrigin::Here,
             true => MediaOrigin::Way(&other.way),
         };
@@ -242,7 +242,7 @@ impl<'a> World<'a> {
             return;
         }
         let (publisher, hops) = (*publisher, trail::extended(trail.proved(), &server.hop));
-        if trail::closes_circle(&hops, &self.servers[target].hop, MediaOrigin::Nobody) {
+        if trail::closes_circle(&hops, &self.servers[target].hop, MediaOrigin::Missing) {
             return;
         }
         let (id, trail_told) = (self.session(), self.trail_told(&hops, at, target));

@@ -83,7 +83,7 @@ directives! {
 
 /// A statistics document.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Document {
+pub enum StatDocument {
     /// `rtmp_stat`.
     Statistics {
         /// Parts.
@@ -101,7 +101,7 @@ pub enum Document {
 
 /// Document that a location serves itself.
 #[derive(Debug)]
-pub struct ServedDocument(pub Option<Document>);
+pub struct ServedDocument(pub Option<StatDocument>);
 
 impl Slot for ServedDocument {
     const HOLDERS: Contexts = LOCATION;
@@ -110,8 +110,8 @@ impl Slot for ServedDocument {
         let stat: Current = level.resolve(evaluation);
         let (format, stylesheet) = (stat.format, stat.stylesheet.0.clone());
         let cluster = stat.cluster;
-        let statistics = |parts| Document::Statistics { parts, format, stylesheet, cluster };
+        let statistics = |parts| StatDocument::Statistics { parts, format, stylesheet, cluster };
         let document = stat.rtmp_stat.0.filter(|_| level.location_sets("rtmp_stat")).map(statistics);
-        ServedDocument(document.or_else(|| stat.sys_stat.0.is_some().then_some(Document::System)))
+        ServedDocument(document.or_else(|| stat.sys_stat.0.is_some().then_some(StatDocument::System)))
     }
 }

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http::StatusCode;
 use jiff::Timestamp;
 
-use super::conf::{Document, ServedDocument, StatFormat, StatParts};
+use super::conf::{ServedDocument, StatDocument, StatFormat, StatParts};
 use super::overview::Overview;
 use super::shared::SharedDocuments;
 use super::{json, sys, xml};
@@ -61,24 +61,26 @@ impl Handler for StatHandler {
 }
 
 impl StatHandler {
-    async fn respond(&self, document: &Document) -> Response {
+    async fn respond(&self, document: &StatDocument) -> Response {
         let Some(text) = self.0.document(document).await else {
             return Response::page(StatusCode::INTERNAL_SERVER_ERROR);
         };
         match document {
-            Document::Statistics { format: StatFormat::Xml | StatFormat::NginxRtmp, .. } => {
+            StatDocument::Statistics { format: StatFormat::Xml | StatFormat::NginxRtmp, .. } => {
                 Response::ok("text/xml", text)
             }
-            Document::Statistics { format: StatFormat::Json, .. } => Response::ok("application/json", text),
+            StatDocument::Statistics { format: StatFormat::Json, .. } => {
+                Response::ok("application/json", text)
+            }
             // PingOS gives no type.
-            Document::System => Response::new(StatusCode::OK, text),
+            StatDocument::System => Response::new(StatusCode::OK, text),
         }
     }
 }
 
 impl StatService {
     /// The document with the present statistics; `None` if that fails.
-    async fn document(self: &Arc<Self>, document: &Document) -> Option<Bytes> {
+    async fn document(self: &Arc<Self>, document: &StatDocument) -> Option<Bytes> {
         let render = async |overview: Arc<Overview>| {
             let document = document.clone();
             tokio::task::spawn_blocking(move || write(&overview, &document)).await.ok()
@@ -117,14 +119,14 @@ impl StatService {
     }
 }
 
-fn write(overview: &Overview, document: &Document) -> String {
+fn write(overview: &Overview, document: &StatDocument) -> String {
     match document {
-        Document::Statistics { parts, format: StatFormat::Json, .. } => json::write(overview, *parts),
-        Document::Statistics { parts, format, stylesheet, cluster } => {
+        StatDocument::Statistics { parts, format: StatFormat::Json, .. } => json::write(overview, *parts),
+        StatDocument::Statistics { parts, format, stylesheet, cluster } => {
             let cluster = overview.cluster.as_ref().filter(|_| *cluster);
             xml::write(overview, *parts, *format, stylesheet.as_bstr(), cluster)
         }
-        Document::System => sys::write(overview),
+        StatDocument::System => sys::write(overview),
     }
 }
 
@@ -194,7 +196,7 @@ mod tests {
             };
             let formats = [StatFormat::Xml, StatFormat::Json];
             for (n, format) in formats.into_iter().enumerate() {
-                let document = Document::Statistics {
+                let document = StatDocument::Statistics {
                     parts: StatParts::ALL,
                     format,
                     stylesheet: "".into(),
@@ -205,7 +207,7 @@ mod tests {
                 measure(3 + n, began);
             }
             let began = Instant::now();
-            assert!(write(&overview, &Document::System).len() > 1_000_000);
+            assert!(write(&overview, &StatDocument::System).len() > 1_000_000);
             measure(5, began);
         }
         let [noted, locked, read, xml, json, sys] = best;

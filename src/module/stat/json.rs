@@ -7,6 +7,7 @@ use bstr::ByteSlice;
 use serde::Serialize;
 
 use super::conf::StatParts;
+use super::media::Media;
 use super::overview::{COMPILER, Group, Overview, VERSION};
 use crate::media::cluster_view::ClusterListing;
 use crate::media::session::Traffic;
@@ -88,15 +89,9 @@ struct Stream<'o> {
     clients_hls: usize,
     publishing: bool,
     active: bool,
-    meta: Option<Meta<'o>>,
+    meta: Option<Media<'o, Video<'o>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     clients: Option<Vec<Client<'o>>>,
-}
-
-#[derive(Serialize)]
-struct Meta<'o> {
-    video: Video<'o>,
-    audio: Audio<'o>,
 }
 
 #[derive(Serialize)]
@@ -108,14 +103,6 @@ struct Video<'o> {
     profile: &'o str,
     compat: u8,
     level: &'o str,
-}
-
-#[derive(Serialize)]
-struct Audio<'o> {
-    codec: &'o str,
-    profile: &'o str,
-    channels: u8,
-    sample_rate: u32,
 }
 
 #[derive(Serialize)]
@@ -220,29 +207,22 @@ fn stream(stream: &StreamStatistics, clients: bool) -> Stream<'_> {
         clients_hls: stream.count(ClientProtocol::Hls),
         publishing: stream.media.is_some(),
         active: stream.media.is_some(),
-        meta: stream.media.as_ref().map(meta),
+        meta: stream.media.as_ref().map(media),
         clients: clients.then(|| stream.clients.iter().map(client).collect()),
     }
 }
 
-fn meta(media: &MediaStatistics) -> Meta<'_> {
-    Meta {
-        video: Video {
-            width: media.width,
-            height: media.height,
-            frame_rate: thousandths(media.frame_rate),
-            codec: &media.video_codec,
-            profile: &media.video_profile,
-            compat: media.video_compat,
-            level: &media.video_level,
-        },
-        audio: Audio {
-            codec: &media.audio_codec,
-            profile: &media.audio_profile,
-            channels: media.channels,
-            sample_rate: media.sample_rate,
-        },
-    }
+fn media(media: &MediaStatistics) -> Media<'_, Video<'_>> {
+    let video = Video {
+        width: media.width,
+        height: media.height,
+        frame_rate: thousandths(media.frame_rate),
+        codec: &media.video_codec,
+        profile: &media.video_profile,
+        compat: media.video_compat,
+        level: &media.video_level,
+    };
+    Media::new(media, video)
 }
 
 fn client(client: &ClientStatistics) -> Client<'_> {

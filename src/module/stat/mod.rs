@@ -4,6 +4,7 @@
 pub mod conf;
 mod handler;
 mod json;
+mod media;
 mod overview;
 mod shared;
 mod sys;

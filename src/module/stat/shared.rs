@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use bytes::Bytes;
 use tokio::sync::Mutex;
 
-use super::conf::Document;
+use super::conf::StatDocument;
 use super::overview::Overview;
 
 /// The latest documents, as long as requests wait.
@@ -28,7 +28,7 @@ struct Latest {
     number: u64,
     overview: Option<Arc<Overview>>,
     /// Documents made from it. The configuration bounds their number.
-    documents: Vec<(Document, Bytes)>,
+    documents: Vec<(StatDocument, Bytes)>,
 }
 
 /// A request that waits. The last one releases the documents.
@@ -38,7 +38,7 @@ impl SharedDocuments {
     /// The document, made from an overview that begins after the call. `None` if that fails.
     pub(super) async fn get(
         &self,
-        document: &Document,
+        document: &StatDocument,
         overview: impl AsyncFnOnce() -> Option<Overview>,
         render: impl AsyncFnOnce(Arc<Overview>) -> Option<String>,
     ) -> Option<Bytes> {
@@ -107,7 +107,7 @@ mod tests {
                     Some(overview(number))
                 };
                 let render = async |overview: Arc<Overview>| Some(overview.uptime.to_string());
-                shared.get(&Document::System, overview, render).await.unwrap()
+                shared.get(&StatDocument::System, overview, render).await.unwrap()
             })
         };
         let first = ask();
@@ -125,7 +125,7 @@ mod tests {
             assert_eq!(later.await.unwrap(), "2");
         }
         assert_eq!(made.load(Ordering::SeqCst), 2);
-        assert!(shared.latest.lock().await.documents.is_empty(), "nothing is kept when nobody waits");
+        assert!(shared.latest.lock().await.documents.is_empty(), "nothing is kept when no request waits");
     }
 
     #[tokio::test]
@@ -135,10 +135,10 @@ mod tests {
         let render = async |overview: Arc<Overview>| Some(overview.uptime.to_string());
         tokio::select! {
             biased;
-            _ = shared.get(&Document::System, never, render) => panic!("it has no overview"),
+            _ = shared.get(&StatDocument::System, never, render) => panic!("it has no overview"),
             () = std::future::ready(()) => {}
         }
-        let text = shared.get(&Document::System, async || Some(overview(7)), render).await;
+        let text = shared.get(&StatDocument::System, async || Some(overview(7)), render).await;
         assert_eq!(text.unwrap(), "7");
     }
 }

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use bstr::ByteSlice;
 use serde::Serialize;
 
+use super::media::Media;
 use super::overview::{COMPILER, Group, Overview, VERSION};
 use crate::media::statistics::{ClientProtocol, ClientStatistics, MediaStatistics, StreamStatistics};
 
@@ -56,7 +57,7 @@ struct Stream<'o> {
     out: Flow,
     client_array: Vec<Client<'o>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    meta: Option<Meta<'o>>,
+    meta: Option<Media<'o, Video<'o>>>,
     total_clients: usize,
     rtmp_clients: usize,
     flv_clients: usize,
@@ -88,12 +89,6 @@ struct Client<'o> {
 }
 
 #[derive(Serialize)]
-struct Meta<'o> {
-    video: Video<'o>,
-    audio: Audio<'o>,
-}
-
-#[derive(Serialize)]
 struct Video<'o> {
     width: u32,
     height: u32,
@@ -102,14 +97,6 @@ struct Video<'o> {
     profile: &'o str,
     /// The level, as in PingOS.
     compat: &'o str,
-}
-
-#[derive(Serialize)]
-struct Audio<'o> {
-    codec: &'o str,
-    profile: &'o str,
-    channels: u8,
-    sample_rate: u32,
 }
 
 /// Writes the document.
@@ -159,7 +146,7 @@ fn stream(stream: &StreamStatistics) -> Stream<'_> {
         audio_in: Flow { bw: input.audio_bandwidth, bytes: input.audio_bytes },
         out: Flow { bw: bandwidth.sent, bytes: traffic.sent },
         client_array: stream.clients.iter().map(client).collect(),
-        meta: stream.media.as_ref().map(meta),
+        meta: stream.media.as_ref().map(media),
         total_clients: stream.clients.len(),
         rtmp_clients: stream.count(ClientProtocol::Rtmp),
         flv_clients: stream.count(ClientProtocol::Flv),
@@ -189,21 +176,14 @@ fn client(client: &ClientStatistics) -> Client<'_> {
     }
 }
 
-fn meta(media: &MediaStatistics) -> Meta<'_> {
-    Meta {
-        video: Video {
-            width: media.width,
-            height: media.height,
-            frame_rate: format!("{:.1}", media.frame_rate),
-            codec: &media.video_codec,
-            profile: &media.video_profile,
-            compat: &media.video_level,
-        },
-        audio: Audio {
-            codec: &media.audio_codec,
-            profile: &media.audio_profile,
-            channels: media.channels,
-            sample_rate: media.sample_rate,
-        },
-    }
+fn media(media: &MediaStatistics) -> Media<'_, Video<'_>> {
+    let video = Video {
+        width: media.width,
+        height: media.height,
+        frame_rate: format!("{:.1}", media.frame_rate),
+        codec: &media.video_codec,
+        profile: &media.video_profile,
+        compat: &media.video_level,
+    };
+    Media::new(media, video)
 }

@@ -1,5 +1,6 @@
 //! nginx's balancing methods.
 
+use std::cmp::Ordering;
 use std::sync::{Arc, OnceLock};
 
 use bstr::{BString, ByteSlice};
@@ -56,26 +57,52 @@ struct LeastConnPicker;
 impl Picker for LeastConnPicker {
     fn pick(&mut self, peers: &mut PeerList, tried: &Tried, now: u64) -> Pick {
         let usable = peers.usable(tried, now);
-        let load = |index: usize| {
-            let state = &peers.states()[index];
-            (u128::from(state.conns), u128::from(state.peer.server.weight))
-        };
-        let compare = |one: usize, two: usize| {
-            let ((conns, weight), (other_conns, other_weight)) = (load(one), load(two));
-            (conns * other_weight).cmp(&(other_conns * weight))
-        };
-        let Some(best) =
-            usable.iter().copied().reduce(|best, next| if compare(next, best).is_lt() { next } else { best })
-        else {
-            return Pick::None;
-        };
-        let equal: Vec<usize> = usable.into_iter().filter(|index| compare(*index, best).is_eq()).collect();
+        let less = |best, next| if compare_load(peers, next, best).is_lt() { next } else { best };
+        let Some(best) = usable.iter().copied().reduce(less) else { return Pick::None };
+        let equal: Vec<usize> =
+            usable.into_iter().filter(|index| compare_load(peers, *index, best).is_eq()).collect();
         peers.weigh(&equal).map_or(Pick::None, Pick::Peer)
     }
 }
 
+/// Compares two peers by their connections in relation to their weights.
+fn compare_load(peers: &PeerList, one: usize, two: usize) -> Ordering {
+    let load = |index: usize| {
+        let state = &peers.states()[index];
+        (u128::from(state.conns), u128::from(state.peer.server.weight))
+    };
+    let ((conns, weight), (other_conns, other_weight)) = (load(one), load(two));
+    (conns * other_weight).cmp(&(other_conns * weight))
+}
+
 /// Choices after which nginx leaves it to the round robin.
 const ATTEMPTS: u32 = 20;
+
+/// Draws of a request that met a peer which it cannot use.
+#[derive(Default)]
+struct FailedDraws(u32);
+
+impl FailedDraws {
+    /// Draws until a peer is usable; `position` gives the next number. `None` if the round robin is to choose.
+    fn draw(
+        &mut self,
+        peers: &PeerList,
+        mut position: impl FnMut() -> u64,
+        is_usable: impl Fn(usize) -> bool,
+    ) -> Option<usize> {
+        if peers.total_weight() == 0 {
+            return None;
+        }
+        while self.0 <= ATTEMPTS {
+            let index = peers.at_weight(position() % peers.total_weight());
+            if is_usable(index) {
+                return Some(index);
+            }
+            self.0 += 1;
+        }
+        None
+    }
+}
 
 impl Method for IpHash {
     fn begin(&self, exchange: &Exchange<'_>) -> Box<dyn Picker> {
@@ -84,33 +111,25 @@ impl Method for IpHash {
             Some(std::net::IpAddr::V6(ip)) => ip.octets().to_vec(),
             None => vec![0; 3],
         };
-        Box::new(IpHashPicker { address, hash: 89, attempts: 0 })
+        Box::new(IpHashPicker { address, hash: 89, failed: FailedDraws::default() })
     }
 }
 
 struct IpHashPicker {
     address: Vec<u8>,
     hash: u64,
-    attempts: u32,
+    failed: FailedDraws,
 }
 
 impl Picker for IpHashPicker {
     fn pick(&mut self, peers: &mut PeerList, tried: &Tried, now: u64) -> Pick {
-        if self.attempts > ATTEMPTS || peers.total_weight() == 0 {
-            return Pick::RoundRobin;
-        }
-        loop {
-            self.hash =
-                self.address.iter().fold(self.hash, |hash, byte| (hash * 113 + u64::from(*byte)) % 6271);
-            let index = peers.at_weight(self.hash % peers.total_weight());
-            if peers.is_usable(index, tried, now) {
-                return Pick::Peer(index);
-            }
-            self.attempts += 1;
-            if self.attempts > ATTEMPTS {
-                return Pick::RoundRobin;
-            }
-        }
+        let IpHashPicker { address, hash, failed } = self;
+        let next = || {
+            *hash = address.iter().fold(*hash, |hash, byte| (hash * 113 + u64::from(*byte)) % 6271);
+            *hash
+        };
+        let drawn = failed.draw(peers, next, |index| peers.is_usable(index, tried, now));
+        drawn.map_or(Pick::RoundRobin, Pick::Peer)
     }
 }
 
@@ -122,47 +141,27 @@ fn number() -> u64 {
 
 impl Method for RandomChoice {
     fn begin(&self, _: &Exchange<'_>) -> Box<dyn Picker> {
-        Box::new(RandomPicker { two: self.two, attempts: 0 })
+        Box::new(RandomPicker { two: self.two, failed: FailedDraws::default() })
     }
 }
 
 struct RandomPicker {
     two: bool,
-    attempts: u32,
+    failed: FailedDraws,
 }
 
 impl Picker for RandomPicker {
     fn pick(&mut self, peers: &mut PeerList, tried: &Tried, now: u64) -> Pick {
-        if self.attempts > ATTEMPTS || peers.total_weight() == 0 {
-            return Pick::RoundRobin;
+        let is_usable = |index: usize| peers.is_usable(index, tried, now);
+        let Some(first) = self.failed.draw(peers, number, is_usable) else { return Pick::RoundRobin };
+        if !self.two {
+            return Pick::Peer(first);
         }
-        let mut first: Option<usize> = None;
-        loop {
-            let position = number() % peers.total_weight();
-            let index = peers.at_weight(position);
-            if first != Some(index) && peers.is_usable(index, tried, now) {
-                match first {
-                    None if self.two => {
-                        first = Some(index);
-                        continue;
-                    }
-                    None => return Pick::Peer(index),
-                    Some(first) => {
-                        let load = |index: usize| {
-                            let state = &peers.states()[index];
-                            (u128::from(state.conns), u128::from(state.peer.server.weight))
-                        };
-                        let ((conns, weight), (before, before_weight)) = (load(index), load(first));
-                        let is_more = conns * before_weight > before * weight;
-                        return Pick::Peer(if is_more { first } else { index });
-                    }
-                }
-            }
-            self.attempts += 1;
-            if self.attempts > ATTEMPTS {
-                return Pick::RoundRobin;
-            }
-        }
+        let second = self.failed.draw(peers, number, |index| index != first && is_usable(index));
+        second.map_or(Pick::RoundRobin, |second| {
+            let is_more = compare_load(peers, second, first).is_gt();
+            Pick::Peer(if is_more { first } else { second })
+        })
     }
 }
 
@@ -170,7 +169,7 @@ impl Method for HashMethod {
     fn begin(&self, exchange: &Exchange<'_>) -> Box<dyn Picker> {
         let key = exchange.expand(&self.key);
         match &self.points {
-            None => Box::new(HashPicker { key, hash: 0, rehash: 0, attempts: 0 }),
+            None => Box::new(HashPicker { key, hash: 0, rehash: 0, failed: FailedDraws::default() }),
             Some(points) => {
                 let points = points.get_or_init(|| points_of(&self.servers));
                 let hash = crc32fast::hash(&key);
@@ -227,31 +226,27 @@ struct HashPicker {
     key: Vec<u8>,
     hash: u64,
     rehash: u32,
-    attempts: u32,
+    failed: FailedDraws,
 }
 
 impl Picker for HashPicker {
     fn pick(&mut self, peers: &mut PeerList, tried: &Tried, now: u64) -> Pick {
-        if self.attempts > ATTEMPTS || self.key.is_empty() || peers.total_weight() == 0 {
+        let HashPicker { key, hash, rehash, failed } = self;
+        if key.is_empty() {
             return Pick::RoundRobin;
         }
-        loop {
+        let next = || {
             let mut hasher = Hasher::new();
-            if self.rehash > 0 {
-                hasher.update(self.rehash.to_string().as_bytes());
+            if *rehash > 0 {
+                hasher.update(rehash.to_string().as_bytes());
             }
-            hasher.update(&self.key);
-            self.hash += u64::from(hasher.finalize() >> 16 & 0x7fff);
-            self.rehash += 1;
-            let index = peers.at_weight(self.hash % peers.total_weight());
-            if peers.is_usable(index, tried, now) {
-                return Pick::Peer(index);
-            }
-            self.attempts += 1;
-            if self.attempts > ATTEMPTS {
-                return Pick::RoundRobin;
-            }
-        }
+            hasher.update(key);
+            *hash += u64::from(hasher.finalize() >> 16 & 0x7fff);
+            *rehash += 1;
+            *hash
+        };
+        let drawn = failed.draw(peers, next, |index| peers.is_usable(index, tried, now));
+        drawn.map_or(Pick::RoundRobin, Pick::Peer)
     }
 }
 

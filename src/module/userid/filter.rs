@@ -1,7 +1,6 @@
 //! `userid`: the cookie of responses, and `$uid_got` and `$uid_set`.
 
 use std::net::IpAddr;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use bstr::{BStr, ByteSlice};
 
@@ -12,6 +11,7 @@ use crate::http::exchange::{Exchange, Lookup, RequestVariables, ResponseFilter, 
 use crate::http::log;
 use crate::http::routes::Location;
 use crate::http::variable::Variable;
+use crate::task::clock;
 
 /// Sets the cookie.
 pub struct UserIdFilter(UserIdSource);
@@ -22,7 +22,7 @@ struct SetId(Id);
 
 impl Default for UserIdFilter {
     fn default() -> Self {
-        let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let started = clock::since_1970();
         UserIdFilter(UserIdSource::new(std::process::id(), started.subsec_micros()))
     }
 }

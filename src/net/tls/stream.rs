@@ -348,19 +348,14 @@ async fn handshake(socket: &PlainSocket, settings: &SocketTls) -> io::Result<Han
         // Some may have come with the first message.
         let processed = connection.process_new_packets();
         collect_early(&mut connection, &mut early);
-        while connection.wants_write() {
-            match connection.write_tls(&mut Noting(Raw(socket), &mut sent)) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(_) => {}
-                Err(_) if processed.is_err() => break,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => socket.writable().await?,
-                Err(error) => return Err(error),
-            }
-        }
+        let mut out = Noting(Raw(socket), &mut sent);
         if let Err(error) = processed {
+            // An alert, as far as the socket accepts it at once.
+            let _ = connection.write_tls(&mut out);
             part(socket).await;
             return Err(io::Error::new(io::ErrorKind::InvalidData, error));
         }
+        transmit(socket, &mut connection, &mut out).await?;
         if !connection.is_handshaking() || !early.is_empty() {
             break;
         }
@@ -387,14 +382,7 @@ async fn answer_challenge(
     let invalid = |error| io::Error::new(io::ErrorKind::InvalidData, error);
     let mut connection = accepted.into_connection(answer).map_err(|(error, _)| invalid(error))?;
     loop {
-        while connection.wants_write() {
-            match connection.write_tls(&mut Raw(socket)) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => socket.writable().await?,
-                Err(error) => return Err(error),
-            }
-        }
+        transmit(socket, &mut connection, &mut Raw(socket)).await?;
         if !connection.is_handshaking() {
             break;
         }
@@ -402,6 +390,23 @@ async fn answer_challenge(
         connection.process_new_packets().map_err(invalid)?;
     }
     part(socket).await;
+    Ok(())
+}
+
+/// Sends all that a connection has to send; waits where the socket is full. `out` writes to that socket.
+async fn transmit(
+    socket: &PlainSocket,
+    connection: &mut ServerConnection,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    while connection.wants_write() {
+        match connection.write_tls(out) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => socket.writable().await?,
+            Err(error) => return Err(error),
+        }
+    }
     Ok(())
 }
 

@@ -23,6 +23,8 @@ pub use server::ServerHandshake;
 
 use sha2::{Digest, Sha256};
 
+use super::RtmpError;
+
 /// The only protocol version in use.
 const VERSION: u8 = 3;
 
@@ -48,6 +50,16 @@ fn fill(packet: &mut [u8], seed: &[u8; 32], label: u8) {
     }
 }
 
+/// Takes the version, C0 or S0, from `input`. Returns whether it was there.
+fn take_version(input: &mut &[u8]) -> Result<bool, RtmpError> {
+    let Some((&version, rest)) = input.split_first() else { return Ok(false) };
+    if version != VERSION {
+        return Err(RtmpError::UnsupportedVersion(version));
+    }
+    *input = rest;
+    Ok(true)
+}
+
 /// Moves bytes from `input` to `packet` until it has `PACKET` bytes. Returns whether it has.
 fn gather(packet: &mut Vec<u8>, input: &mut &[u8]) -> bool {
     let (taken, rest) = input.split_at((PACKET - packet.len()).min(input.len()));
@@ -61,7 +73,6 @@ mod tests {
     use bytes::BytesMut;
 
     use super::*;
-    use crate::wire::rtmp::RtmpError;
 
     const SEED: [u8; 32] = [7; 32];
 

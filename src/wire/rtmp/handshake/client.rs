@@ -3,7 +3,7 @@
 use bytes::{BufMut, BytesMut};
 
 use super::digest::{self, DIGEST, HandshakeSide, Scheme};
-use super::{HandshakePacket, PACKET, PACKET_HEADER, VERSION, fill, gather};
+use super::{HandshakePacket, PACKET, PACKET_HEADER, VERSION, fill, gather, take_version};
 use crate::wire::rtmp::RtmpError;
 
 /// Version in a C1 with a digest: that of a Flash Player known to servers.
@@ -61,13 +61,9 @@ impl ClientHandshake {
         loop {
             match &mut self.state {
                 ClientHandshakeState::S0 => {
-                    let Some((&version, rest)) = input.split_first() else {
+                    if !take_version(input)? {
                         return Ok(false);
-                    };
-                    if version != VERSION {
-                        return Err(RtmpError::UnsupportedVersion(version));
                     }
-                    *input = rest;
                     self.state = ClientHandshakeState::S1(Vec::new());
                 }
                 ClientHandshakeState::S1(bytes) => {

@@ -3,7 +3,7 @@
 use bytes::{BufMut, BytesMut};
 
 use super::digest::{self, DIGEST, HandshakeSide, Scheme};
-use super::{HandshakePacket, PACKET, PACKET_HEADER, VERSION, fill, gather};
+use super::{HandshakePacket, PACKET, PACKET_HEADER, VERSION, fill, gather, take_version};
 use crate::wire::rtmp::RtmpError;
 
 /// Version in an S1 with a digest: clients look for a digest if it is not zero.
@@ -49,13 +49,9 @@ impl ServerHandshake {
         loop {
             match &mut self.state {
                 ServerHandshakeState::C0 => {
-                    let Some((&version, rest)) = input.split_first() else {
+                    if !take_version(input)? {
                         return Ok(false);
-                    };
-                    if version != VERSION {
-                        return Err(RtmpError::UnsupportedVersion(version));
                     }
-                    *input = rest;
                     self.state = ServerHandshakeState::C1(Vec::new());
                 }
                 ServerHandshakeState::C1(bytes) => {
