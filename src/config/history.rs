@@ -29,7 +29,7 @@ pub struct Generation {
 
 /// A refused reload.
 #[derive(Clone, Debug)]
-pub struct Refusal {
+pub struct RefusedConfig {
     /// Time.
     pub at: Timestamp,
     /// Fingerprint of the texts, if they were read.
@@ -43,7 +43,7 @@ pub struct Refusal {
 pub struct History {
     /// Oldest first; the last one is in force.
     kept: VecDeque<Generation>,
-    refused: Option<Refusal>,
+    refused: Option<RefusedConfig>,
     /// Texts replaced by a rollback, which are not retried automatically.
     set_aside: Option<Fingerprint>,
     confirm_by: Option<Instant>,
@@ -87,7 +87,7 @@ impl History {
 
     /// Records a refused reload.
     pub fn refused(&mut self, fingerprint: Option<Fingerprint>, reasons: Vec<String>) {
-        self.refused = Some(Refusal { at: Timestamp::now(), fingerprint, reasons });
+        self.refused = Some(RefusedConfig { at: Timestamp::now(), fingerprint, reasons });
     }
 
     /// Counts a reload.
@@ -142,7 +142,7 @@ impl History {
     }
 
     /// The last refusal, unless a later reload succeeded.
-    pub fn refusal(&self) -> Option<&Refusal> {
+    pub fn refusal(&self) -> Option<&RefusedConfig> {
         self.refused.as_ref()
     }
 

@@ -21,7 +21,7 @@ pub(super) struct SocketCandidate<'b, T> {
 }
 
 /// Properties of a server that determine its sockets.
-pub(super) trait Server {
+pub(super) trait ListeningServer {
     /// Its `listen` lines.
     fn listen(&self) -> &[Spanned<Listen>];
 
@@ -29,7 +29,7 @@ pub(super) trait Server {
     fn names(&self) -> &[Spanned<ServerName>];
 }
 
-impl Server for RtmpServer {
+impl ListeningServer for RtmpServer {
     fn listen(&self) -> &[Spanned<Listen>] {
         &self.get::<Addresses<RTMP_SERVER>>().listen
     }
@@ -39,7 +39,7 @@ impl Server for RtmpServer {
     }
 }
 
-impl Server for HttpServer {
+impl ListeningServer for HttpServer {
     fn listen(&self) -> &[Spanned<Listen>] {
         &self.get::<Addresses<HTTP_SERVER>>().listen
     }
@@ -63,7 +63,7 @@ struct SocketAddress<T> {
 ///
 /// An address whose port a wildcard also listens on shares the wildcard's socket, as in nginx: the system would not
 /// allow both.
-pub(super) fn sockets<T: Server>(
+pub(super) fn sockets<T: ListeningServer>(
     builder: &mut Builder<'_>,
     candidates: &[SocketCandidate<'_, T>],
 ) -> Vec<Listener<T>> {
@@ -97,7 +97,7 @@ pub(super) fn sockets<T: Server>(
     sockets
 }
 
-fn gather<T: Server>(
+fn gather<T: ListeningServer>(
     builder: &mut Builder<'_>,
     candidates: &[SocketCandidate<'_, T>],
 ) -> Vec<SocketAddress<T>> {
@@ -175,7 +175,7 @@ fn merge(all: &mut ListenOptions, one: &ListenOptions) {
 }
 
 /// Adds the names of the last of the servers that share an address.
-fn add_names<T: Server>(
+fn add_names<T: ListeningServer>(
     builder: &mut Builder<'_>,
     table: &mut NameTable<T>,
     sharing: &[&SocketCandidate<'_, T>],

@@ -25,7 +25,7 @@ pub struct Location {
     /// Whether it is a `limit_except` block.
     pub is_limit: bool,
     /// A directive that refuses all requests here.
-    pub refusal: Option<Refusal>,
+    pub refusal: Option<LocationRefusal>,
     /// The `if` blocks of the location, in the order of the file; each applies instead of the location once its
     /// condition is true.
     pub conditional: Vec<Arc<Location>>,
@@ -43,7 +43,7 @@ pub struct Location {
 
 /// A restricting directive that is not implemented: requests to what it protects are refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Refusal {
+pub struct LocationRefusal {
     /// The directive.
     pub directive: &'static str,
     /// Whether it restricts connections, for example by client certificates: then the rewrite module's statements do

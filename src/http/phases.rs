@@ -11,7 +11,7 @@ use super::plan::{Phase, Positions};
 use super::request::BodyFraming;
 use super::request_body::RequestBody;
 use super::response::{Body, Response};
-use super::routes::{Location, Refusal};
+use super::routes::{Location, LocationRefusal};
 use super::status::shown;
 use super::{files, log, method, precondition, range_filter};
 
@@ -211,7 +211,7 @@ impl Exchange<'_> {
     /// Passes a phase. The error is the decision of one of its checks. A phase without any is passed over.
     async fn pass_phase(&mut self, phase: Phase) -> Result<(), Decision> {
         let is_left_out = matches!(phase, Phase::ServerRewrite | Phase::Rewrite)
-            && matches!(self.location.refusal, Some(Refusal { of_peers: true, .. }));
+            && matches!(self.location.refusal, Some(LocationRefusal { of_peers: true, .. }));
         if is_left_out || self.checks(phase).is_empty() {
             return Ok(());
         }

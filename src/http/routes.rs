@@ -10,7 +10,7 @@ use super::core::conf::Current;
 use super::core::methods::Methods;
 use super::location::LocationName;
 use super::locations::Locations;
-pub use super::locations::{Location, Refusal};
+pub use super::locations::{Location, LocationRefusal};
 use super::server_conf::addresses;
 use crate::config::model::HttpServer;
 use crate::directive::context::{Contexts, HTTP_SERVER, LIMIT_EXCEPT, LOCATION, LOCATION_IF};
@@ -159,13 +159,13 @@ impl Chain<'_> {
     }
 
     /// The directive that refuses requests here because it is not implemented.
-    fn refusal(&self, evaluation: &mut Evaluation<'_>) -> Option<Refusal> {
+    fn refusal(&self, evaluation: &mut Evaluation<'_>) -> Option<LocationRefusal> {
         let of_peers = Block::refusing(self.blocks, &[Restricts::Connections]);
         if let Some(directive) = of_peers.filter(|_| is_encrypted(evaluation, self.blocks)) {
-            return Some(Refusal { directive, of_peers: true });
+            return Some(LocationRefusal { directive, of_peers: true });
         }
         let directive = Block::refusing(self.blocks, &[Restricts::Answers, Restricts::Requests])?;
-        Some(Refusal { directive, of_peers: false })
+        Some(LocationRefusal { directive, of_peers: false })
     }
 
     /// Descends into a nested block.

@@ -3,7 +3,7 @@
 use bstr::BString;
 
 use super::script;
-use super::template::{Taming, Template, Values};
+use super::template::{ExecValues, Taming, Template};
 use crate::directive::{Args, Arity, Evaluation, Value};
 use crate::syntax::{Pos, Problem};
 
@@ -110,7 +110,7 @@ impl ExecCommand {
     }
 
     /// The command for one event.
-    pub fn launch(&self, values: &dyn Values) -> ExecLaunch {
+    pub fn launch(&self, values: &dyn ExecValues) -> ExecLaunch {
         let file = |template: &Template| template.expand(values, Taming::FileName).into();
         ExecLaunch {
             program: self.program.clone(),
@@ -171,13 +171,13 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::module::exec::Variable;
+    use crate::module::exec::ExecVariable;
 
     struct Named(&'static [u8]);
 
-    impl Values for Named {
-        fn value(&self, variable: Variable) -> Vec<u8> {
-            if variable == Variable::Name { self.0.to_vec() } else { Vec::new() }
+    impl ExecValues for Named {
+        fn value(&self, variable: ExecVariable) -> Vec<u8> {
+            if variable == ExecVariable::Name { self.0.to_vec() } else { Vec::new() }
         }
     }
 

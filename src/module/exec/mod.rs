@@ -12,4 +12,4 @@ mod template;
 pub mod values;
 
 pub use conf::{Commands, Process};
-pub use template::{Values, Variable};
+pub use template::{ExecValues, ExecVariable};

@@ -14,10 +14,10 @@ macro_rules! variables {
     ($( $(#[doc = $doc:literal])+ $name:literal => $Variant:ident, )+) => {
         /// A variable.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum Variable { $( $(#[doc = $doc])+ $Variant, )+ }
+        pub enum ExecVariable { $( $(#[doc = $doc])+ $Variant, )+ }
 
         /// Every name.
-        const NAMES: &[(&[u8], Variable)] = &[$(($name, Variable::$Variant)),+];
+        const NAMES: &[(&[u8], ExecVariable)] = &[$(($name, ExecVariable::$Variant)),+];
     };
 }
 
@@ -53,13 +53,13 @@ variables! {
 }
 
 /// Source of values.
-pub trait Values {
+pub trait ExecValues {
     /// Value of a variable; empty if there is none.
-    fn value(&self, variable: Variable) -> Vec<u8>;
+    fn value(&self, variable: ExecVariable) -> Vec<u8>;
 }
 
 /// A word prepared for expansion.
-pub(super) type Template = template::Template<Variable>;
+pub(super) type Template = template::Template<ExecVariable>;
 
 /// Sanitising of a value, depending on its use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,14 +84,14 @@ impl Template {
     }
 
     /// Expands the word. NUL bytes, which arguments cannot contain, are dropped.
-    pub fn expand(&self, values: &dyn Values, taming: Taming) -> Vec<u8> {
+    pub fn expand(&self, values: &dyn ExecValues, taming: Taming) -> Vec<u8> {
         let mut out = Vec::new();
         self.fill(&mut out, |variable, out| {
             let value = values.value(*variable);
             match taming {
                 Taming::Argument => out.extend_from_slice(&value),
                 // These values are paths of the server's own files.
-                Taming::FileName if matches!(variable, Variable::Path | Variable::Dirname) => {
+                Taming::FileName if matches!(variable, ExecVariable::Path | ExecVariable::Dirname) => {
                     out.extend_from_slice(&value);
                 }
                 Taming::FileName => out.extend_from_slice(crate::media::files::escape(&value).as_bytes()),
@@ -109,11 +109,11 @@ mod tests {
 
     struct Session;
 
-    impl Values for Session {
-        fn value(&self, variable: Variable) -> Vec<u8> {
+    impl ExecValues for Session {
+        fn value(&self, variable: ExecVariable) -> Vec<u8> {
             match variable {
-                Variable::Name => b"cam 1;/x".to_vec(),
-                Variable::App => b"live".to_vec(),
+                ExecVariable::Name => b"cam 1;/x".to_vec(),
+                ExecVariable::App => b"live".to_vec(),
                 _ => Vec::new(),
             }
         }

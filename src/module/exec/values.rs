@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bstr::{BStr, BString};
 
 use super::command::{ExecCommand, ExecLaunch};
-use super::{Values, Variable};
+use super::{ExecValues, ExecVariable};
 use crate::media::session::Session;
 
 /// Values for the commands of a session.
@@ -47,25 +47,27 @@ impl SessionValues {
     }
 }
 
-impl Values for SessionValues {
-    fn value(&self, variable: Variable) -> Vec<u8> {
+impl ExecValues for SessionValues {
+    fn value(&self, variable: ExecVariable) -> Vec<u8> {
         let identity = &self.session.identity;
         match variable {
-            Variable::Name => identity.name.to_vec(),
-            Variable::App => identity.app.to_vec(),
+            ExecVariable::Name => identity.name.to_vec(),
+            ExecVariable::App => identity.app.to_vec(),
             _ if self.stream_only => Vec::new(),
-            Variable::Addr => self.session.peer.addr.as_bytes().to_vec(),
-            Variable::Args => identity.pargs.to_vec(),
-            Variable::Flashver => identity.flash_ver.to_vec(),
-            Variable::Swfurl => identity.swf_url.to_vec(),
-            Variable::Tcurl => identity.tc_url.to_vec(),
-            Variable::Pageurl => identity.page_url.to_vec(),
-            Variable::Path => self.of_file(|file| Some(file.as_os_str())),
-            Variable::Filename => self.of_file(Path::file_name),
-            Variable::Basename => self.of_file(Path::file_stem),
-            Variable::Dirname => self.of_file(|file| file.parent().map(Path::as_os_str)),
-            Variable::Recorder => self.recording.as_ref().map(|(name, _)| name.to_vec()).unwrap_or_default(),
-            Variable::Starttime => self.started.clone().into_bytes(),
+            ExecVariable::Addr => self.session.peer.addr.as_bytes().to_vec(),
+            ExecVariable::Args => identity.pargs.to_vec(),
+            ExecVariable::Flashver => identity.flash_ver.to_vec(),
+            ExecVariable::Swfurl => identity.swf_url.to_vec(),
+            ExecVariable::Tcurl => identity.tc_url.to_vec(),
+            ExecVariable::Pageurl => identity.page_url.to_vec(),
+            ExecVariable::Path => self.of_file(|file| Some(file.as_os_str())),
+            ExecVariable::Filename => self.of_file(Path::file_name),
+            ExecVariable::Basename => self.of_file(Path::file_stem),
+            ExecVariable::Dirname => self.of_file(|file| file.parent().map(Path::as_os_str)),
+            ExecVariable::Recorder => {
+                self.recording.as_ref().map(|(name, _)| name.to_vec()).unwrap_or_default()
+            }
+            ExecVariable::Starttime => self.started.clone().into_bytes(),
         }
     }
 }

@@ -7,8 +7,8 @@ use bstr::{BString, ByteSlice};
 use http::{Method, StatusCode};
 
 use super::conf::{AutoindexFormat, Current};
-use super::directory::{self, Wanted};
-use super::listing::{self, Listing, Style};
+use super::directory::{self, WantedFiles};
+use super::listing::{self, Listing, ListingStyle};
 use super::log;
 use crate::http::exchange::{Check, Decision, Exchange, PhaseCheck, ResponseFilter};
 use crate::http::response::{Body, Response};
@@ -67,7 +67,7 @@ async fn list(exchange: &mut Exchange<'_>) -> Decision {
             }
         }
     }
-    let wanted = if exchange.is_head() { Wanted::Nothing } else { Wanted::Files };
+    let wanted = if exchange.is_head() { WantedFiles::Nothing } else { WantedFiles::Files };
     let mut files = match directory::read(exchange, &path, wanted).await {
         Ok(files) => files,
         Err(decision) => return decision,
@@ -85,7 +85,7 @@ async fn list(exchange: &mut Exchange<'_>) -> Decision {
     };
     let is_utf8 = Arc::new(AtomicBool::new(false));
     exchange.kept.insert(ListingCharset(is_utf8.clone()));
-    let style = Style {
+    let style = ListingStyle {
         format: conf.autoindex_format,
         callback: called,
         exact_size: conf.autoindex_exact_size,

@@ -48,7 +48,7 @@ pub(super) enum Unread {
 
 /// What of a directory is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wanted {
+pub(super) enum WantedFiles {
     /// Nothing; it is only opened.
     Nothing,
     /// All files; those that may not be looked at are left out.
@@ -71,7 +71,7 @@ pub(super) fn path_of(exchange: &Exchange<'_>) -> Option<PathBuf> {
 pub(super) async fn read(
     exchange: &Exchange<'_>,
     path: &Path,
-    wanted: Wanted,
+    wanted: WantedFiles,
 ) -> Result<Vec<Listed>, Decision> {
     let (policy, directory) = (exchange.link_policy(path), path.to_owned());
     let reading = disk::spawn(DiskWork::Served, move || read_waiting(&directory, policy, wanted));
@@ -107,12 +107,12 @@ pub(super) async fn read(
 /// nginx's name for opening a directory.
 const OPEN: &str = "opendir";
 
-fn read_waiting(path: &Path, policy: LinkPolicy, wanted: Wanted) -> Result<Contents, Unread> {
+fn read_waiting(path: &Path, policy: LinkPolicy, wanted: WantedFiles) -> Result<Contents, Unread> {
     let failed = |call| move |error: io::Error| Unread::Failed(call, path.to_owned(), error);
     let directory: OwnedFd = links::open(path, policy, Access::Read).map_err(failed(OPEN))?.into();
     let entries = Dir::read_from(&directory).map_err(|error| failed(OPEN)(error.into()))?;
     let mut contents = Contents::default();
-    if wanted == Wanted::Nothing {
+    if wanted == WantedFiles::Nothing {
         let is_dir = rustix::fs::fstat(&directory).map_err(|error| failed(OPEN)(error.into()))?;
         return match FileType::from_raw_mode(is_dir.st_mode) {
             FileType::Directory => Ok(contents),
@@ -132,7 +132,7 @@ fn read_waiting(path: &Path, policy: LinkPolicy, wanted: Wanted) -> Result<Conte
         let at = || path.join(name.to_path_lossy());
         let found = match look(&directory, name) {
             Ok(found) => found,
-            Err((_, error)) if error.raw_os_error() == Some(libc::EACCES) && wanted == Wanted::Files => {
+            Err((_, error)) if error.raw_os_error() == Some(libc::EACCES) && wanted == WantedFiles::Files => {
                 if contents.skipped.len() < limits::HTTP_LISTING_COMPLAINTS {
                     contents.skipped.push((at(), error));
                 }
@@ -170,7 +170,7 @@ fn look(directory: &OwnedFd, name: &[u8]) -> Result<Stat, (&'static str, io::Err
 mod tests {
     use super::*;
 
-    fn read(path: &Path, wanted: Wanted) -> Result<Vec<Listed>, i32> {
+    fn read(path: &Path, wanted: WantedFiles) -> Result<Vec<Listed>, i32> {
         match read_waiting(path, LinkPolicy::default(), wanted) {
             Ok(contents) => Ok(contents.files),
             Err(Unread::Failed(OPEN, _, error)) => Err(error.raw_os_error().unwrap()),
@@ -187,7 +187,7 @@ mod tests {
         std::fs::create_dir(dir.path().join("sub")).unwrap();
         std::os::unix::fs::symlink("sub", dir.path().join("to-sub")).unwrap();
         std::os::unix::fs::symlink("none", dir.path().join("dangling")).unwrap();
-        let mut files = read(dir.path(), Wanted::Files).unwrap();
+        let mut files = read(dir.path(), WantedFiles::Files).unwrap();
         files.sort_by(|one, other| one.name.cmp(&other.name));
         let kinds: Vec<_> =
             files.iter().map(|file| (file.name.to_string(), file.is_dir, file.is_file)).collect();
@@ -206,7 +206,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("file");
         std::fs::write(&file, "x").unwrap();
-        for wanted in [Wanted::Nothing, Wanted::Files, Wanted::AllFiles] {
+        for wanted in [WantedFiles::Nothing, WantedFiles::Files, WantedFiles::AllFiles] {
             assert_eq!(read(&file, wanted), Err(libc::ENOTDIR));
             assert_eq!(read(&dir.path().join("none"), wanted), Err(libc::ENOENT));
         }

@@ -24,7 +24,7 @@ const CUT_LENGTH: usize = NAME_LENGTH - 3;
 
 /// How a listing looks.
 #[derive(Clone, Debug)]
-pub(super) struct Style {
+pub(super) struct ListingStyle {
     pub(super) format: AutoindexFormat,
     /// Name of the function that is called with the listing (`jsonp`).
     pub(super) callback: BString,
@@ -37,7 +37,7 @@ pub(super) struct Style {
 
 /// Body with a listing, which is made in parts.
 pub(super) struct Listing {
-    style: Style,
+    style: ListingStyle,
     /// Decoded path of the directory.
     path: BString,
     files: std::vec::IntoIter<Listed>,
@@ -53,7 +53,7 @@ enum Stage {
 
 impl Listing {
     /// A listing of files in this order.
-    pub(super) fn new(path: BString, files: Vec<Listed>, style: Style) -> Self {
+    pub(super) fn new(path: BString, files: Vec<Listed>, style: ListingStyle) -> Self {
         Listing { style, path, files: files.into_iter(), stage: Stage::Start }
     }
 
@@ -140,7 +140,7 @@ pub(super) fn callback(name: &[u8]) -> Option<&BStr> {
 
 // Writing to memory cannot fail.
 
-fn html(out: &mut Vec<u8>, file: &Listed, style: &Style) {
+fn html(out: &mut Vec<u8>, file: &Listed, style: &ListingStyle) {
     let name = &file.name[..];
     out.extend_from_slice(b"<a href=\"");
     uri_escaped(name, out);
@@ -294,7 +294,7 @@ mod tests {
         files
     }
 
-    fn compare(path: &str, files: Vec<Listed>, style: Style, want: &[u8]) {
+    fn compare(path: &str, files: Vec<Listed>, style: ListingStyle, want: &[u8]) {
         let mut listing = Listing::new(path.into(), files, style);
         let made = std::iter::from_fn(|| listing.next_part()).collect::<Vec<_>>().concat();
         for (ours, theirs) in made.lines_with_terminator().zip(want.lines_with_terminator()) {
@@ -310,21 +310,21 @@ mod tests {
         let compare = |style, want: &[u8]| compare("/a<b&\"c>/", files.clone(), style, want);
         let html = style(AutoindexFormat::Html);
         compare(html.clone(), include_bytes!("testdata/exact.html"));
-        compare(Style { exact_size: false, ..html.clone() }, include_bytes!("testdata/rounded.html"));
+        compare(ListingStyle { exact_size: false, ..html.clone() }, include_bytes!("testdata/rounded.html"));
         let is_utf8 = Arc::new(AtomicBool::new(true));
-        compare(Style { offset: 19_800, is_utf8, ..html }, include_bytes!("testdata/utf8.html"));
+        compare(ListingStyle { offset: 19_800, is_utf8, ..html }, include_bytes!("testdata/utf8.html"));
         compare(style(AutoindexFormat::Json), include_bytes!("testdata/listing.json"));
-        let called = Style { callback: "call.it_1".into(), ..style(AutoindexFormat::Jsonp) };
+        let called = ListingStyle { callback: "call.it_1".into(), ..style(AutoindexFormat::Jsonp) };
         compare(called, include_bytes!("testdata/listing.jsonp"));
         compare(style(AutoindexFormat::Xml), include_bytes!("testdata/listing.xml"));
     }
 
     #[test]
     fn an_empty_directory_is_listed_as_in_nginx() {
-        let html = Style { exact_size: false, ..style(AutoindexFormat::Html) };
+        let html = ListingStyle { exact_size: false, ..style(AutoindexFormat::Html) };
         compare("/empty/", Vec::new(), html, include_bytes!("testdata/empty.html"));
         compare("/", Vec::new(), style(AutoindexFormat::Json), b"[\r\n]");
-        let called = Style { callback: "f".into(), ..style(AutoindexFormat::Jsonp) };
+        let called = ListingStyle { callback: "f".into(), ..style(AutoindexFormat::Jsonp) };
         compare("/", Vec::new(), called, b"/* callback */\r\nf([\r\n]);");
         let xml = b"<?xml version=\"1.0\"?>\r\n<list>\r\n</list>\r\n";
         compare("/", Vec::new(), style(AutoindexFormat::Xml), xml);
@@ -334,11 +334,11 @@ mod tests {
         Listed { name: name.into(), is_dir: false, is_file: true, modified: 0, size }
     }
 
-    fn style(format: AutoindexFormat) -> Style {
-        Style { format, callback: "".into(), exact_size: true, offset: 0, is_utf8: Arc::default() }
+    fn style(format: AutoindexFormat) -> ListingStyle {
+        ListingStyle { format, callback: "".into(), exact_size: true, offset: 0, is_utf8: Arc::default() }
     }
 
-    fn text(files: Vec<Listed>, style: Style) -> (String, usize) {
+    fn text(files: Vec<Listed>, style: ListingStyle) -> (String, usize) {
         let mut listing = Listing::new("/d/".into(), files, style);
         let parts: Vec<_> = std::iter::from_fn(|| listing.next_part()).collect();
         (parts.concat().to_str().unwrap().to_owned(), parts.len())
@@ -386,7 +386,8 @@ mod tests {
     fn names_are_cut_by_characters_where_they_are_utf8() {
         let name = "\u{e4}".repeat(60);
         let is_utf8 = Arc::new(AtomicBool::new(true));
-        let (listing, _) = text(vec![file(&name, 1)], Style { is_utf8, ..style(AutoindexFormat::Html) });
+        let (listing, _) =
+            text(vec![file(&name, 1)], ListingStyle { is_utf8, ..style(AutoindexFormat::Html) });
         assert!(listing.contains(&format!("\">{}..&gt;</a> 01-Jan-1970", "\u{e4}".repeat(47))), "{listing}");
     }
 }

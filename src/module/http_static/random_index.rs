@@ -3,7 +3,7 @@
 use http::{Method, StatusCode};
 
 use super::conf::Current;
-use super::directory::{self, Wanted};
+use super::directory::{self, WantedFiles};
 use crate::http::exchange::{Check, Decision, Exchange, PhaseCheck};
 use crate::http::routes::Location;
 
@@ -29,7 +29,7 @@ async fn choose(exchange: &Exchange<'_>) -> Decision {
     let Some(path) = directory::path_of(exchange) else {
         return Decision::page(StatusCode::INTERNAL_SERVER_ERROR);
     };
-    let mut files = match directory::read(exchange, &path, Wanted::AllFiles).await {
+    let mut files = match directory::read(exchange, &path, WantedFiles::AllFiles).await {
         Ok(files) => files,
         Err(decision) => return decision,
     };

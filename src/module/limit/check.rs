@@ -7,7 +7,7 @@ use bstr::{BStr, ByteSlice};
 use http::StatusCode;
 use parking_lot::Mutex;
 
-use super::conf::{Current, DefinedZones, Zones};
+use super::conf::{Current, DefinedZones, LimitZones};
 use super::conn::{self, ConnGuard, ConnLimit, ConnVerdict};
 use super::log;
 use super::req::{self, ReqLimit, ReqVerdict};
@@ -28,7 +28,7 @@ pub struct ZoneKeeper {
 /// The zones of the configuration that was asked for last.
 #[derive(Default)]
 struct LatestZones {
-    defined: Option<Arc<Zones>>,
+    defined: Option<Arc<LimitZones>>,
     kept: Arc<KeptZones>,
 }
 
@@ -40,7 +40,7 @@ impl Default for ZoneKeeper {
 
 impl ZoneKeeper {
     /// The zones for these definitions.
-    fn zones(&self, defined: &Arc<Zones>) -> Arc<KeptZones> {
+    fn zones(&self, defined: &Arc<LimitZones>) -> Arc<KeptZones> {
         let mut latest = self.latest.lock();
         if !latest.defined.as_ref().is_some_and(|known| Arc::ptr_eq(known, defined)) {
             let conn = defined.conn.iter().map(Zone::identity);

@@ -75,7 +75,7 @@ directives! {
 
 /// The zones that `http` defines.
 #[derive(Debug)]
-pub struct Zones {
+pub struct LimitZones {
     /// Zones of `limit_conn_zone`.
     pub conn: Vec<Zone<2>>,
     /// Zones of `limit_req_zone`.
@@ -84,7 +84,7 @@ pub struct Zones {
 
 /// The zones, as servers hold them.
 #[derive(Debug)]
-pub struct DefinedZones(pub Arc<Zones>);
+pub struct DefinedZones(pub Arc<LimitZones>);
 
 /// Servers share the zones of `http`.
 impl Slot for DefinedZones {
@@ -95,6 +95,6 @@ impl Slot for DefinedZones {
             return DefinedZones(outer.0.clone());
         }
         let defined: Current = level.resolve(evaluation);
-        DefinedZones(Arc::new(Zones { conn: defined.conn_zones, req: defined.req_zones }))
+        DefinedZones(Arc::new(LimitZones { conn: defined.conn_zones, req: defined.req_zones }))
     }
 }

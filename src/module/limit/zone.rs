@@ -59,7 +59,7 @@ enum Counted {
 
 /// Zones defined and used in `http { }`.
 #[derive(Default)]
-pub struct Zones {
+pub struct ZoneNotes {
     defined: HashMap<BString, Defined>,
     used: HashMap<BString, (Counted, Span)>,
 }
@@ -78,10 +78,10 @@ struct Limited(HashMap<BString, Span>);
 
 /// Reports zones that are used but not defined.
 pub fn are_defined(whole: &mut Whole<'_>) -> Vec<Problem> {
-    whole.notes.of::<Zones>().unknown()
+    whole.notes.of::<ZoneNotes>().unknown()
 }
 
-impl Zones {
+impl ZoneNotes {
     fn unknown(&self) -> Vec<Problem> {
         let mut unknown: Vec<_> =
             self.used.iter().filter(|(name, _)| !self.defined.contains_key(*name)).collect();
@@ -176,7 +176,7 @@ impl<const WORDS: usize> Value for Zone<WORDS> {
         }
         let counted = if WORDS > 2 { Counted::Requests } else { Counted::Connections };
         let defined = Defined { counted, key: zone.key_text.clone(), size: zone.size, span: args.span() };
-        evaluation.notes.of::<Zones>().define(&zone.name, defined, args.name)?;
+        evaluation.notes.of::<ZoneNotes>().define(&zone.name, defined, args.name)?;
         Ok(zone)
     }
 }
@@ -249,7 +249,7 @@ fn limited(
     {
         return Err(args.refuse("is duplicate").label(first, "first given here"));
     }
-    evaluation.notes.of::<Zones>().take(zone, counted, span)
+    evaluation.notes.of::<ZoneNotes>().take(zone, counted, span)
 }
 
 /// Name and size.

@@ -18,7 +18,7 @@ use tokio::net::unix::pipe::Receiver;
 use super::HELPER;
 use super::listed::Listed;
 use super::lists::Lists;
-use super::protocol::{Answer, Packet, Request, receive, send};
+use super::protocol::{HelperAnswer, HelperRequest, Packet, receive, send};
 use super::reading::ReadConf;
 use super::setup::{Setup, from_memory, to_memory};
 use crate::config::watch::Fingerprint;
@@ -69,7 +69,7 @@ impl HelperClient {
             .spawn()?;
         let ready = receive(ours.as_fd())?.ok_or(io::ErrorKind::BrokenPipe)?;
         match answer_of(&ready)? {
-            Answer::Done => {}
+            HelperAnswer::Done => {}
             _ => return Err(io::ErrorKind::InvalidData.into()),
         }
         Ok(HelperClient { socket: Mutex::new(Some(ours)), read: Mutex::default(), begun: OnceLock::new() })
@@ -90,7 +90,7 @@ impl HelperClient {
         let Some((generation, _)) = known else { return };
         read.set_in_force(generation);
         drop(read);
-        if let Err(error) = self.ask_soon(&Request::InForce { generation }, &[]) {
+        if let Err(error) = self.ask_soon(&HelperRequest::InForce { generation }, &[]) {
             log::helper_failed(&error);
         }
     }
@@ -107,34 +107,36 @@ impl HelperClient {
     ) -> io::Result<Successor> {
         for some in sockets.chunks(limits::HELPER_DESCRIPTORS) {
             let some: Vec<BorrowedFd<'_>> = some.iter().map(AsFd::as_fd).collect();
-            self.ask_soon(&Request::Sockets, &some)?;
+            self.ask_soon(&HelperRequest::Sockets, &some)?;
         }
-        match self.ask_soon(&Request::Upgrade { carried: carried.to_string() }, &[])? {
-            (Answer::Started { pid }, Some(pipe)) => Ok(Successor::told(pid, Receiver::from_owned_fd(pipe)?)),
+        match self.ask_soon(&HelperRequest::Upgrade { carried: carried.to_string() }, &[])? {
+            (HelperAnswer::Started { pid }, Some(pipe)) => {
+                Ok(Successor::told(pid, Receiver::from_owned_fd(pipe)?))
+            }
             _ => Err(io::ErrorKind::InvalidData.into()),
         }
     }
 
     /// Sends a request and waits for the answer, on a thread that may wait.
-    fn ask(&self, request: &Request) -> io::Result<(Answer, Option<OwnedFd>)> {
+    fn ask(&self, request: &HelperRequest) -> io::Result<(HelperAnswer, Option<OwnedFd>)> {
         self.ask_within(limits::HELPER_ANSWER, request, &[])
     }
 
     /// Sends a request and waits for the answer, on the control thread: the helper answers these at once.
     fn ask_soon(
         &self,
-        request: &Request,
+        request: &HelperRequest,
         descriptors: &[BorrowedFd<'_>],
-    ) -> io::Result<(Answer, Option<OwnedFd>)> {
+    ) -> io::Result<(HelperAnswer, Option<OwnedFd>)> {
         self.ask_within(limits::HELPER_BUSY, request, descriptors)
     }
 
     fn ask_within(
         &self,
         patience: Duration,
-        request: &Request,
+        request: &HelperRequest,
         descriptors: &[BorrowedFd<'_>],
-    ) -> io::Result<(Answer, Option<OwnedFd>)> {
+    ) -> io::Result<(HelperAnswer, Option<OwnedFd>)> {
         let busy = || io::Error::new(io::ErrorKind::TimedOut, "the privileged helper is busy");
         let mut slot = self.socket.try_lock_for(patience).ok_or_else(busy)?;
         let gone = || io::Error::new(io::ErrorKind::NotConnected, "the privileged helper is gone");
@@ -148,7 +150,7 @@ impl HelperClient {
             }
         };
         match answer_of(&packet)? {
-            Answer::Refused { reason, errno } => Err(match errno {
+            HelperAnswer::Refused { reason, errno } => Err(match errno {
                 Some(errno) => Errno::from_raw(errno).into(),
                 None => io::Error::new(io::ErrorKind::PermissionDenied, reason),
             }),
@@ -167,7 +169,7 @@ impl Helper for HelperClient {
     fn open(&self, path: &Path, purpose: Purpose) -> io::Result<File> {
         self.begin();
         let (generation, index) = self.find(|listed| listed.file(path, purpose)).ok_or_else(unlisted)?;
-        match self.ask(&Request::Open { generation, index }) {
+        match self.ask(&HelperRequest::Open { generation, index }) {
             Ok((_, Some(file))) => Ok(file.into()),
             Ok((_, None)) => Err(io::ErrorKind::InvalidData.into()),
             Err(error) => {
@@ -180,7 +182,7 @@ impl Helper for HelperClient {
     fn bind(&self, addr: &ListenAddr) -> io::Result<OwnedFd> {
         self.begin();
         let (generation, index) = self.find(|listed| listed.address(addr)).ok_or_else(unlisted)?;
-        let (_, socket) = self.ask(&Request::Bind { generation, index })?;
+        let (_, socket) = self.ask(&HelperRequest::Bind { generation, index })?;
         let socket = socket.ok_or(io::ErrorKind::InvalidData)?;
         SockRef::from(&socket).set_nonblocking(true)?;
         Ok(socket)
@@ -189,7 +191,7 @@ impl Helper for HelperClient {
     fn unbind(&self, addr: &ListenAddr) {
         if let Some((generation, index)) = self.find(|listed| listed.address(addr)) {
             // What remains is removed at the next start.
-            let _ = self.ask_soon(&Request::Unbind { generation, index }, &[]);
+            let _ = self.ask_soon(&HelperRequest::Unbind { generation, index }, &[]);
         }
     }
 
@@ -198,8 +200,8 @@ impl Helper for HelperClient {
     }
 
     fn read_configuration(&self) -> io::Result<Sources> {
-        let (answer, file) = self.ask(&Request::ReadConf)?;
-        let (Answer::Read { generation }, Some(file)) = (answer, file) else {
+        let (answer, file) = self.ask(&HelperRequest::ReadConf)?;
+        let (HelperAnswer::Read { generation }, Some(file)) = (answer, file) else {
             return Err(io::ErrorKind::InvalidData.into());
         };
         let read: ReadConf = from_memory(&file)?;
@@ -213,7 +215,7 @@ impl Helper for HelperClient {
     }
 
     fn remove_own_files(&self) {
-        let _ = self.ask_soon(&Request::UnlinkPid, &[]);
+        let _ = self.ask_soon(&HelperRequest::UnlinkPid, &[]);
     }
 }
 
@@ -221,7 +223,7 @@ fn unlisted() -> io::Error {
     io::Error::new(io::ErrorKind::PermissionDenied, "the configuration does not name it")
 }
 
-fn answer_of(packet: &Packet) -> io::Result<Answer> {
+fn answer_of(packet: &Packet) -> io::Result<HelperAnswer> {
     let text = packet.text.as_ref().ok_or(io::ErrorKind::InvalidData)?;
     Ok(serde_json::from_slice(text)?)
 }

@@ -1,4 +1,4 @@
-//! Opening files as root without being led astray by the users who may change the directories on the way.
+//! Opening files as root: links are followed only where no other user could have placed them.
 //!
 //! A path is followed one name at a time. As long as root alone may change the directories passed, links are followed,
 //! because root has made them. Below a directory that another user may change, no link is followed, and the file must
@@ -64,7 +64,7 @@ struct Place {
 ///
 /// # Errors
 ///
-/// The path leads astray, or an error of the system.
+/// The path contains a link that another user may have placed, or a system call failed.
 pub(super) fn open(path: &Path, purpose: Purpose, user: &User) -> Result<File, OpeningError> {
     let Place { directory, name, .. } = find(path)?;
     let common = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;

@@ -16,7 +16,7 @@ use crate::limits;
 /// Request of the serving process. Files and addresses are named by their place in a list that the helper has made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Request {
+pub(super) enum HelperRequest {
     /// Read the configuration. The answer brings its texts and its list.
     ReadConf,
     /// The configuration with this list is in force.
@@ -59,7 +59,7 @@ pub(super) enum Request {
 /// Answer of the helper.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Answer {
+pub(super) enum HelperAnswer {
     /// It was done; a file or socket comes with the packet if one was requested.
     Done,
     /// The configuration was read; its texts and its list come with the packet.

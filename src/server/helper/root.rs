@@ -19,7 +19,7 @@ use super::budget::Budget;
 use super::listed::{Listed, ListedAddress};
 use super::lists::Lists;
 use super::opening::{self, OpeningError};
-use super::protocol::{Answer, Packet, Request, receive, send};
+use super::protocol::{HelperAnswer, HelperRequest, Packet, receive, send};
 use super::reading::ReadConf;
 use super::setup::{OwnFile, Setup, from_memory, identity, to_memory};
 use crate::directive::ListenAddr;
@@ -52,7 +52,7 @@ fn start() -> io::Result<RootHelper> {
     let nothing = File::options().read(true).write(true).open("/dev/null")?;
     dup2_stdin(&nothing)?;
     dup2_stdout(&nothing)?;
-    send(socket.as_fd(), &Answer::Done, &[])?;
+    send(socket.as_fd(), &HelperAnswer::Done, &[])?;
     let budget = Budget::new(Instant::now());
     Ok(RootHelper {
         socket,
@@ -122,7 +122,8 @@ impl Refusal {
         }
     }
 
-    /// Whether it is an ordinary failure, which the serving process logs. Everything else, a working server never asks for.
+    /// Whether it is an ordinary failure, which the serving process logs. All others result from requests that a working server does
+    /// not send.
     fn is_ordinary(&self) -> bool {
         match self {
             Refusal::Opening { source, .. } => matches!(source, OpeningError::System(_)),
@@ -133,7 +134,7 @@ impl Refusal {
 }
 
 /// What an answer brings beside its text.
-type Answered = (Answer, Option<OwnedFd>);
+type Answered = (HelperAnswer, Option<OwnedFd>);
 
 impl RootHelper {
     fn serve(&mut self) {
@@ -143,7 +144,7 @@ impl RootHelper {
                     self.alert(&refusal.to_string());
                 }
                 let (reason, errno) = (refusal.reason(), refusal.errno());
-                (Answer::Refused { reason, errno }, None)
+                (HelperAnswer::Refused { reason, errno }, None)
             });
             let descriptors: Vec<BorrowedFd<'_>> = descriptor.iter().map(AsFd::as_fd).collect();
             if send(self.socket.as_fd(), &answer, &descriptors).is_err() {
@@ -164,33 +165,33 @@ impl RootHelper {
             .ok_or(Refusal::Packet)
             .and_then(|text| serde_json::from_slice(&text).map_err(Refusal::Request));
         let cost = match &request {
-            Ok(Request::ReadConf | Request::Upgrade { .. }) => limits::HELPER_COST_OF_PROCESS,
+            Ok(HelperRequest::ReadConf | HelperRequest::Upgrade { .. }) => limits::HELPER_COST_OF_PROCESS,
             _ => 1.0,
         };
         if !self.budget.take(cost, Instant::now()) {
             return Err(Refusal::TooMany);
         }
         match request? {
-            Request::ReadConf => self.read_conf(),
-            Request::InForce { generation } => match self.lists.set_in_force(generation) {
-                true => Ok((Answer::Done, None)),
+            HelperRequest::ReadConf => self.read_conf(),
+            HelperRequest::InForce { generation } => match self.lists.set_in_force(generation) {
+                true => Ok((HelperAnswer::Done, None)),
                 false => Err(Refusal::Generation(generation)),
             },
-            Request::Open { generation, index } => self.open(generation, index),
-            Request::Bind { generation, index } => self.bind(generation, index),
-            Request::Unbind { generation, index } => self.unbind(generation, index),
-            Request::Sockets => {
+            HelperRequest::Open { generation, index } => self.open(generation, index),
+            HelperRequest::Bind { generation, index } => self.bind(generation, index),
+            HelperRequest::Unbind { generation, index } => self.unbind(generation, index),
+            HelperRequest::Sockets => {
                 if self.sockets.len() + descriptors.len() > limits::HELPER_SOCKETS {
                     self.sockets.clear();
                     return Err(Refusal::Sockets);
                 }
                 self.sockets.extend(descriptors);
-                Ok((Answer::Done, None))
+                Ok((HelperAnswer::Done, None))
             }
-            Request::Upgrade { carried } => self.upgrade(&carried),
-            Request::UnlinkPid => {
+            HelperRequest::Upgrade { carried } => self.upgrade(&carried),
+            HelperRequest::UnlinkPid => {
                 self.setup.own_files.iter().for_each(OwnFile::remove);
-                Ok((Answer::Done, None))
+                Ok((HelperAnswer::Done, None))
             }
         }
     }
@@ -198,7 +199,7 @@ impl RootHelper {
     fn read_conf(&mut self) -> Result<Answered, Refusal> {
         let (read, file) = self.run_reader().map_err(Refusal::Reading)?;
         let generation = self.lists.add(read.listed);
-        Ok((Answer::Read { generation }, Some(file)))
+        Ok((HelperAnswer::Read { generation }, Some(file)))
     }
 
     /// Runs the reader. Its result comes back parsed and as the file that it has written.
@@ -225,7 +226,7 @@ impl RootHelper {
         let path = self.setup.absolute(&file.path);
         let opened = opening::open(&path, file.purpose, &self.setup.user);
         let file = opened.map_err(|source| Refusal::Opening { path, source })?;
-        Ok((Answer::Done, Some(file.into())))
+        Ok((HelperAnswer::Done, Some(file.into())))
     }
 
     fn address(&self, generation: u64, index: usize) -> Result<&ListedAddress, Refusal> {
@@ -246,7 +247,7 @@ impl RootHelper {
                 let _ = std::fs::remove_file(path);
             }
         }
-        Ok((Answer::Done, None))
+        Ok((HelperAnswer::Done, None))
     }
 
     fn bind(&self, generation: u64, index: usize) -> Result<Answered, Refusal> {
@@ -255,7 +256,7 @@ impl RootHelper {
         let bound = listener::bind_unaided(&address, &listed.options());
         let bound = bound.and_then(|bound| bound.as_fd().try_clone_to_owned());
         let socket = bound.map_err(|source| Refusal::Bind { address, source })?;
-        Ok((Answer::Done, Some(socket)))
+        Ok((HelperAnswer::Done, Some(socket)))
     }
 
     fn upgrade(&mut self, carried: &str) -> Result<Answered, Refusal> {
@@ -292,7 +293,7 @@ impl RootHelper {
             own_files.iter().for_each(OwnFile::step_back);
             let _ = writer.write_all(how.as_bytes());
         }));
-        Ok((Answer::Started { pid }, Some(reader.into())))
+        Ok((HelperAnswer::Started { pid }, Some(reader.into())))
     }
 }
 
