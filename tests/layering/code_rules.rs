@@ -1,4 +1,4 @@
-//! Where log lines and unsafe code stand, and the words of comments.
+//! Where log lines and unsafe code stand, what errors are, and the words of comments.
 
 use std::fs;
 use std::path::Path;
@@ -60,8 +60,11 @@ fn unsafe_code_stands_in_two_modules_with_its_reasons() {
 #[test]
 fn comments_name_what_acts() {
     let vague = ["whoever", "nobody", "somebody", "anybody", "everybody"];
+    let project = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = Vec::new();
-    rust_files(&root(), &mut files);
+    for dir in ["src", "benches", "tests/support"] {
+        rust_files(&project.join(dir), &mut files);
+    }
     assert!(files.len() > 300, "comments were looked for in the wrong place");
     let mut found = String::new();
     for file in &files {
@@ -78,4 +81,65 @@ fn comments_name_what_acts() {
         }
     }
     assert!(found.is_empty(), "comments that name no part of the server:\n{found}");
+}
+
+/// The types behind the comma of each `Result<_, _>` in code.
+fn error_types(code: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for (at, start) in code.match_indices("Result<") {
+        let (mut depth, mut before, mut error) = (1, '<', None::<String>);
+        for c in code[at + start.len()..].chars() {
+            match c {
+                '<' | '(' | '[' => depth += 1,
+                ')' | ']' => depth -= 1,
+                '>' if before != '-' => depth -= 1,
+                _ => {}
+            }
+            match &mut error {
+                _ if depth == 0 => break,
+                Some(error) => error.push(c),
+                None if c == ',' && depth == 1 => error = Some(String::new()),
+                None => {}
+            }
+            before = c;
+        }
+        found.extend(error.map(|error| error.trim().trim_end_matches(',').to_owned()));
+    }
+    found
+}
+
+/// Errors are types of their own, with their causes; their text is made where it is shown.
+#[test]
+fn errors_are_no_texts() {
+    const TEXTS: [&str; 7] = ["String", "BString", "&str", "&'static str", "Vec<u8>", "Vec<String>", "Cow<"];
+    // Those that still are.
+    const LEFT: [&str; 6] = [
+        "module/acme/files.rs",
+        "module/dynamic/contents.rs",
+        "module/proxy/body.rs",
+        "module/proxy/target.rs",
+        "net/tls/negotiation.rs",
+        "net/tls/ocsp",
+    ];
+    let (mut seen, mut found) = (0, String::new());
+    for file in library().into_values() {
+        if LEFT.iter().any(|left| file.starts_with(root().join(left))) {
+            continue;
+        }
+        for error in error_types(&code(&fs::read_to_string(&file).unwrap())) {
+            seen += 1;
+            if TEXTS.iter().any(|text| error.starts_with(text)) {
+                found.push_str(&format!("    {}: Result<_, {error}>\n", file.display()));
+            }
+        }
+    }
+    assert!(seen > 500, "{seen} results were looked at");
+    assert!(found.is_empty(), "errors that are texts:\n{found}");
+}
+
+#[test]
+fn error_types_are_read_from_code() {
+    let code = "fn a() -> Result<Vec<(u8, u8)>, String> {} fn b() -> io::Result<()> {} \
+                type C = Result<fn(u8) -> u8, Box<A<u8, u8>>>; fn d() -> Result<\n    A,\n    &'static str,\n> {}";
+    assert_eq!(error_types(code), ["String", "Box<A<u8, u8>>", "&'static str"]);
 }
