@@ -135,21 +135,22 @@ impl<'r> ComparedConfig<'r> {
     /// Number of sessions in each application's block.
     fn sessions_by_block(&self, sessions: &[RunningSession]) -> HashMap<usize, usize> {
         let mut counts: HashMap<&RunningSession, usize> = HashMap::new();
-        for who in sessions {
-            *counts.entry(who).or_default() += 1;
+        for session in sessions {
+            *counts.entry(session).or_default() += 1;
         }
         let mut sessions_by_block = HashMap::new();
-        for (who, count) in counts {
-            if let Some(block) = self.application(who) {
+        for (session, count) in counts {
+            if let Some(block) = self.application(session) {
                 *sessions_by_block.entry(block).or_default() += count;
             }
         }
         sessions_by_block
     }
 
-    fn application(&self, who: &RunningSession) -> Option<usize> {
+    fn application(&self, session: &RunningSession) -> Option<usize> {
         let sections = &self.outline.sections;
-        let servers = || self.outline.of(RTMP_SERVER).filter(|server| self.has_id(*server, &who.serverid));
+        let servers =
+            || self.outline.of(RTMP_SERVER).filter(|server| self.has_id(*server, &session.serverid));
         let find = |server: usize, name: &[u8]| {
             let mut inner = sections[server].inner.iter();
             inner
@@ -160,8 +161,8 @@ impl<'r> ComparedConfig<'r> {
                 })
                 .copied()
         };
-        let app = |server: usize| find(server, &who.app).or_else(|| find(server, b"*"));
-        let there = servers().filter(|server| self.listens(*server, who.port)).find_map(app);
+        let app = |server: usize| find(server, &session.app).or_else(|| find(server, b"*"));
+        let there = servers().filter(|server| self.listens(*server, session.port)).find_map(app);
         there.or_else(|| servers().find_map(app))
     }
 

@@ -20,7 +20,7 @@ impl RateLimit {
     ///
     /// # Errors
     ///
-    /// None may; the time after which to ask again.
+    /// No byte may be sent now; the time after which some may.
     pub fn room(&self, passed: u64) -> Result<usize, Duration> {
         let seconds = self.began.elapsed().as_secs() + 1;
         let allowed = self.bytes.saturating_mul(seconds).saturating_add(self.after);

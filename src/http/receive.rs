@@ -71,7 +71,7 @@ impl HttpConnection {
         if self.socket.http2().is_some() {
             return;
         }
-        // Perhaps it only sends no more: then it waits for the response, which a disk may delay.
+        // It may have closed its sending direction only: then it waits for the response, which a disk may delay.
         let mut wait = pin!(tokio::time::sleep(limits::HTTP_HALF_CLOSED));
         poll_fn(|cx| match self.input.lock().on_leaving {
             OnLeaving::Ends => Poll::Ready(()),
@@ -151,8 +151,8 @@ impl Exchange<'_> {
         }
     }
 
-    /// Discards the body of the request, once, before content answers: as in nginx, a malformed one is told instead of the
-    /// response. Returns whether it was understood.
+    /// Discards the body of the request, once, before content answers: as in nginx, a malformed one is answered with an error instead of
+    /// the response. Returns whether it was understood.
     pub async fn discard_body(&mut self) -> bool {
         if self.is_subrequest() || self.body.is_some() || std::mem::replace(&mut self.is_body_discarded, true)
         {

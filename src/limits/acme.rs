@@ -17,19 +17,19 @@ pub const ACME_REQUEST: Duration = Duration::from_secs(30);
 /// Maximum number of redirections of a request for the issuer's directory.
 pub const ACME_REDIRECTS: usize = 10;
 
-/// Number of times that a request is sent whose nonce the issuer does not accept.
+/// Number of attempts to send a request if the issuer does not accept its nonce.
 pub const ACME_NONCES: usize = 6;
 
 /// Time that an issuer has to decide about an identifier, and about an order.
 pub const ACME_DECISION: Duration = Duration::from_secs(120);
 
-/// Least and longest pause before an issuer is asked again whether it has decided.
+/// Shortest and longest pause between two questions whether the issuer has decided.
 pub const ACME_POLL: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(8));
 
-/// First and longest pause before an issuer is tried again that cannot be reached.
+/// First and longest pause between two attempts to reach an issuer.
 pub const ACME_UNREACHABLE: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(3600));
 
-/// Least and longest pause before an issuer is asked again that wants fewer requests.
+/// Shortest and longest pause after an issuer has asked for fewer requests.
 pub const ACME_RATE_LIMIT: (Duration, Duration) =
     (Duration::from_secs(60), Duration::from_secs(7 * 24 * 3600));
 
@@ -46,5 +46,5 @@ pub const ACME_LEAST_PAUSE: Duration = Duration::from_secs(5);
 /// Longest time after which renewals are looked at again: the clock may have been set.
 pub const ACME_LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 
-/// Pause before another process is asked again whether it has finished its orders.
+/// Interval at which a process looks whether another process has finished its orders.
 pub const ACME_LOCK: Duration = Duration::from_secs(1);

@@ -5,19 +5,19 @@ use std::time::Duration;
 /// Bytes of a discarded request body that are received before the response is sent. The rest is received afterwards.
 pub const HTTP_DISCARD_BYTES: usize = 1024 * 1024;
 
-/// Attempts to find a free name for a temporary file, and to create its directories.
+/// Maximum number of attempts to find a free name for a temporary file, and to create its directories.
 pub const HTTP_TEMP_NAMES: u32 = 1000;
 
-/// Headers of a request, as in Debian's nginx.
+/// Maximum number of headers of a request, as in Debian's nginx.
 pub const HTTP_HEADERS: usize = 1000;
 
-/// Bytes that are read from an HTTP client at once, and kept unprocessed while a response is made.
+/// Maximum number of bytes that are read from an HTTP client at once, and buffered while a response is made.
 pub const HTTP_READ_BYTES: usize = 16 * 1024;
 
-/// Time that a response may still take once its client has closed the connection, or only its sending direction.
+/// Time that a response may take after its client has closed the connection, or its sending direction.
 pub const HTTP_HALF_CLOSED: Duration = Duration::from_secs(1);
 
-/// First time after which an HTTP connection looks at its timeouts, which are shorter or set anew then.
+/// Interval at which an idle HTTP connection first checks its timeouts.
 pub const HTTP_FIRST_WAIT: Duration = Duration::from_secs(75);
 
 /// Largest chunk of a request body in bytes, as in nginx.
@@ -67,7 +67,7 @@ pub const HTTP_DATE_SECONDS: u64 = 253_402_300_799;
 /// Largest password file in bytes.
 pub const HTTP_USER_FILE_BYTES: usize = 8 * 1024 * 1024;
 
-/// Number of subrequests that may be nested, as in nginx.
+/// Maximum nesting of subrequests, as in nginx.
 pub const HTTP_SUBREQUESTS: u32 = 50;
 
 /// Number of internal redirects and rewrites after which a request is refused with 500, as in nginx (10 are followed).

@@ -2,34 +2,34 @@
 
 use std::time::Duration;
 
-/// Points on the ring of a consistent hash.
+/// Maximum number of points on the ring of a consistent hash.
 pub const UPSTREAM_POINTS: usize = 1 << 20;
 
-/// Groups of servers in use after which those without requests are forgotten.
+/// Number of groups of servers above which groups without requests are dropped.
 pub const UPSTREAM_GROUPS: usize = 1024;
 
-/// Bytes that a backend's last chunk may have as trailers.
+/// Maximum number of bytes of trailers behind a backend's last chunk.
 pub const PROXY_TRAILER_BYTES: usize = 16 * 1024;
 
-/// Interim responses of a backend before its final one.
+/// Maximum number of interim responses of a backend before its final one.
 pub const PROXY_INTERIM: usize = 100;
 
-/// Name servers of locations (`resolver`) that answers are kept of.
+/// Maximum number of `resolver` lines of locations whose answers are cached.
 pub const PROXY_RESOLVERS: usize = 64;
 
-/// Settings of TLS to backends that are kept.
+/// Maximum number of TLS settings for backends that are kept.
 pub const PROXY_TLS_SETTINGS: usize = 256;
 
 /// Steps of each direction of a tunnel before the other tasks of its worker run.
 pub const PROXY_TUNNEL_TURNS: usize = 32;
 
-/// Bytes that `Vary` may have for a response to be cached, as in nginx.
+/// Maximum length in bytes of the `Vary` header of a cached response, as in nginx.
 pub const PROXY_CACHE_VARY: usize = 128;
 
 /// Bytes that stand before the body in the file of a cached response: its key and its head.
 pub const PROXY_CACHE_HEAD: usize = 256 * 1024;
 
-/// Cached responses of a zone whose files are kept open.
+/// Maximum number of files of cached responses that a zone keeps open.
 pub const PROXY_CACHE_OPEN: usize = 512;
 
 /// Maximum length in bytes of a response that is cached.
@@ -41,10 +41,10 @@ pub const PROXY_CACHE_WRITE: usize = 256 * 1024;
 /// Maximum time between two looks at what has to be removed from caches, as in nginx.
 pub const PROXY_CACHE_PAUSE: Duration = Duration::from_secs(10);
 
-/// Age after which a temporary file in the directory of a cache is one that a process has left behind.
+/// Age at which a temporary file in the directory of a cache counts as left behind by another process.
 pub const PROXY_CACHE_TEMPORARY_AGE: Duration = Duration::from_secs(3600);
 
-/// Directories below that of a cache that are read in: the three of `levels`.
+/// Depth of directories below that of a cache that are read: the three of `levels`.
 pub const PROXY_CACHE_DEPTH: usize = 3;
 
 /// Background updates that run in a worker at a time; beyond it, stale responses are replaced when they are next asked for.

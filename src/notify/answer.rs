@@ -140,7 +140,7 @@ impl fmt::Display for CallFailure {
             CallFailure::Closed => f.write_str("the connection was closed"),
             CallFailure::NotHttp => f.write_str("it is not HTTP"),
             CallFailure::TooLarge => f.write_str("its header is too large"),
-            CallFailure::Abandoned => f.write_str("nobody waits for it"),
+            CallFailure::Abandoned => f.write_str("it was given up"),
         }
     }
 }

@@ -172,7 +172,7 @@ impl Drop for OcspResponder {
     }
 }
 
-/// A responder that sends these bytes to everybody who has sent a request. It counts requests.
+/// A responder that answers every request with these bytes. It counts requests.
 pub struct OddResponder {
     pub port: u16,
     pub requests: Arc<AtomicUsize>,

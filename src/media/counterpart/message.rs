@@ -38,7 +38,7 @@ pub enum CounterpartRequest {
         method: BytesText,
         /// The query.
         query: BytesText,
-        /// Who sent it.
+        /// Its sender.
         #[serde(default)]
         caller: ControlCaller,
     },

@@ -128,7 +128,7 @@ async fn a_publisher_that_was_asked_to_reconnect_gives_way_to_its_own_address() 
     let (a, b, stranger) = (publisher(1, "a"), publisher(2, "a"), publisher(3, "b"));
     let (older, newer) = (pair.older.clone(), pair.newer.clone());
     let mut first = pair.settle(claim(&older, &a)).await;
-    assert!(pair.settle(claim(&newer, &b)).await.is_none(), "nobody has asked it yet");
+    assert!(pair.settle(claim(&newer, &b)).await.is_none(), "it was not asked yet");
     a.1.asked_to_reconnect.store(true, Ordering::Relaxed);
     assert!(pair.settle(claim(&newer, &stranger)).await.is_none());
     let second = tokio::spawn(claim(&newer, &b));

@@ -91,7 +91,7 @@ fn hold(relays: &Arc<Relays>, view: &AppView, listen: ListenAddr, line: &StaticP
         scheme: "rtmp",
         ..Identity::default()
     };
-    let nobody = Peer {
+    let no_client = Peer {
         addr: "static_pull".into(),
         ip: None,
         port: 0,
@@ -101,7 +101,7 @@ fn hold(relays: &Arc<Relays>, view: &AppView, listen: ListenAddr, line: &StaticP
     };
     let session = Arc::new(Session::new(
         relays.sessions.next_session_id(),
-        nobody,
+        no_client,
         Protocol::Rtmp,
         Role::Player,
         identity,

@@ -150,7 +150,7 @@ mod tests {
         let now = Instant::now();
         let entry = NameCache::default().entry("h", now);
         assert_eq!(entry.failed(&failure()), (None, true));
-        assert_eq!(entry.known(now), Some(Err(failure())), "nobody is asked again at once");
+        assert_eq!(entry.known(now), Some(Err(failure())), "no server is asked again at once");
         assert!(entry.learned(addresses(1), Duration::ZERO));
         assert_eq!(entry.failed(&failure()), (Some(addresses(1)), true));
         assert_eq!(entry.failed(&failure()), (Some(addresses(1)), false));

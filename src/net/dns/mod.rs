@@ -216,7 +216,7 @@ impl Dns {
                 let (kept, is_first) = if is_strict { entry.refused(&error) } else { entry.failed(&error) };
                 drop(names);
                 match &kept {
-                    // Who has asked tells it.
+                    // The caller logs the error.
                     None if is_strict => {}
                     Some(_) if is_first => log::host_kept(&entry.host, &error),
                     None if is_first => log::host_not_found(&error),
