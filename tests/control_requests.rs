@@ -414,7 +414,7 @@ fn no_picture_is_made_of_a_banned_stream_that_a_relay_brings() {
     let prefix = support::server::Prefix::new();
     let pull =
         format!("static_pull rtmp://127.0.0.1:{}/live/s domain=127.0.0.1 app=live name=s;", origin.rtmp);
-    let dynamic = prefix.write("dynamic.conf", &format!("rtmp {{ {pull} }}\n"));
+    let dynamic = prefix.write("dynamic.conf", format!("rtmp {{ {pull} }}\n"));
     let conf =
         Conf::live("failed_reconnect 20ms;").main(&format!("dynamic_conf {} 100ms;", dynamic.display()));
     let server = Server::start_in(prefix, &conf.http_server("location /shot { rtmp_snapshot; }"));
