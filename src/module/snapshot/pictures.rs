@@ -36,7 +36,7 @@ type PictureKey = (StreamKey, PictureFormat, Bytes);
 type Slot = AsyncMutex<Option<((u64, u64), Result<Bytes, DecodeError>)>>;
 
 /// Why a request gets no picture.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub(super) enum NoPicture {
     /// No such stream.
     #[error("there is no such stream")]

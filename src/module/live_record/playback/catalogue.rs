@@ -194,7 +194,8 @@ mod tests {
                 pair.uri,
                 begin + 1_000
             );
-            lines.push_str(&format!("{begins}&{:x>1$}\n", "", line.saturating_sub(begins.len())));
+            let filling = "x".repeat(line.saturating_sub(begins.len()));
+            lines.push_str(&format!("{begins}&{filling}\n"));
         }
         fs::write(&pair.index, lines).unwrap();
     }
