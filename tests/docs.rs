@@ -429,7 +429,7 @@ fn unclear(sentence: &str) -> Option<String> {
     }
     // A clause without its verb.
     let clause = sentence.rsplit(',').next().unwrap_or_default();
-    let clause: Vec<&str> = self::words(clause).into_iter().collect();
+    let clause = self::words(clause);
     if let ([first, .., last], true) = (&clause[..], sentence.contains(','))
         && CONDITION.contains(first)
         && AUXILIARY.contains(last)

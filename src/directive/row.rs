@@ -145,7 +145,8 @@ impl Row {
         self.parts().0
     }
 
-    /// What differs from PingOS in a way that an operator notices, in lines. They begin with one of [`DIFFERENCES`].
+    /// What differs from PingOS in a way that an operator notices, in lines. They begin with "Differs from PingOS"
+    /// or "Not in PingOS".
     pub fn difference(&self) -> Option<&'static [&'static str]> {
         self.parts().1
     }
