@@ -367,6 +367,7 @@ fn idle(target: &Target, args: &Args, certificate: &Certificate, connections: us
         stalled: 0,
         bits_per_second: 0,
         send_delay: None,
+        outputs: false,
     };
     let crowd = Crowd { live: &live, certificate, path: Path::new(""), media: &nothing };
     let mut players = crowd.start_players("idle", server.rtmp_port, args)?;

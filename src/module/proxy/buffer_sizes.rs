@@ -18,7 +18,7 @@ struct Stated {
 
 /// `proxy_buffers`
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Buffers(pub BufferCount);
+pub(super) struct Buffers(pub BufferCount);
 
 /// A size that is compared with those of the buffers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +59,7 @@ impl<T: Value + Copy + Into<u64>> Value for ComparedSize<T> {
 
 /// That the sizes of a location were compared.
 #[derive(Clone, Copy, Debug)]
-pub struct BufferSizes;
+pub(super) struct BufferSizes;
 
 impl Slot for BufferSizes {
     const HOLDERS: Contexts = LOCATION;
