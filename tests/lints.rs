@@ -120,9 +120,9 @@ fn control_and_statistics_are_guarded() {
             .replace("rtmp_stat", "if ($near = 0) { return 403; } rtmp_stat"),
     );
     // What is requested is not who requests it, and what goes on is not refused.
-    fires(name, &stat("if ($request_method = POST) {\nreturn 405;\n}"), "sees the statistics");
-    fires(name, &stat("if ($ssl_client_verify != SUCCESS) {\nreturn 200;\n}"), "sees the statistics");
-    fires(name, &stat("if ($remote_addr = 10.0.0.1) {\nset $a b;\n}"), "sees the statistics");
+    fires(name, &stat("if ($request_method = POST) {\nreturn 405;\n}"), "can see the statistics");
+    fires(name, &stat("if ($ssl_client_verify != SUCCESS) {\nreturn 200;\n}"), "can see the statistics");
+    fires(name, &stat("if ($remote_addr = 10.0.0.1) {\nset $a b;\n}"), "can see the statistics");
     let verified = |verify: &str, listen: &str| {
         let file = |name: &str| format!("{}/tests/tls/{name}", env!("CARGO_MANIFEST_DIR"));
         let [certificate, key, ca] = ["origin.crt", "origin.key", "clients/ca.crt"].map(file);
@@ -131,8 +131,8 @@ fn control_and_statistics_are_guarded() {
         stat(&format!("ssl_verify_client {verify}; {tls}")).replace("listen 8080;", listen)
     };
     silent(name, &verified("on", "listen 8080 ssl;"));
-    fires(name, &verified("optional", "listen 8080 ssl;"), "sees the statistics");
-    fires(name, &verified("on", "listen 8080 ssl;\nlisten 8081;"), "sees the statistics");
+    fires(name, &verified("optional", "listen 8080 ssl;"), "can see the statistics");
+    fires(name, &verified("on", "listen 8080 ssl;\nlisten 8081;"), "can see the statistics");
 }
 
 #[test]

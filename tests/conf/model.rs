@@ -15,7 +15,7 @@ use pingosd::media::access::rule::AccessAction;
 use pingosd::media::server_conf::ServerConf;
 use pingosd::media::{self, access, gop, live};
 use pingosd::module::rewrite::conf::{Statement, Statements};
-use pingosd::module::stat::conf::{Document, StatFormat, StatParts};
+use pingosd::module::stat::conf::{StatDocument, StatFormat, StatParts};
 use pingosd::module::{control, flv, hls, hls2, proxy, stat};
 use pingosd::modules::LANGUAGE;
 use pingosd::notify::hook::Enforce;
@@ -271,9 +271,9 @@ fn handlers_are_told_apart() {
     assert!(!flv.audio && flv.video && flv.app.as_ref().unwrap() == "live");
     let parts = StatParts::GLOBAL | StatParts::CLIENTS;
     let (format, stylesheet) = (StatFormat::Json, "/s.xsl".into());
-    let document = Document::Statistics { parts, format, stylesheet, cluster: false };
+    let document = StatDocument::Statistics { parts, format, stylesheet, cluster: false };
     assert_eq!(at("/stat").get::<stat::conf::ServedDocument>().0, Some(document));
-    assert_eq!(at("/system").get::<stat::conf::ServedDocument>().0, Some(Document::System));
+    assert_eq!(at("/system").get::<stat::conf::ServedDocument>().0, Some(StatDocument::System));
     // What is said around locations only chooses what is shown.
     assert_eq!(at("/files/a").get::<stat::conf::ServedDocument>().0, None);
     assert_eq!(at("/else").get::<stat::conf::ServedDocument>().0, None);

@@ -4,14 +4,13 @@ use serde_json::json;
 
 use crate::stage::{Engine, Stage, moves};
 
-/// A playlist with at least three segments, and what it is.
-const STREAMS: [(&str, &str); 4] =
-    [("/hls/s.m3u8", "ts"), ("/hls4/s.m3u8", "mp4"), ("/hls2/s.m3u8", "ts"), ("/hls2/s.m3u8?app=mp4", "mp4")];
+/// Playlists of TS and of fragmented MP4, from files and from memory.
+const PLAYLISTS: [&str; 4] = ["/hls/s.m3u8", "/hls4/s.m3u8", "/hls2/s.m3u8", "/hls2/s.m3u8?app=mp4"];
 
 #[track_caller]
 fn play_all(engine: Engine) {
     let Some(stage) = Stage::new(&["ts", "mp4"]) else { return };
-    for target in STREAMS {
+    for target in PLAYLISTS {
         stage.wait_for(target, &["#EXTM3U"]);
         stage.plays(engine, &stage.url(target), json!({}));
     }

@@ -26,11 +26,13 @@ directives! {
         ///
         /// Example: `cluster_pull on;`
         "cluster_pull" => pull: Flag = "off", in APPLICATION;
-        /// Offers each stream that this server pulls with `cluster_pull` to the other servers of the cluster. A server that does
-        /// not carry itself pulls a stream from the server that has claimed its name or from one that carries it: from one of
-        /// its own `zone` first, then from one without a zone; of several from the one with the fewest connections, where only
-        /// a multiple counts. A server that carries pulls from the one with the claim only, so a stream passes through at
-        /// most one server in between.
+        /// Offers each stream that this server pulls with `cluster_pull` to the other servers of the cluster. A server
+        /// without `cluster_carry` then pulls a stream from the server that has claimed its name or from one that offers it.
+        /// Servers of its own `zone` come first, then those without a zone; among these the one with the fewest connections,
+        /// where numbers that differ by less than a factor of two count as equal. A server with `cluster_carry` pulls only
+        /// from the server with the claim, so a stream passes through at most one server in between.
+        ///
+        /// Not in PingOS.
         ///
         /// Example: `cluster_carry on;`
         "cluster_carry" => carry: Flag = "off", in APPLICATION;
