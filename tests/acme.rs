@@ -10,9 +10,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use support::acme_front::Front;
+use support::ocsp::OcspResponder;
 use support::pebble::{Pebble, connect, patiently, shown};
 use support::server::{Prefix, Signal, free_port};
-use support::tool::{Background, run, tool};
+use support::tool::{run, tool};
 use support::upgrade::{self, Successor};
 use support::{Conf, Server, http, tls};
 
@@ -396,7 +397,7 @@ fn a_certificate_is_renewed_when_its_issuer_suggests_it() {
 
 #[test]
 fn responses_about_ordered_certificates_are_stapled() {
-    let (web, secure, port) = (free_port(), free_port(), free_port());
+    let (web, secure) = (free_port(), free_port());
     let pebble = Pebble::new(web, secure, "").started();
     let own = |http: &str| conf_beside(http, pebble.port, secure, "challenge tls-alpn-01;", "pebble");
     let server = Server::start(&own(""));
@@ -412,16 +413,9 @@ fn responses_about_ordered_certificates_are_stapled() {
     let digits = digits.trim_start_matches("00");
     let list = format!("V\t400101000000Z\t\t{digits}\tunknown\t/CN=a.example\n");
     let list = server.prefix().write("index.txt", list).to_str().unwrap().to_owned();
-    let text = port.to_string();
-    let _responder = Background::start(
-        "openssl",
-        &[
-            "ocsp", "-port", &text, "-index", &list, "-CA", &signer, "-rsigner", &signer, "-rkey", &key,
-            "-nmin", "60",
-        ],
-    );
-    patiently("the responder listens", || std::net::TcpStream::connect(("127.0.0.1", port)).ok());
-    server.reload(&own(&format!("ssl_stapling on; ssl_stapling_responder http://127.0.0.1:{port}/;")));
+    let responder = OcspResponder::start(&list, &signer, [signer.clone(), key], &["-nmin", "60"]);
+    let stapling = format!("ssl_stapling on; ssl_stapling_responder {};", responder.url());
+    server.reload(&own(&stapling));
     let target = format!("127.0.0.1:{secure}");
     patiently("a response is stapled", || {
         let arguments = ["s_client", "-connect", &target, "-servername", "a.example", "-status"];

@@ -89,7 +89,9 @@ fn mp4box_js_reads_segments_and_recordings_without_a_warning() {
     };
     server.wait_log("recorded 's'");
     let recorded = fs::read(dir.join("rec/s.mp4")).unwrap();
-    let files: [(&str, Vec<u8>, &[(&str, u64)]); 5] = [
+    // The name of a file, its bytes, and how many samples of which codecs it has at least.
+    type Expected<'a> = (&'a str, Vec<u8>, &'a [(&'a str, u64)]);
+    let files: [Expected<'_>; 5] = [
         ("hls.mp4", joined(&dir.join("hls"), listed(&playlist)), &[("avc1", 150), ("mp4a", 250)]),
         ("hls2.mp4", memory, &[("avc1", 125), ("mp4a", 200)]),
         ("video.mp4", dash("m4v"), &[("avc1", 150)]),

@@ -133,20 +133,8 @@ impl Authority {
 
     /// Starts a responder whose answers `signer` signs. `more` are arguments of `openssl ocsp`.
     pub fn responder(&self, signer: &str, more: &[&str]) -> OcspResponder {
-        let (index, ca) = (self.path("index.txt"), self.path("ca.crt"));
-        let (certificate, key) = (self.path(&format!("{signer}.crt")), self.path(&format!("{signer}.key")));
-        let args = [
-            &["ocsp", "-port", "0", "-index", &index, "-CA", &ca, "-rsigner", &certificate, "-rkey", &key][..],
-            more,
-        ];
-        let mut child = tool("openssl", args.concat()).stderr(Stdio::null()).spawn().unwrap();
-        // Its first line is `ACCEPT [::]:PORT PID=N`.
-        let mut output = BufReader::new(child.stdout.take().unwrap());
-        let mut line = String::new();
-        output.read_line(&mut line).unwrap();
-        let address = line.split_whitespace().nth(1).unwrap_or_else(|| panic!("no port in {line:?}"));
-        let port = address.rsplit(':').next().unwrap().parse().unwrap();
-        OcspResponder { child, port, _output: output }
+        let signer = [format!("{signer}.crt"), format!("{signer}.key")].map(|name| self.path(&name));
+        OcspResponder::start(&self.path("index.txt"), &self.path("ca.crt"), signer, more)
     }
 }
 
@@ -159,6 +147,22 @@ pub struct OcspResponder {
 }
 
 impl OcspResponder {
+    /// Starts `openssl ocsp` with a list of certificates, their issuer, and the certificate and key that sign responses.
+    pub fn start(index: &str, ca: &str, [certificate, key]: [String; 2], more: &[&str]) -> OcspResponder {
+        let args = [
+            &["ocsp", "-port", "0", "-index", index, "-CA", ca, "-rsigner", &certificate, "-rkey", &key][..],
+            more,
+        ];
+        let mut child = tool("openssl", args.concat()).stderr(Stdio::null()).spawn().unwrap();
+        // Its first line is `ACCEPT [::]:PORT PID=N`.
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        output.read_line(&mut line).unwrap();
+        let address = line.split_whitespace().nth(1).unwrap_or_else(|| panic!("no port in {line:?}"));
+        let port = address.rsplit(':').next().unwrap().parse().unwrap();
+        OcspResponder { child, port, _output: output }
+    }
+
     /// Its address.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
