@@ -209,14 +209,17 @@ fn a_fast_stop_does_not_wait_for_requests_that_wait() {
     wait_requests(&server, 8);
     assert!(server.stop().success());
     for connection in &mut waiting {
+        // The stream ends first, which may complete what a request waits for.
         let rest = connection.rest();
-        assert!(rest.is_empty() || rest.starts_with(b"HTTP/1.1 410 "), "{}", String::from_utf8_lossy(&rest));
+        let is_answer = [&b"HTTP/1.1 410 "[..], b"HTTP/1.1 200 "].iter().any(|head| rest.starts_with(head));
+        assert!(rest.is_empty() || is_answer, "{}", String::from_utf8_lossy(&rest));
     }
 }
 
 #[test]
 fn a_graceful_stop_answers_requests_that_wait() {
-    let mut server = start(LOW_LATENCY);
+    // Players' sessions are waited for.
+    let mut server = start(&format!("{LOW_LATENCY} hls2_timeout 3s;"));
     let mut source = Source::start(&server, "s");
     source.send_to(4_500);
     assert_eq!(playlist(&server, "").status(), 200);

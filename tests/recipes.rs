@@ -213,7 +213,7 @@ fn check_callback(name: &str, start: impl FnOnce(&str, u16) -> Background) {
 fn origin_checks_tokens_and_serves_hls_and_recordings() {
     let port = free_port();
     let recipe = Recipe::new("origin/pingosd.conf").with("6080", port);
-    recipe.prefix.write("viewers", "viewer:{PLAIN}secret\n".to_owned());
+    recipe.prefix.write("viewers", "viewer:{PLAIN}secret\n");
     let path = program(&recipe.prefix, "callback-auth/auth.py", &[("6080", port.to_string())]);
     let _backend = serve("python3", &[&path], port);
     let server = recipe.start();
