@@ -13,8 +13,9 @@ use crate::support::wait::until;
 use crate::support::{Conf, Server, http};
 
 const APPLICATION: &str = "
+    cache_time 60s;
     hls on; hls_type fmp4; hls_path {dir}/hls; hls_fragment 1s; hls_playlist_length 60s;
-    hls2 on; hls2_format fmp4; hls2_fragment 1s; hls2_playlist_length 60s; hls2_minfrags 1;
+    hls2 on; hls2_format fmp4; hls2_fragment 1s; hls2_playlist_length 60s; hls2_minfrags 5;
     dash on; dash_path {dir}/dash; dash_fragment 1s; dash_playlist_length 60s;
     recorder mp4 { record all; record_path {dir}/rec; record_format mp4; }";
 

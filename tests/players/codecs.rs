@@ -146,10 +146,13 @@ fn everything_arrives(codecs: &[&str], names: [&str; 2], sounds: usize) {
         let text = fs::read_to_string(dir.join(format!("dash/{name}.mpd"))).ok()?;
         (text.matches("<S t=").count() >= 2 * SECONDS).then_some(text)
     });
-    until("the whole stream as HLS", || {
+    let listed = until("the whole stream as HLS", || {
         let text = fs::read_to_string(&playlist).ok()?;
-        (text.matches("#EXTINF").count() >= SECONDS).then_some(())
+        (text.matches("#EXTINF").count() >= SECONDS).then_some(text)
     });
+    // A reader waits for more of a live playlist.
+    let playlist = dir.join(format!("hls/whole-{name}.m3u8"));
+    fs::write(&playlist, listed + "#EXT-X-ENDLIST\n").unwrap();
     let dash = ["m4v", "m4a"].map(|end| dash_file(&dir.join("dash"), name, &manifest, end));
     let [video, audio] = dash.map(|file| read(&ffmpeg, file.to_str().unwrap(), None));
     let dash: Vec<Track> = video.into_iter().chain(audio).collect();

@@ -39,11 +39,3 @@ fn hls_js_plays_low_latency_hls_by_parts() {
     assert!(asked("_HLS_msn=") && asked("_HLS_part="), "{:#?}", page.report().requests);
     moves(&page, &url);
 }
-
-#[test]
-fn shaka_player_plays_low_latency_hls() {
-    let Some(stage) = Stage::new(&["low"]) else { return };
-    let target = "/hls2/s.m3u8?app=low";
-    stage.wait_for(target, &["#EXTM3U"]);
-    stage.plays(Engine::Shaka, &stage.url(target), json!({ "streaming": { "lowLatencyMode": true } }));
-}
