@@ -11,7 +11,8 @@ use crate::log::shown::Shown;
 
 /// No picture of this stream may be shown.
 pub(super) fn forbidden(exchange: &Exchange<'_>, key: &StreamKey) {
-    let what = format_args!("access forbidden, '{}' is banned", Shown::new(&key.name));
+    let name = Shown::new(&key.name);
+    let what = format_args!("access forbidden, '{name}' is banned");
     log::about_at(LogLevel::Notice, exchange, &what);
 }
 
