@@ -470,3 +470,19 @@ fn a_client_holds_a_bounded_number_of_sessions_of_streams_that_are_not_there() {
     assert_eq!(server.log_lines(refused).len(), before);
     drop(another);
 }
+
+#[test]
+fn names_of_10_kb_mean_what_they_say_or_are_refused() {
+    let server = Server::start(&Conf::live("").http_server(CONTROL));
+    let feed = Publisher::start(server.rtmp, "s").keep_sending();
+    let (long, fits) = ("n".repeat(10_000), "n".repeat(6_000));
+    let drop = |name: &str| control(&server, &format!("drop/client?srv=default&app=live&name={name}"));
+    // A request line longer than a buffer of large_client_header_buffers is refused, as by nginx.
+    assert_eq!(drop(&long).0, 414);
+    assert_eq!(drop(&fits), (200, "0".into()));
+    let dropped = ctl(&server, &["drop", "client", "app=live", &format!("name={long}")]);
+    assert_eq!(text(&dropped.stdout), "dropped 0 sessions\n", "{dropped:?}");
+    assert!(ctl(&server, &["ban", &format!("live/{long}"), "for", "1m"]).status.success());
+    let sent = feed.next();
+    until_true("the publisher goes on", || feed.next() > sent + GOP);
+}
