@@ -5,14 +5,18 @@ use std::time::SystemTime;
 use serde_json::{Value, json};
 
 use crate::stage::{Engine, Stage, moves};
+use crate::support::http;
 use crate::support::scripts::MPD_PARSER;
+use crate::support::wait::until_true;
 
 const TARGET: &str = "/dash/s.mpd";
 
 /// With three segments.
 fn start() -> Option<Stage> {
     let stage = Stage::new(&["mp4"])?;
-    stage.wait_for(TARGET, &["<S t="]);
+    until_true("three segments of each track", || {
+        http::get(stage.server.http, TARGET).text().matches("<S t=").count() >= 6
+    });
     Some(stage)
 }
 
