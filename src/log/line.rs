@@ -11,6 +11,7 @@ use super::form::LineForm;
 use super::level::LogLevel;
 use super::redact::redacted;
 use crate::limits;
+use crate::task::clock::LocalSecond;
 
 /// A formatted line, for a log outside the error log.
 pub fn line(form: LineForm, severity: LogLevel, message: &str) -> String {
@@ -59,18 +60,13 @@ fn json_line(severity: LogLevel, visitor: &LineVisitor) -> String {
 
 fn text_line(severity: LogLevel, visitor: &LineVisitor) -> String {
     thread_local! {
-        static CLOCK: RefCell<(i64, String)> = const { RefCell::new((i64::MIN, String::new())) };
+        static CLOCK: RefCell<LocalSecond<1>> = const { RefCell::new(LocalSecond::new(["%Y/%m/%d %H:%M:%S"])) };
     }
     let mut line = String::with_capacity(128);
     // Panics are logged too, possibly from within this function or while the thread ends.
     let clock = CLOCK.try_with(|clock| {
-        let (second, text) = &mut *clock.try_borrow_mut().ok()?;
-        let now = jiff::Timestamp::now();
-        if *second != now.as_second() {
-            *second = now.as_second();
-            *text =
-                now.to_zoned_datetime(jiff::tz::TimeZone::system()).strftime("%Y/%m/%d %H:%M:%S").to_string();
-        }
+        let mut clock = clock.try_borrow_mut().ok()?;
+        let [text] = clock.now();
         line.push_str(text);
         Some(())
     });

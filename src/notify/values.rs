@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use super::id::RequestId;
 use super::subject::Subject;
 use super::variable::{Variable, Variables};
+use crate::task::clock::LocalSecond;
 
 /// Variables of a request.
 pub(super) struct RequestVariables<'a> {
@@ -47,8 +48,8 @@ impl Variables for ProcessVariables {
                 let millis = jiff::Timestamp::now().as_millisecond();
                 out.extend_from_slice(format!("{}.{:03}", millis / 1000, millis % 1000).as_bytes());
             }
-            Variable::TimeIso8601 => LocalTime::now(|time| out.extend_from_slice(time.iso8601.as_bytes())),
-            Variable::TimeLocal => LocalTime::now(|time| out.extend_from_slice(time.common.as_bytes())),
+            Variable::TimeIso8601 => local_time(|[iso8601, _]| out.extend_from_slice(iso8601.as_bytes())),
+            Variable::TimeLocal => local_time(|[_, common]| out.extend_from_slice(common.as_bytes())),
             // There is one process, so this is the value of PingOS's first worker.
             Variable::NgxWorker => out.push(b'0'),
             _ => {}
@@ -56,39 +57,15 @@ impl Variables for ProcessVariables {
     }
 }
 
-/// The present second in local time, made once: lines of logs need it more often than it changes.
-#[derive(Default)]
-struct LocalTime {
-    /// Seconds since 1970.
-    second: i64,
-    /// ISO 8601.
-    iso8601: String,
-    /// The common log format.
-    common: String,
-}
+/// ISO 8601, and the common log format.
+const LOCAL_TIME: [&str; 2] = ["%Y-%m-%dT%H:%M:%S%:z", "%d/%b/%Y:%H:%M:%S %z"];
 
-impl LocalTime {
-    /// Passes on the present second.
-    fn now(work: impl FnOnce(&LocalTime)) {
-        thread_local! {
-            static TIME: RefCell<LocalTime> = RefCell::default();
-        }
-        let present = jiff::Timestamp::now();
-        TIME.with_borrow_mut(|time| {
-            if time.second != present.as_second() || time.common.is_empty() {
-                *time = LocalTime::of(&present.to_zoned_datetime(jiff::tz::TimeZone::system()));
-            }
-            work(time);
-        });
+/// Passes on the present second in the forms of [`LOCAL_TIME`].
+fn local_time(work: impl FnOnce(&[String; 2])) {
+    thread_local! {
+        static TIME: RefCell<LocalSecond<2>> = const { RefCell::new(LocalSecond::new(LOCAL_TIME)) };
     }
-
-    fn of(time: &jiff::ZonedDateTime) -> LocalTime {
-        LocalTime {
-            second: time.timestamp().as_second(),
-            iso8601: time.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string(),
-            common: time.strftime("%d/%b/%Y:%H:%M:%S %z").to_string(),
-        }
-    }
+    TIME.with_borrow_mut(|time| work(time.now()));
 }
 
 #[cfg(test)]
@@ -112,17 +89,17 @@ mod tests {
     fn the_local_time_is_written_as_in_nginx_and_goes_on() {
         let zone = jiff::tz::TimeZone::fixed(jiff::tz::offset(-5));
         let time = jiff::civil::date(2026, 11, 5).at(4, 3, 2, 1).to_zoned_datetime(zone).expect("a time");
-        let shown = LocalTime::of(&time);
-        assert_eq!(shown.iso8601, "2026-11-05T04:03:02-05:00");
-        assert_eq!(shown.common, "05/Nov/2026:04:03:02 -0500");
-        let second = || {
-            let mut second = 0;
-            LocalTime::now(|time| second = time.second);
-            second
+        let mut clock = LocalSecond::new(LOCAL_TIME);
+        let shown = clock.at(time.timestamp(), || time.time_zone().clone());
+        assert_eq!(shown, &["2026-11-05T04:03:02-05:00", "05/Nov/2026:04:03:02 -0500"]);
+        let present = || {
+            let mut present = String::new();
+            local_time(|[iso8601, _]| present.clone_from(iso8601));
+            present
         };
-        let first = second();
-        assert!(first >= time.timestamp().as_second());
-        while second() == first {
+        let first = present();
+        assert!(*first >= *"2026-11-05");
+        while present() == first {
             std::thread::yield_now();
         }
     }

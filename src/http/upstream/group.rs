@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use bstr::{BString, ByteSlice};
 use parking_lot::Mutex;
@@ -15,6 +15,7 @@ use super::peers::{Peer, PeerAddr, PeerList, Server, ServerPlace, Tried};
 use crate::http::exchange::Exchange;
 use crate::limits;
 use crate::net::dns::{Dns, LookupError};
+use crate::task::clock::since_1970;
 
 /// A balancing method other than round robin.
 pub trait Method: fmt::Debug + Send + Sync {
@@ -223,7 +224,7 @@ impl RunningGroup {
 
 /// Second since 1970.
 fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    since_1970().as_secs()
 }
 
 /// The choice of peers for one request.

@@ -11,6 +11,7 @@ use crate::directive::address::{AddressError, listen_addrs, literal_addr};
 use crate::directive::evaluation::{Evaluation, HostNames};
 use crate::limits;
 use crate::syntax::{Problem, Word, sentence};
+use crate::task::clock::LocalSecond;
 
 /// A syslog server and the head of messages to it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -125,7 +126,7 @@ pub(super) struct SyslogSocket {
     hostname: String,
     socket: Option<Datagrams>,
     /// The second of the latest message, and its text.
-    clock: (i64, String),
+    clock: LocalSecond<1>,
     message: Vec<u8>,
 }
 
@@ -139,7 +140,13 @@ impl SyslogSocket {
     pub(super) fn new(syslog: Syslog) -> SyslogSocket {
         let hostname = nix::unistd::gethostname().unwrap_or_default();
         let hostname = hostname.as_encoded_bytes().to_ascii_lowercase().to_str_lossy().into_owned();
-        SyslogSocket { syslog, hostname, socket: None, clock: (i64::MIN, String::new()), message: Vec::new() }
+        SyslogSocket {
+            syslog,
+            hostname,
+            socket: None,
+            clock: LocalSecond::new(["%b %e %H:%M:%S"]),
+            message: Vec::new(),
+        }
     }
 
     /// Sends a line; `severity` is that of a line of the error log.
@@ -150,12 +157,8 @@ impl SyslogSocket {
     pub(super) fn send(&mut self, severity: Option<u8>, line: &[u8]) -> io::Result<()> {
         let severity = severity.unwrap_or(self.syslog.severity);
         let priority = u16::from(self.syslog.facility) * 8 + u16::from(severity);
-        let now = jiff::Timestamp::now();
-        if self.clock.0 != now.as_second() {
-            let local = now.to_zoned_datetime(jiff::tz::TimeZone::system());
-            self.clock = (now.as_second(), local.strftime("%b %e %H:%M:%S").to_string());
-        }
-        let (time, host) = (&self.clock.1, if self.syslog.nohostname { "" } else { &self.hostname });
+        let [time] = self.clock.now();
+        let host = if self.syslog.nohostname { "" } else { &self.hostname };
         let space = if self.syslog.nohostname { "" } else { " " };
         self.message.clear();
         self.message.extend_from_slice(format!("<{priority}>{time} {host}{space}").as_bytes());

@@ -1,6 +1,6 @@
 //! Requests to an issuer.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
@@ -18,6 +18,7 @@ use super::problem::{Problem, shown};
 use super::schedule;
 use crate::limits;
 use crate::net::dns::Dns;
+use crate::task::clock::since_1970;
 
 /// Addresses of an issuer (RFC 8555 section 7.1.1).
 #[derive(Debug, Deserialize)]
@@ -76,8 +77,7 @@ impl Answered {
 
 /// Seconds since 1970.
 pub(super) fn now() -> i64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(now.as_secs()).unwrap_or(i64::MAX)
+    i64::try_from(since_1970().as_secs()).unwrap_or(i64::MAX)
 }
 
 impl AcmeClient {

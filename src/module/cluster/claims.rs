@@ -5,7 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use bstr::ByteSlice;
 use parking_lot::{Mutex, RwLock};
@@ -31,6 +31,7 @@ use crate::media::session::{Reason, Role, Session};
 use crate::media::variables::query_argument;
 use crate::media::view::AppView;
 use crate::net::connections::Connections;
+use crate::task::clock::since_1970;
 use crate::task::lifetime::Lifetime;
 
 /// This server's part in a cluster.
@@ -480,8 +481,7 @@ impl Cluster {
             let session = name.tenure.wanted();
             if let Some(step) = name.tenure.begin() {
                 let age = name.session.as_ref().map_or(Duration::ZERO, |session| session.started.elapsed());
-                let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-                let since = now.saturating_sub(age).as_secs();
+                let since = since_1970().saturating_sub(age).as_secs();
                 return Some(Order { step, session, lease, etcd, conf, since });
             }
         }

@@ -1,7 +1,7 @@
 //! Task that writes the DASH files of one publish.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use super::conf::Conf;
 use super::writer::DashWriter;
@@ -14,6 +14,7 @@ use crate::media::files::claims::FileClaims;
 use crate::media::files::log::OutputLog;
 use crate::media::publish_packets::{PacketBatch, PublishPackets};
 use crate::media::samples::{PublishSamples, SampleItem};
+use crate::task::clock::unix_ms;
 use crate::task::disk::{self, DiskWork};
 use crate::task::lifetime::Lifetime;
 
@@ -105,7 +106,7 @@ impl DashTask {
 impl Chain {
     /// Writes queued packets.
     fn write(&mut self, batch: &PacketBatch) {
-        let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis() as u64);
+        let now_ms = unix_ms();
         let hevc = self.hevc_codec_id;
         let samples = self.samples.get_or_insert_with(|| PublishSamples::new(hevc, Some(now_ms)));
         if batch.lost > 0 {

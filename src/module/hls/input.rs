@@ -1,7 +1,7 @@
 //! What HLS files are made of: pieces of a transport stream, or packets that become samples of fragmented MP4.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use tokio::task::{JoinError, JoinHandle};
 
@@ -9,6 +9,7 @@ use super::{SegmentFiles, Segmenter};
 use crate::media::mpegts::queue::{FrameBatch, FrameQueue};
 use crate::media::publish_packets::{PacketBatch, PublishPackets};
 use crate::media::samples::{PublishSamples, SampleItem};
+use crate::task::clock::unix_ms;
 
 /// Interval at which collected media is written.
 const WRITE_INTERVAL: Duration = Duration::from_millis(100);
@@ -83,7 +84,7 @@ impl HlsBatch {
         if self.lost() > 0 {
             segmenter.finish(files);
         }
-        let unix_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis() as u64);
+        let unix_ms = unix_ms();
         match self {
             HlsBatch::Pieces(batch) => {
                 batch.frames.iter().for_each(|frame| segmenter.handle_frame(frame, unix_ms, files));

@@ -1,7 +1,6 @@
 //! Fragments of one stream.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -13,6 +12,7 @@ use crate::limits;
 use crate::media::mpegts::PieceObserver;
 use crate::media::samples::{PublishSamples, SampleItem};
 use crate::media::segments::Presentation;
+use crate::task::clock::unix_ms;
 use crate::wire::mpegts::TsFrame;
 
 /// Window of fragments, filled by a feed and read by requests.
@@ -112,10 +112,6 @@ impl Fragments {
             self.completed.send_modify(|count| *count += 1);
         }
     }
-}
-
-fn unix_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis() as u64)
 }
 
 /// Memory bound of a window as a multiple of `stream_backlog`: a playlist contains older media than waiting players

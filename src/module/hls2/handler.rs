@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use bstr::ByteSlice;
 use bytes::Bytes;
@@ -33,6 +32,7 @@ use crate::media::mpegts::Feeds;
 use crate::media::segments::Presentation;
 use crate::media::session::{Protocol, Sessions};
 use crate::media::variables::query_argument;
+use crate::task::clock::since_1970;
 
 const PLAYLIST_TYPE: &str = "application/vnd.apple.mpegurl";
 const MPEGTS_TYPE: &str = "video/mp2t";
@@ -162,8 +162,7 @@ impl Hls2Handler {
     /// Master playlist with a new session. The stream need not exist, and no callback is sent yet: what callbacks refuse shows
     /// at the media playlist, what bans and access rules refuse before.
     fn master(&self, exchange: &Exchange<'_>, known: Option<&Presentation>) -> String {
-        let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
-        let id = self.viewers.issue(seconds, exchange.id());
+        let id = self.viewers.issue(since_1970().as_secs(), exchange.id());
         let request = MasterRequest {
             scheme: exchange.scheme(),
             host: &exchange.header(HOST).to_str_lossy(),

@@ -1,7 +1,5 @@
 //! A certificate, and its fields as nginx's variables show them.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha1::{Digest, Sha1};
@@ -11,6 +9,7 @@ use x509_parser::prelude::FromDer;
 use x509_parser::time::ASN1Time;
 
 use super::name;
+use crate::task::clock::since_1970;
 
 /// Characters of a line in PEM files.
 const PEM_LINE: usize = 64;
@@ -154,8 +153,7 @@ fn moment(time: ASN1Time) -> String {
 
 /// Seconds since 1970.
 pub(in crate::net::tls) fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+    i64::try_from(since_1970().as_secs()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]
