@@ -35,24 +35,44 @@ fn byte_array(n: u8) -> Bytes {
     Bytes::from([&b"\x02\x00\x0AonTextData\x11\x0C\x09"[..], &[n; 4]].concat())
 }
 
+const QUICK: &str = "failed_reconnect 20ms; relay_reconnect 200ms;";
+
+/// An origin, a server that it pushes to, and one that pulls from it.
+struct Relayed {
+    origin: Server,
+    pushed: Server,
+    edge: Server,
+}
+
+impl Relayed {
+    fn start() -> Relayed {
+        let pushed = Server::start(&Conf::live(""));
+        let conf = Conf::live(&format!("{QUICK} push rtmp://127.0.0.1:{};", pushed.rtmp));
+        let origin = Server::start(&conf.http_server("location /flv { flv_live {rtmp_port} app=live; }"));
+        let edge = Server::start(&Conf::live(&format!("{QUICK} pull rtmp://127.0.0.1:{};", origin.rtmp)));
+        Relayed { origin, pushed, edge }
+    }
+
+    /// Players of `s` at each of them.
+    fn players(&self) -> Vec<(&'static str, Player)> {
+        vec![
+            ("RTMP", Player::start(self.origin.rtmp, "s")),
+            ("HTTP-FLV", Player::http(self.origin.http, "/flv/s")),
+            ("pushed", Player::start(self.pushed.rtmp, "s")),
+            ("pulled", Player::start(self.edge.rtmp, "s")),
+        ]
+    }
+}
+
 #[test]
 fn what_cannot_be_read_reaches_players_at_once_and_through_relays() {
-    const QUICK: &str = "failed_reconnect 20ms; relay_reconnect 200ms;";
-    let pushed = Server::start(&Conf::live(""));
-    let conf = Conf::live(&format!("{QUICK} push rtmp://127.0.0.1:{};", pushed.rtmp));
-    let origin = Server::start(&conf.http_server("location /flv { flv_live {rtmp_port} app=live; }"));
-    let edge = Server::start(&Conf::live(&format!("{QUICK} pull rtmp://127.0.0.1:{};", origin.rtmp)));
+    let relayed = Relayed::start();
     let http_edge =
-        Server::start(&Conf::live(&format!("{QUICK} pull http://127.0.0.1:{}/flv;", origin.http)));
+        Server::start(&Conf::live(&format!("{QUICK} pull http://127.0.0.1:{}/flv;", relayed.origin.http)));
 
-    let feed = Publisher::start(origin.rtmp, "s").keep_sending();
-    let players = [
-        ("RTMP", Player::start(origin.rtmp, "s")),
-        ("HTTP-FLV", Player::http(origin.http, "/flv/s")),
-        ("pushed", Player::start(pushed.rtmp, "s")),
-        ("pulled", Player::start(edge.rtmp, "s")),
-        ("pulled over HTTP", Player::start(http_edge.rtmp, "s")),
-    ];
+    let feed = Publisher::start(relayed.origin.rtmp, "s").keep_sending();
+    let mut players = relayed.players();
+    players.push(("pulled over HTTP", Player::start(http_edge.rtmp, "s")));
     players.iter().for_each(|(_, player)| player.wait_key());
     let mut publisher = feed.stop();
     let mut wanted = Vec::new();
@@ -90,18 +110,9 @@ fn time_code(n: u32) -> Bytes {
 
 #[test]
 fn time_codes_keep_their_times_for_players_and_relays() {
-    const QUICK: &str = "failed_reconnect 20ms; relay_reconnect 200ms;";
-    let pushed = Server::start(&Conf::live(""));
-    let conf = Conf::live(&format!("{QUICK} push rtmp://127.0.0.1:{};", pushed.rtmp));
-    let origin = Server::start(&conf.http_server("location /flv { flv_live {rtmp_port} app=live; }"));
-    let edge = Server::start(&Conf::live(&format!("{QUICK} pull rtmp://127.0.0.1:{};", origin.rtmp)));
-    let feed = Publisher::start(origin.rtmp, "s").keep_sending();
-    let players = [
-        ("RTMP", Player::start(origin.rtmp, "s")),
-        ("HTTP-FLV", Player::http(origin.http, "/flv/s")),
-        ("pushed", Player::start(pushed.rtmp, "s")),
-        ("pulled", Player::start(edge.rtmp, "s")),
-    ];
+    let relayed = Relayed::start();
+    let feed = Publisher::start(relayed.origin.rtmp, "s").keep_sending();
+    let players = relayed.players();
     players.iter().for_each(|(_, player)| player.wait_key());
     let mut publisher = feed.stop();
     // Between the frames around them, and a little ahead and behind.

@@ -161,24 +161,8 @@ fn responses_that_nginx_refuses_are_not_stapled_and_the_log_says_why() {
 #[test]
 fn a_response_about_another_certificate_or_out_of_date_is_not_stapled() {
     let authority = Authority::new();
-    let (index, ca, key) = (authority.path("index.txt"), authority.path("ca.crt"), authority.path("ca.key"));
-    // A response that is answered to everybody.
-    let made = |name: &str, more: &[&str]| {
-        let (request, response) =
-            (authority.path(&format!("{name}.req")), authority.path(&format!("{name}.resp")));
-        let certificate = authority.path(&format!("{name}.crt"));
-        run("openssl", &["ocsp", "-issuer", &ca, "-cert", &certificate, "-no_nonce", "-reqout", &request]);
-        let args = [
-            &[
-                "ocsp", "-index", &index, "-CA", &ca, "-rsigner", &ca, "-rkey", &key, "-reqin", &request,
-                "-respout", &response,
-            ][..],
-            more,
-        ];
-        run("openssl", &args.concat());
-        let head = b"HTTP/1.0 200 OK\r\nContent-Type: application/ocsp-response\r\n\r\n".to_vec();
-        OddResponder::start([head, std::fs::read(&response).unwrap()].concat())
-    };
+    // A response that every request gets.
+    let made = |name: &str, more: &[&str]| OddResponder::with_response(&authority.response(name, "ca", more));
     let of_client = made("client", &["-nmin", "60"]);
     let endless = made("server", &[]);
     let (other, for_ever) = (free_port(), free_port());
@@ -229,32 +213,8 @@ fn with_certificates(response: &[u8], certificates: &[u8]) -> Vec<u8> {
 fn a_response_with_a_malformed_certificate_is_malformed_as_for_openssl() {
     let authority = Authority::new();
     let path = |name: &str| authority.path(name);
-    let (index, ca, key, request, response) =
-        (path("index.txt"), path("ca.crt"), path("ca.key"), path("own.req"), path("own.resp"));
-    run("openssl", &["ocsp", "-issuer", &ca, "-cert", &path("server.crt"), "-no_nonce", "-reqout", &request]);
-    run(
-        "openssl",
-        &[
-            "ocsp",
-            "-index",
-            &index,
-            "-CA",
-            &ca,
-            "-rsigner",
-            &ca,
-            "-rkey",
-            &key,
-            "-reqin",
-            &request,
-            "-respout",
-            &response,
-            "-nmin",
-            "60",
-            "-resp_no_certs",
-        ],
-    );
-    let der = run("openssl", &["x509", "-in", &ca, "-outform", "DER"]).stdout;
-    let genuine = std::fs::read(&response).unwrap();
+    let genuine = authority.response("server", "ca", &["-nmin", "60", "-resp_no_certs"]);
+    let der = run("openssl", &["x509", "-in", &path("ca.crt"), "-outform", "DER"]).stdout;
     let good = with_certificates(&genuine, &der);
     let bad = with_certificates(&genuine, &[&der[..], b"\x30\x02\x05\x00"].concat());
     for (response, is_taken) in [(&good, true), (&bad, false)] {
@@ -262,8 +222,7 @@ fn a_response_with_a_malformed_certificate_is_malformed_as_for_openssl() {
         let judged = run("openssl", &["ocsp", "-respin", &path("odd.resp"), "-noverify", "-text"]);
         assert_eq!(judged.status.success(), is_taken, "{}", String::from_utf8_lossy(&judged.stderr));
     }
-    let head = b"HTTP/1.0 200 OK\r\nContent-Type: application/ocsp-response\r\n\r\n";
-    let [good, bad] = [good, bad].map(|response| OddResponder::start([&head[..], &response].concat()));
+    let [good, bad] = [good, bad].map(|response| OddResponder::with_response(&response));
     let (with_good, with_bad) = (free_port(), free_port());
     let stapling = |url: String| format!("ssl_stapling on; ssl_stapling_responder {url};");
     let server = Server::start(&Conf::live("").http(&format!(

@@ -41,15 +41,7 @@ struct State {
 impl Front {
     /// One before pebble at this port.
     pub fn new(pebble: u16) -> Front {
-        let chain = CertificateDer::pem_file_iter(tls::file("callback.crt")).unwrap();
-        let key = PrivateKeyDer::from_pem_file(tls::file("callback.key")).unwrap();
-        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(chain.map(Result::unwrap).collect(), key)
-            .unwrap();
-        let config = Arc::new(config);
+        let config = tls::server_config("callback");
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let front = Front { port: listener.local_addr().unwrap().port(), state: Arc::default() };
         let served = front.clone();

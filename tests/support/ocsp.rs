@@ -131,10 +131,32 @@ impl Authority {
         fs::read_to_string(self.path(name)).unwrap()
     }
 
+    /// A response (DER) about a certificate, signed by `signer`. `more` are arguments of `openssl ocsp`.
+    pub fn response(&self, name: &str, signer: &str, more: &[&str]) -> Vec<u8> {
+        let path = |end: &str| self.path(&format!("{name}.{end}"));
+        let (certificate, request, response) = (path("crt"), path("req"), path("resp"));
+        let (index, ca) = (self.path("index.txt"), self.path("ca.crt"));
+        let [signs, key] = self.signer(signer);
+        run("openssl", &["ocsp", "-issuer", &ca, "-cert", &certificate, "-no_nonce", "-reqout", &request]);
+        let args = [
+            &[
+                "ocsp", "-index", &index, "-CA", &ca, "-rsigner", &signs, "-rkey", &key, "-reqin", &request,
+                "-respout", &response,
+            ][..],
+            more,
+        ];
+        run("openssl", &args.concat());
+        fs::read(&response).unwrap()
+    }
+
     /// Starts a responder whose answers `signer` signs. `more` are arguments of `openssl ocsp`.
     pub fn responder(&self, signer: &str, more: &[&str]) -> OcspResponder {
-        let signer = [format!("{signer}.crt"), format!("{signer}.key")].map(|name| self.path(&name));
-        OcspResponder::start(&self.path("index.txt"), &self.path("ca.crt"), signer, more)
+        OcspResponder::start(&self.path("index.txt"), &self.path("ca.crt"), self.signer(signer), more)
+    }
+
+    /// Certificate and key.
+    fn signer(&self, name: &str) -> [String; 2] {
+        ["crt", "key"].map(|end| self.path(&format!("{name}.{end}")))
     }
 }
 
@@ -183,6 +205,12 @@ pub struct OddResponder {
 }
 
 impl OddResponder {
+    /// Answers with this OCSP response.
+    pub fn with_response(response: &[u8]) -> OddResponder {
+        let head = b"HTTP/1.0 200 OK\r\nContent-Type: application/ocsp-response\r\n\r\n";
+        OddResponder::start([&head[..], response].concat())
+    }
+
     pub fn start(answer: impl Into<Vec<u8>>) -> OddResponder {
         let answer = answer.into();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -18,8 +18,8 @@ pub fn file(name: &str) -> String {
     format!("{}/tests/tls/{name}", env!("CARGO_MANIFEST_DIR"))
 }
 
-/// A callback server that shows this certificate and says 200.
-pub fn callback_server(certificate: &str) -> u16 {
+/// Settings of a server that shows this certificate.
+pub fn server_config(certificate: &str) -> Arc<ServerConfig> {
     let chain = CertificateDer::pem_file_iter(file(&format!("{certificate}.crt"))).unwrap();
     let key = PrivateKeyDer::from_pem_file(file(&format!("{certificate}.key"))).unwrap();
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
@@ -28,7 +28,12 @@ pub fn callback_server(certificate: &str) -> u16 {
         .with_no_client_auth()
         .with_single_cert(chain.map(Result::unwrap).collect(), key)
         .unwrap();
-    let config = Arc::new(config);
+    Arc::new(config)
+}
+
+/// A callback server that shows this certificate and says 200.
+pub fn callback_server(certificate: &str) -> u16 {
+    let config = server_config(certificate);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     std::thread::spawn(move || {

@@ -253,12 +253,10 @@ const SESSION_ID_MAX: usize = 128;
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
-
     use super::super::FragmentSettings;
+    use super::super::window::tests::piece;
     use super::*;
     use crate::media::segments::{CutRule, Slicing};
-    use crate::wire::mpegts::TsFrame;
 
     #[test]
     fn playlist_is_withheld_until_there_are_enough_fragments() {
@@ -386,20 +384,7 @@ mod tests {
 
     fn publish(window: &mut FragmentWindow, from_ms: u64, to_ms: u64) {
         for dts_ms in (from_ms..to_ms).step_by(200) {
-            window.handle_frame(
-                &TsFrame {
-                    bytes: Bytes::from_static(b"packets"),
-                    tables: Bytes::from_static(b"tables"),
-                    starts_with_tables: true,
-                    dts_ms,
-                    duration_ms: 200,
-                    video: true,
-                    key: dts_ms % 1_000 == 0,
-                    program_change: false,
-                    messages: Vec::new(),
-                },
-                0,
-            );
+            window.handle_frame(&piece(dts_ms, true), 0);
         }
     }
 }

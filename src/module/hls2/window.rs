@@ -417,7 +417,7 @@ const WINDOW_BYTES_MAX: usize = 256 * 1024 * 1024;
 const FRAGMENTS_FIT: usize = 4;
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::media::segments::Slicing;
 
@@ -504,18 +504,23 @@ mod tests {
         FragmentSettings { cut, playlist_length_ms: 4_000, min_fragments: 2, part_ms: None }
     }
 
-    fn publish(window: &mut FragmentWindow, from_ms: u64, to_ms: u64) -> usize {
-        let frames = (from_ms..to_ms).step_by(200).map(|dts_ms| TsFrame {
+    /// A picture of 200 ms; each second has a key frame.
+    pub(in super::super) fn piece(dts_ms: u64, starts_with_tables: bool) -> TsFrame {
+        TsFrame {
             bytes: Bytes::from_static(b"packets"),
             tables: Bytes::from_static(b"tables"),
-            starts_with_tables: false,
+            starts_with_tables,
             dts_ms,
             duration_ms: 200,
             video: true,
-            key: dts_ms % 1_000 == 0,
+            key: dts_ms.is_multiple_of(1_000),
             program_change: false,
             messages: Vec::new(),
-        });
+        }
+    }
+
+    fn publish(window: &mut FragmentWindow, from_ms: u64, to_ms: u64) -> usize {
+        let frames = (from_ms..to_ms).step_by(200).map(|dts_ms| piece(dts_ms, false));
         frames.filter(|frame| window.handle_frame(frame, 0)).count()
     }
 }
