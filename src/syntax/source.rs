@@ -44,7 +44,7 @@ pub struct Sources {
 }
 
 /// A byte range of one text.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Span {
     /// The text.
     pub file: FileId,

@@ -174,6 +174,7 @@ fn complete(subject: &CommandText, streams: &mut Streams<'_>) -> Result<Vec<u8>,
     let mut stack = vec![subject.name.clone()];
     let mut out = Vec::new();
     put(subject, &base, &mut stack, &mut out, streams)?;
+    check_length(&out)?;
     Ok(out)
 }
 
@@ -206,14 +207,21 @@ fn put(
             put(&CommandText::open(&path)?, base, stack, out, streams)?;
             out.push(b'\n');
             stack.pop();
-            if out.len() > limits::CLUSTER_CONF_BYTES {
-                let error = GroupError::TooLarge(out.len());
-                return Err(CommandError::Text(error.to_string().into()));
-            }
+            check_length(out)?;
         }
     }
     out.extend_from_slice(&subject.bytes[at..]);
     Ok(())
+}
+
+/// Refuses a text that is longer than a group's may be.
+fn check_length(text: &[u8]) -> Result<(), CommandError> {
+    match text.len() {
+        length if length > limits::CLUSTER_CONF_BYTES => {
+            Err(CommandError::Text(GroupError::TooLarge(length).to_string().into()))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// An `include` statement: its place, and what it names.
@@ -259,9 +267,6 @@ fn judge(
     text: &[u8],
     streams: &mut Streams<'_>,
 ) -> Result<(), CommandError> {
-    if text.len() > limits::CLUSTER_CONF_BYTES {
-        return Err(CommandError::Text(GroupError::TooLarge(text.len()).to_string().into()));
-    }
     let whole =
         CommandText { name: format!("configuration of group {group}").into(), bytes: text.to_vec().into() };
     let reading = whole.read(streams)?;

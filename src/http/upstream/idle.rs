@@ -114,13 +114,11 @@ pub fn keep(key: IdleKey, connection: PeerConnection, most: usize, timeout: Dura
                 true
             }
             Watch::Begun => false,
-            Watch::Waiting { waker, until: wakes } if until < *wakes => {
-                waker.wake_by_ref();
-                false
-            }
-            Watch::Waiting { waker, .. } => {
-                // Otherwise the task would not be woken for this one.
-                if is_over(&connection.socket, &mut Context::from_waker(waker)) {
+            Watch::Waiting { waker, until: wakes } => {
+                if until < *wakes {
+                    waker.wake_by_ref();
+                } else if is_over(&connection.socket, &mut Context::from_waker(waker)) {
+                    // Only where it is not over, the task is woken once it is.
                     return false;
                 }
                 false

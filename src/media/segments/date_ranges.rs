@@ -146,10 +146,9 @@ impl DateRanges {
                         tag.length_ms = Some(over_ms - before.start_ms);
                     }
                 }
-                for range in &mut self.ranges {
-                    if range.text.starts_with(&format!("ID=\"{}\",", tag.id)) {
-                        range.until_ms = over_ms;
-                    }
+                let begin = format!("ID=\"{}\",", tag.id);
+                for range in self.ranges.iter_mut().filter(|range| range.text.starts_with(&begin)) {
+                    range.until_ms = over_ms;
                 }
                 self.push(segment, over_ms, tag.text("SCTE35-IN", cue));
             }

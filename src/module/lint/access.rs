@@ -185,7 +185,7 @@ fn is_encrypted(scope: &LintContext<'_>, section: usize) -> bool {
         && listens.all(|listen| listen.words().iter().skip(1).any(|word| &word.bytes[..] == b"ssl"))
 }
 
-/// Whether a block has an `if` about who the client is that refuses requests.
+/// Whether a block has an `if` about the identity of the client that refuses requests.
 fn refuses_some(scope: &LintContext<'_>, section: usize) -> bool {
     let outline = &scope.outline;
     outline.sections[section].inner.iter().any(|at| {
@@ -204,7 +204,7 @@ fn refuses_some(scope: &LintContext<'_>, section: usize) -> bool {
     })
 }
 
-/// Whether a variable may tell who the client is, rather than what it requests.
+/// Whether a variable may tell the identity of the client, rather than what it requests.
 fn identifies_client(name: &[u8]) -> bool {
     const FIXED: [&[u8]; 7] = [
         b"binary_remote_addr",

@@ -1,19 +1,21 @@
 //! Sizes of response buffers, which have to fit each other as in nginx, although responses are not buffered: a
 //! configuration that nginx refuses is refused here.
 
+use std::collections::{HashMap, HashSet};
+
 use crate::directive::context::{Contexts, LOCATION};
 use crate::directive::{Args, Arity, BlockLevel, Evaluation, Slot, Value};
 use crate::http::core::buffers::BufferCount;
 use crate::syntax::{Problem, Span};
 
-/// What statements have set.
+/// What statements have set, by their places.
 #[derive(Default)]
 struct Stated {
-    buffers: Vec<(Span, BufferCount)>,
+    buffers: HashMap<Span, BufferCount>,
     /// Of the directives with one size.
-    sizes: Vec<(Span, u64)>,
+    sizes: HashMap<Span, u64>,
     /// Statements that were found not to fit: blocks inherit them.
-    refused: Vec<Span>,
+    refused: HashSet<Span>,
 }
 
 /// `proxy_buffers`
@@ -35,7 +37,7 @@ impl Value for Buffers {
         let buffers = BufferCount::parse(args, evaluation)?;
         // A default is no statement.
         if evaluation.context != 0 {
-            evaluation.notes.of::<Stated>().buffers.push((args.name.span, buffers));
+            evaluation.notes.of::<Stated>().buffers.insert(args.name.span, buffers);
         }
         Ok(Buffers(buffers))
     }
@@ -51,7 +53,7 @@ impl<T: Value + Copy + Into<u64>> Value for ComparedSize<T> {
     fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<ComparedSize<T>, Problem> {
         let size = T::parse(args, evaluation)?;
         if evaluation.context != 0 {
-            evaluation.notes.of::<Stated>().sizes.push((args.name.span, size.into()));
+            evaluation.notes.of::<Stated>().sizes.insert(args.name.span, size.into());
         }
         Ok(ComparedSize(size))
     }
@@ -66,26 +68,23 @@ impl Slot for BufferSizes {
 
     fn make(level: &BlockLevel<'_>, evaluation: &mut Evaluation<'_>) -> BufferSizes {
         let stated = evaluation.notes.of::<Stated>();
+        if stated.buffers.is_empty() && stated.sizes.is_empty() {
+            // The defaults fit.
+            return BufferSizes;
+        }
         let place = |name: &str| level.blocks.iter().find_map(|block| block.uses(name));
-        let size_of = |name: &str| {
-            let place = place(name)?;
-            stated.sizes.iter().find(|(known, _)| *known == place).map(|(_, size)| (place, *size))
-        };
-        let buffers = place("proxy_buffers").and_then(|place| {
-            stated.buffers.iter().find(|(known, _)| *known == place).map(|(_, buffers)| (place, *buffers))
-        });
+        let size_of = |name: &str| stated.sizes.get(&place(name)?).copied();
+        let buffers = place("proxy_buffers").and_then(|place| stated.buffers.get(&place));
         let sizes = Sizes {
-            header: size_of("proxy_buffer_size").map_or(USUAL_SIZE, |(_, size)| size),
-            buffers: buffers
-                .map_or((USUAL_NUMBER, USUAL_SIZE), |(_, buffers)| (buffers.count, buffers.size.0)),
-            busy: size_of("proxy_busy_buffers_size").map(|(_, size)| size),
-            written: size_of("proxy_temp_file_write_size").map(|(_, size)| size),
-            file: size_of("proxy_max_temp_file_size").map(|(_, size)| size),
+            header: size_of("proxy_buffer_size").unwrap_or(USUAL_SIZE),
+            buffers: buffers.map_or((USUAL_NUMBER, USUAL_SIZE), |buffers| (buffers.count, buffers.size.0)),
+            busy: size_of("proxy_busy_buffers_size"),
+            written: size_of("proxy_temp_file_write_size"),
+            file: size_of("proxy_max_temp_file_size"),
         };
         let Some((directive, complaint)) = sizes.complaint() else { return BufferSizes };
         let stated_at = [directive, "proxy_buffers", "proxy_buffer_size"].into_iter().find_map(place);
-        if let Some(span) = stated_at.filter(|span| !stated.refused.contains(span)) {
-            stated.refused.push(span);
+        if let Some(span) = stated_at.filter(|span| stated.refused.insert(*span)) {
             evaluation.report(Problem::new(complaint).at(span).place(span));
         }
         BufferSizes

@@ -9,8 +9,8 @@ use crate::wire::fmp4::Sample;
 ///   new period.
 /// - Media that is early keeps its times, since a period cannot begin before the end of the preceding one; the manifest tells
 ///   (`availabilityTimeOffset`). Where it becomes ever earlier because its clock is fast, pictures are shown a little longer and now
-///   and then a packet of sound is left out, so that it stays near that bound. A publisher that sends faster than anyone
-///   plays is left alone.
+///   and then a packet of sound is left out, so that it stays near that bound. A publisher that sends faster than
+///   players play is left alone.
 #[derive(Debug, Default)]
 pub(super) struct TimeOfDay {
     /// What is added to a sample's time at `since_us`, in microseconds.

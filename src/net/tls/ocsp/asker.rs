@@ -67,7 +67,7 @@ impl Drop for Pending {
     }
 }
 
-/// The end of a line about a request: who is asked, and about what.
+/// The end of a line about a request: its responder and its certificate.
 pub(super) struct About<'a> {
     pub(super) responder: &'a Responder,
     /// File of a certificate of ours.

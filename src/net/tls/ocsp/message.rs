@@ -145,7 +145,7 @@ pub(super) struct Basic<'d> {
     pub(super) certificates: Vec<&'d [u8]>,
 }
 
-/// Who has signed a response.
+/// The signer of a response.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum ResponderId<'d> {
     /// Whose certificate has this subject, in the form in which names are compared.

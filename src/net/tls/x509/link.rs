@@ -149,7 +149,7 @@ impl<'d> Link<'d> {
         let usage = self.extended_usage().is_none_or(|usage| match purpose {
             Purpose::Client => usage.client_auth,
             Purpose::Server => usage.server_auth,
-            // Who has signed a response decides it.
+            // The signer of a response decides it.
             Purpose::Responder => true,
         });
         if !usage || is_ca {
