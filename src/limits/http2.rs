@@ -15,6 +15,12 @@ pub const HTTP2_FLOOD_SHARE: u64 = 8;
 /// Maximum number of bytes of an HTTP/2 stream that are buffered for its connection; the rest of the response is made later.
 pub const HTTP2_SEND_BUFFER: usize = 64 * 1024;
 
+/// Maximum number of bytes of an HTTP/2 connection that are gathered to be written together.
+pub const HTTP2_GATHERED: usize = 32 * 1024;
+
+/// Longest piece of output of an HTTP/2 connection that is gathered with others; longer ones are written without a copy.
+pub const HTTP2_GATHERED_WRITE: usize = 8 * 1024;
+
 /// Maximum number of streams that a client has reset before the server has taken their requests. One more ends the connection.
 pub const HTTP2_PENDING_RESETS: usize = 100;
 

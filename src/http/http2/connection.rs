@@ -97,6 +97,8 @@ enum Event {
     Failed(h2::Error),
     /// The client has closed, or everything that was to be answered is.
     Ended,
+    /// The socket accepts nothing more.
+    Gone,
     /// The server drains.
     Drains,
     /// Nothing more is waited for.
@@ -121,6 +123,7 @@ pub(in crate::http) async fn serve(
     let Some(settings) = base.http2_settings() else { return };
     let traffic = Arc::new(Traffic::default());
     let Some(connection) = begin(&base, &settings, before, traffic.clone()).await else { return };
+    traffic.gather();
     let Lifetime { shutdown, draining, .. } = base.service.lifetime.clone();
     let mut serving = Serving {
         generation: base.service.store.generation(),
@@ -224,7 +227,7 @@ impl Serving {
                 // What the client sends before it has read the end must not reset the connection: it would lose the rest of
                 // its responses.
                 Event::Ended if self.is_ending => return self.base.linger(self.settings.lingering).await,
-                Event::Ended => return,
+                Event::Ended | Event::Gone => return,
                 Event::Failed(error) => {
                     let (why, reason) = match self.traffic.is_flooded() {
                         true => ("http2 flood detected".to_owned(), Some(Reason::ENHANCE_YOUR_CALM)),
@@ -277,6 +280,9 @@ impl Serving {
             Poll::Ready(Some(Err(error))) => return Poll::Ready(Event::Failed(error)),
             Poll::Ready(None) => return Poll::Ready(Event::Ended),
             Poll::Pending => {}
+        }
+        if let Poll::Ready(Err(_)) = self.traffic.poll_output(&*self.base.socket, cx) {
+            return Poll::Ready(Event::Gone);
         }
         // Beyond its streams, a client is refused without a line, as by nginx; what waits to be sent may hold requests back.
         let is_clear = counts.0 < self.settings.streams as usize && self.traffic.blocked_since().is_none();

@@ -18,11 +18,49 @@ use crate::limits;
 thread_local! {
     /// What was read last.
     static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; limits::READ_BYTES].into());
+    /// The empty buffer for the next connection that gathers output.
+    static SPARE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 /// What a connection has received and sent, shared by its socket and its owner.
 #[derive(Debug, Default)]
-pub struct Traffic(Mutex<Counts>);
+pub struct Traffic {
+    counts: Mutex<Counts>,
+    output: Mutex<Output>,
+}
+
+/// Output that waits to be written. The crate h2 writes every response by itself; gathered, those to requests that came together
+/// take one call of the system, and one record of TLS.
+#[derive(Debug, Default)]
+struct Output {
+    gathers: bool,
+    bytes: Vec<u8>,
+    /// Number of bytes at the beginning that were written.
+    written: usize,
+}
+
+impl Output {
+    /// Adds the bytes, if there is room for all of them.
+    fn add(&mut self, bufs: &[IoSlice<'_>], length: usize) -> bool {
+        if self.bytes.len() + length > limits::HTTP2_GATHERED {
+            return false;
+        }
+        if self.bytes.capacity() == 0 {
+            self.bytes = SPARE.take();
+        }
+        bufs.iter().for_each(|buf| self.bytes.extend_from_slice(buf));
+        true
+    }
+
+    /// Gives the memory of written output back.
+    fn rest(&mut self) {
+        self.written = 0;
+        self.bytes.clear();
+        if self.bytes.capacity() > 0 {
+            SPARE.set(std::mem::take(&mut self.bytes));
+        }
+    }
+}
 
 #[derive(Debug, Default)]
 struct Counts {
@@ -39,12 +77,12 @@ struct Counts {
 impl Traffic {
     /// Whether a frame or the head of a request has begun and not ended.
     pub fn is_incomplete(&self) -> bool {
-        self.0.lock().frames.is_incomplete()
+        self.counts.lock().frames.is_incomplete()
     }
 
     /// The length of a head whose stream was reset without being passed on; only with `all_taken` of those behind the last request.
     pub fn take_refused(&self, all_taken: bool) -> Option<usize> {
-        let mut traffic = self.0.lock();
+        let mut traffic = self.counts.lock();
         if all_taken {
             traffic.frames.settle();
         }
@@ -53,27 +91,27 @@ impl Traffic {
 
     /// See [`FrameReader::take_head`].
     pub fn take_head(&self, stream: u32) -> usize {
-        self.0.lock().frames.take_head(stream)
+        self.counts.lock().frames.take_head(stream)
     }
 
     /// See [`FrameReader::rest`].
     pub fn rest(&self) {
-        self.0.lock().frames.rest();
+        self.counts.lock().frames.rest();
     }
 
     /// Since when the peer has accepted nothing of what waits to be sent.
     pub fn blocked_since(&self) -> Option<Instant> {
-        self.0.lock().blocked
+        self.counts.lock().blocked
     }
 
     /// Whether the connection was given up because most of what came carries nothing.
     pub fn is_flooded(&self) -> bool {
-        self.0.lock().is_flooded
+        self.counts.lock().is_flooded
     }
 
     /// Counts bytes of a body that were sent.
     pub(super) fn sent_payload(&self, bytes: usize) {
-        self.0.lock().sent_payload += bytes as u64;
+        self.counts.lock().sent_payload += bytes as u64;
     }
 
     /// Reads along.
@@ -82,7 +120,7 @@ impl Traffic {
     ///
     /// Most of what came so far carries nothing.
     fn received(&self, bytes: &[u8]) -> io::Result<()> {
-        let mut counts = self.0.lock();
+        let mut counts = self.counts.lock();
         counts.frames.read(bytes);
         counts.total += bytes.len() as u64;
         let payload = counts.frames.payload + counts.sent_payload;
@@ -94,13 +132,56 @@ impl Traffic {
     }
 
     fn sent(&self, bytes: usize) {
-        let mut counts = self.0.lock();
+        let mut counts = self.counts.lock();
         counts.total += bytes as u64;
         counts.blocked = None;
     }
 
     fn is_full(&self) {
-        self.0.lock().blocked.get_or_insert_with(Instant::now);
+        self.counts.lock().blocked.get_or_insert_with(Instant::now);
+    }
+
+    /// From now on output is gathered until [`Traffic::poll_output`] is called, or there is enough of it.
+    pub fn gather(&self) {
+        self.output.lock().gathers = true;
+    }
+
+    /// Writes what was gathered.
+    ///
+    /// # Errors
+    ///
+    /// Those of the socket.
+    pub fn poll_output(&self, socket: &dyn Carrier, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut output = self.output.lock();
+        while output.written < output.bytes.len() {
+            let bytes = IoSlice::new(&output.bytes[output.written..]);
+            output.written += ready!(self.poll_written(socket, &[bytes], cx))?;
+        }
+        output.rest();
+        drop(output);
+        socket.poll_flush(cx)
+    }
+
+    fn poll_written(
+        &self,
+        socket: &dyn Carrier,
+        bufs: &[IoSlice<'_>],
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            match socket.try_write_vectored(bufs) {
+                Ok(length) => {
+                    self.sent(length);
+                    return Poll::Ready(Ok(length));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.is_full();
+                    ready!(socket.poll_write_ready(cx))?;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
     }
 }
 
@@ -127,27 +208,6 @@ impl Http2Io {
             buf.put_slice(&scratch[..length]);
             self.traffic.received(&scratch[..length])
         })
-    }
-
-    fn poll_written(
-        &self,
-        cx: &mut Context<'_>,
-        mut write: impl FnMut(&dyn Carrier) -> io::Result<usize>,
-    ) -> Poll<io::Result<usize>> {
-        loop {
-            match write(&*self.socket) {
-                Ok(length) => {
-                    self.traffic.sent(length);
-                    return Poll::Ready(Ok(length));
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.traffic.is_full();
-                    ready!(self.socket.poll_write_ready(cx))?;
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Poll::Ready(Err(error)),
-            }
-        }
     }
 }
 
@@ -179,7 +239,7 @@ impl AsyncRead for Http2Io {
 
 impl AsyncWrite for Http2Io {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.poll_written(cx, |socket| socket.try_write_vectored(&[IoSlice::new(buf)]))
+        self.poll_write_vectored(cx, &[IoSlice::new(buf)])
     }
 
     fn poll_write_vectored(
@@ -187,7 +247,21 @@ impl AsyncWrite for Http2Io {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.poll_written(cx, |socket| socket.try_write_vectored(bufs))
+        let length = bufs.iter().map(|buf| buf.len()).sum();
+        let is_gathered = {
+            let mut output = self.traffic.output.lock();
+            if output.gathers && length <= limits::HTTP2_GATHERED_WRITE && output.add(bufs, length) {
+                return Poll::Ready(Ok(length));
+            }
+            output.gathers
+        };
+        if is_gathered {
+            ready!(self.traffic.poll_output(&*self.socket, cx))?;
+            if length <= limits::HTTP2_GATHERED_WRITE && self.traffic.output.lock().add(bufs, length) {
+                return Poll::Ready(Ok(length));
+            }
+        }
+        self.traffic.poll_written(&*self.socket, bufs, cx)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -195,10 +269,14 @@ impl AsyncWrite for Http2Io {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.traffic.output.lock().gathers {
+            return Poll::Ready(Ok(()));
+        }
         self.socket.poll_flush(cx)
     }
 
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.traffic.poll_output(&*self.socket, cx))?;
         self.socket.shutdown_write();
         Poll::Ready(Ok(()))
     }
