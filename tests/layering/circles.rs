@@ -4,9 +4,8 @@
 //! and a re-export (`pub use`) are no arrows: only code that stands in a parent and calls a child makes one.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 
-use crate::source::{Names, code, leaves, library, paths, room, statements};
+use crate::source::{Library, Names, leaves, library, paths, room, statements};
 
 /// A path is followed through at most so many re-exports.
 const FOLLOWED: usize = 8;
@@ -15,7 +14,7 @@ const FOLLOWED: usize = 8;
 type Imports = BTreeMap<Names, BTreeMap<String, Names>>;
 
 /// The file that declares what a path names.
-fn declared_in(mut path: Names, library: &BTreeMap<Names, String>, imports: &Imports) -> Names {
+fn declared_in(mut path: Names, library: &Library, imports: &Imports) -> Names {
     let mut found = Vec::new();
     for _ in 0..FOLLOWED {
         let known = (0..=path.len()).rev().find(|length| library.contains_key(&path[..*length])).unwrap();
@@ -52,16 +51,12 @@ fn all_paths(code: &str, module: &[String], children: &[&str]) -> Vec<Names> {
 }
 
 /// For each file those of its room that it imports from.
-fn arrows() -> BTreeMap<Names, BTreeSet<Names>> {
-    let files = library().into_iter();
-    let library: BTreeMap<Names, String> =
-        files.map(|(module, file)| (module, code(&fs::read_to_string(file).unwrap()))).collect();
-
+pub fn arrows(library: &Library) -> BTreeMap<Names, BTreeSet<Names>> {
     let mut imports = Imports::new();
-    for (module, code) in &library {
-        let children = children(code);
+    for (module, file) in library {
+        let children = children(&file.code);
         let brought = imports.entry(module.clone()).or_default();
-        for (statement, _) in statements(code) {
+        for (statement, _) in statements(&file.code) {
             for path in all_paths(statement, module, &children) {
                 brought.extend(path.last().cloned().map(|name| (name, path)));
             }
@@ -69,15 +64,15 @@ fn arrows() -> BTreeMap<Names, BTreeSet<Names>> {
     }
 
     let mut arrows = BTreeMap::new();
-    for (module, code) in library.iter().filter(|(module, _)| !module.is_empty()) {
-        let mut own = code.clone();
-        for (statement, is_public) in statements(code) {
+    for (module, file) in library.iter().filter(|(module, _)| !module.is_empty()) {
+        let mut own = file.code.clone();
+        for (statement, is_public) in statements(&file.code) {
             if is_public {
                 own = own.replace(statement, "");
             }
         }
-        let named = all_paths(&own, module, &children(code)).into_iter();
-        let targets = named.map(|path| declared_in(path, &library, &imports));
+        let named = all_paths(&own, module, &children(&file.code)).into_iter();
+        let targets = named.map(|path| declared_in(path, library, &imports));
         let targets = targets.filter(|target| !target.is_empty() && target != module);
         arrows.insert(module.clone(), targets.filter(|target| room(target) == room(module)).collect());
     }
@@ -94,21 +89,24 @@ fn reached<'a>(from: &'a Names, arrows: &'a BTreeMap<Names, BTreeSet<Names>>) ->
     reached
 }
 
-#[test]
-fn files_of_a_room_stand_in_no_circle() {
-    let arrows = arrows();
+/// The files that stand in circles, each with the files of its circles that it imports from.
+pub fn circles(arrows: &BTreeMap<Names, BTreeSet<Names>>) -> Vec<String> {
     let reached: BTreeMap<&Names, BTreeSet<&Names>> =
-        arrows.keys().map(|module| (module, reached(module, &arrows))).collect();
-    assert!(
-        arrows.values().map(BTreeSet::len).sum::<usize>() > 500,
-        "imports were looked for in the wrong place"
-    );
-
-    let mut found = String::new();
-    for module in arrows.keys().filter(|module| reached[module].contains(module)) {
+        arrows.keys().map(|module| (module, reached(module, arrows))).collect();
+    let in_circles = arrows.keys().filter(|module| reached[module].contains(module));
+    let line = |module: &Names| {
         let further = arrows[module].iter().filter(|target| reached[target].contains(module));
         let further: Vec<String> = further.map(|target| target.join("::")).collect();
-        found.push_str(&format!("    {} -> {}\n", module.join("::"), further.join(", ")));
-    }
-    assert!(found.is_empty(), "files that stand in circles:\n{found}");
+        format!("{} -> {}", module.join("::"), further.join(", "))
+    };
+    in_circles.map(line).collect()
+}
+
+#[test]
+fn files_of_a_room_stand_in_no_circle() {
+    let arrows = arrows(&library());
+    let count: usize = arrows.values().map(BTreeSet::len).sum();
+    assert!(count > 500, "imports were looked for in the wrong place");
+    let circles = circles(&arrows);
+    assert!(circles.is_empty(), "files that stand in circles: {circles:#?}");
 }

@@ -1,16 +1,40 @@
 //! What neither waits nor reaches out of the process: whole rooms, and every file of a feature that isn't listed as one that does.
 
 use std::collections::BTreeSet;
-use std::fs;
 
-use crate::source::{code, library};
+use crate::source::{Library, Names, leaves, library};
 
 /// Crates and paths that whole rooms do without: what is pure neither waits nor looks at a clock.
 const PURE: [(&str, &[&str]); 5] = [
-    ("wire", &["tokio", "hyper", "reqwest", "std::time::SystemTime"]),
-    ("syntax", &["tokio", "hyper", "reqwest"]),
-    ("directive", &["tokio", "hyper", "reqwest"]),
-    ("hub", &["hyper", "reqwest", "tokio::net", "tokio::spawn", "tokio::time"]),
+    (
+        "wire",
+        &[
+            "tokio",
+            "hyper",
+            "reqwest",
+            "std::fs",
+            "std::net::TcpStream",
+            "std::thread",
+            "std::time::Instant::now",
+            "std::time::SystemTime",
+            "Instant::now",
+        ],
+    ),
+    ("syntax", &["tokio", "hyper", "reqwest", "std::net::TcpStream", "std::thread"]),
+    ("directive", &["tokio", "hyper", "reqwest", "std::fs", "std::net::TcpStream", "std::thread"]),
+    (
+        "hub",
+        &[
+            "hyper",
+            "reqwest",
+            "std::fs",
+            "std::net::TcpStream",
+            "std::thread",
+            "tokio::net",
+            "tokio::spawn",
+            "tokio::time",
+        ],
+    ),
     ("config", &["tokio::net", "tokio::spawn", "hyper", "reqwest"]),
 ];
 
@@ -173,21 +197,24 @@ const WAITING: &[&str] = &[
     "notify::session_event",
     "notify::transport",
     "notify::transport_error",
-    "module::control::handler",
 ];
+
+/// What files of pure rooms name and the room does without, a line each.
+pub fn impure(library: &Library) -> Vec<String> {
+    let mut found = Vec::new();
+    for (module, file) in library {
+        let room = PURE.iter().find(|(room, _)| module.first().is_some_and(|first| first == room));
+        let without = room.map_or(&[][..], |(_, without)| *without);
+        let named = without.iter().filter(|name| mentions(&file.code, name));
+        found.extend(named.map(|name| format!("{}: {name}", file.path.display())));
+    }
+    found
+}
 
 #[test]
 fn pure_rooms_do_not_wait() {
-    for (module, file) in library() {
-        let Some((_, without)) =
-            PURE.iter().find(|(room, _)| module.first().is_some_and(|first| first == room))
-        else {
-            continue;
-        };
-        let code = code(&fs::read_to_string(&file).unwrap());
-        let named = without.iter().find(|name| mentions(&code, name));
-        assert_eq!(named, None, "{}", file.display());
-    }
+    let impure = impure(&library());
+    assert!(impure.is_empty(), "what these rooms do without: {impure:#?}");
 }
 
 /// Whether code waits, or has the means to reach out of the process.
@@ -195,28 +222,42 @@ fn waits(code: &str) -> bool {
     code.contains("async ") || code.contains(".await") || REACHING_OUT.iter().any(|name| mentions(code, name))
 }
 
-#[test]
-fn rules_of_features_neither_wait_nor_reach_out() {
-    let features = library()
-        .into_iter()
-        .filter(|(module, _)| !module.is_empty() && FEATURES.iter().any(|room| *room == module[0]));
-    let found: BTreeSet<String> = features
-        .filter(|(_, file)| waits(&code(&fs::read_to_string(file).unwrap())))
-        .map(|(module, _)| module.join("::"))
-        .collect();
-    let listed: BTreeSet<String> = WAITING.iter().map(|module| (*module).to_owned()).collect();
-    let unlisted: Vec<_> = found.difference(&listed).collect();
-    assert!(unlisted.is_empty(), "these wait or reach out, and aren't listed so: {unlisted:#?}");
-    let gone: Vec<_> = listed.difference(&found).collect();
-    assert!(gone.is_empty(), "listed, and rules without I/O now: {gone:#?}");
+/// The files of features that wait or reach out and are not listed, and those that are listed and do neither.
+pub fn wrongly_listed(library: &Library, listed: &[&str]) -> (Vec<String>, Vec<String>) {
+    let is_feature =
+        |module: &Names| module.first().is_some_and(|room| FEATURES.iter().any(|feature| feature == room));
+    let features = library.iter().filter(|(module, _)| is_feature(module));
+    let waiting = features.filter(|(_, file)| waits(&file.code));
+    let found: BTreeSet<String> = waiting.map(|(module, _)| module.join("::")).collect();
+    let listed: BTreeSet<String> = listed.iter().map(|module| (*module).to_owned()).collect();
+    (found.difference(&listed).cloned().collect(), listed.difference(&found).cloned().collect())
 }
 
-/// Whether code names a crate or a path, as a whole word.
+#[test]
+fn rules_of_features_neither_wait_nor_reach_out() {
+    let (unlisted, gone) = wrongly_listed(&library(), WAITING);
+    assert!(unlisted.is_empty(), "these wait or reach out, and aren't listed so: {unlisted:#?}");
+    assert!(gone.is_empty(), "listed, and rules without I/O now: {gone:#?}");
+    let once: BTreeSet<&&str> = WAITING.iter().collect();
+    assert_eq!(once.len(), WAITING.len(), "a file is listed twice");
+}
+
+/// Whether code names a crate or a path: written out, or as a part of a `use` with braces.
 fn mentions(code: &str, name: &str) -> bool {
-    code.match_indices(name).any(|(at, _)| {
-        let before = code[..at].chars().next_back();
-        let after = code[at + name.len()..].chars().next();
-        let word = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
-        !word(before) && !word(after) && (name.contains("::") || after == Some(':'))
+    let wanted: Vec<&str> = name.split("::").collect();
+    let is_word = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
+    code.match_indices(wanted[0]).any(|(at, root)| {
+        let (before, after) = (&code[..at], &code[at + root.len()..]);
+        let before = before.strip_suffix("::").unwrap_or(before);
+        if is_word(before.chars().next_back()) || is_word(after.chars().next()) {
+            return false;
+        }
+        if wanted.len() == 1 {
+            // `use tokio;` and `use tokio as other;`, too.
+            return after.starts_with(':') || before.ends_with("use ");
+        }
+        leaves(&code[at..], &[])
+            .iter()
+            .any(|path| path.len() >= wanted.len() && path[..wanted.len()] == wanted)
     })
 }

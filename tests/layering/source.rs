@@ -7,6 +7,16 @@ use std::path::{Path, PathBuf};
 /// A path that a file names, from the root of the crate.
 pub type Names = Vec<String>;
 
+/// A source file of the library.
+pub struct SourceFile {
+    pub path: PathBuf,
+    /// Its text without comments and without the modules of its tests.
+    pub code: String,
+}
+
+/// The files of a library by the path of their module.
+pub type Library = BTreeMap<Names, SourceFile>;
+
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
 }
@@ -22,8 +32,8 @@ pub fn rust_files(dir: &Path, out: &mut Vec<PathBuf>) {
     }
 }
 
-/// The files of the library by the path of their module, without those that hold tests alone.
-pub fn library() -> BTreeMap<Names, PathBuf> {
+/// The files of `src`, without those that hold tests alone.
+pub fn library() -> Library {
     let mut files = Vec::new();
     rust_files(&root(), &mut files);
     let own = ["main.rs", "allocator.rs"].map(|name| root().join(name));
@@ -36,7 +46,17 @@ pub fn library() -> BTreeMap<Names, PathBuf> {
         names
     };
     let is_code = |file: &PathBuf| !own.contains(file) && !file.ends_with("tests.rs");
-    files.into_iter().filter(is_code).map(|file| (module(&file), file)).collect()
+    let source_file = |path: PathBuf| SourceFile { code: code(&fs::read_to_string(&path).unwrap()), path };
+    files.into_iter().filter(is_code).map(|file| (module(&file), source_file(file))).collect()
+}
+
+/// A library of made-up files, each given by its path below `src` without `.rs` and by its text.
+pub fn made_up<const N: usize>(files: [(&str, &str); N]) -> Library {
+    let file = |(path, text): (&str, &str)| {
+        let module = path.split('/').map(str::to_owned).collect();
+        (module, SourceFile { path: format!("{path}.rs").into(), code: code(text) })
+    };
+    files.map(file).into()
 }
 
 /// The room of a module: its first name, in `module` the first two.
@@ -48,7 +68,7 @@ pub fn room(module: &[String]) -> String {
     }
 }
 
-/// A file's code without comments, literals and the modules of its tests.
+/// A file's code without comments and the modules of its tests.
 pub fn code(text: &str) -> String {
     let mut out = String::new();
     let mut inside_tests = false;
