@@ -5,7 +5,7 @@ use super::http::build_http;
 use super::model::{Config, Http, Paths, Rtmp};
 use super::report::Report;
 use super::rtmp::build_rtmp;
-use crate::directive::conclusion::Whole;
+use crate::directive::conclusion::WholeConfig;
 use crate::directive::context::{EVENTS, HTTP, MAIN, RTMP};
 use crate::directive::evaluate::{Block, Evaluated};
 use crate::directive::evaluation::DetachedEvaluation;
@@ -84,7 +84,7 @@ impl Builder<'_> {
         let sockets = rtmp.map_or(0, |rtmp| rtmp.listeners.len()) + http.map_or(0, |h| h.listeners.len());
         let notes = &mut self.detached.notes;
         let http_addresses: Vec<_> = http.iter().flat_map(|http| &http.listeners).map(|l| &l.addr).collect();
-        let mut whole = Whole {
+        let mut whole = WholeConfig {
             notes,
             events,
             rtmp_addresses: &rtmp_addresses,

@@ -17,7 +17,7 @@ use super::private_files::{self, PrivateFileError};
 use crate::directive::ReloadClass;
 use crate::directive::context::MAIN;
 use crate::directive::registry::Registry;
-use crate::syntax::parser::{Brought, Reading};
+use crate::syntax::reading::{CompanionFile, Reading};
 use crate::syntax::{Problem, sentence};
 
 /// Directive that brings the file along.
@@ -134,7 +134,7 @@ pub fn is_name(name: &[u8]) -> bool {
 /// belongs to.
 pub(super) fn refuse_own(reading: &mut Reading, registry: &Registry) {
     let mut problems = Vec::new();
-    for Brought { path, span, statement } in &reading.companions {
+    for CompanionFile { path, span, statement } in &reading.companions {
         let Some(file) = reading.sources.find(path) else {
             let text = "the configuration of the group is not here yet, the server takes it from etcd";
             problems.push((*statement, Problem::warning(text).at(*span).place(*span)));

@@ -55,9 +55,9 @@ pub struct History {
 /// Reloads of this process so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ReloadTotals {
-    /// Those that applied a configuration, also the one in force.
+    /// Generations that were applied, also the one in force.
     pub applied: u64,
-    /// Those that were refused.
+    /// Generations that were refused.
     pub refused: u64,
 }
 

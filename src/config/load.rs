@@ -13,7 +13,8 @@ use crate::directive::BaseDirectories;
 use crate::directive::evaluate::evaluate;
 use crate::directive::evaluation::HostNames;
 use crate::directive::language::Language;
-use crate::syntax::parser::{Companion, Parser, Reading};
+use crate::syntax::parser::Parser;
+use crate::syntax::reading::{Companion, Reading};
 use crate::syntax::texts::Texts;
 
 /// The configuration compiled into the program: one application, no privileges needed.

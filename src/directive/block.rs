@@ -23,11 +23,11 @@ pub struct Block {
     pub children: Vec<Block>,
     pub(super) head: Option<AnyValue>,
     pub(super) scopes: Vec<(TypeId, AnyValue)>,
-    pub(super) seen: Vec<Seen>,
+    pub(super) seen: Vec<DirectiveUse>,
 }
 
 /// Use of a directive in a block.
-pub(super) struct Seen {
+pub(super) struct DirectiveUse {
     pub(super) row: &'static Row,
     pub(super) first: Span,
     pub(super) count: usize,

@@ -7,7 +7,7 @@ use super::values::Values;
 use crate::syntax::diagnostic::Problem;
 
 /// Parts of a complete configuration that modules check.
-pub struct Whole<'a> {
+pub struct WholeConfig<'a> {
     /// Facts that values have recorded for other values.
     pub notes: &'a mut SharedFacts,
     /// The values of `events { }`.
@@ -21,4 +21,4 @@ pub struct Whole<'a> {
 }
 
 /// Returns the errors of a complete configuration.
-pub type Conclusion = fn(&mut Whole<'_>) -> Vec<Problem>;
+pub type Conclusion = fn(&mut WholeConfig<'_>) -> Vec<Problem>;

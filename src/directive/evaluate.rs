@@ -5,14 +5,14 @@ use std::any::{Any, TypeId};
 use bstr::ByteSlice;
 
 use super::args::{Args, RepeatRule};
-use super::block::Seen;
+use super::block::DirectiveUse;
 pub use super::block::{Block, resolve};
 use super::context::{Contexts, MAIN};
 use super::evaluation::{AnyValue, BaseDirectories, Evaluation, SharedFacts};
 use super::registry::{Registry, RegistryEntry};
 use super::row::{Apply, Row, StatementShape, UseOutcome};
 use crate::syntax::diagnostic::{Problem, Severity};
-use crate::syntax::parser::Reading;
+use crate::syntax::reading::Reading;
 use crate::syntax::report::Reports;
 use crate::syntax::sentence;
 use crate::syntax::source::{Sources, Span};
@@ -39,7 +39,7 @@ struct Evaluator<'a> {
     notes: SharedFacts,
     reports: Reports,
     /// Uses of directives that may appear only once in the whole configuration.
-    once: Vec<Seen>,
+    once: Vec<DirectiveUse>,
 }
 
 /// Label under the last word of a statement whose `;` is probably missing.
@@ -243,7 +243,7 @@ impl Evaluator<'_> {
             (false, RepeatRule::Free) => (&mut block.seen, usize::MAX),
         };
         let Some(seen) = seen.iter_mut().find(|s| std::ptr::eq(s.row, row)) else {
-            seen.push(Seen { row, first: name.span, count: 1, refuses: false });
+            seen.push(DirectiveUse { row, first: name.span, count: 1, refuses: false });
             return Ok(());
         };
         seen.count += 1;

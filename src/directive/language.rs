@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use super::evaluation::BaseDirectories;
 use super::registry::Registry;
 use crate::syntax::Problem;
-use crate::syntax::parser::Reading;
+use crate::syntax::reading::Reading;
 
 /// Runs all lints on a parsed configuration. Returns the warnings, each with the number of its statement.
 pub type Linter = fn(&Reading, &BaseDirectories, &Registry) -> Vec<(u32, Problem)>;

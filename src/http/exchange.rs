@@ -16,6 +16,7 @@ use super::assigned::AssignedValues;
 use super::conf::Conf;
 use super::core::conf::Current as Core;
 use super::counters::HttpCounters;
+pub use super::decision::{Answer, Check, Decision, Lookup, Methods, VariableLookup};
 use super::headers::Headers;
 use super::input::Input;
 use super::leaving::OnLeaving;
@@ -108,20 +109,6 @@ impl HttpService {
     }
 }
 
-/// A future response.
-pub type Answer<'a> = Pin<Box<dyn Future<Output = Response> + Send + 'a>>;
-
-/// Methods that a handler supports; others are answered for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Methods {
-    /// GET and HEAD, as of files.
-    Document,
-    /// GET and HEAD of a stream. `OPTIONS` tells players in browsers so, with CORS headers.
-    Stream,
-    /// All except `OPTIONS`: PingOS's handlers for tools, which send POST, ignore the method.
-    Any,
-}
-
 /// Answers requests of the locations in which a directive of its module is set. The first handler that takes a request
 /// answers; without one, the checks of the content phase do.
 pub trait Handler: Send + Sync {
@@ -130,43 +117,6 @@ pub trait Handler: Send + Sync {
 
     /// The response, if the location's values select this handler. Nothing happens before it is awaited.
     fn answer<'a>(&'a self, exchange: &'a Exchange<'a>) -> Option<Answer<'a>>;
-}
-
-/// Result of a check.
-#[derive(Debug)]
-pub enum Decision {
-    /// The next check follows.
-    Next,
-    /// Access is granted; with `satisfy any`, no other check of access follows.
-    Allow,
-    /// The response.
-    Done(Box<Response>),
-    /// An internal redirect to a path, with a query string.
-    Redirect {
-        /// Decoded path.
-        path: BString,
-        /// Query string without question mark; `None` where `$args` is to have no value.
-        query: Option<BString>,
-    },
-    /// An internal redirect to the location `@name`.
-    Named(BString),
-    /// The connection is closed without a response; the status is that of the access log.
-    Close(u16),
-}
-
-impl Decision {
-    /// The page of a status.
-    pub fn page(status: StatusCode) -> Self {
-        Decision::Done(Box::new(Response::page(status)))
-    }
-}
-
-/// A decision, now or later.
-pub enum Check<'a> {
-    /// The decision.
-    Now(Decision),
-    /// A decision that takes time.
-    Later(Pin<Box<dyn Future<Output = Decision> + Send + 'a>>),
 }
 
 /// Takes part in a phase.
@@ -208,7 +158,7 @@ pub trait Continuation: Send + Sync {
     ) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 }
 
-/// Variables with values of a module; their names are in [`OF_MODULES`](super::variable::OF_MODULES).
+/// Variables with values of a module; their names are in [`OF_MODULES`](super::module_variables::OF_MODULES).
 pub trait RequestVariables: Send + Sync {
     /// Appends the value of a variable, whose name is in lower case. `None` if it is not the module's.
     ///
@@ -216,22 +166,6 @@ pub trait RequestVariables: Send + Sync {
     ///
     /// [`Undecided`], if a regular expression is.
     fn value(&self, exchange: &Exchange<'_>, name: &BStr, out: &mut Vec<u8>) -> VariableLookup;
-}
-
-/// Result of looking up a variable of a module; `None` if it is not the module's.
-pub type VariableLookup = Result<Option<Lookup>, Undecided>;
-
-/// What was found of a variable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lookup {
-    /// It has no value.
-    Missing,
-    /// It has a value, which stays for the request.
-    Found,
-    /// It has a value, which may be another at the next use.
-    Changing,
-    /// It has no value now, but may have one at the next use.
-    Absent,
 }
 
 /// Writes log lines about requests.

@@ -265,7 +265,7 @@ mod tests {
         assert_eq!(known(&cache, path, LONG), None);
         cache.keep(path, LinkPolicy::default(), &opened(path), LONG);
         assert_eq!(known(&cache, path, LONG), Some(libc::ENOENT));
-        // Too many open files says nothing of the path.
+        // "Too many open files" is no property of the path.
         let busy = Err(io::Error::from_raw_os_error(libc::EMFILE));
         cache.keep(path, LinkPolicy::default(), &busy, LONG);
         assert_eq!(known(&cache, path, LONG), None);

@@ -33,7 +33,7 @@ enum BodyState {
     Chunked(ChunkState),
     /// Lines behind the last chunk.
     Trailers {
-        /// Whether nothing of the line has come.
+        /// Whether no byte of the line has come.
         is_empty: bool,
         /// Whether its carriage return has.
         has_return: bool,

@@ -195,7 +195,7 @@ impl Exchange<'_> {
         }
     }
 
-    /// Collects what was received. As in nginx, nothing of what was received together with an error counts.
+    /// Collects received bytes. As in nginx, bytes that were received together with an error do not count.
     fn take_into(&mut self, collected: &mut Collected) -> Result<(), BodyFailure> {
         let before = (collected.memory.len(), collected.is_present);
         loop {

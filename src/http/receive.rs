@@ -164,7 +164,7 @@ impl Exchange<'_> {
         is_understood
     }
 
-    /// Drops what has come of the request's body, and what the socket has of it. Returns whether it is complete.
+    /// Drops the received part of the request's body, and the part that is in the socket. Returns whether the body is complete.
     pub(super) fn drop_received_body(&mut self) -> Result<bool, BadBody> {
         if !self.has_body() {
             return Ok(true);

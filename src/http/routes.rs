@@ -7,7 +7,7 @@ use std::time::Duration;
 use bstr::{BString, ByteSlice};
 
 use super::core::conf::Current;
-use super::core::methods::Methods;
+use super::core::methods::MethodList;
 use super::location::LocationName;
 use super::locations::Locations;
 pub use super::locations::{Location, LocationRefusal};
@@ -131,7 +131,7 @@ impl Chain<'_> {
         let limited = limit.and_then(|limit| {
             let part = self.with(limit, |inner| inner.bare(name.clone(), evaluation));
             let part = Location { choosing: location.values.clone(), is_limit: true, ..part };
-            Some((limit.head::<Methods>()?.0.clone(), Arc::new(part)))
+            Some((limit.head::<MethodList>()?.0.clone(), Arc::new(part)))
         });
         let nested = self.locations(Some(name), evaluation);
         // As in nginx, forwarding is from the directory.

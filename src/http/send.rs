@@ -222,7 +222,7 @@ impl Exchange<'_> {
 
     /// Content type with charset.
     pub(super) fn sent_content_type(&self) -> Option<Cow<'_, [u8]>> {
-        // As in nginx, what is not sent keeps its type, and over HTTP/1 what a backend sent.
+        // As in nginx, a response that is not sent keeps its type, and over HTTP/1 a backend's response, too.
         let is_own = self.response.foreign.is_none() || self.connection.socket.http2().is_some();
         let is_sent = !self.is_post_action && !self.is_subrequest() && is_own;
         let has_type = self.response.status != StatusCode::NO_CONTENT || !is_sent;
@@ -347,117 +347,6 @@ impl Exchange<'_> {
         self.flush().await
     }
 
-    /// Sends a part of a file behind what is in `output`, which is then empty.
-    async fn send_file(
-        &mut self,
-        output: &mut Vec<u8>,
-        part: FilePart,
-        rate: Option<RateLimit>,
-    ) -> io::Result<()> {
-        let plain = self.connection.socket.plain().is_some() && rate.is_none();
-        let is_http2 = self.connection.socket.http2().is_some();
-        let mut part = part;
-        if part.length <= COPIED || !plain {
-            while part.length > 0 {
-                let want = usize::try_from(part.length.min(COPIED)).unwrap_or(0);
-                let read = append(output, &part, want).await?;
-                part.start += read as u64;
-                part.length -= read as u64;
-                // What ends a response over HTTP/2 is sent with its end.
-                if part.length > 0 || (!plain && !is_http2) {
-                    self.write(output, rate).await?;
-                    output.clear();
-                }
-            }
-            return Ok(());
-        }
-        if !output.is_empty() {
-            self.write_more(output).await?;
-            output.clear();
-        }
-        while part.length > 0 {
-            make_present(&part).await?;
-            let want = usize::try_from(part.length.min(limits::HTTP_SENDFILE_BYTES)).unwrap_or(0);
-            match self.connection.socket.try_send_file(&part.file, part.start, want) {
-                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Ok(sent) => {
-                    part.start += sent as u64;
-                    part.length -= sent as u64;
-                    self.sent.bytes += sent as u64;
-                }
-                Err(error) => self.wait_for(error).await?,
-            }
-        }
-        Ok(())
-    }
-
-    pub(super) async fn write(&mut self, bytes: &[u8], rate: Option<RateLimit>) -> io::Result<()> {
-        self.write_both(bytes, b"", rate).await
-    }
-
-    /// Writes two buffers as one.
-    async fn write_both(&mut self, first: &[u8], second: &[u8], rate: Option<RateLimit>) -> io::Result<()> {
-        let (mut first, mut second) = (first, second);
-        while !first.is_empty() || !second.is_empty() {
-            let room = rate::room(rate, self.sent.bytes).await;
-            let (now, then) = (&first[..first.len().min(room)], second);
-            let then = &then[..then.len().min(room - now.len())];
-            let written = match (now, then) {
-                (bytes, b"") | (b"", bytes) => self.connection.socket.try_write(bytes),
-                (now, then) => {
-                    self.connection.socket.try_write_vectored(&[IoSlice::new(now), IoSlice::new(then)])
-                }
-            };
-            match written {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(written) => {
-                    self.sent.bytes += written as u64;
-                    let of_first = written.min(first.len());
-                    first = &first[of_first..];
-                    second = &second[written - of_first..];
-                }
-                Err(error) => self.wait_for(error).await?,
-            }
-        }
-        Ok(())
-    }
-
-    /// Writes what a file follows at once: a head that is sent for itself halves the rate of many connections.
-    async fn write_more(&mut self, mut bytes: &[u8]) -> io::Result<()> {
-        while !bytes.is_empty() {
-            match self.connection.socket.try_write_more(bytes) {
-                Ok(written) => {
-                    self.sent.bytes += written as u64;
-                    bytes = &bytes[written..];
-                }
-                Err(error) => self.wait_for(error).await?,
-            }
-        }
-        Ok(())
-    }
-
-    /// Waits until the socket accepts data again, for `send_timeout` at most.
-    pub(super) async fn wait_for(&self, error: io::Error) -> io::Result<()> {
-        match error.kind() {
-            io::ErrorKind::WouldBlock => {}
-            io::ErrorKind::Interrupted => return Ok(()),
-            _ => return Err(error),
-        }
-        let writable = self.connection.socket.writable();
-        match self.conf().send_timeout.nonzero() {
-            None => writable.await,
-            Some(patience) => timeout(patience, writable).await.map_err(|_| io::ErrorKind::TimedOut)?,
-        }
-    }
-
-    async fn flush(&self) -> io::Result<()> {
-        let Socket::Tls(stream) = &*self.connection.socket else { return Ok(()) };
-        match self.conf().send_timeout.nonzero() {
-            None => stream.flush().await,
-            Some(patience) => timeout(patience, stream.flush()).await.map_err(|_| io::ErrorKind::TimedOut)?,
-        }
-    }
-
     /// The rate of the response: `$limit_rate`, `limit_rate`.
     fn rate(&self) -> Option<RateLimit> {
         let core = self.core();
@@ -483,40 +372,6 @@ fn has_length(response: &Response) -> bool {
         None => response.status != StatusCode::NO_CONTENT,
     };
     has_length && !response.hides_length
-}
-
-/// Reads from a file behind `output`; from the disk on another thread.
-async fn append(output: &mut Vec<u8>, part: &FilePart, want: usize) -> io::Result<usize> {
-    let before = output.len();
-    output.resize(before + want, 0);
-    let read = match crate::net::file::read_present(&part.file, &mut output[before..], part.start) {
-        Some(read) => read?,
-        None => {
-            let bytes = super::body_reader::read_later(part, want).await.map_err(io::Error::other)??;
-            output[before..before + bytes.len()].copy_from_slice(&bytes);
-            bytes.len()
-        }
-    };
-    output.truncate(before + read);
-    // The file is shorter than when it was opened, so the announced length cannot be kept.
-    if read == 0 { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(read) }
-}
-
-/// Brings the beginning of a part into the page cache, so that sending it does not wait for the disk.
-async fn make_present(part: &FilePart) -> io::Result<()> {
-    let length = part.length.min(limits::HTTP_SENDFILE_BYTES);
-    let mut byte = [0];
-    let mut is_present = |at| crate::net::file::read_present(&part.file, &mut byte, at).is_some();
-    let tested = (0..length).step_by(limits::HTTP_PRESENCE_STEP).chain([length - 1]);
-    if tested.map(|at| part.start + at).all(&mut is_present) {
-        return Ok(());
-    }
-    let (file, start) = (part.file.clone(), part.start);
-    let read = disk::spawn(DiskWork::Served, move || {
-        let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
-        std::os::unix::fs::FileExt::read_at(&*file, &mut bytes, start).map(drop)
-    });
-    read.await.map_err(io::Error::other)?
 }
 
 /// Writes a header field, without the bytes that would end its line.

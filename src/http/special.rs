@@ -103,7 +103,7 @@ impl Exchange<'_> {
         Decision::Done(Box::new(response))
     }
 
-    /// A page that redirects by itself (`msie_refresh`).
+    /// A page that redirects with a `Refresh` tag (`msie_refresh`).
     fn refresh(&mut self, mut response: Response, location: &[u8]) -> Decision {
         let page: [&[u8]; 3] = [
             b"<html><head><meta http-equiv=\"Refresh\" content=\"0; URL=",

@@ -72,7 +72,7 @@ mod tests {
             panic!("it is refused")
         };
         let names = ["a", "b", "outer"].map(|name| dir.path().join(name));
-        // Those that are there already are the user's, too.
+        // Existing directories are given to the user, too.
         for _ in 0..2 {
             assert_eq!(make(&config, std::iter::once(dir.path().join("a"))), names);
         }

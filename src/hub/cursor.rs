@@ -12,7 +12,7 @@ use super::backlog::Backlog;
 use super::counters::{MediaTimes, SentFrames};
 use super::gop::StartSettings;
 use super::headers::Headers;
-use super::origin::StreamOrigin;
+use super::origin::TimeOrigin;
 use super::outgoing::Outgoing;
 use super::packet::{Container, Lane, Packet, PacketClass};
 use super::stream::JoinedPlayer;
@@ -36,7 +36,7 @@ pub struct PlayerSettings {
     pub wait_key: bool,
     /// Whether to hold audio until the first video frame.
     pub wait_video: bool,
-    /// Whether the first timestamp is 0; see [`StreamOrigin`].
+    /// Whether the first timestamp is 0; see [`TimeOrigin`].
     pub zero_start: bool,
     /// Skipped media in milliseconds above which codec headers are sent again; 0 means never.
     pub sync: u32,
@@ -82,7 +82,7 @@ pub struct Cursor {
     /// Whether the player was paused before: headers then take the timestamp of the media that follows.
     resumed: bool,
     /// Offset subtracted from the stream's timestamps; `None` sends them unchanged.
-    origin: Option<StreamOrigin>,
+    origin: Option<TimeOrigin>,
     /// Frames queued for the player or sent, on the stream's timeline.
     frames: SentFrames,
 }
@@ -104,7 +104,7 @@ impl Cursor {
             headers: Some(Box::new(joined.headers.clone())),
             paused: false,
             resumed: false,
-            origin: settings.zero_start.then(StreamOrigin::default),
+            origin: settings.zero_start.then(TimeOrigin::default),
             frames: SentFrames::default(),
         };
         let _ = cursor.push_control(lead);

@@ -13,13 +13,13 @@ const BELOW: u32 = 1 << 30;
 
 /// Origin of time; see the module's documentation.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct StreamOrigin {
+pub struct TimeOrigin {
     at: Option<u32>,
     /// Lanes (by [`Lane::bit`]) that have begun.
     begun: u32,
 }
 
-impl StreamOrigin {
+impl TimeOrigin {
     /// Whether the origin is set.
     pub fn is_set(&self) -> bool {
         self.at.is_some()
@@ -103,7 +103,7 @@ mod tests {
         for (first, second) in [(Audio, Video), (Video, Audio)] {
             let time = |kind| if kind == Video { 6_000 } else { 3_000 };
             let packets = [packet(first, time(first)), packet(second, time(second))];
-            let mut origin = StreamOrigin::default();
+            let mut origin = TimeOrigin::default();
             origin.begin(&packets);
             assert_eq!(
                 packets.each_ref().map(|p| origin.place(p).0),
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn a_track_that_turns_out_to_be_lower_moves_the_other_one() {
-        let mut origin = StreamOrigin::default();
+        let mut origin = TimeOrigin::default();
         assert_eq!(origin.place(&packet(Video, 6_000)), (0, false));
         assert_eq!(origin.place(&packet(Data, 0)), (0, false));
         assert_eq!(origin.place(&packet(Audio, 3_000)), (0, true));
@@ -124,13 +124,13 @@ mod tests {
 
     #[test]
     fn timestamps_may_wrap_on_the_way_and_a_player_may_stay_for_weeks() {
-        let mut origin = StreamOrigin::default();
+        let mut origin = TimeOrigin::default();
         origin.begin(&[packet(Video, 500), packet(Audio, u32::MAX - 499)]);
         assert_eq!(origin.place(&packet(Video, 500)), (1_000, false));
         assert_eq!(origin.place(&packet(Audio, u32::MAX - 499)), (0, false));
         let far = u32::MAX - 600;
         assert_eq!(origin.place(&packet(Video, far)), (far.wrapping_add(500), false));
-        let mut origin = StreamOrigin::default();
+        let mut origin = TimeOrigin::default();
         origin.place(&packet(Video, 0));
         let weeks = 25 * 24 * 3_600_000;
         assert_eq!(origin.place(&packet(Audio, weeks)), (weeks, false));

@@ -11,6 +11,7 @@ mod counted;
 mod file;
 mod file_error;
 mod form;
+pub mod format_name;
 pub mod level;
 mod line;
 mod logs;

@@ -84,7 +84,7 @@ pub(super) fn phases(store: &Arc<Store>, dns: &Dns, bans: &Arc<Bans>, answers: A
         .with(
             Phase::Content,
             [
-                // Those that a location chooses come first.
+                // Modules that a location chooses come first.
                 Box::new(ProxyCheck::new(store.clone(), dns.clone())),
                 Box::new(FlvFileCheck),
                 Box::new(Mp4Check),

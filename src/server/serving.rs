@@ -194,7 +194,7 @@ impl RunningServer {
         counterpart::pass_on_counts(&self.parts).await;
     }
 
-    /// Waits until all sessions have ended by themselves and their `done` callbacks are sent, `worker_shutdown_timeout`
+    /// Waits until all sessions have ended, of which it closes none, and their `done` callbacks are sent, `worker_shutdown_timeout`
     /// has passed, or a signal requests a fast stop.
     async fn drain(&mut self, signals: &mut Signals) {
         let limit =

@@ -6,7 +6,7 @@
 //!           | stopped
 //!           v
 //! WINCH -> this process accepts no more; HUP: it accepts again, with its configuration unchanged
-//! QUIT  -> this process ends once its sessions have ended by themselves
+//! QUIT  -> this process ends once its sessions have ended; it closes none
 //! ```
 
 use std::ffi::OsString;

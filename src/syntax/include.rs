@@ -7,8 +7,9 @@ use bytes::Bytes;
 
 use super::diagnostic::Problem;
 use super::open_text::OpenText;
-use super::parser::{Included, Parser};
-use super::report::{Entered, MAX_INCLUDES};
+use super::parser::Parser;
+use super::reading::Included;
+use super::report::{IncludeUse, MAX_INCLUDES};
 use super::source::{FileId, SourceFile, Span, TextOrigin};
 use super::texts::MAX_FILES;
 use super::{sentence, to_path};
@@ -118,7 +119,7 @@ impl Parser<'_> {
         self.stack.push(path.to_owned());
         let first = self.reading.tree.len();
         let file = self.add(path, bytes, TextOrigin::File);
-        self.reading.reports.entered(Entered { file, statements: first..self.reading.tree.len(), from });
+        self.reading.reports.entered(IncludeUse { file, statements: first..self.reading.tree.len(), from });
         self.stack.pop();
         Ok(())
     }

@@ -8,6 +8,7 @@ pub mod include;
 pub mod lexer;
 mod open_text;
 pub mod parser;
+pub mod reading;
 pub mod render;
 pub mod report;
 pub mod source;

@@ -3,7 +3,6 @@
 //! Parsing continues after an error, so that all errors are reported. Statements that an error affects are marked as
 //! damaged and not evaluated.
 
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -11,10 +10,10 @@ use bytes::Bytes;
 use super::diagnostic::Problem;
 use super::lexer::{Lexer, Token, TokenKind};
 use super::open_text::{OpenBlock, OpenText, decode, follows_quote, too_long};
-use super::report::Reports;
-use super::source::{FileId, Sources, Span, TextOrigin};
+use super::reading::{Companion, CompanionFile, Reading};
+use super::source::{FileId, Span, TextOrigin};
 use super::texts::{Disk, Texts};
-use super::tree::{StatementEnd, Tree, Word};
+use super::tree::{StatementEnd, Word};
 use super::{Vocabulary, sentence};
 
 /// Maximum length of an unquoted word, in bytes as written; also of a comment, including its `#`.
@@ -27,52 +26,6 @@ const MAX_NESTING: usize = 256;
 /// Maximum number of words in one configuration, about 50 bytes of memory each. A file that is included several times
 /// counts each time.
 const MAX_WORDS: u32 = 4 << 20;
-
-/// Result of parsing a configuration.
-#[derive(Debug, Default)]
-pub struct Reading {
-    /// The source texts.
-    pub sources: Sources,
-    /// The statements.
-    pub tree: Tree,
-    /// Errors and warnings.
-    pub reports: Reports,
-    /// Includes that were followed; a nested include precedes the outer one.
-    pub includes: Vec<Included>,
-    /// Files that statements brought along, whether they exist or not; see [`Companion`].
-    pub companions: Vec<Brought>,
-}
-
-/// A file that a statement brought along, or would if it existed.
-#[derive(Clone, Debug)]
-pub struct Brought {
-    /// Path of the file.
-    pub path: PathBuf,
-    /// Position of the statement's argument.
-    pub span: Span,
-    /// Number of the statement.
-    pub statement: u32,
-}
-
-/// A directive of the outermost level that brings a file along: if the file exists, its statements follow the directive.
-/// Includes in it are ordinary statements.
-pub struct Companion<'r> {
-    /// Name of the directive.
-    pub directive: &'static [u8],
-    /// Path of the file for the directive's argument; `None` if it has none.
-    pub path: &'r dyn Fn(&[u8]) -> Option<PathBuf>,
-}
-
-/// An include and the statements that replaced it.
-#[derive(Clone, Debug)]
-pub struct Included {
-    /// Reading-order numbers of the statements.
-    pub statements: Range<u32>,
-    /// Position of the include statement's argument.
-    pub span: Span,
-    /// Path or pattern, made absolute with the base directory.
-    pub path: PathBuf,
-}
 
 /// Parses texts into one tree.
 pub struct Parser<'r> {
@@ -274,7 +227,7 @@ impl<'r> Parser<'r> {
         let Some(path) = companion.and_then(|companion| (companion.path)(&argument.bytes)) else { return };
         let span = argument.span;
         let statement = self.reading.tree.len().saturating_sub(1);
-        self.reading.companions.push(Brought { path: path.clone(), span, statement });
+        self.reading.companions.push(CompanionFile { path: path.clone(), span, statement });
         if !self.texts.has(&path) {
             return;
         }

@@ -18,12 +18,12 @@ pub struct Reports {
     kept: Vec<(u32, Diagnostic)>,
     errors: usize,
     others: usize,
-    entered: Vec<Entered>,
+    entered: Vec<IncludeUse>,
 }
 
 /// One use of an included file.
 #[derive(Clone, Debug)]
-pub(crate) struct Entered {
+pub(crate) struct IncludeUse {
     /// The file.
     pub file: FileId,
     /// Reading-order numbers of its statements.
@@ -47,7 +47,7 @@ impl Reports {
     }
 
     /// Records an included file, so that diagnostics about it can show the include.
-    pub(crate) fn entered(&mut self, entered: Entered) {
+    pub(crate) fn entered(&mut self, entered: IncludeUse) {
         self.entered.push(entered);
     }
 
@@ -81,7 +81,7 @@ impl Reports {
 }
 
 /// The includes that led to a diagnostic's position, innermost first.
-fn included(entered: &[Entered], order: u32, diagnostic: &Diagnostic) -> Vec<Label> {
+fn included(entered: &[IncludeUse], order: u32, diagnostic: &Diagnostic) -> Vec<Label> {
     let mut labels = Vec::new();
     let mut file = diagnostic.span.map(|span| span.file);
     while let Some(inner) = file.filter(|_| labels.len() < MAX_INCLUDES) {

@@ -23,7 +23,7 @@ use crate::log::shown::Shown;
 use crate::module::cluster::shared_conf::command::{self, GroupError, Rollout};
 use crate::module::cluster::shared_conf::conf::Current;
 use crate::syntax::include::MAX_DEPTH;
-use crate::syntax::parser::Reading;
+use crate::syntax::reading::Reading;
 use crate::syntax::texts::{expand, system_error};
 use crate::syntax::tree::Body;
 

@@ -21,7 +21,8 @@ pub use self::payload::{ConfigFile, Directive, FileError, Payload, PayloadError,
 use super::task::{CommandError, CommandText, Streams, Task};
 use crate::directive::registry::Registry;
 use crate::syntax::include::{MAX_BYTES, MAX_DEPTH};
-use crate::syntax::parser::{Parser, Reading};
+use crate::syntax::parser::Parser;
+use crate::syntax::reading::Reading;
 use crate::syntax::render::headline;
 use crate::syntax::text::{self, Comment};
 use crate::syntax::texts::{self, MAX_FILES};

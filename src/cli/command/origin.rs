@@ -8,7 +8,7 @@ pub(super) use crate::directive::outline::spelled;
 use crate::directive::outline::{Outline, OutlineStatement};
 use crate::directive::{UseOutcome, context};
 use crate::syntax::Span;
-use crate::syntax::parser::Reading;
+use crate::syntax::reading::Reading;
 use crate::syntax::tree::Node;
 
 /// Positions in a parsed configuration.

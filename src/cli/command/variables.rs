@@ -99,8 +99,8 @@ pub fn manual() -> String {
     names.push(("cookie_NAME".into(), "A cookie of the request.".into()));
     names.push(("sent_http_NAME".into(), "A response header, its `-` written as `_`.".into()));
     names.push(("sent_trailer_NAME".into(), "A trailer of the response, its `-` written as `_`.".into()));
-    names.extend(plain(http::variable::OF_MODULES));
-    let prefixed = http::variable::PREFIXES_OF_MODULES.iter();
+    names.extend(plain(http::module_variables::OF_MODULES));
+    let prefixed = http::module_variables::PREFIXES_OF_MODULES.iter();
     names.extend(prefixed.map(|(prefix, doc)| (format!("{prefix}NAME"), (*doc).to_owned())));
     section(&HTTP, &names, &mut out);
     out

@@ -3,7 +3,7 @@
 use super::buffers::{BodyBufferSize, BufferCount, SizeOrOff, SizeOrVariable};
 use super::error_page::ErrorPage;
 use super::file_access::{Aio, DisableSymlinks, OpenFileCache};
-use super::methods::Methods;
+use super::methods::MethodList;
 use super::temp_path::TempPath;
 use crate::directive::context::{HTTP, HTTP_ALL, HTTP_SERVER, LIMIT_EXCEPT, LOCATION, LOCATION_IF};
 use crate::directive::table::directives;
@@ -76,7 +76,7 @@ directives! {
     module "http core";
     blocks {
         /// Access rules for requests whose method is not listed.
-        "limit_except" => Methods as single, opens LIMIT_EXCEPT, in LOCATION, restricts requests;
+        "limit_except" => MethodList as single, opens LIMIT_EXCEPT, in LOCATION, restricts requests;
     }
     live as Current {
         /// Number and size of larger buffers for a request head. A request line that does not fit is refused with 414, a header with 400.

@@ -25,16 +25,16 @@ const KNOWN: [&str; 14] = [
 
 /// Methods in upper case; GET includes HEAD.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Methods(pub Vec<BString>);
+pub struct MethodList(pub Vec<BString>);
 
-impl Value for Methods {
+impl Value for MethodList {
     const ARITY: Arity = Arity::SOME;
 
     fn syntax() -> String {
         "method ...".into()
     }
 
-    fn parse(args: &Args<'_>, _: &mut Evaluation<'_>) -> Result<Methods, Problem> {
+    fn parse(args: &Args<'_>, _: &mut Evaluation<'_>) -> Result<MethodList, Problem> {
         let mut methods = Vec::with_capacity(args.words.len() + 1);
         for word in args.words {
             let Some(method) = KNOWN.iter().find(|known| word.bytes.eq_ignore_ascii_case(known.as_bytes()))
@@ -47,6 +47,6 @@ impl Value for Methods {
                 methods.push("HEAD".into());
             }
         }
-        Ok(Methods(methods))
+        Ok(MethodList(methods))
     }
 }

@@ -209,7 +209,7 @@ mod tests {
         keep(key(1), first, 8, LONG);
         keep(key(1), second, 8, LONG);
         until_kept(2).await;
-        // Those that are kept while the task waits are looked at as well.
+        // Connections that are added while the task waits are looked at as well.
         let (third, third_peer) = pair().await;
         let (fourth, _fourth_peer) = pair().await;
         keep(key(1), third, 8, LONG);

@@ -86,7 +86,7 @@ pub struct Sinks(Arc<SinkSet>);
 #[derive(Debug, Default)]
 struct SinkSet {
     open: RwLock<FxHashMap<SinkSpec, LogSink>>,
-    /// Those that the configuration names no longer and that may still be writing.
+    /// Destinations that the configuration names no longer and that may still be writing.
     retired: Mutex<Vec<Weak<Queue>>>,
     /// Whether threads are allowed.
     running: AtomicBool,

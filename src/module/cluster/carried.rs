@@ -47,7 +47,7 @@ impl Carried {
         self.look_again();
     }
 
-    /// Writes the keys that are missing, and deletes those that are too many.
+    /// Wakes the task that writes missing keys and deletes those of streams that are no longer carried.
     pub(super) fn look_again(&self) {
         self.changed.notify_one();
     }

@@ -1,4 +1,4 @@
-//! Names of this server's publishers: one task for each name that has something to ask etcd.
+//! Names that this server's publishers want and have in the cluster; `name_requests.rs` asks etcd for them.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -41,13 +41,13 @@ pub struct Cluster {
     pub(super) lifetime: Lifetime,
     /// Configuration of this server's group.
     pub shared: SharedConf,
-    runtime: Handle,
+    pub(super) runtime: Handle,
     /// Identifies this process.
     pub(super) run: String,
-    names: Mutex<HashMap<StreamKey, Name>>,
+    pub(super) names: Mutex<HashMap<StreamKey, ClaimedName>>,
     /// All admitted publishers, also of applications without `cluster_publish`: a reload may switch that on.
     publishers: Mutex<HashMap<u64, Candidate>>,
-    pub(super) link: Mutex<Link>,
+    pub(super) link: Mutex<EtcdLink>,
     pub(super) map: RwLock<Map>,
     /// Number of changes of the map.
     pub(super) changes: watch::Sender<u64>,
@@ -61,7 +61,7 @@ pub struct Cluster {
 
 /// Connection to etcd.
 #[derive(Default)]
-pub(super) struct Link {
+pub(super) struct EtcdLink {
     pub(super) conf: Option<Arc<ClusterConf>>,
     pub(super) etcd: Option<Arc<Etcd>>,
     pub(super) lease: Option<Lease>,
@@ -96,15 +96,15 @@ impl Standing {
 
 /// A name that a publisher here wants or has.
 #[derive(Default)]
-struct Name {
-    tenure: Tenure,
-    session: Option<Arc<Session>>,
-    waiter: Option<oneshot::Sender<bool>>,
-    takeover: Option<Duration>,
+pub(super) struct ClaimedName {
+    pub(super) tenure: Tenure,
+    pub(super) session: Option<Arc<Session>>,
+    pub(super) waiter: Option<oneshot::Sender<bool>>,
+    pub(super) takeover: Option<Duration>,
     /// Claim of another server that is being taken over.
-    takes_over: Option<Revision>,
+    pub(super) takes_over: Option<Revision>,
     /// Whether a task is at work.
-    is_busy: bool,
+    pub(super) is_busy: bool,
 }
 
 /// An admitted publisher.
@@ -119,16 +119,6 @@ struct NameUse {
     cluster: Arc<Cluster>,
     key: StreamKey,
     session: u64,
-}
-
-/// A request with what it needs.
-struct Order {
-    step: Step,
-    session: Option<u64>,
-    lease: Lease,
-    etcd: Arc<Etcd>,
-    conf: Arc<ClusterConf>,
-    since: u64,
 }
 
 impl Drop for NameUse {
@@ -347,7 +337,7 @@ impl Cluster {
         }
     }
 
-    fn holder(&self, entry: &StreamEntry) -> Holder {
+    pub(super) fn holder(&self, entry: &StreamEntry) -> Holder {
         let link = self.link.lock();
         match &link.conf {
             Some(conf) if conf.node.0 == entry.node && entry.run == self.run => {
@@ -359,7 +349,7 @@ impl Cluster {
     }
 
     /// Carries a verdict out.
-    fn tell(&self, name: &mut Name, verdict: Option<Verdict>, owner: &str) {
+    pub(super) fn tell(&self, name: &mut ClaimedName, verdict: Option<Verdict>, owner: &str) {
         let Some(session) = name.session.clone() else { return };
         match verdict {
             None => {}
@@ -391,154 +381,8 @@ impl Cluster {
         }
     }
 
-    /// Starts a task for a name if it has something to ask.
-    fn tend(self: &Arc<Self>, key: &StreamKey) {
-        {
-            let link = self.link.lock();
-            if link.lease.is_none() || link.standing != Standing::Up {
-                return;
-            }
-        }
-        let mut names = self.names.lock();
-        let Some(name) = names.get_mut(key) else { return };
-        if name.is_busy {
-            return;
-        }
-        if !name.tenure.has_work() {
-            if name.tenure.is_over() && name.session.is_none() {
-                names.remove(key);
-            }
-            return;
-        }
-        name.is_busy = true;
-        let (cluster, key) = (self.clone(), key.clone());
-        let unfinished = self.lifetime.unfinished.token();
-        self.runtime.spawn(async move {
-            let _unfinished = unfinished;
-            cluster.work(&key).await;
-        });
-    }
-
-    /// Sends requests about a name as long as there are any.
-    async fn work(self: &Arc<Self>, key: &StreamKey) {
-        while let Some(order) = self.next(key) {
-            let Err(error) = self.ask(key, &order).await.map(|answer| self.take(key, &order, &answer)) else {
-                continue;
-            };
-            match self.names.lock().get_mut(key) {
-                Some(name) => name.tenure.failed(order.step),
-                None => return,
-            }
-            self.totals.failed(&error);
-            if error.is_lease_gone() {
-                self.doubt.notify_one();
-            }
-            if self.lifetime.shutdown.is_cancelled() {
-                // Its key ends with the lease.
-                self.names.lock().remove(key);
-                return;
-            }
-            tokio::time::sleep(limits::CLUSTER_RETRY).await;
-        }
-    }
-
-    /// Takes the answer to a request about a name.
-    fn take(&self, key: &StreamKey, order: &Order, (answer, owner): &(Answer, String)) {
-        let mut names = self.names.lock();
-        let Some(name) = names.get_mut(key) else { return };
-        let aged = match (answer, name.takeover) {
-            (Answer::Found(Some(found)), Some(time)) => self.is_older(key, found.revision, time),
-            _ => false,
-        };
-        let current = self.link.lock().lease;
-        let verdict = name.tenure.answered(answer, (order.session, order.lease), current, aged);
-        if let Answer::Put(revision) = answer {
-            self.wrote(*revision);
-            if std::mem::take(&mut name.takes_over) == order.step.replaces()
-                && order.step.replaces().is_some()
-            {
-                self.totals.taken_over.fetch_add(1, Ordering::Relaxed);
-            }
-        }
-        if aged
-            && let Answer::Found(Some(found)) = answer
-            && found.holder == Holder::Other
-        {
-            name.takes_over = Some(found.revision);
-        }
-        self.tell(name, verdict, owner);
-    }
-
-    /// The next request about a name; without one, the task is at its end.
-    fn next(&self, key: &StreamKey) -> Option<Order> {
-        let (etcd, conf, lease, is_up) = {
-            let link = self.link.lock();
-            (link.etcd.clone(), link.conf.clone(), link.lease, link.standing == Standing::Up)
-        };
-        let mut names = self.names.lock();
-        let name = names.get_mut(key)?;
-        if let (Some(etcd), Some(conf), Some(lease), true) = (etcd, conf, lease, is_up) {
-            let session = name.tenure.wanted();
-            if let Some(step) = name.tenure.begin() {
-                let age = name.session.as_ref().map_or(Duration::ZERO, |session| session.started.elapsed());
-                let since = since_1970().saturating_sub(age).as_secs();
-                return Some(Order { step, session, lease, etcd, conf, since });
-            }
-        }
-        name.is_busy = false;
-        if name.tenure.is_over() && name.session.is_none() {
-            names.remove(key);
-        }
-        None
-    }
-
-    async fn ask(&self, key: &StreamKey, order: &Order) -> Result<(Answer, String), EtcdError> {
-        let path = entry::stream_key(&order.conf.name, key);
-        let put = |revision| {
-            let entry = StreamEntry {
-                node: order.conf.node.0.clone(),
-                run: self.run.clone(),
-                session: order.session.unwrap_or_default(),
-                since: order.since,
-                advertise: advertised(&order.conf),
-            };
-            let value = serde_json::to_vec(&entry).expect("numbers and texts can be written");
-            let path = path.clone();
-            async move { order.etcd.put_if(&path, revision, &value, order.lease).await }
-        };
-        let outcome = match order.step {
-            Step::Create => put(0).await?,
-            Step::Replace(revision) => put(revision).await?,
-            Step::Read => Outcome::Found(order.etcd.read(&path).await?),
-            Step::Delete(revision) => {
-                order.etcd.delete_if(&path, revision).await?;
-                return Ok((Answer::Deleted, String::new()));
-            }
-        };
-        Ok(match outcome {
-            Outcome::Done(revision) => (Answer::Put(revision), String::new()),
-            Outcome::Found(None) => (Answer::Found(None), String::new()),
-            Outcome::Found(Some(found)) => {
-                let (state, owner) = self.state(&found);
-                (Answer::Found(Some(state)), owner)
-            }
-        })
-    }
-
-    /// This server has written a key at this revision.
-    pub(super) fn wrote(&self, revision: Revision) {
-        self.lag.wrote(revision, self.map.read().revision());
-    }
-
-    fn state(&self, found: &KeyValue) -> (KeyState, String) {
-        let entry: Option<StreamEntry> = serde_json::from_slice(&found.value).ok();
-        let holder = entry.as_ref().map_or(Holder::Other, |entry| self.holder(entry));
-        let owner = entry.map(|entry| entry.node).unwrap_or_default();
-        (KeyState { holder, lease: found.lease, revision: found.revision }, owner)
-    }
-
     /// Whether another server has had the name by this claim for this long, as far as this one has seen.
-    fn is_older(&self, key: &StreamKey, claim: Revision, time: Duration) -> bool {
+    pub(super) fn is_older(&self, key: &StreamKey, claim: Revision, time: Duration) -> bool {
         let map = self.map.read();
         map.streams.get(key).is_some_and(|known| known.epoch == claim && known.seen.elapsed() >= time)
     }

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::carriers;
-use super::claims::{Cluster, Link, Standing, advertised};
+use super::claims::{Cluster, EtcdLink, Standing, advertised};
 use super::conf::{ClusterConf, JoinedCluster};
 use super::entry::{self, NodeEntry};
 use super::etcd::{Etcd, EtcdError, Outcome, RETRY, pause};
@@ -74,7 +74,7 @@ pub async fn run(cluster: Arc<Cluster>) {
 
 /// There is no `cluster` block.
 fn leave(cluster: &Cluster) {
-    *cluster.link.lock() = Link::default();
+    *cluster.link.lock() = EtcdLink::default();
     *cluster.map.write() = Map::default();
     cluster.changes.send_modify(|count| *count += 1);
 }
@@ -83,7 +83,7 @@ async fn take_part(cluster: &Arc<Cluster>, conf: &Arc<ClusterConf>) -> Infallibl
     {
         let mut link = cluster.link.lock();
         let is_other = link.conf.as_ref().is_some_and(|before| before.name != conf.name);
-        *link = Link { conf: Some(conf.clone()), standing: Standing::Connecting, ..Link::default() };
+        *link = EtcdLink { conf: Some(conf.clone()), standing: Standing::Connecting, ..EtcdLink::default() };
         if is_other {
             *cluster.map.write() = Map::default();
         }

@@ -12,6 +12,7 @@ mod etcd;
 mod figures;
 mod log;
 mod map;
+mod name_requests;
 mod origins;
 mod setting;
 pub mod shared_conf;

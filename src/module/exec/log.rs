@@ -26,7 +26,7 @@ pub fn started(launch: &ExecLaunch, pid: Option<u32>) {
     info!(target: "notice", "exec: \"{}\" started, pid: {}, in {}", Shown::new(&launch.program), pid.unwrap_or(0), launch.pos);
 }
 
-/// A command that is kept running exited by itself.
+/// A command that is kept running has ended, and not because the server stopped it.
 pub fn exited(launch: &ExecLaunch, status: &io::Result<std::process::ExitStatus>) {
     match status {
         Ok(status) => {

@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use crate::directive::{Args, Arity, Evaluation, Value};
 use crate::http::variable::Template;
+use crate::log::format_name;
 use crate::syntax::{Problem, Span, Word, sentence};
 
 /// Escaping of values in a line.
@@ -81,12 +82,7 @@ impl Value for LogFormat {
         let name = args.first();
         let formats = evaluation.notes.of::<Formats>();
         if formats.has(&name.bytes) {
-            let text = sentence(&[b"duplicate \"log_format\" name \"", &name.bytes, b"\""]);
-            let problem = Problem::new(text).at(name.span);
-            return Err(match formats.first(&name.bytes) {
-                Some(first) => problem.label(first, "first given here"),
-                None => problem.help("`combined` is built in"),
-            });
+            return Err(format_name::duplicate(name, formats.first(&name.bytes)));
         }
         formats.0.insert(name.text().to_owned(), (args.span(), None));
         let mut words = args.words.get(1..).unwrap_or_default();

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use bstr::{BString, ByteSlice};
 
 use super::share::ZoneIdentity;
-use crate::directive::conclusion::Whole;
+use crate::directive::conclusion::WholeConfig;
 use crate::directive::{Args, Arity, Evaluation, Value, number};
 use crate::http::variable::Template;
 use crate::syntax::{Problem, Span, Word, sentence};
@@ -77,7 +77,7 @@ struct Defined {
 struct Limited(HashMap<BString, Span>);
 
 /// Reports zones that are used but not defined.
-pub fn are_defined(whole: &mut Whole<'_>) -> Vec<Problem> {
+pub fn are_defined(whole: &mut WholeConfig<'_>) -> Vec<Problem> {
     whole.notes.of::<ZoneNotes>().unknown()
 }
 

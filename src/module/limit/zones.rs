@@ -56,7 +56,7 @@ impl ZoneStates for ConnStates {
 }
 
 impl KeptZones {
-    /// The zones of a new configuration, and nginx's sentences about those that begin anew because their key is another
+    /// The zones of a new configuration, and nginx's sentences about zones that begin anew because their key is another
     /// one; nginx refuses such a reload. A zone whose name, size and key stay the same keeps its states.
     pub fn next(
         &self,

@@ -20,7 +20,7 @@ use std::fmt::Write;
 
 use crate::directive::BaseDirectories;
 use crate::directive::registry::Registry;
-use crate::syntax::parser::Reading;
+use crate::syntax::reading::Reading;
 use crate::syntax::{Problem, Severity};
 use allow::AllowComments;
 use finding::{Finding, LintContext};

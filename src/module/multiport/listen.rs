@@ -3,7 +3,7 @@
 use super::zone::{MultiListen, worker_listen};
 use crate::config::Config;
 use crate::directive::ListenAddr;
-use crate::directive::conclusion::Whole;
+use crate::directive::conclusion::WholeConfig;
 use crate::directive::context::EVENTS;
 use crate::directive::table::directives;
 use crate::syntax::Problem;
@@ -52,7 +52,7 @@ pub fn sockets(config: &Config, workers: usize) -> impl Iterator<Item = WorkerSo
 }
 
 /// Warns of lines that open nothing.
-fn related_exists(whole: &mut Whole<'_>) -> Vec<Problem> {
+fn related_exists(whole: &mut WholeConfig<'_>) -> Vec<Problem> {
     let lines = &whole.events.get::<Current>().multi_listen;
     let listens = |addr| whole.rtmp_addresses.contains(&addr) || whole.http_addresses.contains(&addr);
     let lost = lines.iter().filter(|line| !listens(&line.related));

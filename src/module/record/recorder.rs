@@ -18,7 +18,7 @@ use super::record_file::{FileRemark, RecordFile};
 use super::ts_file::TsFile;
 use super::{PacketSelection, RecorderSettings, SelectionStep, file_path};
 use crate::hub::headers::Headers;
-use crate::hub::origin::StreamOrigin;
+use crate::hub::origin::TimeOrigin;
 use crate::hub::packet::{Packet, PacketClass};
 use crate::limits;
 use crate::media::files::Retry;
@@ -88,7 +88,7 @@ struct OpenFile {
     since: Instant,
     /// End of the preceding file in milliseconds, where timestamps continue.
     start: u32,
-    origin: StreamOrigin,
+    origin: TimeOrigin,
     /// Packets held until the origin of time is known.
     held: Option<Vec<Arc<Packet>>>,
     frames: u64,
@@ -337,7 +337,7 @@ impl Recorder {
             name: name.clone(),
             since: now,
             start,
-            origin: StreamOrigin::default(),
+            origin: TimeOrigin::default(),
             held,
             frames: 0,
             has_video: false,

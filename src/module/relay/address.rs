@@ -35,7 +35,7 @@ pub struct RelayAddress {
 
 /// Reason why an address cannot be used. The text is for the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AddressError {
+pub enum RelayAddressError {
     /// Longer than [`limits::RELAY_ADDRESS_BYTES`].
     TooLong(usize),
     /// Neither `rtmp://` nor `http://`, nor one of these over TLS.
@@ -50,17 +50,17 @@ pub enum AddressError {
     Byte(u8),
 }
 
-impl fmt::Display for AddressError {
+impl fmt::Display for RelayAddressError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            AddressError::TooLong(length) => write!(f, "it is {length} bytes long"),
-            AddressError::Scheme => {
+            RelayAddressError::TooLong(length) => write!(f, "it is {length} bytes long"),
+            RelayAddressError::Scheme => {
                 f.write_str("it is neither rtmp:// nor http://, nor rtmps:// or https://")
             }
-            AddressError::Userinfo => f.write_str("it has a user before the host"),
-            AddressError::Host => f.write_str("it has no valid host"),
-            AddressError::Port(port) => write!(f, "\"{port}\" is no port"),
-            AddressError::Byte(byte) => write!(f, "it holds the byte 0x{byte:02x}"),
+            RelayAddressError::Userinfo => f.write_str("it has a user before the host"),
+            RelayAddressError::Host => f.write_str("it has no valid host"),
+            RelayAddressError::Port(port) => write!(f, "\"{port}\" is no port"),
+            RelayAddressError::Byte(byte) => write!(f, "it holds the byte 0x{byte:02x}"),
         }
     }
 }
@@ -71,24 +71,24 @@ impl RelayAddress {
     /// # Errors
     ///
     /// The reason.
-    pub fn parse(text: &[u8]) -> Result<RelayAddress, AddressError> {
+    pub fn parse(text: &[u8]) -> Result<RelayAddress, RelayAddressError> {
         if text.len() > limits::RELAY_ADDRESS_BYTES {
-            return Err(AddressError::TooLong(text.len()));
+            return Err(RelayAddressError::TooLong(text.len()));
         }
         if let Some(&byte) = text.iter().find(|b| **b <= b' ' || **b == 0x7F) {
-            return Err(AddressError::Byte(byte));
+            return Err(RelayAddressError::Byte(byte));
         }
-        let (scheme, rest) = text.split_once_str("://").ok_or(AddressError::Scheme)?;
+        let (scheme, rest) = text.split_once_str("://").ok_or(RelayAddressError::Scheme)?;
         let (protocol, is_tls) = match scheme.to_ascii_lowercase().as_slice() {
             b"rtmp" => (RelayProtocol::Rtmp, false),
             b"rtmps" => (RelayProtocol::Rtmp, true),
             b"http" => (RelayProtocol::HttpFlv, false),
             b"https" => (RelayProtocol::HttpFlv, true),
-            _ => return Err(AddressError::Scheme),
+            _ => return Err(RelayAddressError::Scheme),
         };
         let (authority, target) = rest.split_at(rest.find_byteset("/?").unwrap_or(rest.len()));
         if authority.contains(&b'@') {
-            return Err(AddressError::Userinfo);
+            return Err(RelayAddressError::Userinfo);
         }
         let (host, port) = split_port(authority)?;
         let port = match port {
@@ -96,7 +96,7 @@ impl RelayAddress {
             Some(digits) => number::digits(digits)
                 .and_then(|port| u16::try_from(port).ok())
                 .filter(|port| *port > 0)
-                .ok_or_else(|| AddressError::Port(shortened(digits)))?,
+                .ok_or_else(|| RelayAddressError::Port(shortened(digits)))?,
         };
         let (path, query) = target.split_once_str("?").unwrap_or((target, b""));
         Ok(RelayAddress { protocol, is_tls, host: host.into(), port, path: path.into(), query: query.into() })
@@ -147,9 +147,9 @@ fn default_port(protocol: RelayProtocol, is_tls: bool) -> u16 {
     }
 }
 
-fn split_port(authority: &[u8]) -> Result<(&[u8], Option<&[u8]>), AddressError> {
+fn split_port(authority: &[u8]) -> Result<(&[u8], Option<&[u8]>), RelayAddressError> {
     let end = match authority.first() {
-        Some(b'[') => authority.find_byte(b']').map(|at| at + 1).ok_or(AddressError::Host)?,
+        Some(b'[') => authority.find_byte(b']').map(|at| at + 1).ok_or(RelayAddressError::Host)?,
         _ => authority.find_byte(b':').unwrap_or(authority.len()),
     };
     let (host, port) = authority.split_at(end);
@@ -160,10 +160,10 @@ fn split_port(authority: &[u8]) -> Result<(&[u8], Option<&[u8]>), AddressError> 
         _ => !host.is_empty() && !host.contains(&b'%'),
     };
     match port {
-        _ if !valid => Err(AddressError::Host),
+        _ if !valid => Err(RelayAddressError::Host),
         [] => Ok((host, None)),
         [b':', port @ ..] => Ok((host, Some(port))),
-        _ => Err(AddressError::Host),
+        _ => Err(RelayAddressError::Host),
     }
 }
 
@@ -176,7 +176,7 @@ fn shortened(text: &[u8]) -> BString {
 mod tests {
     use super::*;
 
-    fn parts(text: &str) -> Result<(String, u16, String, String), AddressError> {
+    fn parts(text: &str) -> Result<(String, u16, String, String), RelayAddressError> {
         let a = RelayAddress::parse(text.as_bytes())?;
         Ok((a.host.to_string(), a.port, a.path.to_string(), a.query.to_string()))
     }
@@ -186,7 +186,7 @@ mod tests {
         port: u16,
         path: &str,
         query: &str,
-    ) -> Result<(String, u16, String, String), AddressError> {
+    ) -> Result<(String, u16, String, String), RelayAddressError> {
         Ok((host.into(), port, path.into(), query.into()))
     }
 
@@ -236,19 +236,19 @@ mod tests {
     #[test]
     fn what_cannot_be_used_says_why() {
         let reason = |text: &[u8]| RelayAddress::parse(text).unwrap_err();
-        assert_eq!(reason(b""), AddressError::Scheme);
-        assert_eq!(reason(b"rtsp://h/live"), AddressError::Scheme);
-        assert_eq!(reason(b"/live/s"), AddressError::Scheme);
-        assert_eq!(reason(b"rtmp://user:pw@h/live"), AddressError::Userinfo);
-        assert_eq!(reason(b"rtmp:///live"), AddressError::Host);
-        assert_eq!(reason(b"rtmp://[::1/live"), AddressError::Host);
-        assert_eq!(reason(b"rtmp://[live]/x"), AddressError::Host);
-        assert_eq!(reason(b"rtmp://h:0/live"), AddressError::Port("0".into()));
-        assert_eq!(reason(b"rtmp://h:99999/live"), AddressError::Port("99999".into()));
-        assert_eq!(reason(b"rtmp://h:/live"), AddressError::Port("".into()));
-        assert_eq!(reason(b"rtmp://h/a b"), AddressError::Byte(b' '));
-        assert_eq!(reason(b"rtmp://h/a\r\nb"), AddressError::Byte(b'\r'));
+        assert_eq!(reason(b""), RelayAddressError::Scheme);
+        assert_eq!(reason(b"rtsp://h/live"), RelayAddressError::Scheme);
+        assert_eq!(reason(b"/live/s"), RelayAddressError::Scheme);
+        assert_eq!(reason(b"rtmp://user:pw@h/live"), RelayAddressError::Userinfo);
+        assert_eq!(reason(b"rtmp:///live"), RelayAddressError::Host);
+        assert_eq!(reason(b"rtmp://[::1/live"), RelayAddressError::Host);
+        assert_eq!(reason(b"rtmp://[live]/x"), RelayAddressError::Host);
+        assert_eq!(reason(b"rtmp://h:0/live"), RelayAddressError::Port("0".into()));
+        assert_eq!(reason(b"rtmp://h:99999/live"), RelayAddressError::Port("99999".into()));
+        assert_eq!(reason(b"rtmp://h:/live"), RelayAddressError::Port("".into()));
+        assert_eq!(reason(b"rtmp://h/a b"), RelayAddressError::Byte(b' '));
+        assert_eq!(reason(b"rtmp://h/a\r\nb"), RelayAddressError::Byte(b'\r'));
         let long = [b"rtmp://h/".as_slice(), &vec![b'a'; 64 * 1024]].concat();
-        assert!(matches!(reason(&long), AddressError::TooLong(_)));
+        assert!(matches!(reason(&long), RelayAddressError::TooLong(_)));
     }
 }

@@ -84,7 +84,7 @@ impl PublishObserver for Pushes {
 
 impl Drop for Pushes {
     fn drop(&mut self) {
-        // The lines end by themselves, because they watch the publisher.
+        // The lines end with the publisher, which they watch.
         self.keeper.abort();
     }
 }

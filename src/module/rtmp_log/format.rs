@@ -10,6 +10,7 @@ use bstr::{BString, ByteSlice};
 use crate::directive::context::RTMP;
 use crate::directive::template::{Malformed, Notation, Template};
 use crate::directive::{Args, Arity, Evaluation, Value};
+use crate::log::format_name;
 use crate::syntax::{Problem, Span, Word, sentence, suggest};
 
 /// A named template of log lines.
@@ -135,12 +136,7 @@ impl Value for LogFormat {
         }
         let formats = evaluation.notes.of::<Formats>();
         if formats.has(&name.bytes) {
-            let text = sentence(&[b"duplicate \"log_format\" name \"", &name.bytes, b"\""]);
-            let problem = Problem::new(text).at(name.span);
-            return Err(match formats.first(&name.bytes) {
-                Some(first) => problem.label(first, "first given here"),
-                None => problem.help("`combined` is built in"),
-            });
+            return Err(format_name::duplicate(name, formats.first(&name.bytes)));
         }
         // A format with an error counts as defined, or each use would be a further error.
         let lower: BString = name.bytes.to_ascii_lowercase().into();

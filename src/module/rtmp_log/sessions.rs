@@ -254,7 +254,7 @@ fn millis() -> u64 {
 struct TruncClock(Vec<(u64, u64)>);
 
 impl TruncClock {
-    /// Sets the intervals; those that are there already go on.
+    /// Sets the intervals; running ones go on.
     fn set(&mut self, intervals: Vec<u64>, now: u64) {
         let before = std::mem::take(&mut self.0);
         let period = |interval: u64| {

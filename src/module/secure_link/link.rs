@@ -11,7 +11,7 @@ const LONGEST_HASH: usize = 24;
 
 /// The parts of the text of `secure_link`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Link<'t> {
+pub struct SecureLink<'t> {
     /// Text of the time at which the link expires: the value of `$secure_link_expires`.
     pub expires: Option<&'t BStr>,
     hash: Option<[u8; 16]>,
@@ -19,9 +19,9 @@ pub struct Link<'t> {
     until: u64,
 }
 
-impl<'t> Link<'t> {
+impl<'t> SecureLink<'t> {
     /// Parses the text `HASH[,EXPIRES]`; `None` if the time is invalid.
-    pub fn parse(text: &'t [u8]) -> Option<Link<'t>> {
+    pub fn parse(text: &'t [u8]) -> Option<SecureLink<'t>> {
         let (hash, expires) = match text.split_once_str(",") {
             Some((hash, expires)) => (hash, Some(expires)),
             None => (text, None),
@@ -31,7 +31,7 @@ impl<'t> Link<'t> {
             None => 0,
         };
         let hash = if hash.len() > LONGEST_HASH { None } else { decode_url(hash) };
-        Some(Link {
+        Some(SecureLink {
             expires: expires.map(BStr::new),
             hash: hash.and_then(|hash| hash.try_into().ok()),
             until,
@@ -76,7 +76,7 @@ mod tests {
     const TEXT: &[u8] = b"2147483647/s/link127.0.0.1 secret";
 
     fn check(text: &str, now: u64) -> Option<&'static str> {
-        Link::parse(text.as_bytes())?.check(TEXT, now)
+        SecureLink::parse(text.as_bytes())?.check(TEXT, now)
     }
 
     #[test]
@@ -86,7 +86,7 @@ mod tests {
         assert_eq!(check(&link, 2_147_483_648), Some("0"));
         assert_eq!(check(HASH, u64::MAX), Some("1"));
         assert_eq!(check(&format!("{HASH}=="), 0), Some("1"));
-        assert_eq!(Link::parse(link.as_bytes()).unwrap().expires, Some("2147483647".into()));
+        assert_eq!(SecureLink::parse(link.as_bytes()).unwrap().expires, Some("2147483647".into()));
     }
 
     #[test]

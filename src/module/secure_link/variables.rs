@@ -3,7 +3,7 @@
 use bstr::{BStr, ByteSlice};
 
 use super::conf::Current;
-use super::link::{Link, with_secret};
+use super::link::{SecureLink, with_secret};
 use crate::http::exchange::{Exchange, Lookup, RequestVariables, VariableLookup};
 
 /// Values of the variables.
@@ -13,7 +13,7 @@ impl RequestVariables for SecureLinkVariables {
     fn value(&self, exchange: &Exchange<'_>, name: &BStr, out: &mut Vec<u8>) -> VariableLookup {
         let conf = exchange.location.get::<Current>();
         let text = conf.link.as_ref().map(|link| exchange.expand(link));
-        let link = text.as_ref().and_then(|text| Link::parse(text));
+        let link = text.as_ref().and_then(|text| SecureLink::parse(text));
         match name.as_bytes() {
             b"secure_link_expires" => {
                 let Some(expires) = link.and_then(|link| link.expires) else {

@@ -11,7 +11,7 @@ use crate::config::path_setting::PathSetting;
 use crate::config::{Config, LoadOptions};
 use crate::directive::outline::Outline;
 use crate::server::core;
-use crate::syntax::parser::Reading;
+use crate::syntax::reading::Reading;
 use crate::syntax::to_path;
 
 /// Default pid file.

@@ -1,6 +1,6 @@
 //! Directives of `events { }`.
 
-use crate::directive::conclusion::Whole;
+use crate::directive::conclusion::WholeConfig;
 use crate::directive::context::{EVENTS, MAIN};
 use crate::directive::table::directives;
 use crate::directive::uses_modules::UsesModules;
@@ -65,7 +65,7 @@ directives! {
 }
 
 /// Reports if the maximum number of connections does not exceed the number of listening sockets.
-fn connections_suffice(whole: &mut Whole<'_>) -> Vec<Problem> {
+fn connections_suffice(whole: &mut WholeConfig<'_>) -> Vec<Problem> {
     let connections = whole.events.get::<Conf>().worker_connections.0;
     let sockets = whole.sockets;
     let few = connections <= sockets as u64;

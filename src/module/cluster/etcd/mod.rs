@@ -3,6 +3,10 @@
 //! The gateway was chosen over gRPC (crate etcd-client) because it needs no further dependency and no `protoc` to build, and
 //! has all that is used here, as tried with etcd 3.4.23: transactions, leases, and watches as a stream of JSON lines.
 
+mod answer;
+mod error;
+mod key_watch;
+
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -14,16 +18,19 @@ use reqwest::{Client, Response, StatusCode, redirect};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
+use self::answer::{int, pairs, refusal, text};
+use self::error::NOT_FOUND;
 use super::conf::ClusterConf;
 use super::tenure::{Lease, Revision};
 use crate::limits;
-use crate::log::shown::printable;
 use crate::net::tls;
 use crate::task::backoff::Backoff;
 use crate::task::disk;
 
-/// Code of gRPC for an absent lease.
-const NOT_FOUND: i64 = 5;
+pub(super) use self::answer::{Change, KeyValue, Outcome, Range, revision_of};
+pub(super) use self::error::EtcdError;
+pub(super) use self::key_watch::KeyWatch;
+
 /// Codes of gRPC for a missing or outdated token.
 const UNAUTHENTICATED: [i64; 2] = [16, 3];
 
@@ -36,29 +43,6 @@ pub(super) struct Etcd {
     turns: watch::Sender<usize>,
     user: Option<(String, String)>,
     token: Mutex<Option<String>>,
-}
-
-/// Reason why a request has no result.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum EtcdError {
-    /// There is no connection, or it has failed. The request may have been carried out.
-    #[error("{0}")]
-    Network(#[from] reqwest::Error),
-    /// There was no answer in time.
-    #[error("no answer in time")]
-    Silence,
-    /// etcd refuses.
-    #[error("etcd: {1}")]
-    Refused(i64, String),
-    /// The answer is no JSON of the expected form.
-    #[error("etcd has sent something unexpected")]
-    Malformed,
-    /// The answer exceeds [`limits::CLUSTER_ANSWER_BYTES`].
-    #[error("the answer of etcd is too large")]
-    TooLarge,
-    /// Revisions that a watch needs were compacted.
-    #[error("etcd has compacted what is to be watched")]
-    Compacted,
 }
 
 /// Reason why there is no client.
@@ -79,47 +63,6 @@ pub(super) enum SetupError {
     /// The HTTP client refuses its settings.
     #[error(transparent)]
     Client(#[from] reqwest::Error),
-}
-
-/// A key with its value.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct KeyValue {
-    pub(super) key: Vec<u8>,
-    pub(super) value: Vec<u8>,
-    pub(super) lease: Lease,
-    pub(super) revision: Revision,
-}
-
-/// Result of a transaction.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
-    /// Its condition was true; the revision after it.
-    Done(Revision),
-    /// Its condition was false; the key as it is.
-    Found(Option<KeyValue>),
-}
-
-/// All keys below a prefix.
-pub(super) struct Range {
-    pub(super) cluster: u64,
-    pub(super) revision: Revision,
-    pub(super) pairs: Vec<KeyValue>,
-}
-
-/// A change of a key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Change {
-    /// It was put.
-    Put(KeyValue),
-    /// It was deleted, at this revision.
-    Deleted(Vec<u8>, Revision),
-}
-
-/// A running watch.
-pub(super) struct Watch {
-    response: Response,
-    buffer: Vec<u8>,
-    turned: watch::Receiver<usize>,
 }
 
 impl Etcd {
@@ -308,7 +251,7 @@ impl Etcd {
     }
 
     /// Watches all keys below a prefix from a revision on.
-    pub(super) async fn watch(&self, prefix: &str, from: Revision) -> Result<Watch, EtcdError> {
+    pub(super) async fn watch(&self, prefix: &str, from: Revision) -> Result<KeyWatch, EtcdError> {
         let turned = self.turns.subscribe();
         let create = json!({ "create_request": {
             "key": STANDARD.encode(prefix), "range_end": STANDARD.encode(after(prefix.as_bytes())),
@@ -320,7 +263,7 @@ impl Etcd {
             self.turn(at);
             return Err(error);
         }
-        Ok(Watch { response, buffer: Vec::new(), turned })
+        Ok(KeyWatch { response, buffer: Vec::new(), turned })
     }
 
     pub(super) async fn ask(&self, path: &str, body: &Value) -> Result<Value, EtcdError> {
@@ -388,120 +331,6 @@ impl Etcd {
     }
 }
 
-impl EtcdError {
-    /// Names of the kinds of errors.
-    pub(super) const KINDS: [&str; 6] =
-        ["network", "timeout", "refused", "malformed", "too_large", "compacted"];
-
-    /// Its kind, as a position in [`KINDS`](Self::KINDS).
-    pub(super) fn kind(&self) -> usize {
-        match self {
-            EtcdError::Network(_) => 0,
-            EtcdError::Silence => 1,
-            EtcdError::Refused(..) => 2,
-            EtcdError::Malformed => 3,
-            EtcdError::TooLarge => 4,
-            EtcdError::Compacted => 5,
-        }
-    }
-
-    /// Whether a request was refused because its lease is gone.
-    pub(super) fn is_lease_gone(&self) -> bool {
-        matches!(self, EtcdError::Refused(NOT_FOUND, _))
-    }
-}
-
-impl Watch {
-    /// Waits for changes.
-    pub(super) async fn next(&mut self) -> Result<Vec<Change>, EtcdError> {
-        loop {
-            if let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') {
-                let line: Vec<u8> = self.buffer.drain(..=end).collect();
-                let changes = changes(&line)?;
-                if !changes.is_empty() {
-                    return Ok(changes);
-                }
-                continue;
-            }
-            let chunk = tokio::select! {
-                chunk = self.response.chunk() => chunk?,
-                // The server in use does not answer any more.
-                _ = self.turned.changed() => return Err(EtcdError::Silence),
-            };
-            let Some(chunk) = chunk else { return Err(EtcdError::Silence) };
-            if self.buffer.len() + chunk.len() > limits::CLUSTER_ANSWER_BYTES {
-                return Err(EtcdError::TooLarge);
-            }
-            self.buffer.extend_from_slice(&chunk);
-        }
-    }
-}
-
-/// Changes in a line of a watch.
-fn changes(line: &[u8]) -> Result<Vec<Change>, EtcdError> {
-    let line: Value = serde_json::from_slice(line).map_err(|_| EtcdError::Malformed)?;
-    let Some(result) = line.get("result") else { return Err(refusal_of(&line["error"])) };
-    if int(&result["compact_revision"]).is_some_and(|revision| revision > 0) {
-        return Err(EtcdError::Compacted);
-    }
-    if result["canceled"] == true {
-        return Err(EtcdError::Silence);
-    }
-    let events = result["events"].as_array().map_or(&[][..], Vec::as_slice);
-    let change = |event: &Value| {
-        let pair = pair(&event["kv"])?;
-        match text(&event["type"]) {
-            Some("DELETE") => Some(Change::Deleted(pair.key, pair.revision)),
-            _ => Some(Change::Put(pair)),
-        }
-    };
-    events.iter().map(change).collect::<Option<_>>().ok_or(EtcdError::Malformed)
-}
-
-fn pairs(answer: &Value) -> Result<Vec<KeyValue>, EtcdError> {
-    let pairs = answer["kvs"].as_array().map_or(&[][..], Vec::as_slice);
-    pairs.iter().map(pair).collect::<Option<_>>().ok_or(EtcdError::Malformed)
-}
-
-/// A key with its value. Values that are zero or empty are left out by etcd.
-fn pair(value: &Value) -> Option<KeyValue> {
-    let bytes = |field: &Value| text(field).map_or(Some(Vec::new()), |text| STANDARD.decode(text).ok());
-    Some(KeyValue {
-        key: bytes(&value["key"])?,
-        value: bytes(&value["value"])?,
-        lease: int(&value["lease"]).unwrap_or(0),
-        revision: int(&value["mod_revision"])?,
-    })
-}
-
-pub(super) fn revision_of(answer: &Value) -> Option<Revision> {
-    int(&answer["header"]["revision"])
-}
-
-fn text(value: &Value) -> Option<&str> {
-    value.as_str()
-}
-
-/// A number, which JSON of protobuf writes as text if it has 64 bits.
-fn int(value: &Value) -> Option<i64> {
-    match value {
-        Value::String(text) => text.parse().ok(),
-        other => other.as_i64(),
-    }
-}
-
-fn refusal(answer: &[u8]) -> EtcdError {
-    serde_json::from_slice(answer).map_or(EtcdError::Malformed, |answer: Value| refusal_of(&answer))
-}
-
-fn refusal_of(answer: &Value) -> EtcdError {
-    let code = int(&answer["code"]).or_else(|| int(&answer["grpc_code"])).unwrap_or_default();
-    match text(&answer["message"]).or_else(|| text(&answer["error"])) {
-        Some(message) => EtcdError::Refused(code, printable(message, limits::CLUSTER_REFUSAL)),
-        None => EtcdError::Malformed,
-    }
-}
-
 /// The first key that does not begin with a prefix, which ends with a byte below 255.
 fn after(prefix: &[u8]) -> Vec<u8> {
     let mut end = prefix.to_vec();
@@ -533,30 +362,6 @@ pub(super) const RETRY: (Duration, Duration) = (Duration::from_millis(100), Dura
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn lines_of_a_watch_are_changes() {
-        let put = br#"{"result":{"header":{"revision":"2"},"events":[{"kv":{"key":"L3AvYQ==","mod_revision":"2","value":"dg==","lease":"7"}}]}}"#;
-        let pair = KeyValue { key: b"/p/a".into(), value: b"v".into(), lease: 7, revision: 2 };
-        assert_eq!(changes(put).unwrap(), [Change::Put(pair)]);
-        let deleted =
-            br#"{"result":{"events":[{"type":"DELETE","kv":{"key":"L3AvYQ==","mod_revision":"3"}}]}}"#;
-        assert_eq!(changes(deleted).unwrap(), [Change::Deleted(b"/p/a".into(), 3)]);
-        assert!(changes(br#"{"result":{"created":true}}"#).unwrap().is_empty());
-        let compacted = br#"{"result":{"canceled":true,"compact_revision":"2"}}"#;
-        assert!(matches!(changes(compacted), Err(EtcdError::Compacted)));
-        let refused = br#"{"error":{"grpc_code":14,"message":"no leader\u001b[2J\n"}}"#;
-        let Err(EtcdError::Refused(14, text)) = changes(refused) else { panic!("it is a refusal") };
-        assert_eq!(text, "no leader\\u{1b}[2J\\u{a}");
-        for hostile in [
-            &b"{"[..],
-            b"[]",
-            b"{\"result\":{\"events\":[{}]}}",
-            b"{\"result\":{\"events\":[{\"kv\":{\"key\":\"*\",\"mod_revision\":\"1\"}}]}}",
-        ] {
-            assert!(changes(hostile).is_err());
-        }
-    }
 
     #[test]
     fn a_prefix_ends_before_its_successor() {

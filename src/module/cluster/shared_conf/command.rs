@@ -215,7 +215,7 @@ impl Group {
         Err(self.failed(&failure))
     }
 
-    /// Ends the lease of a trial. If that fails, it ends by itself.
+    /// Ends the lease of a trial. If that fails, the lease expires.
     async fn end(&self, lease: Lease) {
         let _ = timeout(limits::CLUSTER_CONF_OVERRUN, self.etcd.revoke(lease)).await;
     }
@@ -286,7 +286,7 @@ impl Group {
             say(&line).map_err(out)?;
         }
         (wave.since, wave.is_last) = (committed, true);
-        // Those that have tried it were shown.
+        // Servers that have tried it were shown.
         let rest: Vec<String> = nodes.into_iter().filter(|node| !trial.told.contains(node)).collect();
         self.wait(&rest, &wave, say).await
     }

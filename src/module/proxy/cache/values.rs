@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bstr::{BString, ByteSlice};
 
-use crate::directive::conclusion::Whole;
+use crate::directive::conclusion::WholeConfig;
 use crate::directive::{Args, Arity, Evaluation, Value, number};
 use crate::http::variable::Template;
 use crate::syntax::{Problem, Span, Word, sentence};
@@ -88,7 +88,7 @@ struct Storing {
 }
 
 /// Reports zones that are used but not defined.
-pub fn are_defined(whole: &mut Whole<'_>) -> Vec<Problem> {
+pub fn are_defined(whole: &mut WholeConfig<'_>) -> Vec<Problem> {
     let zones = whole.notes.of::<Zones>();
     let unknown = zones.used.iter().filter(|(name, _)| !zones.defined.contains_key(name));
     let complaint = |(name, span): &(BString, Span)| {

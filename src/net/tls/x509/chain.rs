@@ -1,7 +1,7 @@
 //! Verification of a chain of certificates, with the rules and the results of OpenSSL.
 //!
 //! OpenSSL rather than webpki is followed because certificates of clients and of servers behind a proxy are often made by
-//! hand: signed by themselves, of version 1, or without alternative names. Each is accepted exactly where nginx does.
+//! hand: self-signed, of version 1, or without alternative names. Each is accepted exactly where nginx does.
 //! Signatures are checked by the TLS library. Of several faults the last one that OpenSSL finds is told, as nginx tells it.
 
 use std::time::Duration;
