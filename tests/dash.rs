@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use media::Source;
+use support::disk::files_below;
 use support::server::Prefix;
 use support::tool::run;
 use support::wait::until_true;
@@ -23,24 +24,6 @@ fn start(more: &str) -> Server {
 
 fn dir(server: &Server) -> PathBuf {
     server.prefix().path().join("dash")
-}
-
-/// Names of all files below a directory, sorted.
-fn files(dir: &Path) -> Vec<String> {
-    let mut out = Vec::new();
-    let mut dirs = vec![dir.to_owned()];
-    while let Some(next) = dirs.pop() {
-        for entry in fs::read_dir(next).into_iter().flatten() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                dirs.push(path);
-            } else {
-                out.push(path.strip_prefix(dir).unwrap().to_str().unwrap().to_owned());
-            }
-        }
-    }
-    out.sort();
-    out
 }
 
 /// Values of an attribute, in the order of the text.
@@ -163,7 +146,7 @@ fn the_window_slides_and_old_segments_go() {
     assert!(manifest.contains("minimumUpdatePeriod"), "the stream may come back");
     let listed = segments(track(&manifest, "video"));
     assert!(listed.len() <= 5 && listed.len() >= 4, "{manifest}");
-    let on_disk: Vec<u64> = files(&dir(&server))
+    let on_disk: Vec<u64> = files_below(&dir(&server))
         .iter()
         .filter_map(|name| name.strip_prefix("a/s-")?.strip_suffix(".m4v")?.parse().ok())
         .collect();
@@ -183,7 +166,7 @@ fn one_track_alone_in_a_directory_of_its_own() {
     );
     assert_eq!(values(&manifest, "initialization"), ["init.m4a"]);
     assert_eq!(values(&manifest, "media"), ["$Time$.m4a"]);
-    assert!(files(&dir(&server)).contains(&"s/init.m4a".to_owned()));
+    assert!(files_below(&dir(&server)).contains(&"s/init.m4a".to_owned()));
 }
 
 #[test]
@@ -199,7 +182,7 @@ fn a_stream_that_comes_back_goes_on_later() {
         let manifest = wait_manifest(&server, "s.mpd", is_new);
         ends.push(segments(track(&manifest, "video"))[0].0);
     }
-    assert!(files(&dir(&server)).contains(&format!("s-{}.m4v", ends[0])), "names do not repeat");
+    assert!(files_below(&dir(&server)).contains(&format!("s-{}.m4v", ends[0])), "names do not repeat");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use pingosd::wire::MediaKind;
 use pingosd::wire::flv::{FlvReader, FlvTag};
+use support::disk::SmallDisk;
 use support::frame::{Frame, Tracks};
 use support::server::Prefix;
 use support::wait::until_true;
@@ -347,26 +348,10 @@ fn a_refused_heartbeat_ends_the_recording_under_the_old_name_only() {
     }
 }
 
-/// A file system that is full after 64 KiB. `None`: mounting one is not allowed here.
-fn tiny(dir: &Path) -> Option<Tiny> {
-    fs::create_dir_all(dir).unwrap();
-    let mount =
-        std::process::Command::new("mount").args(["-t", "tmpfs", "-o", "size=64k", "tiny"]).arg(dir).output();
-    mount.is_ok_and(|done| done.status.success()).then(|| Tiny(dir.to_owned()))
-}
-
-struct Tiny(PathBuf);
-
-impl Drop for Tiny {
-    fn drop(&mut self) {
-        let _ = std::process::Command::new("umount").arg("-l").arg(&self.0).output();
-    }
-}
-
 #[test]
 fn a_full_disk_is_left_without_empty_and_temporary_files() {
     let prefix = Prefix::new();
-    let Some(disk) = tiny(&prefix.path().join("full")) else { return };
+    let Some(disk) = SmallDisk::mount(&prefix.path().join("full"), "64k") else { return };
     fs::write(disk.0.join("rest"), vec![0; 64 * 1024]).unwrap();
     let conf = Conf::live(
         "record all; record_path {dir}/full; record_unique on; record_suffix -%S.flv;

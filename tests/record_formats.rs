@@ -9,6 +9,7 @@ use bytes::Bytes;
 use nix::sys::signal::Signal;
 use pingosd::wire::MediaKind;
 use support::clip::{clip, publish};
+use support::disk::SmallDisk;
 use support::frame::{Frame, Tracks};
 use support::server::Prefix;
 use support::tool::run;
@@ -266,29 +267,12 @@ fn a_killed_server_leaves_files_that_play_up_to_the_last_flush() {
     }
 }
 
-/// A file system of this size. `None`: mounting one is not allowed here.
-fn tiny(dir: &Path, size: &str) -> Option<Tiny> {
-    fs::create_dir_all(dir).unwrap();
-    let size = format!("size={size}");
-    let mount =
-        std::process::Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tiny"]).arg(dir).output();
-    mount.is_ok_and(|done| done.status.success()).then(|| Tiny(dir.to_owned()))
-}
-
-struct Tiny(PathBuf);
-
-impl Drop for Tiny {
-    fn drop(&mut self) {
-        let _ = std::process::Command::new("umount").arg("-l").arg(&self.0).output();
-    }
-}
-
 #[test]
 fn a_full_disk_ends_its_recording_with_a_playable_file_and_no_other() {
     for format in ["flv", "ts", "mp4"] {
         let prefix = Prefix::new();
         fs::create_dir_all(prefix.path().join("rec")).unwrap();
-        let Some(disk) = tiny(&prefix.path().join("full"), "100k") else { return };
+        let Some(disk) = SmallDisk::mount(&prefix.path().join("full"), "100k") else { return };
         let conf = Conf::live(
             "recorder full { record all; record_path {dir}/full; record_format {format}; record_notify on;
                 exec_record_done sh -c 'echo $path >>{dir}/done'; }

@@ -13,6 +13,7 @@ pub mod certificates;
 pub mod chromium;
 pub mod clip;
 pub mod conf;
+pub mod disk;
 pub mod dns;
 pub mod etcd;
 pub mod frame;

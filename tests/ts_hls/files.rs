@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use crate::media::{Source, pids};
+use crate::support::disk::files_below;
 use crate::support::playlist::checked;
 use crate::support::server::Prefix;
 use crate::support::wait::until_true;
@@ -20,24 +21,6 @@ fn start(more: &str) -> Server {
 
 fn dir(server: &Server) -> PathBuf {
     server.prefix().path().join("hls")
-}
-
-/// Names of all files below a directory, sorted.
-fn files(dir: &Path) -> Vec<String> {
-    let mut out = Vec::new();
-    let mut dirs = vec![dir.to_owned()];
-    while let Some(next) = dirs.pop() {
-        for entry in fs::read_dir(next).into_iter().flatten() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                dirs.push(path);
-            } else {
-                out.push(path.strip_prefix(dir).unwrap().to_str().unwrap().to_owned());
-            }
-        }
-    }
-    out.sort();
-    out
 }
 
 /// Waits until the playlist names `last`, and returns its lines.
@@ -65,8 +48,8 @@ fn playlist_slides_and_old_segments_go() {
     );
     assert_eq!(lines[4..6], ["#EXTINF:1.000,", "s-6.ts"]);
     assert!(!lines.iter().any(|line| line.starts_with("#EXT-X-DISCONTINUITY") || line == "#EXT-X-ENDLIST"));
-    until_true("old segments are gone", || !files(&dir(&server)).contains(&"s-1.ts".to_owned()));
-    let kept = files(&dir(&server));
+    until_true("old segments are gone", || !files_below(&dir(&server)).contains(&"s-1.ts".to_owned()));
+    let kept = files_below(&dir(&server));
     assert_eq!(
         kept,
         ["s-10.ts", "s-2.ts", "s-3.ts", "s-4.ts", "s-5.ts", "s-6.ts", "s-7.ts", "s-8.ts", "s-9.ts", "s.m3u8"]
@@ -125,8 +108,8 @@ fn names_that_lead_elsewhere_write_nothing() {
         source.leave();
     }
     until_true("all are refused", || server.log_lines("the name is not a file name").len() == 3);
-    assert_eq!(files(&dir(&server)), Vec::<String>::new());
-    assert!(!files(server.prefix().path()).iter().any(|file| file.contains("up")));
+    assert_eq!(files_below(&dir(&server)), Vec::<String>::new());
+    assert!(!files_below(server.prefix().path()).iter().any(|file| file.contains("up")));
     let mut source = Source::start(&server, "inst/s");
     source.send_to(1_500);
     playlist(&server, "inst/s.m3u8", "s-0.ts");
@@ -143,7 +126,8 @@ fn names_like_files_of_other_streams_are_in_nobodys_way() {
         for source in &mut sources {
             source.send_to(4_500);
         }
-        let playlists = || files(&dir(&server)).into_iter().filter(|file| file.ends_with(first)).count();
+        let playlists =
+            || files_below(&dir(&server)).into_iter().filter(|file| file.ends_with(first)).count();
         until_true("each has its playlist", || playlists() == names.len());
         assert!(dir(&server).join(format!("zed{first}")).is_file());
         assert!(server.log_lines("failed (").is_empty());
@@ -234,7 +218,7 @@ fn many_variants_write_one_master_playlist_and_tell_what_is_known() {
     });
     // They have left, and what they were writing is written.
     until_true("no temporary file is left", || {
-        !files(&dir(&server)).iter().any(|file| file.ends_with(".tmp"))
+        !files_below(&dir(&server)).iter().any(|file| file.ends_with(".tmp"))
     });
     assert_eq!(server.log_lines("[crit]"), Vec::<String>::new());
 }
@@ -258,7 +242,7 @@ fn an_event_keeps_its_playlist_and_adds_to_it() {
     source.send_to(9_500);
     let lines = playlist(&server, "s.m3u8", "s-8.ts");
     assert_eq!(lines.iter().filter(|line| line.ends_with(".ts")).count(), 9, "{lines:?}");
-    assert!(!files(&dir(&server)).iter().any(|file| file.ends_with(".tmp")));
+    assert!(!files_below(&dir(&server)).iter().any(|file| file.ends_with(".tmp")));
 }
 
 #[test]
@@ -271,7 +255,7 @@ fn a_playlist_that_cannot_be_replaced_leaves_no_temporary_files() {
     source.leave();
     server.wait_log("stopped publishing 's'");
     until_true("no temporary file is left", || {
-        !files(&dir(&server)).iter().any(|file| file.ends_with(".tmp"))
+        !files_below(&dir(&server)).iter().any(|file| file.ends_with(".tmp"))
     });
 }
 
@@ -299,15 +283,15 @@ fn what_an_earlier_server_left_is_removed_and_nothing_else() {
     old(&keys.join("gone-1.key"));
     old(&keys.join("server.key"));
     until_true("leftovers are gone", || {
-        let left = [files(&hls), files(&keys)].concat();
+        let left = [files_below(&hls), files_below(&keys)].concat();
         !left.iter().any(|file| file.starts_with("gone") || file.starts_with("nested"))
     });
     // `s-99.ts` is the name of a file of a stream that is being written: its own task looks after those.
-    let left = files(&hls);
+    let left = files_below(&hls);
     for file in ["app.ts", "index.html", "s-99.ts", "s-0.ts", "s.m3u8"] {
         assert!(left.contains(&file.to_owned()), "{left:?}");
     }
-    assert_eq!(files(&keys), ["s-0.key", "server.key"]);
+    assert_eq!(files_below(&keys), ["s-0.key", "server.key"]);
 }
 
 #[test]
@@ -334,6 +318,6 @@ fn what_a_killed_server_was_about_to_write_goes_whatever_hls_cleanup_says() {
     File::create(dir.join("t.m3u8.1.tmp")).unwrap();
     let _server = Server::start_in(prefix, &Conf::live(&format!("{HLS} hls_cleanup off;")));
     until_true("only what is not ours, and what is new, is left", || {
-        files(&dir) == ["other.7.tmp", "s-1.ts", "s.m3u8", "t.m3u8.1.tmp"]
+        files_below(&dir) == ["other.7.tmp", "s-1.ts", "s.m3u8", "t.m3u8.1.tmp"]
     });
 }
