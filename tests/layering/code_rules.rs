@@ -86,26 +86,31 @@ fn unsafe_code_stands_in_two_modules_with_its_reasons() {
 
 /// The comments of a text that name persons where a part of the server, a peer or data acts, with their lines' numbers.
 pub fn vague_comments(text: &str) -> Vec<(usize, &str)> {
-    const VAGUE: [&str; 9] = [
-        "whoever",
-        "nobody",
-        "somebody",
-        "anybody",
-        "everybody",
-        "someone",
-        "anyone",
-        "everyone",
-        "themselves",
+    // With spaces around them, so that they are found as whole words.
+    const VAGUE: [&str; 10] = [
+        " whoever ",
+        " nobody ",
+        " somebody ",
+        " anybody ",
+        " everybody ",
+        " someone ",
+        " anyone ",
+        " everyone ",
+        " by themselves ",
+        " behind the back ",
     ];
     let is_vague = |comment: &str| {
         // Code spans may name the system's user `nobody`.
-        let prose = comment.split('`').step_by(2).flat_map(|text| text.split(|c: char| !c.is_alphanumeric()));
-        prose.map(str::to_lowercase).any(|word| VAGUE.contains(&word.as_str()))
+        let prose: String = comment.split('`').step_by(2).collect();
+        let words: Vec<&str> =
+            prose.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+        let prose = format!(" {} ", words.join(" ").to_lowercase());
+        VAGUE.iter().any(|vague| prose.contains(vague))
     };
-    let comment = |line| {
-        str::split_once(line, "// ").or_else(|| str::split_once(line, "//!")).map(|(_, comment)| comment)
-    };
-    let comments = text.lines().enumerate().filter_map(|(number, line)| Some((number + 1, comment(line)?)));
+    let comments = text.lines().enumerate().filter_map(|(number, line)| {
+        let (_, comment) = line.split_once("// ").or_else(|| line.split_once("//!"))?;
+        Some((number + 1, comment))
+    });
     comments.filter(|(_, comment)| is_vague(comment)).collect()
 }
 
