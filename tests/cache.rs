@@ -25,7 +25,7 @@ struct Backend {
     requests: Arc<Mutex<Vec<String>>>,
     /// Head lines and body of the next responses, once set; the body may contain `{n}`.
     answer: Arc<Mutex<(String, String)>>,
-    /// Whether responses wait, and who is told when that ends.
+    /// Whether responses wait, and the threads to wake when that ends.
     held: Arc<(Mutex<bool>, Condvar)>,
 }
 
@@ -319,7 +319,7 @@ fn background_updates_are_bounded_and_the_rest_follows_later() {
         assert_found(ask(&server, &format!("/{n}")), "STALE", "old");
     }
     backend.wait(all + UPDATES);
-    // What is being replaced is told apart from what found no place, which is not given up.
+    // An entry that is being replaced is told apart from one that found no place, which is not given up.
     assert_found(ask(&server, "/0"), "UPDATING", "old");
     assert_found(ask(&server, &format!("/{}", all - 1)), "STALE", "old");
     assert_eq!(backend.count(), all + UPDATES);

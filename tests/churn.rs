@@ -1,4 +1,4 @@
-//! Players that are killed, stalled, half-closed and reset at random: nothing of them stays, and the others miss
+//! Players that are killed, stalled, half-closed and reset at random: they leave no session or socket behind, and the others miss
 //! nothing.
 //!
 //! The default is a short run. `PINGOSD_CHURN_SECONDS=120 cargo test --release --test churn` is the long one.

@@ -261,7 +261,7 @@ fn of_two_that_apply_at_once_one_is_told_that_it_lost() {
             state(server)["outcome"] == "applied" && state(server)["hash"] == state(server)["in_force"]
         })
     });
-    // Without a trial: whoever is later wins, and a loser is told.
+    // Without a trial, two commands at the same time: one that is refused says why.
     let texts = ["error_log logs/x.log info;\n", "error_log logs/y.log info;\n"];
     let both = ["x", "y"].map(|name| begin(&servers[0], name, texts[usize::from(name == "y")], &[]));
     for child in both {
@@ -522,7 +522,7 @@ fn who_does_not_answer_in_time_is_named() {
     println!("a command of 5 s took {} ms", began.elapsed().as_millis());
     assert!(!done && text.contains("\na: applied") && text.contains("\nc: applied"), "{text}");
     assert!(text.contains("\nb: no answer in time (applied, revision "), "{text}");
-    // A trial that is not answered either: those that have tried it return.
+    // A trial that is not confirmed: servers that have applied it return to the configuration before.
     let (done, text) = apply(&servers[0], GOOD, &["--timeout", "5s", "--canary", "1"]);
     assert!(!done && text.contains("\nb: no answer in time"), "{text}");
     assert!(

@@ -415,7 +415,7 @@ fn migrate_check_judges_every_directive() {
     let fine = run(&servers(), &["migrate-check", "--all"], b"");
     assert!(fine.ok);
     assert!(fine.text().contains(": honoured: live\n"), "{}", fine.text());
-    // What differs from PingOS is shown to those who ask for all lines.
+    // Differences from PingOS are shown where all lines are asked for.
     let difference = ": honoured: chunk_size: Differs from PingOS: a value below 128";
     assert!(fine.text().contains(difference), "{}", fine.text());
     let brief = run(&servers(), &["migrate-check"], b"");

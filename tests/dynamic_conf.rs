@@ -122,7 +122,7 @@ fn a_broken_file_leaves_what_there_was() {
     notify.wait("name=b act=start id=good");
     let told = server.prefix().read("logs/dynamic.log");
     assert_eq!(told.matches("no_such_directive").count(), 1, "told once: {told}");
-    // Without the line nothing of it is left.
+    // Without the line, the fetched configuration has no effect.
     server.reload(&Conf::live("on_publish {callback}/ args=id=$serverid;").var("callback", notify.url("")));
     until_true("it is forgotten", || {
         RtmpClient::publish(server.rtmp, "live", "c").wait_started().leave();

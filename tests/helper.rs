@@ -137,7 +137,7 @@ fn what_only_root_may_read_is_read_at_reloads() {
 #[test]
 fn what_only_root_may_bind_is_bound_at_reloads() {
     let Some(prefix) = prefix() else { return };
-    // On a machine where anybody may bind it this shows less.
+    // On a machine where every user may bind the port this shows less.
     let port = (900..1000).find(|port| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap();
     let server = Server::start_in(prefix, &conf());
     let low = conf().http(&format!(

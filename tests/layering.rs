@@ -1,5 +1,7 @@
 //! The rooms of `src` and their arrows: a room imports from rooms below it only.
 
+#[path = "layering/architecture.rs"]
+mod architecture;
 #[path = "layering/broken.rs"]
 mod broken;
 #[path = "layering/circles.rs"]

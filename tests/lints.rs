@@ -119,7 +119,7 @@ fn control_and_statistics_are_guarded() {
             .replace("http {", "http { geo $near { default 0; } ")
             .replace("rtmp_stat", "if ($near = 0) { return 403; } rtmp_stat"),
     );
-    // What is requested is not who requests it, and what goes on is not refused.
+    // A condition on what is requested does not identify a client, and a statement that lets a request pass refuses nothing.
     fires(name, &stat("if ($request_method = POST) {\nreturn 405;\n}"), "can see the statistics");
     fires(name, &stat("if ($ssl_client_verify != SUCCESS) {\nreturn 200;\n}"), "can see the statistics");
     fires(name, &stat("if ($remote_addr = 10.0.0.1) {\nset $a b;\n}"), "can see the statistics");

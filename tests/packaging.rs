@@ -48,7 +48,7 @@ fn the_manual_pages_are_up_to_date_and_sound() {
         let Some(output) = run("groff", &["-ww", "-man", "-Tutf8", path.to_str().unwrap()]) else { continue };
         let complaints = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success() && complaints.is_empty(), "{page}: {complaints}");
-        // What is shown is what was meant: no request or escape is left.
+        // The formatted page is plain text: no request or escape of roff is left.
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(
             !text.lines().any(|line| line.trim_start().starts_with(".TP") || line.contains("\\f")),

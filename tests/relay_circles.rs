@@ -76,7 +76,7 @@ fn wait_empty(servers: &[Server]) {
     until_true("the end of all relays", || servers.iter().all(is_empty));
 }
 
-/// As many hops as a trail can have that is not too long by itself.
+/// As many hops as fit into a trail of the longest length.
 fn invented() -> String {
     (0..15).map(|n| format!("{n:016x}")).collect::<Vec<_>>().join(",")
 }

@@ -22,7 +22,7 @@ fn conf(answer: &str) -> Conf {
     Conf::live("").http_server(&format!("return 200 {answer};"))
 }
 
-/// A server with a publisher and a player, which notice nothing of what is done to the files.
+/// A server with a publisher and a player, which go on whatever is done to the files.
 struct Scene {
     server: Server,
     publisher: Publisher,

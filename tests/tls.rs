@@ -15,7 +15,7 @@ use support::{Conf, DnsServer, Player, Publisher, Records, Server};
 const QUICK: &str = "failed_reconnect 20ms; relay_reconnect 1s;";
 
 /// A file of `tests/tls`: `origin` and `other` are certificates of `NAME.test`, `localhost` and the loopback addresses,
-/// signed by themselves.
+/// self-signed.
 fn file(name: &str) -> String {
     format!("{}/tests/tls/{name}", env!("CARGO_MANIFEST_DIR"))
 }

@@ -393,7 +393,7 @@ fn statuses_of_clients_are_kept_in_the_cache_also_over_a_reload() {
     assert_eq!(ask(first, &authority, "client").0, 200);
     assert_eq!(ask(first, &authority, "revoked").0, 400);
     drop(responder);
-    // Nobody can be asked any more.
+    // No responder can be asked any more.
     for port in [first, second] {
         assert_eq!(ask(port, &authority, "client").0, 200);
         assert_eq!(ask(port, &authority, "revoked").0, 400);

@@ -244,7 +244,7 @@ fn the_new_process_too_stops_accepting_and_accepts_again() {
     server.wait_log("accepting no more connections");
     successor.signal(Signal::SIGWINCH);
     successor.wait_log(&server, "accepting no more connections");
-    // Both sockets stay open: who connects now waits.
+    // Both sockets stay open: a client that connects now waits.
     let waiting = std::thread::spawn({
         let port = server.rtmp;
         move || Publisher::start(port, "s").leave()

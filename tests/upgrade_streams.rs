@@ -76,7 +76,7 @@ fn a_stream_of_the_old_process_is_found_by_players_of_the_new_one() {
     let last = feed.next() + GOP;
     until_true("more frames", || feed.next() > last);
     before.iter().chain(&after).for_each(|player| player.assert_whole(Tracks::Both, last));
-    // Nobody was asked twice, nor for the relay between the processes.
+    // The callback server was asked once for each session, and not for the relay between the processes.
     let asked = |fits: &str| notify.requests_of(fits).len();
     assert_eq!((asked("call=publish act=start"), asked("call=pull")), (1, 0));
     assert_eq!(asked("call=play act=start"), 7);

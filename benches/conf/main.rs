@@ -161,7 +161,7 @@ struct Server(Child);
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may have ended by itself already.
+        // It may have ended already.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }

@@ -108,7 +108,7 @@ fn all_of_etcd_down_ends_no_session() {
         players.iter().for_each(|player| player.wait_frame(sent));
         std::thread::sleep(Duration::from_millis(200));
     }
-    // What is known is played, and what is new is published.
+    // Streams that are in the map are played, and new ones are published.
     Player::start(edge.rtmp, "kept").wait_key();
     let new = publish(&a, "new").keep_sending();
     Etcd::start_all_again(&mut etcd);

@@ -1,4 +1,4 @@
-//! Who has a name.
+//! Which server has a name.
 
 use std::time::Duration;
 
@@ -68,7 +68,7 @@ fn a_publisher_that_loses_its_name_is_told() {
     let text = shown(&b, "status");
     assert!(text.contains("taken over: 2") || status["taken_over"] == 2, "{text}");
     assert!(shown(&a, "status").contains("lost: 2"));
-    // Who has had the name for less than the time keeps it.
+    // A server that has had the name for less than `cluster_takeover` keeps it.
     let c = etcd.server("c", &format!("{BOTH} cluster_takeover after 1h;"), "");
     let mut late = RtmpClient::publish(c.rtmp, "live", "able");
     late.wait_status("NetStream.Publish.BadName");
@@ -111,7 +111,7 @@ fn a_stream_that_moves_has_continuous_timestamps() {
 fn servers_that_pull_from_the_cluster_form_no_chain() {
     let etcd = Etcd::start();
     let servers = ["a", "b", "c"].map(|node| etcd.server(node, BOTH, ""));
-    // All have players before there is a publisher: nobody pulls from anybody.
+    // All servers have players before there is a publisher: no server pulls from another.
     let players = servers.each_ref().map(|server| Player::start(server.rtmp, "s"));
     let owners = |at: usize| {
         let feed = publish(&servers[at], "s").keep_sending();

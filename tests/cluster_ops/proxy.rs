@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 
 use crate::support::rtmp::is_timeout;
 
-/// What happens to connections, those that are open and new ones.
+/// Treatment of open and new connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// Nothing.

@@ -2,7 +2,7 @@
 //!
 //! Each `tests/conf/diagnostics/NAME.conf` is tested with `-t`; what it says is `tests/conf/snapshots/NAME.snap`.
 //! Further files of a configuration begin with a line `==> NAME <==`. `PINGOSD_BLESS=1` writes the snapshots; read what
-//! it wrote as the person who made the mistake would.
+//! it wrote as the author of the mistake would.
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};

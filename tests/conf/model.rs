@@ -274,7 +274,7 @@ fn handlers_are_told_apart() {
     let document = StatDocument::Statistics { parts, format, stylesheet, cluster: false };
     assert_eq!(at("/stat").get::<stat::conf::ServedDocument>().0, Some(document));
     assert_eq!(at("/system").get::<stat::conf::ServedDocument>().0, Some(StatDocument::System));
-    // What is said around locations only chooses what is shown.
+    // Values of the levels around locations only choose what is shown.
     assert_eq!(at("/files/a").get::<stat::conf::ServedDocument>().0, None);
     assert_eq!(at("/else").get::<stat::conf::ServedDocument>().0, None);
     assert!(at("/control").get::<control::conf::ServedSections>().0.is_some());

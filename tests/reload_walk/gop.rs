@@ -58,7 +58,7 @@ pub const CASES: &[Case] = &[
     Case {
         row: "gop/send_all",
         place: Place::Application,
-        // What is kept is what the publisher was to keep; a player's share of it is the player's.
+        // The publisher's session decides what is kept, the player's session what the player is sent of it.
         before: "cache_time 10s; send_all off;",
         after: "cache_time 400ms; send_all on;",
         look: |walk| {

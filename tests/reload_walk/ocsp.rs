@@ -18,7 +18,7 @@ use crate::walk::{Around, Case, Place, Walk, walk_in};
 /// Certificates, and responders that say always the same.
 struct Pki {
     authority: Authority,
-    /// It has signed with a key that nobody trusts.
+    /// It has signed with a key that the server does not trust.
     forged: OddResponder,
     /// It says that the client's certificate is good.
     client: OddResponder,

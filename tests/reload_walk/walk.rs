@@ -31,7 +31,7 @@ pub struct Case {
     pub before: &'static str,
     /// What stands there afterwards.
     pub after: &'static str,
-    /// Starts sessions and looks at what is; what it returns looks again after the reload.
+    /// Starts sessions and checks the effect of the old value; the returned function checks that of the new one after the reload.
     pub look: for<'w> fn(&'w Walk<'w>) -> After<'w>,
 }
 

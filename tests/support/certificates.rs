@@ -15,10 +15,10 @@ const REVOKED: u64 = 0x0a0b;
 
 /// A directory with PEM files. Each `NAME.crt` has its `NAME.key`.
 ///
-/// - `server` names `a.test`, `b.test`, `localhost` and 127.0.0.1; `server2` names `c.test`. Both are signed by themselves.
+/// - `server` names `a.test`, `b.test`, `localhost` and 127.0.0.1; `server2` names `c.test`. Both are self-signed.
 /// - `ca` has signed `client`, `expired`, `future`, `revoked` (serial number 0A0B), `for-servers`, `odd` (with names that need escapes)
 ///   and `between`, which has signed `far`, whose file has `between` too; `far-alone` has not. `old` is of version 1.
-/// - `self` is signed by itself. `other-ca` has signed `stranger`.
+/// - `self` is self-signed. `other-ca` has signed `stranger`.
 /// - `client.ocsp` and `revoked.ocsp` are OCSP responses of `ca` about these certificates.
 /// - `ca.crl` revokes `revoked`, `empty.crl` nothing; `late.crl` is out of date.
 /// - `locked.key` is that of `server`, encrypted with `secret` (PKCS #8).

@@ -79,7 +79,7 @@ pub fn audio_header() -> Frame {
     Frame { kind: MediaKind::Audio, timestamp: 0, payload: Bytes::from_static(b"\xAF\0\x12\x10") }
 }
 
-/// The number of a frame; `None` for what is none of ours.
+/// The number of a frame; `None` for bytes that no publisher of these tests has sent.
 pub fn number(payload: &[u8]) -> Option<u64> {
     let at = payload.windows(MARK.len()).take(8).position(|window| window == MARK)?;
     let number = payload.get(at + MARK.len()..)?.first_chunk()?;

@@ -105,7 +105,7 @@ impl Publisher {
     }
 }
 
-/// A publisher that sends by itself.
+/// A publisher that sends in a thread of its own.
 pub struct Feed {
     stop: Arc<AtomicBool>,
     sent: Arc<AtomicU64>,

@@ -219,7 +219,7 @@ impl Server {
         process::resident(self.pid())
     }
 
-    /// Waits until the process has ended by itself.
+    /// Waits until the process has ended, without a signal to it.
     #[track_caller]
     pub fn wait_exit(&mut self) -> ExitStatus {
         until("the server ends", || self.child.try_wait().unwrap())

@@ -1,4 +1,4 @@
-//! Who gets in: addresses, passwords, subrequests, referers, signed links; and which address counts.
+//! Access: addresses, passwords, subrequests, referers, signed links; and which address counts.
 
 use crate::entry::{Entry, Listener, entry};
 use crate::support::raw::Random;

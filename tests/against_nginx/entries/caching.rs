@@ -54,7 +54,7 @@ fn raw(key: &str, text: &str) -> String {
     format!("{}?k={key}", sends(text))
 }
 
-/// A request after a while, in which what nobody waits for is kept.
+/// A request after a pause: a response that no request waits for is stored meanwhile.
 fn later(short: String) -> Vec<Step> {
     vec![Step::Pause, Step::Send(request(&short, true)), Step::Read(1)]
 }

@@ -138,7 +138,7 @@ const REWRITES: &str = "
     location ~ ^/z/(.*)(\\d) { return 200 \"z [$1][$2][$uri][$args][$v]\"; }
     location = /b { return 302 /elsewhere$is_args$args; }";
 
-/// So many of each.
+/// Number of entries of each kind.
 const COUNT: usize = 150;
 
 fn values(name: &'static str, seed: u64, server: &str, value: impl Fn(&mut Random) -> String) -> Entry {

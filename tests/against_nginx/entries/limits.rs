@@ -30,7 +30,7 @@ pub fn entries() -> Vec<Entry> {
                  location /soon { limit_req zone=soon burst=5; root {ROOT}/none; error_page 404 = @ok; }
                  location @ok { return 200 x; }",
             )
-            // The second request waits for three seconds; who has left by then gets nothing.
+            // The second request waits for three seconds; a client that has left by then gets nothing.
             .asks(["/left"])
             .cut(request("/left", true))
             // A delay that is shorter than the time that a half-closed connection is given.
