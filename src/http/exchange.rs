@@ -28,7 +28,7 @@ use super::routes::Location;
 use super::variable::RealRootUse;
 use crate::config::model::HttpServer;
 use crate::config::store::Store;
-use crate::directive::{ListenAddr, Slot, Undecided};
+use crate::directive::{ListenAddr, Slot};
 use crate::limits;
 use crate::log::{ConnectionLog, ErrorLog};
 use crate::media::session::Sessions;
@@ -164,7 +164,7 @@ pub trait RequestVariables: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`Undecided`], if a regular expression is.
+    /// [`Undecided`](crate::directive::Undecided), if a regular expression is.
     fn value(&self, exchange: &Exchange<'_>, name: &BStr, out: &mut Vec<u8>) -> VariableLookup;
 }
 

@@ -3,7 +3,7 @@
 use bstr::{BString, ByteSlice};
 
 use crate::directive::address::literal_addr;
-use crate::directive::conclusion::Whole;
+use crate::directive::conclusion::WholeConfig;
 use crate::directive::{Args, Evaluation, ListenAddr};
 use crate::media::listen::DEFAULT_PORT;
 use crate::syntax::{Problem, Spanned, Word, sentence};
@@ -55,7 +55,7 @@ pub fn unsupported(word: &Word, accepted: &str) -> Problem {
 }
 
 /// Reports live locations whose address is no RTMP listen address.
-pub fn are_rtmp_addresses(whole: &mut Whole<'_>) -> Vec<Problem> {
+pub fn are_rtmp_addresses(whole: &mut WholeConfig<'_>) -> Vec<Problem> {
     let known: Vec<String> = whole.rtmp_addresses.iter().map(ToString::to_string).collect();
     let RtmpAddresses(relations) = whole.notes.of();
     let unknown = relations.iter().filter(|relation| !whole.rtmp_addresses.contains(&&relation.value.addr));

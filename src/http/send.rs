@@ -3,23 +3,21 @@
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::future::poll_fn;
-use std::io::{self, IoSlice, Write};
+use std::io::{self, Write};
 use std::time::Instant;
 
 use bstr::BString;
 use http::{StatusCode, Version};
-use tokio::time::timeout;
 
 use super::conf::ServerTokens;
 use super::date;
 use super::exchange::Exchange;
 use super::http2::FRAME_HEAD;
-use super::rate::{self, RateLimit};
-use super::response::{Body, BrokenBody, FilePart, Piece, Response};
+use super::rate::RateLimit;
+use super::response::{Body, BrokenBody, Piece, Response};
 use super::status::reason;
+use super::write::COPIED;
 use crate::limits;
-use crate::net::socket::Socket;
-use crate::task::disk::{self, DiskWork};
 
 /// How the end of a body is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,9 +31,6 @@ enum Framing {
     /// The connection is closed.
     UntilClose,
 }
-
-/// Largest file that is copied behind the head, to be sent with it.
-const COPIED: u64 = 32 * 1024;
 
 thread_local! {
     /// Output that is written at once.

@@ -11,9 +11,12 @@ use crate::limits;
 use crate::net::socket::Socket;
 use crate::task::disk::{self, DiskWork};
 
+/// Largest file that is copied behind the head, to be sent with it.
+pub(super) const COPIED: u64 = 32 * 1024;
+
 impl Exchange<'_> {
     /// Sends a part of a file behind what is in `output`, which is then empty.
-    async fn send_file(
+    pub(super) async fn send_file(
         &mut self,
         output: &mut Vec<u8>,
         part: FilePart,
@@ -61,7 +64,12 @@ impl Exchange<'_> {
     }
 
     /// Writes two buffers as one.
-    async fn write_both(&mut self, first: &[u8], second: &[u8], rate: Option<RateLimit>) -> io::Result<()> {
+    pub(super) async fn write_both(
+        &mut self,
+        first: &[u8],
+        second: &[u8],
+        rate: Option<RateLimit>,
+    ) -> io::Result<()> {
         let (mut first, mut second) = (first, second);
         while !first.is_empty() || !second.is_empty() {
             let room = rate::room(rate, self.sent.bytes).await;
@@ -115,7 +123,7 @@ impl Exchange<'_> {
         }
     }
 
-    async fn flush(&self) -> io::Result<()> {
+    pub(super) async fn flush(&self) -> io::Result<()> {
         let Socket::Tls(stream) = &*self.connection.socket else { return Ok(()) };
         match self.conf().send_timeout.nonzero() {
             None => stream.flush().await,

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use bstr::{BString, ByteSlice};
 
-use super::spec::{OpenLogFileCache, VariablePath};
+use super::spec::{LogFileCaching, VariablePath};
 use crate::log::file::open_own_log;
 
 /// The file of a line.
@@ -74,7 +74,7 @@ impl Paths {
 
     /// Closes the files that had no lines for too long.
     pub(super) fn expire(&mut self, now: Instant) {
-        if let Some(OpenLogFileCache { inactive, .. }) = self.spec.cache {
+        if let Some(LogFileCaching { inactive, .. }) = self.spec.cache {
             self.open.retain(|_, cached| now.duration_since(cached.used) < inactive);
         }
     }
@@ -159,7 +159,7 @@ fn ascents(path: &[u8]) -> usize {
 mod tests {
     use super::*;
 
-    fn paths(dir: &Path, cache: Option<OpenLogFileCache>) -> Paths {
+    fn paths(dir: &Path, cache: Option<LogFileCaching>) -> Paths {
         let text = dir.join("$name.log").into_os_string().into_encoded_bytes().into();
         Paths::new(VariablePath { text, cache })
     }
@@ -168,7 +168,7 @@ mod tests {
         LineFile { path: dir.join(name).into_os_string().into_encoded_bytes().into(), root: None }
     }
 
-    const CACHE: OpenLogFileCache = OpenLogFileCache {
+    const CACHE: LogFileCaching = LogFileCaching {
         max: 2,
         inactive: Duration::from_secs(600),
         min_uses: 1,
@@ -215,7 +215,7 @@ mod tests {
         fs::rename(dir.path().join("a.log"), dir.path().join("a.old")).unwrap();
         cached.write(&to(dir.path(), "a.log"), b"2\n").unwrap();
         assert_eq!(read("a.old"), "1\n1\n2\n");
-        cached.spec.cache = Some(OpenLogFileCache { valid: Duration::ZERO, ..CACHE });
+        cached.spec.cache = Some(LogFileCaching { valid: Duration::ZERO, ..CACHE });
         cached.write(&to(dir.path(), "a.log"), b"3\n").unwrap();
         assert_eq!((read("a.old"), read("a.log")), ("1\n1\n2\n".into(), "3\n".into()));
         cached.expire(Instant::now() + CACHE.inactive);
@@ -240,7 +240,7 @@ mod tests {
     #[test]
     fn a_file_stays_open_from_min_uses_on() {
         let dir = tempfile::tempdir().unwrap();
-        let mut cached = paths(dir.path(), Some(OpenLogFileCache { min_uses: 2, ..CACHE }));
+        let mut cached = paths(dir.path(), Some(LogFileCaching { min_uses: 2, ..CACHE }));
         let is_open = |cached: &Paths| cached.open.values().any(|cached| cached.file.is_some());
         cached.write(&to(dir.path(), "a.log"), b"1\n").unwrap();
         assert!(!is_open(&cached));

@@ -49,12 +49,12 @@ pub struct VariablePath {
     /// The path as written, below the prefix.
     pub text: BString,
     /// Whether files stay open; without it each line opens and closes its file.
-    pub cache: Option<OpenLogFileCache>,
+    pub cache: Option<LogFileCaching>,
 }
 
 /// `open_log_file_cache`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct OpenLogFileCache {
+pub struct LogFileCaching {
     /// Maximum number of open files; the least recently used one is closed first.
     pub max: usize,
     /// Time without lines after which a file is closed.

@@ -15,13 +15,13 @@ use tokio::sync::{Notify, oneshot, watch};
 use super::app_conf::Current;
 use super::carried::Carried;
 use super::conf::ClusterConf;
-use super::entry::{self, AddressEntry, StreamEntry};
-use super::etcd::{Etcd, EtcdError, KeyValue, Outcome};
+use super::entry::{AddressEntry, StreamEntry};
+use super::etcd::Etcd;
 use super::log;
 use super::map::{ChangedStream, Map};
 use super::setting::RegistryDown;
 use super::shared_conf::SharedConf;
-use super::tenure::{Answer, Holder, KeyState, Lease, Revision, Step, Tenure, Verdict};
+use super::tenure::{Holder, KeyState, Lease, Revision, Tenure, Verdict};
 use super::totals::{Totals, WatchLag};
 use crate::config::store::Store;
 use crate::hub::stream_key::StreamKey;
@@ -31,7 +31,6 @@ use crate::media::session::{Reason, Role, Session};
 use crate::media::variables::query_argument;
 use crate::media::view::AppView;
 use crate::net::connections::Connections;
-use crate::task::clock::since_1970;
 use crate::task::lifetime::Lifetime;
 
 /// This server's part in a cluster.

@@ -5,12 +5,12 @@ use std::time::Duration;
 use bstr::ByteSlice;
 
 use crate::directive::{Args, Arity, Evaluation, Value, number};
-use crate::log::sink::spec::OpenLogFileCache;
+use crate::log::sink::spec::LogFileCaching;
 use crate::syntax::{Problem, sentence};
 
 /// Cache of open files of logs with variables in their paths; `None` for `off`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OpenLogFileCache(pub Option<OpenLogFileCache>);
+pub struct OpenLogFileCache(pub Option<LogFileCaching>);
 
 impl Value for OpenLogFileCache {
     const ARITY: Arity = Arity::between(1, 4);
@@ -47,7 +47,7 @@ impl Value for OpenLogFileCache {
             let text = "\"open_log_file_cache\" must have \"max\" parameter";
             return Err(Problem::new(text).at(args.span()));
         };
-        Ok(OpenLogFileCache(Some(OpenLogFileCache {
+        Ok(OpenLogFileCache(Some(LogFileCaching {
             max: usize::try_from(max).unwrap_or(usize::MAX),
             inactive: Duration::from_secs(inactive),
             min_uses,

@@ -5,6 +5,7 @@ use bstr::ByteSlice;
 use super::finding::{Finding, LintContext};
 use crate::directive::context::{HTTP, HTTP_SERVER};
 use crate::directive::outline::OutlineStatement;
+use crate::http::module_variables::is_of_module;
 use crate::http::variable::{self, Variable};
 use crate::syntax::{Problem, Word};
 
@@ -19,7 +20,7 @@ pub(super) fn empty_variable(scope: &LintContext<'_>, findings: &mut Vec<Finding
             for name in variable::names(&word.bytes) {
                 let spelled = name.to_str_lossy();
                 let caption = match Variable::find(&name.to_ascii_lowercase().into()) {
-                    Variable::Other(name) if !variable::is_of_module(&name) => "it has no value yet",
+                    Variable::Other(name) if !is_of_module(&name) => "it has no value yet",
                     Variable::Capture(group) if !is_captured(scope, statement, group) => {
                         "no regular expression around it has that many groups"
                     }
