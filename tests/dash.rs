@@ -6,7 +6,7 @@ mod support;
 mod media;
 
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use media::Source;

@@ -56,7 +56,7 @@ fn what_the_architecture_page_names_exists() {
 fn absent_names_are_reported() {
     let project = Path::new(env!("CARGO_MANIFEST_DIR"));
     let page = "`hub/registry.rs`, `registry.rs`, `limits/`, `CHANGELOG.md`, `src/lib.rs`, `module/NAME/`, `hub::stream::Stream`, \
-                `notify::SessionEvent::begin`\n```rust\n`none.rs`\n```\n`hub/none.rs`, `none.rs`, `hub::stream::None`";
+                `notify::SessionEvent::begin`\n```rust\n`none.rs`\n```\n`hub/none.rs`, `none.rs`, `hub::stream::Missing`";
     assert_eq!(absent_files(page, project), ["hub/none.rs", "none.rs"]);
-    assert_eq!(absent_items(page, &library()), ["hub::stream::None"]);
+    assert_eq!(absent_items(page, &library()), ["hub::stream::Missing"]);
 }

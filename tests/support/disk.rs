@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// A mounted file system of a few KiB, which is full early. Dropping it unmounts it.
-pub struct SmallDisk(PathBuf);
+pub struct SmallDisk(pub PathBuf);
 
 impl SmallDisk {
     /// Mounts one of this size, as `mount -t tmpfs` takes it, on a directory that is created. `None`: mounting is not allowed here.
