@@ -26,18 +26,23 @@ fn absent_files<'p>(page: &'p str, project: &Path) -> Vec<&'p str> {
     spans(page).into_iter().filter(is_path).filter(|span| !exists(span)).collect()
 }
 
-/// The items that a page names by their paths and that do not stand in the file of the path's module.
+/// The items that a page names by their paths, and that neither the file of the path's module nor that of the type has.
 fn absent_items<'p>(page: &'p str, library: &Library) -> Vec<&'p str> {
     let is_item = |span: &&str| {
         span.contains("::") && span.chars().all(|c| c.is_alphanumeric() || c == '_' || c == ':')
     };
     let exists = |span: &str| {
         let names: Vec<String> = span.split("::").map(str::to_owned).collect();
-        let known = (1..=names.len()).rev().find(|length| library.contains_key(&names[..*length]));
-        let Some(known) = known else { return false };
-        let code = &library[&names[..known]].code;
         let is_word = |c: char| c.is_alphanumeric() || c == '_';
-        names.get(known).is_none_or(|item| code.split(|c| !is_word(c)).any(|word| word == item))
+        let has = |code: &str, name: &str| code.split(|c| !is_word(c)).any(|word| word == name);
+        match (1..=names.len()).rev().find(|length| library.contains_key(&names[..*length])) {
+            Some(known) => names.get(known).is_none_or(|item| has(&library[&names[..known]].code, item)),
+            // A type without the path of its module.
+            None => library.values().any(|file| {
+                file.code.contains(&format!("struct {}", names[0]))
+                    && names.iter().all(|name| has(&file.code, name))
+            }),
+        }
     };
     // Names of the tests' support, which are no part of the library.
     spans(page).into_iter().filter(is_item).filter(|span| *span != "http::get" && !exists(span)).collect()
@@ -56,7 +61,7 @@ fn what_the_architecture_page_names_exists() {
 fn absent_names_are_reported() {
     let project = Path::new(env!("CARGO_MANIFEST_DIR"));
     let page = "`hub/registry.rs`, `registry.rs`, `limits/`, `CHANGELOG.md`, `src/lib.rs`, `module/NAME/`, `hub::stream::Stream`, \
-                `notify::SessionEvent::begin`\n```rust\n`none.rs`\n```\n`hub/none.rs`, `none.rs`, `hub::stream::Missing`";
+                `notify::SessionEvent::begin`\n```rust\n`none.rs`\n```\n`hub/none.rs`, `none.rs`, `hub::stream::Missing`, `Session::close`, `Session::missing`";
     assert_eq!(absent_files(page, project), ["hub/none.rs", "none.rs"]);
-    assert_eq!(absent_items(page, &library()), ["hub::stream::Missing"]);
+    assert_eq!(absent_items(page, &library()), ["hub::stream::Missing", "Session::missing"]);
 }

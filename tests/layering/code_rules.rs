@@ -44,11 +44,19 @@ fn log_lines_stand_in_one_file_of_a_room() {
 /// The numbers of the lines on which a text states another level for unsafe code than Cargo.toml, or uses it.
 pub fn unsafe_lines(text: &str) -> Vec<usize> {
     // In two parts, or this file would be one of them.
-    let (lint, keyword) = (concat!("uns", "afe", "_code"), concat!("uns", "afe"));
+    let lint = concat!("uns", "afe_code");
+    let keyword = concat!("uns", "afe");
     let is_unsafe = |line: &str| {
         let code = line.split("//").next().unwrap_or_default();
-        let mut words = code.split(|c: char| !c.is_alphanumeric() && c != '_');
-        words.any(|word| word == lint || word == keyword) && !code.contains("forbid(")
+        let is_used = |behind: &str| {
+            [" {", " fn ", " impl", " trait ", " extern ", "("]
+                .iter()
+                .any(|use_of| behind.starts_with(use_of))
+        };
+        let sets_level = code.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == lint);
+        let mut found = code.match_indices(keyword).filter(|(at, _)| !code[..*at].ends_with('_'));
+        let is_used = found.any(|(at, _)| is_used(&code[at + keyword.len()..]));
+        (sets_level || is_used) && !code.contains("forbid(")
     };
     text.lines().enumerate().filter(|(_, line)| is_unsafe(line)).map(|(number, _)| number + 1).collect()
 }
