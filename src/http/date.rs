@@ -4,8 +4,9 @@ use std::cell::RefCell;
 use std::time::{Duration, UNIX_EPOCH};
 
 use bstr::ByteSlice;
+use jiff::Timestamp;
 use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
+use jiff::tz::{Offset, TimeZone};
 use nix::time::ClockId;
 
 use crate::limits;
@@ -89,6 +90,14 @@ pub(super) fn with_date(work: impl FnOnce(&[u8])) {
 pub fn http_date(seconds: i64) -> String {
     let seconds = u64::try_from(seconds).unwrap_or(0).min(limits::HTTP_DATE_SECONDS);
     httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(seconds))
+}
+
+/// A date in the form of cookies: the year has two digits up to 2037.
+pub fn cookie_date(seconds: u64) -> String {
+    let time = i64::try_from(seconds).ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
+    let time = Offset::UTC.to_datetime(time.unwrap_or(Timestamp::MAX));
+    let form = if time.year() > 2037 { "%a, %d-%b-%Y %H:%M:%S GMT" } else { "%a, %d-%b-%y %H:%M:%S GMT" };
+    time.strftime(form).to_string()
 }
 
 #[cfg(test)]

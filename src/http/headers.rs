@@ -15,6 +15,11 @@ impl Headers {
         self.0.push((name.into(), value.into()));
     }
 
+    /// Adds a field before those that exist.
+    pub fn prepend(&mut self, name: impl Into<Bytes>, value: impl Into<Bytes>) {
+        self.0.insert(0, (name.into(), value.into()));
+    }
+
     /// Sets a field; replaces all of this name, where the first of them stands.
     pub fn set(&mut self, name: impl Into<Bytes>, value: impl Into<Bytes>) {
         let (name, value) = (name.into(), value.into());

@@ -39,6 +39,7 @@ use crate::module::slice::{SliceCheck, SliceRange};
 use crate::module::stub_status::StubStatusVariables;
 use crate::module::sub::SubFilter;
 use crate::module::trace::{TraceCheck, TraceVariables};
+use crate::module::upstream::sticky::StickyFilter;
 use crate::module::userid::{UserIdFilter, UserIdVariables};
 use crate::net::dns::Dns;
 
@@ -103,6 +104,7 @@ pub(super) fn filters(workers: usize) -> Vec<Box<dyn ResponseFilter>> {
         Box::new(ProxyTrailers),
         Box::new(HeadersFilter),
         Box::<UserIdFilter>::default(),
+        Box::new(StickyFilter),
         Box::new(GunzipFilter),
         Box::new(AdditionFilter),
         Box::new(SubFilter),

@@ -11,7 +11,8 @@ use bstr::{BString, ByteSlice};
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 
-use super::peers::{Peer, PeerAddr, PeerList, Server, ServerPlace, Tried};
+use super::affinity::{Affinity, AtEnd, Bond};
+use super::peers::{Now, Peer, PeerAddr, PeerList, Server, ServerPlace, Tried};
 use crate::http::exchange::Exchange;
 use crate::limits;
 use crate::net::dns::{Dns, LookupError};
@@ -64,6 +65,8 @@ pub struct Group {
     pub servers: Vec<Arc<Server>>,
     /// `None` is round robin.
     pub method: Option<Arc<dyn Method>>,
+    /// What binds clients to servers.
+    pub affinity: Option<Arc<dyn Affinity>>,
     /// `None` keeps no connections.
     pub idle: Option<IdleSettings>,
 }
@@ -87,18 +90,23 @@ impl Group {
             is_named: false,
             servers: vec![Arc::new(server)],
             method: None,
+            affinity: None,
             idle: None,
         }
     }
 
     fn is_same(&self, other: &Group) -> bool {
-        let methods = (self.method.as_ref(), other.method.as_ref());
-        let is_same_method = match methods {
-            (None, None) => true,
-            (Some(one), Some(two)) => Arc::ptr_eq(one, two),
-            _ => false,
-        };
-        self.servers == other.servers && self.idle == other.idle && is_same_method
+        let is_same_method = is_same(self.method.as_ref(), other.method.as_ref());
+        let is_same_affinity = is_same(self.affinity.as_ref(), other.affinity.as_ref());
+        self.servers == other.servers && self.idle == other.idle && is_same_method && is_same_affinity
+    }
+}
+
+fn is_same<T: ?Sized>(one: Option<&Arc<T>>, two: Option<&Arc<T>>) -> bool {
+    match (one, two) {
+        (None, None) => true,
+        (Some(one), Some(two)) => Arc::ptr_eq(one, two),
+        _ => false,
     }
 }
 
@@ -109,6 +117,8 @@ pub struct RunningGroup {
     pub conf: Arc<Group>,
     /// Distinguishes its idle connections from others.
     pub id: u64,
+    /// Whether a server is a name.
+    has_names: bool,
     state: Mutex<GroupState>,
 }
 
@@ -118,6 +128,8 @@ struct GroupState {
     found: HashMap<BString, Vec<SocketAddr>>,
     servers: PeerList,
     backups: PeerList,
+    /// Addresses of the lines that a reload has added.
+    added: Vec<BString>,
 }
 
 impl GroupState {
@@ -129,7 +141,8 @@ impl GroupState {
         if is_backup { &mut self.backups } else { &mut self.servers }
     }
 
-    fn rebuild(&mut self, group: &Group) {
+    /// Makes the lists anew. `grown` are the addresses of names that had others before.
+    fn rebuild(&mut self, group: &Group, grown: &[BString], now: Now) {
         let peers = |backup: bool| {
             let servers = group.servers.iter().filter(move |server| server.backup == backup);
             let peers = servers.flat_map(|server| {
@@ -146,8 +159,13 @@ impl GroupState {
             peers.collect::<Vec<_>>().into_iter()
         };
         let (servers, backups) = (peers(false), peers(true));
-        self.servers = PeerList::new(servers, &self.servers);
-        self.backups = PeerList::new(backups, &self.backups);
+        let is_added = |server: &Server| {
+            let is_in = |addresses: &[BString]| addresses.contains(&server.address);
+            is_in(&self.added) || is_in(grown)
+        };
+        let servers = PeerList::new(servers, &self.servers, is_added, now);
+        let backups = PeerList::new(backups, &self.backups, is_added, now);
+        (self.servers, self.backups) = (servers, backups);
     }
 }
 
@@ -155,19 +173,31 @@ impl RunningGroup {
     /// Begins to use a group; `before` is the same group of the former configuration.
     pub fn new(conf: Arc<Group>, before: Option<&RunningGroup>) -> Arc<RunningGroup> {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
-        let mut state = match before.map(|before| before.state.lock()) {
-            Some(known) => GroupState {
-                found: known.found.clone(),
-                servers: known.servers.clone(),
-                backups: known.backups.clone(),
-            },
+        let mut state = match before {
+            Some(before) => {
+                let known = before.state.lock();
+                let is_new =
+                    |server: &&Arc<Server>| before.conf.servers.iter().all(|old| old.address != server.address);
+                GroupState {
+                    found: known.found.clone(),
+                    servers: known.servers.clone(),
+                    backups: known.backups.clone(),
+                    added: conf.servers.iter().filter(is_new).map(|server| server.address.clone()).collect(),
+                }
+            }
             None => GroupState::default(),
         };
+        if let (Some(affinity), Some(known)) =
+            (&conf.affinity, before.and_then(|before| before.conf.affinity.as_ref()))
+        {
+            affinity.take_over(&**known);
+        }
         state.servers.forget_conns();
         state.backups.forget_conns();
-        state.rebuild(&conf);
+        state.rebuild(&conf, &[], now());
         let id = NUMBER.fetch_add(1, Ordering::Relaxed);
-        Arc::new(RunningGroup { conf, id, state: Mutex::new(state) })
+        let has_names = conf.servers.iter().any(|server| matches!(server.place, ServerPlace::Name(..)));
+        Arc::new(RunningGroup { conf, id, has_names, state: Mutex::new(state) })
     }
 
     /// Looks up the servers that are names.
@@ -176,7 +206,11 @@ impl RunningGroup {
     ///
     /// A name cannot be looked up, and the group has no peer.
     pub async fn look_up(&self, dns: &Dns) -> Result<(), LookupError> {
+        if !self.has_names {
+            return Ok(());
+        }
         let mut failure = None;
+        let mut all = Vec::new();
         for server in &self.conf.servers {
             let ServerPlace::Name(host, port) = &server.place else { continue };
             match dns.lookup(&host.to_string()).await {
@@ -186,21 +220,30 @@ impl RunningGroup {
                         .take(limits::DNS_ADDRESSES)
                         .map(|ip| SocketAddr::new(*ip, *port))
                         .collect();
-                    let mut state = self.state.lock();
-                    let known = state.found.get(&server.address);
-                    // Name servers rotate the addresses of a name.
-                    let is_same = known.is_some_and(|known| {
-                        known.len() == addrs.len() && addrs.iter().all(|addr| known.contains(addr))
-                    });
-                    if !is_same {
-                        state.found.insert(server.address.clone(), addrs);
-                        state.rebuild(&self.conf);
-                    }
+                    all.push((&server.address, addrs));
                 }
                 Err(error) => failure = Some(error),
             }
         }
-        let state = self.state.lock();
+        let mut state = self.state.lock();
+        let (mut grown, mut is_changed) = (Vec::new(), false);
+        for (address, addrs) in all {
+            let known = state.found.get(address);
+            // Name servers rotate the addresses of a name.
+            let is_same = known.is_some_and(|known| {
+                known.len() == addrs.len() && addrs.iter().all(|addr| known.contains(addr))
+            });
+            if !is_same {
+                is_changed = true;
+                if known.is_some() {
+                    grown.push(address.clone());
+                }
+                state.found.insert(address.clone(), addrs);
+            }
+        }
+        if is_changed {
+            state.rebuild(&self.conf, &grown, now());
+        }
         match failure {
             Some(error) if state.servers.states().is_empty() && state.backups.states().is_empty() => {
                 Err(error)
@@ -218,19 +261,20 @@ impl RunningGroup {
             Some(method) if !state.is_single() => Some(method.begin(exchange)),
             _ => None,
         };
-        Choice { group: self.clone(), picker, tried: Vec::new(), is_backup: false, tries }
+        let bond = self.conf.affinity.as_ref().map(|affinity| affinity.begin(exchange));
+        Choice { group: self.clone(), picker, bond, tried: Vec::new(), is_backup: false, tries }
     }
 }
 
-/// Second since 1970.
-fn now() -> u64 {
-    since_1970().as_secs()
+fn now() -> Now {
+    Now { millis: u64::try_from(since_1970().as_millis()).unwrap_or(u64::MAX) }
 }
 
 /// The choice of peers for one request.
 pub struct Choice {
     group: Arc<RunningGroup>,
     picker: Option<Box<dyn Picker>>,
+    bond: Option<Box<dyn Bond>>,
     tried: Vec<Arc<Peer>>,
     is_backup: bool,
     /// Peers that may still be tried.
@@ -249,34 +293,62 @@ impl Choice {
         let group = self.group.clone();
         let mut state = group.state.lock();
         let is_single = state.is_single();
+        let bound = self.bond.as_ref().and_then(|bond| bond.sid());
         loop {
             let list = state.list(self.is_backup);
-            let pick = match &mut self.picker {
-                Some(picker) => picker.pick(list, &self.tried, now),
-                None => Pick::RoundRobin,
+            list.recover(now);
+            let second = now.seconds();
+            let pick = match (&mut self.picker, bound.and_then(|sid| list.bound(sid, &self.tried, second))) {
+                (picker, Some(index)) => {
+                    if picker.is_none() && !is_single {
+                        list.prefer(index, &self.tried, second);
+                    }
+                    Pick::Peer(index)
+                }
+                (Some(picker), None) => picker.pick(list, &self.tried, second),
+                (None, None) => Pick::RoundRobin,
             };
             let found = match pick {
                 Pick::Peer(index) => Some(index),
                 Pick::None => None,
                 Pick::RoundRobin => {
                     self.picker = None;
-                    list.round_robin(is_single, &self.tried, now)
+                    list.round_robin(is_single, &self.tried, second)
                 }
             };
             if let Some(index) = found {
-                let peer = list.begin(index, now);
+                let peer = list.begin(index, second);
                 self.tried.push(peer.clone());
+                let at_end = self.bond.as_mut().and_then(|bond| bond.unanswered(peer.sid.as_bstr()));
                 return Some(PeerUse {
                     group: self.group.clone(),
                     peer,
                     is_backup: self.is_backup,
                     is_ended: false,
+                    at_end,
                 });
             }
             if self.is_backup || state.backups.states().is_empty() {
                 return None;
             }
             self.is_backup = true;
+        }
+    }
+
+    /// Whether clients are bound to servers of the group.
+    pub fn is_bound(&self) -> bool {
+        self.bond.is_some()
+    }
+
+    /// The value of the `Set-Cookie` header that the response of a chosen peer is to have.
+    pub fn cookie(&mut self, exchange: &Exchange<'_>, used: &PeerUse) -> Option<Vec<u8>> {
+        self.bond.as_mut()?.chosen(exchange, used.peer.sid.as_bstr())
+    }
+
+    /// Records that a peer has answered, once variables have the headers of its response.
+    pub fn answered(&mut self, exchange: &Exchange<'_>, used: &mut PeerUse) {
+        if let Some(bond) = &mut self.bond {
+            used.at_end = bond.answered(exchange, used.peer.sid.as_bstr());
         }
     }
 
@@ -290,13 +362,20 @@ impl Choice {
 }
 
 /// Use of a peer, which counts as a connection until it is dropped.
-#[derive(Debug)]
 pub struct PeerUse {
     group: Arc<RunningGroup>,
     /// The peer.
     pub peer: Arc<Peer>,
     is_backup: bool,
     is_ended: bool,
+    /// Done when the use ends without a failure.
+    at_end: Option<AtEnd>,
+}
+
+impl fmt::Debug for PeerUse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PeerUse").field("peer", &self.peer).finish_non_exhaustive()
+    }
 }
 
 impl PeerUse {
@@ -317,6 +396,9 @@ impl Drop for PeerUse {
     fn drop(&mut self) {
         if !self.is_ended {
             self.end(false);
+            if let Some(at_end) = self.at_end.take() {
+                at_end();
+            }
         }
     }
 }

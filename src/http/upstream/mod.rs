@@ -2,6 +2,7 @@
 //!
 //! `module/upstream` reads the configuration and has the balancing methods; `module/proxy` forwards requests.
 
+pub mod affinity;
 pub mod group;
 pub mod idle;
 pub mod peers;

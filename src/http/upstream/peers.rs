@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bstr::BString;
+use md5::{Digest, Md5};
 
 /// A `server` line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +26,12 @@ pub struct Server {
     pub backup: bool,
     /// Whether it is never used.
     pub down: bool,
+    /// Whether only requests that are bound to it use it.
+    pub drain: bool,
+    /// Milliseconds over which its weight recovers from zero; zero is at once.
+    pub slow_start: u64,
+    /// What binds requests to it; where it is empty, the hash of its address does.
+    pub route: BString,
 }
 
 /// Where a server listens.
@@ -54,6 +61,8 @@ pub struct Peer {
     pub name: String,
     /// The address.
     pub addr: PeerAddr,
+    /// What binds requests to it: its route, or MD5 of its name in hexadecimal digits.
+    pub sid: BString,
     /// Its line.
     pub server: Arc<Server>,
 }
@@ -70,6 +79,9 @@ impl Server {
             fail_timeout: 10,
             backup: false,
             down: false,
+            drain: false,
+            slow_start: 0,
+            route: BString::default(),
         }
     }
 }
@@ -81,7 +93,11 @@ impl Peer {
             PeerAddr::Tcp(addr) => addr.to_string(),
             PeerAddr::Unix(path) => format!("unix:{}", path.to_string_lossy()),
         };
-        Peer { name, addr, server }
+        let sid = match server.route.is_empty() {
+            true => format!("{:x}", Md5::digest(&name)).into(),
+            false => server.route.clone(),
+        };
+        Peer { name, addr, sid, server }
     }
 }
 
@@ -99,7 +115,28 @@ pub struct PeerState {
     accessed: u64,
     /// Second of the latest failure, or of the latest check whether it works again.
     checked: u64,
+    /// Millisecond from which its weight recovers, until it has.
+    recovers_from: Option<u64>,
+    /// Share of its weight that it has now, in thousandths.
+    share: u32,
 }
+
+/// A time since 1970.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Now {
+    /// In milliseconds.
+    pub millis: u64,
+}
+
+impl Now {
+    /// In whole seconds.
+    pub fn seconds(self) -> u64 {
+        self.millis / 1000
+    }
+}
+
+/// Thousandths of a weight.
+const WHOLE: u32 = 1000;
 
 /// The peers that a request has tried.
 pub type Tried = [Arc<Peer>];
@@ -114,21 +151,91 @@ pub struct PeerList {
 impl PeerState {
     fn new(peer: Arc<Peer>) -> PeerState {
         let effective_weight = i64::from(peer.server.weight);
-        PeerState { peer, conns: 0, current_weight: 0, effective_weight, fails: 0, accessed: 0, checked: 0 }
+        PeerState {
+            peer,
+            conns: 0,
+            current_weight: 0,
+            effective_weight,
+            fails: 0,
+            accessed: 0,
+            checked: 0,
+            recovers_from: None,
+            share: WHOLE,
+        }
+    }
+
+    /// Its weight now, in thousandths.
+    pub fn weight(&self) -> u64 {
+        u64::from(self.peer.server.weight) * u64::from(self.share)
+    }
+
+    /// Whether new requests may use it, whatever has failed.
+    fn is_open(&self) -> bool {
+        !self.peer.server.down && !self.peer.server.drain
+    }
+
+    fn has_failed(&self, now: u64) -> bool {
+        let server = &self.peer.server;
+        server.max_fails > 0
+            && self.fails >= server.max_fails
+            && now.saturating_sub(self.checked) <= server.fail_timeout
+    }
+
+    fn is_full(&self) -> bool {
+        let most = self.peer.server.max_conns;
+        most > 0 && self.conns >= most
+    }
+
+    /// Computes the share of the weight at a millisecond.
+    fn recover(&mut self, now: u64) {
+        let Some(from) = self.recovers_from else { return };
+        let whole = self.peer.server.slow_start;
+        let passed = now.saturating_sub(from);
+        if passed >= whole {
+            (self.recovers_from, self.share) = (None, WHOLE);
+            return;
+        }
+        let share = u128::from(passed) * u128::from(WHOLE) / u128::from(whole);
+        self.share = u32::try_from(share).unwrap_or(WHOLE);
+    }
+
+    /// Begins with a weight of zero, where the line says so.
+    fn begin_slowly(&mut self, now: u64) {
+        if self.peer.server.slow_start > 0 {
+            (self.recovers_from, self.share) = (Some(now), 0);
+        }
     }
 }
 
 impl PeerList {
-    /// A list of these peers; those of `known` with the same address and line keep what is known of them.
-    pub fn new(peers: impl Iterator<Item = Peer>, known: &PeerList) -> PeerList {
+    /// A list of these peers; those of `known` with the same address and line keep what is known of them. Others begin
+    /// slowly at this time if `is_added` says that they have come to a group in use.
+    pub fn new(
+        peers: impl Iterator<Item = Peer>,
+        known: &PeerList,
+        is_added: impl Fn(&Server) -> bool,
+        now: Now,
+    ) -> PeerList {
         let states: Vec<PeerState> = peers
             .map(|peer| match known.states.iter().find(|state| *state.peer == peer) {
                 Some(state) => state.clone(),
-                None => PeerState::new(Arc::new(peer)),
+                None => {
+                    let is_new = known.states.iter().all(|state| state.peer.addr != peer.addr);
+                    let mut state = PeerState::new(Arc::new(peer));
+                    if is_new && is_added(&state.peer.server) {
+                        state.begin_slowly(now.millis);
+                    }
+                    state
+                }
             })
             .collect();
         let total_weight = states.iter().map(|state| u64::from(state.peer.server.weight)).sum();
         PeerList { states, total_weight }
+    }
+
+    /// Computes the weights of servers that recover.
+    pub(super) fn recover(&mut self, now: Now) {
+        self.states.iter_mut().for_each(|state| state.recover(now.millis));
     }
 
     /// Forgets the open connections, whose ends another list counts.
@@ -148,24 +255,25 @@ impl PeerList {
 
     /// Number of peers that may be tried.
     pub fn tries(&self) -> usize {
-        self.states.iter().filter(|state| !state.peer.server.down).count()
+        self.states.iter().filter(|state| state.is_open()).count()
     }
 
-    /// Whether a request may use a peer.
+    /// Whether a request that is not bound may use a peer.
     pub fn is_usable(&self, index: usize, tried: &Tried, now: u64) -> bool {
-        let state = &self.states[index];
-        let server = &state.peer.server;
-        let is_tried = tried.iter().any(|peer| Arc::ptr_eq(peer, &state.peer));
-        let has_failed = server.max_fails > 0
-            && state.fails >= server.max_fails
-            && now.saturating_sub(state.checked) <= server.fail_timeout;
-        !is_tried && !server.down && !has_failed && !self.is_full(index)
+        self.states[index].is_open() && self.is_free(index, tried, now)
     }
 
-    fn is_full(&self, index: usize) -> bool {
+    /// Whether a peer takes requests now, and was not tried.
+    fn is_free(&self, index: usize, tried: &Tried, now: u64) -> bool {
         let state = &self.states[index];
-        let most = state.peer.server.max_conns;
-        most > 0 && state.conns >= most
+        let is_tried = tried.iter().any(|peer| Arc::ptr_eq(peer, &state.peer));
+        !is_tried && !state.has_failed(now) && !state.is_full()
+    }
+
+    /// The peer to which a request is bound, if it may use it.
+    pub(super) fn bound(&self, sid: &[u8], tried: &Tried, now: u64) -> Option<usize> {
+        let index = self.states.iter().position(|state| state.peer.sid == sid)?;
+        (!self.states[index].peer.server.down && self.is_free(index, tried, now)).then_some(index)
     }
 
     /// Index of the peer at a position below [`PeerList::total_weight`], where each peer is as long as its weight.
@@ -183,12 +291,18 @@ impl PeerList {
 
     /// Chooses between peers by weight: nginx's smooth weighted round robin.
     pub fn weigh(&mut self, candidates: &[usize]) -> Option<usize> {
+        self.weigh_with(candidates, None)
+    }
+
+    /// As [`PeerList::weigh`]; the turn goes to the preferred peer, which need not be among the others.
+    fn weigh_with(&mut self, candidates: &[usize], preferred: Option<usize>) -> Option<usize> {
         let mut total = 0;
         let mut best: Option<usize> = None;
         for index in candidates {
             let state = &mut self.states[*index];
-            state.current_weight += state.effective_weight;
-            total += state.effective_weight;
+            let share = state.effective_weight * i64::from(state.share);
+            state.current_weight += share;
+            total += share;
             if state.effective_weight < i64::from(state.peer.server.weight) {
                 state.effective_weight += 1;
             }
@@ -197,8 +311,20 @@ impl PeerList {
                 best = Some(*index);
             }
         }
-        self.states[best?].current_weight -= total;
-        best
+        let best = preferred.or(best)?;
+        self.states[best].current_weight -= total;
+        Some(best)
+    }
+
+    /// Takes a peer to which a request is bound out of turn. As in nginx, the round robin counts that once in a row: many
+    /// bound requests do not keep the others from their server for long.
+    pub(super) fn prefer(&mut self, index: usize, tried: &Tried, now: u64) {
+        let state = &self.states[index];
+        let others = self.total_weight.saturating_sub(u64::from(state.peer.server.weight)) * u64::from(WHOLE);
+        if state.current_weight > -i64::try_from(others).unwrap_or(i64::MAX) {
+            let usable = self.usable(tried, now);
+            self.weigh_with(&usable, Some(index));
+        }
     }
 
     /// The peers that a request may use.
@@ -210,8 +336,8 @@ impl PeerList {
     pub(super) fn round_robin(&mut self, is_single: bool, tried: &Tried, now: u64) -> Option<usize> {
         if is_single {
             // As in nginx, the only peer is used whatever has failed.
-            let is_usable = self.states.first().is_some_and(|state| !state.peer.server.down);
-            return (is_usable && !self.is_full(0)).then_some(0);
+            let is_usable = self.states.first().is_some_and(|state| state.is_open() && !state.is_full());
+            return is_usable.then_some(0);
         }
         let usable = self.usable(tried, now);
         self.weigh(&usable)
@@ -228,7 +354,7 @@ impl PeerList {
     }
 
     /// Records the end of a use. Returns whether the peer is now disabled for a time.
-    pub(super) fn end(&mut self, peer: &Peer, has_failed: bool, is_single: bool, now: u64) -> bool {
+    pub(super) fn end(&mut self, peer: &Peer, has_failed: bool, is_single: bool, now: Now) -> bool {
         let Some(state) = self.states.iter_mut().find(|state| *state.peer == *peer) else { return false };
         state.conns = state.conns.saturating_sub(1);
         if is_single {
@@ -237,12 +363,16 @@ impl PeerList {
         }
         if !has_failed {
             if state.accessed < state.checked {
+                let most = peer.server.max_fails;
+                if most > 0 && state.fails >= most {
+                    state.begin_slowly(now.millis);
+                }
                 state.fails = 0;
             }
             return false;
         }
         state.fails += 1;
-        (state.accessed, state.checked) = (now, now);
+        (state.accessed, state.checked) = (now.seconds(), now.seconds());
         let most = peer.server.max_fails;
         if most == 0 {
             return false;
@@ -257,14 +387,39 @@ impl PeerList {
 mod tests {
     use super::*;
 
-    fn list(weights: &[u32]) -> PeerList {
+    /// A second.
+    fn at(second: u64) -> Now {
+        Now { millis: second * 1000 }
+    }
+
+    /// Peers with these weights, of which the lines are changed.
+    fn changed(weights: &[u32], change: impl Fn(usize, &mut Server)) -> Vec<Peer> {
         let peer = |(number, weight): (usize, &u32)| {
             let addr = SocketAddr::from(([127, 0, 0, 1], u16::try_from(number).unwrap() + 1));
             let mut server = Server::plain(addr.to_string().into(), ServerPlace::Address(addr));
             server.weight = *weight;
+            change(number, &mut server);
             Peer::new(PeerAddr::Tcp(addr), Arc::new(server))
         };
-        PeerList::new(weights.iter().enumerate().map(peer), &PeerList::default())
+        weights.iter().enumerate().map(peer).collect()
+    }
+
+    fn of(peers: Vec<Peer>) -> PeerList {
+        PeerList::new(peers.into_iter(), &PeerList::default(), |_| false, at(0))
+    }
+
+    fn list(weights: &[u32]) -> PeerList {
+        of(changed(weights, |_, _| {}))
+    }
+
+    /// How often each of two peers has its turn of so many.
+    fn turns(list: &mut PeerList, now: Now, number: usize) -> [usize; 2] {
+        list.recover(now);
+        let mut turns = [0; 2];
+        for _ in 0..number {
+            turns[list.round_robin(false, &[], now.seconds()).unwrap()] += 1;
+        }
+        turns
     }
 
     #[test]
@@ -278,12 +433,12 @@ mod tests {
     fn a_peer_that_fails_is_left_out_for_its_time() {
         let mut list = list(&[1, 1]);
         let first = list.begin(0, 100);
-        assert!(list.end(&first, true, false, 100));
+        assert!(list.end(&first, true, false, at(100)));
         assert_eq!(list.usable(&[], 110), [1]);
         assert_eq!(list.usable(&[], 111), [0, 1]);
         // It counts as working once a use after that time has succeeded.
         list.begin(0, 111);
-        list.end(&first, false, false, 111);
+        list.end(&first, false, false, at(111));
         assert_eq!(list.states()[0].fails, 0);
     }
 
@@ -293,7 +448,7 @@ mod tests {
         for _ in 0..5 {
             let at = list.round_robin(true, &[], 0).unwrap();
             let peer = list.begin(at, 0);
-            assert!(!list.end(&peer, true, true, 0));
+            assert!(!list.end(&peer, true, true, at(0)));
         }
     }
 
@@ -301,15 +456,96 @@ mod tests {
     fn known_peers_keep_their_state() {
         let mut old = list(&[1, 1]);
         let first = old.begin(0, 100);
-        old.end(&first, true, false, 100);
-        let peers = || {
-            old.states().iter().map(|state| Peer {
-                name: state.peer.name.clone(),
-                addr: state.peer.addr.clone(),
-                server: state.peer.server.clone(),
-            })
-        };
-        assert_eq!(PeerList::new(peers(), &old).usable(&[], 105), [1]);
-        assert_eq!(PeerList::new(peers(), &PeerList::default()).usable(&[], 105), [0, 1]);
+        old.end(&first, true, false, at(100));
+        let peers = || changed(&[1, 1], |_, _| {}).into_iter();
+        assert_eq!(PeerList::new(peers(), &old, |_| true, at(105)).usable(&[], 105), [1]);
+        assert_eq!(of(peers().collect()).usable(&[], 105), [0, 1]);
+    }
+
+    #[test]
+    fn a_peer_that_works_again_recovers_its_weight() {
+        let mut list = of(changed(&[1, 1], |_, server| server.slow_start = 100_000));
+        assert_eq!(turns(&mut list, at(100), 100), [50, 50]);
+        let first = list.begin(0, 100);
+        assert!(list.end(&first, true, false, at(100)));
+        assert_eq!(turns(&mut list, at(105), 100), [0, 100]);
+        // Whether it works again is found out with its whole weight.
+        list.recover(at(111));
+        let index = (0..2).find_map(|_| list.round_robin(false, &[], 111).filter(|index| *index == 0));
+        let first = list.begin(index.unwrap(), 111);
+        list.end(&first, false, false, at(111));
+        assert_eq!(turns(&mut list, at(111), 100), [0, 100]);
+        let [slow, other] = turns(&mut list, at(136), 1000);
+        assert!((190..=210).contains(&slow), "a quarter to one: {slow} and {other}");
+        assert_eq!(turns(&mut list, at(211), 1000), [500, 500]);
+    }
+
+    #[test]
+    fn a_use_that_ends_well_leaves_a_working_peer_as_it_is() {
+        let mut list = of(changed(&[1, 1], |_, server| {
+            (server.slow_start, server.max_fails) = (100_000, 2);
+        }));
+        let first = list.begin(0, 100);
+        assert!(!list.end(&first, true, false, at(100)));
+        list.begin(0, 111);
+        list.end(&first, false, false, at(111));
+        assert_eq!(turns(&mut list, at(111), 100), [50, 50]);
+    }
+
+    #[test]
+    fn added_peers_begin_slowly_and_changed_lines_do_not() {
+        let old = list(&[1]);
+        let slow = |_, server: &mut Server| server.slow_start = 10_000;
+        let peers = || changed(&[1, 1], slow).into_iter();
+        let mut new = PeerList::new(peers(), &old, |_| true, at(50));
+        assert_eq!(turns(&mut new, at(50), 100), [100, 0]);
+        let [_, slow] = turns(&mut new, at(55), 300);
+        assert!((95..=105).contains(&slow), "{slow}");
+        assert_eq!(turns(&mut new, at(60), 100), [50, 50]);
+        let mut new = PeerList::new(peers(), &old, |_| false, at(50));
+        assert_eq!(turns(&mut new, at(50), 100), [50, 50]);
+    }
+
+    #[test]
+    fn a_group_whose_servers_all_begin_slowly_has_a_peer() {
+        let mut list = PeerList::new(
+            changed(&[1, 1], |_, server| server.slow_start = 10_000).into_iter(),
+            &PeerList::default(),
+            |_| true,
+            at(50),
+        );
+        assert_eq!(turns(&mut list, at(50), 10)[0], 10);
+        assert_eq!(turns(&mut list, at(55), 10), [5, 5]);
+    }
+
+    #[test]
+    fn bound_requests_find_their_peer_and_do_not_starve_others() {
+        let mut list = of(changed(&[1, 1], |number, server| {
+            if number == 1 {
+                server.route = "b".into();
+            }
+        }));
+        // md5("127.0.0.1:1")
+        let sid = list.states()[0].peer.sid.clone();
+        assert_eq!(sid, format!("{:x}", Md5::digest("127.0.0.1:1")));
+        assert_eq!((list.bound(&sid, &[], 0), list.bound(b"b", &[], 0)), (Some(0), Some(1)));
+        assert_eq!(list.bound(b"c", &[], 0), None);
+        let tried = [list.states()[1].peer.clone()];
+        assert_eq!(list.bound(b"b", &tried, 0), None);
+        for _ in 0..100 {
+            list.prefer(1, &[], 0);
+        }
+        assert_eq!(turns(&mut list, at(0), 10), [6, 4]);
+    }
+
+    #[test]
+    fn draining_peers_serve_bound_requests_only() {
+        let list = of(changed(&[1, 1], |number, server| {
+            (server.drain, server.route) = (number == 0, "a".into());
+        }));
+        assert_eq!(list.usable(&[], 0), [1]);
+        assert_eq!((list.bound(b"a", &[], 0), list.tries()), (Some(0), 1));
+        let mut only = of(changed(&[1], |_, server| server.drain = true));
+        assert_eq!(only.round_robin(true, &[], 0), None);
     }
 }

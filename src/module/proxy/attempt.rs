@@ -18,6 +18,7 @@ use crate::http::body_reader::BodyReader;
 use crate::http::exchange::{Decision, Exchange};
 use crate::http::request_body::RequestBody;
 use crate::http::response::Body;
+use crate::http::upstream::affinity::ServerCookie;
 use crate::http::upstream::group::{Choice, PeerUse};
 use crate::http::upstream::idle::{self, IdleKey, PeerConnection};
 use crate::limits;
@@ -181,7 +182,7 @@ impl Job<'_> {
             choice.tries = choice.tries.min(usize::try_from(most).unwrap_or(usize::MAX));
         }
         loop {
-            let Some(used) = choice.next_peer() else {
+            let Some(mut used) = choice.next_peer() else {
                 let name = choice.group().conf.name.clone();
                 self.attempts.add(&name.to_string());
                 self.name_upstream(exchange, &name.to_string());
@@ -192,6 +193,9 @@ impl Job<'_> {
                 return Err(Failed { decision, case: Some(NextUpstream::ERROR), status: 502 });
             };
             self.attempts.add(&used.peer.name);
+            if let Some(cookie) = choice.cookie(exchange, &used) {
+                exchange.kept.insert(ServerCookie(cookie));
+            }
             let url = self.name_upstream(exchange, &used.peer.name);
             let key =
                 IdleKey { group: choice.group().id, addr: used.peer.addr.clone(), tls: self.tls.clone() };
@@ -205,6 +209,10 @@ impl Job<'_> {
                     if !repeats {
                         let is_reusable = progress.is_complete && !head.closes;
                         ending.0 = None;
+                        if choice.is_bound() {
+                            self.attempts.0.lock().headers = head.headers.clone();
+                            choice.answered(exchange, &mut used);
+                        }
                         return Ok(Answered { head, link, used, is_reusable, key, url });
                     }
                     self.attempts.latest(|attempt| attempt.sent = link.sent);

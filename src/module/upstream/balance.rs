@@ -10,6 +10,24 @@ pub struct UpstreamBalance {
     named: bool,
     /// Whether the method does not support backup servers.
     pub without_backup: bool,
+    /// Whether the method does not support `slow_start`.
+    pub without_slow_start: bool,
+}
+
+/// What a method does with servers beside their weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Supports {
+    /// Whether it falls back on backup servers.
+    pub backup: bool,
+    /// Whether weights may recover slowly.
+    pub slow_start: bool,
+}
+
+impl Supports {
+    /// All of it.
+    pub const ALL: Supports = Supports { backup: true, slow_start: true };
+    /// Nothing of it.
+    pub const NEITHER: Supports = Supports { backup: false, slow_start: false };
 }
 
 /// A method without arguments.
@@ -28,12 +46,17 @@ pub struct Random {
 pub struct KeepaliveConnections(pub u64);
 
 /// Records a method; warns if it replaces another one.
-pub fn note(args: &Args<'_>, evaluation: &mut Evaluation<'_>, backup: bool) {
+pub fn note(args: &Args<'_>, evaluation: &mut Evaluation<'_>, supports: Supports) {
     let group = evaluation.block.of::<UpstreamBalance>();
-    group.without_backup = !backup;
+    (group.without_backup, group.without_slow_start) = (!supports.backup, !supports.slow_start);
     if std::mem::replace(&mut group.named, true) {
         evaluation.report(Problem::warning("load balancing method redefined").at(args.name.span));
     }
+}
+
+/// Records a directive behind which a method is too late, as nginx warns.
+pub fn occupy(evaluation: &mut Evaluation<'_>) {
+    evaluation.block.of::<UpstreamBalance>().named = true;
 }
 
 impl Value for Method {
@@ -44,7 +67,8 @@ impl Value for Method {
     }
 
     fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<Method, Problem> {
-        note(args, evaluation, &args.name.bytes[..] != b"ip_hash");
+        let is_ip_hash = &args.name.bytes[..] == b"ip_hash";
+        note(args, evaluation, if is_ip_hash { Supports::NEITHER } else { Supports::ALL });
         Ok(Method)
     }
 
@@ -68,7 +92,7 @@ impl Value for Random {
                 return Err(Problem::new(text).at(word.span).help(help));
             }
         }
-        note(args, evaluation, false);
+        note(args, evaluation, Supports::NEITHER);
         Ok(Random { two: !args.words.is_empty() })
     }
 
@@ -122,7 +146,7 @@ impl Value for KeepaliveConnections {
                 sentence(&[b"invalid value \"", &word.bytes, b"\" in \"", &args.name.bytes, b"\" directive"]);
             Problem::new(text).at(word.span).caption("a number from 1")
         })?;
-        evaluation.block.of::<UpstreamBalance>().named = true;
+        occupy(evaluation);
         Ok(KeepaliveConnections(count))
     }
 }

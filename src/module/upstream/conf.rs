@@ -8,6 +8,7 @@ use bstr::BString;
 use super::balance::{GroupZone, KeepaliveConnections, Method, Random};
 use super::methods::{HashMethod, IpHash, LeastConn, RandomChoice};
 use super::server::{HashBalance, UpstreamServer};
+use super::sticky::{Sticky, StickyGroup};
 use crate::directive::context::{Contexts, HTTP, UPSTREAM};
 use crate::directive::table::directives;
 use crate::directive::{BlockLevel, Evaluation, Msec, Num, Slot, Text};
@@ -23,8 +24,11 @@ directives! {
         "upstream" => Text, opens UPSTREAM, in HTTP;
     }
     live as Current {
-        /// ADDRESS [weight=N max_conns=N max_fails=N fail_timeout=TIME backup down resolve]; unix:PATH is allowed. Names are
-        /// looked up when they are needed.
+        /// ADDRESS [weight=N max_conns=N max_fails=N fail_timeout=TIME slow_start=TIME backup down drain route=TEXT resolve];
+        /// unix:PATH is allowed. Names are looked up when they are needed. With `slow_start` the weight of a server that works
+        /// again, or is added to a group in use, recovers from zero over this time; not with `hash`, `ip_hash` and `random`, nor
+        /// in a group of one server. `drain` leaves a server to the clients that `sticky` has bound to it; `route` is what
+        /// binds them.
         ///
         /// Example: `server 127.0.0.1:8081 weight=2 max_fails=3 fail_timeout=10s;`
         "server" => servers: Vec<UpstreamServer>, in UPSTREAM;
@@ -44,6 +48,13 @@ directives! {
         ///
         /// Example: `random two least_conn;`
         "random" => random: Option<Random>, in UPSTREAM;
+        /// Requests of a client go to the same server: `cookie NAME [expires=TIME|max] [domain=TEXT] [httponly] [secure]
+        /// [samesite=strict|lax|none] [path=PATH]` tells the client its server; `route $VARIABLE ...` compares values with
+        /// `route` of servers; `learn create=$VARIABLE lookup=$VARIABLE zone=NAME:SIZE [timeout=TIME] [header]` remembers the
+        /// servers of sessions, over reloads too. If that server cannot be used, another one is selected.
+        ///
+        /// Example: `sticky cookie srv_id expires=1h path=/;`
+        "sticky" => sticky: Option<Sticky>, in UPSTREAM;
         /// Maximum number of idle upstream connections per worker.
         ///
         /// Example: `keepalive 32;`
@@ -118,5 +129,6 @@ fn group(name: &BString, conf: &Current) -> Group {
         timeout: conf.keepalive_timeout.duration(),
         time: conf.keepalive_time.duration(),
     });
-    Group { name: name.clone(), is_named: true, servers, method, idle }
+    let affinity = conf.sticky.as_ref().map(|sticky| Arc::new(StickyGroup::new(sticky.clone())) as _);
+    Group { name: name.clone(), is_named: true, servers, method, affinity, idle }
 }

@@ -69,7 +69,7 @@ impl Picker for LeastConnPicker {
 fn compare_load(peers: &PeerList, one: usize, two: usize) -> Ordering {
     let load = |index: usize| {
         let state = &peers.states()[index];
-        (u128::from(state.conns), u128::from(state.peer.server.weight))
+        (u128::from(state.conns), u128::from(state.weight()))
     };
     let ((conns, weight), (other_conns, other_weight)) = (load(one), load(two));
     (conns * other_weight).cmp(&(other_conns * weight))

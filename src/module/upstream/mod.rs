@@ -2,5 +2,7 @@
 
 pub mod balance;
 pub mod conf;
+mod log;
 mod methods;
 pub mod server;
+pub mod sticky;

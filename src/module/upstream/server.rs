@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use bstr::ByteSlice;
 
-use super::balance::{self, UpstreamBalance};
+use super::balance::{self, Supports, UpstreamBalance};
 use crate::directive::address::strip_unix;
 use crate::directive::{Args, Arity, Evaluation, Value, number};
 use crate::http::upstream::peers::{Server, ServerPlace};
@@ -14,8 +14,21 @@ use crate::http::variable::Template;
 use crate::syntax::{Problem, Word, sentence, suggest};
 
 /// Parameters after an address.
-const PARAMETERS: [&str; 7] =
-    ["weight", "max_conns", "max_fails", "fail_timeout", "backup", "down", "resolve"];
+const PARAMETERS: [&str; 10] = [
+    "weight",
+    "max_conns",
+    "max_fails",
+    "fail_timeout",
+    "slow_start",
+    "backup",
+    "down",
+    "drain",
+    "route",
+    "resolve",
+];
+
+/// Maximum length of a route in bytes, as in nginx.
+const ROUTE: usize = 32;
 
 /// One server of a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,7 +47,8 @@ impl Value for UpstreamServer {
     const ARITY: Arity = Arity::SOME;
 
     fn syntax() -> String {
-        "address [weight=number] [max_conns=number] [max_fails=number] [fail_timeout=time] [backup] [down]"
+        "address [weight=number] [max_conns=number] [max_fails=number] [fail_timeout=time] [slow_start=time] \
+         [backup] [down] [drain] [route=string] [resolve]"
             .into()
     }
 
@@ -53,14 +67,25 @@ impl Value for UpstreamServer {
                 Some((b"fail_timeout", value)) => {
                     server.fail_timeout = number::sec(value).ok_or_else(|| invalid(word))?;
                 }
+                Some((b"slow_start", value)) => {
+                    if evaluation.block.of::<UpstreamBalance>().without_slow_start {
+                        return Err(unsupported(word));
+                    }
+                    server.slow_start = number::msec(value).ok_or_else(|| invalid(word))?;
+                }
+                Some((b"route", b"")) => return Err(invalid(word).caption("the route is missing")),
+                Some((b"route", value)) if value.len() > ROUTE => {
+                    return Err(invalid(word).caption(format!("at most {ROUTE} bytes")));
+                }
+                Some((b"route", value)) => server.route = value.into(),
                 None if &word.bytes[..] == b"backup" => {
                     if evaluation.block.of::<UpstreamBalance>().without_backup {
-                        let text = "balancing method does not support parameter \"backup\"";
-                        return Err(Problem::new(text).at(word.span));
+                        return Err(unsupported(word));
                     }
                     server.backup = true;
                 }
                 None if &word.bytes[..] == b"down" => server.down = true,
+                None if &word.bytes[..] == b"drain" => server.drain = true,
                 // Names are looked up again anyway, when an answer has expired.
                 None if &word.bytes[..] == b"resolve" => {}
                 _ => return Err(unknown(word)),
@@ -79,7 +104,7 @@ impl Value for HashBalance {
 
     fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<HashBalance, Problem> {
         let key = Template::compile(args.first(), &args.first().bytes, evaluation)?;
-        balance::note(args, evaluation, false);
+        balance::note(args, evaluation, Supports::NEITHER);
         match args.words.get(1) {
             None => Ok(HashBalance { key, consistent: false }),
             Some(word) if &word.bytes[..] == b"consistent" => Ok(HashBalance { key, consistent: true }),
@@ -145,6 +170,12 @@ fn unknown(word: &Word) -> Problem {
         Some(near) => invalid(word).help(format!("did you mean `{near}`?")),
         None => invalid(word).help(format!("accepted: {}", PARAMETERS.join(", "))),
     }
+}
+
+/// Error about a parameter that the method of the group has no use for.
+fn unsupported(word: &Word) -> Problem {
+    let text = sentence(&[b"balancing method does not support parameter \"", &word.bytes, b"\""]);
+    Problem::new(text).at(word.span)
 }
 
 fn invalid(word: &Word) -> Problem {

@@ -191,7 +191,7 @@ impl UserIdSet {
             UserIdExpires::Max => out.extend_from_slice(b"; expires=Thu, 31-Dec-37 23:55:55 GMT"),
             UserIdExpires::Seconds(seconds) => {
                 out.extend_from_slice(b"; expires=");
-                out.extend_from_slice(cookie_time(now.saturating_add(seconds)).as_bytes());
+                out.extend_from_slice(cookie_date(now.saturating_add(seconds)).as_bytes());
             }
         }
         if settings.domain != "none" {
@@ -227,14 +227,6 @@ fn join(parts: [[u8; 4]; 4]) -> Id {
         to.copy_from_slice(&part);
     }
     id
-}
-
-/// A time in the form of cookies: the year has two digits up to 2037.
-fn cookie_time(seconds: u64) -> String {
-    let time = i64::try_from(seconds).ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
-    let time = Offset::UTC.to_datetime(time.unwrap_or(Timestamp::MAX));
-    let form = if time.year() > 2037 { "%a, %d-%b-%Y %H:%M:%S GMT" } else { "%a, %d-%b-%y %H:%M:%S GMT" };
-    time.strftime(form).to_string()
 }
 
 #[cfg(test)]

@@ -1,0 +1,50 @@
+//! The binding of clients to servers of a group, whichever way a module finds out who is bound to what.
+
+use std::any::Any;
+use std::fmt;
+
+use bstr::BStr;
+
+use crate::http::exchange::Exchange;
+
+/// The value of the `Set-Cookie` header that tells a client's server. What is kept for a request has it until the response.
+#[derive(Clone, Debug)]
+pub struct ServerCookie(pub Vec<u8>);
+
+/// Binds clients to servers (`sticky`).
+pub trait Affinity: fmt::Debug + Send + Sync {
+    /// Takes over what is known from that of the former configuration.
+    fn take_over(&self, before: &dyn Affinity);
+
+    /// The sessions that it keeps, for [`Affinity::take_over`].
+    fn sessions(&self) -> Option<&dyn Any> {
+        None
+    }
+
+    /// Begins the choice for a request.
+    fn begin(&self, exchange: &Exchange<'_>) -> Box<dyn Bond>;
+}
+
+/// The binding of a request.
+pub trait Bond: Send {
+    /// [`Peer::sid`] of the server to which the request is bound.
+    fn sid(&self) -> Option<&BStr>;
+
+    /// A server was chosen. Returns the value of the `Set-Cookie` header that the response is to have.
+    fn chosen(&mut self, _exchange: &Exchange<'_>, _sid: &BStr) -> Option<Vec<u8>> {
+        None
+    }
+
+    /// The server has answered; its headers are known to variables. Returns what is done when its use ends without a failure.
+    fn answered(&mut self, _exchange: &Exchange<'_>, _sid: &BStr) -> Option<AtEnd> {
+        None
+    }
+
+    /// What is done when the use of a server that has not answered ends without a failure.
+    fn unanswered(&mut self, _sid: &BStr) -> Option<AtEnd> {
+        None
+    }
+}
+
+/// Work at the end of a use.
+pub type AtEnd = Box<dyn FnOnce() + Send>;
