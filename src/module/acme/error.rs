@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
+use super::files::FileFault;
 use super::keys::KeyError;
 use super::problem::{Fault, Problem};
 use crate::limits;
@@ -57,8 +58,8 @@ pub(super) enum AcmeError {
     #[error("the certificate that was issued cannot be used: {0}")]
     Certificate(#[from] CertificateError),
     /// A file cannot be read or has no valid contents.
-    #[error("{0}")]
-    File(String),
+    #[error(transparent)]
+    File(#[from] FileFault),
     /// Something in this process has failed.
     #[error("{0}")]
     Internal(String),

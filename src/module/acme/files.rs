@@ -1,23 +1,51 @@
 //! Files that issuers name: found beforehand, so that a configuration with unusable ones is refused, and so that the process's
 //! helper opens those that only root may read.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::ClientConfig;
 
 use super::error::AcmeError;
-use super::jose::SigningKey;
+use super::jose::{SigningKey, SigningKeyError};
 use super::plan::{AcmePlan, Issuer};
 use super::setting::{AccountKey, ExternalSource};
 use crate::config::model::Config;
-use crate::net::tls;
+use crate::log::os_text;
+use crate::net::tls::{self, TrustedError};
 use crate::task::disk;
 
 /// A file of an issuer that cannot be used; nginx's sentence.
 #[derive(Debug, thiserror::Error)]
 #[error("acme_issuer: {0}")]
-pub struct AcmeFileError(String);
+pub struct AcmeFileError(#[from] FileFault);
+
+/// What is wrong with a file of an issuer. The cause is the configuration or the system.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum FileFault {
+    /// The key of an account cannot be read.
+    #[error("cannot load account key \"{}\": {}", .0.display(), os_text(.1))]
+    AccountKey(PathBuf, #[source] io::Error),
+    /// The key of an account cannot be used.
+    #[error("cannot load account key \"{}\": {}", .0.display(), .1)]
+    NoAccountKey(PathBuf, #[source] SigningKeyError),
+    /// The key of an account in `state_path` cannot be read.
+    #[error("the account key cannot be read ({})", os_text(.0))]
+    KeptKey(#[source] io::Error),
+    /// Another file cannot be read.
+    #[error("\"{}\" cannot be read ({})", .0.display(), os_text(.1))]
+    Unreadable(PathBuf, #[source] io::Error),
+    /// The file of `external_account_key` has no key.
+    #[error("\"{}\" has no base64url encoded key", .0.display())]
+    NoExternalKey(PathBuf),
+    /// The file of `ssl_trusted_certificate` has no certificates.
+    #[error("\"{}\" {1}", .0.display())]
+    NotTrusted(PathBuf, #[source] TrustedError),
+    /// The system's certificates cannot be used.
+    #[error(transparent)]
+    System(#[from] TrustedError),
+}
 
 /// The key's name and bytes.
 pub(super) type External = (String, Vec<u8>);
@@ -48,26 +76,24 @@ fn of(issuer: &Issuer) -> impl Iterator<Item = PathBuf> {
 pub fn check(config: &Config) -> Result<(), AcmeFileError> {
     for issuer in &config.get::<AcmePlan>().issuers {
         if let AccountKey::File(path) = &issuer.account_key {
-            account_key(path).map_err(AcmeFileError)?;
+            account_key(path)?;
         }
-        read_now(issuer, false).map_err(AcmeFileError)?;
+        read_now(issuer, false)?;
     }
     Ok(())
 }
 
 /// The key of an account in a file.
-pub(super) fn account_key(path: &Path) -> Result<SigningKey, String> {
-    let failed =
-        |error: &dyn std::fmt::Display| format!("cannot load account key \"{}\": {error}", path.display());
-    let pem = disk::read(path).map_err(|error| failed(&crate::log::os_text(&error)))?;
-    SigningKey::read(&pem).map_err(|error| failed(&error))
+pub(super) fn account_key(path: &Path) -> Result<SigningKey, FileFault> {
+    let pem = disk::read(path).map_err(|error| FileFault::AccountKey(path.to_owned(), error))?;
+    SigningKey::read(&pem).map_err(|error| FileFault::NoAccountKey(path.to_owned(), error))
 }
 
 /// What the files of an issuer hold: the key of its other accounts, and which certificates it is verified with.
 pub(super) async fn read(issuer: &Issuer) -> Result<(Option<External>, Arc<ClientConfig>), AcmeError> {
     let issuer = issuer.clone();
     let read = tokio::task::spawn_blocking(move || read_now(&issuer, true)).await;
-    let (external, tls) = read.unwrap_or_else(|error| Err(error.to_string())).map_err(AcmeError::File)?;
+    let (external, tls) = read.map_err(|error| AcmeError::Internal(error.to_string()))??;
     Ok((external, tls.ok_or_else(|| AcmeError::Internal("no settings of TLS".into()))?))
 }
 
@@ -75,31 +101,28 @@ pub(super) async fn read(issuer: &Issuer) -> Result<(Option<External>, Arc<Clien
 fn read_now(
     issuer: &Issuer,
     connects: bool,
-) -> Result<(Option<External>, Option<Arc<ClientConfig>>), String> {
-    let read = |path: &Path| {
-        disk::read(path).map_err(|error| {
-            format!("\"{}\" cannot be read ({})", path.display(), crate::log::os_text(&error))
-        })
-    };
+) -> Result<(Option<External>, Option<Arc<ClientConfig>>), FileFault> {
+    let read =
+        |path: &Path| disk::read(path).map_err(|error| FileFault::Unreadable(path.to_owned(), error));
     let external = match &issuer.external {
         None => None,
         Some(external) => {
             let key = match &external.key {
                 ExternalSource::Inline(key) => key.clone(),
                 ExternalSource::File(path) => ExternalSource::decode(&read(path)?)
-                    .ok_or_else(|| format!("\"{}\" has no base64url encoded key", path.display()))?,
+                    .ok_or_else(|| FileFault::NoExternalKey(path.clone()))?,
             };
             Some((external.id.clone(), key))
         }
     };
-    let trusted = issuer.trusted.as_deref().map(|path| Ok::<_, String>((path, read(path)?))).transpose()?;
+    let trusted = issuer.trusted.as_deref().map(|path| Ok::<_, FileFault>((path, read(path)?))).transpose()?;
     if trusted.is_none() && !connects {
         return Ok((external, None));
     }
     let pem = trusted.as_ref().map(|(_, pem)| &pem[..]);
     let tls = tls::client::of_http_client(issuer.verify, pem).map_err(|error| match &trusted {
-        Some((path, _)) => format!("\"{}\" {error}", path.display()),
-        None => error.to_string(),
+        Some((path, _)) => FileFault::NotTrusted(path.to_path_buf(), error),
+        None => FileFault::System(error),
     })?;
     Ok((external, Some(tls)))
 }

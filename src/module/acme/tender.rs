@@ -9,7 +9,7 @@ use super::advice;
 use super::book::{Book, Step};
 use super::client::{self, AcmeClient, now};
 use super::error::AcmeError;
-use super::files;
+use super::files::{self, FileFault};
 use super::jose::SigningKey;
 use super::log::Failure;
 use super::order::{self, Means, Ordered};
@@ -231,7 +231,7 @@ impl Acme {
             AccountKey::File(path) => {
                 let path = path.clone();
                 let read = disk::spawn(disk::DiskWork::Served, move || files::account_key(&path)).await;
-                return read.unwrap_or_else(|error| Err(error.to_string())).map_err(AcmeError::File);
+                return Ok(read.map_err(|error| AcmeError::Internal(error.to_string()))??);
             }
         };
         let name: Arc<str> = issuer.name.to_string().into();
@@ -241,12 +241,7 @@ impl Acme {
             None => {
                 let wanted = issuer.clone();
                 let read = disk::spawn(disk::DiskWork::Served, move || state::account_key(&wanted)).await;
-                read.map_err(|error| AcmeError::Internal(error.to_string()))?.map_err(|error| {
-                    AcmeError::File(format!(
-                        "the account key cannot be read ({})",
-                        crate::log::os_text(&error)
-                    ))
-                })?
+                read.map_err(|error| AcmeError::Internal(error.to_string()))?.map_err(FileFault::KeptKey)?
             }
         };
         if let Some(pem) = kept {

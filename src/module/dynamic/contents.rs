@@ -18,16 +18,21 @@ pub struct Contents {
     pub static_pulls: Vec<StaticPull>,
 }
 
+/// Errors in the file: lines for the log, with their places.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .0.join("\n"))]
+pub struct ContentsError(pub Vec<String>);
+
 impl Contents {
     /// Parses the file. Includes are not followed, as in PingOS.
     ///
     /// # Errors
     ///
-    /// Errors in the file, as lines for the log.
-    pub fn parse(path: &Path, bytes: Bytes) -> Result<Contents, Vec<String>> {
+    /// There are errors in the file.
+    pub fn parse(path: &Path, bytes: Bytes) -> Result<Contents, ContentsError> {
         let evaluated = table::read(path, bytes);
         if evaluated.reports.has_errors() {
-            return Err(table::errors(evaluated));
+            return Err(ContentsError(table::errors(evaluated)));
         }
         let mut contents = Contents::default();
         for rtmp in evaluated.main.inner(RTMP) {
@@ -49,7 +54,7 @@ impl Contents {
 mod tests {
     use super::*;
 
-    fn parse(text: &'static str) -> Result<Contents, Vec<String>> {
+    fn parse(text: &'static str) -> Result<Contents, ContentsError> {
         Contents::parse(Path::new("dyn.conf"), Bytes::from_static(text.as_bytes()))
     }
 
@@ -83,7 +88,7 @@ mod tests {
             ("rtmp { server { live on; } }", "unknown directive \"live\""),
             ("rtmp {", "unexpected end of file"),
         ] {
-            let lines = parse(text).unwrap_err();
+            let ContentsError(lines) = parse(text).unwrap_err();
             assert!(lines[0].contains(want) && lines[0].contains("dyn.conf:1"), "{lines:?}");
         }
     }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use super::conf::Current;
-use super::contents::Contents;
+use super::contents::{Contents, ContentsError};
 use super::file::DynamicConf;
 use crate::config::dynamic::Dynamic;
 use crate::config::model::Config;
@@ -98,7 +98,10 @@ fn take(
     read: Result<Bytes, DynamicError>,
 ) -> Option<Vec<StaticPull>> {
     let name = conf.path.display();
-    match read.map_err(|error| vec![error.to_string()]).and_then(|bytes| Contents::parse(&conf.path, bytes)) {
+    let contents = read
+        .map_err(|error| ContentsError(vec![error.to_string()]))
+        .and_then(|bytes| Contents::parse(&conf.path, bytes));
+    match contents {
         Ok(Contents { dynamic, static_pulls }) => {
             let pulls = static_pulls.len();
             store.set_dynamic(dynamic);
@@ -110,7 +113,7 @@ fn take(
             );
             Some(static_pulls)
         }
-        Err(lines) => {
+        Err(ContentsError(lines)) => {
             for line in lines {
                 tell(config, sinks, LogLevel::Error, &line);
             }

@@ -112,6 +112,11 @@ impl Rate {
     }
 }
 
+/// Chunks that are malformed.
+#[derive(Debug, thiserror::Error)]
+#[error("upstream sent invalid chunked response")]
+struct BadChunks;
+
 /// What a step of reading came to.
 enum Step {
     Piece(Piece),
@@ -149,7 +154,7 @@ impl UpstreamBody {
     }
 
     /// Takes what follows from what was received.
-    fn step(&mut self) -> Result<Step, &'static str> {
+    fn step(&mut self) -> Result<Step, BadChunks> {
         let Some((link, afterwards)) = &mut self.open else { return Ok(Step::End) };
         let early = std::mem::take(&mut self.early);
         if early > 0 {
@@ -167,7 +172,7 @@ impl UpstreamBody {
                 Ok(Step::Piece(Piece::Memory(received.split_to(length).freeze())))
             }
             Framing::Chunked(reader) => match reader.take(received) {
-                Err(_) => Err("upstream sent invalid chunked response"),
+                Err(_) => Err(BadChunks),
                 Ok(Some(bytes)) => Ok(Step::Piece(Piece::Memory(bytes))),
                 Ok(None) if reader.is_done() => {
                     afterwards.attempts.0.lock().trailers = std::mem::take(&mut reader.trailers);
@@ -243,7 +248,7 @@ impl BodySource for UpstreamBody {
                     }
                     return Poll::Ready(None);
                 }
-                Err(text) => return Poll::Ready(Some(Err(self.broken(text, false)))),
+                Err(bad) => return Poll::Ready(Some(Err(self.broken(&bad.to_string(), false)))),
             }
         }
     }

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use tracing::warn;
 
+use super::target::TargetError;
 use crate::http::exchange::Exchange;
 use crate::http::log::{about, about_at};
 use crate::log::level::LogLevel;
@@ -14,10 +15,10 @@ use crate::log::os_text::os_text;
 use crate::log::shown::Shown;
 
 /// The URL of a variable target is not understood.
-pub(super) fn invalid_url(exchange: &Exchange<'_>, reason: &str, url: &[u8]) {
+pub(super) fn invalid_url(exchange: &Exchange<'_>, reason: TargetError, url: &[u8]) {
     let url = Shown::new(url);
     match reason {
-        "invalid URL prefix" => about(exchange, &format_args!("{reason} in \"{url}\"")),
+        TargetError::Prefix => about(exchange, &format_args!("{reason} in \"{url}\"")),
         _ => about(exchange, &format_args!("{reason} in upstream \"{url}\"")),
     }
 }

@@ -33,6 +33,29 @@ pub(super) enum PassSoFar {
     Fixed,
 }
 
+/// Why a URL cannot be forwarded to, in nginx's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TargetError {
+    /// It begins with neither `http://` nor `https://`.
+    #[error("invalid URL prefix")]
+    Prefix,
+    /// The Unix socket has no path.
+    #[error("no path in the unix domain socket")]
+    NoPath,
+    /// The host is malformed.
+    #[error("invalid host")]
+    Host,
+    /// There is no host.
+    #[error("no host")]
+    NoHost,
+    /// The port is none.
+    #[error("invalid port")]
+    Port,
+    /// The address in brackets is none.
+    #[error("invalid IPv6 address")]
+    Ipv6,
+}
+
 /// A URL to forward to.
 #[derive(Clone, Debug)]
 pub struct Target {
@@ -59,13 +82,13 @@ impl Target {
     ///
     /// # Errors
     ///
-    /// What is wrong with it, as nginx says it.
-    pub fn read(url: &[u8]) -> Result<Target, &'static str> {
+    /// It is malformed.
+    pub fn read(url: &[u8]) -> Result<Target, TargetError> {
         let starts = |scheme: &[u8]| url.get(..scheme.len()).is_some_and(|s| s.eq_ignore_ascii_case(scheme));
         let (is_encrypted, rest) = match () {
             () if starts(b"http://") => (false, &url[7..]),
             () if starts(b"https://") => (true, &url[8..]),
-            () => return Err("invalid URL prefix"),
+            () => return Err(TargetError::Prefix),
         };
         let usual_port = if is_encrypted { 443 } else { 80 };
         let target = |host_header: &[u8],
@@ -88,7 +111,7 @@ impl Target {
             // The path of a Unix socket ends at a colon.
             let (path, uri) = rest[5..].split_once_str(":").unwrap_or((&rest[5..], b""));
             if path.is_empty() {
-                return Err("no path in the unix domain socket");
+                return Err(TargetError::NoPath);
             }
             let address = [b"unix:", path].concat().into();
             let place = ServerPlace::Unix(OsStr::from_bytes(path).into());
@@ -97,10 +120,10 @@ impl Target {
         let (authority, uri) = rest.split_at(rest.find_byteset("/?").unwrap_or(rest.len()));
         let (host, port) = match authority.strip_prefix(b"[") {
             Some(inside) => {
-                let end = inside.find_byte(b']').ok_or("invalid host")? + 2;
+                let end = inside.find_byte(b']').ok_or(TargetError::Host)? + 2;
                 match authority[end..].strip_prefix(b":") {
                     Some(port) => (&authority[..end], Some(port)),
-                    None if authority.len() > end => return Err("invalid host"),
+                    None if authority.len() > end => return Err(TargetError::Host),
                     None => (authority, None),
                 }
             }
@@ -110,20 +133,20 @@ impl Target {
             },
         };
         if host.is_empty() {
-            return Err("no host");
+            return Err(TargetError::NoHost);
         }
         let number = match port {
             None => usual_port,
             Some(port) => number::digits(port)
                 .and_then(|port| u16::try_from(port).ok())
                 .filter(|port| *port > 0)
-                .ok_or("invalid port")?,
+                .ok_or(TargetError::Port)?,
         };
         let bare = host.strip_prefix(b"[").and_then(|host| host.strip_suffix(b"]")).unwrap_or(host);
         let literal = bare.to_str().ok().and_then(|host| host.parse::<IpAddr>().ok());
         let place = match literal {
             Some(ip) => ServerPlace::Address(SocketAddr::new(ip, number)),
-            None if host.starts_with(b"[") => return Err("invalid IPv6 address"),
+            None if host.starts_with(b"[") => return Err(TargetError::Ipv6),
             None => ServerPlace::Name(host.into(), number),
         };
         let header = if number == usual_port { host } else { authority };
@@ -146,11 +169,11 @@ impl Value for ProxyPass {
             return Ok(ProxyPass { url, fixed: None });
         }
         let target = Target::read(&word.bytes).map_err(|reason| {
-            if reason == "invalid URL prefix" {
-                return Problem::new(reason).at(word.span).help("written as http://host[:port][/uri]");
+            if reason == TargetError::Prefix {
+                return Problem::new(reason.to_string()).at(word.span).help("written as http://host[:port][/uri]");
             }
             let rest = word.bytes.split_once_str("://").map_or(&word.bytes[..], |(_, rest)| rest);
-            Problem::new(sentence(&[reason.as_bytes(), b" in upstream \"", rest, b"\""])).at(word.span)
+            Problem::new(sentence(&[reason.to_string().as_bytes(), b" in upstream \"", rest, b"\""])).at(word.span)
         })?;
         *evaluation.block.of::<PassSoFar>() = PassSoFar::Fixed;
         let inside = evaluation.head::<LocationName>();
@@ -193,7 +216,7 @@ mod tests {
             ("http://[::1", "invalid host"),
             ("http://unix:", "no path in the unix domain socket"),
         ] {
-            assert_eq!(Target::read(url.as_bytes()).unwrap_err(), reason, "{url}");
+            assert_eq!(Target::read(url.as_bytes()).unwrap_err().to_string(), reason, "{url}");
         }
     }
 }

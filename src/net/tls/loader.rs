@@ -169,6 +169,7 @@ impl Loader<'_> {
                 None => Shown::Alone(pair),
                 Some(Ok(terms)) => Shown::Stapled(Staple::new(pair, terms)),
                 Some(Err(why)) => {
+                    let why = why.to_string();
                     if !self.warnings.contains(&why) {
                         self.warnings.push(why);
                     }

@@ -172,11 +172,22 @@ impl Negotiation {
     }
 }
 
+/// Reason why a certificate that depends on the client is not shown. The text is nginx's sentence.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot load {part} \"{}\": {source}", .path.display())]
+struct VariableCertificateError {
+    /// What the file was to hold.
+    part: &'static str,
+    path: PathBuf,
+    source: CertificateError,
+}
+
 /// Reads certificates with their keys.
-fn read_all(files: &[(PathBuf, PathBuf)], passwords: &[Vec<u8>]) -> Result<Vec<Arc<CertifiedKey>>, String> {
-    let explain = |part: &str, path: &PathBuf, error: CertificateError| {
-        format!("cannot load {part} \"{}\": {error}", path.display())
-    };
+fn read_all(
+    files: &[(PathBuf, PathBuf)],
+    passwords: &[Vec<u8>],
+) -> Result<Vec<Arc<CertifiedKey>>, VariableCertificateError> {
+    let explain = |part, path: &PathBuf, source| VariableCertificateError { part, path: path.clone(), source };
     files
         .iter()
         .map(|(certificate, key)| {

@@ -171,7 +171,7 @@ impl Asker {
                 Ok(Ok(answer)) => {
                     return body_of(&answer)
                         .map(|body| (addr, body))
-                        .map_err(|why| log::ocsp_failed(&(why + &about.text(Some(addr)))));
+                        .map_err(|why| log::ocsp_failed(&format!("{why}{}", about.text(Some(addr)))));
                 }
                 Ok(Err((what, error))) => {
                     let text = format!("{what} failed ({})", os_text(&error));
@@ -213,13 +213,26 @@ async fn exchange(addr: SocketAddr, request: &str) -> Result<Vec<u8>, (String, i
     Ok(answer)
 }
 
+/// Reason why an answer of a responder is not looked into. The text is nginx's sentence.
+#[derive(Debug, thiserror::Error)]
+enum AnswerError {
+    /// It is no response of HTTP.
+    #[error("OCSP responder sent invalid response")]
+    Invalid,
+    /// It ends too soon.
+    #[error("OCSP responder prematurely closed connection")]
+    Early,
+    /// Its content is of another type.
+    #[error("OCSP responder sent invalid \"Content-Type\" header: \"{}\"", Shown::new(.0))]
+    ContentType(Vec<u8>),
+}
+
 /// The body of a response.
-fn body_of(answer: &[u8]) -> Result<Vec<u8>, String> {
+fn body_of(answer: &[u8]) -> Result<Vec<u8>, AnswerError> {
     const TYPE: &str = "application/ocsp-response";
-    let invalid = || "OCSP responder sent invalid response".to_owned();
-    let early = || "OCSP responder prematurely closed connection".to_owned();
     let Some((head, body)) = split_head(answer) else {
-        return Err(if answer.starts_with(b"HTTP/") || answer.is_empty() { early() } else { invalid() });
+        let is_early = answer.starts_with(b"HTTP/") || answer.is_empty();
+        return Err(if is_early { AnswerError::Early } else { AnswerError::Invalid });
     };
     let mut lines = head.lines();
     let status = lines.next().unwrap_or_default();
@@ -231,14 +244,13 @@ fn body_of(answer: &[u8]) -> Result<Vec<u8>, String> {
             && rest.get(3).is_none_or(|byte| *byte == b' ')
     });
     if !is_status {
-        return Err(invalid());
+        return Err(AnswerError::Invalid);
     }
     for line in lines {
-        let (name, value) = line.split_once_str(":").ok_or_else(invalid)?;
+        let (name, value) = line.split_once_str(":").ok_or(AnswerError::Invalid)?;
         let value = value.trim();
         if name.eq_ignore_ascii_case(b"Content-Type") && !value.eq_ignore_ascii_case(TYPE.as_bytes()) {
-            let value = Shown::new(value);
-            return Err(format!("OCSP responder sent invalid \"Content-Type\" header: \"{value}\""));
+            return Err(AnswerError::ContentType(value.to_vec()));
         }
     }
     Ok(body.to_vec())
@@ -315,7 +327,7 @@ mod tests {
                 "OCSP responder sent invalid \"Content-Type\" header: \"text/\\x22\"",
             ),
         ] {
-            assert_eq!(body_of(answer).unwrap_err(), why);
+            assert_eq!(body_of(answer).unwrap_err().to_string(), why);
         }
     }
 }

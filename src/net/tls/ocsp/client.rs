@@ -14,7 +14,7 @@ use super::status_cache::StatusCache;
 use super::verify::{Answer, Asked, Belief, check};
 use crate::net::dns::Dns;
 use crate::net::log;
-use crate::net::ssl::responder::Responder;
+use crate::net::ssl::responder::{Responder, ResponderError};
 use crate::net::tls::x509::certificate;
 use crate::net::tls::x509::chain::{Purpose, verify_chain};
 use crate::net::tls::x509::trust::Trust;
@@ -104,7 +104,7 @@ impl StatusTerms {
     ) -> Option<CertStatus> {
         let responder = match &self.responder {
             Some(responder) => responder.clone(),
-            None => responder_in(&chain[at]).map_err(|why| log::ocsp_failed(&why)).ok()?,
+            None => responder_in(&chain[at]).map_err(|why| log::ocsp_failed(&why.to_string())).ok()?,
         };
         let id = CertId::of(&chain[at], &chain[at + 1])?;
         if let Some(status) = self.cache.as_ref().and_then(|cache| cache.get(&id, certificate::now())) {
@@ -136,7 +136,7 @@ impl StatusTerms {
         let (peer, response) = self.asker.ask(&about, self.dns.as_ref(), &id.request()).await.ok()?;
         let asked = Asked { id: &id, known: chain, trust, belief: Belief::Verified };
         let Answer { status, valid } = check(&response, &asked)
-            .map_err(|why| log::ocsp_failed(&(why + &about.text(Some(peer)))))
+            .map_err(|why| log::ocsp_failed(&format!("{why}{}", about.text(Some(peer)))))
             .ok()?;
         let now = certificate::now();
         let valid = valid.unwrap_or(now + KEPT);
@@ -147,16 +147,27 @@ impl StatusTerms {
     }
 }
 
+/// Reason why a client's certificate leads to no responder. The fault is the client's, and so is the address. The text is
+/// nginx's sentence.
+#[derive(Debug, thiserror::Error)]
+enum NoResponder {
+    /// The certificate names none.
+    #[error("no OCSP responder URL in certificate while SSL handshaking")]
+    Unnamed,
+    /// Its address is none.
+    #[error("{} in certificate while SSL handshaking", .0.to_string().escape_debug())]
+    Malformed(#[from] ResponderError),
+    /// Its address has no host.
+    #[error("empty host in OCSP responder in certificate while SSL handshaking")]
+    NoHost,
+}
+
 /// The responder that a client's certificate names.
-fn responder_in(certificate: &[u8]) -> Result<Responder, String> {
-    let url =
-        responder_of(certificate).ok_or("no OCSP responder URL in certificate while SSL handshaking")?;
-    let responder = Responder::parse(BStr::new(&url)).map_err(|error| {
-        // The address is a client's.
-        format!("{} in certificate while SSL handshaking", error.to_string().escape_debug())
-    })?;
+fn responder_in(certificate: &[u8]) -> Result<Responder, NoResponder> {
+    let url = responder_of(certificate).ok_or(NoResponder::Unnamed)?;
+    let responder = Responder::parse(BStr::new(&url))?;
     match responder.host.is_empty() {
-        true => Err("empty host in OCSP responder in certificate while SSL handshaking".into()),
+        true => Err(NoResponder::NoHost),
         false => Ok(responder),
     }
 }

@@ -72,7 +72,7 @@ impl IssuedStaple {
             Source::Responder(trust, means) => match Terms::new(Path::new(&self.name), pair, trust, means) {
                 Ok(terms) => Shown::Stapled(Staple::new(pair.clone(), terms)),
                 Err(why) => {
-                    log::tls_warning(&why);
+                    log::tls_warning(&why.to_string());
                     Shown::Fixed(pair.clone())
                 }
             },

@@ -16,10 +16,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::asker::{About, Asker};
 use super::message::{CertId, CertStatus, responder_of};
-use super::verify::{Asked, Belief, check};
+use super::verify::{Asked, Belief, ResponseError, check};
 use crate::net::dns::Dns;
 use crate::net::log;
-use crate::net::ssl::responder::Responder;
+use crate::net::ssl::responder::{Responder, ResponderError};
 use crate::net::tls::x509::certificate;
 use crate::net::tls::x509::chain::issuer_of;
 use crate::net::tls::x509::trust::Trust;
@@ -86,31 +86,43 @@ impl std::fmt::Debug for Staple {
     }
 }
 
+/// Reason why nothing is stapled to a certificate. The fault is the configuration's. The text is nginx's warning.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(in crate::net::tls) enum StaplingError {
+    /// There is no certificate of the issuer.
+    #[error("\"ssl_stapling\" ignored, issuer certificate not found for certificate \"{0}\"")]
+    NoIssuer(String),
+    /// The certificate names no responder.
+    #[error("\"ssl_stapling\" ignored, no OCSP responder URL in the certificate \"{0}\"")]
+    NoResponder(String),
+    /// The address of the responder is none.
+    #[error("\"ssl_stapling\" ignored, {0} in the certificate \"{1}\"")]
+    Responder(#[source] ResponderError, String),
+}
+
 impl Terms {
     /// Of a certificate in a file.
     ///
     /// # Errors
     ///
-    /// Its status cannot be asked for: nginx's warning.
+    /// Its status cannot be asked for.
     pub(in crate::net::tls) fn new(
         path: &Path,
         pair: &CertifiedKey,
         trust: &Arc<Trust>,
         means: &StapleMeans,
-    ) -> Result<Terms, String> {
+    ) -> Result<Terms, StaplingError> {
         let name = path.display().to_string();
-        let ignored = |why: String| format!("\"ssl_stapling\" ignored, {why}");
-        let no_issuer = || ignored(format!("issuer certificate not found for certificate \"{name}\""));
+        let no_issuer = || StaplingError::NoIssuer(name.clone());
         let (first, chain) = pair.cert.split_first().ok_or_else(no_issuer)?;
         let issuer = issuer_of(trust, first, chain, certificate::now()).ok_or_else(no_issuer)?;
         let id = CertId::of(first, &issuer).ok_or_else(no_issuer)?;
         let responder = match &means.responder {
             Some(responder) => responder.clone(),
-            None => responder_of(first)
-                .ok_or_else(|| ignored(format!("no OCSP responder URL in the certificate \"{name}\"")))?,
+            None => responder_of(first).ok_or_else(|| StaplingError::NoResponder(name.clone()))?,
         };
         let responder = Responder::parse(BStr::new(&responder))
-            .map_err(|error| ignored(format!("{error} in the certificate \"{name}\"")))?;
+            .map_err(|error| StaplingError::Responder(error, name.clone()))?;
         Ok(Terms {
             id,
             chain: chain.to_vec(),
@@ -173,7 +185,7 @@ impl Staple {
         let asked = Asked { id, known: chain, trust, belief: *belief };
         let answer = check(&response, &asked).and_then(|answer| match answer.status {
             CertStatus::Good => Ok(answer),
-            status => Err(format!("certificate status \"{}\" in the OCSP response", status.word())),
+            status => Err(ResponseError::NotGood(status)),
         });
         match answer {
             Ok(answer) => {
@@ -182,7 +194,7 @@ impl Staple {
                 next_request(now, answer.valid)
             }
             Err(why) => {
-                log::ocsp_failed(&(why + &about.text(Some(peer))));
+                log::ocsp_failed(&format!("{why}{}", about.text(Some(peer))));
                 now + RETRY
             }
         }

@@ -43,22 +43,65 @@ pub(super) struct Answer {
     pub(super) valid: Option<i64>,
 }
 
+/// Reason why a response is not used. The fault is the responder's. The text is nginx's sentence.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ResponseError {
+    /// It is no OCSP response.
+    #[error("d2i_OCSP_RESPONSE() failed")]
+    Malformed,
+    /// The responder could not answer: the status of the response.
+    #[error("OCSP response not successful ({0}: {word})", word = word(*.0))]
+    Unsuccessful(u8),
+    /// It is not of the basic type.
+    #[error("OCSP_response_get1_basic() failed")]
+    NotBasic,
+    /// Its signer is not believed.
+    #[error("OCSP_basic_verify() failed (SSL:{0})")]
+    Untrusted(#[source] OpensslErrors),
+    /// It is about other certificates.
+    #[error("certificate status not found in the OCSP response")]
+    OtherCertificate,
+    /// It does not count now.
+    #[error("OCSP_check_validity() failed (SSL:{0})")]
+    Untimely(#[source] OpensslErrors),
+    /// The certificate is not good, which is not stapled.
+    #[error("certificate status \"{word}\" in the OCSP response", word = .0.word())]
+    NotGood(CertStatus),
+}
+
+/// Errors in the form in which OpenSSL lists them. The latest is the last.
+#[derive(Clone, Debug, Default, PartialEq, Eq, thiserror::Error)]
+#[error("{}", .0.concat())]
+pub(super) struct OpensslErrors(Vec<String>);
+
+impl OpensslErrors {
+    /// One error of OpenSSL's part for OCSP.
+    fn one(reason: u8, text: &str) -> OpensslErrors {
+        OpensslErrors::default().and(reason, text)
+    }
+
+    /// These errors and another one.
+    fn and(mut self, reason: u8, text: &str) -> OpensslErrors {
+        self.0.push(format!(" error:138000{reason:02X}:OCSP routines::{text}"));
+        self
+    }
+}
+
 /// Checks a response.
 ///
 /// # Errors
 ///
-/// nginx's sentence.
-pub(super) fn check(response: &[u8], asked: &Asked<'_>) -> Result<Answer, String> {
-    let outer = Outer::parse(response).ok_or("d2i_OCSP_RESPONSE() failed")?;
+/// It is malformed, not trusted, or not about this certificate and time.
+pub(super) fn check(response: &[u8], asked: &Asked<'_>) -> Result<Answer, ResponseError> {
+    let outer = Outer::parse(response).ok_or(ResponseError::Malformed)?;
     if outer.status != SUCCESSFUL {
-        return Err(format!("OCSP response not successful ({}: {})", outer.status, word(outer.status)));
+        return Err(ResponseError::Unsuccessful(outer.status));
     }
-    let basic = outer.basic.and_then(Basic::parse).ok_or("OCSP_response_get1_basic() failed")?;
-    is_trusted(&basic, asked).map_err(|why| format!("OCSP_basic_verify() failed (SSL:{why})"))?;
+    let basic = outer.basic.and_then(Basic::parse).ok_or(ResponseError::NotBasic)?;
+    is_trusted(&basic, asked).map_err(ResponseError::Untrusted)?;
     let single = basic.singles.iter().find(|single| single.is_of(asked.id));
-    let single = single.ok_or("certificate status not found in the OCSP response")?;
-    is_timely(single.this_update, single.next_update)
-        .map_err(|why| format!("OCSP_check_validity() failed (SSL:{why})"))?;
+    let single = single.ok_or(ResponseError::OtherCertificate)?;
+    is_timely(single.this_update, single.next_update).map_err(ResponseError::Untimely)?;
     Ok(Answer { status: single.status, valid: single.next_update.flatten() })
 }
 
@@ -74,12 +117,8 @@ fn word(status: u8) -> &'static str {
     }
 }
 
-/// An error of OpenSSL.
-fn error(reason: u8, text: &str) -> String {
-    format!(" error:138000{reason:02X}:OCSP routines::{text}")
-}
-
-fn is_trusted(basic: &Basic<'_>, asked: &Asked<'_>) -> Result<(), String> {
+fn is_trusted(basic: &Basic<'_>, asked: &Asked<'_>) -> Result<(), OpensslErrors> {
+    let error = OpensslErrors::one;
     let of_signer = |der: &[u8]| parsed(der).is_some_and(|certificate| basic.responder.is(&certificate));
     let known = asked.known.iter().find(|known| of_signer(known)).map(|known| &known[..]);
     let shown = || basic.certificates.iter().find(|shown| of_signer(shown)).copied();
@@ -104,11 +143,11 @@ fn is_trusted(basic: &Basic<'_>, asked: &Asked<'_>) -> Result<(), String> {
     if basic.singles.is_empty() {
         return Err(error(105, "response contains no revocation data"));
     }
-    may_sign(basic, &chain).map_err(|why| why + &error(112, "root ca not trusted"))
+    may_sign(basic, &chain).map_err(|errors| errors.and(112, "root ca not trusted"))
 }
 
 /// Whether the signer is the issuer of all certificates that the response is about, or may sign for it.
-fn may_sign(basic: &Basic<'_>, chain: &[CertificateDer<'static>]) -> Result<(), String> {
+fn may_sign(basic: &Basic<'_>, chain: &[CertificateDer<'static>]) -> Result<(), OpensslErrors> {
     let is_issuer = |der: &CertificateDer<'_>| {
         parsed(der).is_some_and(|issuer| basic.singles.iter().all(|single| single.is_issued_by(&issuer)))
     };
@@ -117,10 +156,10 @@ fn may_sign(basic: &Basic<'_>, chain: &[CertificateDer<'static>]) -> Result<(), 
     {
         return match parsed(signer).is_some_and(|signer| signs_for_others(&signer)) {
             true => Ok(()),
-            false => Err(error(103, "missing ocspsigning usage")),
+            false => Err(OpensslErrors::one(103, "missing ocspsigning usage")),
         };
     }
-    if chain.first().is_some_and(is_issuer) { Ok(()) } else { Err(String::new()) }
+    if chain.first().is_some_and(is_issuer) { Ok(()) } else { Err(OpensslErrors::default()) }
 }
 
 fn signs_for_others(signer: &X509Certificate<'_>) -> bool {
@@ -135,27 +174,27 @@ fn parsed(der: &[u8]) -> Option<X509Certificate<'_>> {
 }
 
 /// Whether a status counts now.
-fn is_timely(this_update: Option<i64>, next_update: Option<Option<i64>>) -> Result<(), String> {
+fn is_timely(this_update: Option<i64>, next_update: Option<Option<i64>>) -> Result<(), OpensslErrors> {
     let now = certificate::now();
-    let mut faults = String::new();
+    let mut faults = OpensslErrors::default();
     match this_update {
-        None => faults += &error(123, "error in thisupdate field"),
-        Some(from) if from > now + SKEW => faults += &error(126, "status not yet valid"),
+        None => faults = faults.and(123, "error in thisupdate field"),
+        Some(from) if from > now + SKEW => faults = faults.and(126, "status not yet valid"),
         Some(_) => {}
     }
     match (this_update, next_update) {
         (_, None) => {}
-        (_, Some(None)) => faults += &error(122, "error in nextupdate field"),
+        (_, Some(None)) => faults = faults.and(122, "error in nextupdate field"),
         (from, Some(Some(until))) => {
             if until < now - SKEW {
-                faults += &error(125, "status expired");
+                faults = faults.and(125, "status expired");
             }
             if from.is_some_and(|from| until < from) {
-                faults += &error(124, "nextupdate before thisupdate");
+                faults = faults.and(124, "nextupdate before thisupdate");
             }
         }
     }
-    if faults.is_empty() { Ok(()) } else { Err(faults) }
+    if faults.0.is_empty() { Ok(()) } else { Err(faults) }
 }
 
 #[cfg(test)]
@@ -168,7 +207,7 @@ mod tests {
         assert!(is_timely(Some(now), None).is_ok());
         assert!(is_timely(Some(now + 250), Some(Some(now + 260))).is_ok());
         assert!(is_timely(Some(now - 1000), Some(Some(now - 250))).is_ok());
-        let why = |this, next| is_timely(this, next).unwrap_err();
+        let why = |this, next| is_timely(this, next).unwrap_err().to_string();
         assert_eq!(why(Some(now + 400), None), " error:1380007E:OCSP routines::status not yet valid");
         assert_eq!(
             why(Some(now - 1000), Some(Some(now - 400))),
