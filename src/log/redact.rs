@@ -29,8 +29,33 @@ const SECRETS: &[&str] = &[
     "wssecret",
 ];
 
-/// The text with `***` in place of the values of secret arguments: `?token=abc&a=b` becomes `?token=***&a=b`.
+/// The text with `***` in place of the values of secret arguments (`?token=abc&a=b` becomes `?token=***&a=b`), and of names and
+/// passwords in URLs (`http://user:password@host/` becomes `http://***@host/`).
 pub(super) fn redacted(text: &str) -> Cow<'_, str> {
+    match without_users(text) {
+        None => without_arguments(text),
+        Some(text) => Cow::Owned(without_arguments(&text).into_owned()),
+    }
+}
+
+/// The text without the names and passwords of URLs; `None` if there are none.
+fn without_users(text: &str) -> Option<String> {
+    let mut out = String::new();
+    let mut done = 0;
+    for (at, mark) in text.match_indices("://") {
+        let start = at + mark.len();
+        let authority = &text[start..];
+        let length = authority.find(|c: char| ends_value(c) || matches!(c, '/' | '?')).unwrap_or(authority.len());
+        if let Some(end) = authority[..length].rfind('@').filter(|_| start >= done) {
+            out.push_str(&text[done..start]);
+            out.push_str("***");
+            done = start + end;
+        }
+    }
+    (done > 0).then(|| out + &text[done..])
+}
+
+fn without_arguments(text: &str) -> Cow<'_, str> {
     let mut out = String::new();
     let mut done = 0;
     for (at, _) in text.match_indices('=') {
@@ -76,6 +101,8 @@ mod tests {
             ("?sign=1&key=2&n=3", "?sign=***&key=***&n=3"),
             ("GET /hls/s.m3u8?session=1-2t&tk=1 HTTP/1.1", "GET /hls/s.m3u8?session=***&tk=1 HTTP/1.1"),
             ("?token=&n=3", "?token=&n=3"),
+            ("from http://u:p%40@h:1/?token=a to b://@c", "from http://***@h:1/?token=*** to b://***@c"),
+            ("http://h/a@b \"https://h?a@b\" //u:p@h", "http://h/a@b \"https://h?a@b\" //u:p@h"),
             ("the key=3 and monkey?donkey=4", "the key=3 and monkey?donkey=4"),
             ("\"http://h/?wsSecret=caf\u{e9}\", x", "\"http://h/?wsSecret=***\", x"),
         ] {

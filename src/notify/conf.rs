@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::effect::{AnswerEffect, FamilyEffects};
 use super::event_row::{EventRow, LineList, VERDICT, events};
 use super::hook::Hook;
+use super::proxy::HttpProxy;
 use super::request::RECORD_FIELDS;
 use crate::directive::context::{APPLICATION, RTMP_ALL, RTMP_SERVER};
 use crate::directive::word::one_of;
@@ -41,6 +42,15 @@ events! {
         ///
         /// Example: `notify_done_retry 2m;`
         "notify_done_retry" => done_retry: Msec = "30s", in RTMP_ALL;
+        /// Sends callbacks through an HTTP proxy: those to `https://` in a tunnel that the proxy opens (CONNECT), others as
+        /// requests with the whole URL. `except=` lists hosts that are asked directly, separated by commas: names with the
+        /// names below them, addresses, and networks. Relays and pulls do not go through it. The line of `rtmp` also counts
+        /// for `on_master` and `on_proc`.
+        ///
+        /// Not in PingOS.
+        ///
+        /// Example: `http_proxy http://user:password@proxy.example.com:3128 except=localhost,10.0.0.0/8;`
+        "http_proxy" => http_proxy: HttpProxy = "off", in RTMP_ALL;
     }
 
     /// Called when an RTMP client connects; any answer other than 2xx refuses it.

@@ -1,6 +1,7 @@
 //! Directives of notifications about the process.
 
 use super::hook::Hook;
+use super::proxy::ProcessProxy;
 use super::request::QueryEscape;
 use crate::directive::context::RTMP;
 use crate::directive::table::directives;
@@ -59,5 +60,8 @@ directives! {
         ///
         /// Example: `on_proc http://127.0.0.1:6080/worker;`
         "on_proc" | "oclp_proc" => on_proc: Option<Hook>, in RTMP;
+    }
+    made {
+        ProcessProxy;
     }
 }

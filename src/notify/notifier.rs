@@ -18,8 +18,8 @@ use super::ledger::snapshot::LedgerSnapshot;
 use super::ledger::{self, CallDecision, Ledger, Receipt};
 use super::main_conf::MainCurrent;
 use super::request::{self, FieldValue, QueryEscape, SessionFields, Stage};
-use super::subject::Subject;
-use super::transport::{CallbackExchange, Transport};
+use super::subject::{CallbackLines, Subject};
+use super::transport::{CallbackExchange, Sent, Transport};
 use super::values::RequestVariables;
 use crate::config::store::Store;
 use crate::limits;
@@ -107,19 +107,18 @@ impl Notifier {
         emptied(&self.requests).await;
     }
 
-    /// Sends one request of `session` about `event` and records it in the ledger. `target` is path and query.
+    /// Sends one request of `session` about `event` and records it in the ledger.
     pub async fn call(
         &self,
         hook: &Hook,
         event: &'static str,
         stage: Stage,
         session: Option<u64>,
-        target: &str,
-        id: &RequestId,
+        sent: Sent<'_>,
     ) -> (Reply, Receipt) {
         let began = Instant::now();
         let CallbackExchange { reply, address, rest } =
-            self.transport.load_full().send(hook, stage, target, id, false).await;
+            self.transport.load_full().send(hook, stage, sent, false).await;
         let took = began.elapsed();
         let call = ledger::FinishedCall { stage, session, answer: reply.answer.clone(), took, address };
         let receipt = self.ledger.record(hook, event, call);
@@ -138,11 +137,14 @@ pub(super) struct EventRequest {
     pub(super) later: Option<Arc<[FieldValue]>>,
     /// Unchanged when the request is repeated.
     pub(super) id: RequestId,
+    /// The lines of its application, which say how it travels.
+    lines: Arc<dyn CallbackLines>,
 }
 
-impl From<EventKind> for EventRequest {
-    fn from(event: EventKind) -> Self {
-        EventRequest { event, later: None, id: RequestId::new() }
+impl EventRequest {
+    /// A request about an event, without later fields.
+    pub(super) fn new(event: EventKind, lines: &Arc<dyn CallbackLines>) -> Self {
+        EventRequest { event, later: None, id: RequestId::new(), lines: lines.clone() }
     }
 }
 
@@ -154,7 +156,7 @@ pub(super) async fn send(
     hook: Arc<Hook>,
     stage: Stage,
 ) -> (Reply, Receipt) {
-    let EventRequest { event, later, id } = request;
+    let EventRequest { event, later, id, lines } = request;
     let fields = SessionFields {
         domain: session.domain(),
         app: session.app(),
@@ -172,8 +174,9 @@ pub(super) async fn send(
     let groupid = Some(hook.groupid.as_slice()).filter(|groupid| !groupid.is_empty());
     let target =
         request::session_target(&hook.url.path_and_query, event, stage, fields, groupid, &args, escape);
+    let (session_id, way) = (Some(session.id()), &lines.in_force().http_proxy);
     let (reply, receipt) =
-        notifier.call(&hook, event.row().word(), stage, Some(session.id()), &target, &id).await;
+        notifier.call(&hook, event.row().word(), stage, session_id, Sent { target: &target, id: &id, way }).await;
     session.answered(match reply.answer {
         CallbackAnswer::Status(status) => Some(status),
         CallbackAnswer::Failed(_) | CallbackAnswer::TimedOut => None,

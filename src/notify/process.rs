@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use super::main_conf::MainCurrent;
 pub use super::process_event::{PROCESS_EVENTS, SERVER_EVENT, WORKER_EVENT};
+use super::proxy::ProcessProxy;
 use super::request::{self, Stage};
+use super::transport::Sent;
 use super::values::RequestVariables;
 use super::{Notifier, RequestId};
 use crate::notify::log;
@@ -15,18 +17,17 @@ impl Notifier {
     pub fn announce(&self, workers: usize) {
         let config = self.store.load();
         let Some(rtmp) = &config.rtmp else { return };
+        let way = &rtmp.get::<ProcessProxy>().0;
         if let Some(hook) = rtmp.get::<MainCurrent>().on_proc.clone() {
             for worker in 0..workers {
-                let (notifier, hook) = (self.clone(), hook.clone());
+                let (notifier, hook, way) = (self.clone(), hook.clone(), way.clone());
                 // Tracked, so that it is sent even if the server stops right after the start.
                 drop(self.spawn(async move {
                     let target = request::process_target(&hook.url.path_and_query, worker);
                     let id = RequestId::new();
-                    let answer = notifier
-                        .call(&hook, WORKER_EVENT.word(), Stage::Start, None, &target, &id)
-                        .await
-                        .0
-                        .answer;
+                    let sent = Sent { target: &target, id: &id, way: &way };
+                    let answer =
+                        notifier.call(&hook, WORKER_EVENT.word(), Stage::Start, None, sent).await.0.answer;
                     log::process_callback(&hook, WORKER_EVENT.call, &answer);
                 }));
             }
@@ -63,7 +64,9 @@ impl Notifier {
             let variables = RequestVariables { id: &id, groupid: b"", subject: None };
             hook.args.expand(&variables, self.escape(), &mut args);
             let target = request::master_target(&hook.url.path_and_query, stage, &args);
-            let answer = self.call(&hook, SERVER_EVENT.word(), stage, None, &target, &id).await.0.answer;
+            let way = self.store.load().rtmp.as_ref().map(|rtmp| rtmp.get::<ProcessProxy>().0.clone());
+            let sent = Sent { target: &target, id: &id, way: &way.unwrap_or_default() };
+            let answer = self.call(&hook, SERVER_EVENT.word(), stage, None, sent).await.0.answer;
             log::process_callback(&hook, SERVER_EVENT.call, &answer);
             announced = line;
         }

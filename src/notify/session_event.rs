@@ -185,7 +185,7 @@ impl SessionEvent {
                 }
                 let Some(hook) = hook else { continue };
                 let enforced = hook.enforce.update;
-                let request = event.into();
+                let request = EventRequest::new(event, &lines);
                 let session = named(members.as_deref(), &opener);
                 let update = send(notifier.clone(), request, session.clone(), hook.clone(), Stage::Update);
                 let (Reply { answer, .. }, receipt) = update.await;
@@ -224,7 +224,7 @@ impl SessionEvent {
     pub(super) fn updating(&self, fields: RecordFields) -> JoinHandle<Result<(), CallbackAnswer>> {
         let hook = self.update_hook();
         let later = Some(Vec::from(fields).into());
-        let request = EventRequest { later, ..EventRequest::from(self.event) };
+        let request = EventRequest { later, ..self.request() };
         let (notifier, session) = (self.notifier.clone(), self.session.clone());
         self.notifier.spawn(async move {
             let Some(hook) = hook else { return Ok(()) };
@@ -296,7 +296,7 @@ impl SessionEvent {
     }
 
     fn request(&self) -> EventRequest {
-        EventRequest { later: self.later.clone(), ..EventRequest::from(self.event) }
+        EventRequest { later: self.later.clone(), ..EventRequest::new(self.event, &self.lines) }
     }
 }
 

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use hmac::{Hmac, KeyInit, Mac};
 use parking_lot::Mutex;
 use reqwest::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Client, Response, redirect};
+use reqwest::{Client, NoProxy, Proxy, Response, redirect};
 use sha2::Sha256;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -17,6 +17,7 @@ use super::answer::{AnsweredLimits, CallFailure, CallbackAnswer, Reply};
 use super::hook::Hook;
 use super::id::RequestId;
 use super::main_conf::MainCurrent;
+use super::proxy::{HttpProxy, ProxyServer};
 use super::request::Stage;
 use super::transport_error::TransportError;
 use crate::config::model::Config;
@@ -42,7 +43,11 @@ const PROBE: HeaderName = HeaderName::from_static("x-pingosd-probe");
 
 /// Transport of callbacks. A reload creates a new one.
 pub struct Transport {
+    /// Connects directly.
     http: Arc<LazyClient>,
+    dns: Dns,
+    /// Connect through proxies; made when they are needed.
+    proxied: Mutex<HashMap<ProxyServer, ProxiedClient>>,
     secret: Option<Secret>,
     /// `notify_request_id`.
     numbers: bool,
@@ -65,6 +70,25 @@ struct ClientSettings {
     send: Duration,
     idle: Duration,
     nodelay: bool,
+    proxy: HttpProxy,
+}
+
+/// A client for a proxy.
+struct ProxiedClient {
+    client: Arc<LazyClient>,
+    /// Whether it was used since the last reload; others are dropped at the next one.
+    is_used: bool,
+}
+
+/// A request to be sent.
+#[derive(Clone, Copy)]
+pub struct Sent<'s> {
+    /// Path and query.
+    pub target: &'s str,
+    /// What repetitions share.
+    pub id: &'s RequestId,
+    /// Whether it goes through a proxy.
+    pub way: &'s HttpProxy,
 }
 
 /// The HTTP client. Reading the system's certificates takes longer than binding all sockets, so it is created on first
@@ -148,14 +172,24 @@ impl Transport {
             send: net.send_timeout.duration(),
             idle: net.keepalive.duration(),
             nodelay: net.tcp_nodelay,
+            proxy: HttpProxy::Off,
         };
+        let mut proxied = HashMap::new();
         let http = match before {
-            Some(before) if before.http.settings == settings => before.http.clone(),
+            Some(before) if before.http.settings == settings => {
+                let known = before.proxied.lock();
+                let used = known.iter().filter(|(_, client)| client.is_used);
+                proxied.extend(used.map(|(proxy, ProxiedClient { client, .. })| {
+                    (proxy.clone(), ProxiedClient { client: client.clone(), is_used: false })
+                }));
+                before.http.clone()
+            }
             _ => Arc::new(LazyClient::new(settings, dns)?),
         };
+        let (dns, proxied) = (dns.clone(), Mutex::new(proxied));
         let header = net.header_timeout.duration();
         let numbers = notify.is_some_and(|notify| notify.request_id);
-        Ok(Transport { http, secret, numbers, header, lanes: Mutex::default() })
+        Ok(Transport { http, dns, proxied, secret, numbers, header, lanes: Mutex::default() })
     }
 
     /// The files that [`Transport::load`] reads.
@@ -169,17 +203,26 @@ impl Transport {
         self.http.client();
     }
 
-    /// Sends one request. `target` is path and query. The timeout includes the wait for a permit of the callback
-    /// server, but not the creation of the client, which would otherwise make the first session after a start fail.
-    pub async fn send(
-        &self,
-        hook: &Hook,
-        stage: Stage,
-        target: &str,
-        id: &RequestId,
-        probe: bool,
-    ) -> CallbackExchange {
-        let client = self.http.client();
+    /// The client for requests that go this way.
+    fn client_of(&self, way: &HttpProxy) -> Arc<LazyClient> {
+        let HttpProxy::Through(proxy) = way else { return self.http.clone() };
+        let mut proxied = self.proxied.lock();
+        if let Some(known) = proxied.get_mut(proxy) {
+            known.is_used = true;
+            return known.client.clone();
+        }
+        let settings = ClientSettings { proxy: way.clone(), ..self.http.settings.clone() };
+        let client = Arc::new(LazyClient { settings, dns: self.dns.clone(), client: OnceLock::new() });
+        proxied.insert(proxy.clone(), ProxiedClient { client: client.clone(), is_used: true });
+        client
+    }
+
+    /// Sends one request. The timeout includes the wait for a permit of the callback server, but not the creation of the
+    /// client, which would otherwise make the first session after a start fail.
+    pub async fn send(&self, hook: &Hook, stage: Stage, sent: Sent<'_>, probe: bool) -> CallbackExchange {
+        let Sent { target, id, way } = sent;
+        let client = self.client_of(way);
+        let client = client.client();
         let now = Instant::now();
         let due = now.checked_add(hook.timeout.duration()).unwrap_or(now + limits::CALLBACK_LONGEST);
         let outcome = tokio::time::timeout_at(due.into(), async {
@@ -291,7 +334,20 @@ fn http_client(settings: &ClientSettings, dns: &Dns) -> Result<Client, Transport
         .pool_idle_timeout(settings.idle)
         .tls_backend_preconfigured((*trusted).clone())
         .user_agent(crate::VERSION);
+    let builder = match &settings.proxy {
+        HttpProxy::Off => builder,
+        HttpProxy::Through(server) => builder.proxy(proxy_of(server).map_err(TransportError::NoClient)?),
+    };
     builder.build().map_err(TransportError::NoClient)
+}
+
+fn proxy_of(server: &ProxyServer) -> Result<Proxy, reqwest::Error> {
+    let proxy = Proxy::all(format!("http://{}:{}", server.host, server.port))?;
+    let proxy = match &server.credentials {
+        Some((user, password)) => proxy.basic_auth(user, password),
+        None => proxy,
+    };
+    Ok(proxy.no_proxy(NoProxy::from_string(&server.except)))
 }
 
 fn sign(secret: &[u8], target: &str, time: u64) -> String {

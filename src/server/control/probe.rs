@@ -15,10 +15,11 @@ use crate::notify;
 use crate::notify::answer::CallbackAnswer;
 use crate::notify::hook::Hook;
 use crate::notify::process::{SERVER_EVENT, WORKER_EVENT};
+use crate::notify::proxy::{HttpProxy, ProcessProxy};
 use crate::notify::request::{
     QueryEscape, SessionFields, Stage, master_target, process_target, session_target,
 };
-use crate::notify::transport::Transport;
+use crate::notify::transport::{Sent, Transport};
 use crate::notify::{EventKind, ProcessVariables, RequestId, TransportError};
 
 /// Stream name of a probe. The actual mark is the header `X-Pingosd-Probe: 1`, which every request carries.
@@ -33,9 +34,12 @@ pub struct Probe {
 }
 
 /// A callback line.
+#[derive(Clone)]
 struct ProbedLine {
     about: ProbeSubject,
     hook: Hook,
+    /// Whether its requests go through a proxy.
+    way: HttpProxy,
 }
 
 /// Reason why no request was sent.
@@ -104,14 +108,15 @@ enum ProbeSubject {
 ///
 /// There is no such line.
 pub async fn run(config: &Config, transport: &Transport, place: &str) -> Result<Probe, ProbeError> {
-    let ProbedLine { about, hook } = find(config, place)?;
+    let ProbedLine { about, hook, way } = find(config, place)?;
     let escape = config
         .rtmp
         .as_ref()
         .map_or(QueryEscape::Minimal, |rtmp| rtmp.get::<notify::main_conf::MainCurrent>().escape);
     let target = target(&about, &hook, escape);
     let began = Instant::now();
-    let exchange = transport.send(&hook, Stage::Start, &target, &RequestId::new(), true).await;
+    let id = RequestId::new();
+    let exchange = transport.send(&hook, Stage::Start, Sent { target: &target, id: &id, way: &way }, true).await;
     let took = began.elapsed().as_secs_f64() * 1000.0;
     let answer = exchange.reply.answer;
     let address = exchange.address.map_or_else(|| "none".into(), |address| address.to_string());
@@ -204,7 +209,7 @@ fn find(config: &Config, place: &str) -> Result<ProbedLine, ProbeError> {
     let fits =
         |line: &&ProbedLine| line.hook.pos.line == number && line.hook.pos.file.ends_with(Path::new(file));
     if let Some(line) = lines.iter().find(fits) {
-        return Ok(ProbedLine { about: line.about.clone(), hook: line.hook.clone() });
+        return Ok(line.clone());
     }
     let mut places: Vec<_> = lines.iter().map(|line| &line.hook.pos).collect();
     places.sort_by_key(|pos| (&pos.file, pos.line));
@@ -219,8 +224,10 @@ fn lines(config: &Config) -> Vec<ProbedLine> {
     if let Some(rtmp) = &config.rtmp {
         let notify = rtmp.get::<notify::main_conf::MainCurrent>();
         let process = [(ProbeSubject::Worker, &notify.on_proc), (ProbeSubject::Server, &notify.on_master)];
-        let line =
-            |(about, hook): (ProbeSubject, &Option<Hook>)| Some(ProbedLine { about, hook: hook.clone()? });
+        let way = &rtmp.get::<ProcessProxy>().0;
+        let line = |(about, hook): (ProbeSubject, &Option<Hook>)| {
+            Some(ProbedLine { about, hook: hook.clone()?, way: way.clone() })
+        };
         lines.extend(process.into_iter().filter_map(line));
         for application in rtmp.servers.iter().flat_map(|server| server.applications.iter()) {
             let hooks = EventKind::VARIANTS
@@ -229,6 +236,7 @@ fn lines(config: &Config) -> Vec<ProbedLine> {
             lines.extend(hooks.map(|(event, hook)| ProbedLine {
                 about: ProbeSubject::Session(event, application.name.to_vec()),
                 hook: Hook::clone(hook),
+                way: application.get::<notify::conf::Current>().http_proxy.clone(),
             }));
         }
     }
