@@ -62,3 +62,6 @@ pub const OCSP_QUEUE: usize = 1024;
 
 /// Timeout of a TLS handshake.
 pub const TLS_HANDSHAKE: Duration = Duration::from_secs(10);
+
+/// Maximum number of variables in a name of a certificate that each need the next; more are a circle.
+pub const HANDSHAKE_VARIABLES: usize = 16;

@@ -45,7 +45,8 @@ fn without_users(text: &str) -> Option<String> {
     for (at, mark) in text.match_indices("://") {
         let start = at + mark.len();
         let authority = &text[start..];
-        let length = authority.find(|c: char| ends_value(c) || matches!(c, '/' | '?')).unwrap_or(authority.len());
+        let length =
+            authority.find(|c: char| ends_value(c) || matches!(c, '/' | '?')).unwrap_or(authority.len());
         if let Some(end) = authority[..length].rfind('@').filter(|_| start >= done) {
             out.push_str(&text[done..start]);
             out.push_str("***");

@@ -109,6 +109,14 @@ impl PlainSocket {
         }
     }
 
+    /// The address of the other end, whatever a PROXY header has declared; `None` over a Unix socket.
+    pub(super) fn remote_addr(&self) -> Option<SocketAddr> {
+        match &self.stream {
+            PlainStream::Tcp(s) => s.peer_addr().ok(),
+            PlainStream::Unix(_) => None,
+        }
+    }
+
     /// The local address of a TCP socket.
     pub(super) fn local_addr(&self) -> Option<SocketAddr> {
         match &self.stream {

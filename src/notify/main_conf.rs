@@ -1,7 +1,7 @@
 //! Directives of notifications about the process.
 
 use super::hook::Hook;
-use super::proxy::ProcessProxy;
+use super::process_proxy::ProcessProxy;
 use super::request::QueryEscape;
 use crate::directive::context::RTMP;
 use crate::directive::table::directives;

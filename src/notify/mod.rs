@@ -30,6 +30,7 @@ mod members;
 mod notifier;
 pub mod process;
 mod process_event;
+pub mod process_proxy;
 pub mod proxy;
 pub mod request;
 mod session_event;

@@ -175,8 +175,9 @@ pub(super) async fn send(
     let target =
         request::session_target(&hook.url.path_and_query, event, stage, fields, groupid, &args, escape);
     let (session_id, way) = (Some(session.id()), &lines.in_force().http_proxy);
-    let (reply, receipt) =
-        notifier.call(&hook, event.row().word(), stage, session_id, Sent { target: &target, id: &id, way }).await;
+    let (reply, receipt) = notifier
+        .call(&hook, event.row().word(), stage, session_id, Sent { target: &target, id: &id, way })
+        .await;
     session.answered(match reply.answer {
         CallbackAnswer::Status(status) => Some(status),
         CallbackAnswer::Failed(_) | CallbackAnswer::TimedOut => None,

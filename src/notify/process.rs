@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::main_conf::MainCurrent;
 pub use super::process_event::{PROCESS_EVENTS, SERVER_EVENT, WORKER_EVENT};
-use super::proxy::ProcessProxy;
+use super::process_proxy::ProcessProxy;
 use super::request::{self, Stage};
 use super::transport::Sent;
 use super::values::RequestVariables;

@@ -5,9 +5,7 @@ use std::fmt;
 use bstr::ByteSlice;
 use percent_encoding::percent_decode_str;
 
-use super::conf::Current;
-use crate::directive::context::{Contexts, RTMP};
-use crate::directive::{Args, Arity, BlockLevel, Evaluation, Slot, Value, number};
+use crate::directive::{Args, Arity, Evaluation, Value, number};
 use crate::syntax::{Problem, Word, sentence};
 
 /// `http_proxy`
@@ -40,19 +38,6 @@ impl fmt::Debug for ProxyServer {
     }
 }
 
-/// The proxy of callbacks about the process: that of `rtmp { }`.
-#[derive(Debug)]
-pub struct ProcessProxy(pub HttpProxy);
-
-impl Slot for ProcessProxy {
-    const HOLDERS: Contexts = RTMP;
-
-    fn make(level: &BlockLevel<'_>, evaluation: &mut Evaluation<'_>) -> ProcessProxy {
-        let values: Current = level.resolve(evaluation);
-        ProcessProxy(values.http_proxy)
-    }
-}
-
 impl Value for HttpProxy {
     const ARITY: Arity = Arity::between(1, 2);
 
@@ -72,7 +57,8 @@ impl Value for HttpProxy {
         if let Some(more) = args.words.get(1) {
             let list = more.bytes.strip_prefix(b"except=").and_then(|list| list.to_str().ok());
             let is_list = |list: &&str| list.split(',').all(|host| !host.is_empty());
-            server.except = list.filter(is_list).ok_or_else(|| invalid_parameter(more).help(EXCEPT))?.to_owned();
+            server.except =
+                list.filter(is_list).ok_or_else(|| invalid_parameter(more).help(EXCEPT))?.to_owned();
         }
         Ok(HttpProxy::Through(server))
     }
@@ -106,13 +92,15 @@ fn server(args: &Args<'_>, word: &Word) -> Result<ProxyServer, Problem> {
         }
     };
     let (host, port) = authority.rsplit_once(':').ok_or_else(|| refuse("has a URL without a port"))?;
-    let port = number::digits(port.as_bytes()).and_then(|port| u16::try_from(port).ok()).filter(|port| *port > 0);
+    let port =
+        number::digits(port.as_bytes()).and_then(|port| u16::try_from(port).ok()).filter(|port| *port > 0);
     let port = port.ok_or_else(|| refuse("has an invalid port"))?;
     let inside = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
     let is_host = match inside {
         Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
         None => {
-            !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'))
+            !host.is_empty()
+                && host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'))
         }
     };
     if !is_host {

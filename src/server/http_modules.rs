@@ -6,6 +6,7 @@ use crate::config::store::Store;
 use crate::http::counters::HttpCounters;
 use crate::http::exchange::{PhaseChecks, RequestVariables, ResponseFilter};
 use crate::http::plan::Phase;
+use crate::http::routes::resolver_of;
 use crate::http::tls_variables::TlsVariables;
 use crate::media::files::stream_files::StreamFiles;
 use crate::module::acme::{Answers, ChallengeCheck};
@@ -25,7 +26,7 @@ use crate::module::http_static::{
 };
 use crate::module::limit::{LimitConnCheck, LimitReqCheck, LimitVariables, ZoneKeeper};
 use crate::module::live_record::TsStreamFiles;
-use crate::module::map::MapVariables;
+use crate::module::map::{MapVariables, variables_of_handshakes};
 use crate::module::mirror::MirrorCheck;
 use crate::module::mp4::Mp4Check;
 use crate::module::multiport::BroadcastFilter;
@@ -42,6 +43,12 @@ use crate::module::trace::{TraceCheck, TraceVariables};
 use crate::module::upstream::sticky::StickyFilter;
 use crate::module::userid::{UserIdFilter, UserIdVariables};
 use crate::net::dns::Dns;
+use crate::net::tls::server::OfHttp;
+
+/// What TLS needs of servers of HTTP.
+pub(super) fn tls_of_http() -> OfHttp {
+    OfHttp { resolver: resolver_of, variables: variables_of_handshakes }
+}
 
 /// What looks at requests before their handler, by phase; in a phase the first that answers ends it.
 pub(super) fn phases(store: &Arc<Store>, dns: &Dns, bans: &Arc<Bans>, answers: Arc<Answers>) -> PhaseChecks {

@@ -47,6 +47,7 @@ pub use self::error::StartError;
 use self::generations::{GenerationWriter, StartGeneration};
 use self::group_conf::GroupOrders;
 use self::helper::{HelperClient, Setup, User};
+use self::http_modules::tls_of_http;
 use self::inherited::Inherited;
 use self::life::Life;
 use self::parts::{Foundation, Parts};
@@ -60,7 +61,6 @@ use crate::config::LoadOptions;
 use crate::config::model::Config;
 use crate::config::store::Store;
 use crate::directive::{ListenAddr, ListenOptions};
-use crate::http::routes::resolver_of;
 use crate::http::temp_directory;
 use crate::hub::pace::Grid;
 use crate::limits;
@@ -111,7 +111,7 @@ pub fn prepare(config: Config, load: LoadOptions) -> Result<Prepared, StartError
     let dns = Dns::new(&config);
     let transport = Transport::load(&config, &dns, None)?;
     let mut inherited = Inherited::from_env();
-    let tls = Tls::load(&config, relay_conf::trust(&config), resolver_of, None)?;
+    let tls = Tls::load(&config, relay_conf::trust(&config), tls_of_http(), None)?;
     proxy::check_files(&config)?;
     acme::check_files(&config)?;
     acme::load_kept(&config, tls.server.issued());
@@ -174,7 +174,7 @@ pub fn check(config: &Config) -> Result<Vec<String>, StartError> {
     }
     OpenedSinks::open(&config.sink_specs())?;
     Transport::load(config, &Dns::new(config), None)?;
-    let tls = Tls::load(config, relay_conf::trust(config), resolver_of, None)?;
+    let tls = Tls::load(config, relay_conf::trust(config), tls_of_http(), None)?;
     proxy::check_files(config)?;
     acme::check_files(config)?;
     Secrets::load(config)?;

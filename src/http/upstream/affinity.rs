@@ -47,4 +47,4 @@ pub trait Bond: Send {
 }
 
 /// Work at the end of a use.
-pub type AtEnd = Box<dyn FnOnce() + Send>;
+pub type AtEnd = Box<dyn FnOnce() + Send + Sync>;

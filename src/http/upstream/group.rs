@@ -176,8 +176,9 @@ impl RunningGroup {
         let mut state = match before {
             Some(before) => {
                 let known = before.state.lock();
-                let is_new =
-                    |server: &&Arc<Server>| before.conf.servers.iter().all(|old| old.address != server.address);
+                let is_new = |server: &&Arc<Server>| {
+                    before.conf.servers.iter().all(|old| old.address != server.address)
+                };
                 GroupState {
                     found: known.found.clone(),
                     servers: known.servers.clone(),

@@ -86,6 +86,10 @@ impl Server {
     }
 }
 
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 impl Peer {
     /// A peer of a server.
     pub fn new(addr: PeerAddr, server: Arc<Server>) -> Peer {
@@ -94,7 +98,7 @@ impl Peer {
             PeerAddr::Unix(path) => format!("unix:{}", path.to_string_lossy()),
         };
         let sid = match server.route.is_empty() {
-            true => format!("{:x}", Md5::digest(&name)).into(),
+            true => hex(&Md5::digest(&name)).into(),
             false => server.route.clone(),
         };
         Peer { name, addr, sid, server }
@@ -527,7 +531,7 @@ mod tests {
         }));
         // md5("127.0.0.1:1")
         let sid = list.states()[0].peer.sid.clone();
-        assert_eq!(sid, format!("{:x}", Md5::digest("127.0.0.1:1")));
+        assert_eq!(sid, hex(&Md5::digest("127.0.0.1:1")));
         assert_eq!((list.bound(&sid, &[], 0), list.bound(b"b", &[], 0)), (Some(0), Some(1)));
         assert_eq!(list.bound(b"c", &[], 0), None);
         let tried = [list.states()[1].peer.clone()];

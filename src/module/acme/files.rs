@@ -40,7 +40,7 @@ pub(super) enum FileFault {
     #[error("\"{}\" has no base64url encoded key", .0.display())]
     NoExternalKey(PathBuf),
     /// The file of `ssl_trusted_certificate` has no certificates.
-    #[error("\"{}\" {1}", .0.display())]
+    #[error("\"{}\" {}", .0.display(), .1)]
     NotTrusted(PathBuf, #[source] TrustedError),
     /// The system's certificates cannot be used.
     #[error(transparent)]
@@ -102,8 +102,7 @@ fn read_now(
     issuer: &Issuer,
     connects: bool,
 ) -> Result<(Option<External>, Option<Arc<ClientConfig>>), FileFault> {
-    let read =
-        |path: &Path| disk::read(path).map_err(|error| FileFault::Unreadable(path.to_owned(), error));
+    let read = |path: &Path| disk::read(path).map_err(|error| FileFault::Unreadable(path.to_owned(), error));
     let external = match &issuer.external {
         None => None,
         Some(external) => {
@@ -115,7 +114,8 @@ fn read_now(
             Some((external.id.clone(), key))
         }
     };
-    let trusted = issuer.trusted.as_deref().map(|path| Ok::<_, FileFault>((path, read(path)?))).transpose()?;
+    let trusted =
+        issuer.trusted.as_deref().map(|path| Ok::<_, FileFault>((path, read(path)?))).transpose()?;
     if trusted.is_none() && !connects {
         return Ok((external, None));
     }

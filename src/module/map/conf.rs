@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bstr::BString;
 
 use super::geo::Geo;
+use super::ingredients;
 use super::split::SplitClients;
 use super::table::Map;
 use crate::directive::context::{Contexts, HTTP, HTTP_SERVER};
@@ -37,6 +38,9 @@ directives! {
     }
     made {
         Definitions;
+    }
+    concludes {
+        ingredients::are_known;
     }
 }
 

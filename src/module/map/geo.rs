@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use bstr::{BStr, BString, ByteSlice};
 
+use super::ingredients::Ingredients;
 use super::intervals::Intervals;
 use crate::directive::{Args, Arity, Evaluation, Network, Value};
 use crate::http::forwarded::{address, forwarded, ipv4};
@@ -84,6 +85,7 @@ impl Value for Geo {
                 evaluation.report(problem.place(entry.terminator()));
             }
         }
+        evaluation.notes.of::<Ingredients>().define(&name, [source.clone().unwrap_or(Variable::RemoteAddr)]);
         Ok(entries.finish(name, source))
     }
 }

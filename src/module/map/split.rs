@@ -2,6 +2,7 @@
 
 use bstr::{BStr, BString, ByteSlice};
 
+use super::ingredients::Ingredients;
 use crate::directive::{Args, Arity, Evaluation, Value, number};
 use crate::http::variable::{Template, VariableNames};
 use crate::syntax::{Problem, sentence};
@@ -35,6 +36,7 @@ impl Value for SplitClients {
             name: VariableNames::definition(name, evaluation)?,
             parts: Vec::new(),
         };
+        evaluation.notes.of::<Ingredients>().define(&split.name, split.source.variables().cloned());
         let (mut total, mut last) = (0_u64, 0_u64);
         for entry in args.body.into_iter().flatten() {
             let Some(words) = evaluation.free_entry(entry) else { continue };

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use bstr::{BString, ByteSlice};
 
+use super::ingredients::Ingredients;
 use crate::directive::{Args, Arity, Evaluation, Match, Pattern, Undecided, Value};
 use crate::http::host_mask::{HostMask, HostMasks};
 use crate::http::variable::{Template, VariableNames};
@@ -72,6 +73,8 @@ impl Value for Map {
                 evaluation.report(problem.place(entry.terminator()));
             }
         }
+        let of = std::iter::once(&map.source).chain(&map.values).flat_map(Template::variables).cloned();
+        evaluation.notes.of::<Ingredients>().define(&map.name, of);
         Ok(map)
     }
 }

@@ -90,7 +90,8 @@ impl Context<'_> {
     ) -> (Decision, Option<Filling>) {
         exchange.doing = Some(READING);
         // What the headers say about keeping the response matters only where there is a cache.
-        let said = cache.is_some().then(|| lookup::read(self.conf, &answered.head, date::now())).unwrap_or_default();
+        let said =
+            cache.is_some().then(|| lookup::read(self.conf, &answered.head, date::now())).unwrap_or_default();
         job.attempts.0.lock().headers = answered.head.headers.clone();
         let status = answered.head.status;
         if status >= 300 && self.conf.intercept_errors && has_page(exchange, status) {

@@ -170,10 +170,13 @@ impl Value for ProxyPass {
         }
         let target = Target::read(&word.bytes).map_err(|reason| {
             if reason == TargetError::Prefix {
-                return Problem::new(reason.to_string()).at(word.span).help("written as http://host[:port][/uri]");
+                return Problem::new(reason.to_string())
+                    .at(word.span)
+                    .help("written as http://host[:port][/uri]");
             }
             let rest = word.bytes.split_once_str("://").map_or(&word.bytes[..], |(_, rest)| rest);
-            Problem::new(sentence(&[reason.to_string().as_bytes(), b" in upstream \"", rest, b"\""])).at(word.span)
+            Problem::new(sentence(&[reason.to_string().as_bytes(), b" in upstream \"", rest, b"\""]))
+                .at(word.span)
         })?;
         *evaluation.block.of::<PassSoFar>() = PassSoFar::Fixed;
         let inside = evaluation.head::<LocationName>();

@@ -9,11 +9,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bstr::{BStr, BString};
-use jiff::Timestamp;
-use jiff::tz::Offset;
 
 use super::settings::{UserIdExpires, UserIdFlags, UserIdMode};
 use crate::http::base64::decode;
+use crate::http::date::cookie_date;
 use crate::syntax::sentence;
 
 /// Length of the part of a cookie that is read: sixteen bytes in base64 without padding.

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use bstr::BStr;
 
+use super::certificate_cache::CertificateCache;
 use super::cipher::Ciphers;
 use super::command::ConfCommand;
 use super::curve::Curves;
@@ -59,8 +60,10 @@ directives! {
             /// Example: `ssl on;`
             "ssl" => on: Option<OldSsl>, in HTTP | HTTP_SERVER;
             /// Certificate chain file. Several files, for example with an RSA and an EC key, need the same number of
-            /// keys. A name with `$ssl_server_name` is read at each handshake; `$acme_certificate` is the
-            /// certificate of `acme_certificate`; other variables are refused. After `data:` stands the certificate itself.
+            /// keys. A name with variables is read at each handshake, unless `ssl_certificate_cache` keeps it. Handshakes know
+            /// `$ssl_server_name`, and in `http` also `$remote_addr`, `$remote_port`, `$server_addr`, `$server_port` and
+            /// what `map`, `geo` and `split_clients` make of these; other variables are refused. `$acme_certificate` is the
+            /// certificate of `acme_certificate`. After `data:` stands the certificate itself.
             ///
             /// Differs from PingOS: TLS is also served over RTMP: the `ssl_` directives may stand in `rtmp` and
             /// its servers.
@@ -72,6 +75,11 @@ directives! {
             ///
             /// Example: `ssl_certificate_key /etc/pingosd/privkey.pem;`
             "ssl_certificate_key" => certificate_key: Vec<CertificateSource>, in SERVERS;
+            /// Keeps certificates and keys whose names have variables: at most `max` pairs for each server, each until it
+            /// was not used for `inactive` (10s), or until `valid` (60s) has passed, after which it is read again.
+            ///
+            /// Example: `ssl_certificate_cache max=1000 inactive=20s valid=1m;`
+            "ssl_certificate_cache" => certificate_cache: CertificateCache = "off", in SERVERS;
             /// Cipher list of TLS 1.2. Suites with forward secrecy and authenticated encryption can be chosen by
             /// name; others are not supported. Group names such as HIGH stand for all supported suites.
             ///

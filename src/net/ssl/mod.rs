@@ -1,5 +1,6 @@
 //! TLS.
 
+pub mod certificate_cache;
 pub mod cipher;
 pub mod command;
 pub mod conf;

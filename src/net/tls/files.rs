@@ -32,7 +32,7 @@ impl LoadedFiles {
         key: &CertificateSource,
         passwords: &[Vec<u8>],
     ) -> Result<Arc<CertifiedKey>, TlsError> {
-        let (certificate, key) = (&certificate.0, &key.0);
+        let (certificate, key) = (&certificate.path, &key.path);
         if let Some(pair) = self.0.get(&(certificate.clone(), key.clone())) {
             return Ok(pair.clone());
         }

@@ -14,11 +14,12 @@ use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
 use sha2::{Digest, Sha256};
 
+use super::certificate_cache::CertificateCache;
 use super::client_auth::ClientAuth;
 use super::error::TlsError;
 use super::files::{LoadedFiles, read};
 use super::issued::IssuedCertificates;
-use super::negotiation::{ByName, Certificates, Negotiation, Shown, SocketTls};
+use super::negotiation::{ByName, Certificates, HandshakeVariables, Negotiation, Shown, SocketTls, Variable};
 use super::ocsp::asker::Asker;
 use super::ocsp::client::StatusTerms;
 use super::ocsp::issued_staple::{IssuedStaple, Source};
@@ -29,11 +30,12 @@ use super::suites;
 use super::ticket::{SECRET_SIZES, TicketSecret, Tickets};
 use super::x509::certificate;
 use super::x509::chain::completed;
-use crate::config::model::HttpServer;
+use crate::config::model::{HttpServer, RtmpServer};
 use crate::config::names::NameTable;
 use crate::limits;
 use crate::net::dns::Dns;
 use crate::net::resolver::server::Resolver;
+use crate::net::ssl::certificate_cache::CertificateCache as CacheSetting;
 use crate::net::ssl::conf::{Conf, SslOcsp, VerifyClient};
 use crate::net::ssl::ordered::OrderedCertificate;
 use crate::net::ssl::protocols::SslProtocols;
@@ -62,18 +64,57 @@ pub(super) struct Loader<'l> {
     pub(super) warnings: Vec<String>,
 }
 
-/// With what OCSP responders of a server are looked up: its resolver and the timeout of that, or the process's resolver.
-pub type ResolverOf = fn(&HttpServer) -> Option<(Resolver, Duration)>;
+/// What TLS needs of servers of HTTP.
+#[derive(Clone, Copy)]
+pub struct OfHttp {
+    /// With what OCSP responders of a server are looked up: its resolver and the timeout of that, or the process's resolver.
+    pub resolver: fn(&HttpServer) -> Option<(Resolver, Duration)>,
+    /// What knows the values of variables in the names of a server's certificates.
+    pub variables: fn(&HttpServer) -> Arc<dyn HandshakeVariables>,
+}
+
+/// Finds out what TLS needs of servers of a kind.
+pub(super) trait OfServers<T> {
+    /// What it needs of this one.
+    fn server<'t>(&self, server: &'t T) -> OfServer<'t>;
+}
+
+/// Servers of RTMP.
+pub(super) struct OfRtmp;
+
+impl OfServers<RtmpServer> for OfRtmp {
+    fn server<'t>(&self, server: &'t RtmpServer) -> OfServer<'t> {
+        let (conf, pos, ordered) = (server.get(), &server.pos, server.get());
+        OfServer { conf, pos, ordered, resolver: None, variables: None }
+    }
+}
+
+impl OfServers<HttpServer> for OfHttp {
+    fn server<'t>(&self, server: &'t HttpServer) -> OfServer<'t> {
+        let (conf, pos, ordered) = (server.get(), &server.pos, server.get());
+        let (resolver, variables) = ((self.resolver)(server), Some((self.variables)(server)));
+        OfServer { conf, pos, ordered, resolver, variables }
+    }
+}
+
+/// What TLS needs of a server.
+pub(super) struct OfServer<'s> {
+    pub(super) conf: &'s Conf,
+    pub(super) pos: &'s Pos,
+    pub(super) ordered: &'s OrderedCertificate,
+    pub(super) resolver: Option<(Resolver, Duration)>,
+    pub(super) variables: Option<Arc<dyn HandshakeVariables>>,
+}
 
 impl Loader<'_> {
     pub(super) fn socket<T: Send + Sync + 'static>(
         &mut self,
         servers: &NameTable<T>,
-        ssl: fn(&T) -> (&Conf, &Pos, &OrderedCertificate),
-        resolver: &dyn Fn(&T) -> Option<(Resolver, Duration)>,
+        of: &dyn OfServers<T>,
         alpn: &[&[u8]],
     ) -> Result<SocketTls, TlsError> {
-        let (base, pos, ordered) = ssl(servers.default_server());
+        let of_default = of.server(servers.default_server());
+        let (base, pos) = (of_default.conf, of_default.pos);
         let lacks = |conf: &Conf| conf.certificate.is_empty() && !conf.reject_handshake;
         let without = match lacks(base) {
             true => Some(pos),
@@ -82,9 +123,9 @@ impl Loader<'_> {
             false => servers
                 .servers()
                 .iter()
-                .map(|server| ssl(server))
-                .find(|(own, ..)| lacks(own))
-                .map(|(_, pos, _)| pos),
+                .map(|server| of.server(server))
+                .find(|of| lacks(of.conf))
+                .map(|of| of.pos),
         };
         if let Some(Pos { file, line }) = without {
             return Err(TlsError::NoCertificate { place: format!("{}:{line}", file.display()) });
@@ -92,15 +133,14 @@ impl Loader<'_> {
         let secrets = self.secrets(base)?;
         let cache = self.cache(base);
         let mut shared = Shared { base, secrets: &secrets, cache, alpn };
-        let dns = resolver(servers.default_server());
-        let default = Arc::new(self.server(&mut shared, base, dns, (pos, ordered))?);
+        let default = Arc::new(self.server(&mut shared, of_default)?);
         let mut named = HashMap::new();
         for server in servers.servers() {
-            let (own, pos, ordered) = ssl(server);
+            let of = of.server(server);
             let settings = match () {
-                () if std::ptr::eq(own, base) => default.clone(),
-                () if lacks(own) => continue,
-                () => Arc::new(self.server(&mut shared, own, resolver(server), (pos, ordered))?),
+                () if std::ptr::eq(of.conf, base) => default.clone(),
+                () if lacks(of.conf) => continue,
+                () => Arc::new(self.server(&mut shared, of)?),
             };
             named.insert(Arc::as_ptr(server) as usize, settings);
         }
@@ -109,13 +149,8 @@ impl Loader<'_> {
     }
 
     /// Settings of one server.
-    fn server(
-        &mut self,
-        shared: &mut Shared<'_>,
-        own: &Conf,
-        resolver: Option<(Resolver, Duration)>,
-        (pos, ordered): (&Pos, &OrderedCertificate),
-    ) -> Result<Negotiation, TlsError> {
+    fn server(&mut self, shared: &mut Shared<'_>, of: OfServer<'_>) -> Result<Negotiation, TlsError> {
+        let OfServer { conf: own, pos, ordered, resolver, variables } = of;
         let base = shared.base;
         let passwords = self.files.passwords(own)?;
         let pairs = || own.certificate.iter().zip(&own.certificate_key);
@@ -181,10 +216,11 @@ impl Loader<'_> {
             let status = (own.ocsp != SslOcsp::Off).then(|| Arc::new(self.status(own, dns.clone())));
             Arc::new(ClientAuth { trust, names, depth: own.verify_depth, status })
         });
-        let variable = pairs().filter(is_variable).map(|(one, other)| (one.clone(), other.clone())).collect();
+        let pairs = pairs().filter(is_variable).map(|(one, other)| (one.clone(), other.clone())).collect();
+        let variable = Variable { pairs, passwords, variables, cache: cache_of(own) };
         if own.reject_handshake {
             let versions = Vec::new();
-            return Ok(Negotiation { config: None, versions, variable, passwords, fixed, auth });
+            return Ok(Negotiation { config: None, versions, variable, fixed, auth });
         }
         let versions: Vec<_> = [(SslProtocols::TLS1_2, &TLS12), (SslProtocols::TLS1_3, &TLS13)]
             .into_iter()
@@ -229,7 +265,7 @@ impl Loader<'_> {
         } else if cache.is_none() {
             config.send_tls13_tickets = 0;
         }
-        Ok(Negotiation { config: Some(Arc::new(config)), versions, variable, passwords, fixed, auth })
+        Ok(Negotiation { config: Some(Arc::new(config)), versions, variable, fixed, auth })
     }
 
     /// The resolver with these name servers.
@@ -317,7 +353,15 @@ struct Shared<'s> {
 
 /// The name of a certificate in the log.
 fn shown_name(source: &CertificateSource) -> &Path {
-    if source.is_inline() { Path::new("data:") } else { &source.0 }
+    if source.is_inline() { Path::new("data:") } else { &source.path }
+}
+
+/// Where certificates that depend on clients are kept.
+fn cache_of(own: &Conf) -> Option<CertificateCache> {
+    match own.certificate_cache {
+        CacheSetting::Off => None,
+        CacheSetting::On { most, inactive, valid } => Some(CertificateCache::new(most, inactive, valid)),
+    }
 }
 
 fn provider(base: &Conf, own: &Conf) -> CryptoProvider {
@@ -338,7 +382,7 @@ fn context(own: &Conf, keys: &[Shown], auth: Option<&ClientAuth>) -> Vec<u8> {
         hash.update(key.cert.first().map(Sha256::digest).unwrap_or_default());
     }
     for source in &own.certificate {
-        hash.update(Sha256::digest(source.0.as_os_str().as_encoded_bytes()));
+        hash.update(Sha256::digest(source.path.as_os_str().as_encoded_bytes()));
     }
     hash.update([u8::from(auth.is_some())]);
     for name in auth.iter().flat_map(|auth| &auth.names) {

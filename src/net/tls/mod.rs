@@ -1,6 +1,7 @@
 //! TLS sockets, the certificates shown to clients, and the certificates trusted in servers.
 
 pub mod backend;
+mod certificate_cache;
 pub mod client;
 mod client_auth;
 mod error;
@@ -24,13 +25,14 @@ pub mod x509;
 
 pub use error::{BackendTlsError, CertificateError, ClientTlsError, TlsError, TrustedError};
 pub use info::{ClientCertificate, Refusal, TlsInfo};
+pub use negotiation::{HandshakeFacts, HandshakeVariables};
 pub use ocsp::ClientStatus;
 pub use stream::TlsStream;
 
 use std::path::Path;
 
 use self::client::{ClientTls, ServerTrust};
-use self::server::{ResolverOf, ServerTls};
+use self::server::{OfHttp, ServerTls};
 use crate::config::model::Config;
 use crate::net::ssl::conf::Conf;
 
@@ -43,8 +45,8 @@ pub struct Tls {
 }
 
 impl Tls {
-    /// Reads the files that `config` names, and CA certificates as `trust` says. `resolver` tells with what responders of a server
-    /// are looked up. `before` holds the settings in force.
+    /// Reads the files that `config` names, and CA certificates as `trust` says. `http` tells what servers of HTTP have beside
+    /// that. `before` holds the settings in force.
     ///
     /// # Errors
     ///
@@ -52,10 +54,10 @@ impl Tls {
     pub fn load(
         config: &Config,
         trust: ServerTrust<'_>,
-        resolver: ResolverOf,
+        http: OfHttp,
         before: Option<&Tls>,
     ) -> Result<Self, TlsError> {
-        let server = ServerTls::load(config, resolver, before.map(|before| &before.server))?;
+        let server = ServerTls::load(config, http, before.map(|before| &before.server))?;
         Ok(Tls { client: ClientTls::load(trust)?, server })
     }
 

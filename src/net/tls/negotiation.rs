@@ -3,14 +3,18 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
+use bstr::BStr;
 use rustls::pki_types::CertificateDer;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::{NamedGroup, ServerConfig, SupportedProtocolVersion};
 
+use super::certificate_cache::{CertificateCache, Files};
 use super::client_auth::{AsksClient, ClientAuth, Judged, JudgedSessions, JudgedTickets};
 use super::error::CertificateError;
 use super::issued::{IssuedCertificate, IssuedCertificates};
@@ -19,7 +23,7 @@ use super::ocsp::ClientStatus;
 use super::ocsp::issued_staple::IssuedStaple;
 use super::ocsp::staple::Staple;
 use crate::config::names::NameTable;
-use crate::net::ssl::source::CertificateSource;
+use crate::net::ssl::source::{CertificateSource, SERVER_NAME};
 use crate::task::disk::{self, DiskWork};
 
 /// Settings of one socket.
@@ -66,12 +70,81 @@ pub(super) struct Negotiation {
     /// `None` where handshakes are rejected. Without what concerns certificates of clients.
     pub(super) config: Option<Arc<ServerConfig>>,
     pub(super) versions: Vec<&'static SupportedProtocolVersion>,
-    /// Certificates and keys whose files depend on the client, with passwords.
-    pub(super) variable: Vec<(CertificateSource, CertificateSource)>,
-    pub(super) passwords: Passwords,
+    pub(super) variable: Variable,
     /// Those that do not.
     pub(super) fixed: Vec<Shown>,
     pub(super) auth: Option<Arc<ClientAuth>>,
+}
+
+/// Certificates whose files depend on the client.
+#[derive(Debug)]
+pub(super) struct Variable {
+    /// Certificates and keys.
+    pub(super) pairs: Vec<(CertificateSource, CertificateSource)>,
+    pub(super) passwords: Passwords,
+    /// Values of variables; `None` where there is the name only.
+    pub(super) variables: Option<Arc<dyn HandshakeVariables>>,
+    /// `ssl_certificate_cache`
+    pub(super) cache: Option<CertificateCache>,
+}
+
+/// What is known of a client in its handshake.
+#[derive(Clone, Debug, Default)]
+pub struct HandshakeFacts {
+    /// The name that it asks for, in lower case; empty without one.
+    pub server_name: String,
+    /// Its address; `None` over a Unix socket.
+    pub remote: Option<SocketAddr>,
+    /// Ours.
+    pub local: Option<SocketAddr>,
+}
+
+/// Knows the values of variables in names of certificates.
+pub trait HandshakeVariables: fmt::Debug + Send + Sync {
+    /// Appends the value of the variable with this lower-case name.
+    fn value(&self, name: &BStr, facts: &HandshakeFacts, out: &mut Vec<u8>);
+}
+
+impl Variable {
+    /// The files for a client.
+    fn files(&self, facts: &HandshakeFacts) -> Vec<Files> {
+        let value = |name: &BStr, out: &mut Vec<u8>| match &self.variables {
+            _ if name == SERVER_NAME => out.extend_from_slice(facts.server_name.as_bytes()),
+            Some(variables) => variables.value(name, facts, out),
+            None => {}
+        };
+        let files = |(certificate, key): &(CertificateSource, CertificateSource)| {
+            (certificate.path_with(value), key.path_with(value))
+        };
+        self.pairs.iter().map(files).collect()
+    }
+
+    /// The certificates for a client.
+    async fn read(&self, facts: &HandshakeFacts) -> io::Result<Vec<Arc<CertifiedKey>>> {
+        let files = self.files(facts);
+        let now = Instant::now();
+        let mut pairs: Vec<_> =
+            files.iter().map(|files| self.cache.as_ref().and_then(|cache| cache.get(files, now))).collect();
+        let missing: Vec<_> = files
+            .iter()
+            .zip(&pairs)
+            .filter(|(_, pair)| pair.is_none())
+            .map(|(files, _)| files.clone())
+            .collect();
+        if !missing.is_empty() {
+            let passwords = self.passwords.clone();
+            let read = disk::spawn(DiskWork::Served, move || read_all(missing, &passwords)).await;
+            let mut read = read.map_err(io::Error::other)?.map_err(io::Error::other)?.into_iter();
+            for pair in pairs.iter_mut().filter(|pair| pair.is_none()) {
+                let Some((files, new)) = read.next() else { break };
+                if let Some(cache) = &self.cache {
+                    cache.put(files, new.clone(), now);
+                }
+                *pair = Some(new);
+            }
+        }
+        Ok(pairs.into_iter().flatten().collect())
+    }
 }
 
 impl SocketTls {
@@ -94,10 +167,10 @@ impl Negotiation {
     /// They cannot be read or used.
     pub(super) async fn config(
         &self,
-        name: Option<&str>,
+        facts: &HandshakeFacts,
         judged: &Arc<Judged>,
     ) -> io::Result<Arc<ServerConfig>> {
-        let config = self.shown(name).await?;
+        let config = self.shown(facts).await?;
         match &self.auth {
             Some(auth) => self.asking(&config, auth, judged).map(Arc::new).map_err(io::Error::other),
             None => Ok(config),
@@ -130,23 +203,15 @@ impl Negotiation {
     }
 
     /// The settings, with certificates that are read for this client.
-    async fn shown(&self, name: Option<&str>) -> io::Result<Arc<ServerConfig>> {
+    async fn shown(&self, facts: &HandshakeFacts) -> io::Result<Arc<ServerConfig>> {
         let config = self.config.clone().ok_or(io::ErrorKind::PermissionDenied)?;
-        if self.variable.is_empty() {
+        if self.variable.pairs.is_empty() {
             if self.fixed.iter().all(|shown| shown.key().is_none()) {
                 return Err(io::Error::new(io::ErrorKind::NotFound, "$acme_certificate was not issued yet"));
             }
             return Ok(config);
         }
-        let name = name.unwrap_or_default().to_ascii_lowercase();
-        let wanted: Vec<_> = self
-            .variable
-            .iter()
-            .map(|(certificate, key)| (certificate.for_name(&name).0, key.for_name(&name).0))
-            .collect();
-        let passwords = self.passwords.clone();
-        let read = disk::spawn(DiskWork::Served, move || read_all(&wanted, &passwords)).await;
-        let read = read.map_err(io::Error::other)?.map_err(io::Error::other)?;
+        let read = self.variable.read(facts).await?;
         let keys = self.fixed.iter().cloned().chain(read.into_iter().map(Shown::Alone)).collect();
         let mut config = (*config).clone();
         config.cert_resolver = Arc::new(Certificates(keys));
@@ -184,17 +249,22 @@ struct VariableCertificateError {
 
 /// Reads certificates with their keys.
 fn read_all(
-    files: &[(PathBuf, PathBuf)],
+    files: Vec<Files>,
     passwords: &[Vec<u8>],
-) -> Result<Vec<Arc<CertifiedKey>>, VariableCertificateError> {
-    let explain = |part, path: &PathBuf, source| VariableCertificateError { part, path: path.clone(), source };
+) -> Result<Vec<(Files, Arc<CertifiedKey>)>, VariableCertificateError> {
+    let explain = |part, path: &Path, source| {
+        // What stands in the configuration is not shown.
+        let path = if key::inline(path).is_some() { Path::new("data:") } else { path };
+        VariableCertificateError { part, path: path.to_owned(), source }
+    };
     files
-        .iter()
+        .into_iter()
         .map(|(certificate, key)| {
-            let chain = key::text_of(certificate).and_then(|text| key::chain(&text));
-            let chain = chain.map_err(|error| explain("certificate", certificate, error))?;
-            let pair = key::text_of(key).and_then(|text| key::certified(chain, &text, passwords));
-            Ok(Arc::new(pair.map_err(|error| explain("certificate key", key, error))?))
+            let chain = key::text_of(&certificate).and_then(|text| key::chain(&text));
+            let chain = chain.map_err(|error| explain("certificate", &certificate, error))?;
+            let pair = key::text_of(&key).and_then(|text| key::certified(chain, &text, passwords));
+            let pair = pair.map_err(|error| explain("certificate key", &key, error))?;
+            Ok(((certificate, key), Arc::new(pair)))
         })
         .collect()
 }

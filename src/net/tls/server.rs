@@ -14,14 +14,14 @@ use super::TlsStream;
 use super::error::TlsError;
 use super::files::LoadedFiles;
 use super::issued::IssuedCertificates;
-use super::loader::Loader;
-pub use super::loader::ResolverOf;
+pub use super::loader::OfHttp;
+use super::loader::{Loader, OfRtmp};
 pub use super::negotiation::SocketTls;
 use super::ocsp::asker::Asker;
 use super::ocsp::status_cache::StatusCache;
 use super::session::SessionCache;
 use super::ticket::{SECRET_SIZES, TicketSecret};
-use crate::config::model::{Config, HttpServer, Listener, RtmpServer};
+use crate::config::model::{Config, Listener};
 use crate::directive::ListenAddr;
 use crate::limits;
 use crate::net::http2::{ALPN_HTTP1, ALPN_HTTP2};
@@ -61,7 +61,7 @@ impl ServerTls {
     /// # Errors
     ///
     /// A file exists but cannot be used, or an address has no certificate.
-    pub fn load(config: &Config, resolver: ResolverOf, before: Option<&ServerTls>) -> Result<Self, TlsError> {
+    pub fn load(config: &Config, http: OfHttp, before: Option<&ServerTls>) -> Result<Self, TlsError> {
         let secret = match before {
             Some(before) => before.secret.clone(),
             None => {
@@ -97,25 +97,14 @@ impl ServerTls {
         };
         let rtmp = config.rtmp.iter().flat_map(|rtmp| &rtmp.listeners).flat_map(Listener::addresses);
         for (addr, _, servers) in rtmp.filter(|(_, options, _)| options.ssl) {
-            let none = |_: &RtmpServer| None;
-            let settings = loader.socket(
-                servers,
-                |server: &RtmpServer| (server.get(), &server.pos, server.get()),
-                &none,
-                &[],
-            );
+            let settings = loader.socket(servers, &OfRtmp, &[]);
             loaded.add((ListenProtocol::Rtmp, addr.clone()), settings, before)?;
         }
-        let http = config.http.iter().flat_map(|http| &http.listeners).flat_map(Listener::addresses);
-        for (addr, options, servers) in http.filter(|(_, options, _)| options.ssl) {
+        let listeners = config.http.iter().flat_map(|http| &http.listeners).flat_map(Listener::addresses);
+        for (addr, options, servers) in listeners.filter(|(_, options, _)| options.ssl) {
             let with_http2 = [&[ALPN_HTTP2][..], &ALPN_HTTP].concat();
             let alpn = if options.http2 || options.http2_on { &with_http2[..] } else { &ALPN_HTTP };
-            let settings = loader.socket(
-                servers,
-                |server: &HttpServer| (server.get(), &server.pos, server.get()),
-                &resolver,
-                alpn,
-            );
+            let settings = loader.socket(servers, &http, alpn);
             loaded.add((ListenProtocol::Http, addr.clone()), settings, before)?;
         }
         loaded.caches = loader.caches;

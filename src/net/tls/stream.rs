@@ -23,7 +23,7 @@ use tokio_rustls::TlsConnector;
 use super::client_auth::Judged;
 use super::info::{Offered, TlsInfo};
 use super::issued::ACME_TLS;
-use super::negotiation::SocketTls;
+use super::negotiation::{HandshakeFacts, SocketTls};
 use super::sniff::{FirstSent, Noting};
 use super::x509::chain::Verdict;
 use crate::limits;
@@ -323,7 +323,12 @@ async fn handshake(socket: &PlainSocket, settings: &SocketTls) -> io::Result<Han
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, "the handshake is rejected"));
     };
     let judged = Arc::<Judged>::default();
-    let config = match chosen.config(offered.server_name.as_deref(), &judged).await {
+    let facts = HandshakeFacts {
+        server_name: offered.server_name.as_deref().unwrap_or_default().to_ascii_lowercase(),
+        remote: socket.remote_addr(),
+        local: socket.local_addr(),
+    };
+    let config = match chosen.config(&facts, &judged).await {
         Ok(config) => config,
         Err(error) => {
             let _ = socket.try_write(&alert(INTERNAL_ERROR));

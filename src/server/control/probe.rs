@@ -15,7 +15,8 @@ use crate::notify;
 use crate::notify::answer::CallbackAnswer;
 use crate::notify::hook::Hook;
 use crate::notify::process::{SERVER_EVENT, WORKER_EVENT};
-use crate::notify::proxy::{HttpProxy, ProcessProxy};
+use crate::notify::process_proxy::ProcessProxy;
+use crate::notify::proxy::HttpProxy;
 use crate::notify::request::{
     QueryEscape, SessionFields, Stage, master_target, process_target, session_target,
 };
@@ -116,7 +117,8 @@ pub async fn run(config: &Config, transport: &Transport, place: &str) -> Result<
     let target = target(&about, &hook, escape);
     let began = Instant::now();
     let id = RequestId::new();
-    let exchange = transport.send(&hook, Stage::Start, Sent { target: &target, id: &id, way: &way }, true).await;
+    let exchange =
+        transport.send(&hook, Stage::Start, Sent { target: &target, id: &id, way: &way }, true).await;
     let took = began.elapsed().as_secs_f64() * 1000.0;
     let answer = exchange.reply.answer;
     let address = exchange.address.map_or_else(|| "none".into(), |address| address.to_string());

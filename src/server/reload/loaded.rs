@@ -9,7 +9,6 @@ use bytes::Bytes;
 use crate::config::model::Config;
 use crate::config::watch::Fingerprint;
 use crate::config::{LoadOptions, ReadableTexts, WithFile, load};
-use crate::http::routes::resolver_of;
 use crate::log::sink::OpenedSinks;
 use crate::media::relay_conf;
 use crate::media::trails::Secrets;
@@ -18,6 +17,7 @@ use crate::net::dns::Dns;
 use crate::net::tls::Tls;
 use crate::notify::transport::Transport;
 use crate::server::StartError;
+use crate::server::http_modules::tls_of_http;
 use crate::server::log;
 use crate::syntax::Sources;
 use crate::syntax::render::Style;
@@ -112,7 +112,7 @@ pub(super) fn read(
 
 /// Opens the files that a configuration names.
 fn open(config: &Config, before: &PartsInForce) -> Result<OpenedFiles, StartError> {
-    let tls = Tls::load(config, relay_conf::trust(config), resolver_of, Some(&before.tls))?;
+    let tls = Tls::load(config, relay_conf::trust(config), tls_of_http(), Some(&before.tls))?;
     proxy::check_files(config)?;
     acme::check_files(config)?;
     acme::load_kept(config, tls.server.issued());

@@ -48,7 +48,9 @@ impl StickyCookie {
                 add([b"; max-age=", seconds.to_string().as_bytes()]);
             }
         }
-        if let Some(domain) = self.domain.as_ref().map(|domain| clean(expand(domain))).filter(|d| !d.is_empty()) {
+        if let Some(domain) =
+            self.domain.as_ref().map(|domain| clean(expand(domain))).filter(|d| !d.is_empty())
+        {
             add([b"; domain=", &domain]);
         }
         if self.is_http_only {

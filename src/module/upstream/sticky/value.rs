@@ -94,11 +94,7 @@ fn set<T>(to: &mut Option<T>, value: T, name: &str, args: &Args<'_>) -> Result<(
     }
 }
 
-fn cookie(
-    args: &Args<'_>,
-    words: &[Word],
-    evaluation: &mut Evaluation<'_>,
-) -> Result<StickyCookie, Problem> {
+fn cookie(args: &Args<'_>, words: &[Word], evaluation: &mut Evaluation<'_>) -> Result<StickyCookie, Problem> {
     let [name, words @ ..] = words else { return Err(args.refuse("empty cookie name")) };
     if name.bytes.is_empty() {
         return Err(args.refuse("empty cookie name"));
