@@ -326,6 +326,42 @@ fn a_certificate_is_chosen_by_what_a_client_can_verify_and_by_its_name() {
 }
 
 #[test]
+fn certificates_are_chosen_by_maps_and_kept() {
+    let made = Made::new();
+    run("chmod", &["-R", "a+rX", made.all.0.to_str().unwrap()]);
+    let (port, kept) = (free_port(), free_port());
+    for suffix in ["crt", "key"] {
+        std::fs::copy(made.path(&format!("server.{suffix}")), made.path(&format!("kept.{suffix}"))).unwrap();
+    }
+    let server = Server::start(&Conf::live("").http(&format!(
+        "geo $near {{ default far; 127.0.0.0/8 near; }}
+         map $ssl_server_name:$near $name {{ default none; a.test:near {}; ~^(?:.+\\.)?b\\.test:near$ {}; }}
+         server {{ listen 127.0.0.1:{port} ssl; ssl_certificate $name.crt; ssl_certificate_key $name.key; return 200 x; }}
+         server {{ listen 127.0.0.1:{kept} ssl; ssl_certificate_cache max=10 inactive=1h valid=1h;
+             ssl_certificate {}/$ssl_server_name.crt; ssl_certificate_key {}/$ssl_server_name.key; return 200 x; }}",
+        made.path("server"),
+        made.path("server2"),
+        made.path(""),
+        made.path(""),
+    )));
+    let subject = |port: u16, name: &str| {
+        let said = s_client(port, &["-servername", name], GET);
+        let line = said.lines().find(|line| line.starts_with("subject=")).unwrap_or("none").to_owned();
+        line.rsplit("CN = ").next().unwrap().to_owned()
+    };
+    assert_eq!(subject(port, "a.test"), "server");
+    assert_eq!(subject(port, "x.b.test"), "server2");
+    assert_eq!(subject(port, "c.test"), "none");
+    server.wait_log("none.crt\": 2: No such file or directory");
+    assert_eq!(subject(kept, "kept"), "server");
+    for suffix in ["crt", "key"] {
+        std::fs::copy(made.path(&format!("server2.{suffix}")), made.path(&format!("kept.{suffix}"))).unwrap();
+    }
+    assert_eq!(subject(kept, "kept"), "server", "it is not read again");
+    assert_eq!(subject(kept, "server2"), "server2");
+}
+
+#[test]
 fn a_chain_is_completed_from_the_trusted_certificates() {
     let made = Made::new();
     let (short, long, alone) = (free_port(), free_port(), free_port());

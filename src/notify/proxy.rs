@@ -108,3 +108,51 @@ fn server(args: &Args<'_>, word: &Word) -> Result<ProxyServer, Problem> {
     }
     Ok(ProxyServer { host: host.to_owned(), port, credentials, except: String::new() })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::directive::sample;
+
+    #[test]
+    fn proxies_are_read() {
+        let server = |words: &str| match sample::value::<HttpProxy>(&format!("http_proxy {words};")) {
+            HttpProxy::Through(server) => server,
+            HttpProxy::Off => panic!("{words}"),
+        };
+        let read = server("http://us%40er:p%3Aw%40@proxy.test:3128/ except=a.test,10.0.0.0/8");
+        assert_eq!((read.host.as_str(), read.port), ("proxy.test", 3128));
+        assert_eq!(read.credentials, Some(("us@er".into(), "p:w@".into())));
+        assert_eq!(read.except, "a.test,10.0.0.0/8");
+        assert!(!format!("{read:?}").contains("p:w"));
+        let read = server("HTTP://[::1]:80");
+        assert_eq!((read.host.as_str(), read.port, read.credentials), ("[::1]", 80, None));
+        assert_eq!(sample::value::<HttpProxy>("http_proxy off;"), HttpProxy::Off);
+    }
+
+    #[test]
+    fn errors_do_not_show_passwords() {
+        for words in [
+            "http://user:secret@proxy.test",
+            "http://user:secret@proxy.test:0",
+            "http://user:secret@proxy.test:x",
+            "http://user:secret@:80",
+            "http://user:secret@a/b:80",
+            "http://user:secret@pro,xy:80",
+            "http://user:secret@[::x]:80",
+            "http://:secret@proxy.test:80",
+            "http://user:secret%ff@proxy.test:80",
+            "http://user:secret@proxy.test:80/path",
+            "https://user:secret@proxy.test:80",
+            "socks5://user:secret@proxy.test:80",
+            "on",
+        ] {
+            let (read, said) = sample::read::<HttpProxy>(&format!("http_proxy {words};"));
+            assert!(read.is_none() && said.len() == 1 && !said[0].contains("secret"), "{words}: {said:?}");
+        }
+        for words in ["off off", "http://a:1 b", "http://a:1 except=", "http://a:1 except=a,,b"] {
+            let (read, said) = sample::read::<HttpProxy>(&format!("http_proxy {words};"));
+            assert!(read.is_none() && said[0].starts_with("invalid parameter"), "{words}: {said:?}");
+        }
+    }
+}

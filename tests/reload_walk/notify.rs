@@ -44,6 +44,29 @@ pub const CASES: &[Case] = &[
         },
     },
     Case {
+        row: "notify/http_proxy",
+        place: Place::Application,
+        // The server of the line does not exist; the proxy is a callback server that answers for it.
+        before: "on_publish http://nobody.test/{app} stage=update update=50ms; http_proxy {old};",
+        after: "on_publish http://nobody.test/{app} stage=update update=50ms; http_proxy {new};",
+        look: |walk| {
+            let publisher = walk.publish("s");
+            let asked = |server: &NotifyServer, walk: &Walk<'_>| {
+                let line = format!("GET http://nobody.test/{}?", walk.own_app);
+                server
+                    .requests()
+                    .iter()
+                    .any(|request| request.line.starts_with(&line) && request.line.contains("act=update"))
+            };
+            until_true("updates through the first proxy", || asked(walk.old, walk));
+            assert!(!asked(walk.new, walk));
+            Box::new(move || {
+                until_true("updates through the second proxy", || asked(walk.new, walk));
+                publisher.leave();
+            })
+        },
+    },
+    Case {
         row: "notify/on_pull",
         place: Place::Application,
         before: "on_pull {old}/{app} stage=update,done update=50ms;",

@@ -400,6 +400,19 @@ pub const GROUPS: &[Case] = &[
         }
     ),
     Case {
+        row: "upstream/sticky",
+        place: Place::Http,
+        before: "upstream {app} { server 127.0.0.1:{port} route=a; server 127.0.0.2:{port} route=b; } server { listen 127.0.0.1:{web}; location / { proxy_pass http://{app}; } } server { listen 127.0.0.1:{port}; return 200 a; } server { listen 127.0.0.2:{port}; return 200 b; }",
+        after: "upstream {app} { server 127.0.0.1:{port} route=a; server 127.0.0.2:{port} route=b; sticky route $arg_r; } server { listen 127.0.0.1:{web}; location / { proxy_pass http://{app}; } } server { listen 127.0.0.1:{port}; return 200 a; } server { listen 127.0.0.2:{port}; return 200 b; }",
+        look: |walk| {
+            let answers =
+                |walk: &Walk<'_>| (0..4).map(|_| http::get(walk.own_web, "/?r=b").text()).collect::<String>();
+            let before = answers(walk);
+            assert!(before == "abab" || before == "baba", "{before}");
+            Box::new(move || assert_eq!(answers(walk), "bbbb"))
+        },
+    },
+    Case {
         row: "upstream/least_conn",
         place: Place::Http,
         before: "upstream {app} { server 127.0.0.1:{port}; server 127.0.0.2:{port}; } server { listen 127.0.0.1:{web}; location / { proxy_pass http://{app}; } }",

@@ -51,6 +51,30 @@ pub const CASES: &[Case] = &[
         other_certificate
     ),
     case!(
+        "ssl_certificate_cache",
+        "ssl_certificate_cache max=1 inactive=1h valid=1h; ssl_certificate {dir}/own/$ssl_server_name.crt; ssl_certificate_key {dir}/own/$ssl_server_name.key;",
+        "ssl_certificate {dir}/own/$ssl_server_name.crt; ssl_certificate_key {dir}/own/$ssl_server_name.key;",
+        |walk| {
+            let own = walk.server.prefix().path().join("own");
+            std::fs::create_dir_all(&own).unwrap();
+            let shows = move |name: &str| {
+                for suffix in ["crt", "key"] {
+                    std::fs::copy(file(&format!("{name}.{suffix}")), own.join(format!("localhost.{suffix}")))
+                        .unwrap();
+                }
+            };
+            shows("origin");
+            let mut old = open(walk, "origin", &[]);
+            shows("other");
+            // It was read before.
+            open(walk, "origin", &[]);
+            Box::new(move || {
+                open(walk, "other", &[]);
+                goes_on(&mut old);
+            })
+        }
+    ),
+    case!(
         "ssl_certificate_key",
         "ssl_certificate {tls}/origin.crt; ssl_certificate_key {tls}/origin.key;",
         "ssl_certificate {tls}/other.crt; ssl_certificate_key {tls}/other.key;",

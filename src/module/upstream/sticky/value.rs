@@ -201,3 +201,58 @@ fn session_zone(args: &Args<'_>, text: &[u8]) -> Result<SessionZone, Problem> {
         Some(size) => Ok(SessionZone { name: name.into(), size }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::directive::sample;
+
+    #[test]
+    fn errors_are_those_of_nginx() {
+        for (words, error) in [
+            ("cookie ''", "\"sticky\" directive empty cookie name"),
+            ("cookie a domain=", "\"sticky\" directive no value for \"domain\""),
+            ("cookie a path=", "\"sticky\" directive no value for \"path\""),
+            ("cookie a path=/ path=/", "\"sticky\" directive parameter \"path\" is duplicate"),
+            ("cookie a secure secure", "\"sticky\" directive parameter \"secure\" is duplicate"),
+            ("cookie a expires=x", "\"sticky\" directive invalid \"expires\" parameter value"),
+            ("cookie a samesite=x", "\"sticky\" directive invalid \"samesite\" parameter value"),
+            ("cookie a b", "unknown parameter \"b\""),
+            ("route a", "invalid variable name \"a\""),
+            ("route $", "invalid variable name \"$\""),
+            ("learn header", "\"sticky\" directive \"lookup\" parameter is not specified"),
+            ("learn lookup=$a", "\"sticky\" directive \"create\" parameter is not specified"),
+            ("learn lookup=$a create=$b", "\"sticky\" directive \"zone\" parameter is not specified"),
+            ("learn lookup=a", "\"sticky\" directive missing variable in the \"lookup\" parameter"),
+            ("learn create=a", "\"sticky\" directive missing variable in the \"create\" parameter"),
+            ("learn zone=a", "\"sticky\" directive zone size is not specified"),
+            ("learn zone=:1m", "\"sticky\" directive zone name is not specified"),
+            ("learn zone=a:x", "\"sticky\" directive invalid zone size"),
+            ("learn zone=a:1k", "\"sticky\" directive zone is too small"),
+            ("learn zone=a:1m zone=a:1m", "\"sticky\" directive duplicate zone"),
+            ("learn timeout=0", "\"sticky\" directive invalid timeout"),
+            ("learn timeout=1 timeout=1", "\"sticky\" directive duplicate timeout"),
+            ("learn sync", "unknown parameter \"sync\""),
+            ("other a", "unknown parameter \"other\""),
+        ] {
+            let (read, said) = sample::read::<Sticky>(&format!("sticky {words};"));
+            assert!(read.is_none(), "{words}");
+            assert_eq!(said, [error], "{words}");
+        }
+    }
+
+    #[test]
+    fn values_are_read() {
+        let read = |words: &str| sample::value::<Sticky>(&format!("sticky {words};"));
+        let Sticky::Cookie(cookie) = read("cookie a expires=max samesite=LAX httponly") else { panic!() };
+        assert_eq!(
+            (cookie.expires, cookie.is_http_only, cookie.is_secure),
+            (Some(Expires::Max), true, false)
+        );
+        assert!(matches!(read("route $cookie_a $arg_b"), Sticky::Route(variables) if variables.len() == 2));
+        let learn = read("learn create=$upstream_cookie_a create=$arg_a lookup=$cookie_a zone=z:1m");
+        let Sticky::Learn(learn) = learn else { panic!() };
+        assert_eq!((learn.create.len(), learn.timeout, learn.after_headers), (2, 600_000, false));
+        assert_eq!(learn.zone, SessionZone { name: "z".into(), size: 1 << 20 });
+    }
+}
