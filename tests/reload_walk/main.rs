@@ -30,6 +30,7 @@ mod notify;
 mod notify_main;
 mod ocsp;
 mod proxying;
+mod proxying_tls;
 mod record;
 mod relay;
 mod release;
@@ -39,6 +40,7 @@ mod session_limit;
 mod snapshot;
 mod ssl;
 mod table;
+mod upstream;
 mod walk;
 
 #[path = "../support/mod.rs"]

@@ -64,36 +64,6 @@ macro_rules! forwarded_here {
     };
 }
 
-/// A row of a group, to which a server of its own forwards, and which has that server's second port.
-macro_rules! grouped {
-    ($row:literal, $before:literal, $after:literal, $look:expr) => {
-        Case {
-            row: $row,
-            place: Place::Http,
-            before: concat!("upstream {app} { ", $before, " } server { listen 127.0.0.1:{web}; location / { proxy_http_version 1.1; proxy_set_header Connection ''; proxy_pass http://{app}; add_header X-Addr $upstream_addr; } } server { listen 127.0.0.1:{port}; listen 127.0.0.2:{port}; return 200 \"$server_addr $connection_requests\"; }"),
-            after: concat!("upstream {app} { ", $after, " } server { listen 127.0.0.1:{web}; location / { proxy_http_version 1.1; proxy_set_header Connection ''; proxy_pass http://{app}; add_header X-Addr $upstream_addr; } } server { listen 127.0.0.1:{port}; listen 127.0.0.2:{port}; return 200 \"$server_addr $connection_requests\"; }"),
-            look: $look,
-        }
-    };
-}
-
-/// A row of a location that forwards over TLS.
-macro_rules! encrypted {
-    ($row:literal, $before:literal, $after:literal, $backend:literal, $old:literal, $new:literal) => {
-        Case {
-            row: $row,
-            place: Place::Http,
-            before: concat!("server { listen 127.0.0.1:{web}; location / { proxy_pass https://127.0.0.1:{port}; ", $before, " } } server { listen 127.0.0.1:{port} ssl; ssl_certificate {tls}/origin.crt; ssl_certificate_key {tls}/origin.key; return 200 text; } ", $backend),
-            after: concat!("server { listen 127.0.0.1:{web}; location / { proxy_pass https://127.0.0.1:{port}; ", $after, " } } server { listen 127.0.0.1:{port} ssl; ssl_certificate {tls}/origin.crt; ssl_certificate_key {tls}/origin.key; return 200 text; } ", $backend),
-            look: |walk| {
-                let status = |walk: &Walk<'_>| http::get(walk.own_web, "/").status();
-                assert_eq!(status(walk), $old);
-                Box::new(move || assert_eq!(status(walk), $new))
-            },
-        }
-    };
-}
-
 /// A row that stores responses in a file.
 macro_rules! stored {
     ($row:literal, $before:literal, $after:literal, $is_new:expr) => {
@@ -367,151 +337,8 @@ pub const CASES: &[Case] = &[
     ),
 ];
 
-pub const GROUPS: &[Case] = &[
-    grouped!(
-        "upstream/server",
-        "server 127.0.0.1:{port};",
-        "server 127.0.0.2:{port};",
-        |walk| group_answers(walk, &["127.0.0.1 1"], &["127.0.0.2 1"])
-    ),
-    grouped!(
-        "upstream/hash",
-        "server 127.0.0.1:{port}; server 127.0.0.2:{port};",
-        "hash fixed; server 127.0.0.1:{port}; server 127.0.0.2:{port};",
-        becomes_fixed
-    ),
-    grouped!(
-        "upstream/ip_hash",
-        "server 127.0.0.1:{port}; server 127.0.0.2:{port};",
-        "ip_hash; server 127.0.0.1:{port}; server 127.0.0.2:{port};",
-        becomes_fixed
-    ),
-    grouped!(
-        "upstream/random",
-        "server 127.0.0.1:{port}; server 127.0.0.2:{port};",
-        "random; server 127.0.0.1:{port}; server 127.0.0.2:{port};",
-        |walk| {
-            let alternates = |walk: &Walk<'_>| {
-                let all = addresses(walk, 40);
-                all.windows(2).all(|pair| pair[0] != pair[1])
-            };
-            assert!(alternates(walk));
-            Box::new(move || assert!(!alternates(walk)))
-        }
-    ),
-    Case {
-        row: "upstream/sticky",
-        place: Place::Http,
-        before: "upstream {app} { server 127.0.0.1:{port} route=a; server 127.0.0.2:{port} route=b; } server { listen 127.0.0.1:{web}; location / { proxy_pass http://{app}; } } server { listen 127.0.0.1:{port}; return 200 a; } server { listen 127.0.0.2:{port}; return 200 b; }",
-        after: "upstream {app} { server 127.0.0.1:{port} route=a; server 127.0.0.2:{port} route=b; sticky route $arg_r; } server { listen 127.0.0.1:{web}; location / { proxy_pass http://{app}; } } server { listen 127.0.0.1:{port}; return 200 a; } server { listen 127.0.0.2:{port}; return 200 b; }",
-        look: |walk| {
-            let answers =
-                |walk: &Walk<'_>| (0..4).map(|_| http::get(walk.own_web, "/?r=b").text()).collect::<String>();
-            let before = answers(walk);
-            assert!(before == "abab" || before == "baba", "{before}");
-            Box::new(move || assert_eq!(answers(walk), "bbbb"))
-        },
-    },
-    Case {
-        row: "upstream/least_conn",
-        place: Place::Http,
-        before: "upstream {app} { server 127.0.0.1:{port}; server 127.0.0.2:{port}; } server { listen 127.0.0.1:{web}; location / { proxy_pass http://{app}; } }",
-        after: "upstream {app} { least_conn; server 127.0.0.1:{port}; server 127.0.0.2:{port}; } server { listen 127.0.0.1:{web}; location / { proxy_pass http://{app}; } }",
-        look: |walk| {
-            // One of them does not answer.
-            let silent = TcpListener::bind(("127.0.0.1", walk.own_port)).unwrap();
-            let other = TcpListener::bind(("127.0.0.2", walk.own_port)).unwrap();
-            thread::spawn(move || {
-                for mut stream in other.incoming().flatten() {
-                    let _ = stream.read(&mut [0; 4096]);
-                    let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx");
-                }
-            });
-            let begin = |walk: &Walk<'_>| {
-                let mut connection = Connection::open(walk.own_web);
-                connection.send(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n");
-                connection
-            };
-            let mut waiting: Vec<_> = (0..4).map(|_| begin(walk)).collect();
-            let mut taken: Vec<_> = (0..2).map(|_| silent.accept().unwrap()).collect();
-            silent.set_nonblocking(true).unwrap();
-            Box::new(move || {
-                let mut answered = 0;
-                for _ in 0..7 {
-                    let connection = begin(walk);
-                    connection.socket.set_nonblocking(true).unwrap();
-                    let mut is_answered = None;
-                    until_true("an answer, or a request that waits", || {
-                        if connection.socket.peek(&mut [0]).is_ok_and(|length| length > 0) {
-                            is_answered = Some(true);
-                        } else if let Ok(accepted) = silent.accept() {
-                            taken.push(accepted);
-                            is_answered = Some(false);
-                        }
-                        is_answered.is_some()
-                    });
-                    answered += usize::from(is_answered == Some(true));
-                    // A request whose client leaves is no connection of its backend any more.
-                    waiting.push(connection);
-                }
-                // A request may begin before the answered one before it has ended, and go to the silent backend once more.
-                assert!(answered >= 5, "{answered}");
-                drop((taken, waiting, silent));
-            })
-        },
-    },
-    grouped!(
-        "upstream/keepalive",
-        "server 127.0.0.1:{port};",
-        "server 127.0.0.1:{port}; keepalive 1;",
-        |walk| group_answers(walk, &["127.0.0.1 1", "127.0.0.1 1"], &["127.0.0.1 1", "127.0.0.1 2"])
-    ),
-    grouped!(
-        "upstream/keepalive_requests",
-        "server 127.0.0.1:{port}; keepalive 1; keepalive_requests 1;",
-        "server 127.0.0.1:{port}; keepalive 1; keepalive_requests 9;",
-        |walk| group_answers(walk, &["127.0.0.1 1", "127.0.0.1 1"], &["127.0.0.1 1", "127.0.0.1 2"])
-    ),
-    grouped!(
-        "upstream/keepalive_timeout",
-        "server 127.0.0.1:{port}; keepalive 1; keepalive_timeout 1ms;",
-        "server 127.0.0.1:{port}; keepalive 1; keepalive_timeout 60s;",
-        |walk| group_answers(walk, &["127.0.0.1 1", "127.0.0.1 1"], &["127.0.0.1 1", "127.0.0.1 2"])
-    ),
-    grouped!(
-        "upstream/keepalive_time",
-        "server 127.0.0.1:{port}; keepalive 1; keepalive_time 0;",
-        "server 127.0.0.1:{port}; keepalive 1; keepalive_time 1h;",
-        |walk| group_answers(walk, &["127.0.0.1 1", "127.0.0.1 1"], &["127.0.0.1 1", "127.0.0.1 2"])
-    ),
-    Case {
-        row: "proxy/proxy_next_upstream",
-        place: Place::Http,
-        before: "upstream {app} { server 127.0.0.1:1 max_fails=0; server 127.0.0.1:{port} backup; } server { listen 127.0.0.1:{web}; location / { proxy_next_upstream off; proxy_pass http://{app}; } } server { listen 127.0.0.1:{port}; return 200 x; }",
-        after: "upstream {app} { server 127.0.0.1:1 max_fails=0; server 127.0.0.1:{port} backup; } server { listen 127.0.0.1:{web}; location / { proxy_next_upstream error; proxy_pass http://{app}; } } server { listen 127.0.0.1:{port}; return 200 x; }",
-        look: becomes_good,
-    },
-    Case {
-        row: "proxy/proxy_next_upstream_tries",
-        place: Place::Http,
-        before: "upstream {app} { server 127.0.0.1:1 max_fails=0; server 127.0.0.1:{port} backup; } server { listen 127.0.0.1:{web}; location / { proxy_next_upstream_tries 1; proxy_pass http://{app}; } } server { listen 127.0.0.1:{port}; return 200 x; }",
-        after: "upstream {app} { server 127.0.0.1:1 max_fails=0; server 127.0.0.1:{port} backup; } server { listen 127.0.0.1:{web}; location / { proxy_next_upstream_tries 2; proxy_pass http://{app}; } } server { listen 127.0.0.1:{port}; return 200 x; }",
-        look: becomes_good,
-    },
-    Case {
-        row: "proxy/proxy_next_upstream_timeout",
-        place: Place::Http,
-        before: "upstream {app} { server 127.0.0.3:{port} max_fails=0; server 127.0.0.1:{port} backup; } server { listen 127.0.0.1:{web}; location / { proxy_read_timeout 100ms; proxy_next_upstream_timeout 10ms; proxy_pass http://{app}; } } server { listen 127.0.0.1:{port}; return 200 x; }",
-        after: "upstream {app} { server 127.0.0.3:{port} max_fails=0; server 127.0.0.1:{port} backup; } server { listen 127.0.0.1:{web}; location / { proxy_read_timeout 100ms; proxy_next_upstream_timeout 0; proxy_pass http://{app}; } } server { listen 127.0.0.1:{port}; return 200 x; }",
-        look: |walk| {
-            let silent = TcpListener::bind(("127.0.0.3", walk.own_port)).unwrap();
-            assert_eq!(http::get(walk.own_web, "/").status(), 504);
-            Box::new(move || {
-                assert_eq!(http::get(walk.own_web, "/").status(), 200);
-                drop(silent);
-            })
-        },
-    },
+/// What is stored, and what names lead to.
+pub const OTHERS: &[Case] = &[
     stored!("proxy/proxy_store", "proxy_store off;", "proxy_store {dir}/stored/{app};", |path| path.exists()),
     stored!(
         "proxy/proxy_store_access",
@@ -537,128 +364,6 @@ pub const GROUPS: &[Case] = &[
             };
             has(walk, "charset=old");
             Box::new(move || has(walk, "charset=new"))
-        },
-    },
-    encrypted!(
-        "proxy/proxy_ssl_verify",
-        "proxy_ssl_trusted_certificate {tls}/other.crt; proxy_ssl_verify on;",
-        "proxy_ssl_trusted_certificate {tls}/other.crt; proxy_ssl_verify off;",
-        "",
-        502,
-        200
-    ),
-    encrypted!(
-        "proxy/proxy_ssl_trusted_certificate",
-        "proxy_ssl_verify on; proxy_ssl_name localhost; proxy_ssl_trusted_certificate {tls}/other.crt;",
-        "proxy_ssl_verify on; proxy_ssl_name localhost; proxy_ssl_trusted_certificate {tls}/origin.crt;",
-        "",
-        502,
-        200
-    ),
-    encrypted!(
-        "proxy/proxy_ssl_name",
-        "proxy_ssl_verify on; proxy_ssl_trusted_certificate {tls}/origin.crt; proxy_ssl_name other.test;",
-        "proxy_ssl_verify on; proxy_ssl_trusted_certificate {tls}/origin.crt; proxy_ssl_name localhost;",
-        "",
-        502,
-        200
-    ),
-    encrypted!(
-        "proxy/proxy_ssl_server_name",
-        "proxy_ssl_verify on; proxy_ssl_trusted_certificate {tls}/other.crt; proxy_ssl_name localhost; proxy_ssl_server_name off;",
-        "proxy_ssl_verify on; proxy_ssl_trusted_certificate {tls}/other.crt; proxy_ssl_name localhost; proxy_ssl_server_name on;",
-        "server { listen 127.0.0.1:{port} ssl; server_name localhost; ssl_certificate {tls}/other.crt; ssl_certificate_key {tls}/other.key; return 200 x; }",
-        502,
-        200
-    ),
-    encrypted!(
-        "proxy/proxy_ssl_protocols",
-        "proxy_ssl_protocols TLSv1.1;",
-        "proxy_ssl_protocols TLSv1.3;",
-        "",
-        500,
-        200
-    ),
-    encrypted!(
-        "proxy/proxy_ssl_certificate",
-        "proxy_ssl_server_name on; proxy_ssl_name verifies; proxy_set_header Host verifies; proxy_ssl_certificate {tls}/clients/stranger.crt; proxy_ssl_certificate_key {tls}/clients/stranger.key;",
-        "proxy_ssl_server_name on; proxy_ssl_name verifies; proxy_set_header Host verifies; proxy_ssl_certificate {tls}/clients/client.crt; proxy_ssl_certificate_key {tls}/clients/client.key;",
-        "server { listen 127.0.0.1:{port} ssl; server_name verifies; ssl_certificate {tls}/origin.crt; ssl_certificate_key {tls}/origin.key; ssl_verify_client on; ssl_client_certificate {tls}/clients/ca.crt; return 200 x; }",
-        400,
-        200
-    ),
-    encrypted!(
-        "proxy/proxy_ssl_certificate_key",
-        "proxy_ssl_server_name on; proxy_ssl_name verifies; proxy_set_header Host verifies; proxy_ssl_certificate {tls}/clients/stranger.crt; proxy_ssl_certificate_key {tls}/clients/stranger.key;",
-        "proxy_ssl_server_name on; proxy_ssl_name verifies; proxy_set_header Host verifies; proxy_ssl_certificate {tls}/clients/client.crt; proxy_ssl_certificate_key {tls}/clients/client.key;",
-        "server { listen 127.0.0.1:{port} ssl; server_name verifies; ssl_certificate {tls}/origin.crt; ssl_certificate_key {tls}/origin.key; ssl_verify_client on; ssl_client_certificate {tls}/clients/ca.crt; return 200 x; }",
-        400,
-        200
-    ),
-    encrypted!(
-        "proxy/proxy_ssl_password_file",
-        "proxy_ssl_certificate {tls}/origin.crt; proxy_ssl_certificate_key {tls}/origin.key; proxy_ssl_password_file {tls}/wrong-passwords; proxy_ssl_verify on; proxy_ssl_name localhost; proxy_ssl_trusted_certificate {tls}/other.crt;",
-        "proxy_ssl_certificate {tls}/origin.crt; proxy_ssl_certificate_key {tls}/locked.key; proxy_ssl_password_file {tls}/passwords;",
-        "",
-        502,
-        200
-    ),
-    encrypted!(
-        "proxy/proxy_ssl_verify_depth",
-        "proxy_ssl_server_name on; proxy_ssl_name far; proxy_ssl_verify on; proxy_ssl_trusted_certificate {tls}/clients/ca.crt; proxy_ssl_verify_depth 0;",
-        "proxy_ssl_server_name on; proxy_ssl_name far; proxy_ssl_verify on; proxy_ssl_trusted_certificate {tls}/clients/ca.crt; proxy_ssl_verify_depth 1;",
-        "server { listen 127.0.0.1:{port} ssl; server_name far; ssl_certificate {tls}/clients/far.crt; ssl_certificate_key {tls}/clients/far.key; return 200 x; }",
-        502,
-        200
-    ),
-    encrypted!(
-        "proxy/proxy_ssl_crl",
-        "proxy_ssl_server_name on; proxy_ssl_name revoked; proxy_ssl_verify on; proxy_ssl_trusted_certificate {tls}/clients/ca.crt; proxy_ssl_crl {tls}/clients/ca.crl;",
-        "proxy_ssl_server_name on; proxy_ssl_name revoked; proxy_ssl_verify on; proxy_ssl_trusted_certificate {tls}/clients/ca.crt; proxy_ssl_crl {tls}/clients/empty.crl;",
-        "server { listen 127.0.0.1:{port} ssl; server_name revoked; ssl_certificate {tls}/clients/revoked.crt; ssl_certificate_key {tls}/clients/revoked.key; return 200 x; }",
-        502,
-        200
-    ),
-    Case {
-        row: "proxy/proxy_ssl_ciphers",
-        place: Place::Http,
-        before: "server { listen 127.0.0.1:{web}; location / { proxy_pass https://127.0.0.1:{port}; proxy_ssl_protocols TLSv1.2; proxy_ssl_ciphers ECDHE-ECDSA-AES128-GCM-SHA256; } } server { listen 127.0.0.1:{port} ssl; ssl_protocols TLSv1.2 TLSv1.3; ssl_certificate {tls}/origin.crt; ssl_certificate_key {tls}/origin.key; return 200 $ssl_cipher; }",
-        after: "server { listen 127.0.0.1:{web}; location / { proxy_pass https://127.0.0.1:{port}; proxy_ssl_protocols TLSv1.2; proxy_ssl_ciphers ECDHE-ECDSA-CHACHA20-POLY1305; } } server { listen 127.0.0.1:{port} ssl; ssl_protocols TLSv1.2 TLSv1.3; ssl_certificate {tls}/origin.crt; ssl_certificate_key {tls}/origin.key; return 200 $ssl_cipher; }",
-        look: |walk| {
-            let said = |walk: &Walk<'_>| {
-                http::get(walk.own_web, "/");
-                http::get(walk.own_web, "/").text()
-            };
-            assert_eq!(said(walk), "ECDHE-ECDSA-AES128-GCM-SHA256");
-            Box::new(move || assert_eq!(said(walk), "ECDHE-ECDSA-CHACHA20-POLY1305"))
-        },
-    },
-    Case {
-        row: "proxy/proxy_ssl_session_reuse",
-        place: Place::Http,
-        before: "server { listen 127.0.0.1:{web}; location / { proxy_pass https://127.0.0.1:{port}; proxy_ssl_session_reuse on; } } server { listen 127.0.0.1:{port} ssl; ssl_protocols TLSv1.2 TLSv1.3; ssl_certificate {tls}/origin.crt; ssl_certificate_key {tls}/origin.key; return 200 $ssl_session_reused; }",
-        after: "server { listen 127.0.0.1:{web}; location / { proxy_pass https://127.0.0.1:{port}; proxy_ssl_session_reuse off; } } server { listen 127.0.0.1:{port} ssl; ssl_protocols TLSv1.2 TLSv1.3; ssl_certificate {tls}/origin.crt; ssl_certificate_key {tls}/origin.key; return 200 $ssl_session_reused; }",
-        look: |walk| {
-            let said = |walk: &Walk<'_>| {
-                http::get(walk.own_web, "/");
-                http::get(walk.own_web, "/").text()
-            };
-            assert_eq!(said(walk), "r");
-            Box::new(move || assert_eq!(said(walk), "."))
-        },
-    },
-    Case {
-        row: "proxy/proxy_ssl_conf_command",
-        place: Place::Http,
-        before: "server { listen 127.0.0.1:{web}; location / { proxy_pass https://127.0.0.1:{port}; proxy_ssl_session_reuse off; proxy_ssl_conf_command Groups P-384; } } server { listen 127.0.0.1:{port} ssl; ssl_protocols TLSv1.2 TLSv1.3; ssl_certificate {tls}/origin.crt; ssl_certificate_key {tls}/origin.key; return 200 $ssl_curve; }",
-        after: "server { listen 127.0.0.1:{web}; location / { proxy_pass https://127.0.0.1:{port}; proxy_ssl_session_reuse off; proxy_ssl_conf_command Groups P-256; } } server { listen 127.0.0.1:{port} ssl; ssl_protocols TLSv1.2 TLSv1.3; ssl_certificate {tls}/origin.crt; ssl_certificate_key {tls}/origin.key; return 200 $ssl_curve; }",
-        look: |walk| {
-            let said = |walk: &Walk<'_>| {
-                http::get(walk.own_web, "/");
-                http::get(walk.own_web, "/").text()
-            };
-            assert_eq!(said(walk), "secp384r1");
-            Box::new(move || assert_eq!(said(walk), "prime256v1"))
         },
     },
     Case {
@@ -767,47 +472,6 @@ fn answers<'w>(walk: &'w Walk<'w>, request: &'static str, old: &'static str, new
     })
 }
 
-/// Bodies of requests one after the other on a connection, with time in between.
-fn bodies(walk: &Walk<'_>, count: usize) -> Vec<String> {
-    let mut connection = Connection::open(walk.own_web);
-    let each = (0..count).map(|_| {
-        connection.send(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n");
-        let text = connection.response(false).text();
-        thread::sleep(Duration::from_millis(50));
-        text
-    });
-    each.collect()
-}
-
-fn group_answers<'w>(
-    walk: &'w Walk<'w>,
-    old: &'static [&'static str],
-    new: &'static [&'static str],
-) -> After<'w> {
-    assert_eq!(bodies(walk, old.len()), old);
-    Box::new(move || assert_eq!(bodies(walk, new.len()), new))
-}
-
-/// Addresses of the servers that requests reach.
-fn addresses(walk: &Walk<'_>, count: usize) -> Vec<String> {
-    let mut connection = Connection::open(walk.own_web);
-    let each = (0..count).map(|_| {
-        connection.send(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n");
-        connection.response(false).text()
-    });
-    each.collect()
-}
-
-/// Requests go to both servers in turn, then to one of them.
-fn becomes_fixed<'w>(walk: &'w Walk<'w>) -> After<'w> {
-    let all = addresses(walk, 4);
-    assert_ne!(all[0], all[1]);
-    Box::new(move || {
-        let all = addresses(walk, 4);
-        assert!(all.iter().all(|address| *address == all[0]), "{all:?}");
-    })
-}
-
 fn becomes_good<'w>(walk: &'w Walk<'w>) -> After<'w> {
     assert_eq!(http::get(walk.own_web, "/").status(), 502);
     Box::new(move || assert_eq!(http::get(walk.own_web, "/").status(), 200))
@@ -816,11 +480,6 @@ fn becomes_good<'w>(walk: &'w Walk<'w>) -> After<'w> {
 #[test]
 fn proxying() {
     walk_with(CASES, |_| {});
-}
-
-#[test]
-fn groups() {
-    walk_with(GROUPS, |prefix| drop(prefix.write("html/f", "text")));
 }
 
 /// A backend sends these bytes to every request; the response contains a part only after the change.
@@ -845,4 +504,9 @@ fn begins_to_contain<'w>(
     };
     assert!(!has_part());
     Box::new(move || assert!(has_part()))
+}
+
+#[test]
+fn others() {
+    walk_with(OTHERS, |prefix| drop(prefix.write("html/f", "text")));
 }

@@ -38,7 +38,8 @@ const FAMILIES: &[&[Case]] = &[
     crate::notify_main::ENCRYPTED,
     crate::caching::CASES,
     crate::proxying::CASES,
-    crate::proxying::GROUPS,
+    crate::proxying::OTHERS,
+    crate::proxying_tls::CASES,
     crate::record::CASES,
     crate::relay::CASES,
     crate::requests::CASES,
@@ -51,6 +52,7 @@ const FAMILIES: &[&[Case]] = &[
     crate::http2::CASES,
     crate::ocsp::CASES,
     crate::ssl::CASES,
+    crate::upstream::CASES,
 ];
 
 /// Rows whose effect shows nowhere outside of the process, and why.

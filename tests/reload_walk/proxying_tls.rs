@@ -1,0 +1,151 @@
+//! Forwarding over TLS.
+
+use crate::support::http;
+use crate::walk::{Case, Place, Walk, walk_with};
+
+/// A row of a location that forwards over TLS.
+macro_rules! encrypted {
+    ($row:literal, $before:literal, $after:literal, $backend:literal, $old:literal, $new:literal) => {
+        Case {
+            row: $row,
+            place: Place::Http,
+            before: concat!("server { listen 127.0.0.1:{web}; location / { proxy_pass https://127.0.0.1:{port}; ", $before, " } } server { listen 127.0.0.1:{port} ssl; ssl_certificate {tls}/origin.crt; ssl_certificate_key {tls}/origin.key; return 200 text; } ", $backend),
+            after: concat!("server { listen 127.0.0.1:{web}; location / { proxy_pass https://127.0.0.1:{port}; ", $after, " } } server { listen 127.0.0.1:{port} ssl; ssl_certificate {tls}/origin.crt; ssl_certificate_key {tls}/origin.key; return 200 text; } ", $backend),
+            look: |walk| {
+                let status = |walk: &Walk<'_>| http::get(walk.own_web, "/").status();
+                assert_eq!(status(walk), $old);
+                Box::new(move || assert_eq!(status(walk), $new))
+            },
+        }
+    };
+}
+
+pub const CASES: &[Case] = &[
+    encrypted!(
+        "proxy/proxy_ssl_verify",
+        "proxy_ssl_trusted_certificate {tls}/other.crt; proxy_ssl_verify on;",
+        "proxy_ssl_trusted_certificate {tls}/other.crt; proxy_ssl_verify off;",
+        "",
+        502,
+        200
+    ),
+    encrypted!(
+        "proxy/proxy_ssl_trusted_certificate",
+        "proxy_ssl_verify on; proxy_ssl_name localhost; proxy_ssl_trusted_certificate {tls}/other.crt;",
+        "proxy_ssl_verify on; proxy_ssl_name localhost; proxy_ssl_trusted_certificate {tls}/origin.crt;",
+        "",
+        502,
+        200
+    ),
+    encrypted!(
+        "proxy/proxy_ssl_name",
+        "proxy_ssl_verify on; proxy_ssl_trusted_certificate {tls}/origin.crt; proxy_ssl_name other.test;",
+        "proxy_ssl_verify on; proxy_ssl_trusted_certificate {tls}/origin.crt; proxy_ssl_name localhost;",
+        "",
+        502,
+        200
+    ),
+    encrypted!(
+        "proxy/proxy_ssl_server_name",
+        "proxy_ssl_verify on; proxy_ssl_trusted_certificate {tls}/other.crt; proxy_ssl_name localhost; proxy_ssl_server_name off;",
+        "proxy_ssl_verify on; proxy_ssl_trusted_certificate {tls}/other.crt; proxy_ssl_name localhost; proxy_ssl_server_name on;",
+        "server { listen 127.0.0.1:{port} ssl; server_name localhost; ssl_certificate {tls}/other.crt; ssl_certificate_key {tls}/other.key; return 200 x; }",
+        502,
+        200
+    ),
+    encrypted!(
+        "proxy/proxy_ssl_protocols",
+        "proxy_ssl_protocols TLSv1.1;",
+        "proxy_ssl_protocols TLSv1.3;",
+        "",
+        500,
+        200
+    ),
+    encrypted!(
+        "proxy/proxy_ssl_certificate",
+        "proxy_ssl_server_name on; proxy_ssl_name verifies; proxy_set_header Host verifies; proxy_ssl_certificate {tls}/clients/stranger.crt; proxy_ssl_certificate_key {tls}/clients/stranger.key;",
+        "proxy_ssl_server_name on; proxy_ssl_name verifies; proxy_set_header Host verifies; proxy_ssl_certificate {tls}/clients/client.crt; proxy_ssl_certificate_key {tls}/clients/client.key;",
+        "server { listen 127.0.0.1:{port} ssl; server_name verifies; ssl_certificate {tls}/origin.crt; ssl_certificate_key {tls}/origin.key; ssl_verify_client on; ssl_client_certificate {tls}/clients/ca.crt; return 200 x; }",
+        400,
+        200
+    ),
+    encrypted!(
+        "proxy/proxy_ssl_certificate_key",
+        "proxy_ssl_server_name on; proxy_ssl_name verifies; proxy_set_header Host verifies; proxy_ssl_certificate {tls}/clients/stranger.crt; proxy_ssl_certificate_key {tls}/clients/stranger.key;",
+        "proxy_ssl_server_name on; proxy_ssl_name verifies; proxy_set_header Host verifies; proxy_ssl_certificate {tls}/clients/client.crt; proxy_ssl_certificate_key {tls}/clients/client.key;",
+        "server { listen 127.0.0.1:{port} ssl; server_name verifies; ssl_certificate {tls}/origin.crt; ssl_certificate_key {tls}/origin.key; ssl_verify_client on; ssl_client_certificate {tls}/clients/ca.crt; return 200 x; }",
+        400,
+        200
+    ),
+    encrypted!(
+        "proxy/proxy_ssl_password_file",
+        "proxy_ssl_certificate {tls}/origin.crt; proxy_ssl_certificate_key {tls}/origin.key; proxy_ssl_password_file {tls}/wrong-passwords; proxy_ssl_verify on; proxy_ssl_name localhost; proxy_ssl_trusted_certificate {tls}/other.crt;",
+        "proxy_ssl_certificate {tls}/origin.crt; proxy_ssl_certificate_key {tls}/locked.key; proxy_ssl_password_file {tls}/passwords;",
+        "",
+        502,
+        200
+    ),
+    encrypted!(
+        "proxy/proxy_ssl_verify_depth",
+        "proxy_ssl_server_name on; proxy_ssl_name far; proxy_ssl_verify on; proxy_ssl_trusted_certificate {tls}/clients/ca.crt; proxy_ssl_verify_depth 0;",
+        "proxy_ssl_server_name on; proxy_ssl_name far; proxy_ssl_verify on; proxy_ssl_trusted_certificate {tls}/clients/ca.crt; proxy_ssl_verify_depth 1;",
+        "server { listen 127.0.0.1:{port} ssl; server_name far; ssl_certificate {tls}/clients/far.crt; ssl_certificate_key {tls}/clients/far.key; return 200 x; }",
+        502,
+        200
+    ),
+    encrypted!(
+        "proxy/proxy_ssl_crl",
+        "proxy_ssl_server_name on; proxy_ssl_name revoked; proxy_ssl_verify on; proxy_ssl_trusted_certificate {tls}/clients/ca.crt; proxy_ssl_crl {tls}/clients/ca.crl;",
+        "proxy_ssl_server_name on; proxy_ssl_name revoked; proxy_ssl_verify on; proxy_ssl_trusted_certificate {tls}/clients/ca.crt; proxy_ssl_crl {tls}/clients/empty.crl;",
+        "server { listen 127.0.0.1:{port} ssl; server_name revoked; ssl_certificate {tls}/clients/revoked.crt; ssl_certificate_key {tls}/clients/revoked.key; return 200 x; }",
+        502,
+        200
+    ),
+    Case {
+        row: "proxy/proxy_ssl_ciphers",
+        place: Place::Http,
+        before: "server { listen 127.0.0.1:{web}; location / { proxy_pass https://127.0.0.1:{port}; proxy_ssl_protocols TLSv1.2; proxy_ssl_ciphers ECDHE-ECDSA-AES128-GCM-SHA256; } } server { listen 127.0.0.1:{port} ssl; ssl_protocols TLSv1.2 TLSv1.3; ssl_certificate {tls}/origin.crt; ssl_certificate_key {tls}/origin.key; return 200 $ssl_cipher; }",
+        after: "server { listen 127.0.0.1:{web}; location / { proxy_pass https://127.0.0.1:{port}; proxy_ssl_protocols TLSv1.2; proxy_ssl_ciphers ECDHE-ECDSA-CHACHA20-POLY1305; } } server { listen 127.0.0.1:{port} ssl; ssl_protocols TLSv1.2 TLSv1.3; ssl_certificate {tls}/origin.crt; ssl_certificate_key {tls}/origin.key; return 200 $ssl_cipher; }",
+        look: |walk| {
+            let said = |walk: &Walk<'_>| {
+                http::get(walk.own_web, "/");
+                http::get(walk.own_web, "/").text()
+            };
+            assert_eq!(said(walk), "ECDHE-ECDSA-AES128-GCM-SHA256");
+            Box::new(move || assert_eq!(said(walk), "ECDHE-ECDSA-CHACHA20-POLY1305"))
+        },
+    },
+    Case {
+        row: "proxy/proxy_ssl_session_reuse",
+        place: Place::Http,
+        before: "server { listen 127.0.0.1:{web}; location / { proxy_pass https://127.0.0.1:{port}; proxy_ssl_session_reuse on; } } server { listen 127.0.0.1:{port} ssl; ssl_protocols TLSv1.2 TLSv1.3; ssl_certificate {tls}/origin.crt; ssl_certificate_key {tls}/origin.key; return 200 $ssl_session_reused; }",
+        after: "server { listen 127.0.0.1:{web}; location / { proxy_pass https://127.0.0.1:{port}; proxy_ssl_session_reuse off; } } server { listen 127.0.0.1:{port} ssl; ssl_protocols TLSv1.2 TLSv1.3; ssl_certificate {tls}/origin.crt; ssl_certificate_key {tls}/origin.key; return 200 $ssl_session_reused; }",
+        look: |walk| {
+            let said = |walk: &Walk<'_>| {
+                http::get(walk.own_web, "/");
+                http::get(walk.own_web, "/").text()
+            };
+            assert_eq!(said(walk), "r");
+            Box::new(move || assert_eq!(said(walk), "."))
+        },
+    },
+    Case {
+        row: "proxy/proxy_ssl_conf_command",
+        place: Place::Http,
+        before: "server { listen 127.0.0.1:{web}; location / { proxy_pass https://127.0.0.1:{port}; proxy_ssl_session_reuse off; proxy_ssl_conf_command Groups P-384; } } server { listen 127.0.0.1:{port} ssl; ssl_protocols TLSv1.2 TLSv1.3; ssl_certificate {tls}/origin.crt; ssl_certificate_key {tls}/origin.key; return 200 $ssl_curve; }",
+        after: "server { listen 127.0.0.1:{web}; location / { proxy_pass https://127.0.0.1:{port}; proxy_ssl_session_reuse off; proxy_ssl_conf_command Groups P-256; } } server { listen 127.0.0.1:{port} ssl; ssl_protocols TLSv1.2 TLSv1.3; ssl_certificate {tls}/origin.crt; ssl_certificate_key {tls}/origin.key; return 200 $ssl_curve; }",
+        look: |walk| {
+            let said = |walk: &Walk<'_>| {
+                http::get(walk.own_web, "/");
+                http::get(walk.own_web, "/").text()
+            };
+            assert_eq!(said(walk), "secp384r1");
+            Box::new(move || assert_eq!(said(walk), "prime256v1"))
+        },
+    },
+];
+
+#[test]
+fn encrypted() {
+    walk_with(CASES, |_| {});
+}
