@@ -138,7 +138,7 @@ pub(super) struct EventRequest {
     /// Unchanged when the request is repeated.
     pub(super) id: RequestId,
     /// The lines of its application, which say how it travels.
-    lines: Arc<dyn CallbackLines>,
+    pub(super) lines: Arc<dyn CallbackLines>,
 }
 
 impl EventRequest {

@@ -1,4 +1,4 @@
-//! Forwarding of requests, and groups of servers.
+//! Forwarding of requests: what is asked, answered and stored.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};

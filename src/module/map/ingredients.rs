@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use bstr::BString;
+use bstr::{BString, ByteSlice};
 
 use crate::directive::conclusion::Whole;
 use crate::http::variable::Variable;

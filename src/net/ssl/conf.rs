@@ -369,7 +369,7 @@ fn rtmp_certificates(values: &dyn ValueLookup) -> Option<Problem> {
 fn unusable(ssl: &Conf) -> Option<Problem> {
     if let Some(without) = ssl.certificate.get(ssl.certificate_key.len()) {
         let text =
-            format!("no \"ssl_certificate_key\" is defined for certificate \"{}\"", without.0.display());
+            format!("no \"ssl_certificate_key\" is defined for certificate \"{}\"", without.path.display());
         return Some(Problem::new(text));
     }
     let mut pairs = ssl.certificate.iter().zip(&ssl.certificate_key);
