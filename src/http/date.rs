@@ -121,4 +121,11 @@ mod tests {
             assert_eq!(seconds(text.as_bytes()), None, "{text}");
         }
     }
+
+    #[test]
+    fn cookies_have_two_digits_of_a_year_up_to_2037() {
+        assert_eq!(cookie_date(1_700_000_000), "Tue, 14-Nov-23 22:13:20 GMT");
+        assert_eq!(cookie_date(2_145_916_799), "Thu, 31-Dec-37 23:59:59 GMT");
+        assert_eq!(cookie_date(2_145_916_800), "Fri, 01-Jan-2038 00:00:00 GMT");
+    }
 }

@@ -450,8 +450,8 @@ mod tests {
     fn the_only_peer_is_always_used() {
         let mut list = list(&[1]);
         for _ in 0..5 {
-            let at = list.round_robin(true, &[], 0).unwrap();
-            let peer = list.begin(at, 0);
+            let index = list.round_robin(true, &[], 0).unwrap();
+            let peer = list.begin(index, 0);
             assert!(!list.end(&peer, true, true, at(0)));
         }
     }

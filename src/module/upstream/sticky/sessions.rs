@@ -144,6 +144,6 @@ mod tests {
         let is_known = |name: &str| sessions.find(name.as_bytes(), 1_000_000, 200).is_some();
         assert_eq!(["0", "1", "2", "3", "4"].map(is_known), [true, false, false, false, true]);
         assert_eq!(sessions.known.lock().sessions.len(), 96);
-        assert_eq!(super::Sessions::new(SessionZone { name: "z".into(), size: 1 << 20 }).most, 4064);
+        assert_eq!(Sessions::new(SessionZone { name: "z".into(), size: 1 << 20 }).most, 4064);
     }
 }
