@@ -95,7 +95,7 @@ fn callbacks_go_through_the_proxy_and_around_it() {
     let server = Server::start(&conf("", &inside).rtmp(&format!("{} {process}", proxied(&proxy))));
     let port = callbacks.port;
     Publisher::start(server.rtmp, "s").leave();
-    callbacks.wait("path=/cb call=done");
+    callbacks.wait("path=/cb act=done");
     until_true("callbacks through the proxy", || {
         let asked = proxy.asked();
         let has = |start: &str| asked.iter().any(|line| line.starts_with(start));
@@ -107,11 +107,11 @@ fn callbacks_go_through_the_proxy_and_around_it() {
     let before = proxy.asked().len();
     server.reload(&conf("http_proxy off;", &line("127.0.0.1")).rtmp(&proxied(&proxy)));
     Publisher::start(server.rtmp, "off").leave();
-    callbacks.wait("call=done name=off");
+    callbacks.wait("act=done name=off");
     let except = proxied(&proxy).replace(';', " except=other.test,127.0.0.0/8;");
     server.reload(&conf("", &line("127.0.0.1")).rtmp(&except));
     Publisher::start(server.rtmp, "except").leave();
-    callbacks.wait("call=done name=except");
+    callbacks.wait("act=done name=except");
     assert_eq!(proxy.asked().len(), before);
     // What the file says is not what the log says.
     assert!(!server.log().contains("p%40"), "{}", server.log());

@@ -15,7 +15,7 @@ use super::affinity::{Affinity, AtEnd, Bond};
 use super::peers::{Now, Peer, PeerAddr, PeerList, Server, ServerPlace, Tried};
 use crate::http::exchange::Exchange;
 use crate::limits;
-use crate::net::dns::{Dns, LookupError};
+use crate::net::dns::{Addresses, Dns, LookupError};
 use crate::task::clock::since_1970;
 
 /// A balancing method other than round robin.
@@ -117,9 +117,25 @@ pub struct RunningGroup {
     pub conf: Arc<Group>,
     /// Distinguishes its idle connections from others.
     pub id: u64,
-    /// Whether a server is a name.
-    has_names: bool,
+    /// The servers that are names.
+    names: Vec<ServerName>,
     state: Mutex<GroupState>,
+}
+
+/// A server that is a name.
+#[derive(Debug)]
+struct ServerName {
+    /// As written.
+    address: BString,
+    host: String,
+    port: u16,
+}
+
+impl ServerName {
+    fn of(server: &Server) -> Option<ServerName> {
+        let ServerPlace::Name(host, port) = &server.place else { return None };
+        Some(ServerName { address: server.address.clone(), host: host.to_string(), port: *port })
+    }
 }
 
 #[derive(Debug, Default)]
@@ -128,6 +144,8 @@ struct GroupState {
     found: HashMap<BString, Vec<SocketAddr>>,
     servers: PeerList,
     backups: PeerList,
+    /// What the names were last found to mean, in their order.
+    latest: Vec<Option<Addresses>>,
     /// Addresses of the lines that a reload has added.
     added: Vec<BString>,
 }
@@ -183,6 +201,7 @@ impl RunningGroup {
                     found: known.found.clone(),
                     servers: known.servers.clone(),
                     backups: known.backups.clone(),
+                    latest: Vec::new(),
                     added: conf.servers.iter().filter(is_new).map(|server| server.address.clone()).collect(),
                 }
             }
@@ -197,8 +216,8 @@ impl RunningGroup {
         state.backups.forget_conns();
         state.rebuild(&conf, &[], now());
         let id = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let has_names = conf.servers.iter().any(|server| matches!(server.place, ServerPlace::Name(..)));
-        Arc::new(RunningGroup { conf, id, has_names, state: Mutex::new(state) })
+        let names = conf.servers.iter().filter_map(|server| ServerName::of(server)).collect();
+        Arc::new(RunningGroup { conf, id, names, state: Mutex::new(state) })
     }
 
     /// Looks up the servers that are names.
@@ -207,29 +226,37 @@ impl RunningGroup {
     ///
     /// A name cannot be looked up, and the group has no peer.
     pub async fn look_up(&self, dns: &Dns) -> Result<(), LookupError> {
-        if !self.has_names {
+        if self.names.is_empty() {
             return Ok(());
         }
-        let mut failure = None;
-        let mut all = Vec::new();
-        for server in &self.conf.servers {
-            let ServerPlace::Name(host, port) = &server.place else { continue };
-            match dns.lookup(&host.to_string()).await {
-                Ok(addresses) => {
-                    let addrs: Vec<SocketAddr> = addresses
-                        .iter()
-                        .take(limits::DNS_ADDRESSES)
-                        .map(|ip| SocketAddr::new(*ip, *port))
-                        .collect();
-                    all.push((&server.address, addrs));
+        let (mut failure, mut found) = (None, Vec::with_capacity(self.names.len()));
+        for name in &self.names {
+            match dns.lookup(&name.host).await {
+                Ok(addresses) => found.push(Some(addresses)),
+                Err(error) => {
+                    failure = Some(error);
+                    found.push(None);
                 }
-                Err(error) => failure = Some(error),
             }
         }
         let mut state = self.state.lock();
+        // What is cached is the same piece of memory each time: most choices end here.
+        let is_same = |(new, old): (&Option<Addresses>, &Option<Addresses>)| match (new, old) {
+            (Some(new), Some(old)) => Arc::ptr_eq(new, old),
+            _ => false,
+        };
+        if found.len() == state.latest.len() && found.iter().zip(&state.latest).all(is_same) {
+            return Ok(());
+        }
         let (mut grown, mut is_changed) = (Vec::new(), false);
-        for (address, addrs) in all {
-            let known = state.found.get(address);
+        for (name, addresses) in self.names.iter().zip(&found) {
+            let Some(addresses) = addresses else { continue };
+            let addrs: Vec<SocketAddr> = addresses
+                .iter()
+                .take(limits::DNS_ADDRESSES)
+                .map(|ip| SocketAddr::new(*ip, name.port))
+                .collect();
+            let known = state.found.get(&name.address);
             // Name servers rotate the addresses of a name.
             let is_same = known.is_some_and(|known| {
                 known.len() == addrs.len() && addrs.iter().all(|addr| known.contains(addr))
@@ -237,11 +264,12 @@ impl RunningGroup {
             if !is_same {
                 is_changed = true;
                 if known.is_some() {
-                    grown.push(address.clone());
+                    grown.push(name.address.clone());
                 }
-                state.found.insert(address.clone(), addrs);
+                state.found.insert(name.address.clone(), addrs);
             }
         }
+        state.latest = found;
         if is_changed {
             state.rebuild(&self.conf, &grown, now());
         }
