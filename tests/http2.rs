@@ -490,3 +490,26 @@ fn idle_connections_need_little_memory() {
     // The crate h2 keeps 8 KiB for reading and 16 KiB for writing of each connection.
     assert!(each <= 32, "{each} KiB per idle connection");
 }
+
+/// In nginx such a value ends its stream only (RFC 9113, section 8.2.1); the crate h2 takes it for a fault of the connection.
+#[test]
+fn a_control_byte_in_a_value_ends_the_connection_and_no_other() {
+    const GOAWAY: u8 = 7;
+    let server = start("");
+    for byte in [0, 1, b'\n', b'\r', 0x7f] {
+        let mut raw = Raw::open(server.http);
+        let fields = [&head(2)[..], &[0, 1, b'x', 1, byte]].concat();
+        raw.0.write_all(&frame(HEADERS, END_HEADERS | END_STREAM, 1, &fields)).unwrap();
+        let said = raw.closed();
+        let (mut rest, mut reasons) = (&said[..], Vec::new());
+        while let [a, b, c, kind, _, _, _, _, _, frame @ ..] = rest {
+            let length = usize::try_from(u32::from_be_bytes([0, *a, *b, *c])).unwrap();
+            if *kind == GOAWAY {
+                reasons.push(u32::from_be_bytes(frame[4..8].try_into().unwrap()));
+            }
+            rest = &frame[length..];
+        }
+        assert_eq!(reasons, [u32::from(Reason::PROTOCOL_ERROR)], "{byte}");
+        serves_on(&server, "");
+    }
+}
