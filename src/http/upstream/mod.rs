@@ -6,3 +6,4 @@ pub mod affinity;
 pub mod group;
 pub mod idle;
 pub mod peers;
+pub mod server;

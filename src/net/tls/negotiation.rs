@@ -70,8 +70,9 @@ pub(super) struct Negotiation {
     /// `None` where handshakes are rejected. Without what concerns certificates of clients.
     pub(super) config: Option<Arc<ServerConfig>>,
     pub(super) versions: Vec<&'static SupportedProtocolVersion>,
+    /// Certificates whose files do.
     pub(super) variable: Variable,
-    /// Those that do not.
+    /// Certificates whose files do not depend on the client.
     pub(super) fixed: Vec<Shown>,
     pub(super) auth: Option<Arc<ClientAuth>>,
 }

@@ -1,0 +1,122 @@
+//! Servers of a group, and their addresses.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bstr::BString;
+use md5::{Digest, Md5};
+
+/// A `server` line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Server {
+    /// Address as written.
+    pub address: BString,
+    /// Where it listens.
+    pub place: ServerPlace,
+    /// Relative share of the requests.
+    pub weight: u32,
+    /// Maximum number of concurrent connections; zero is no limit.
+    pub max_conns: u64,
+    /// Number of failures within `fail_timeout` after which the server is not used for that time.
+    pub max_fails: u64,
+    /// Seconds; see `max_fails`.
+    pub fail_timeout: u64,
+    /// Whether it is used only when the others fail.
+    pub backup: bool,
+    /// Whether it is never used.
+    pub down: bool,
+    /// Whether only requests that are bound to it use it.
+    pub drain: bool,
+    /// Milliseconds over which its weight recovers from zero; zero is at once.
+    pub slow_start: u64,
+    /// What binds requests to it; where it is empty, the hash of its address does.
+    pub route: BString,
+}
+
+/// Where a server listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ServerPlace {
+    /// A Unix socket.
+    Unix(PathBuf),
+    /// An address.
+    Address(SocketAddr),
+    /// A host name and a port; each address of the name is a peer.
+    Name(BString, u16),
+}
+
+/// Address of a peer.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum PeerAddr {
+    /// TCP.
+    Tcp(SocketAddr),
+    /// A Unix socket.
+    Unix(PathBuf),
+}
+
+/// One address of a server.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// The address as text, as logs have it.
+    pub name: String,
+    /// The address.
+    pub addr: PeerAddr,
+    /// What binds requests to it: its route, or MD5 of its name in hexadecimal digits.
+    pub sid: BString,
+    /// Its line.
+    pub server: Arc<Server>,
+}
+
+impl Server {
+    /// A server with the values that nginx takes where none are given.
+    pub fn plain(address: BString, place: ServerPlace) -> Server {
+        Server {
+            address,
+            place,
+            weight: 1,
+            max_conns: 0,
+            max_fails: 1,
+            fail_timeout: 10,
+            backup: false,
+            down: false,
+            drain: false,
+            slow_start: 0,
+            route: BString::default(),
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl Peer {
+    /// A peer of a server.
+    pub fn new(addr: PeerAddr, server: Arc<Server>) -> Peer {
+        let name = match &addr {
+            PeerAddr::Tcp(addr) => addr.to_string(),
+            PeerAddr::Unix(path) => format!("unix:{}", path.to_string_lossy()),
+        };
+        let sid = match server.route.is_empty() {
+            true => hex(&Md5::digest(&name)).into(),
+            false => server.route.clone(),
+        };
+        Peer { name, addr, sid, server }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_is_known_to_clients_by_its_route_or_its_address() {
+        let addr = SocketAddr::from(([127, 0, 0, 1], 80));
+        let server = Server::plain("a".into(), ServerPlace::Address(addr));
+        // printf 127.0.0.1:80 | md5sum
+        let peer = Peer::new(PeerAddr::Tcp(addr), Arc::new(server.clone()));
+        assert_eq!(peer.sid, "cef54f47984626c9efbf070c50bfad1b");
+        let server = Server { route: "r".into(), ..server };
+        assert_eq!(Peer::new(PeerAddr::Unix("/s".into()), Arc::new(server)).sid, "r");
+    }
+}
