@@ -49,7 +49,7 @@ events! {
         ///
         /// Not in PingOS.
         ///
-        /// Example: `http_proxy http://user:password@proxy.example.com:3128 except=localhost,10.0.0.0/8;`
+        /// Example: `http_proxy http://10.0.0.5:3128 except=localhost,10.0.0.0/8;`
         "http_proxy" => http_proxy: HttpProxy = "off", in RTMP_ALL;
     }
 

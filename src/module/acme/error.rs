@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use super::files::FileFault;
+use super::file_fault::FileFault;
 use super::keys::KeyError;
 use super::problem::{Fault, Problem};
 use crate::limits;

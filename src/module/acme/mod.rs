@@ -6,6 +6,7 @@ mod book;
 mod client;
 pub mod conf;
 mod error;
+mod file_fault;
 mod files;
 mod identifier;
 mod jose;
@@ -24,7 +25,8 @@ mod state;
 mod tender;
 
 pub use answers::{Answers, ChallengeCheck};
-pub use files::{AcmeFileError, check as check_files, files};
+pub use file_fault::AcmeFileError;
+pub use files::{check as check_files, files};
 pub use keeper::run;
 pub use overview::{OrderedRow, Overview};
 pub use shared::Acme;
