@@ -2,7 +2,7 @@
 
 use std::{fmt, io};
 
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::hub::cursor::Skipped;
 use crate::hub::stream::Stream;
@@ -67,6 +67,23 @@ pub fn playing(session: &Session) {
 /// A player left.
 pub fn played(session: &Session, dropped: u64) {
     info!(conn = session.id, "stopped playing '{}', dropped: {dropped}", Shown::new(&session.key.name));
+}
+
+/// A playlist (`output`) has no room for more cues.
+pub fn cues_left_out(output: &str, stream: &Stream) {
+    warn!(
+        "{output}: cues of '{}' are left out, the playlist has no room for more date ranges",
+        Shown::new(&stream.key().name)
+    );
+}
+
+/// What is recorded of a player's stream cannot be read.
+pub fn past_unreadable(session: &Session, failure: &io::Error) {
+    error!(
+        conn = session.id,
+        "the recording of '{}' cannot be read ({failure})",
+        Shown::new(&session.key.name)
+    );
 }
 
 /// A slow player was moved forward.

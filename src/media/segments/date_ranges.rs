@@ -24,6 +24,14 @@ pub struct SegmentStart {
     pub date_ms: u64,
 }
 
+impl SegmentStart {
+    /// Begin of a segment in milliseconds since 1970, which begins now (`unix_ms`). The dates of segments that join do too,
+    /// whatever the system clock does; `before_ms` is the end of the segment before, if there is one.
+    pub fn date_ms(before_ms: Option<u64>, discontinuity: bool, unix_ms: u64) -> u64 {
+        before_ms.filter(|_| !discontinuity).unwrap_or(unix_ms)
+    }
+}
+
 /// Date ranges of the segments of one playlist.
 #[derive(Debug, Default)]
 pub struct DateRanges {
@@ -37,6 +45,8 @@ pub struct DateRanges {
     early: Vec<(u64, Cue)>,
     /// Number of cues that were left out at a bound.
     left_out: u64,
+    /// Whether that was told.
+    is_told: bool,
 }
 
 #[derive(Debug)]
@@ -100,6 +110,11 @@ impl DateRanges {
     /// Number of cues that were left out because there were too many.
     pub fn left_out(&self) -> u64 {
         self.left_out
+    }
+
+    /// Whether cues were left out and this was not asked before, so that the log tells it once.
+    pub fn is_newly_crowded(&mut self) -> bool {
+        self.left_out > 0 && !std::mem::replace(&mut self.is_told, true)
     }
 
     fn cue(&mut self, time_ms: u64, cue: &Cue, open: SegmentStart) {
@@ -277,9 +292,11 @@ mod tests {
         for n in 0..limits::DATE_RANGES as u64 + 5 {
             ranges.message(n * 2_000, &cue("SpliceOut", &n.to_string(), 1.0), Some(start(n)));
         }
+        assert!(!DateRanges::default().is_newly_crowded());
         let kept = ranges.ranges.len();
         assert!(kept <= limits::DATE_RANGES && ranges.bytes <= limits::DATE_RANGE_BYTES);
         assert_eq!(ranges.left_out(), limits::DATE_RANGES as u64 + 5 - kept as u64);
+        assert!(ranges.is_newly_crowded() && !ranges.is_newly_crowded());
         ranges.forget(1_000, start(1_000).date_ms);
         let next = limits::DATE_RANGES as u64 + 5;
         ranges.message(next * 2_000, &cue("SpliceOut", "x", 1.0), Some(start(next)));

@@ -138,7 +138,10 @@ impl HlsRecording {
             // All is lost by a panic.
             let Ok(done) = self.input.during(work).await else { return };
             chain = done;
-            let (samples, _, writer) = &mut chain;
+            let (samples, segmenter, writer) = &mut chain;
+            if segmenter.is_newly_crowded() {
+                media::log::cues_left_out("hls", &self.stream);
+            }
             self.log.not_written(writer.take_failure());
             self.log.remarks(&samples.take_remarks());
             if ended {

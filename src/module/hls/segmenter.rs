@@ -1,150 +1,26 @@
 //! Segmenter: converts pieces of a transport stream to file actions.
 
+mod action;
+mod playlist;
+mod settings;
+
 use std::collections::VecDeque;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::variant::master_playlist;
-use super::{FileLayout, VariantRule};
-use crate::directive::word::one_of;
+pub use self::action::{Encryption, SegmentFiles, SegmenterAction};
+pub use self::settings::{KeySettings, Naming, SegmenterSettings};
+use super::FileLayout;
 use crate::hub::info::MediaInfo;
 use crate::media::segments::{
-    CutDecision, CutRule, Cutter, DateRanges, Fragmenter, MEASURED, PlaylistKind, Presentation,
-    Presentations, SegmentStart,
+    CutDecision, Cutter, DateRanges, Fragmenter, PlaylistKind, Presentations, SegmentStart,
 };
 use crate::wire::data_message::DataMessage;
 use crate::wire::fmp4::{Packager, Sample, segment_type};
-use crate::wire::hls::{EncryptionKey, MediaPlaylist, MediaSegment, SEGMENTS_MAX, target_duration};
+use crate::wire::hls::{SEGMENTS_MAX, target_duration};
 use crate::wire::mpegts::{TICKS_PER_MS, TsFrame};
-
-one_of! {
-    /// Numbering of segments, `hls_fragment_naming`.
-    pub enum Naming {
-        /// Consecutive.
-        "sequential" => Sequential,
-        /// By the 90 kHz timestamp of the first piece.
-        "timestamp" => Timestamp,
-        /// By the system clock in milliseconds at their start.
-        "system" => System,
-    }
-}
-
-/// Encryption of segments, `hls_keys on`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KeySettings {
-    /// Number of segments with the same key; 0 for all of a publish.
-    pub fragments_per_key: u64,
-}
-
-/// Settings of a segmenter.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SegmenterSettings {
-    /// Rule for segment boundaries.
-    pub cut: CutRule,
-    /// Length of a live playlist in milliseconds.
-    pub playlist_length_ms: u64,
-    /// Kind of playlist.
-    pub kind: PlaylistKind,
-    /// Numbering of segments.
-    pub naming: Naming,
-    /// Granularity to which numbers are rounded down; 0 does not round.
-    pub naming_granularity: u64,
-    /// Encryption, if enabled.
-    pub keys: Option<KeySettings>,
-    /// Whether the playlist ends with the publish, because a later one does not continue it.
-    pub ends: bool,
-    /// Whether segments that left the playlist are removed. An event playlist keeps all segments.
-    pub cleanup: bool,
-    /// Master playlists in which the stream may be a variant.
-    pub variants: Vec<VariantRule>,
-}
-
-/// An action of [`SegmentFiles`]. Paths are relative to `hls_path`, those of keys to `hls_key_path`, and
-/// contain no `..`; missing directories must be created.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SegmenterAction {
-    /// Create a key of 16 random bytes, write it, and keep it for the segments that refer to it.
-    WriteKey {
-        /// File below the key path.
-        file: PathBuf,
-        /// Number of the key.
-        key_id: u64,
-    },
-    /// Replace an initialisation segment atomically.
-    WriteMap {
-        /// File to replace.
-        file: PathBuf,
-        /// Contents.
-        bytes: Bytes,
-    },
-    /// Create a file, or truncate an existing one. At most one segment is open.
-    OpenSegment {
-        /// File to create.
-        file: PathBuf,
-        /// Encryption, if enabled.
-        encryption: Option<Encryption>,
-    },
-    /// Append to the open segment.
-    Append(Bytes),
-    /// Close the open segment.
-    CloseSegment {
-        /// The file, which is now complete.
-        file: PathBuf,
-        /// Duration in milliseconds.
-        duration_ms: u64,
-    },
-    /// Replace a playlist atomically: write a temporary file and rename it.
-    WritePlaylist {
-        /// File to replace.
-        file: PathBuf,
-        /// Contents.
-        text: String,
-    },
-    /// Append lines to a playlist that was written before, if that succeeded. Readers must never see an incomplete
-    /// line.
-    AppendPlaylist {
-        /// File to append to.
-        file: PathBuf,
-        /// Lines to append.
-        text: String,
-    },
-    /// Remove a segment or an initialisation segment.
-    Remove {
-        /// File to remove.
-        file: PathBuf,
-    },
-    /// Remove a key.
-    RemoveKey {
-        /// File below the key path.
-        file: PathBuf,
-    },
-}
-
-/// Performs actions, at once: a playlist must not list a segment that could not be written.
-pub trait SegmentFiles {
-    /// Performs an action. Returns whether it succeeded; that of [`SegmenterAction::CloseSegment`] succeeds if the whole
-    /// segment was written.
-    fn perform(&mut self, action: SegmenterAction) -> bool;
-}
-
-/// Collects actions, as if each succeeded.
-impl SegmentFiles for Vec<SegmenterAction> {
-    fn perform(&mut self, action: SegmenterAction) -> bool {
-        self.push(action);
-        true
-    }
-}
-
-/// AES-128-CBC encryption with PKCS #7 padding over the whole segment (RFC 8216 §4.3.2.4).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Encryption {
-    /// Number of the key in [`SegmenterAction::WriteKey`].
-    pub key_id: u64,
-    /// Initialisation vector of every segment with this key.
-    pub iv: [u8; 16],
-}
 
 /// Makes segments and playlists of one publish, from pieces of a transport stream or from samples for fragmented MP4.
 ///
@@ -237,33 +113,6 @@ impl Segmenter {
     /// Sets the properties of the media.
     pub fn learn(&mut self, info: MediaInfo) {
         self.info = info;
-    }
-
-    /// Continues the playlist of an earlier publish. A text that is not a playlist of this server is ignored. If only
-    /// its URIs are foreign, for example after a change of `hls_base_url`, the numbering continues without them.
-    pub fn resume(&mut self, playlist: &[u8]) {
-        let Some(playlist) = MediaPlaylist::parse(playlist) else { return };
-        let segments: Option<VecDeque<_>> = playlist.segments.iter().map(|found| self.adopt(found)).collect();
-        self.media_sequence = playlist.media_sequence;
-        self.discontinuity_sequence = playlist.discontinuity_sequence;
-        match segments {
-            Some(segments) => {
-                self.target_duration = playlist.target_duration.min(TARGET_DURATION_MAX);
-                self.listed = segments;
-                for (n, segment) in (0..).zip(&playlist.segments) {
-                    let sequence = self.media_sequence.saturating_add(n);
-                    segment.date_ranges.iter().for_each(|range| self.ranges.adopt(sequence, range.clone()));
-                }
-                if self.settings.naming == Naming::Sequential
-                    && let Some(last) = self.listed.back()
-                {
-                    self.skipped = last.id.saturating_add(1).saturating_sub(self.next_sequence());
-                }
-                self.shorten();
-            }
-            None => self.media_sequence = self.media_sequence.saturating_add(playlist.segments.len() as u64),
-        }
-        self.cutter.follow_earlier();
     }
 
     /// Processes the next piece; `unix_ms` is the time of the system clock.
@@ -369,6 +218,11 @@ impl Segmenter {
         self.rewrite();
     }
 
+    /// Whether the playlist has no room for cues, which was not asked before.
+    pub fn is_newly_crowded(&mut self) -> bool {
+        self.ranges.is_newly_crowded()
+    }
+
     /// Makes the next playlist be written as a whole.
     pub fn rewrite(&mut self) {
         self.head = None;
@@ -384,11 +238,9 @@ impl Segmenter {
         let key_id = self.settings.keys.map(|keys| self.key_for(id, keys, files));
         let encryption = key_id.map(|key_id| Encryption { key_id, iv: u128::from(key_id).to_be_bytes() });
         files.perform(SegmenterAction::OpenSegment { file: self.layout.segment_file(id), encryption });
-        // The dates of segments that join do too, whatever the system clock does.
-        let date_ms = match self.listed.back() {
-            Some(before) if !discontinuity => before.date_ms.saturating_add(before.duration_ms),
-            _ => unix_ms,
-        };
+        let before = self.listed.back();
+        let before_ms = before.map(|before| before.date_ms.saturating_add(before.duration_ms));
+        let date_ms = SegmentStart::date_ms(before_ms, discontinuity, unix_ms);
         let segment =
             Segment { id, duration_ms: 0, bytes: 0, discontinuity, key_id, map_id: None, dts_ms, date_ms };
         self.open = Some(segment);
@@ -443,17 +295,6 @@ impl Segmenter {
         }
         self.remove_outlived(written, files);
         true
-    }
-
-    fn write_master(&self, files: &mut impl SegmentFiles) {
-        let (others, path) = &self.others;
-        let segments =
-            self.listed.iter().rev().take(MEASURED).map(|segment| (segment.bytes, segment.duration_ms));
-        others.set(&path.join(self.layout.playlist_file()), Presentation::measure(segments, &self.info));
-        let known = |playlist: &Path| others.get(&path.join(playlist));
-        if let Some((file, text)) = master_playlist(&self.layout, &self.settings.variants, known) {
-            files.perform(SegmenterAction::WritePlaylist { file, text });
-        }
     }
 
     /// Removes surplus segments from the playlist.
@@ -546,69 +387,6 @@ impl Segmenter {
         self.key = written.then_some(CurrentKey { id, segments: 1 });
         id
     }
-
-    fn playlist(&self) -> MediaPlaylist {
-        MediaPlaylist {
-            media_sequence: self.media_sequence,
-            discontinuity_sequence: self.discontinuity_sequence,
-            target_duration: self.target_duration,
-            event: self.settings.kind == PlaylistKind::Event,
-            segments: (0..)
-                .zip(&self.listed)
-                .map(|(n, segment)| self.entry(self.media_sequence.saturating_add(n), segment))
-                .collect(),
-            low_latency: None,
-        }
-    }
-
-    /// Lines of the newest segment of an event that has earlier ones.
-    fn added_lines(&self) -> Option<String> {
-        let last = self.listed.back().filter(|_| self.settings.kind == PlaylistKind::Event)?;
-        let before = self.listed.iter().nth_back(1)?;
-        let sequence = self.next_sequence().checked_sub(1)?;
-        let before = self.entry(sequence.checked_sub(1)?, before);
-        Some(self.entry(sequence, last).lines_behind(Some(&before)))
-    }
-
-    fn entry(&self, sequence: u64, segment: &Segment) -> MediaSegment {
-        let first = (sequence == self.media_sequence).then_some(segment.date_ms);
-        let date_ranges: Vec<_> = self.ranges.of(sequence, first).cloned().collect();
-        MediaSegment {
-            date_ms: (!date_ranges.is_empty()).then_some(segment.date_ms).filter(|date_ms| *date_ms > 0),
-            date_ranges,
-            uri: self.layout.segment_uri(segment.id),
-            duration_ms: segment.duration_ms,
-            discontinuity: segment.discontinuity,
-            key: segment.key_id.map(|id| EncryptionKey { uri: self.layout.key_uri(id), iv: id.into() }),
-            map: segment.map_id.map(|id| self.layout.map_uri(id)),
-            parts: Vec::new(),
-        }
-    }
-
-    /// Converts a segment of an existing playlist, if its name fits the layout.
-    fn adopt(&self, found: &MediaSegment) -> Option<Segment> {
-        let key_id = match &found.key {
-            Some(key) => {
-                let id = u64::try_from(key.iv).ok()?;
-                (self.layout.key_uri(id) == key.uri).then_some(Some(id))?
-            }
-            None => None,
-        };
-        let map_id = match &found.map {
-            Some(uri) => Some(self.layout.map_id(uri)?),
-            None => None,
-        };
-        Some(Segment {
-            bytes: 0,
-            dts_ms: 0,
-            date_ms: found.date_ms.unwrap_or(0),
-            id: self.layout.segment_id(&found.uri)?,
-            duration_ms: found.duration_ms,
-            discontinuity: found.discontinuity,
-            key_id,
-            map_id,
-        })
-    }
 }
 
 /// Last line of a playlist to which nothing is added.
@@ -620,9 +398,6 @@ const CHUNK_BYTES: usize = 1024 * 1024;
 
 /// Maximum size of a segment on disk in bytes, apart from its last piece.
 const SEGMENT_BYTES_MAX: usize = 256 * 1024 * 1024;
-
-/// Maximum plausible target duration of an existing playlist, in seconds.
-const TARGET_DURATION_MAX: u64 = 3_600;
 
 /// Number of retired segments kept beyond twice the playlist, for segments shorter than nominal.
 const RETIRED_SPARE: usize = 16;

@@ -9,6 +9,7 @@ use super::{Fragment, FragmentPiece, FragmentSettings, FragmentWindow, LookedUp,
 use crate::hub::info::MediaInfo;
 use crate::hub::stream::Stream;
 use crate::limits;
+use crate::media::log as media_log;
 use crate::media::mpegts::PieceObserver;
 use crate::media::samples::{PublishSamples, SampleItem};
 use crate::media::segments::Presentation;
@@ -81,7 +82,11 @@ impl Fragments {
                 SampleItem::Event { time_ms, message } => window.event(time_ms, &message),
             }
         }
+        let crowded = window.is_newly_crowded();
         drop(window);
+        if crowded {
+            media_log::cues_left_out("hls2", &self.stream);
+        }
         self.completed(completed);
     }
 
@@ -123,7 +128,11 @@ impl PieceObserver for Fragments {
         let mut window = self.window.lock();
         window.set_most_bytes(self.stream.backlog().saturating_mul(BACKLOGS));
         let completed = window.handle_frame(frame, unix_ms());
+        let crowded = window.is_newly_crowded();
         drop(window);
+        if crowded {
+            media_log::cues_left_out("hls2", &self.stream);
+        }
         self.completed(completed);
     }
 

@@ -61,7 +61,12 @@ impl Handler for Hls2Handler {
 
     fn answer<'a>(&'a self, exchange: &'a Exchange<'a>) -> Option<Answer<'a>> {
         let live = exchange.chosen_by::<Current>().hls2_live.0.as_ref()?;
-        Some(Box::pin(self.respond(exchange, live)))
+        Some(Box::pin(async move {
+            // Players in browsers read the status of an error only with these, such as of a part that will not come.
+            let mut response = self.respond(exchange, live).await;
+            cors::add(exchange, &mut response.headers);
+            response
+        }))
     }
 }
 
@@ -89,7 +94,7 @@ impl Hls2Handler {
                 }
             }
             let known = origin.and_then(|origin| self.presentation(&origin));
-            return ok(exchange, PLAYLIST_TYPE, self.master(exchange, known.as_ref()).into());
+            return Response::ok(PLAYLIST_TYPE, self.master(exchange, known.as_ref()).into());
         }
         let Some(session) = SessionId::parse(session) else { return Response::page(StatusCode::NOT_FOUND) };
         // The address of a fragment has the session but, as in PingOS, no application.
@@ -109,7 +114,7 @@ impl Hls2Handler {
             fragment,
         };
         if let Some(answer) = self.viewers.answer_known(&question).await {
-            return respond(exchange, &question, answer);
+            return respond(&question, answer);
         }
         if let Some(response) = self.answer_there(exchange, &question).await {
             return response;
@@ -127,7 +132,7 @@ impl Hls2Handler {
                 origin.session(exchange, self.sessions.next_session_id(), Protocol::Hls2, &overrides)
             });
         match entering {
-            Ok(visit) => respond(exchange, &question, ViewerAnswer::to(visit, &question).await),
+            Ok(visit) => respond(&question, ViewerAnswer::to(visit, &question).await),
             Err(refusal) => Response::page(status(refusal)),
         }
     }
@@ -152,7 +157,7 @@ impl Hls2Handler {
         }
         let answer = tokio::time::timeout(limits::CONTROL_PATIENCE, read_answer(&mut reader)).await;
         Some(match answer {
-            Ok(Some((StatusCode::OK, body))) => ok(exchange, content_type(question), body.into()),
+            Ok(Some((StatusCode::OK, body))) => Response::ok(content_type(question), body.into()),
             Ok(Some((status, _))) => Response::page(status),
             // The viewer is not entered here: it is the other process's.
             Ok(None) | Err(_) => Response::page(StatusCode::BAD_GATEWAY),
@@ -216,21 +221,15 @@ fn content_type(question: &ViewerQuestion<'_>) -> &'static str {
     }
 }
 
-fn respond(exchange: &Exchange<'_>, question: &ViewerQuestion<'_>, answer: ViewerAnswer) -> Response {
+fn respond(question: &ViewerQuestion<'_>, answer: ViewerAnswer) -> Response {
     match answer {
-        ViewerAnswer::Playlist(text) => ok(exchange, PLAYLIST_TYPE, text.into()),
+        ViewerAnswer::Playlist(text) => Response::ok(PLAYLIST_TYPE, text.into()),
         ViewerAnswer::Fragment(fragment, visit) => {
-            ok(exchange, content_type(question), Body::Source(Box::new(FragmentBody::new(&fragment, visit))))
+            Response::ok(content_type(question), Body::Source(Box::new(FragmentBody::new(&fragment, visit))))
         }
-        ViewerAnswer::Piece(bytes) => ok(exchange, content_type(question), bytes.into()),
+        ViewerAnswer::Piece(bytes) => Response::ok(content_type(question), bytes.into()),
         ViewerAnswer::Refused(status) => Response::page(status),
     }
-}
-
-fn ok(exchange: &Exchange<'_>, content_type: &'static str, body: Body) -> Response {
-    let mut response = Response::ok(content_type, body);
-    cors::add(exchange, &mut response.headers);
-    response
 }
 
 /// Body with the pieces of a fragment, without copying.

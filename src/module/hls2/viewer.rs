@@ -1,31 +1,32 @@
 //! Viewers: players of HLS from memory.
 
+mod request;
+mod task;
+
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
+use self::task::ViewerTask;
 use super::absent::{AbsentPlace, AbsentViewers};
 use super::conf::Conf;
-use super::{FragmentPiece, Fragments, LookedUp, PlaylistReload, SampleFeed, SampleFeeds};
-use super::{SessionId, SessionIds};
+use super::{Fragments, SampleFeeds, SessionId, SessionIds};
 use crate::hub::registry::StreamKey;
 use crate::limits;
-use crate::media::admission::{Admission, AdmissionRefusal, AdmittedSession};
-use crate::media::live;
+use crate::media::admission::{Admission, AdmittedSession};
 use crate::media::log as media_log;
-use crate::media::mpegts::{FeedSettings, Feeds, MpegtsFeed};
-use crate::media::session::{Reason, Session, mark, millis};
+use crate::media::mpegts::Feeds;
+use crate::media::session::{Session, millis};
 use crate::media::view::AppView;
 use crate::module::hls2;
 use crate::module::hls2::log;
 use crate::task::lifetime::Lifetime;
-use tokio_util::task::task_tracker::TaskTrackerToken;
 
 /// A player, between and during its requests.
 pub struct Viewer {
@@ -294,244 +295,8 @@ impl Viewer {
     }
 }
 
-impl ViewerRequest {
-    /// Whether playlist requests with this query are allowed (`hls2_session_bind args`).
-    pub fn allows(&self, query: &[u8]) -> bool {
-        let allowed = !self.viewer.conf.session_bind.to_args()
-            || PlaylistReload::arguments(&self.viewer.session.identity.pargs)
-                == PlaylistReload::arguments(query);
-        if !allowed {
-            log::other_arguments(&self.viewer.session);
-        }
-        allowed
-    }
-
-    /// Settings of the viewer's application when it came.
-    pub fn conf(&self) -> &Arc<Conf> {
-        &self.viewer.conf
-    }
-
-    /// Waits for the verdict.
-    ///
-    /// # Errors
-    ///
-    /// The viewer is refused or has disconnected.
-    pub async fn admitted(&self) -> Result<Arc<Fragments>, ViewerRefusal> {
-        let mut state = self.viewer.state.subscribe();
-        // The sender lives in the viewer, so the wait ends with a value.
-        let _ = state.wait_for(|state| !matches!(state, ViewerState::Asking)).await;
-        let now = state.borrow().clone();
-        match now {
-            ViewerState::Watching(fragments) => Ok(fragments),
-            ViewerState::Denied(denied) => Err(denied),
-            ViewerState::Asking => Err(ViewerRefusal::Over),
-        }
-    }
-
-    /// The playlist, once there are enough fragments.
-    ///
-    /// # Errors
-    ///
-    /// The viewer is refused, or there is no playlist.
-    pub async fn playlist(
-        &self,
-        name: &[u8],
-        base_url: &str,
-        reload: &PlaylistReload,
-    ) -> Result<String, ViewerRefusal> {
-        let fragments = self.admitted().await?;
-        if let Some((msn, part)) = reload.wanted {
-            let has = || fragments.has(msn, part).ok_or(ViewerRefusal::BadRequest);
-            self.until(&fragments, || has().map(|has| has.then_some(()))).await?;
-        }
-        let make = || fragments.playlist(&mut self.viewer.place.lock().playlist, name, base_url, reload.skip);
-        self.watch(&fragments, || Ok(make())).await
-    }
-
-    /// A part or an initialisation segment, once it is made.
-    ///
-    /// # Errors
-    ///
-    /// The viewer is refused, or the piece did not come in time.
-    pub async fn piece(&self, id: u64, piece: FragmentPiece) -> Result<LookedUp, ViewerRefusal> {
-        let fragments = self.admitted().await?;
-        let look = || Ok(Some(fragments.piece(id, piece)).filter(|found| *found != LookedUp::Awaited));
-        self.until(&fragments, look).await
-    }
-
-    /// As [`watch`](Self::watch), for as long as a request may wait.
-    async fn until<T>(
-        &self,
-        fragments: &Fragments,
-        look: impl Fn() -> Result<Option<T>, ViewerRefusal>,
-    ) -> Result<T, ViewerRefusal> {
-        if let Some(found) = look()? {
-            return Ok(found);
-        }
-        if self.viewer.place.lock().requests > limits::HLS2_WAITING {
-            return Err(ViewerRefusal::Crowded);
-        }
-        let patience = Duration::from_millis(fragments.patience_ms());
-        let waiting = tokio::time::timeout(patience, self.watch(fragments, look));
-        waiting.await.unwrap_or(Err(ViewerRefusal::Late))
-    }
-
-    /// Looks again after each fragment and part until something is found.
-    async fn watch<T>(
-        &self,
-        fragments: &Fragments,
-        look: impl Fn() -> Result<Option<T>, ViewerRefusal>,
-    ) -> Result<T, ViewerRefusal> {
-        let mut completed = fragments.watch();
-        let mut state = self.viewer.state.subscribe();
-        loop {
-            completed.mark_unchanged();
-            if let Some(found) = look()? {
-                return Ok(found);
-            }
-            tokio::select! {
-                _ = completed.changed() => {}
-                denied = state.wait_for(|state| matches!(state, ViewerState::Denied(_))) => {
-                    return Err(match denied.as_deref() {
-                        Ok(ViewerState::Denied(denied)) => *denied,
-                        _ => ViewerRefusal::Over,
-                    });
-                }
-            }
-        }
-    }
-
-    /// Counts bytes of a response.
-    pub fn sent(&self, bytes: usize) {
-        self.viewer.absent.lock().take();
-        let session = &self.viewer.session;
-        mark(&session.moments.first_data);
-        session.link.bytes_sent.fetch_add(bytes as u64, Ordering::Relaxed);
-    }
-}
-
-impl Drop for ViewerRequest {
-    fn drop(&mut self) {
-        let mut place = self.viewer.place.lock();
-        place.requests -= 1;
-        place.playlist.touch(now());
-    }
-}
-
-/// What keeps the fragments of a viewer's stream coming.
-enum HeldFeed {
-    Mpegts { _feed: Arc<MpegtsFeed> },
-    Samples { _feed: Arc<SampleFeed> },
-}
-
-/// Task of a viewer: holds its stream, and releases it at the end.
-struct ViewerTask {
-    viewers: Arc<Viewers>,
-    view: AppView,
-    entered: Box<AdmittedSession>,
-    viewer: Arc<Viewer>,
-    /// Dropped last, so that a stop waits for the `done` that dropping `entered` sends.
-    _unfinished: TaskTrackerToken,
-}
-
-impl ViewerTask {
-    async fn run(mut self) {
-        let session = self.viewer.session.clone();
-        let (reason, denied) = match self.admit().await {
-            Ok((feed, fragments)) => {
-                media_log::playing(&session);
-                self.viewer.state.send_replace(ViewerState::Watching(fragments));
-                let reason = self.watch().await;
-                drop(feed);
-                media_log::played(&session, 0);
-                (reason, ViewerRefusal::Over)
-            }
-            Err(denied) => denied,
-        };
-        session.set_reason(reason);
-        self.viewers.remove(&self.viewer);
-        self.viewer.state.send_replace(ViewerState::Denied(denied));
-        session.end();
-    }
-
-    async fn admit(&mut self) -> Result<(HeldFeed, Arc<Fragments>), (Reason, ViewerRefusal)> {
-        let session = self.viewer.session.clone();
-        let admitted = tokio::select! {
-            admitted = self.entered.admit() => admitted,
-            reason = session.closed() => return Err((reason, ViewerRefusal::Forbidden)),
-        };
-        if let Err(AdmissionRefusal(reason)) = admitted {
-            let refusal = match reason {
-                Reason::OverLimit => ViewerRefusal::Crowded,
-                _ => ViewerRefusal::Forbidden,
-            };
-            return Err((reason, refusal));
-        }
-        let held = self.view.held();
-        let (live, hls2) = (held.get::<live::conf::Conf>(), held.get::<Conf>());
-        if !live.live {
-            media_log::not_live(&session);
-            return Err((Reason::NormalClose, ViewerRefusal::NoStream));
-        }
-        let stream = self.entered.stream();
-        if !live.idle_streams && !stream.phase().publishing && !self.entered.is_pulled() {
-            media_log::no_stream(&session);
-            return Err((Reason::StreamEnd, ViewerRefusal::NoStream));
-        }
-        if hls2.is_fmp4() {
-            let feed = self.viewers.samples.hold(&self.view, stream, hls2.settings());
-            let fragments = feed.fragments().clone();
-            return Ok((HeldFeed::Samples { _feed: feed }, fragments));
-        }
-        let settings = FeedSettings::of(&self.view);
-        let feed = self.viewers.feeds.hold(stream, settings);
-        let fragments = feed.companion(|| Fragments::new(hls2.settings(), feed.stream().clone()));
-        Ok((HeldFeed::Mpegts { _feed: feed }, fragments))
-    }
-
-    /// Waits until the timeout has passed without requests, or the session is ended.
-    async fn watch(&self) -> Reason {
-        let expired = async {
-            loop {
-                let timeout = self.viewer.timeout_ms();
-                let due = self.viewer.place.lock().playlist.expires_at_ms(timeout);
-                // During a request the time may have passed already: it is checked again later.
-                let wait = due.saturating_sub(now()).max(EXPIRY_TICK_MS);
-                tokio::time::sleep(Duration::from_millis(wait)).await;
-                if self.viewers.expire(&self.viewer, now()) {
-                    return;
-                }
-            }
-        };
-        tokio::select! {
-            () = expired => Reason::NormalClose,
-            reason = self.viewer.session.closed() => reason,
-            () = self.viewers.lifetime.shutdown.cancelled() => Reason::ProcessExit,
-        }
-    }
-}
-
-impl Drop for ViewerTask {
-    fn drop(&mut self) {
-        // Also after a panic, or with the end of the worker: waiting requests get an answer, and the next one starts a
-        // new viewer.
-        self.viewers.remove(&self.viewer);
-        self.viewer.state.send_if_modified(|state| {
-            let is_open = !matches!(state, ViewerState::Denied(_));
-            if is_open {
-                *state = ViewerState::Denied(ViewerRefusal::Over);
-            }
-            is_open
-        });
-        self.viewer.session.end();
-    }
-}
-
 /// Slot number: one process holds all sessions.
 const SLOT: u32 = 0;
-
-/// Interval of checks of an expired viewer during a request.
-const EXPIRY_TICK_MS: u64 = 250;
 
 fn now() -> u64 {
     millis(Instant::now())

@@ -1,0 +1,105 @@
+use super::*;
+use crate::media::segments::Slicing;
+
+#[test]
+fn fragments_end_at_the_wanted_length() {
+    let mut window = FragmentWindow::new(settings());
+    let completed = publish(&mut window, 0, 10_000);
+    assert_eq!(completed, 9);
+    let durations: Vec<_> = window.latest(100).map(|fragment| fragment.duration_ms).collect();
+    assert_eq!(durations, [1_000; 8]);
+}
+
+#[test]
+fn fragment_starts_with_tables_and_knows_its_length() {
+    let mut window = FragmentWindow::new(settings());
+    publish(&mut window, 0, 1_200);
+    let fragment = window.fragment(0).unwrap();
+    assert_eq!(fragment.chunks.len(), 6);
+    assert_eq!(fragment.chunks[0], "tables");
+    assert_eq!(fragment.len, 6 + 5 * 7);
+}
+
+#[test]
+fn bytes_are_bounded_whatever_timestamps_say() {
+    let mut window = FragmentWindow::new(settings());
+    window.set_most_bytes(1_000);
+    let frame = |n: u64, key: bool, bytes: &'static [u8]| TsFrame {
+        bytes: Bytes::from_static(bytes),
+        tables: Bytes::from_static(b"tables"),
+        starts_with_tables: false,
+        dts_ms: n,
+        duration_ms: 1,
+        video: true,
+        key,
+        program_change: false,
+        messages: Vec::new(),
+    };
+    window.handle_frame(&frame(0, true, &[0; 60]), 0);
+    for n in 1..100 {
+        window.handle_frame(&frame(n, false, &[0; 60]), 0);
+        assert!(window.bytes() <= 1_000, "{} bytes", window.bytes());
+    }
+    assert!(window.latest(9).all(|fragment| fragment.len <= 250 + 60 + 6));
+    assert!(window.latest(9).count() >= 2, "a piece has six percent of the bytes");
+    // A piece above the bound leaves the newest fragment playable.
+    window.handle_frame(&frame(100, false, &[0; 5_000]), 0);
+    window.handle_frame(&frame(101, false, &[0; 60]), 0);
+    assert_eq!(window.latest(9).count(), 1);
+    assert!(window.is_ready(), "there will not be two of them");
+    // With fragments of normal size again, a first playlist waits for its full number.
+    publish(&mut window, 1_000, 4_000);
+    assert!(window.is_ready() && !window.crowded);
+    window.set_most_bytes(0);
+    publish(&mut window, 4_000, 6_000);
+    assert_eq!(window.latest(9).count(), 1);
+}
+
+#[test]
+fn late_players_find_fragments_that_left_the_playlist() {
+    let mut window = FragmentWindow::new(settings());
+    publish(&mut window, 0, 10_000);
+    assert!(window.fragment(0).is_none());
+    assert_eq!(window.fragment(1).map(|fragment| fragment.id), Some(1));
+    assert_eq!(window.fragment(8).map(|fragment| fragment.id), Some(8));
+    assert!(window.fragment(9).is_none(), "it is not complete");
+    assert!(window.fragment(u64::MAX).is_none());
+}
+
+#[test]
+fn next_publisher_follows_behind_a_discontinuity() {
+    let mut window = FragmentWindow::new(settings());
+    publish(&mut window, 0, 1_600);
+    assert!(window.finish() && !window.finish());
+    publish(&mut window, 90_000, 91_200);
+    let seen: Vec<_> = window
+        .latest(9)
+        .map(|fragment| (fragment.id, fragment.duration_ms, fragment.discontinuity))
+        .collect();
+    assert_eq!(seen, [(0, 1_000, false), (1, 600, false), (2, 1_000, true)]);
+}
+
+fn settings() -> FragmentSettings {
+    let cut = CutRule { fragment_ms: 1_000, max_fragment_ms: 50_000, slicing: Slicing::Plain };
+    FragmentSettings { cut, playlist_length_ms: 4_000, min_fragments: 2, part_ms: None }
+}
+
+/// A picture of 200 ms; each second has a key frame.
+pub(in super::super) fn piece(dts_ms: u64, starts_with_tables: bool) -> TsFrame {
+    TsFrame {
+        bytes: Bytes::from_static(b"packets"),
+        tables: Bytes::from_static(b"tables"),
+        starts_with_tables,
+        dts_ms,
+        duration_ms: 200,
+        video: true,
+        key: dts_ms.is_multiple_of(1_000),
+        program_change: false,
+        messages: Vec::new(),
+    }
+}
+
+fn publish(window: &mut FragmentWindow, from_ms: u64, to_ms: u64) -> usize {
+    let frames = (from_ms..to_ms).step_by(200).map(|dts_ms| piece(dts_ms, false));
+    frames.filter(|frame| window.handle_frame(frame, 0)).count()
+}
