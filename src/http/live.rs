@@ -16,10 +16,13 @@ use super::player::HttpPlayer;
 use super::response::{Body, BodySource, Piece, Response};
 use crate::directive::ListenAddr;
 use crate::media::admission::{Admission, AdmissionRefusal, AdmittedSession};
+use crate::media::gop;
 use crate::media::live;
 use crate::media::log;
 use crate::media::mpegts::MpegtsFeed;
+use crate::media::past::{Past, PastRequest, Pasts};
 use crate::media::session::Reason;
+use crate::media::view::AppView;
 
 /// A live location.
 pub struct LiveLocation<'a> {
@@ -29,6 +32,8 @@ pub struct LiveLocation<'a> {
     pub app: Option<&'a BString>,
     /// Format of the response.
     pub format: Arc<dyn LiveFormat>,
+    /// What is recorded, for players of a format that is FLV.
+    pub pasts: Option<&'a dyn Pasts>,
 }
 
 /// Responds with a live stream once there is media, or earlier with `http_early_head`.
@@ -87,9 +92,22 @@ pub async fn answer(exchange: &Exchange<'_>, live: LiveLocation<'_>, admission: 
     if exchange.is_head() {
         return head(exchange, &*live.format, Body::Source(Box::new(Endless)));
     }
-    let player = HttpPlayer { view, entered, stream, arrival, settings, format: live.format, _feed: feed };
+    let past = match live.pasts {
+        Some(pasts) if live.format.relay_messages(&session).is_none() => past(pasts, &view, &entered).await,
+        _ => None,
+    };
+    let player =
+        HttpPlayer { view, entered, stream, arrival, settings, format: live.format, past, _feed: feed };
     let format = player.format.clone();
     head(exchange, &*format, Body::Live(Box::new(player)))
+}
+
+/// What is recorded of the stream, for a player that asks for more of its past than is kept.
+async fn past(pasts: &dyn Pasts, view: &AppView, entered: &AdmittedSession) -> Option<Box<dyn Past>> {
+    let session = entered.session();
+    let ago_ms = view.held().get::<gop::conf::Conf>().past(&session.identity.pargs)?;
+    let stream = entered.stream().clone();
+    pasts.open(PastRequest { view: view.clone(), session: session.clone(), stream, ago_ms }).await
 }
 
 /// The body of a live response to HEAD, which is never sent.

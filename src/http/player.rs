@@ -16,10 +16,11 @@ use crate::hub::stream::Stream;
 use crate::limits;
 use crate::media;
 use crate::media::admission::{AdmissionRefusal, AdmittedSession};
-use crate::media::delivery::{Gone, Join};
+use crate::media::delivery::{Gone, Join, Sent};
 use crate::media::live;
 use crate::media::log;
 use crate::media::mpegts::MpegtsFeed;
+use crate::media::past::{Past, PastStep};
 use crate::media::session::{Identity, Reason, Session, SessionMoments, StreamMove, mark};
 use crate::media::view::AppView;
 use crate::media::workers::Worker;
@@ -35,6 +36,8 @@ pub struct HttpPlayer {
     pub(super) arrival: Arrival,
     pub(super) settings: PlayerSettings,
     pub(super) format: Arc<dyn LiveFormat>,
+    /// What it is sent before the stream.
+    pub(super) past: Option<Box<dyn Past>>,
     /// Feed that produces `stream`, if it is not the session's own.
     pub(super) _feed: Option<Arc<MpegtsFeed>>,
 }
@@ -110,7 +113,16 @@ impl HttpPlayer {
         let stream = feed.as_deref().map_or(entered.stream(), MpegtsFeed::stream).clone();
         let may_wait = view.held().get::<live::conf::Conf>().idle_streams || entered.is_pulled();
         let arrival = Arrival { source: entered.stream().watch(), phase: stream.watch(), may_wait };
-        Some(Box::new(HttpPlayer { view, entered, stream, arrival, settings, format, _feed: feed }))
+        Some(Box::new(HttpPlayer {
+            view,
+            entered,
+            stream,
+            arrival,
+            settings,
+            format,
+            past: None,
+            _feed: feed,
+        }))
     }
 
     /// Plays until one side ends the response, or until it is to go on with another stream, which is returned.
@@ -152,6 +164,27 @@ impl HttpPlayer {
             }
         }
         mark(&session.moments.first_data);
+        log::playing(&session);
+        let mut has_lead = way.is_none() && begins;
+        let mut sent = None;
+        if let Some(past) = self.past.take() {
+            let lead = if has_lead { self.lead() } else { Bytes::new() };
+            has_lead = false;
+            let ended = tokio::select! {
+                ended = self.send_past(past, lead, socket) => ended,
+                reason = session.closed() => Err(reason),
+                () = socket.hung_up() => Err(Reason::NormalClose),
+                () = shutdown.cancelled() => Err(Reason::ProcessExit),
+            };
+            match ended {
+                Ok(what) => sent = Some(what),
+                Err(reason) => {
+                    session.set_reason(reason);
+                    log::played(&session, 0);
+                    return None;
+                }
+            }
+        }
         let mut membership =
             LoopMembership { worker, stream: self.stream.id(), session: session.clone(), left: false };
         worker.delivery.join(Join {
@@ -159,12 +192,12 @@ impl HttpPlayer {
             stream: self.stream.clone(),
             socket: socket.clone(),
             settings: self.settings,
-            lead: if way.is_some() || !begins { Bytes::new() } else { self.lead() },
+            sent,
+            lead: if has_lead { self.lead() } else { Bytes::new() },
             link: session.link.clone(),
             send_timeout: self.view.server().timeout.duration(),
             view: self.view.clone(),
         });
-        log::playing(&session);
         session.accept_moves();
         let mut next = None;
         let idle = self.view.held().get::<live::conf::Conf>().idle_streams;
@@ -214,6 +247,43 @@ impl HttpPlayer {
         }
         log::played(&session, session.link.dropped_total.load(Ordering::Relaxed));
         next
+    }
+
+    /// Sends the first bytes and what is recorded, until the stream's cache has what follows.
+    ///
+    /// # Errors
+    ///
+    /// The reason why the player ends.
+    async fn send_past(&self, mut past: Box<dyn Past>, lead: Bytes, socket: &Socket) -> Result<Sent, Reason> {
+        let link = &self.session().link;
+        let timeout = self.view.server().timeout.nonzero().unwrap_or(limits::DEFAULT_SEND_TIMEOUT);
+        let (mut next, mut bytes) = (lead, 0);
+        loop {
+            for part in next.chunks(limits::PAST_WRITE_BYTES) {
+                match tokio::time::timeout(timeout, socket.write_all(part)).await {
+                    Ok(Ok(())) => bytes += part.len() as u64,
+                    Ok(Err(_)) => return Err(Reason::FlvSendErr),
+                    Err(_) => return Err(Reason::FlvSendTimeout),
+                }
+                link.bytes_sent.store(bytes, Ordering::Relaxed);
+            }
+            let joining = match past.step().await {
+                Ok(PastStep::Tags(tags)) => {
+                    next = self.framed(tags);
+                    continue;
+                }
+                Ok(PastStep::Joins(joining)) => joining,
+                Ok(PastStep::Over(joining)) if self.view.held().get::<live::conf::Conf>().idle_streams => {
+                    joining
+                }
+                Ok(PastStep::Over(_)) => return Err(Reason::StreamEnd),
+                Err(error) => {
+                    log::past_unreadable(self.session(), &error);
+                    return Err(Reason::StreamEnd);
+                }
+            };
+            return Ok(Sent { next: joining.next, origin: joining.origin, bytes });
+        }
     }
 
     /// Waits until the delivery loop has released the player, and sends the rest of its last message. Returns false if that

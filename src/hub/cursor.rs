@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use super::backlog::Backlog;
 use super::counters::{MediaTimes, SentFrames};
-use super::gop::StartSettings;
+use super::gop::{Continuation, StartSettings};
 use super::headers::Headers;
 use super::origin::TimeOrigin;
 use super::outgoing::Outgoing;
@@ -83,6 +83,8 @@ pub struct Cursor {
     resumed: bool,
     /// Offset subtracted from the stream's timestamps; `None` sends them unchanged.
     origin: Option<TimeOrigin>,
+    /// Where the player goes on, until all its lanes have.
+    continues: Option<Continuation>,
     /// Frames queued for the player or sent, on the stream's timeline.
     frames: SentFrames,
 }
@@ -105,10 +107,21 @@ impl Cursor {
             paused: false,
             resumed: false,
             origin: settings.zero_start.then(TimeOrigin::default),
+            continues: None,
             frames: SentFrames::default(),
         };
         let _ = cursor.push_control(lead);
         cursor
+    }
+
+    /// Lets a player that has joined go on behind media from elsewhere: with `at`, and with timestamps that are lower by
+    /// `origin`.
+    pub fn continue_at(&mut self, at: Continuation, origin: u32) {
+        self.continues = Some(at);
+        self.origin = Some(TimeOrigin::at(origin));
+        self.hold_audio = false;
+        // The headers have the timestamp of what follows them.
+        self.resumed = true;
     }
 
     /// Queues control bytes of the session (acknowledgements, pings, status messages) at the next message boundary.
@@ -186,6 +199,7 @@ impl Cursor {
             // A player that waits for a key frame is steady as long as there is no video.
             && !(self.need_key && lanes & Lane::VIDEO != 0)
             && !self.hold_audio
+            && self.continues.is_none()
             && self.headers.is_none()
             && self.settings.cork == 0
             && self.synced & lanes == lanes
@@ -306,6 +320,9 @@ impl Cursor {
 
     /// Whether the player is sent this packet; updates what the player waits for.
     fn admits(&mut self, packet: &Packet) -> bool {
+        if self.precedes(packet) {
+            return false;
+        }
         match packet.class() {
             PacketClass::Key => {
                 self.need_key = false;
@@ -325,6 +342,16 @@ impl Cursor {
             | PacketClass::Metadata
             | PacketClass::Other => true,
         }
+    }
+
+    /// Whether the packet that was just taken is one that the player has already. Headers are never one.
+    fn precedes(&mut self, packet: &Packet) -> bool {
+        let Some(at) = self.continues else { return false };
+        let number = self.next - 1;
+        if number >= at.video.max(at.audio).max(at.others) {
+            self.continues = None;
+        }
+        packet.header().is_none() && number < at.of(packet.kind())
     }
 
     /// Before the first media headers are only collected; the first media sends them ahead of itself.

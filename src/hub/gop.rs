@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::packet::{Packet, PacketClass};
+use super::packet::{Lane, Packet, PacketClass};
 use crate::limits;
 use crate::wire::MediaKind;
 
@@ -25,6 +25,33 @@ pub struct StartSettings {
     pub send_all: bool,
     /// Whether to start with the newest key frame.
     pub low_latency: bool,
+}
+
+/// Where a player goes on that was sent the media before from elsewhere, such as a recording.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Continuation {
+    /// Number of the first video packet, a key frame.
+    pub video: u64,
+    /// Number of the first audio packet.
+    pub audio: u64,
+    /// Number of the first packet of another kind.
+    pub others: u64,
+}
+
+impl Continuation {
+    /// Number of the first packet.
+    pub fn first(&self) -> u64 {
+        self.video.min(self.audio).min(self.others)
+    }
+
+    /// Number of the first packet of this kind.
+    pub fn of(&self, kind: MediaKind) -> u64 {
+        match kind {
+            MediaKind::Video => self.video,
+            MediaKind::Audio => self.audio,
+            MediaKind::Data => self.others,
+        }
+    }
 }
 
 /// Packets by sequence number, pruned to complete GOPs.
@@ -133,6 +160,36 @@ impl Ring {
             self.key_covering(start.cache_time)
         };
         chosen.unwrap_or(self.end())
+    }
+
+    /// Where a player goes on that has all video before the key frame with timestamp `key`, and the audio up to and
+    /// including the frame with timestamp `audio`, which may differ by less than half a frame; `None` for a kind that it
+    /// has not. `None` if the ring does not have all that follows.
+    pub fn continuation(&self, key: u32, audio: Option<u32>) -> Option<Continuation> {
+        let with_number = || (self.base..).zip(&self.packets);
+        let is_audio = |packet: &Packet| {
+            packet.class() == PacketClass::Audio && packet.lane() == Lane::main(MediaKind::Audio)
+        };
+        let next_audio = |after: u32| {
+            let distance =
+                |packet: &Packet| packet.timestamp().wrapping_sub(after).cast_signed().unsigned_abs();
+            let sounds = || with_number().filter(|(_, packet)| is_audio(packet));
+            let (number, _) = sounds()
+                .map(|(number, packet)| (number, distance(packet)))
+                .filter(|(_, distance)| *distance <= limits::CONTINUED_AUDIO)
+                .min_by_key(|(_, distance)| *distance)?;
+            Some(number + 1)
+        };
+        if !self.has_video {
+            let audio = next_audio(audio?)?;
+            return Some(Continuation { video: audio, audio, others: audio });
+        }
+        let video = self.keys.iter().rev().find(|found| found.timestamp == key)?.seq;
+        let audio = match audio {
+            Some(after) => next_audio(after)?,
+            None => video,
+        };
+        Some(Continuation { video, audio, others: video })
     }
 
     /// The newest key frame, with its number. The next ones are kept even if the cache is off, for

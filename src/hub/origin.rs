@@ -20,6 +20,11 @@ pub struct TimeOrigin {
 }
 
 impl TimeOrigin {
+    /// An origin that is known, of tracks that have begun.
+    pub fn at(timestamp: u32) -> Self {
+        TimeOrigin { at: Some(timestamp), begun: MAIN }
+    }
+
     /// Whether the origin is set.
     pub fn is_set(&self) -> bool {
         self.at.is_some()

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::counters::{MediaCounts, StreamCounters};
-use super::gop::{CacheSettings, Ring, StartSettings};
+use super::gop::{CacheSettings, Continuation, Ring, StartSettings};
 use super::headers::Headers;
 use super::info::MediaInfo;
 use super::packet::{Container, Packet};
@@ -359,6 +359,32 @@ impl Stream {
         let state = self.state.lock();
         let wanted = state.ring.start_for(start);
         let (first, packets) = state.ring.from(wanted);
+        let older = packets.take(usize::try_from(backlog_base.saturating_sub(first)).unwrap_or(0));
+        JoinedPlayer { start: first, older: older.cloned().collect(), headers: state.headers.clone() }
+    }
+
+    /// Where a player goes on that was sent the media before the key frame with timestamp `key`, and the audio up to
+    /// timestamp `audio`. `None` if the cache does not have all that follows.
+    pub fn continuation(&self, key: u32, audio: Option<u32>) -> Option<Continuation> {
+        self.state.lock().ring.continuation(key, audio)
+    }
+
+    /// Where a player begins whose media before does not join the cache, with a timestamp of about then: the oldest key
+    /// frame, otherwise the next packet.
+    pub fn beginning(&self) -> (Continuation, u32) {
+        let state = self.state.lock();
+        let oldest = StartSettings { cache_time: u32::MAX, send_all: true, low_latency: false };
+        let first = state.ring.start_for(oldest);
+        let timestamp =
+            state.ring.from(first).1.find(|packet| packet.header().is_none()).map(|p| p.timestamp());
+        let at = timestamp.unwrap_or(state.times.audio.max(state.times.video));
+        (Continuation { video: first, audio: first, others: first }, at)
+    }
+
+    /// Lets a player go on at `at`; the first packet is a later one if the cache has lost that one meanwhile.
+    pub fn join_at(&self, at: Continuation, backlog_base: u64) -> JoinedPlayer {
+        let state = self.state.lock();
+        let (first, packets) = state.ring.from(at.first());
         let older = packets.take(usize::try_from(backlog_base.saturating_sub(first)).unwrap_or(0));
         JoinedPlayer { start: first, older: older.cloned().collect(), headers: state.headers.clone() }
     }

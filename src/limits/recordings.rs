@@ -73,6 +73,20 @@ pub const VOD_FRAME_BYTES: usize = 16 * 1024 * 1024 - 1024;
 /// Interval at which playback that follows a recording looks for new parts.
 pub const VOD_FOLLOW_INTERVAL: Duration = Duration::from_secs(1);
 
+/// Largest distance in milliseconds of an audio frame's recorded time from its time in the cache: MPEG-TS smooths times by
+/// `mpegts_sync`. Half a frame of the usual codecs.
+pub const CONTINUED_AUDIO: u32 = 10;
+
+/// Time, besides `live_record_max_fragment`, after which a player of the past that has been sent all that is recorded goes
+/// on with the cache, even if that leaves a gap.
+pub const PAST_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Interval at which a player of the past looks for new parts and tries to go on with the cache.
+pub const PAST_INTERVAL: Duration = Duration::from_millis(200);
+
+/// Number of bytes of the past that are written at a time; the timeout of players applies to each.
+pub const PAST_WRITE_BYTES: usize = 16 * 1024;
+
 /// Maximum write buffer of a recording in bytes, whatever `live_record_buffer` is.
 pub const RECORD_BUFFER: usize = 16 * 1024 * 1024;
 

@@ -6,7 +6,7 @@
 //!   modules.
 //! - Media of publishers: [`ingest`], with tracks and metadata in [`codec`] and messages between servers in
 //!   [`relay_messages`].
-//! - Media for players: [`delivery`]. For tasks that package, record or relay: [`reader`], [`publish_packets`], [`mpegts`],
+//! - Media for players: [`delivery`], and before it what is recorded: [`past`]. For tasks that package, record or relay: [`reader`], [`publish_packets`], [`mpegts`],
 //!   [`samples`], [`segments`]; their files: [`files`].
 //! - Loops of relays: [`trail`], [`trails`], [`trail_proof`]. The other process of an upgrade: [`counterpart`].
 //! - Modules take part through the traits in [`extension`] and [`control`].
@@ -30,6 +30,7 @@ pub mod listing;
 pub mod live;
 pub mod log;
 pub mod mpegts;
+pub mod past;
 pub mod player_settings;
 pub mod publish_packets;
 pub mod reader;

@@ -49,7 +49,8 @@ use crate::module::hls::HlsFiles;
 use crate::module::hls2::{Hls2Handler, HlsMemory, SampleFeeds, Viewers};
 use crate::module::http_log::line::HttpAccess;
 use crate::module::http_static::EmptyGifHandler;
-use crate::module::live_record::playback::VodHandler;
+use crate::module::live_record::CurrentFiles;
+use crate::module::live_record::playback::{RecordedPasts, VodHandler};
 use crate::module::live_record::task::TsRecording;
 use crate::module::metrics::{MetricsHandler, MetricsSource};
 use crate::module::monitor::Monitor;
@@ -186,6 +187,7 @@ impl Parts {
         let (tls, workers) = (Arc::new(ArcSwap::from_pointee(tls)), Arc::new(workers));
         let trails = Arc::new(Trails::new(secret()?, secrets));
         let feeds = Arc::new(Feeds::new(registry.clone()));
+        let current: Arc<CurrentFiles> = Arc::default();
         let samples: Arc<SampleFeeds> = Arc::default();
         let (places, recordings): (Arc<FileClaims>, Arc<Recordings>) = Default::default();
 
@@ -210,6 +212,7 @@ impl Parts {
             Arc::new(TsRecording {
                 store: store.clone(),
                 feeds: feeds.clone(),
+                current: current.clone(),
                 callbacks: callbacks.clone(),
                 lifetime: lifetime.clone(),
             }),
@@ -313,7 +316,7 @@ impl Parts {
         };
         // The first handler that takes a location answers.
         let handlers: Vec<Box<dyn Handler>> = vec![
-            Box::new(FlvHandler { admission: admission.clone() }),
+            Box::new(FlvHandler { admission: admission.clone(), pasts: Arc::new(RecordedPasts { current }) }),
             Box::new(TsHandler { admission: admission.clone(), feeds: feeds.clone() }),
             Box::new(VodHandler { admission: admission.clone() }),
             Box::new(Hls2Handler {

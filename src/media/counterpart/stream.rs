@@ -116,6 +116,7 @@ impl StreamToCounterpart {
             stream: stream.clone(),
             socket: socket.clone(),
             settings: player_settings(&view, Container::Flv, 0, b""),
+            sent: None,
             lead: lead.freeze(),
             link: link.clone(),
             send_timeout: view.server().timeout.duration(),

@@ -81,9 +81,16 @@ impl LocalStream {
 
     /// Adds a player.
     pub(super) fn join(&mut self, join: Join, now: Instant) {
-        let Join { session, stream, socket, settings, lead, link, send_timeout, view } = join;
+        let Join { session, stream, socket, settings, sent, lead, link, send_timeout, view } = join;
         stream.uses(settings.container);
-        let joined = stream.join(settings.start, self.backlog.base());
+        let joined = match sent {
+            Some(sent) => stream.join_at(sent.next, self.backlog.base()),
+            None => stream.join(settings.start, self.backlog.base()),
+        };
+        let mut cursor = Cursor::join(settings, &joined, lead);
+        if let Some(sent) = sent {
+            cursor.continue_at(sent.next, sent.origin);
+        }
         self.has_video |= joined.headers.has_video();
         self.backlog.prepend(joined.older.iter().cloned());
         self.view = view;
@@ -92,9 +99,9 @@ impl LocalStream {
         prompt.push(WorkerPlayer {
             session,
             socket,
-            cursor: Cursor::join(settings, &joined, lead),
+            cursor,
             link,
-            bytes_sent: 0,
+            bytes_sent: sent.map_or(0, |sent| sent.bytes),
             send_timeout,
             blocked_since: None,
             leaving: None,

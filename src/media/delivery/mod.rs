@@ -38,7 +38,7 @@ use tokio::sync::mpsc;
 
 use self::figures::WorkerFigures;
 use self::group::{GroupRound, WorkerTotals};
-pub use self::join::Join;
+pub use self::join::{Join, Sent};
 pub use self::link::{Gone, PlayerLink};
 use self::local::LocalStream;
 pub use self::total::BacklogTotal;

@@ -16,7 +16,9 @@ directives! {
             /// Example: `cache_time 3s;`
             "cache_time" => cache_time: Msec = "0", in RTMP_ALL;
             /// Keeps this much more media, for players that request to start in the past with `?roll_back=MILLISECONDS`
-            /// after the stream name. `out_queue` limits it.
+            /// after the stream name. `out_queue` limits it. With `live_record` players of `flv_live` can start as far in the
+            /// past as the stream is recorded: they are sent what is recorded, with timestamps from 0, and then go on with
+            /// what is kept, without a gap. 0 keeps nothing, and players start as usual.
             ///
             /// Not in PingOS today; a directive of its earlier releases.
             ///
@@ -54,6 +56,11 @@ impl Conf {
     /// Media kept for new players, in total.
     pub fn kept(&self) -> Msec {
         shift::kept(self.cache_time, self.roll_back)
+    }
+
+    /// How far a player with this query string begins before what is kept, in milliseconds of time.
+    pub fn past(&self, pargs: &[u8]) -> Option<u64> {
+        shift::beyond(self.kept(), self.roll_back, pargs)
     }
 
     /// Start position of a player with this query string.

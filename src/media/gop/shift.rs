@@ -28,6 +28,12 @@ pub fn start(usual: StartSettings, kept: Msec, roll_back: Msec, pargs: &[u8]) ->
     }
 }
 
+/// Time shift that a query string requests beyond what is kept, in milliseconds; `None` if it does not, or if `roll_back`
+/// is not configured.
+pub fn beyond(kept: Msec, roll_back: Msec, pargs: &[u8]) -> Option<u64> {
+    asked(pargs).filter(|time| roll_back.0 > 0 && *time > kept.0)
+}
+
 /// Time shift that a query string requests, in milliseconds.
 fn asked(pargs: &[u8]) -> Option<u64> {
     let mut arguments = pargs.split_str("&").filter_map(|argument| argument.split_once_str("="));

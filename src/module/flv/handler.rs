@@ -11,6 +11,7 @@ use crate::http::live::{self, LiveLocation};
 use crate::http::live_format::{LiveFormat, RelayMessages, Sending};
 use crate::hub::packet::Container;
 use crate::media::admission::{Admission, AdmittedSession};
+use crate::media::past::Pasts;
 use crate::media::player_settings::player_settings;
 use crate::media::relay_messages;
 use crate::media::session::{Protocol, Session};
@@ -21,6 +22,8 @@ use crate::wire::{MediaKind, flv};
 pub struct FlvHandler {
     /// Admits players.
     pub admission: Arc<Admission>,
+    /// What is recorded of streams.
+    pub pasts: Arc<dyn Pasts>,
 }
 
 impl Handler for FlvHandler {
@@ -31,7 +34,7 @@ impl Handler for FlvHandler {
     fn answer<'a>(&'a self, exchange: &'a Exchange<'a>) -> Option<Answer<'a>> {
         let FlvLive { addr, app, audio, video } = exchange.chosen_by::<Current>().flv_live.0.as_ref()?;
         let format = Arc::new(Flv { audio: *audio, video: *video });
-        let live = LiveLocation { addr, app: app.as_ref(), format };
+        let live = LiveLocation { addr, app: app.as_ref(), format, pasts: Some(&*self.pasts) };
         Some(Box::pin(live::answer(exchange, live, &self.admission)))
     }
 }

@@ -17,8 +17,8 @@ use crate::wire::mpegts::{TABLES_SIZE, TsFrame};
 
 /// Events of a recording. The fields are those of callbacks.
 pub(crate) enum TsRecordingEvent {
-    /// A file was created.
-    Opened(RecordFields),
+    /// A file was created, with this begin in its name, in seconds since 1970.
+    Opened(RecordFields, u64),
     /// A file is complete, and another one follows.
     Turned(RecordFields),
     /// A file is complete.
@@ -44,6 +44,8 @@ struct OpenTsFile {
     list: File,
     index: IndexWriter,
     begin_ms: u64,
+    /// Begin in the name, in seconds since 1970.
+    unix: u64,
 }
 
 impl TsFiles {
@@ -94,7 +96,7 @@ impl TsFiles {
             }
             if self.open.is_none() && self.retry_ms.is_none_or(|at| now_ms >= at) {
                 let open = OpenTsFile::create(&self.place, conf, frame, now_ms)?;
-                news.push(TsRecordingEvent::Opened(open.fields()));
+                news.push(TsRecordingEvent::Opened(open.fields(), open.unix));
                 self.open = Some(open);
                 self.retry_ms = None;
             }
@@ -164,7 +166,8 @@ impl OpenTsFile {
         let list = index.inspect_err(|_| drop(std::fs::remove_file(&pair.file)))?;
         out.write_all(&frame.tables).map_err(failed("write", &pair.file))?;
         let index = IndexWriter::new(frame.tables.len() as u64);
-        Ok(OpenTsFile { pair, out, list, index, begin_ms: now_ms })
+        let unix = u64::try_from(unix).unwrap_or(0);
+        Ok(OpenTsFile { pair, out, list, index, begin_ms: now_ms, unix })
     }
 
     fn write(&mut self, conf: &Current, frame: &TsFrame) -> Result<(), WriteError> {

@@ -1,6 +1,7 @@
 //! Recording of streams as MPEG-TS with an index.
 
 pub mod conf;
+mod current;
 mod directory;
 pub mod files;
 mod index;
@@ -10,6 +11,7 @@ mod retention;
 mod stream_files;
 pub mod task;
 
+pub use current::CurrentFiles;
 pub use directory::{FilePair, RecordingDirectory};
 pub use index::{IndexEntry, IndexWriter};
 pub use retention::TsRecordings;

@@ -11,6 +11,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::RecordingDirectory;
 use super::conf::Current;
+use super::current::CurrentFiles;
 use super::files::{TsFiles, TsRecordingEvent};
 use crate::config::store::Store;
 use crate::hub::stream::Stream;
@@ -34,6 +35,8 @@ pub struct TsRecording {
     pub store: Arc<Store>,
     /// MPEG-TS feeds.
     pub feeds: Arc<Feeds>,
+    /// Files that are being recorded.
+    pub current: Arc<CurrentFiles>,
     /// Callbacks.
     pub callbacks: Notifier,
     /// Shutdown of the process, which waits for files.
@@ -136,6 +139,7 @@ impl TsRecordingTask {
         if verdict != Some(false)
             && let Some(place) = self.place()
         {
+            self.output.current.begin(self.stream.id(), self.epoch);
             let mut changed = self.output.store.watch();
             loop {
                 let wanted = verdict.unwrap_or_else(|| self.conf().live_record);
@@ -155,6 +159,7 @@ impl TsRecordingTask {
                 }
             }
         }
+        self.output.current.end(self.stream.id(), self.epoch);
         if let Some(event) = self.event.take() {
             // As in recordings of PingOS's traffic, `done` is sent only after something has begun.
             if is_reported { drop(event.finish(None)) } else { event.forget() }
@@ -270,7 +275,8 @@ impl TsRecordingTask {
     /// Logs an event and sends its callback. `Err` if the answer ends the recording.
     async fn tell(&mut self, news: TsRecordingEvent, is_reported: &mut bool) -> Result<(), ()> {
         match news {
-            TsRecordingEvent::Opened(fields) => {
+            TsRecordingEvent::Opened(fields, unix) => {
+                self.output.current.opened(self.stream.id(), self.epoch, unix);
                 *is_reported = true;
                 self.complained = false;
                 files_log::opened(&self.stream, Path::new(OsStr::from_bytes(&fields.file)));

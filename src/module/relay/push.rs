@@ -284,6 +284,7 @@ impl Sending<'_> {
             stream: stream.clone(),
             socket: self.upstream.socket.clone(),
             settings: crate::hub::cursor::PlayerSettings { publishes: true, cork: 0, ..settings },
+            sent: None,
             lead: self.upstream.core.poll_transmit().unwrap_or_default(),
             link: self.session.link.clone(),
             send_timeout: view.server().timeout.duration(),

@@ -28,7 +28,8 @@ impl Handler for TsHandler {
 
     fn answer<'a>(&'a self, exchange: &'a Exchange<'a>) -> Option<Answer<'a>> {
         let TsLive { addr, app } = exchange.chosen_by::<Current>().ts_live.0.as_ref()?;
-        let live = LiveLocation { addr, app: app.as_ref(), format: Arc::new(Ts(self.feeds.clone())) };
+        let format = Arc::new(Ts(self.feeds.clone()));
+        let live = LiveLocation { addr, app: app.as_ref(), format, pasts: None };
         Some(Box::pin(live::answer(exchange, live, &self.admission)))
     }
 }

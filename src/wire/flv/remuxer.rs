@@ -6,7 +6,7 @@ use super::{write_header, write_tag};
 use crate::limits::MESSAGE_LENGTH;
 use crate::wire::MediaKind;
 use crate::wire::codec::{avc, hevc};
-use crate::wire::mpegts::{Demuxer, ElementaryCodec, ElementaryUnit, adts, mp3};
+use crate::wire::mpegts::{Demuxer, ElementaryCodec, ElementaryUnit, PRESENTATION_DELAY, adts, mp3};
 
 /// Remuxes parts of recordings in order. Timestamps begin with 0 and go on without a gap from part to part.
 #[derive(Debug)]
@@ -22,6 +22,8 @@ pub struct Remuxer {
     base_ms: u64,
     /// Newest time in the file, in milliseconds.
     newest_ms: u64,
+    /// Newest time of an audio frame of the latest run in the file, in milliseconds.
+    heard_ms: Option<u64>,
     /// Decoder configurations that were written.
     video: Vec<u8>,
     audio: Vec<u8>,
@@ -47,10 +49,16 @@ impl Remuxer {
             origin: 0,
             base_ms: 0,
             newest_ms: 0,
+            heard_ms: None,
             video: Vec::new(),
             audio: Vec::new(),
             sets: ParameterSets::default(),
         }
+    }
+
+    /// As [`new`](Self::new), for tags behind the header of a file.
+    pub fn without_header(max: usize) -> Self {
+        Remuxer { has_head: true, ..Remuxer::new(max) }
     }
 
     /// Converts the next bytes of the recording.
@@ -62,12 +70,35 @@ impl Remuxer {
 
     /// Ends a run of parts: what follows is not a continuation, or nothing follows.
     pub fn end_run(&mut self, out: &mut BytesMut) {
-        let mut units = std::mem::take(&mut self.units);
-        self.demuxer.finish(&mut units);
-        self.write(&mut units, out);
+        self.flush(out);
+        self.heard_ms = None;
         if self.clock.take().is_some() {
             self.base_ms = self.newest_ms + RUN_STEP_MS;
         }
+    }
+
+    /// Converts the units that the bytes end with; the run goes on with the beginning of a unit.
+    pub fn flush(&mut self, out: &mut BytesMut) {
+        let mut units = std::mem::take(&mut self.units);
+        self.demuxer.finish(&mut units);
+        self.write(&mut units, out);
+    }
+
+    /// Newest time in the file, in milliseconds.
+    pub fn newest_ms(&self) -> u64 {
+        self.newest_ms
+    }
+
+    /// Newest time of an audio frame of the latest run in the file, in milliseconds; `None` if it has none.
+    pub fn heard_ms(&self) -> Option<u64> {
+        self.heard_ms
+    }
+
+    /// Time in the file of a decoding time of the latest run, in milliseconds, as packaged; `None` before its first unit.
+    pub fn time_of(&self, dts_ms: u64) -> Option<u64> {
+        let dts = (dts_ms * TICKS_PER_MS).wrapping_add(PRESENTATION_DELAY) % CLOCK;
+        let now = extended(self.clock?, dts);
+        Some((self.base_ms + now / TICKS_PER_MS).saturating_sub(self.origin / TICKS_PER_MS))
     }
 
     fn write(&mut self, units: &mut Vec<ElementaryUnit>, out: &mut BytesMut) {
@@ -89,16 +120,12 @@ impl Remuxer {
     fn place(&mut self, dts: u64) -> u64 {
         let now = match self.clock {
             None => {
-                // Room for a track that begins earlier.
+                // Room for a track that begins earlier. A whole number of milliseconds, as video has.
                 self.origin = dts + CLOCK;
-                self.origin
+                self.origin -= self.origin % TICKS_PER_MS;
+                dts + CLOCK
             }
-            Some(last) => {
-                let ahead = dts.wrapping_sub(last) % CLOCK;
-                let step =
-                    if ahead < CLOCK / 2 { ahead.cast_signed() } else { ahead.cast_signed() - CLOCK as i64 };
-                last.saturating_add_signed(step)
-            }
+            Some(last) => extended(last, dts),
         };
         self.clock = Some(now);
         let at_ms = self.base_ms + now.saturating_sub(self.origin) / TICKS_PER_MS;
@@ -108,6 +135,9 @@ impl Remuxer {
 
     fn tag(&mut self, kind: MediaKind, at_ms: u64, payload: &[u8], out: &mut BytesMut) {
         self.newest_ms = self.newest_ms.max(at_ms);
+        if kind == MediaKind::Audio {
+            self.heard_ms = self.heard_ms.max(Some(at_ms));
+        }
         if payload.len() <= MESSAGE_LENGTH {
             // Beyond 32 bits, after 49 days, FLV timestamps start again.
             write_tag(out, kind, at_ms as u32, payload);
@@ -225,6 +255,13 @@ impl ParameterSets {
         }
         Some(out)
     }
+}
+
+/// A clock's time beyond 33 bits, near the latest one.
+fn extended(last: u64, dts: u64) -> u64 {
+    let ahead = dts.wrapping_sub(last) % CLOCK;
+    let step = if ahead < CLOCK / 2 { ahead.cast_signed() } else { ahead.cast_signed() - CLOCK as i64 };
+    last.saturating_add_signed(step)
 }
 
 /// NAL units between start codes.

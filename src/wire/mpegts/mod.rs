@@ -26,6 +26,7 @@ mod table;
 
 pub use audio_collector::{AudioCollector, FrameLength, PesContent};
 pub use demuxer::{Demuxer, ElementaryCodec, ElementaryUnit};
+pub(in crate::wire) use muxer::PRESENTATION_DELAY;
 pub use muxer::{AudioFrames, Muxer, TABLES_SIZE, VideoFrame};
 pub(in crate::wire) use packager::TimestampExtender;
 pub use packager::{Packager, PackagerSettings, TimedMessage, TsFrame};

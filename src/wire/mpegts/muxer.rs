@@ -20,7 +20,7 @@ pub const TABLES_SIZE: usize = 2 * PACKET_SIZE;
 /// Audio is written when the last frame of a collection arrives, up to the collection's delay after its first
 /// timestamp, and broken encoders present video before its decoding time. Neither may arrive behind the clock of the
 /// stream. 700 ms is PingOS's value.
-pub(super) const PRESENTATION_DELAY: u64 = 700 * TICKS_PER_MS;
+pub(in crate::wire) const PRESENTATION_DELAY: u64 = 700 * TICKS_PER_MS;
 
 /// One access unit of video. Times are in 90 kHz ticks, not necessarily wrapped.
 #[derive(Clone, Copy, Debug)]

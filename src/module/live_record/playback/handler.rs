@@ -17,6 +17,7 @@ use super::flv::{FlvBody, FlvPlan};
 use super::log;
 use super::playlist::{PlaylistState, media_playlist};
 use super::range::{TimeRange, TimeRequest};
+use super::reader::RecordedRange;
 use crate::http::cors;
 use crate::http::exchange::Exchange;
 use crate::http::exchange::{Answer, Handler, Methods};
@@ -128,7 +129,8 @@ impl VodHandler {
         }
         let body: Body = if format == VodFormat::Flv {
             let stream = entered.stream().clone();
-            let plan = FlvPlan { place: directory, root, range, parts, follows: grows, stream, session };
+            let recorded = RecordedRange { place: directory, root, range };
+            let plan = FlvPlan { recorded, parts, follows: grows, stream, session };
             Body::Source(Box::new(FlvBody::start(plan, entered)))
         } else {
             let state = if grows { PlaylistState::Growing } else { PlaylistState::Complete };

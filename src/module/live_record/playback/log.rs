@@ -4,6 +4,7 @@ use std::io;
 
 use tracing::{error, info, warn};
 
+use super::entry::RecordedFile;
 use crate::log::shown::Shown;
 use crate::media::session::Session;
 
@@ -26,6 +27,24 @@ pub(super) fn cut(session: &Session) {
     warn!(
         conn = session.id,
         "vod: the range requested of '{}' has too many files or parts, the later ones are left out",
+        Shown::new(&session.key.name)
+    );
+}
+
+/// A file is no longer there, or shorter than its index says.
+pub(super) fn removed(session: &Session, file: &RecordedFile) {
+    warn!(
+        conn = session.id,
+        "vod: the recording '{file}' of '{}' is not there any more, its parts are left out",
+        Shown::new(&session.key.name)
+    );
+}
+
+/// A player goes on with the live stream behind a gap.
+pub(super) fn gap(session: &Session) {
+    warn!(
+        conn = session.id,
+        "vod: what is recorded of '{}' does not reach the cache, the player goes on behind a gap",
         Shown::new(&session.key.name)
     );
 }

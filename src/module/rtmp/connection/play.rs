@@ -58,6 +58,7 @@ impl Playing {
             stream: self.entered.stream().clone(),
             socket,
             settings: player_settings(&self.view, Container::Rtmp, self.stream_id, &session.identity.pargs),
+            sent: None,
             lead,
             link: session.link.clone(),
             send_timeout: self.view.server().timeout.duration(),

@@ -1,0 +1,65 @@
+//! Recorded media of a stream, for players that begin further back than the cache holds.
+//!
+//! A player is sent the past piece by piece until the cache has all that follows, and then goes on in the delivery loop
+//! with the next packet and with timestamps that continue.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::session::Session;
+use super::view::AppView;
+use crate::hub::gop::Continuation;
+use crate::hub::stream::Stream;
+
+/// A request for the past of a stream.
+#[derive(Clone, Debug)]
+pub struct PastRequest {
+    /// The application.
+    pub view: AppView,
+    /// The player.
+    pub session: Arc<Session>,
+    /// The stream.
+    pub stream: Arc<Stream>,
+    /// How far back, in milliseconds.
+    pub ago_ms: u64,
+}
+
+/// Step of a player through the past.
+#[derive(Debug)]
+pub enum PastStep {
+    /// FLV tags, whose timestamps begin with 0; may be empty.
+    Tags(Bytes),
+    /// The cache has what follows.
+    Joins(Joining),
+    /// There is no publisher, and everything that is recorded was sent.
+    Over(Joining),
+}
+
+/// Where the live stream goes on behind the past.
+#[derive(Clone, Copy, Debug)]
+pub struct Joining {
+    /// The next packets.
+    pub next: Continuation,
+    /// The stream's timestamp of the player's time 0.
+    pub origin: u32,
+}
+
+/// Recorded media that is being read.
+pub trait Past: Send + Sync {
+    /// The next step. Waits for media that is being recorded.
+    ///
+    /// # Errors
+    ///
+    /// What is recorded cannot be read.
+    fn step(&mut self) -> Pin<Box<dyn Future<Output = io::Result<PastStep>> + Send + '_>>;
+}
+
+/// Brings the past of streams.
+pub trait Pasts: Send + Sync {
+    /// Begins to read; `None` if nothing is recorded of that time, or not all tracks of the stream can be.
+    fn open(&self, request: PastRequest) -> Pin<Box<dyn Future<Output = Option<Box<dyn Past>>> + Send + '_>>;
+}

@@ -1,0 +1,55 @@
+//! Files that are being recorded.
+
+use std::collections::HashMap;
+
+use parking_lot::Mutex;
+
+use crate::hub::stream::Stream;
+
+/// First file of each publish that is being recorded, by stream.
+#[derive(Debug, Default)]
+pub struct CurrentFiles(Mutex<HashMap<u64, PublishFiles>>);
+
+#[derive(Clone, Copy, Debug)]
+struct PublishFiles {
+    /// Epoch of the publisher.
+    epoch: u64,
+    /// Begin of its first file, in seconds since 1970; `None` before there is one.
+    first: Option<u64>,
+}
+
+impl CurrentFiles {
+    /// A publish begins to be recorded.
+    pub(super) fn begin(&self, stream: u64, epoch: u64) {
+        self.0.lock().insert(stream, PublishFiles { epoch, first: None });
+    }
+
+    /// It has a file with this begin in its name.
+    pub(super) fn opened(&self, stream: u64, epoch: u64, unix: u64) {
+        if let Some(publish) = self.0.lock().get_mut(&stream).filter(|publish| publish.epoch == epoch) {
+            publish.first.get_or_insert(unix);
+        }
+    }
+
+    /// All of its files are complete.
+    pub(super) fn end(&self, stream: u64, epoch: u64) {
+        let mut streams = self.0.lock();
+        if streams.get(&stream).is_some_and(|publish| publish.epoch == epoch) {
+            streams.remove(&stream);
+        }
+    }
+
+    /// Whether files of the stream may be written.
+    pub fn records(&self, stream: &Stream) -> bool {
+        self.0.lock().contains_key(&stream.id())
+    }
+
+    /// Whether a file of the stream with this begin in its name is of the present publish. Later files of a stream have
+    /// later names.
+    pub fn is_of_publish(&self, stream: &Stream, unix: u64) -> bool {
+        let publish = self.0.lock().get(&stream.id()).copied();
+        publish.is_some_and(|publish| {
+            publish.epoch == stream.phase().epoch && publish.first.is_some_and(|first| unix >= first)
+        })
+    }
+}
