@@ -5,9 +5,11 @@ mod support;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use nix::sys::signal::Signal;
 use pingosd::wire::MediaKind;
+use pingosd::wire::amf0;
+use pingosd::wire::flv::FlvReader;
 use support::clip::{clip, publish};
 use support::disk::SmallDisk;
 use support::frame::{Frame, Tracks};
@@ -365,4 +367,87 @@ fn a_reload_changes_the_format_of_the_next_file() {
         ));
     }
     feed.stop().leave();
+}
+
+/// A data message with one value.
+fn data(timestamp: u32, name: &'static str, value: &'static str) -> Frame {
+    let mut payload = BytesMut::new();
+    amf0::encode_all(&[name.into(), value.into()], &mut payload);
+    Frame { kind: MediaKind::Data, timestamp, payload: payload.freeze() }
+}
+
+/// Times of the events of a fragmented MP4, in milliseconds, with the ends of their messages.
+fn events(file: &Path) -> Vec<(u64, Vec<u8>)> {
+    let bytes = fs::read(file).unwrap();
+    let (mut rest, mut found) = (&bytes[..], Vec::new());
+    while let Some(head) = rest.first_chunk::<8>() {
+        let length = u32::from_be_bytes(head[..4].try_into().unwrap()) as usize;
+        if &head[4..] == b"emsg" {
+            assert_eq!(rest[12..16], 1_000_u32.to_be_bytes());
+            let time = u64::from_be_bytes(rest[16..24].try_into().unwrap());
+            found.push((time, rest[length - 8..length].to_vec()));
+        }
+        rest = &rest[length..];
+    }
+    found
+}
+
+#[test]
+fn data_messages_are_in_recordings_with_their_own_times() {
+    let server = start(RECORDERS);
+    let mut frames = clip(&["-bf", "0"]);
+    // Between frames, and one that is a little ahead of them. The last one is longer than timed metadata may be.
+    let long: &'static str = "x".repeat(70_000).leak();
+    let messages = [
+        data(1_507, "onTextData", "text 01"),
+        data(3_513, "onFI", "text 02"),
+        data(4_300, "onCuePoint", "text 03"),
+        data(5_001, "onTextData", long),
+    ];
+    for (message, before) in messages.iter().zip([1_507, 3_513, 4_021, 5_001]) {
+        let place = frames.iter().position(|frame| frame.timestamp > before).unwrap();
+        frames.insert(place, message.clone());
+    }
+    publish(&server, "s", &frames).leave();
+    for format in ["flv", "ts", "mp4"] {
+        until_true("the recording is complete", || {
+            let log = server.log_lines("recorded 's'");
+            log.iter().any(|line| line.contains(&format!("s.{format}")))
+        });
+    }
+    let file = |format: &str| recorded(&server, "s", format).remove(0);
+    let bytes = fs::read(file("flv")).unwrap();
+    let (mut input, mut reader) = (&bytes[..], FlvReader::new(1 << 24));
+    let mut found = Vec::new();
+    while let Some(tag) = reader.read(&mut input).unwrap() {
+        let is_ours = tag.kind == MediaKind::Data && messages.iter().any(|sent| sent.payload == tag.payload);
+        found.extend(is_ours.then_some((tag.timestamp, tag.payload)));
+    }
+    assert!(found.iter().zip(&messages).all(|(tag, sent)| *tag == (sent.timestamp, sent.payload.clone())));
+    assert_eq!(found.len(), messages.len());
+
+    // As many pictures as without them, and no complaint.
+    for format in ["flv", "ts", "mp4"] {
+        assert_eq!(track(&file(format), "v").0, 150, "{format}");
+    }
+    let told = probe(&file("ts"), &["-select_streams", "d", "-show_entries", "packet=pts_time"]);
+    let times: Vec<f64> = told.lines().filter_map(|line| line.trim_end_matches(',').parse().ok()).collect();
+    // Presentation is 700 ms behind.
+    let near = |time: f64, ms: u32| ((time - 0.7) * 1000.0 - f64::from(ms)).abs() < 1.0;
+    assert!(
+        times.len() == 3 && near(times[0], 1_507) && near(times[1], 3_513) && near(times[2], 4_300),
+        "{times:?}"
+    );
+
+    let events = events(&file("mp4"));
+    let wanted: Vec<_> = messages[..3].iter().map(|sent| u64::from(sent.timestamp)).collect();
+    assert_eq!(events.iter().map(|(time, _)| *time).collect::<Vec<_>>(), wanted);
+    assert!(
+        events.iter().zip(["01", "02", "03"]).all(|((_, end), n)| end == format!("text {n}\"").as_bytes())
+    );
+    // What is too long for timed metadata is told once for each file.
+    for format in ["ts", "mp4"] {
+        let told = server.log_lines("timed metadata of 's' is missing");
+        assert_eq!(told.iter().filter(|line| line.contains(&format!("s.{format}"))).count(), 1, "{told:?}");
+    }
 }

@@ -235,7 +235,7 @@ fn a_new_publish_is_not_taken_for_the_recorded_one() {
     first.send_until(12_000);
     until_true("parts are in the index", || indexed(&server, "s") >= 8);
     first.client.leave();
-    server.wait_log("recorded 's'");
+    until_true("the recording is complete", || indexed(&server, "s") == 10);
     // The same timestamps again, in a file with a later name.
     let mut second = Encoder::start(&server, "s");
     second.send_until(12_000);
@@ -259,7 +259,7 @@ fn files_that_were_removed_are_left_out() {
     first.send_until(12_000);
     until_true("parts are in the index", || indexed(&server, "s") >= 8);
     first.client.leave();
-    server.wait_log("recorded 's'");
+    until_true("the recording is complete", || indexed(&server, "s") == 10);
     let [gone] = &files(&server, "s", "")[..] else { panic!("one file") };
     let gone = gone.clone();
     let mut second = Encoder::start(&server, "s");
@@ -314,7 +314,7 @@ fn the_rest_of_a_recording_is_sent_when_its_publisher_leaves() {
     encoder.send_until(13_000);
     let Encoder { client, sent, .. } = encoder;
     client.leave();
-    server.wait_log("recorded 's'");
+    until_true("the recording is complete", || indexed(&server, "s") == 11);
     player.resume();
     player.wait_end();
     let got = player.got();

@@ -9,4 +9,5 @@ mod files;
 mod media;
 mod memory;
 mod odd;
+mod readers;
 mod ts;

@@ -33,7 +33,11 @@ pub fn empty(stream: &Stream, path: &Path) {
 
 /// A recording lacks messages of this kind.
 pub fn left_out(stream: &Stream, path: &Path, kind: MediaKind, reason: &str) {
-    let what = if kind == MediaKind::Video { "video" } else { "audio" };
+    let what = match kind {
+        MediaKind::Video => "video",
+        MediaKind::Audio => "audio",
+        MediaKind::Data => "timed metadata",
+    };
     warn!(
         "record: {what} of '{}' is missing, wholly or in part, in \"{}\": {reason}",
         Shown::new(&stream.key().name),

@@ -35,7 +35,7 @@ pub(crate) struct StreamFacts<'a> {
 /// An FLV file; see the module's documentation. An incomplete file is valid too: only its duration is missing.
 pub(crate) struct FlvFile {
     out: OutFile,
-    /// The newest timestamp in milliseconds.
+    /// The newest timestamp of media in milliseconds.
     end: u32,
     flags: u8,
     /// Whether the metadata has fields for duration and size.
@@ -80,12 +80,15 @@ impl FlvFile {
         self.out.put(&tag_header(kind, timestamp, payload.len()));
         self.out.put(payload);
         self.out.put(&((TAG_HEADER + payload.len()) as u32).to_be_bytes());
-        self.end = self.end.max(timestamp);
         self.flags |= match kind {
             MediaKind::Audio => 4,
             MediaKind::Video => 1,
             MediaKind::Data => 0,
         };
+        // A data message may be ahead of the media.
+        if kind != MediaKind::Data {
+            self.end = self.end.max(timestamp);
+        }
         self.out.end_unit(kind != MediaKind::Data)
     }
 
@@ -163,12 +166,15 @@ fn survey(file: &mut File) -> io::Result<Option<FileContents>> {
         if u32::from_be_bytes(trailer) != length + TAG_HEADER as u32 {
             break;
         }
-        found.end = found.end.max(u32::from_be_bytes([t3, t2, t1, t0]));
-        found.flags |= match kind {
+        let flag = match kind {
             8 => 4,
             9 => 1,
             _ => 0,
         };
+        found.flags |= flag;
+        if flag != 0 {
+            found.end = found.end.max(u32::from_be_bytes([t3, t2, t1, t0]));
+        }
         found.len = next;
     }
     Ok(Some(found))
@@ -216,6 +222,7 @@ mod tests {
         let mut file = Box::new(FlvFile::create(&path, &StreamFacts::default(), place(&path)).unwrap());
         file.write_tag(MediaKind::Video, 0, b"abc").unwrap();
         file.write_tag(MediaKind::Video, 1500, b"abc").unwrap();
+        file.write_tag(MediaKind::Data, 4000, b"abc").unwrap();
         file.finish().unwrap();
         let bytes = fs::read(&path).unwrap();
         assert_eq!(bytes[4], 1);

@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use bytes::{Bytes, BytesMut};
+
 use super::out_file::OutFile;
 use super::record_file::{FileRemark, RecordFile};
 use crate::hub::packet::Packet;
@@ -10,9 +12,11 @@ use crate::limits;
 use crate::media::files::WriteError;
 use crate::media::files::claims::FileClaim;
 use crate::wire::MediaKind;
+use crate::wire::data_message::DataMessage;
 use crate::wire::fmp4::{
-    Packager, RandomAccessPoint, Run, Sample, TrackConfig, file_head, fragment, random_access,
+    Packager, RandomAccessPoint, Run, Sample, TrackConfig, file_head, fragment, id3_event, random_access,
 };
+use crate::wire::id3::id3_tag;
 
 /// A fragmented MP4; see the module's documentation. The head of the file has the configuration of its tracks, so that
 /// another configuration, or a track that comes later, needs another file.
@@ -25,6 +29,9 @@ pub(crate) struct Mp4File {
     /// Time of the first waiting sample, in milliseconds.
     begin_ms: u64,
     waiting_bytes: usize,
+    /// Event messages of the next fragment, and their number so far.
+    events: Vec<u8>,
+    event_count: u32,
     sequence: u32,
     index: FragmentIndex,
     /// End of the last sample in milliseconds.
@@ -81,6 +88,8 @@ impl Mp4File {
             duration_at: None,
             begin_ms: 0,
             waiting_bytes: 0,
+            events: Vec::new(),
+            event_count: 0,
             sequence: 0,
             index: FragmentIndex::default(),
             end_ms: 0,
@@ -101,6 +110,26 @@ impl Mp4File {
             }
         }
         track.begun |= is_frame;
+    }
+
+    /// Keeps a data message as timed ID3 metadata of the next fragment.
+    fn event(&mut self, at: u32, payload: &Bytes) {
+        let Some(time_ms) = self.packager.moment(at) else { return };
+        let message = DataMessage::parse(payload);
+        let tag = message.as_ref().map(id3_tag);
+        let is_long = payload.len() > limits::TIMED_METADATA_BYTES;
+        let has_room = |tag: &BytesMut| self.events.len() + tag.len() <= limits::TIMED_METADATA_BYTES;
+        match tag.filter(has_room) {
+            Some(tag) => {
+                self.event_count = self.event_count.wrapping_add(1);
+                self.events.extend_from_slice(&id3_event(time_ms, self.event_count, &tag));
+            }
+            None if message.is_some() || is_long => {
+                self.remarks.push(FileRemark::LeftOut(MediaKind::Data, "message is too long"));
+            }
+            // It does not belong to a moment.
+            None => {}
+        }
     }
 
     fn append(&mut self, samples: Vec<Sample>) -> Result<(), WriteError> {
@@ -146,6 +175,8 @@ impl Mp4File {
             self.duration_at = Some(head.duration_at as u64);
             self.out.put(&head.bytes);
         }
+        self.out.put(&self.events);
+        self.events.clear();
         let runs = [
             Run { track: 1, samples: &video.waiting },
             Run { track: configs.len() as u32, samples: &audio.waiting },
@@ -172,7 +203,10 @@ impl RecordFile for Mp4File {
         let of = match kind {
             MediaKind::Audio => AUDIO,
             MediaKind::Video => VIDEO,
-            MediaKind::Data => return Ok(()),
+            MediaKind::Data => {
+                self.event(at, payload);
+                return Ok(());
+            }
         };
         let mut samples = Vec::new();
         match self.packager.handle_frame(kind, at, payload, &mut samples) {

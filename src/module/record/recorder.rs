@@ -417,7 +417,8 @@ impl OpenFile {
         }
         held.push(packet.clone());
         let first = &held[0];
-        let waits = packet.header().is_some() || packet.kind() == first.kind();
+        let is_data = packet.kind() == MediaKind::Data;
+        let waits = packet.header().is_some() || is_data || packet.kind() == first.kind();
         let span = packet.timestamp().wrapping_sub(first.timestamp());
         let lasts = packet.lane() == first.lane() && span >= limits::RECORD_HELD_MS;
         if two && waits && !lasts && held.len() < limits::RECORD_HELD_PACKETS {
@@ -443,7 +444,8 @@ impl OpenFile {
             self.has_video = true;
         }
         // Video frames count; in a recording without video, audio frames do.
-        self.frames += u64::from((packet.kind() == MediaKind::Video) == self.has_video);
+        let counted = if self.has_video { MediaKind::Video } else { MediaKind::Audio };
+        self.frames += u64::from(packet.kind() == counted);
         self.file.write(packet, at)
     }
 

@@ -68,11 +68,12 @@ impl PacketSelection {
             PacketClass::AudioHeader | PacketClass::AudioExtra if parts.contains(RecordParts::AUDIO) => {
                 SelectionStep::Write
             }
+            // In the open file, whatever it records. PingOS leaves them out.
+            PacketClass::Other => SelectionStep::Write,
             PacketClass::Audio
             | PacketClass::AudioHeader
             | PacketClass::AudioExtra
-            | PacketClass::Metadata
-            | PacketClass::Other => SelectionStep::Skip,
+            | PacketClass::Metadata => SelectionStep::Skip,
         }
     }
 }
@@ -122,6 +123,15 @@ mod tests {
             SelectionStep::Write,
             "what was lost may have been a frame"
         );
+    }
+
+    #[test]
+    fn data_messages_are_written_and_begin_no_file() {
+        let mut s = PacketSelection::default();
+        for parts in [RecordParts::ALL, RecordParts::AUDIO, RecordParts::KEYFRAMES] {
+            assert_eq!(s.step(parts, PacketClass::Other, 0), SelectionStep::Write);
+            assert_eq!(s.step(parts, PacketClass::Metadata, 0), SelectionStep::Skip);
+        }
     }
 
     #[test]
