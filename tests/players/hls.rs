@@ -3,6 +3,8 @@
 use serde_json::json;
 
 use crate::stage::{Engine, Stage, moves};
+use crate::support::http;
+use crate::support::wait::until_true;
 
 /// Playlists of TS and of fragmented MP4, from files and from memory.
 const PLAYLISTS: [&str; 4] = ["/hls/s.m3u8", "/hls4/s.m3u8", "/hls2/s.m3u8", "/hls2/s.m3u8?app=mp4"];
@@ -38,4 +40,16 @@ fn hls_js_plays_low_latency_hls_by_parts() {
     page.wait("moves()");
     assert!(asked("_HLS_msn=") && asked("_HLS_part="), "{:#?}", page.report().requests);
     moves(&page, &url);
+}
+
+/// The last hinted part of a fragment does not come: the player reads a 404, and goes on with the next playlist.
+#[test]
+fn shaka_player_plays_low_latency_hls() {
+    let Some(stage) = Stage::new(&["low"]) else { return };
+    let target = "/hls2/s.m3u8?app=low";
+    until_true("three segments", || {
+        let playlist = http::get(stage.server.http, &format!("{target}&session=a"));
+        playlist.text().matches("#EXTINF").count() >= 3
+    });
+    stage.plays(Engine::Shaka, &stage.url(target), json!({ "streaming": { "lowLatencyMode": true } }));
 }

@@ -6,6 +6,7 @@ mod support;
 mod clocks;
 mod ffmpeg;
 mod files;
+mod large;
 mod media;
 mod memory;
 mod odd;

@@ -240,7 +240,10 @@ fn odd_requests_are_refused() {
         (&format!("/hls2/s.m3u8?session={}", "a".repeat(129)), 404),
         ("/hls2/s.m3u8?session=a&app=nowhere", 404),
     ] {
-        assert_eq!(get(&server, target).status(), status, "{target}");
+        let response = get(&server, target);
+        assert_eq!(response.status(), status, "{target}");
+        // Players in browsers can read that.
+        assert_eq!(response.header("access-control-allow-origin"), Some("*"), "{target}");
     }
     let off =
         Server::start(&Conf::live("").http_server("location /hls2 { hls2_live {rtmp_port} app=live; }"));

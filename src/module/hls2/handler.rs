@@ -94,7 +94,7 @@ impl Hls2Handler {
                 }
             }
             let known = origin.and_then(|origin| self.presentation(&origin));
-            return Response::ok(PLAYLIST_TYPE, self.master(exchange, known.as_ref()).into());
+            return Response::ok(PLAYLIST_TYPE, self.master(exchange, known.as_ref()));
         }
         let Some(session) = SessionId::parse(session) else { return Response::page(StatusCode::NOT_FOUND) };
         // The address of a fragment has the session but, as in PingOS, no application.
@@ -157,7 +157,7 @@ impl Hls2Handler {
         }
         let answer = tokio::time::timeout(limits::CONTROL_PATIENCE, read_answer(&mut reader)).await;
         Some(match answer {
-            Ok(Some((StatusCode::OK, body))) => Response::ok(content_type(question), body.into()),
+            Ok(Some((StatusCode::OK, body))) => Response::ok(content_type(question), body),
             Ok(Some((status, _))) => Response::page(status),
             // The viewer is not entered here: it is the other process's.
             Ok(None) | Err(_) => Response::page(StatusCode::BAD_GATEWAY),
@@ -223,11 +223,11 @@ fn content_type(question: &ViewerQuestion<'_>) -> &'static str {
 
 fn respond(question: &ViewerQuestion<'_>, answer: ViewerAnswer) -> Response {
     match answer {
-        ViewerAnswer::Playlist(text) => Response::ok(PLAYLIST_TYPE, text.into()),
+        ViewerAnswer::Playlist(text) => Response::ok(PLAYLIST_TYPE, text),
         ViewerAnswer::Fragment(fragment, visit) => {
             Response::ok(content_type(question), Body::Source(Box::new(FragmentBody::new(&fragment, visit))))
         }
-        ViewerAnswer::Piece(bytes) => Response::ok(content_type(question), bytes.into()),
+        ViewerAnswer::Piece(bytes) => Response::ok(content_type(question), bytes),
         ViewerAnswer::Refused(status) => Response::page(status),
     }
 }
