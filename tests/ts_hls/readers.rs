@@ -54,8 +54,9 @@ packet_filter_switch! {
     }
 }
 
+/// What the reader calls back.
 #[derive(Default)]
-struct Reader {
+pub struct Reader {
     changes: FilterChangeset<Filter>,
     found: Rc<RefCell<Found>>,
 }
@@ -87,7 +88,8 @@ impl DemuxContext for Reader {
     }
 }
 
-struct Consumer {
+/// Collects an elementary stream.
+pub struct Consumer {
     pid: u16,
 }
 

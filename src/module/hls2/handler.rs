@@ -116,7 +116,7 @@ impl Hls2Handler {
         if let Some(answer) = self.viewers.answer_known(&question).await {
             return respond(&question, answer);
         }
-        if let Some(response) = self.answer_there(exchange, &question).await {
+        if let Some(response) = self.answer_there(&question).await {
             return response;
         }
         let Some(origin) = origin.filter(|_| fragment.is_none()) else {
@@ -138,7 +138,7 @@ impl Hls2Handler {
     }
 
     /// The response to a viewer that the other process of an upgrade knows. It goes on as it began there.
-    async fn answer_there(&self, exchange: &Exchange<'_>, question: &ViewerQuestion<'_>) -> Option<Response> {
+    async fn answer_there(&self, question: &ViewerQuestion<'_>) -> Option<Response> {
         let request = CounterpartRequest::Viewer {
             stream: question.stream.into(),
             session: question.session.as_str().to_owned(),
