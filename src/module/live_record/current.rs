@@ -1,12 +1,13 @@
 //! Files that are being recorded.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use parking_lot::Mutex;
 
 use crate::hub::stream::Stream;
 
-/// First file of each publish that is being recorded, by stream.
+/// First file of each recording of a publish that goes on, by stream.
 #[derive(Debug, Default)]
 pub struct CurrentFiles(Mutex<HashMap<u64, PublishFiles>>);
 
@@ -19,9 +20,10 @@ struct PublishFiles {
 }
 
 impl CurrentFiles {
-    /// A publish begins to be recorded.
-    pub(super) fn begin(&self, stream: u64, epoch: u64) {
+    /// A recording of a publish begins.
+    pub(super) fn begin(self: &Arc<Self>, stream: u64, epoch: u64) -> CurrentRecording {
         self.0.lock().insert(stream, PublishFiles { epoch, first: None });
+        CurrentRecording { files: self.clone(), stream, epoch }
     }
 
     /// It has a file with this begin in its name.
@@ -31,25 +33,33 @@ impl CurrentFiles {
         }
     }
 
-    /// All of its files are complete.
-    pub(super) fn end(&self, stream: u64, epoch: u64) {
-        let mut streams = self.0.lock();
-        if streams.get(&stream).is_some_and(|publish| publish.epoch == epoch) {
-            streams.remove(&stream);
-        }
-    }
-
     /// Whether files of the stream may be written.
     pub fn records(&self, stream: &Stream) -> bool {
         self.0.lock().contains_key(&stream.id())
     }
 
-    /// Whether a file of the stream with this begin in its name is of the present publish. Later files of a stream have
-    /// later names.
+    /// Whether a file of the stream with this begin in its name is of the recording of the present publish that goes on.
+    /// Later files of a stream have later names.
     pub fn is_of_publish(&self, stream: &Stream, unix: u64) -> bool {
         let publish = self.0.lock().get(&stream.id()).copied();
         publish.is_some_and(|publish| {
             publish.epoch == stream.phase().epoch && publish.first.is_some_and(|first| unix >= first)
         })
+    }
+}
+
+/// A recording that goes on; dropped when all of its files are complete.
+pub(super) struct CurrentRecording {
+    files: Arc<CurrentFiles>,
+    stream: u64,
+    epoch: u64,
+}
+
+impl Drop for CurrentRecording {
+    fn drop(&mut self) {
+        let mut streams = self.files.0.lock();
+        if streams.get(&self.stream).is_some_and(|publish| publish.epoch == self.epoch) {
+            streams.remove(&self.stream);
+        }
     }
 }

@@ -139,13 +139,14 @@ impl TsRecordingTask {
         if verdict != Some(false)
             && let Some(place) = self.place()
         {
-            self.output.current.begin(self.stream.id(), self.epoch);
             let mut changed = self.output.store.watch();
             loop {
                 let wanted = verdict.unwrap_or_else(|| self.conf().live_record);
                 if wanted {
                     self.tap();
+                    let current = self.output.current.begin(self.stream.id(), self.epoch);
                     let over = self.record(&place, verdict.is_some(), &mut is_reported).await;
+                    drop(current);
                     self.source = None;
                     if over == FileOver::Published || verdict.is_some() {
                         break;
@@ -159,7 +160,6 @@ impl TsRecordingTask {
                 }
             }
         }
-        self.output.current.end(self.stream.id(), self.epoch);
         if let Some(event) = self.event.take() {
             // As in recordings of PingOS's traffic, `done` is sent only after something has begun.
             if is_reported { drop(event.finish(None)) } else { event.forget() }

@@ -98,14 +98,14 @@ impl RecordedPast {
             if let Some(joining) = self.joining() {
                 return Ok(PastStep::Joins(joining));
             }
-            // The last parts come when the publisher has left.
+            // The last parts come when the publisher has left, before its recording ends.
             let is_published = self.request.stream.phase().publishing;
+            let recorded = self.current.records(&self.request.stream);
             let since = *self.idle_since.get_or_insert_with(Instant::now);
             if self.reader.look().await? {
                 continue;
             }
             let conf: Arc<RecordConf> = self.request.view.current().share();
-            let recorded = self.current.records(&self.request.stream);
             if !is_published && !recorded {
                 return Ok(PastStep::Over(self.beginning()));
             }
