@@ -187,6 +187,10 @@ fn ctl_reaches_the_same_sections_and_names_its_caller() {
         (&["drop", "client"][..], "must say which sessions are meant"),
         (&["drop", "all", "app=live"], "drop knows publisher"),
         (&["explode"], "is not a control request; there are: "),
+        (
+            &["drpo", "client", "app=live"],
+            "\"drpo\" is not a control request, did you mean \"drop\"?; there are: ",
+        ),
         (&["drop", "client", "app"], "usage: pingosd ctl"),
     ] {
         let output = ctl(&server, words);

@@ -53,6 +53,24 @@ fn a_static_pull_needs_no_player_and_ends_with_its_line() {
     until_true("both pulls have ended", || origin.log_lines("client disconnected").len() == 2);
 }
 
+/// The operator has configured it. Clients are refused all the same.
+#[test]
+fn a_ban_on_a_stream_does_not_end_a_static_pull() {
+    let origin = Server::start(&Conf::live(""));
+    let _publisher = Publisher::start(origin.rtmp, "s").keep_sending();
+    let edge = start(
+        &Conf::live("failed_reconnect 20ms; relay_reconnect 50ms;").main(MAIN),
+        &format!("rtmp {{ {} }}", pull(&origin, "s")),
+    );
+    Player::start(edge.rtmp, "s").wait_key();
+    assert!(edge.run(&["ctl", "ban", "live/s"]).status.success());
+    until_true("it is pulled again", || origin.log_lines("play: name='s'").len() == 2);
+    let player = Player::start(edge.rtmp, "s");
+    edge.wait_log("play: 's' refused, 'live/s' is banned");
+    player.wait_end();
+    assert!(player.frames().is_empty());
+}
+
 #[test]
 fn a_static_pull_waits_for_its_origin() {
     let origin = Server::start(&Conf::live(""));

@@ -5,6 +5,7 @@
 mod support;
 
 use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
 use pingosd::cli::Test;
@@ -83,6 +84,39 @@ fn an_allow_needs_a_deny() {
     silent(name, &app("allow publish 10.0.0.0/8; deny all;"));
     silent(name, &app("deny 10.1.1.1; allow all;"));
     silent(name, &rtmp("application live { allow 10.0.0.1; }").replace("rtmp {", "rtmp { deny all;"));
+}
+
+#[test]
+fn files_of_streams_can_be_written() {
+    let name = "unwritable-path";
+    // Neither `nobody` nor any other user but root may write to /proc; a server of root stays root only with `user root`.
+    fires(name, &app("record all;\nrecord_path /proc/rec;"), "may not write to \"/proc\"");
+    fires(name, &app("hls_path /proc/a/b;"), "may not write to \"/proc\"");
+    fires(name, &app("record_path /proc/%Y/rec;"), "may not write to \"/proc\"");
+    fires(name, &app("recorder all {\nrecord_path /proc/rec;\n}"), "may not write to \"/proc\"");
+    for directive in ["dash_path", "hls_key_path", "live_record_path"] {
+        fires(name, &app(&format!("{directive} /etc/passwd/x;")), "\"/etc/passwd\" is not a directory");
+    }
+    silent(name, &app("record_path /tmp; hls_path /tmp/x/y; dash_path relative; live_record_path /tmp/%d;"));
+    if nix::unistd::geteuid().is_root() {
+        silent(name, &format!("user root;\n{}", app("record_path /proc/rec;")));
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("rec");
+        fs::create_dir(&path).unwrap();
+        let (uid, mode) = (fs::metadata("/").unwrap().uid() + 4_242, fs::Permissions::from_mode(0o755));
+        fs::set_permissions(directory.path(), mode).unwrap();
+        let conf = app(&format!("record_path {}/sub;", path.display()));
+        fires(name, &format!("user nobody;\n{conf}"), "user \"nobody\" may not write to");
+        std::os::unix::fs::chown(&path, Some(uid), None).unwrap();
+        fires(name, &format!("user nobody;\n{conf}"), "user \"nobody\" may not write to");
+        // Without the line, the directory may belong to the user of a service manager.
+        silent(name, &conf);
+        let nobody = nix::unistd::User::from_name("nobody").unwrap().unwrap();
+        std::os::unix::fs::chown(&path, Some(nobody.uid.as_raw()), None).unwrap();
+        silent(name, &format!("user nobody;\n{conf}"));
+        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o700)).unwrap();
+        fires(name, &format!("user nobody;\n{conf}"), "user \"nobody\" may not write to");
+    }
 }
 
 #[test]

@@ -95,4 +95,6 @@ pub struct ListedStream {
     pub session: u64,
     /// Beginning of that session in seconds since 1970.
     pub since: u64,
+    /// Servers that pull it and offer it to others (`cluster_carry`).
+    pub carriers: Vec<String>,
 }

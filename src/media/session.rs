@@ -215,6 +215,8 @@ pub struct Session {
     pub answered_limits: OnceLock<Box<AnsweredLimits>>,
     /// Identification that a relay sends to the other server, once known.
     pub relayed_as: OnceLock<Box<Identity>>,
+    /// Host and port of the other server of a relay, once known.
+    pub relayed_to: Mutex<Option<Box<(String, u16)>>>,
     /// Whether a control request holds back what the publisher sends.
     pub is_paused: AtomicBool,
     /// Whether its connection can change to another stream.
@@ -290,6 +292,7 @@ impl Session {
             stream: OnceLock::new(),
             answered_limits: OnceLock::new(),
             relayed_as: OnceLock::new(),
+            relayed_to: Mutex::default(),
             is_paused: AtomicBool::new(false),
             moves: AtomicBool::new(false),
             next_move: Mutex::default(),

@@ -15,10 +15,10 @@ pub fn tls_failed(listen: &ListenAddr, error: &dyn Display) {
 
 /// A connection was closed because of its PROXY header: the client has violated the protocol, or left.
 pub fn proxy_header_failed(peer: &Peer, listen: &ListenAddr, error: &dyn Display, is_violation: bool) {
-    let (doing, client) = ("while reading PROXY protocol", &peer.addr);
+    let client = &peer.addr;
     match is_violation {
-        true => error!("{error} {doing}, client: {client}, server: {listen}"),
-        false => info!("{error} {doing}, client: {client}, server: {listen}"),
+        true => error!("{error} while reading PROXY protocol, client: {client}, server: {listen}"),
+        false => info!("{error} while reading PROXY protocol, client: {client}, server: {listen}"),
     }
 }
 

@@ -74,7 +74,7 @@ events! {
     ///
     /// Example: `on_publish http://127.0.0.1:6080/publish stage=start,update,done update=30s args=token=$parg_token;`
     "on_publish" | "oclp_publish" => on_publish: Option<Arc<Hook>>, in APPLICATION, restricts sessions,
-        event Publish = EventRow::session("publish", "a publisher", VERDICT);
+        event Publish = EventRow { has_epoch: true, ..EventRow::session("publish", "a publisher", VERDICT) };
 
     /// Called when a client starts playing; any answer other than 2xx refuses it.
     ///
@@ -95,6 +95,7 @@ events! {
     /// Example: `on_stream http://127.0.0.1:6080/stream stage=start,done;`
     "on_stream" | "oclp_stream" => on_stream: Option<Arc<Hook>>, in APPLICATION, restricts sessions,
         event Stream = EventRow {
+            has_epoch: true,
             note: "`clientid` is that of the session that opened the stream, even after it has left; see below for a 4xx to `update`",
             ..EventRow::session(
                 "stream",
@@ -149,6 +150,7 @@ events! {
     /// Example: `on_meta http://127.0.0.1:6080/meta args=$metadata;`
     "on_meta" | "oclp_meta" => on_meta: Vec<Arc<Hook>>, in APPLICATION,
         event Meta = EventRow {
+            has_epoch: true,
             note: "`clientid` is the publisher's",
             ..EventRow::session(
                 "meta",
@@ -167,6 +169,7 @@ events! {
     /// Example: `on_record http://127.0.0.1:6080/files stage=start,update,done;`
     "on_record" | "oclp_record" => on_record: Option<Arc<Hook>>, in APPLICATION,
         event Record = EventRow {
+            has_epoch: true,
             later: &RECORD_FIELDS,
             note: "Times are milliseconds since 1970, `index` and `file` absolute paths",
             update: FamilyEffects::older_refusal(EndsRecording),

@@ -40,6 +40,9 @@ fn events() -> String {
         } else if event.fields.contains(&"act") {
             fields.push_str("; args");
         }
+        if event.has_epoch {
+            fields.push_str("; `epoch`");
+        }
         if !event.note.is_empty() {
             let _ = write!(fields, ". {}", event.note);
         }

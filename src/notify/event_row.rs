@@ -26,6 +26,8 @@ pub struct EventRow {
     pub later: &'static [&'static str],
     /// Whether `name` names a stream; otherwise it is empty.
     pub has_stream: bool,
+    /// Whether `epoch` follows the expansion of `args=` while the session's stream is claimed in a cluster.
+    pub has_epoch: bool,
     /// Remark on a field.
     pub note: &'static str,
     /// Effects of answers to `start`.
@@ -60,6 +62,7 @@ impl EventRow {
             fields: &SESSION_FIELDS,
             later: &[],
             has_stream: true,
+            has_epoch: false,
             note: "",
             start,
             update: FamilyEffects::older_refusal(AnswerEffect::EndsSession),

@@ -1,10 +1,12 @@
 //! Servers that pull a stream and offer it to others.
 
+use serde_json::Value;
+
 use crate::support::etcd::Etcd;
 use crate::support::frame::GOP;
 use crate::support::server::Signal;
 use crate::support::wait::until_true;
-use crate::support::{Player, Server};
+use crate::support::{Player, Server, http};
 use crate::{BOTH, publish, shown};
 
 const CARRY: &str = "cluster_pull on; cluster_carry on;";
@@ -35,7 +37,10 @@ fn a_player_s_server_pulls_from_one_of_its_zone_that_carries_the_stream() {
     let etcd = Etcd::start();
     let origin = etcd.server("origin", BOTH, "zone west;");
     let mut carrier = etcd.server("carrier", CARRY, "zone east;");
-    let edge = etcd.server("edge", "cluster_pull on;", "zone east;");
+    let pages = "location /json { rtmp_stat all; rtmp_stat_format json; } \
+                 location /xml { rtmp_stat all; rtmp_stat_cluster on; }";
+    let edge = Server::start(&etcd.conf("edge", "cluster_pull on;", "zone east;").http_server(pages));
+    edge.wait_log("joined as");
     let feed = publish(&origin, "s").keep_sending();
     until_true("the edge knows the stream", || is_carried(&edge, "s", ""));
     // Nothing is carried that has no players.
@@ -43,6 +48,10 @@ fn a_player_s_server_pulls_from_one_of_its_zone_that_carries_the_stream() {
     first.wait_key();
     until_true("the edge knows the carrier", || is_carried(&edge, "s", "carrier"));
     assert_eq!(served(&origin), 1);
+    let json: Value = serde_json::from_str(&http::get(edge.http, "/json").text()).unwrap();
+    assert_eq!(json["rtmp"]["cluster"]["streams"][0]["carriers"], serde_json::json!(["carrier"]));
+    let xml = http::get(edge.http, "/xml").text();
+    assert!(xml.contains("<carrier>carrier</carrier></stream_entry>"), "{xml}");
     let player = Player::start(edge.rtmp, "s");
     player.wait_key();
     assert_eq!((served(&origin), served(&carrier)), (1, 2), "the edge has it from the carrier");

@@ -134,6 +134,7 @@ const WAITING: &[&str] = &[
     "module::hls::retention",
     "module::hls::writer",
     "module::lint::host",
+    "module::lint::path",
     "module::live_record::files",
     "module::live_record::playback::catalogue",
     "module::live_record::playback::flv",

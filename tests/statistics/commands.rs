@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use crate::start;
 use crate::support::frame::GOP;
 use crate::support::server::PROGRAM;
-use crate::support::{Player, Publisher, Server};
+use crate::support::{Conf, Player, Publisher, Server};
 
 fn server() -> (Server, Publisher, Player) {
     let server = start("cache_time 1s;");
@@ -107,4 +107,20 @@ fn top_shows_streams_in_a_terminal_until_q() {
     keys.write_all(b"q").unwrap();
     while screen.read(&mut some).unwrap() > 0 {}
     assert!(child.wait().unwrap().success());
+}
+
+/// Not with the publisher's address, which a relay's session has.
+#[test]
+fn relays_are_listed_with_the_address_of_the_other_server() {
+    let target = Server::start(&Conf::live(""));
+    let server = start(&format!("push rtmp://127.0.0.1:{};", target.rtmp));
+    let _publisher = Publisher::start(server.rtmp, "s").keep_sending();
+    target.wait_log("publishing 's'");
+    let text = String::from_utf8(server.run(&["status", "streams"]).stdout).unwrap();
+    assert!(text.contains(&format!(" push rtmp 127.0.0.1:{}, ", target.rtmp)), "{text}");
+    let stream = &crate::json(&server, "/json")["rtmp"]["servers"][0]["applications"][0]["streams"][0];
+    let clients = stream["clients"].as_array().unwrap();
+    let relay = clients.iter().find(|client| client["relay"] == true).unwrap();
+    assert_eq!(relay["address"], "127.0.0.1");
+    assert_eq!(relay["remote_address"], format!("127.0.0.1:{}", target.rtmp));
 }

@@ -8,8 +8,10 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
 use super::control::{misunderstood, question};
 use super::task::{CommandError, Streams, Task};
+use crate::log::shown::Shown;
 use crate::modules::CONTROL_VERBS;
 use crate::server::control::protocol::{ControlAnswer, Request};
+use crate::syntax::suggest;
 
 /// Bytes that values are sent without; the server decodes them.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'.').remove(b'-').remove(b'_').remove(b':').remove(b'/');
@@ -25,8 +27,11 @@ pub(super) fn run(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, Co
     let verb = section.to_str().and_then(|section| CONTROL_VERBS.iter().find(|verb| verb.name == section));
     let Some(verb) = verb else {
         let names: Vec<&str> = CONTROL_VERBS.iter().map(|verb| verb.name).collect();
-        let text =
-            format!("\"{}\" is not a control request; there are: {}", section.display(), names.join(", "));
+        let section = section.as_bytes();
+        let near = suggest::nearest(section, names.iter().copied());
+        let near = near.map(|near| format!(", did you mean \"{near}\"?")).unwrap_or_default();
+        let section = Shown::new(section);
+        let text = format!("\"{section}\" is not a control request{near}; there are: {}", names.join(", "));
         return Err(CommandError::Text(text.into()));
     };
     let (method, arguments) = match rest {

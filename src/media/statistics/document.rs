@@ -79,9 +79,9 @@ pub struct InputStatistics {
 pub struct ClientStatistics {
     /// Its number.
     pub id: u64,
-    /// Address of the client.
+    /// Address of the client; of a relay, host of the other server.
     pub addr: String,
-    /// Port of the client.
+    /// Port of the client, or of the other server.
     pub port: u16,
     /// Milliseconds since it began.
     pub time: u64,

@@ -223,11 +223,14 @@ fn client(session: &Session, publisher: Option<u64>, noted: &Noted, now: Instant
     let text = |bytes: &[u8]| bytes.to_str_lossy().into_owned();
     let (traffic, times) = (session.traffic(), session.times());
     let answered = session.answered_limits.get();
+    // A relay's `peer` is that of the session for which it runs.
+    let relayed_to = session.relayed_to.lock().as_deref().cloned();
+    let (addr, port) = relayed_to.unwrap_or_else(|| (session.peer.addr.clone(), session.peer.port));
     let header = |get: fn(&AnsweredLimits) -> &Option<Bytes>| Some(text(get(answered?).as_ref()?));
     ClientStatistics {
         id: session.id,
-        addr: session.peer.addr.clone(),
-        port: session.peer.port,
+        addr,
+        port,
         time: milliseconds(session.started),
         flash_ver: text(&session.identity.flash_ver),
         page_url: text(&session.identity.page_url),

@@ -87,6 +87,7 @@ impl ClusterView for Cluster {
                     epoch: known.epoch,
                     session: known.entry.session,
                     since: known.entry.since,
+                    carriers: map.carriers(key).map(|(node, _)| shown(node)).collect(),
                 })
                 .collect(),
         })

@@ -11,6 +11,7 @@ mod hls;
 pub mod host;
 mod live;
 mod notify;
+mod path;
 mod process;
 mod pull;
 mod tls;
@@ -131,6 +132,13 @@ pub const LINTS: &[Lint] = &[
         about: "The host of a callback or relay cannot be resolved at present. Checked by `-t` (not with `-q`) for at most \
                 two seconds; never an error, because the server resolves hosts again when needed.",
         check: |_, _| {},
+    },
+    Lint {
+        name: "unwritable-path",
+        about: "The user of the server may not write files of streams to a directory (`record_path`, `hls_path`, `hls_key_path`, \
+                `dash_path`, `live_record_path`), or may not make it. Permission bits are considered, lists of access rights \
+                (ACL) are not.",
+        check: path::unwritable_path,
     },
 ];
 

@@ -1,11 +1,12 @@
 //! Destination of a relay: its address and all arguments. The line or the answer takes precedence over the session that
 //! caused the relay.
 
+use bstr::ByteSlice;
 use bytes::Bytes;
 
 use super::address::{RelayAddress, RelayProtocol};
 use crate::media::relay_target::RelayTarget;
-use crate::media::session::Identity;
+use crate::media::session::{Identity, Session};
 
 /// Arguments of the session that caused a relay.
 #[derive(Clone, Copy, Debug, Default)]
@@ -81,6 +82,13 @@ impl Destination {
             swf_url: self.swf_url.clone(),
             ..Identity::default()
         }
+    }
+
+    /// Sets the values of `$relay_*`, which a line's further addresses do not change, and the address in statistics.
+    pub fn name(&self, session: &Session) {
+        let _ = session.relayed_as.set(self.identity().into());
+        let host = self.address.host.to_str_lossy().into_owned();
+        *session.relayed_to.lock() = Some(Box::new((host, self.address.port)));
     }
 
     fn new(

@@ -213,7 +213,7 @@ impl Push {
         worker: &Worker,
     ) -> AttemptOutcome {
         self.tries(session).starting(&destination);
-        let _ = session.relayed_as.set(destination.identity().into());
+        destination.name(session);
         let _listed = self.relays.sessions.list(session.clone());
         let mut started = None;
         let (Ok(end) | Err(end)) = self.send(session, &destination, worker, &mut started).await;

@@ -101,6 +101,7 @@ fn write_cluster(xml: &mut Xml, cluster: &ClusterListing) {
         xml.element("epoch", stream.epoch);
         xml.element("session", stream.session);
         xml.element("since", stream.since);
+        stream.carriers.iter().for_each(|carrier| xml.text_element("carrier", carrier.as_bytes()));
         xml.close("stream_entry");
     }
     xml.element("streams_left_out", cluster.streams_left_out);

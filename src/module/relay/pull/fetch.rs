@@ -43,7 +43,7 @@ pub(super) struct RunningPull<'a> {
 
 impl RunningPull<'_> {
     pub(super) async fn rtmp(&mut self, destination: &Destination) -> Result<Never, RelayEnd> {
-        self.name(destination);
+        destination.name(self.session);
         let server = self.pulled.view.server();
         let terms = ConnectSettings {
             relays: self.relays,
@@ -81,7 +81,7 @@ impl RunningPull<'_> {
     }
 
     pub(super) async fn http(&mut self, destination: &Destination) -> Result<Never, RelayEnd> {
-        self.name(destination);
+        destination.name(self.session);
         let max_message = usize::try_from(self.pulled.view.server().max_message.0).unwrap_or(usize::MAX);
         let trail = self.session.identity.trail.claimed();
         let mut download = Download::start(self.relays, destination, max_message, trail).await?;
@@ -106,11 +106,6 @@ impl RunningPull<'_> {
             ingest.push(received);
         }
         Ok(())
-    }
-
-    /// Sets the values of `$relay_*`, unchanged by a line's further addresses.
-    fn name(&self, destination: &Destination) {
-        let _ = self.session.relayed_as.set(destination.identity().into());
     }
 
     /// Processes a control message of the source: if its media comes through the very stream being pulled, the relay

@@ -1,0 +1,150 @@
+//! Lints about directories in which the server writes files of streams.
+
+use std::collections::HashMap;
+use std::ffi::CString;
+use std::fs::{self, Metadata};
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use bstr::ByteSlice;
+use nix::unistd::{Gid, Group, Uid, User, getegid, geteuid, getgrouplist, getgroups};
+
+use super::finding::{Finding, LintContext};
+use crate::directive::context::MAIN;
+use crate::directive::outline::OutlineStatement;
+use crate::syntax::{Problem, sentence, to_path};
+
+/// Directives of directories in which files are written, and whether a relative path begins at the prefix. Those of the
+/// others begin at the directory in which the server is started, which is not known here.
+const DIRECTORIES: [(&str, bool); 5] = [
+    ("dash_path", false),
+    ("hls_key_path", false),
+    ("hls_path", false),
+    ("live_record_path", true),
+    ("record_path", false),
+];
+
+/// Permissions to make files in a directory: to write to it and to search it.
+const WRITE: u32 = 0o3;
+
+/// The user of the server once it runs.
+struct Runner {
+    name: String,
+    uid: u32,
+    groups: Vec<Gid>,
+    /// Whether the configuration names no user, so that a service manager may choose another one.
+    is_default: bool,
+}
+
+/// Why no file can be written.
+#[derive(Clone)]
+enum Obstacle {
+    /// This is not a directory.
+    NoDirectory(PathBuf),
+    /// The user may not write here.
+    Forbidden(PathBuf),
+}
+
+/// The directory is not made here, because `-t` changes nothing. A failure of the server is logged once per stream only, after
+/// the media is lost.
+pub(super) fn unwritable_path(scope: &LintContext<'_>, findings: &mut Vec<Finding>) {
+    let mut runner = None;
+    let mut known: HashMap<PathBuf, Option<Obstacle>> = HashMap::new();
+    for statement in &scope.outline.statements {
+        let Some((_, at_prefix)) = DIRECTORIES.iter().find(|(name, _)| statement.is(name)) else { continue };
+        let Some(path) = directory(scope, statement, *at_prefix) else { continue };
+        let Some(runner) = runner.get_or_insert_with(|| Runner::of(scope)) else { return };
+        let obstacle = known.entry(path).or_insert_with_key(|path| obstacle(path, runner));
+        let text = match obstacle {
+            None => continue,
+            Some(Obstacle::NoDirectory(path)) => {
+                sentence(&[b"\"", path.as_os_str().as_encoded_bytes(), b"\" is not a directory"])
+            }
+            Some(Obstacle::Forbidden(path)) => {
+                let (user, path) = (runner.name.as_bytes(), path.as_os_str().as_encoded_bytes());
+                sentence(&[b"user \"", user, b"\" may not write to \"", path, b"\""])
+            }
+        };
+        let help = match obstacle {
+            Some(Obstacle::Forbidden(_)) => format!(
+                "make the directory and give it to this user: `install -d -o {} {}`",
+                runner.name,
+                statement.words().first().map(ToString::to_string).unwrap_or_default()
+            ),
+            _ => "no files can be written below it".to_owned(),
+        };
+        findings.push(Finding::new(statement, Problem::warning(text).help(help)));
+    }
+}
+
+/// Directory that a line names, up to the first part with a variable or a time.
+fn directory(scope: &LintContext<'_>, statement: &OutlineStatement<'_>, at_prefix: bool) -> Option<PathBuf> {
+    let word = &statement.words().first()?.bytes;
+    let fixed = match word.find_byteset(b"$%") {
+        Some(at) => &word[..word[..at].rfind_byte(b'/')?],
+        None => &word[..],
+    };
+    let path = match at_prefix {
+        true => scope.bases.prefix.join(to_path(fixed)),
+        false => to_path(fixed).to_owned(),
+    };
+    (!fixed.is_empty() && path.is_absolute()).then_some(path)
+}
+
+/// What keeps a user from writing to a directory, or from making it. `None` also if that cannot be found out.
+fn obstacle(path: &Path, runner: &Runner) -> Option<Obstacle> {
+    let mut ancestors = path.ancestors();
+    let (nearest, found) = ancestors.by_ref().find_map(|path| match fs::metadata(path) {
+        Ok(found) => Some(Some((path, found))),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => None,
+        Err(_) => Some(None),
+    })??;
+    if !found.is_dir() {
+        return Some(Obstacle::NoDirectory(nearest.to_owned()));
+    }
+    let may_reach = ancestors.all(|above| fs::metadata(above).is_ok_and(|above| runner.may(&above, 0o1)));
+    let is_foreign = runner.is_default && found.uid() != 0;
+    (!is_foreign && !(may_reach && runner.may(&found, WRITE)))
+        .then(|| Obstacle::Forbidden(nearest.to_owned()))
+}
+
+impl Runner {
+    /// As the server decides at its start: only root becomes another user. `None` if it stays root, or has no user.
+    fn of(scope: &LintContext<'_>) -> Option<Runner> {
+        let own = geteuid();
+        if !own.is_root() {
+            let name = User::from_uid(own).ok().flatten().map_or_else(|| own.to_string(), |user| user.name);
+            let mut groups = getgroups().unwrap_or_default();
+            groups.push(getegid());
+            return Some(Runner { name, uid: own.as_raw(), groups, is_default: false });
+        }
+        let main = scope.outline.of(MAIN).next()?;
+        let line = scope.outline.own(main, "user").next();
+        let words = line.map(OutlineStatement::words).unwrap_or_default();
+        let name = words.first().map_or("nobody", |word| word.bytes.to_str().unwrap_or_default());
+        let user = User::from_name(name).ok().flatten().filter(|user| user.uid != Uid::from_raw(0))?;
+        let group = words
+            .get(1)
+            .or(words.first())
+            .and_then(|word| Group::from_name(word.bytes.to_str().ok()?).ok()?);
+        let group = group.map_or(user.gid, |group| group.gid);
+        let groups = CString::new(name).ok().and_then(|name| getgrouplist(&name, group).ok());
+        Some(Runner {
+            name: user.name,
+            uid: user.uid.as_raw(),
+            groups: groups.unwrap_or_else(|| vec![group]),
+            is_default: line.is_none(),
+        })
+    }
+
+    /// Whether the permission bits grant all of these; lists of access rights (ACL) are not considered.
+    fn may(&self, directory: &Metadata, wanted: u32) -> bool {
+        let granted = match () {
+            () if directory.uid() == self.uid => directory.mode() >> 6,
+            () if self.groups.iter().any(|group| group.as_raw() == directory.gid()) => directory.mode() >> 3,
+            () => directory.mode(),
+        };
+        granted & wanted == wanted
+    }
+}
