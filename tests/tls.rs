@@ -112,6 +112,19 @@ fn an_encrypted_http_origin_is_pulled_from() {
     publisher.stop().leave();
 }
 
+/// Equal lines are written once: the address makes them different.
+#[test]
+fn targets_that_fail_alike_have_a_line_each() {
+    let target = Encrypted::start("origin");
+    let urls = ["127.0.0.1", "localhost"].map(|host| format!("{host}:{}", target.rtmps));
+    let lines = urls.each_ref().map(|url| format!("push rtmps://{url};")).concat();
+    let server = Server::start(&Conf::live(&format!("{QUICK} {lines}")));
+    let _publisher = Publisher::start(server.rtmp, "s").keep_sending();
+    for url in urls {
+        server.wait_log(&format!("peer certificate: UnknownIssuer, address: {url}"));
+    }
+}
+
 #[test]
 fn a_certificate_that_nobody_vouches_for_is_refused_unless_told_otherwise() {
     let target = Encrypted::start("origin");

@@ -281,6 +281,17 @@ fn translations_link_to_translations_where_there_is_one() {
 }
 
 #[test]
+fn no_page_has_marks_of_a_conflict() {
+    for page in
+        pages("docs").into_iter().chain(["CHANGELOG.md", "CONTRIBUTING.md", "README.md"].map(PathBuf::from))
+    {
+        let text = fs::read_to_string(project().join(&page)).unwrap();
+        let mark = text.lines().find(|line| line.starts_with("<<<<<<<") || line.starts_with(">>>>>>>"));
+        assert_eq!(mark, None, "{}", page.display());
+    }
+}
+
+#[test]
 fn every_page_begins_with_a_heading() {
     for page in pages("docs") {
         assert!(expanded(&page).starts_with("# "), "{}", page.display());

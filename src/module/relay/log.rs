@@ -56,17 +56,26 @@ pub fn left_counterpart(session: &Session, why: &dyn Display) {
 
 /// A relay failed.
 pub fn failed(session: &Session, what: &str, why: &dyn Display) {
-    error!(conn = session.id, "relay {what} failed: '{}', {why}", Shown::new(&session.key.name));
+    let (name, address) = (Shown::new(&session.key.name), address(session));
+    error!(conn = session.id, "relay {what} failed: '{name}', {why}{address}");
 }
 
 /// A relay has failed repeatedly.
 pub fn still_failing(session: &Session, what: &str, failures: u64, since: Duration) {
     error!(
         conn = session.id,
-        "relay {what} failed {failures} times in {} s: '{}'",
+        "relay {what} failed {failures} times in {} s: '{}'{}",
         since.as_secs(),
-        Shown::new(&session.key.name)
+        Shown::new(&session.key.name),
+        address(session)
     );
+}
+
+/// The end of a line about a failure: without it two targets that fail alike are one line, the second of which is left out.
+fn address(session: &Session) -> String {
+    let relayed_to = session.relayed_to.lock();
+    let text = |(host, port): &(String, u16)| format!(", address: {}:{port}", Shown::new(host.as_bytes()));
+    relayed_to.as_deref().map(text).unwrap_or_default()
 }
 
 /// Codec headers arrived faster than `on_meta` callbacks were answered.
