@@ -90,22 +90,26 @@ fn an_allow_needs_a_deny() {
 fn files_of_streams_can_be_written() {
     let name = "unwritable-path";
     // Neither `nobody` nor any other user but root may write to /proc; a server of root stays root only with `user root`.
-    fires(name, &app("record all;\nrecord_path /proc/rec;"), "may not write to \"/proc\"");
-    fires(name, &app("hls_path /proc/a/b;"), "may not write to \"/proc\"");
+    for directive in ["record_path", "dash_path", "hls_key_path", "hls_path", "live_record_path"] {
+        fires(name, &app(&format!("{directive} /proc;")), "may not write to \"/proc\"");
+    }
     fires(name, &app("record_path /proc/%Y/rec;"), "may not write to \"/proc\"");
-    fires(name, &app("recorder all {\nrecord_path /proc/rec;\n}"), "may not write to \"/proc\"");
+    fires(name, &app("recorder all {\nrecord_path /proc;\n}"), "may not write to \"/proc\"");
+    // The server makes all but this one.
+    fires(name, &app("record_path /tmp/there/is/none;"), "\"/tmp/there/is/none\" does not exist");
     for directive in ["dash_path", "hls_key_path", "live_record_path"] {
         fires(name, &app(&format!("{directive} /etc/passwd/x;")), "\"/etc/passwd\" is not a directory");
     }
     silent(name, &app("record_path /tmp; hls_path /tmp/x/y; dash_path relative; live_record_path /tmp/%d;"));
     if nix::unistd::geteuid().is_root() {
-        silent(name, &format!("user root;\n{}", app("record_path /proc/rec;")));
+        silent(name, &format!("user root;\n{}", app("record_path /proc;")));
+        silent(name, &app("hls_path /proc/none;"));
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("rec");
         fs::create_dir(&path).unwrap();
         let (uid, mode) = (fs::metadata("/").unwrap().uid() + 4_242, fs::Permissions::from_mode(0o755));
         fs::set_permissions(directory.path(), mode).unwrap();
-        let conf = app(&format!("record_path {}/sub;", path.display()));
+        let conf = app(&format!("record_path {};", path.display()));
         fires(name, &format!("user nobody;\n{conf}"), "user \"nobody\" may not write to");
         std::os::unix::fs::chown(&path, Some(uid), None).unwrap();
         fires(name, &format!("user nobody;\n{conf}"), "user \"nobody\" may not write to");

@@ -219,7 +219,8 @@ directives! {
         ///
         /// Example: `client_body_in_file_only clean;`
         "client_body_in_file_only" => client_body_in_file_only: BodyInFile = "off", in HTTP_ALL;
-        /// URI or named location in which a request goes on after its response; only its log and its effects tell of it.
+        /// URI or named location that processes a request once more after its response. The client gets nothing
+        /// of the result.
         ///
         /// Example: `post_action /done;`
         "post_action" => post_action: Option<Text>, in HTTP_ALL | LOCATION_IF;

@@ -28,8 +28,9 @@ directives! {
             ///
             /// Example: `low_latency on;`
             "low_latency" => low_latency: Flag = "off", in RTMP_ALL;
-            /// Moves a player that is more than this time behind, beyond `cache_time`, to the newest key frame; 0 never does.
-            /// A directive of earlier PingOS releases. Players are looked at when their connection accepts no more.
+            /// Moves a player that is more than this time behind, beyond `cache_time`, to the newest key frame; 0
+            /// never does. A directive of earlier PingOS releases. A player is checked when its connection accepts no
+            /// more data.
             ///
             /// Not in PingOS today; a directive of its earlier releases.
             ///

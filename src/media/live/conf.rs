@@ -25,11 +25,11 @@ directives! {
             ///
             /// Example: `interleave on;`
             "interleave" => interleave: Flag = "off", in RTMP_ALL;
-            /// Starts a player's video with a key frame. Used without `cache_time`.
+            /// Starts a player's video with a key frame. It has an effect only without `cache_time`.
             ///
             /// Example: `wait_key off;`
             "wait_key" => wait_key: Flag = "on", in RTMP_ALL;
-            /// Holds back audio until the first video frame was sent. Used without `cache_time`.
+            /// Holds back audio until the first video frame was sent. It has an effect only without `cache_time`.
             ///
             /// Example: `wait_video on;`
             "wait_video" => wait_video: Flag = "off", in RTMP_ALL;

@@ -21,7 +21,7 @@ directives! {
         ///
         /// Example: `ancient_browser_value old;`
         "ancient_browser_value" => ancient_value: Text = "1", in HTTP_ALL;
-        /// Lowest version from which on a browser is modern; `unlisted` makes those modern of which no line tells.
+        /// Lowest version from which on a browser is modern; `unlisted` makes browsers modern that no line names.
         ///
         /// Not in PingOS; as in nginx.
         ///

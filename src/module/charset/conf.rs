@@ -19,7 +19,7 @@ directives! {
         ///
         /// Example: `charset utf-8;`
         "charset" => charset: Charset = "off", in HTTP_ALL | LOCATION_IF;
-        /// Charset of the files and of what else is sent.
+        /// Charset that responses have before they are recoded.
         ///
         /// Not in PingOS; as in nginx.
         ///

@@ -17,9 +17,9 @@ directives! {
     /// cannot renew disappears with the lease. Running sessions do not depend on etcd.
     module "cluster";
     blocks {
-        /// Joins the cluster of this name: its keys in etcd begin with `/pingosd/NAME/`. There is at most one such block. The
-        /// program must have been built with the cargo feature `cluster`. A reload that changes the block joins again, and
-        /// running publishers keep their names unless another server is faster.
+        /// Joins the cluster of this name: its keys in etcd begin with `/pingosd/NAME/`. There is at most one such
+        /// block. The program must have been built with the cargo feature `cluster`. A reload that changes the block
+        /// joins again, and running publishers keep their names unless another server claims them first.
         ///
         /// Not in PingOS.
         "cluster" => ClusterName, opens CLUSTER, in MAIN;
@@ -31,8 +31,8 @@ directives! {
         ///
         /// Example: `etcd http://10.0.0.1:2379 http://10.0.0.2:2379;`
         "etcd" => etcd: Option<EtcdAddresses>, in CLUSTER;
-        /// ca=FILE: certificates that etcd's are verified with, instead of the system's; cert=FILE and key=FILE: the server's own
-        /// certificate.
+        /// ca=FILE: CA certificates with which the certificates of etcd are verified, instead of the system's;
+        /// cert=FILE and key=FILE: the server's own certificate.
         ///
         /// Not in PingOS.
         ///

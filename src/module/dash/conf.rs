@@ -41,8 +41,9 @@ directives! {
             ///
             /// Example: `dash_playlist_length 60s;`
             "dash_playlist_length" => playlist_length: Msec = "30s", in RTMP_ALL;
-            /// Removes segments that left the manifest for as long as it is, and what a publish has left. It belongs
-            /// to DASH what is named *.mpd, or ends in -init, -TIME or -TIME.init with .m4v or .m4a.
+            /// Removes a segment when it has been out of the manifest for the length of the manifest, and the files
+            /// of a publish that has ended. DASH files are those named *.mpd, and those that end in -init, -TIME or
+            /// -TIME.init with .m4v or .m4a.
             ///
             /// Differs from PingOS, which removes nothing with `master_process off`, or of a `dash_path` that stands
             /// in `rtmp`.

@@ -118,11 +118,12 @@ directives! {
         }
     }
     live as Current {
-        /// Removes HLS files that are older than age=, and the oldest ones while all files in `hls_path` together exceed
-        /// size=; what is being written or read stays. Files of a stream that is no longer published go together. It
-        /// belongs to HLS what is named *.m3u8, or ends in -NUMBER.ts, -NUMBER.key, /NUMBER.ts or /NUMBER.key, or in
-        /// the same way in .m4s or .init.m4s. It is meant for `hls_type event` and `hls_cleanup off`; otherwise `hls_cleanup` removes them. Of several
-        /// applications with the same directory the most generous one counts.
+        /// Removes HLS files that are older than age=, and the oldest ones while all files in `hls_path` together
+        /// exceed size=; files being written or read stay. The files of a stream that is no longer published are
+        /// removed together. HLS files are those named *.m3u8, and those that end in -NUMBER.ts, -NUMBER.key,
+        /// /NUMBER.ts or /NUMBER.key, or in the same way in .m4s or .init.m4s. It is meant for `hls_type event` and
+        /// `hls_cleanup off`; otherwise `hls_cleanup` removes them. Of several applications with the same directory
+        /// the most generous one counts.
         ///
         /// Not in PingOS.
         ///

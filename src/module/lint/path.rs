@@ -15,14 +15,22 @@ use crate::directive::context::MAIN;
 use crate::directive::outline::OutlineStatement;
 use crate::syntax::{Problem, sentence, to_path};
 
-/// Directives of directories in which files are written, and whether a relative path begins at the prefix. Those of the
-/// others begin at the directory in which the server is started, which is not known here.
-const DIRECTORIES: [(&str, bool); 5] = [
-    ("dash_path", false),
-    ("hls_key_path", false),
-    ("hls_path", false),
-    ("live_record_path", true),
-    ("record_path", false),
+/// A directive of a directory in which files are written.
+struct DirectoryDirective {
+    name: &'static str,
+    /// Whether a relative path begins at the prefix. Others begin at the directory in which the server is started, which is not
+    /// known here.
+    is_at_prefix: bool,
+    /// Whether a server that is started as root makes a missing directory and gives it to its user.
+    is_made: bool,
+}
+
+const DIRECTORIES: [DirectoryDirective; 5] = [
+    DirectoryDirective { name: "dash_path", is_at_prefix: false, is_made: true },
+    DirectoryDirective { name: "hls_key_path", is_at_prefix: false, is_made: true },
+    DirectoryDirective { name: "hls_path", is_at_prefix: false, is_made: true },
+    DirectoryDirective { name: "live_record_path", is_at_prefix: true, is_made: true },
+    DirectoryDirective { name: "record_path", is_at_prefix: false, is_made: false },
 ];
 
 /// Permissions to make files in a directory: to write to it and to search it.
@@ -33,13 +41,16 @@ struct Runner {
     name: String,
     uid: u32,
     groups: Vec<Gid>,
+    /// Whether the server is root until its sockets are bound.
+    was_root: bool,
     /// Whether the configuration names no user, so that a service manager may choose another one.
     is_default: bool,
 }
 
 /// Why no file can be written.
-#[derive(Clone)]
 enum Obstacle {
+    /// This does not exist, and the server does not make it.
+    Missing(PathBuf),
     /// This is not a directory.
     NoDirectory(PathBuf),
     /// The user may not write here.
@@ -50,14 +61,21 @@ enum Obstacle {
 /// the media is lost.
 pub(super) fn unwritable_path(scope: &LintContext<'_>, findings: &mut Vec<Finding>) {
     let mut runner = None;
-    let mut known: HashMap<PathBuf, Option<Obstacle>> = HashMap::new();
+    let mut known: HashMap<(PathBuf, bool), Option<Obstacle>> = HashMap::new();
     for statement in &scope.outline.statements {
-        let Some((_, at_prefix)) = DIRECTORIES.iter().find(|(name, _)| statement.is(name)) else { continue };
-        let Some(path) = directory(scope, statement, *at_prefix) else { continue };
+        let Some(directive) = DIRECTORIES.iter().find(|directive| statement.is(directive.name)) else {
+            continue;
+        };
+        let Some(path) = directory(scope, statement, directive.is_at_prefix) else { continue };
         let Some(runner) = runner.get_or_insert_with(|| Runner::of(scope)) else { return };
-        let obstacle = known.entry(path).or_insert_with_key(|path| obstacle(path, runner));
+        let is_made = directive.is_made;
+        let obstacle =
+            known.entry((path, is_made)).or_insert_with_key(|(path, _)| obstacle(path, is_made, runner));
         let text = match obstacle {
             None => continue,
+            Some(Obstacle::Missing(path)) => {
+                sentence(&[b"\"", path.as_os_str().as_encoded_bytes(), b"\" does not exist"])
+            }
             Some(Obstacle::NoDirectory(path)) => {
                 sentence(&[b"\"", path.as_os_str().as_encoded_bytes(), b"\" is not a directory"])
             }
@@ -67,10 +85,10 @@ pub(super) fn unwritable_path(scope: &LintContext<'_>, findings: &mut Vec<Findin
             }
         };
         let help = match obstacle {
-            Some(Obstacle::Forbidden(_)) => format!(
+            Some(Obstacle::Forbidden(_) | Obstacle::Missing(_)) => format!(
                 "make the directory and give it to this user: `install -d -o {} {}`",
                 runner.name,
-                statement.words().first().map(ToString::to_string).unwrap_or_default()
+                statement.words().first().map(|word| word.text().to_string()).unwrap_or_default()
             ),
             _ => "no files can be written below it".to_owned(),
         };
@@ -93,7 +111,7 @@ fn directory(scope: &LintContext<'_>, statement: &OutlineStatement<'_>, at_prefi
 }
 
 /// What keeps a user from writing to a directory, or from making it. `None` also if that cannot be found out.
-fn obstacle(path: &Path, runner: &Runner) -> Option<Obstacle> {
+fn obstacle(path: &Path, is_made: bool, runner: &Runner) -> Option<Obstacle> {
     let mut ancestors = path.ancestors();
     let (nearest, found) = ancestors.by_ref().find_map(|path| match fs::metadata(path) {
         Ok(found) => Some(Some((path, found))),
@@ -102,6 +120,13 @@ fn obstacle(path: &Path, runner: &Runner) -> Option<Obstacle> {
     })??;
     if !found.is_dir() {
         return Some(Obstacle::NoDirectory(nearest.to_owned()));
+    }
+    if nearest != path {
+        match is_made {
+            true if runner.was_root => return None,
+            true => {}
+            false => return Some(Obstacle::Missing(path.to_owned())),
+        }
     }
     let may_reach = ancestors.all(|above| fs::metadata(above).is_ok_and(|above| runner.may(&above, 0o1)));
     let is_foreign = runner.is_default && found.uid() != 0;
@@ -117,7 +142,7 @@ impl Runner {
             let name = User::from_uid(own).ok().flatten().map_or_else(|| own.to_string(), |user| user.name);
             let mut groups = getgroups().unwrap_or_default();
             groups.push(getegid());
-            return Some(Runner { name, uid: own.as_raw(), groups, is_default: false });
+            return Some(Runner { name, uid: own.as_raw(), groups, was_root: false, is_default: false });
         }
         let main = scope.outline.of(MAIN).next()?;
         let line = scope.outline.own(main, "user").next();
@@ -134,6 +159,7 @@ impl Runner {
             name: user.name,
             uid: user.uid.as_raw(),
             groups: groups.unwrap_or_else(|| vec![group]),
+            was_root: true,
             is_default: line.is_none(),
         })
     }

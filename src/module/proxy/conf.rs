@@ -355,7 +355,7 @@ directives! {
         ///
         /// Example: `proxy_cache_key $scheme$host$uri;`
         "proxy_cache_key" => cache_key: Option<Template>, in HTTP_ALL;
-        /// Time for which responses of these statuses are fresh, unless their headers say that.
+        /// Time for which responses of these statuses are fresh, unless their headers give a time.
         ///
         /// Example: `proxy_cache_valid 200 206 10s;`
         "proxy_cache_valid" => cache_valid: Vec<CacheValid>, in HTTP_ALL;
@@ -399,7 +399,7 @@ directives! {
         ///
         /// Example: `proxy_cache_lock_timeout 3s;`
         "proxy_cache_lock_timeout" => cache_lock_timeout: Msec = "5s", in HTTP_ALL;
-        /// Fetches with GET what is asked for with HEAD.
+        /// Sends a HEAD request to the upstream as GET, so that its response can be cached.
         ///
         /// Example: `proxy_cache_convert_head off;`
         "proxy_cache_convert_head" => cache_convert_head: Flag = "on", in HTTP_ALL;

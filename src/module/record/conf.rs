@@ -95,11 +95,11 @@ directives! {
         ///
         /// Example: `record_interval 1h;`
         "record_interval" => interval: Option<Msec>, in RTMP_ALL | RECORDER;
-        /// Removes recordings in `record_path` that are older than age=, and the oldest ones while all of them together
-        /// exceed size=; files being written or read stay. This is checked every few seconds; directories below are not
-        /// looked at. Recordings are the files that end as `record_suffix` does.
-        /// Of several recorders with the same directory and suffix the most generous one counts. While an upgrade runs,
-        /// files modified within the last hour stay.
+        /// Removes recordings in `record_path` that are older than age=, and the oldest ones while all of them
+        /// together exceed size=; files being written or read stay. This is checked every few seconds; files in
+        /// subdirectories stay. Recordings are the files that end as `record_suffix` does. Of several recorders with
+        /// the same directory and suffix the most generous one counts. While an upgrade runs, files modified within
+        /// the last hour stay.
         ///
         /// Not in PingOS.
         ///

@@ -21,9 +21,9 @@ directives! {
     live as Current {
         /// Answers `/LOCATION/APP/NAME.jpg` and `.webp` with the newest key frame of a stream, which ffmpeg decodes.
         /// A picture is made once per key frame, whatever the number of requests. `srv=` is the `serverid` of the
-        /// rtmp server; without it the first that has the stream is meant. A stream without `cache_time` keeps its
-        /// newest key frame while pictures are asked for; the first request waits up to six seconds for one. Access
-        /// rules of applications do not apply, only those of the location.
+        /// rtmp server; without it, the first server that has the stream answers. A stream without `cache_time` keeps
+        /// its newest key frame while pictures are asked for; the first request waits up to six seconds for one.
+        /// Access rules of applications do not apply, only those of the location.
         ///
         /// Not in PingOS.
         ///

@@ -11,9 +11,9 @@ directives! {
     /// Replacement of texts in responses. Not part of PingOS; as in nginx.
     module "sub";
     live as Current {
-        /// Replaces a text, in any case of its letters, by another; both may have variables. Of several lines, the one
-        /// whose text begins first applies, and then the first line. Variables have the values that they have when the
-        /// response begins. Live streams are not changed.
+        /// Replaces a text by another, in upper and lower case alike; both may have variables. Of several lines, the
+        /// one whose text begins first applies, and then the first line. Variables have the values that they have
+        /// when the response begins. Live streams are not changed.
         ///
         /// Not in PingOS; as in nginx.
         ///

@@ -133,9 +133,9 @@ directives! {
             ///
             /// Example: `ssl_password_file /etc/pingosd/key.password;`
             "ssl_password_file" => password_file: Option<ConfPath>, in SERVERS;
-            /// Verification of client certificates: not asked for, required, or verified if shown; `optional_no_ca` also
-            /// admits certificates of unknown issuers. Over HTTP, what is refused gets a 400 page (495 and 496 for
-            /// `error_page`); over RTMP, the connection is closed.
+            /// Verification of client certificates: not asked for, required, or verified if shown; `optional_no_ca`
+            /// also admits certificates of unknown issuers. Over HTTP, a refused client gets a 400 page (495 and 496
+            /// for `error_page`); over RTMP, the connection is closed.
             ///
             /// Example: `ssl_verify_client on;`
             "ssl_verify_client" => verify_client: VerifyClient = "off", in SERVERS, restricts connections unless serves_all;
@@ -181,12 +181,14 @@ directives! {
             ///
             /// Example: `ssl_stapling_responder http://ocsp.example.com/;`
             "ssl_stapling_responder" => stapling_responder: Option<Text>, in SERVERS;
-            /// Verifies who has signed a responder's answer. The certificates for it are those of `ssl_trusted_certificate`.
+            /// Verifies the signer of a responder's answer. The certificates for it are those of
+            /// `ssl_trusted_certificate`.
             ///
             /// Example: `ssl_stapling_verify on;`
             "ssl_stapling_verify" => stapling_verify: Flag = "off", in SERVERS;
-            /// Asks responders whether certificates of clients are revoked: those of the chain except the root, or with `leaf`
-            /// the client's own. What is revoked, unknown, or cannot be found out gets a 400 page (495 for `error_page`).
+            /// Asks responders whether certificates of clients are revoked: those of the chain except the root, or
+            /// with `leaf` the client's own. A client whose certificate is revoked, or whose status is unknown or
+            /// cannot be requested, gets a 400 page (495 for `error_page`).
             ///
             /// Example: `ssl_ocsp leaf;`
             "ssl_ocsp" => ocsp: SslOcsp = "off", in HTTP | HTTP_SERVER, restricts connections unless |words| words == "off";
@@ -194,13 +196,15 @@ directives! {
             ///
             /// Example: `ssl_ocsp_responder http://ocsp.example.com/;`
             "ssl_ocsp_responder" => ocsp_responder: Option<OcspResponder>, in HTTP | HTTP_SERVER;
-            /// Keeps what responders say, up to a size for all servers that give the same name, also over reloads.
+            /// Keeps the answers of responders, up to a size for all servers that give the same name, also over
+            /// reloads.
             ///
             /// Example: `ssl_ocsp_cache shared:OCSP:1m;`
             "ssl_ocsp_cache" => ocsp_cache: OcspCache = "off", in HTTP | HTTP_SERVER;
-            /// Accepts early data of TLS 1.3 (at most 16k), which an attacker can send again: `$ssl_early_data` tells of it. The
-            /// default server of the address decides. Sessions are then kept by the server rather than in tickets, in
-            /// `ssl_session_cache` or a cache of 20480 sessions, and each is resumed once: what is sent again is refused.
+            /// Accepts early data of TLS 1.3 (at most 16k), which an attacker can send again: `$ssl_early_data` is
+            /// `1` for requests in it. The default server of the address decides. Sessions are then kept by the
+            /// server rather than in tickets, in `ssl_session_cache` or a cache of 20480 sessions, and each is
+            /// resumed once: early data that is sent again is refused.
             ///
             /// Example: `ssl_early_data on;`
             "ssl_early_data" => early_data: Flag = "off", in SERVERS;

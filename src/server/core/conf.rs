@@ -57,7 +57,7 @@ directives! {
             /// Example: `worker_rlimit_nofile 65535;`
             "worker_rlimit_nofile" => worker_rlimit_nofile: Option<Num>, in MAIN;
             /// Maximum size of a core file. Without it, a server that has become another user writes none, and other
-            /// processes of that user cannot look into it.
+            /// processes of that user cannot read its memory.
             ///
             /// Example: `worker_rlimit_core 500m;`
             "worker_rlimit_core" => worker_rlimit_core: Option<Offset>, in MAIN;
@@ -145,7 +145,7 @@ directives! {
         "worker_cpu_affinity" => Affinity, in MAIN;
         /// Resolution of cached times; no times are cached.
         "timer_resolution" => Msec, in MAIN;
-        /// Reaction to an internal error; here it ends the process.
+        /// Reaction to an internal error; here `worker_failure` sets it.
         "debug_points" => OneOf<DebugPoints>, in MAIN;
         /// Just-in-time compilation of regular expressions.
         "pcre_jit" => Flag = "off", in MAIN;
