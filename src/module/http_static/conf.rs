@@ -54,7 +54,7 @@ directives! {
         ///
         /// Example: `autoindex_localtime on;`
         "autoindex_localtime" => autoindex_localtime: Flag = "off", in HTTP_ALL;
-        /// Answers for directories with one of their files, chosen at random, before `index` is looked at.
+        /// Answers for directories with one of their files, chosen at random, before `index` is applied.
         ///
         /// Example: `random_index on;`
         "random_index" => random_index: Flag = "off", in LOCATION;

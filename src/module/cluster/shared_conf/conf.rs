@@ -18,12 +18,12 @@ directives! {
         /// or refuses it and keeps the one it has. The last one applied is kept in `PREFIX/cluster_conf`, readable for the
         /// server's user only, and used by a start without etcd. A server that joins later takes the current one.
         ///
-        /// Directives that only a start reads (`user`, `pid`, `worker_processes` ...), `cluster` and `cluster_conf` stand in
-        /// the server's own file and are refused in the group's; `include` is put in place by the command. A directive has one
-        /// place: what stands in both files is a duplicate, as within one file, and refused. Changes of the server's own
-        /// file take effect with a reload. After `pingosd rollback`, or after a change of the kept file by hand, the
-        /// server says so in its log and in `pingosd cluster status`, and keeps that until the group has another
-        /// configuration.
+        /// Directives that only a start reads (`user`, `pid`, `worker_processes` ...), `cluster` and `cluster_conf`
+        /// stand in the server's own file and are refused in the group's; `include` is put in place by the command. A
+        /// directive has one place: what stands in both files is a duplicate, as within one file, and refused.
+        /// Changes of the server's own file take effect with a reload. After `pingosd rollback`, or after a change of
+        /// the kept file by hand, the server reports it in its log and in `pingosd cluster status`, and keeps its
+        /// configuration until the group has another one.
         ///
         /// Not in PingOS.
         ///
