@@ -1,7 +1,7 @@
 //! Sentences of the English pages: no riddles, no sentence without its subject.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::{CHINESE, pages, project, prose};
 
