@@ -24,7 +24,7 @@ fn is_carried(server: &Server, name: &str, carriers: &str) -> bool {
 /// The claim of `live/s` that a server carries.
 fn epoch(etcd: &Etcd, node: &str) -> Option<u64> {
     let entry = etcd.value(&format!("carriers/default/live/s/{node}"));
-    serde_json::from_str::<serde_json::Value>(&entry).ok()?["epoch"].as_u64()
+    serde_json::from_str::<Value>(&entry).ok()?["epoch"].as_u64()
 }
 
 /// Number of players, relays among them, that this server has begun to serve.

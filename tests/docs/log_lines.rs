@@ -1,6 +1,6 @@
 //! The page of log lines: it has each line that the program writes at notice or above, and no other.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -62,15 +62,15 @@ const TEXTS_OF_OTHERS: [(&str, &str, &str); 9] = [
 /// Files that write lines to logs without tracing, or text of them.
 const WITHOUT_TRACING: [&str; 2] = ["src/module/monitor/watch.rs", "src/server/helper/alert.rs"];
 
-const LEVELS: [&str; 7] = ["emerg", "alert", "crit", "error", "warn", "notice", "info"];
+const LEVELS: [&str; 8] = ["emerg", "alert", "crit", "error", "warn", "notice", "info", "debug"];
 
 /// A text in the source.
 struct Literal {
     /// Its function.
     function: String,
     text: String,
-    /// Whether it is the text of a line at info or debug.
-    is_minor: bool,
+    /// Level of its line, if it stands in the call that logs.
+    level: Option<String>,
 }
 
 /// A row of the page's tables of lines.
@@ -131,13 +131,27 @@ fn literals(path: &Path) -> Vec<Literal> {
             })
             .find_map(|(at, ends)| ends.then_some(at))
             .expect("a literal ends");
-        let is_minor = (before.contains("info!(") && !before.contains("target:"))
-            || before.contains("debug!(")
-            || before.contains("LogLevel::Info");
-        out.push(Literal { function: function.clone(), text: after[..end].replace("\\\"", "\""), is_minor });
+        let text = after[..end].replace("\\\"", "\"");
+        out.push(Literal { function: function.clone(), level: level(&before), text });
+        before.push_str(&after[..end]);
         rest = &after[end + 1..];
     }
     out
+}
+
+/// Level of the line that a call logs, from its text up to a literal.
+fn level(call: &str) -> Option<String> {
+    let named =
+        [("target: ", [',', ')']), ("LogLevel::", [',', ')'])].into_iter().find_map(|(mark, ends)| {
+            call.split_once(mark)
+                .and_then(|(_, rest)| rest.split_once(ends))
+                .map(|(name, _)| name.to_lowercase())
+        });
+    let calls = ["debug!(", "info!(", "warn!(", "error!("].into_iter();
+    let called =
+        || calls.map(|call| call.trim_end_matches("!(")).find(|name| call.contains(&format!("{name}!(")));
+    let about = || call.contains("about(exchange").then(|| "error".to_owned());
+    named.or_else(|| called().map(ToOwned::to_owned)).or_else(about)
 }
 
 /// A line without what depends on the event: values of the source (`{name}`) and words of the page in capitals become `*`.
@@ -198,12 +212,16 @@ fn every_line_of_the_log_from_notice_on_is_on_the_page_and_no_other() {
     let on_page: BTreeSet<String> = rows.iter().flat_map(|row| &row.lines).map(|line| normal(line)).collect();
     let mut wrong = Vec::new();
     let mut in_source = BTreeSet::new();
+    let mut levels: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
     let mut unused: BTreeSet<&str> = NOT_LISTED.iter().map(|(text, _)| *text).collect();
     for file in &files {
-        for Literal { text, is_minor, .. } in &literals(file) {
-            in_source.insert(normal(text));
-            let is_excused = unused.remove(&text[..]) || NOT_LISTED.iter().any(|(other, _)| other == text);
-            if text.contains(' ') && !is_minor && !is_excused && !on_page.contains(&normal(text)) {
+        for Literal { text, level, .. } in literals(file) {
+            in_source.insert(normal(&text));
+            let level = LEVELS.into_iter().find(|name| level.as_deref() == Some(name));
+            levels.entry(normal(&text)).or_default().extend(level);
+            let is_minor = matches!(level, Some("info" | "debug"));
+            let is_excused = unused.remove(&text[..]) || NOT_LISTED.iter().any(|(other, _)| *other == text);
+            if text.contains(' ') && !is_minor && !is_excused && !on_page.contains(&normal(&text)) {
                 wrong.push(format!("{}: the page lacks {text:?}", file.display()));
             }
         }
@@ -215,6 +233,14 @@ fn every_line_of_the_log_from_notice_on_is_on_the_page_and_no_other() {
     for Row { lines, level, meaning } in &rows {
         if lines.is_empty() || meaning.is_empty() {
             wrong.push(format!("{lines:?} ({level}): the page does not say what it means"));
+        }
+        // The meaning of a line that has several levels names the others.
+        let named = |name: &str| level == name || meaning.contains(name);
+        let wanted = lines.iter().filter_map(|line| Some((line, levels.get(&normal(line))?)));
+        for (line, have) in
+            wanted.filter(|(_, have)| !have.is_empty() && !have.iter().any(|name| named(name)))
+        {
+            wrong.push(format!("{line:?} is at {have:?}, and not at {level}"));
         }
         let unknown = lines.iter().filter(|line| !in_source.contains(&normal(line)));
         wrong.extend(unknown.map(|line| format!("no log line is {line:?}")));
