@@ -102,6 +102,8 @@ fn files_of_streams_can_be_written() {
     }
     silent(name, &app("record_path /tmp; hls_path /tmp/x/y; dash_path relative; live_record_path /tmp/%d;"));
     if nix::unistd::geteuid().is_root() {
+        let nobody = nix::unistd::User::from_name("nobody").unwrap().unwrap();
+        let group = nix::unistd::Group::from_gid(nobody.gid).unwrap().unwrap().name;
         silent(name, &format!("user root;\n{}", app("record_path /proc;")));
         silent(name, &app("hls_path /proc/none;"));
         let directory = tempfile::tempdir().unwrap();
@@ -110,16 +112,15 @@ fn files_of_streams_can_be_written() {
         let (uid, mode) = (fs::metadata("/").unwrap().uid() + 4_242, fs::Permissions::from_mode(0o755));
         fs::set_permissions(directory.path(), mode).unwrap();
         let conf = app(&format!("record_path {};", path.display()));
-        fires(name, &format!("user nobody;\n{conf}"), "user \"nobody\" may not write to");
+        fires(name, &format!("user nobody {group};\n{conf}"), "user \"nobody\" may not write to");
         std::os::unix::fs::chown(&path, Some(uid), None).unwrap();
-        fires(name, &format!("user nobody;\n{conf}"), "user \"nobody\" may not write to");
+        fires(name, &format!("user nobody {group};\n{conf}"), "user \"nobody\" may not write to");
         // Without the line, the directory may belong to the user of a service manager.
         silent(name, &conf);
-        let nobody = nix::unistd::User::from_name("nobody").unwrap().unwrap();
         std::os::unix::fs::chown(&path, Some(nobody.uid.as_raw()), None).unwrap();
-        silent(name, &format!("user nobody;\n{conf}"));
+        silent(name, &format!("user nobody {group};\n{conf}"));
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o700)).unwrap();
-        fires(name, &format!("user nobody;\n{conf}"), "user \"nobody\" may not write to");
+        fires(name, &format!("user nobody {group};\n{conf}"), "user \"nobody\" may not write to");
     }
 }
 

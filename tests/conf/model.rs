@@ -22,6 +22,7 @@ use pingosd::notify::hook::Enforce;
 use pingosd::notify::url::Scheme;
 use pingosd::notify::{self, main_conf::MainCurrent};
 use pingosd::server::core;
+use pingosd::syntax::render::Style;
 
 use crate::support::Prefix;
 
@@ -62,7 +63,12 @@ fn every_example_is_accepted_without_a_warning() {
         let path = entry.unwrap().path();
         let config = load(&LoadOptions::choose(&LANGUAGE, None, Some(path.clone()), Vec::new(), None));
         let config = config.unwrap_or_else(|_| panic!("{} is refused", path.display()));
-        assert!(config.warnings.is_empty(), "{}", path.display());
+        // The directories of the examples need not exist on this machine.
+        let warnings =
+            String::from_utf8(config.render_warnings(Style { brief: true, ..Style::default() })).unwrap();
+        let others =
+            warnings.lines().find(|line| line.contains("[warn]") && !line.contains("[unwritable-path]"));
+        assert_eq!(others, None, "{}", path.display());
         seen += 1;
     }
     assert!(seen > 0);

@@ -135,9 +135,9 @@ pub const LINTS: &[Lint] = &[
     },
     Lint {
         name: "unwritable-path",
-        about: "The user of the server may not write files of streams to a directory (`record_path`, `hls_path`, `hls_key_path`, \
-                `dash_path`, `live_record_path`), or may not make it. Permission bits are considered, lists of access rights \
-                (ACL) are not.",
+        about: "The user of the server cannot write files of streams to the directory of `record_path`, which must exist, or of \
+                `hls_path`, `hls_key_path`, `dash_path` or `live_record_path`, or cannot make it. Permission bits are considered, \
+                lists of access rights (ACL) are not.",
         check: path::unwritable_path,
     },
 ];
