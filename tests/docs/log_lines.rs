@@ -275,6 +275,24 @@ fn texts_that_log_functions_get_are_accounted_for() {
     assert_eq!(without, listed);
 }
 
+/// A meaning names no directive that does not exist.
+#[test]
+fn meanings_name_what_the_manual_has() {
+    let manual = fs::read_to_string(project().join("conf/directives.md")).unwrap();
+    let known: BTreeSet<&str> = manual
+        .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+        .filter(|word| !word.is_empty())
+        .collect();
+    let is_name = |word: &&str| word.contains('_') && !word.contains(|c: char| c.is_ascii_uppercase());
+    for Row { meaning, .. } in rows(Path::new(PAGE)) {
+        let code = meaning.split('`').skip(1).step_by(2);
+        let words = code.flat_map(|code| code.split(|c: char| !c.is_ascii_alphanumeric() && c != '_'));
+        for word in words.filter(is_name) {
+            assert!(known.contains(word) || word == "io_uring_disabled", "{word}: {meaning}");
+        }
+    }
+}
+
 /// What is counted as one line, and what is not.
 #[test]
 fn lines_are_compared_without_their_values() {
