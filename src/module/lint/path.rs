@@ -105,7 +105,7 @@ fn directory(scope: &LintContext<'_>, statement: &OutlineStatement<'_>, at_prefi
     };
     let path = match at_prefix {
         true => scope.bases.prefix.join(to_path(fixed)),
-        false => to_path(fixed).to_owned(),
+        false => to_path(fixed),
     };
     (!fixed.is_empty() && path.is_absolute()).then_some(path)
 }
@@ -130,8 +130,8 @@ fn obstacle(path: &Path, is_made: bool, runner: &Runner) -> Option<Obstacle> {
     }
     let may_reach = ancestors.all(|above| fs::metadata(above).is_ok_and(|above| runner.may(&above, 0o1)));
     let is_foreign = runner.is_default && found.uid() != 0;
-    (!is_foreign && !(may_reach && runner.may(&found, WRITE)))
-        .then(|| Obstacle::Forbidden(nearest.to_owned()))
+    let may_write = is_foreign || (may_reach && runner.may(&found, WRITE));
+    (!may_write).then(|| Obstacle::Forbidden(nearest.to_owned()))
 }
 
 impl Runner {
