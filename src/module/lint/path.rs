@@ -86,7 +86,8 @@ pub(super) fn unwritable_path(scope: &LintContext<'_>, findings: &mut Vec<Findin
         };
         let help = match obstacle {
             Some(Obstacle::Forbidden(_) | Obstacle::Missing(_)) => format!(
-                "make the directory and give it to this user: `install -d -o {} {}`",
+                "make the directory and give it to the user{}: `install -d -o {} {}`",
+                if runner.is_default { " of a server that is started as root without `user`" } else { "" },
                 runner.name,
                 statement.words().first().map(|word| word.text().to_string()).unwrap_or_default()
             ),
