@@ -38,23 +38,11 @@ const ARGUMENTS: [&str; 13] = [
     "--remote-debugging-pipe",
 ];
 
-/// Browsers that run at the same time, however many tests do: each needs several processors.
-const MOST: usize = 2;
-
-/// Number of running browsers.
-static RUNNING: Mutex<usize> = Mutex::new(0);
-static ENDED: Condvar = Condvar::new();
-
-/// One of the [`MOST`] running browsers.
-struct Turn;
-
 /// A running browser. Dropping it ends it.
 pub struct Chromium {
     child: Child,
     wire: Arc<Wire>,
     _profile: Prefix,
-    // The last field, since fields are dropped in this order.
-    _turn: Turn,
 }
 
 /// The two pipes.
@@ -105,7 +93,6 @@ impl Chromium {
             eprintln!("skipped: chromium is missing; tests/run installs it");
             return None;
         };
-        let turn = Turn::take();
         let profile = Prefix::new();
         let (their_input, requests) = pipe();
         let (answers, their_output) = pipe();
@@ -127,7 +114,7 @@ impl Chromium {
         });
         let reading = wire.clone();
         thread::spawn(move || reading.read(answers.into()));
-        Some(Chromium { child, wire, _profile: profile, _turn: turn })
+        Some(Chromium { child, wire, _profile: profile })
     }
 
     /// Another page, empty, of this size.
@@ -143,23 +130,6 @@ impl Chromium {
         }
         page.size(width, height);
         page
-    }
-}
-
-impl Turn {
-    /// Waits until fewer than [`MOST`] browsers run.
-    fn take() -> Turn {
-        let mut running = RUNNING.lock();
-        ENDED.wait_while(&mut running, |running| *running >= MOST);
-        *running += 1;
-        Turn
-    }
-}
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        *RUNNING.lock() -= 1;
-        ENDED.notify_one();
     }
 }
 
