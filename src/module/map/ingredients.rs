@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use bstr::{BString, ByteSlice};
 
-use crate::directive::conclusion::Whole;
+use crate::directive::conclusion::WholeConfig;
 use crate::http::variable::Variable;
 use crate::limits;
 use crate::net::ssl::source::{SERVER_NAME, VariablesOfCertificates};
@@ -53,7 +53,7 @@ fn name_of(variable: Variable) -> BString {
 }
 
 /// Reports variables of certificates that handshakes do not know.
-pub(super) fn are_known(whole: &mut Whole<'_>) -> Vec<Problem> {
+pub(super) fn are_known(whole: &mut WholeConfig<'_>) -> Vec<Problem> {
     let used = std::mem::take(&mut whole.notes.of::<VariablesOfCertificates>().0);
     let ingredients = whole.notes.of::<Ingredients>();
     let complaint = |(name, directive, span): &(BString, &'static str, Span)| {
