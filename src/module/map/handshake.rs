@@ -1,7 +1,6 @@
 //! Variables in the names of certificates: what handshakes know of clients, and what `map`, `geo` and `split_clients` make of it.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use bstr::{BStr, BString};
@@ -83,14 +82,6 @@ impl Variables for Values<'_> {
             Variable::RemotePort => remote.map(|addr| addr.port().to_string()).unwrap_or_default(),
             Variable::ServerAddr => local.map_or_else(|| "unix:".into(), |addr| addr.ip().to_string()),
             Variable::ServerPort => local.map(|addr| addr.port().to_string()).unwrap_or_default(),
-            Variable::BinaryRemoteAddr => {
-                match remote.map(|addr| addr.ip()) {
-                    Some(IpAddr::V4(ip)) => out.extend_from_slice(&ip.octets()),
-                    Some(IpAddr::V6(ip)) => out.extend_from_slice(&ip.octets()),
-                    None => {}
-                }
-                return true;
-            }
             Variable::Capture(number) => {
                 let group = self.matched.and_then(|matched| matched.groups.get(usize::from(*number)));
                 out.extend_from_slice(group.map_or(b"", |group| group));

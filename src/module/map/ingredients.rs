@@ -10,9 +10,8 @@ use crate::limits;
 use crate::net::ssl::source::{SERVER_NAME, VariablesOfCertificates};
 use crate::syntax::{Problem, Span, sentence, suggest};
 
-/// Names of variables that handshakes know.
-const KNOWN: [&str; 6] =
-    [SERVER_NAME, "binary_remote_addr", "remote_addr", "remote_port", "server_addr", "server_port"];
+/// Names of variables that handshakes know. `$binary_remote_addr` is not one of them: its bytes might be those of a path.
+const KNOWN: [&str; 5] = [SERVER_NAME, "remote_addr", "remote_port", "server_addr", "server_port"];
 
 /// For each variable of `map`, `geo` and `split_clients`, those that it is made of.
 #[derive(Default)]
@@ -42,7 +41,6 @@ impl Ingredients {
 /// The name of a variable; one that no handshake knows has any that is not among [`KNOWN`].
 fn name_of(variable: Variable) -> BString {
     match variable {
-        Variable::BinaryRemoteAddr => "binary_remote_addr".into(),
         Variable::RemoteAddr => "remote_addr".into(),
         Variable::RemotePort => "remote_port".into(),
         Variable::ServerAddr => "server_addr".into(),
