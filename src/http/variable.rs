@@ -408,6 +408,11 @@ impl Variable {
 }
 
 impl Variable {
+    /// The name of one that has only this one, or its first name.
+    pub fn fixed_name(&self) -> Option<&'static str> {
+        FIXED.iter().find(|(_, known)| known == self).map(|(name, _)| *name)
+    }
+
     /// Lower-case name under which the configuration may redefine it.
     pub fn definable(&self) -> Option<BString> {
         match self {

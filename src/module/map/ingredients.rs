@@ -38,16 +38,10 @@ impl Ingredients {
     }
 }
 
-/// The name of a variable; one that no handshake knows has any that is not among [`KNOWN`].
+/// The name of a variable.
 fn name_of(variable: Variable) -> BString {
-    match variable {
-        Variable::RemoteAddr => "remote_addr".into(),
-        Variable::RemotePort => "remote_port".into(),
-        Variable::ServerAddr => "server_addr".into(),
-        Variable::ServerPort => "server_port".into(),
-        Variable::User(name) | Variable::Other(name) => name,
-        other => other.definable().unwrap_or_else(|| format!("{other:?}").to_lowercase().into()),
-    }
+    let fixed = variable.fixed_name().map(BString::from);
+    fixed.or_else(|| variable.definable()).unwrap_or_default()
 }
 
 /// Reports variables of certificates that handshakes do not know.
