@@ -10,6 +10,7 @@ use http::{StatusCode, Version};
 use super::attempt::{Answered, Job};
 use super::body::{Afterwards, Framing, NoBody, UpstreamBody};
 use super::cache::fill::{self, Filling};
+use super::cache::freshness::Freshness;
 use super::cache::lookup::{self, CacheUse};
 use super::cache::zone::Entry;
 use super::conf::{Current, IgnoredHeaders};
@@ -90,8 +91,10 @@ impl Context<'_> {
     ) -> (Decision, Option<Filling>) {
         exchange.doing = Some(READING);
         // What the headers say about keeping the response matters only where there is a cache.
-        let said =
-            cache.is_some().then(|| lookup::read(self.conf, &answered.head, date::now())).unwrap_or_default();
+        let said = match &cache {
+            Some(_) => lookup::read(self.conf, &answered.head, date::now()),
+            None => Freshness::default(),
+        };
         job.attempts.0.lock().headers = answered.head.headers.clone();
         let status = answered.head.status;
         if status >= 300 && self.conf.intercept_errors && has_page(exchange, status) {
