@@ -314,12 +314,11 @@ fn the_rest_of_a_recording_is_sent_when_its_publisher_leaves() {
     encoder.send_until(12_000);
     until_true("parts are in the index", || indexed(&server, "s") >= 8);
     let player = Player::http(server.http, "/flv/s.flv?roll_back=600000");
-    player.hold();
+    player.wait("the head", |got| got.head.as_ref().map(|_| ()));
     encoder.send_until(13_000);
     let Encoder { client, sent, .. } = encoder;
     client.leave();
     until_true("the recording is complete", || indexed(&server, "s") == 11);
-    player.resume();
     player.wait_end();
     let got = player.got();
     let pictures = got.media.iter().filter(|media| media.kind == MediaKind::Video && media.payload[1] == 1);

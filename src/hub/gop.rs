@@ -162,34 +162,43 @@ impl Ring {
         chosen.unwrap_or(self.end())
     }
 
-    /// Where a player goes on that has all video before the key frame with timestamp `key`, and the audio up to and
+    /// Where a player goes on that has the video up to and including the frame with timestamp `video`, and the audio up to and
     /// including the frame with timestamp `audio`, which may differ by less than half a frame; `None` for a kind that it
-    /// has not. `None` if the ring does not have all that follows.
-    pub fn continuation(&self, key: u32, audio: Option<u32>) -> Option<Continuation> {
-        let with_number = || (self.base..).zip(&self.packets);
-        let is_audio = |packet: &Packet| {
-            packet.class() == PacketClass::Audio && packet.lane() == Lane::main(MediaKind::Audio)
+    /// has not. `None` if the ring does not have all that follows, or if no key frame follows.
+    pub fn continuation(&self, video: Option<u32>, audio: Option<u32>) -> Option<Continuation> {
+        let frames = |lane: Lane| {
+            let is_frame = move |packet: &Packet| packet.lane() == lane && packet.header().is_none();
+            (self.base..).zip(&self.packets).filter(move |(_, packet)| is_frame(packet))
         };
-        let next_audio = |after: u32| {
+        let after_audio = |sent: u32| {
             let distance =
-                |packet: &Packet| packet.timestamp().wrapping_sub(after).cast_signed().unsigned_abs();
-            let sounds = || with_number().filter(|(_, packet)| is_audio(packet));
-            let (number, _) = sounds()
-                .map(|(number, packet)| (number, distance(packet)))
-                .filter(|(_, distance)| *distance <= limits::CONTINUED_AUDIO)
-                .min_by_key(|(_, distance)| *distance)?;
-            Some(number + 1)
+                |packet: &Packet| packet.timestamp().wrapping_sub(sent).cast_signed().unsigned_abs();
+            let near =
+                frames(Lane::main(MediaKind::Audio)).map(|(number, packet)| (number, distance(packet)));
+            let near = near.filter(|(_, distance)| *distance <= limits::CONTINUED_AUDIO);
+            near.min_by_key(|(_, distance)| *distance).map(|(number, _)| number + 1)
         };
-        if !self.has_video {
-            let audio = next_audio(audio?)?;
-            return Some(Continuation { video: audio, audio, others: audio });
-        }
-        let video = self.keys.iter().rev().find(|found| found.timestamp == key)?.seq;
+        let Some(sent) = video else {
+            let audio = after_audio(audio?)?;
+            return (!self.has_video).then_some(Continuation { video: audio, audio, others: audio });
+        };
+        let mut next = frames(Lane::main(MediaKind::Video))
+            .skip_while(|(_, packet)| packet.timestamp() != sent)
+            .skip_while(|(_, packet)| packet.timestamp() == sent);
+        let key = next.next()?.0;
+        // A header empties the list: frames before it cannot start a player.
+        self.keys.iter().rev().find(|found| found.seq == key)?;
         let audio = match audio {
-            Some(after) => next_audio(after)?,
-            None => video,
+            Some(sent) => after_audio(sent)?,
+            None => key,
         };
-        Some(Continuation { video, audio, others: video })
+        Some(Continuation { video: key, audio, others: key })
+    }
+
+    /// The oldest key frame behind timestamp `after`; without video, or without such a key frame, the end.
+    pub fn key_behind(&self, after: u32) -> u64 {
+        let is_behind = |key: &&KeyFrame| key.timestamp.wrapping_sub(after).cast_signed() > 0;
+        self.keys.iter().find(is_behind).map_or(self.end(), |key| key.seq)
     }
 
     /// The newest key frame, with its number. The next ones are kept even if the cache is off, for
@@ -302,6 +311,37 @@ mod tests {
         assert_eq!(ring.start_for(start(1000, false, false)), 40);
         assert_eq!(ring.start_for(start(2000, false, true)), 50);
         assert_eq!(ring.len(), 28);
+    }
+
+    #[test]
+    fn a_player_goes_on_behind_the_last_frames_of_a_recording() {
+        let mut ring = Ring::new(CACHE);
+        let packet =
+            |kind, class, at| Arc::new(Packet::new(kind, class, at, 40, Bytes::from_static(b"x"), 4096));
+        // A picture each 40 ms, a key frame each 400, and behind it the sound of 60 ms before.
+        for at in (1_000..5_000).step_by(40) {
+            let class = if at % 400 == 200 { PacketClass::Key } else { PacketClass::Inter };
+            ring.push(packet(MediaKind::Video, class, at));
+            ring.push(packet(MediaKind::Audio, PacketClass::Audio, at - 60));
+            ring.prune(u64::MAX, usize::MAX);
+        }
+        let next = ring.continuation(Some(4_160), Some(4_102)).unwrap();
+        // The sound at 4,100 came with the picture at 4,160.
+        assert_eq!(next, Continuation { video: 160, audio: 160, others: 160 });
+        let next = ring.continuation(Some(4_160), Some(4_179)).unwrap();
+        assert_eq!((next.video, next.audio, next.first()), (160, 164, 160));
+        let next = ring.continuation(Some(4_160), None).unwrap();
+        assert_eq!((next.of(MediaKind::Video), next.of(MediaKind::Audio)), (160, 160));
+        // No key frame follows, nothing follows, the picture has left the ring, or the sound is nowhere.
+        for (video, audio) in [(4_200, 4_102), (4_960, 4_102), (960, 900), (4_160, 1_000), (4_160, 16_505)] {
+            assert_eq!(ring.continuation(Some(video), Some(audio)), None, "{video} {audio}");
+        }
+        assert_eq!(
+            (ring.key_behind(4_199), ring.key_behind(4_200), ring.key_behind(4_999)),
+            (160, 180, ring.end())
+        );
+        ring.start_publisher(CACHE);
+        assert_eq!(ring.continuation(Some(4_160), None), None);
     }
 
     #[test]

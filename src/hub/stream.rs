@@ -363,20 +363,19 @@ impl Stream {
         JoinedPlayer { start: first, older: older.cloned().collect(), headers: state.headers.clone() }
     }
 
-    /// Where a player goes on that was sent the media before the key frame with timestamp `key`, and the audio up to
-    /// timestamp `audio`. `None` if the cache does not have all that follows.
-    pub fn continuation(&self, key: u32, audio: Option<u32>) -> Option<Continuation> {
-        self.state.lock().ring.continuation(key, audio)
+    /// Where a player goes on that was sent the media up to and including the frames with these timestamps; see
+    /// [`Ring::continuation`]. `None` if the cache does not have all that follows.
+    pub fn continuation(&self, video: Option<u32>, audio: Option<u32>) -> Option<Continuation> {
+        self.state.lock().ring.continuation(video, audio)
     }
 
-    /// Where a player begins whose media before does not join the cache, with a timestamp of about then: the oldest key
-    /// frame, otherwise the next packet.
-    pub fn beginning(&self) -> (Continuation, u32) {
+    /// Where a player goes on behind a gap, with a timestamp of about then: with the oldest key frame behind timestamp
+    /// `after`, otherwise with the next packet.
+    pub fn behind_gap(&self, after: Option<u32>) -> (Continuation, u32) {
         let state = self.state.lock();
-        let oldest = StartSettings { cache_time: u32::MAX, send_all: true, low_latency: false };
-        let first = state.ring.start_for(oldest);
-        let timestamp =
-            state.ring.from(first).1.find(|packet| packet.header().is_none()).map(|p| p.timestamp());
+        let first = after.map_or(state.ring.end(), |after| state.ring.key_behind(after));
+        let (_, mut packets) = state.ring.from(first);
+        let timestamp = packets.find(|packet| packet.header().is_none()).map(|packet| packet.timestamp());
         let at = timestamp.unwrap_or(state.times.audio.max(state.times.video));
         (Continuation { video: first, audio: first, others: first }, at)
     }

@@ -139,14 +139,15 @@ impl TsRecordingTask {
         if verdict != Some(false)
             && let Some(place) = self.place()
         {
+            let current = self.output.current.begin(self.stream.id(), self.epoch);
             let mut changed = self.output.store.watch();
             loop {
                 let wanted = verdict.unwrap_or_else(|| self.conf().live_record);
                 if wanted {
                     self.tap();
-                    let current = self.output.current.begin(self.stream.id(), self.epoch);
+                    current.set_writes(true);
                     let over = self.record(&place, verdict.is_some(), &mut is_reported).await;
-                    drop(current);
+                    current.set_writes(false);
                     self.source = None;
                     if over == FileOver::Published || verdict.is_some() {
                         break;

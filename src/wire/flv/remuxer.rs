@@ -22,8 +22,9 @@ pub struct Remuxer {
     base_ms: u64,
     /// Newest time in the file, in milliseconds.
     newest_ms: u64,
-    /// Newest time of an audio frame of the latest run in the file, in milliseconds.
+    /// Newest times of audio and of video frames of the latest run in the file, in milliseconds.
     heard_ms: Option<u64>,
+    seen_ms: Option<u64>,
     /// Decoder configurations that were written.
     video: Vec<u8>,
     audio: Vec<u8>,
@@ -50,6 +51,7 @@ impl Remuxer {
             base_ms: 0,
             newest_ms: 0,
             heard_ms: None,
+            seen_ms: None,
             video: Vec::new(),
             audio: Vec::new(),
             sets: ParameterSets::default(),
@@ -71,7 +73,7 @@ impl Remuxer {
     /// Ends a run of parts: what follows is not a continuation, or nothing follows.
     pub fn end_run(&mut self, out: &mut BytesMut) {
         self.flush(out);
-        self.heard_ms = None;
+        (self.heard_ms, self.seen_ms) = (None, None);
         if self.clock.take().is_some() {
             self.base_ms = self.newest_ms + RUN_STEP_MS;
         }
@@ -92,6 +94,11 @@ impl Remuxer {
     /// Newest time of an audio frame of the latest run in the file, in milliseconds; `None` if it has none.
     pub fn heard_ms(&self) -> Option<u64> {
         self.heard_ms
+    }
+
+    /// As [`heard_ms`](Self::heard_ms), of video.
+    pub fn seen_ms(&self) -> Option<u64> {
+        self.seen_ms
     }
 
     /// Time in the file of a decoding time of the latest run, in milliseconds, as packaged; `None` before its first unit.
@@ -135,9 +142,8 @@ impl Remuxer {
 
     fn tag(&mut self, kind: MediaKind, at_ms: u64, payload: &[u8], out: &mut BytesMut) {
         self.newest_ms = self.newest_ms.max(at_ms);
-        if kind == MediaKind::Audio {
-            self.heard_ms = self.heard_ms.max(Some(at_ms));
-        }
+        let newest = if kind == MediaKind::Audio { &mut self.heard_ms } else { &mut self.seen_ms };
+        *newest = (*newest).max(Some(at_ms));
         if payload.len() <= MESSAGE_LENGTH {
             // Beyond 32 bits, after 49 days, FLV timestamps start again.
             write_tag(out, kind, at_ms as u32, payload);

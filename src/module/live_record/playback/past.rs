@@ -107,13 +107,13 @@ impl RecordedPast {
             }
             let conf: Arc<RecordConf> = self.request.view.current().share();
             if !is_published && !recorded {
-                return Ok(PastStep::Over(self.beginning()));
+                return Ok(PastStep::Over(self.behind_gap()));
             }
             let longest = std::time::Duration::from_millis(conf.max_fragment.0);
             let patience = if recorded || conf.live_record { longest } else { std::time::Duration::ZERO };
             if is_published && since.elapsed() >= patience + limits::PAST_PATIENCE {
                 log::gap(&self.request.session);
-                return Ok(PastStep::Joins(self.beginning()));
+                return Ok(PastStep::Joins(self.behind_gap()));
             }
             tokio::time::sleep(limits::PAST_INTERVAL).await;
         }
@@ -121,24 +121,29 @@ impl RecordedPast {
 
     /// Where the cache goes on behind the latest part, if that is of this publish and the cache has what follows.
     fn joining(&self) -> Option<Joining> {
-        let PastRequest { stream, .. } = &self.request;
-        let last = self.reader.last()?;
-        if !self.current.is_of_publish(stream, last.file.unix) {
-            return None;
-        }
+        let origin = self.origin()?;
         let times = self.reader.times();
-        let end = times.time_of(last.end_ms)?;
-        // Stream timestamps have 32 bits.
-        let key = last.end_ms as u32;
-        let origin = key.wrapping_sub(end as u32);
-        let heard = times.heard_ms().map(|heard| origin.wrapping_add(heard as u32));
-        Some(Joining { next: stream.continuation(key, heard)?, origin })
+        let sent = |time_ms: Option<u64>| time_ms.map(|time_ms| origin.wrapping_add(time_ms as u32));
+        let next = self.request.stream.continuation(sent(times.seen_ms()), sent(times.heard_ms()))?;
+        Some(Joining { next, origin })
     }
 
-    /// Where the stream begins for a player whose past does not reach the cache.
-    fn beginning(&self) -> Joining {
-        let (next, timestamp) = self.request.stream.beginning();
+    /// The stream's timestamp of the player's time 0, if the latest part is of this publish.
+    fn origin(&self) -> Option<u32> {
+        let last = self.reader.last()?;
+        if !self.current.is_of_publish(&self.request.stream, last.file.unix) {
+            return None;
+        }
+        let end = self.reader.times().time_of(last.end_ms)?;
+        // Stream timestamps have 32 bits.
+        Some((last.end_ms as u32).wrapping_sub(end as u32))
+    }
+
+    /// Where the stream goes on for a player whose past does not reach the cache.
+    fn behind_gap(&self) -> Joining {
         let newest = self.reader.times().newest_ms() as u32;
+        let after = self.origin().map(|origin| origin.wrapping_add(newest));
+        let (next, timestamp) = self.request.stream.behind_gap(after);
         Joining { next, origin: timestamp.wrapping_sub(newest.wrapping_add(GAP_MS)) }
     }
 }
