@@ -369,7 +369,7 @@ fn a_reload_changes_the_format_of_the_next_file() {
     feed.stop().leave();
 }
 
-/// A data message with an object of these members. ffprobe 5.1 crashes where `onFI` or `onCuePoint` has another value.
+/// A data message with an object of these members.
 fn data(timestamp: u32, name: &'static str, members: &[(&'static str, &'static str)]) -> Frame {
     let mut payload = BytesMut::new();
     let members = members.iter().map(|(name, value)| (*name, AmfValue::from(*value)));
@@ -427,8 +427,11 @@ fn data_messages_are_in_recordings_with_their_own_times() {
     assert!(found.iter().zip(&messages).all(|(tag, sent)| *tag == (sent.timestamp, sent.payload.clone())));
     assert_eq!(found.len(), messages.len());
 
-    // As many pictures as without them, and no complaint.
-    for format in ["flv", "ts", "mp4"] {
+    // As many pictures as without them, and no complaint. ffprobe 5.1 crashes when it counts frames of an FLV file whose data
+    // begins late.
+    let told = probe(&file("flv"), &["-select_streams", "v", "-show_entries", "packet=dts_time"]);
+    assert_eq!(told.lines().count(), 150);
+    for format in ["ts", "mp4"] {
         assert_eq!(track(&file(format), "v").0, 150, "{format}");
     }
     let told = probe(&file("ts"), &["-select_streams", "d", "-show_entries", "packet=pts_time"]);

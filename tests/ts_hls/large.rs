@@ -6,12 +6,13 @@ use std::thread;
 
 use bytes::{BufMut, BytesMut};
 use pingosd::wire::MediaKind;
+use pingosd::wire::rtmp::client_session::ClientPurpose;
 
 use super::readers::{elementary, files};
 use crate::support::frame::{Frame, audio_header, video_header};
 use crate::support::http;
 use crate::support::player::Got;
-use crate::support::rtmp::RtmpClient;
+use crate::support::rtmp::{RtmpClient, settings};
 use crate::support::server::Prefix;
 use crate::support::wait::until_true;
 use crate::support::{Conf, Player, Server};
@@ -84,13 +85,13 @@ fn key_frames_of_2_mib_are_in_every_output() {
         "application live {
             live on; cache_time 20s; send_all on; mpegts_cache_time 20s; mpegts_send_all on;
             hls on; hls_path {dir}/hls; hls_fragment 1s;
-            hls2 on; hls2_fragment 1s; hls2_minfrags 1;
+            hls2 on; hls2_fragment 1s; hls2_minfrags 3;
             live_record on; live_record_path {dir}/live; live_record_min_fragment 900ms;
         }
         application mp4 {
             live on;
             hls on; hls_type fmp4; hls_path {dir}/hls4; hls_fragment 1s;
-            hls2 on; hls2_format fmp4; hls2_fragment 1s; hls2_minfrags 1;
+            hls2 on; hls2_format fmp4; hls2_fragment 1s; hls2_minfrags 3;
             dash on; dash_path {dir}/dash; dash_fragment 1s;
         }",
     );
@@ -104,9 +105,10 @@ fn key_frames_of_2_mib_are_in_every_output() {
         let payloads = got.media.iter().map(|media| &media.payload);
         payloads.clone().any(|payload| payload.len() == KEY + 9 && payload[9..] == nal(n))
     };
-    for (what, player) in
-        [("RTMP", Player::start(server.rtmp, "s")), ("HTTP-FLV", Player::http(server.http, "/flv/s"))]
-    {
+    let mut settings = settings(server.rtmp, "live", ClientPurpose::Play { name: "s".into() });
+    settings.max_message = 16 << 20;
+    let over_rtmp = Player::rtmp(RtmpClient::open(server.rtmp, settings));
+    for (what, player) in [("RTMP", over_rtmp), ("HTTP-FLV", Player::http(server.http, "/flv/s"))] {
         player.wait(what, |got| (0..SECONDS).all(|n| has_it(got, n)).then_some(()));
     }
     let port = server.http;

@@ -250,7 +250,7 @@ fn readers_of_other_projects_find_every_rule_kept_in_every_output() {
     }
     let conf = Conf::live(
         "hls on; hls_path {dir}/hls; hls_fragment 1s; hls_type event;
-         hls2 on; hls2_fragment 1s; hls2_minfrags 1; hls2_playlist_length 20s;
+         hls2 on; hls2_fragment 1s; hls2_minfrags 5; hls2_playlist_length 20s;
          live_record on; live_record_path {dir}/live; live_record_min_fragment 900ms;
          record all; record_path {dir}/rec; record_format ts;
          idle_streams off; mpegts_cache_time 10s;",
