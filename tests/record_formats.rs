@@ -370,9 +370,13 @@ fn a_reload_changes_the_format_of_the_next_file() {
 }
 
 /// A data message with an object of these members.
-fn data(timestamp: u32, name: &'static str, members: &[(&'static str, &'static str)]) -> Frame {
+fn data<const N: usize>(
+    timestamp: u32,
+    name: &'static str,
+    members: [(&'static str, &'static str); N],
+) -> Frame {
     let mut payload = BytesMut::new();
-    let members = members.iter().map(|(name, value)| (*name, AmfValue::from(*value)));
+    let members = members.map(|(name, value)| (name, AmfValue::from(value)));
     amf0::encode_all(&[name.into(), AmfValue::object(members)], &mut payload);
     Frame { kind: MediaKind::Data, timestamp, payload: payload.freeze() }
 }
@@ -400,10 +404,10 @@ fn data_messages_are_in_recordings_with_their_own_times() {
     // Between frames, and one that is a little ahead of them. The last one is longer than timed metadata may be.
     let long: &'static str = "x".repeat(40_000).leak();
     let messages = [
-        data(1_507, "onTextData", &[("text", "text 01")]),
-        data(3_513, "onFI", &[("text", "text 02")]),
-        data(4_300, "onCuePoint", &[("text", "text 03")]),
-        data(5_001, "onTextData", &[("one", long), ("other", long)]),
+        data(1_507, "onTextData", [("text", "text 01")]),
+        data(3_513, "onFI", [("text", "text 02")]),
+        data(4_300, "onCuePoint", [("text", "text 03")]),
+        data(5_001, "onTextData", [("one", long), ("other", long)]),
     ];
     for (message, before) in messages.iter().zip([1_507, 3_513, 4_021, 5_001]) {
         let place = frames.iter().position(|frame| frame.timestamp > before).unwrap();
