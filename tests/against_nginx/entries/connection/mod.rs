@@ -215,8 +215,8 @@ fn plain_to_tls(name: &'static str, lines: &str) -> Entry {
         Vec::new(),
     ];
     let entry = entry(name)
-        .file("tls.crt", include_bytes!("../../tls/origin.crt").to_vec())
-        .file("tls.key", include_bytes!("../../tls/origin.key").to_vec())
+        .file("tls.crt", include_bytes!("../../../tls/origin.crt").to_vec())
+        .file("tls.key", include_bytes!("../../../tls/origin.key").to_vec())
         .server(format!("{tls} {lines} root {{ROOT}}/html;"));
     requests.into_iter().fold(entry, |entry, bytes| entry.cut(bytes).on(Listener::Port(1)))
 }
