@@ -423,18 +423,17 @@ fn data_messages_are_in_recordings_with_their_own_times() {
     let file = |format: &str| recorded(&server, "s", format).remove(0);
     let bytes = fs::read(file("flv")).unwrap();
     let (mut input, mut reader) = (&bytes[..], FlvReader::new(1 << 24));
-    let mut found = Vec::new();
+    let (mut found, mut pictures) = (Vec::new(), 0);
     while let Some(tag) = reader.read(&mut input).unwrap() {
+        pictures += usize::from(tag.kind == MediaKind::Video && tag.payload.get(1) == Some(&1));
         let is_ours = tag.kind == MediaKind::Data && messages.iter().any(|sent| sent.payload == tag.payload);
         found.extend(is_ours.then_some((tag.timestamp, tag.payload)));
     }
     assert!(found.iter().zip(&messages).all(|(tag, sent)| *tag == (sent.timestamp, sent.payload.clone())));
     assert_eq!(found.len(), messages.len());
 
-    // As many pictures as without them, and no complaint. ffprobe 5.1 crashes when it counts frames of an FLV file whose data
-    // begins late.
-    let told = probe(&file("flv"), &["-select_streams", "v", "-show_entries", "packet=dts_time"]);
-    assert_eq!(told.lines().count(), 150);
+    // As many pictures as without them.
+    assert_eq!(pictures, 150);
     for format in ["ts", "mp4"] {
         assert_eq!(track(&file(format), "v").0, 150, "{format}");
     }

@@ -6,7 +6,6 @@ mod support;
 mod clocks;
 mod ffmpeg;
 mod files;
-mod large;
 mod media;
 mod memory;
 mod odd;
