@@ -58,8 +58,11 @@ pub trait Past: Send + Sync {
     fn step(&mut self) -> Pin<Box<dyn Future<Output = io::Result<PastStep>> + Send + '_>>;
 }
 
+/// Recorded media being opened; `None` if nothing is recorded of the time, or not all tracks of the stream can be.
+pub type Opening<'a> = Pin<Box<dyn Future<Output = Option<Box<dyn Past>>> + Send + 'a>>;
+
 /// Brings the past of streams.
 pub trait Pasts: Send + Sync {
-    /// Begins to read; `None` if nothing is recorded of that time, or not all tracks of the stream can be.
-    fn open(&self, request: PastRequest) -> Pin<Box<dyn Future<Output = Option<Box<dyn Past>>> + Send + '_>>;
+    /// Begins to read.
+    fn open(&self, request: PastRequest) -> Opening<'_>;
 }

@@ -1,10 +1,9 @@
 //! The directory of a cache: its bounds, what is damaged there, and disks that are full.
 
 use std::fs;
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
+use crate::support::disk::SmallDisk;
 use crate::support::http::{self, Connection};
 use crate::support::server::Prefix;
 use crate::support::wait::until_true;
@@ -92,26 +91,10 @@ fn responses_are_served_where_nothing_can_be_written() {
     server.wait_log("failed (20: Not a directory)");
 }
 
-/// A file system that is full after 64 KiB. `None`: mounting one is not allowed here.
-fn tiny(dir: &Path) -> Option<Tiny> {
-    fs::create_dir_all(dir).unwrap();
-    let mut mount = Command::new("mount");
-    mount.args(["-t", "tmpfs", "-o", "size=64k,mode=777", "tiny"]).arg(dir);
-    mount.output().is_ok_and(|done| done.status.success()).then(|| Tiny(dir.to_owned()))
-}
-
-struct Tiny(PathBuf);
-
-impl Drop for Tiny {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).output();
-    }
-}
-
 #[test]
 fn responses_are_served_while_the_disk_of_the_cache_is_full_and_kept_again_afterwards() {
     let prefix = Prefix::new();
-    let Some(disk) = tiny(&prefix.path().join("cache")) else { return };
+    let Some(disk) = SmallDisk::mount(&prefix.path().join("cache"), "64k") else { return };
     let backend = Backend::start();
     let server = Server::start_in(prefix, &conf(&backend, "use_temp_path=off", ""));
     assert_found(ask(&server, "/small"), "MISS", "response 1");

@@ -213,18 +213,6 @@ fn read(what: &str, ts: &[u8]) -> (usize, usize, usize) {
     (pictures, keys, audio.times.len())
 }
 
-/// The contents of the elementary stream of this kind.
-#[track_caller]
-pub fn elementary(ts: &[u8], kind: StreamType) -> Vec<u8> {
-    let mut reader = Reader::default();
-    let found = reader.found.clone();
-    let mut demultiplex = Demultiplex::new(&mut reader);
-    demultiplex.push(&mut reader, ts);
-    let mut found = found.borrow_mut();
-    let stream = found.streams.values_mut().find(|stream| stream.kind == kind);
-    std::mem::take(&mut stream.expect("a stream of that kind").bytes)
-}
-
 /// Files below a directory whose names end so, by their names with numbers in order.
 pub fn files(directory: &Path, end: &str) -> Vec<PathBuf> {
     let (mut found, mut directories) = (Vec::new(), vec![directory.to_owned()]);

@@ -17,7 +17,7 @@ use super::range::TimeRange;
 use super::reader::{RecordedRange, RecordingReader};
 use crate::hub::info::MediaInfo;
 use crate::limits;
-use crate::media::past::{Joining, Past, PastRequest, PastStep, Pasts};
+use crate::media::past::{Joining, Opening, Past, PastRequest, PastStep, Pasts};
 use crate::task::disk::{self, DiskWork};
 use crate::wire::flv::Remuxer;
 
@@ -28,7 +28,7 @@ pub struct RecordedPasts {
 }
 
 impl Pasts for RecordedPasts {
-    fn open(&self, request: PastRequest) -> Pin<Box<dyn Future<Output = Option<Box<dyn Past>>> + Send + '_>> {
+    fn open(&self, request: PastRequest) -> Opening<'_> {
         Box::pin(async move {
             let conf: Arc<RecordConf> = request.view.current().share();
             if !conf.live_record || !is_recordable(&request.stream.info()) {
