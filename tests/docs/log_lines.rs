@@ -38,7 +38,7 @@ const NOT_LISTED: [(&str, &str); 26] = [
     (", address: {}:{port}", END),
     ("[emerg] ", "removed from a line of `-t`"),
     ("carried out", "an outcome of a request of the console"),
-    ("invalid URL prefix", "compared with, decides the form"),
+    ("timed metadata", "a kind of media"),
     ("[warn] ", "removed from a line of `-t`"),
 ];
 
