@@ -127,7 +127,6 @@ const WAITING: &[&str] = &[
     "module::hls2::samples",
     "module::hls2::viewer",
     "module::hls2::viewer::request",
-    "module::hls2::viewer::task",
     "module::hls::directory",
     "module::hls::input",
     "module::hls::recording",
