@@ -407,7 +407,8 @@ fn data_messages_are_in_recordings_with_their_own_times() {
         data(1_507, "onTextData", [("text", "text 01")]),
         data(3_513, "onFI", [("text", "text 02")]),
         data(4_300, "onCuePoint", [("text", "text 03")]),
-        data(5_001, "onTextData", [("one", long), ("other", long)]),
+        // ffprobe stops at one that has no "text".
+        data(5_001, "onTextData", [("text", "text 04"), ("one", long), ("other", long)]),
     ];
     for (message, before) in messages.iter().zip([1_507, 3_513, 4_021, 5_001]) {
         let place = frames.iter().position(|frame| frame.timestamp > before).unwrap();
@@ -434,6 +435,8 @@ fn data_messages_are_in_recordings_with_their_own_times() {
 
     // As many pictures as without them.
     assert_eq!(pictures, 150);
+    let told = probe(&file("flv"), &["-select_streams", "v", "-show_entries", "packet=dts_time"]);
+    assert_eq!(told.lines().count(), 150);
     for format in ["ts", "mp4"] {
         assert_eq!(track(&file(format), "v").0, 150, "{format}");
     }
