@@ -27,7 +27,7 @@ pub trait Affinity: fmt::Debug + Send + Sync {
 
 /// The binding of a request.
 pub trait Bond: Send {
-    /// [`Peer::sid`] of the server to which the request is bound.
+    /// The `sid` of the server to which the request is bound.
     fn sid(&self) -> Option<&BStr>;
 
     /// A server was chosen. Returns the value of the `Set-Cookie` header that the response is to have.

@@ -281,3 +281,125 @@ impl AsyncWrite for Http2Io {
         Poll::Ready(Ok(()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt;
+
+    use super::*;
+    use crate::net::plain::PlainSocket;
+    use crate::net::tls::TlsInfo;
+
+    /// A socket that accepts this many bytes, and what it was given call by call.
+    #[derive(Debug, Default)]
+    struct Accepting {
+        room: Mutex<usize>,
+        calls: Mutex<Vec<Vec<u8>>>,
+    }
+
+    impl Accepting {
+        fn lengths(&self) -> Vec<usize> {
+            self.calls.lock().iter().map(Vec::len).collect()
+        }
+    }
+
+    impl Carrier for Accepting {
+        fn without_tls(&self) -> &PlainSocket {
+            unreachable!("nothing asks for it")
+        }
+
+        fn is_tls(&self) -> bool {
+            false
+        }
+
+        fn tls_info(&self) -> Option<&Arc<TlsInfo>> {
+            None
+        }
+
+        fn try_read(&self, _: &mut [u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::WouldBlock.into())
+        }
+
+        fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+            let mut room = self.room.lock();
+            if *room == 0 {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            let mut bytes: Vec<u8> = bufs.iter().flat_map(|buf| buf.iter().copied()).collect();
+            bytes.truncate(*room);
+            *room -= bytes.len();
+            self.calls.lock().push(bytes);
+            Ok(self.calls.lock().last().map_or(0, Vec::len))
+        }
+
+        fn poll_read_ready(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+
+        fn poll_write_ready(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+
+        fn poll_flush(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn shutdown_write(&self) {}
+    }
+
+    fn waker() -> Context<'static> {
+        Context::from_waker(std::task::Waker::noop())
+    }
+
+    fn written(io: &mut Http2Io, bytes: &[u8]) -> Option<usize> {
+        match Pin::new(io).poll_write(&mut waker(), bytes) {
+            Poll::Ready(length) => Some(length.unwrap()),
+            Poll::Pending => None,
+        }
+    }
+
+    #[tokio::test]
+    async fn output_is_gathered_up_to_its_bound_and_keeps_its_order() {
+        let (socket, traffic) = (Arc::new(Accepting::default()), Arc::new(Traffic::default()));
+        let mut io = Http2Io::new(socket.clone(), Bytes::new(), traffic.clone());
+        *socket.room.lock() = usize::MAX;
+        io.write_all(b"settings").await.unwrap();
+        assert_eq!(socket.lengths(), [8]);
+        traffic.gather();
+        *socket.room.lock() = limits::HTTP2_GATHERED + 10;
+        let pieces = limits::HTTP2_GATHERED / limits::HTTP2_GATHERED_WRITE;
+        for number in 0..pieces {
+            let piece = vec![u8::try_from(number).unwrap(); limits::HTTP2_GATHERED_WRITE];
+            assert_eq!(written(&mut io, &piece), Some(piece.len()));
+            assert!(Pin::new(&mut io).poll_flush(&mut waker()).is_ready());
+        }
+        assert_eq!(socket.lengths(), [8], "it waits");
+        // At the bound everything is written, and what follows is gathered anew.
+        assert_eq!(written(&mut io, b"more"), Some(4));
+        assert_eq!(socket.lengths(), [8, limits::HTTP2_GATHERED]);
+        // A long piece is written by itself, behind what was gathered, as far as there is room.
+        let long = vec![9; limits::HTTP2_GATHERED_WRITE + 1];
+        assert_eq!(written(&mut io, &long), Some(6));
+        assert_eq!(socket.lengths(), [8, limits::HTTP2_GATHERED, 4, 6]);
+        assert_eq!(written(&mut io, &long), None);
+        assert!(traffic.blocked_since().is_some());
+        // A full socket holds back what does not fit into the buffer.
+        for _ in 0..pieces {
+            assert_eq!(written(&mut io, &long[1..]), Some(long.len() - 1));
+        }
+        assert_eq!(written(&mut io, b"x"), None);
+        assert!(traffic.poll_output(&*socket, &mut waker()).is_pending());
+        *socket.room.lock() = usize::MAX;
+        assert!(traffic.poll_output(&*socket, &mut waker()).is_ready());
+        assert!(traffic.blocked_since().is_none());
+        let all = socket.calls.lock().concat();
+        let expected: Vec<u8> =
+            (0..pieces).flat_map(|n| vec![u8::try_from(n).unwrap(); limits::HTTP2_GATHERED_WRITE]).collect();
+        assert!(all.starts_with(&[&b"settings"[..], &expected, b"more", &[9; 6]].concat()));
+        assert_eq!(all.len(), 8 + 2 * limits::HTTP2_GATHERED + 4 + 6);
+        // What was gathered is written before the end.
+        assert_eq!(written(&mut io, b"end"), Some(3));
+        io.shutdown().await.unwrap();
+        assert!(socket.calls.lock().concat().ends_with(b"end"));
+    }
+}
