@@ -34,7 +34,7 @@ pub struct Prefix(PathBuf);
 impl Prefix {
     /// With `conf`, `logs` and `html`.
     pub fn new() -> Self {
-        Prefix::below(&std::env::temp_dir())
+        Prefix::below(&env::temp_dir())
     }
 
     /// As [`Prefix::new`], in another directory.
