@@ -51,5 +51,13 @@ fn shaka_player_plays_low_latency_hls() {
         let playlist = http::get(stage.server.http, &format!("{target}&session=a"));
         playlist.text().matches("#EXTINF").count() >= 3
     });
-    stage.plays(Engine::Shaka, &stage.url(target), json!({ "streaming": { "lowLatencyMode": true } }));
+    let config = json!({ "streaming": { "lowLatencyMode": true } });
+    let Some(page) = stage.play(Engine::Shaka, &stage.url(target), config) else { return };
+    until_true("a hinted part does not come", || !page.report().failures.is_empty());
+    let time = || page.value("video.currentTime").as_f64().unwrap();
+    let before = time();
+    until_true("the picture moves for two seconds", || time() > before + 2.0);
+    let is_part = |failure: &String| failure.starts_with("404 ") && failure.contains(".m4s?");
+    let failures = page.report().failures;
+    assert!(failures.iter().all(is_part), "{failures:#?}");
 }
