@@ -11,6 +11,7 @@
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
 use super::private_files::{self, PrivateFileError};
@@ -121,7 +122,7 @@ pub fn hash_of(text: &[u8]) -> String {
     if !text.is_empty() && !text.ends_with(b"\n") {
         hash.update(b"\n");
     }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    HEXLOWER.encode(&hash.finalize())
 }
 
 /// Whether a group may have this name: letters, digits, `-`, `_` and `.`.

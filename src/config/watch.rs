@@ -10,6 +10,7 @@ use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
+use data_encoding::HEXLOWER;
 use nix::sys::statfs::statfs;
 use notify::event::{AccessKind, AccessMode};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
@@ -47,7 +48,7 @@ impl Fingerprint {
 
     /// The first digits, for display.
     pub fn short(&self) -> String {
-        self.0.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+        HEXLOWER.encode(&self.0[..6])
     }
 
     fn over<'a>(files: impl Iterator<Item = &'a SourceFile>) -> Fingerprint {

@@ -1,12 +1,12 @@
 //! Values of http variables for one request.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt;
 use std::sync::atomic::Ordering;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bstr::{BStr, BString, ByteSlice};
+use data_encoding::HEXLOWER;
 use http::{StatusCode, Version};
 
 use super::credentials::Credentials;
@@ -305,10 +305,7 @@ impl Exchange<'_> {
             let mut bytes = [0; 16];
             // Without randomness the id is still well formed.
             let _ = getrandom::fill(&mut bytes);
-            bytes.iter().fold(String::new(), |mut text, byte| {
-                let _ = write!(text, "{byte:02x}");
-                text
-            })
+            HEXLOWER.encode(&bytes)
         })
     }
 

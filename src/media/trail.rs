@@ -10,6 +10,7 @@
 //! sends, not a client.
 
 use bytes::Bytes;
+use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
 use crate::hub::registry::StreamKey;
@@ -37,7 +38,7 @@ impl Hop {
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part);
         }
-        Hop(hash.finalize().iter().take(HOP / 2).map(|byte| format!("{byte:02x}")).collect())
+        Hop(HEXLOWER.encode(&hash.finalize()[..HOP / 2]))
     }
 }
 

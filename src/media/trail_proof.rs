@@ -5,6 +5,7 @@
 //! same claim about the same stream.
 
 use bytes::Bytes;
+use data_encoding::HEXLOWER;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
@@ -64,8 +65,7 @@ impl ProofKeys {
     pub fn proof(&self, trail: &[u8], purpose: ProofPurpose<'_>, now: u64) -> Bytes {
         let key = self.shared.first().map_or(&self.own[..], Secret::key);
         let tag = mac(key, trail, purpose, now).finalize().into_bytes();
-        let hex: String = tag.iter().map(|byte| format!("{byte:02x}")).collect();
-        Bytes::from(format!("{now}-{hex}"))
+        Bytes::from(format!("{now}-{}", HEXLOWER.encode(&tag)))
     }
 
     /// Checks the proof of a claim for this request.

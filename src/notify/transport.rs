@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use data_encoding::HEXLOWER;
 use hmac::{Hmac, KeyInit, Mac};
 use parking_lot::Mutex;
 use reqwest::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue};
@@ -353,8 +354,7 @@ fn proxy_of(server: &ProxyServer) -> Result<Proxy, reqwest::Error> {
 fn sign(secret: &[u8], target: &str, time: u64) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("HMAC takes keys of any length");
     mac.update(format!("GET\n{target}\n{time}").as_bytes());
-    let hex: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("sha256={hex}")
+    format!("sha256={}", HEXLOWER.encode(&mac.finalize().into_bytes()))
 }
 
 #[cfg(test)]

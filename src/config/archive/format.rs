@@ -12,12 +12,12 @@
 //! Texts are stored as they were read, so that the file is readable.
 
 use std::ffi::OsStr;
-use std::fmt::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
+use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
 use crate::config::history::Generation;
@@ -111,10 +111,7 @@ pub(super) fn decode(text: Bytes, globals: &[u8]) -> Result<Generation, DecodeEr
 /// The first line for a body.
 fn head(body: &[u8]) -> String {
     let mut head = MAGIC.to_owned();
-    for byte in Sha256::digest(body) {
-        // Writing to a string cannot fail.
-        let _ = write!(head, "{byte:02x}");
-    }
+    HEXLOWER.encode_append(&Sha256::digest(body), &mut head);
     head.push('\n');
     head
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bstr::{BString, ByteSlice};
+use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
 use super::identifier::{Identifier, IdentifierError};
@@ -84,7 +85,7 @@ pub(super) fn order_id(issuer: &BString, identifiers: &[Identifier], key: KeyKin
         hash.update(format!("{}:{identifier}\n", identifier.kind()));
     }
     hash.update(key.to_string());
-    let digits: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let digits = HEXLOWER.encode(&hash.finalize());
     format!("{}/{first}-{}", issuer.to_str_lossy(), &digits[..DIGITS])
 }
 

@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bstr::ByteSlice;
+use data_encoding::HEXLOWER;
 use parking_lot::{Mutex, RwLock};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot, watch};
@@ -222,7 +223,7 @@ impl Cluster {
             lifetime,
             shared: SharedConf::default(),
             runtime,
-            run: run[..8].iter().map(|byte| format!("{byte:02x}")).collect(),
+            run: HEXLOWER.encode(&run[..8]),
             names: Mutex::default(),
             publishers: Mutex::default(),
             link: Mutex::default(),

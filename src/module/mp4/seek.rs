@@ -219,6 +219,7 @@ fn read_at<F: Read + Seek>(file: &mut F, at: u64, bytes: &mut [u8]) -> Result<()
 mod tests {
     use std::io::Cursor;
 
+    use data_encoding::HEXLOWER;
     use md5::{Digest, Md5};
 
     use super::*;
@@ -253,7 +254,7 @@ mod tests {
                         (part.head, part.data.start as usize..part.data.end as usize)
                     });
                     let body = [&head, &file[data]].concat();
-                    let sum: String = Md5::digest(&body).iter().map(|byte| format!("{byte:02x}")).collect();
+                    let sum = HEXLOWER.encode(&Md5::digest(&body));
                     (body.len().to_string(), sum)
                 }
             };

@@ -1,8 +1,7 @@
 //! `http_trace`, and the variables `$ntm_*`.
 
-use std::fmt::Write;
-
 use bstr::{BStr, BString};
+use data_encoding::HEXLOWER;
 
 use super::conf::Traced;
 use crate::http::exchange::{
@@ -89,11 +88,7 @@ fn random() -> BString {
     let mut bytes = [0; 16];
     // Without randomness the id is still well formed.
     let _ = getrandom::fill(&mut bytes);
-    let mut text = String::with_capacity(limits::TRACE_ID_BYTES);
-    for byte in bytes {
-        let _ = write!(text, "{byte:02x}");
-    }
-    text.into()
+    HEXLOWER.encode(&bytes).into()
 }
 
 #[cfg(test)]

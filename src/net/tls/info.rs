@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use data_encoding::HEXLOWER;
 use rustls::{CipherSuite, HandshakeKind, NamedGroup, ProtocolVersion, ServerConnection};
 
 use super::names;
@@ -134,7 +135,7 @@ impl TlsInfo {
 
     /// Identifier of the session in hexadecimal digits. TLS 1.3 has none: each connection then has one of its own.
     pub fn session_id(&self) -> String {
-        self.session_id.iter().map(|byte| format!("{byte:02x}")).collect()
+        HEXLOWER.encode(&self.session_id)
     }
 
     /// Whether the session was resumed.

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use bstr::{BStr, ByteSlice};
+use data_encoding::HEXLOWER;
 use md5::{Digest, Md5};
 
 /// MD5 of a key, or of a variant of it.
@@ -34,7 +35,7 @@ pub(super) fn variant<'h>(main: &Key, vary: &[u8], header: impl Fn(&[u8]) -> Vec
 
 /// Name of a key's file, in hexadecimal digits.
 pub(super) fn name(key: &Key) -> String {
-    key.iter().map(|byte| format!("{byte:02x}")).collect()
+    HEXLOWER.encode(key)
 }
 
 /// The key of a file's name.

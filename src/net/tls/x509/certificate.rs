@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use data_encoding::HEXLOWER;
 use sha1::{Digest, Sha1};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::{GeneralName, ParsedExtension};
@@ -58,7 +59,7 @@ impl<'d> Fields<'d> {
 
     /// SHA-1 of the certificate in hexadecimal digits.
     pub fn fingerprint(&self) -> String {
-        Sha1::digest(self.der).iter().map(|byte| format!("{byte:02x}")).collect()
+        HEXLOWER.encode(&Sha1::digest(self.der))
     }
 
     /// First moment of validity: `Nov 29 03:18:40 2026 GMT`.
