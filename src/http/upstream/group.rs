@@ -16,7 +16,7 @@ use super::peers::{Now, Peer, PeerAddr, PeerList, Server, ServerPlace, Tried};
 use crate::http::exchange::Exchange;
 use crate::limits;
 use crate::net::dns::{Addresses, Dns, LookupError};
-use crate::task::clock::since_1970;
+use crate::task::clock::unix_ms;
 
 /// A balancing method other than round robin.
 pub trait Method: fmt::Debug + Send + Sync {
@@ -296,7 +296,7 @@ impl RunningGroup {
 }
 
 fn now() -> Now {
-    Now { millis: u64::try_from(since_1970().as_millis()).unwrap_or(u64::MAX) }
+    Now { millis: unix_ms() }
 }
 
 /// The choice of peers for one request.
@@ -348,7 +348,7 @@ impl Choice {
             if let Some(index) = found {
                 let peer = list.begin(index, second);
                 self.tried.push(peer.clone());
-                let at_end = self.bond.as_mut().and_then(|bond| bond.unanswered(peer.sid.as_bstr()));
+                let at_end = self.bond.as_mut().and_then(|bond| bond.unanswered(peer.sid()));
                 return Some(PeerUse {
                     group: self.group.clone(),
                     peer,
@@ -371,13 +371,13 @@ impl Choice {
 
     /// The value of the `Set-Cookie` header that the response of a chosen peer is to have.
     pub fn cookie(&mut self, exchange: &Exchange<'_>, used: &PeerUse) -> Option<Vec<u8>> {
-        self.bond.as_mut()?.chosen(exchange, used.peer.sid.as_bstr())
+        self.bond.as_mut()?.chosen(exchange, used.peer.sid())
     }
 
     /// Records that a peer has answered, once variables have the headers of its response.
     pub fn answered(&mut self, exchange: &Exchange<'_>, used: &mut PeerUse) {
         if let Some(bond) = &mut self.bond {
-            used.at_end = bond.answered(exchange, used.peer.sid.as_bstr());
+            used.at_end = bond.answered(exchange, used.peer.sid());
         }
     }
 

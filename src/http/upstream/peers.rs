@@ -77,11 +77,14 @@ impl PeerState {
         !self.peer.server.down && !self.peer.server.drain
     }
 
+    /// Whether it has failed as often as its line allows.
+    fn has_reached_max_fails(&self) -> bool {
+        let most = self.peer.server.max_fails;
+        most > 0 && self.fails >= most
+    }
+
     fn has_failed(&self, now: u64) -> bool {
-        let server = &self.peer.server;
-        server.max_fails > 0
-            && self.fails >= server.max_fails
-            && now.saturating_sub(self.checked) <= server.fail_timeout
+        self.has_reached_max_fails() && now.saturating_sub(self.checked) <= self.peer.server.fail_timeout
     }
 
     fn is_full(&self) -> bool {
@@ -175,7 +178,7 @@ impl PeerList {
 
     /// The peer to which a request is bound, if it may use it.
     pub(super) fn bound(&self, sid: &[u8], tried: &Tried, now: u64) -> Option<usize> {
-        let index = self.states.iter().position(|state| state.peer.sid == sid)?;
+        let index = self.states.iter().position(|state| state.peer.sid() == sid)?;
         (!self.states[index].peer.server.down && self.is_free(index, tried, now)).then_some(index)
     }
 
@@ -266,8 +269,7 @@ impl PeerList {
         }
         if !has_failed {
             if state.accessed < state.checked {
-                let most = peer.server.max_fails;
-                if most > 0 && state.fails >= most {
+                if state.has_reached_max_fails() {
                     state.begin_slowly(now.millis);
                 }
                 state.fails = 0;
@@ -282,7 +284,7 @@ impl PeerList {
         }
         let less = u64::from(peer.server.weight) / most;
         state.effective_weight = (state.effective_weight - i64::try_from(less).unwrap_or(i64::MAX)).max(0);
-        state.fails >= most
+        state.has_reached_max_fails()
     }
 }
 
@@ -430,7 +432,7 @@ mod tests {
                 server.route = "b".into();
             }
         }));
-        let sid = list.states()[0].peer.sid.clone();
+        let sid = list.states()[0].peer.sid().to_owned();
         assert_eq!(sid.len(), 32);
         assert_eq!((list.bound(&sid, &[], 0), list.bound(b"b", &[], 0)), (Some(0), Some(1)));
         assert_eq!(list.bound(b"c", &[], 0), None);

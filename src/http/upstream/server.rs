@@ -2,9 +2,10 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use bstr::BString;
+use bstr::{BStr, BString, ByteSlice};
+use data_encoding::HEXLOWER;
 use md5::{Digest, Md5};
 
 /// A `server` line.
@@ -55,16 +56,22 @@ pub enum PeerAddr {
 }
 
 /// One address of a server.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Peer {
     /// The address as text, as logs have it.
     pub name: String,
     /// The address.
     pub addr: PeerAddr,
-    /// What binds requests to it: its route, or MD5 of its name in hexadecimal digits.
-    pub sid: BString,
     /// Its line.
     pub server: Arc<Server>,
+    /// See [`Peer::sid`]; groups without `sticky` need none.
+    sid: OnceLock<BString>,
+}
+
+impl PartialEq for Peer {
+    fn eq(&self, other: &Peer) -> bool {
+        self.addr == other.addr && self.server == other.server
+    }
 }
 
 impl Server {
@@ -86,10 +93,6 @@ impl Server {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 impl Peer {
     /// A peer of a server.
     pub fn new(addr: PeerAddr, server: Arc<Server>) -> Peer {
@@ -97,11 +100,16 @@ impl Peer {
             PeerAddr::Tcp(addr) => addr.to_string(),
             PeerAddr::Unix(path) => format!("unix:{}", path.to_string_lossy()),
         };
-        let sid = match server.route.is_empty() {
-            true => hex(&Md5::digest(&name)).into(),
-            false => server.route.clone(),
-        };
-        Peer { name, addr, sid, server }
+        Peer { name, addr, server, sid: OnceLock::new() }
+    }
+
+    /// What binds requests to it: its route, or MD5 of its name in hexadecimal digits.
+    pub fn sid(&self) -> &BStr {
+        let sid = self.sid.get_or_init(|| match self.server.route.is_empty() {
+            true => HEXLOWER.encode(&Md5::digest(&self.name)).into(),
+            false => self.server.route.clone(),
+        });
+        sid.as_bstr()
     }
 }
 
@@ -115,8 +123,8 @@ mod tests {
         let server = Server::plain("a".into(), ServerPlace::Address(addr));
         // printf 127.0.0.1:80 | md5sum
         let peer = Peer::new(PeerAddr::Tcp(addr), Arc::new(server.clone()));
-        assert_eq!(peer.sid, "cef54f47984626c9efbf070c50bfad1b");
+        assert_eq!(peer.sid(), "cef54f47984626c9efbf070c50bfad1b");
         let server = Server { route: "r".into(), ..server };
-        assert_eq!(Peer::new(PeerAddr::Unix("/s".into()), Arc::new(server)).sid, "r");
+        assert_eq!(Peer::new(PeerAddr::Unix("/s".into()), Arc::new(server)).sid(), "r");
     }
 }

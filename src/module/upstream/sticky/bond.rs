@@ -12,12 +12,12 @@ use crate::http::exchange::Exchange;
 use crate::http::upstream::affinity::{Affinity, AtEnd, Bond};
 use crate::http::variable::Variable;
 use crate::module::upstream::log;
-use crate::task::clock::since_1970;
+use crate::task::clock::unix_ms;
 
 /// `sticky` of a group.
 #[derive(Debug)]
 pub struct StickyGroup {
-    sticky: Arc<Sticky>,
+    sticky: Sticky,
     /// The sessions of `learn`: those of the former configuration, or new ones once they are needed.
     sessions: OnceLock<Arc<Sessions>>,
 }
@@ -25,7 +25,7 @@ pub struct StickyGroup {
 impl StickyGroup {
     /// Binds as a line says.
     pub fn new(sticky: Sticky) -> StickyGroup {
-        StickyGroup { sticky: Arc::new(sticky), sessions: OnceLock::new() }
+        StickyGroup { sticky, sessions: OnceLock::new() }
     }
 }
 
@@ -35,14 +35,10 @@ fn first_value(exchange: &Exchange<'_>, variables: &[Variable]) -> Option<BStrin
     values.map(BString::from).find(|value| !value.is_empty())
 }
 
-fn millis() -> u64 {
-    u64::try_from(since_1970().as_millis()).unwrap_or(u64::MAX)
-}
-
 impl Affinity for StickyGroup {
     fn take_over(&self, before: &dyn Affinity) {
         let known = before.sessions().and_then(|sessions| sessions.downcast_ref::<Arc<Sessions>>());
-        if let (Sticky::Learn(learn), Some(sessions)) = (&*self.sticky, known)
+        if let (Sticky::Learn(learn), Some(sessions)) = (&self.sticky, known)
             && sessions.zone == learn.zone
         {
             let _ = self.sessions.set(sessions.clone());
@@ -54,19 +50,18 @@ impl Affinity for StickyGroup {
     }
 
     fn begin(&self, exchange: &Exchange<'_>) -> Box<dyn Bond> {
-        match &*self.sticky {
+        match &self.sticky {
             Sticky::Cookie(cookie) => Box::new(CookieBond {
                 sid: exchange.cookie(&cookie.name).filter(|value| !value.is_empty()),
-                sticky: self.sticky.clone(),
+                cookie: cookie.clone(),
             }),
             Sticky::Route(variables) => Box::new(RouteBond(first_value(exchange, variables))),
             Sticky::Learn(learn) => {
                 let sessions = self.sessions.get_or_init(|| Arc::new(Sessions::new(learn.zone.clone())));
                 let session = first_value(exchange, &learn.lookup);
                 let sid =
-                    session.as_ref().and_then(|session| sessions.find(session, learn.timeout, millis()));
-                let (sticky, sessions) = (self.sticky.clone(), sessions.clone());
-                Box::new(LearnBond { sid, session, sticky, sessions })
+                    session.as_ref().and_then(|session| sessions.find(session, learn.timeout, unix_ms()));
+                Box::new(LearnBond { sid, session, learn: learn.clone(), sessions: sessions.clone() })
             }
         }
     }
@@ -74,13 +69,7 @@ impl Affinity for StickyGroup {
 
 struct CookieBond {
     sid: Option<BString>,
-    sticky: Arc<Sticky>,
-}
-
-impl CookieBond {
-    fn cookie(&self) -> Option<&StickyCookie> {
-        if let Sticky::Cookie(cookie) = &*self.sticky { Some(cookie) } else { None }
-    }
+    cookie: Arc<StickyCookie>,
 }
 
 impl Bond for CookieBond {
@@ -89,7 +78,7 @@ impl Bond for CookieBond {
     }
 
     fn chosen(&mut self, exchange: &Exchange<'_>, sid: &BStr) -> Option<Vec<u8>> {
-        Some(self.cookie()?.text(sid, exchange.received_seconds(), |template| exchange.expand(template)))
+        Some(self.cookie.text(sid, exchange.received_seconds(), |template| exchange.expand(template)))
     }
 }
 
@@ -105,21 +94,17 @@ struct LearnBond {
     sid: Option<BString>,
     /// The session that the request names.
     session: Option<BString>,
-    sticky: Arc<Sticky>,
+    learn: Arc<Learn>,
     sessions: Arc<Sessions>,
 }
 
 impl LearnBond {
-    fn learn(&self) -> Option<&Learn> {
-        if let Sticky::Learn(learn) = &*self.sticky { Some(learn) } else { None }
-    }
-
     /// The recording of a session, if there is one.
     fn at_end(&self, session: Option<BString>, creates: bool, sid: &BStr) -> Option<AtEnd> {
-        let (session, timeout) = (session?, self.learn()?.timeout);
+        let (session, timeout) = (session?, self.learn.timeout);
         let (sessions, sid) = (self.sessions.clone(), sid.to_owned());
         Some(Box::new(move || {
-            let room = sessions.learn(&session, sid.as_bstr(), creates, timeout, millis());
+            let room = sessions.learn(&session, sid.as_bstr(), creates, timeout, unix_ms());
             if room == Room::Full {
                 log::zone_full(sessions.zone.name.as_bstr());
             }
@@ -133,10 +118,10 @@ impl Bond for LearnBond {
     }
 
     fn answered(&mut self, exchange: &Exchange<'_>, sid: &BStr) -> Option<AtEnd> {
-        let created = first_value(exchange, &self.learn()?.create);
+        let created = first_value(exchange, &self.learn.create);
         let creates = created.is_some();
         let at_end = self.at_end(created.or_else(|| self.session.clone()), creates, sid)?;
-        if !self.learn()?.after_headers {
+        if !self.learn.after_headers {
             return Some(at_end);
         }
         at_end();
@@ -144,7 +129,7 @@ impl Bond for LearnBond {
     }
 
     fn unanswered(&mut self, sid: &BStr) -> Option<AtEnd> {
-        if self.learn()?.after_headers {
+        if self.learn.after_headers {
             return None;
         }
         self.at_end(self.session.clone(), false, sid)

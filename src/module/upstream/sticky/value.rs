@@ -1,6 +1,7 @@
 //! The value of `sticky`.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use bstr::BString;
 
@@ -16,12 +17,12 @@ use crate::syntax::{Problem, Span, Word, sentence};
 pub enum Sticky {
     /// `cookie`
     #[expect(private_interfaces, reason = "what it holds is read in this folder only")]
-    Cookie(StickyCookie),
+    Cookie(Arc<StickyCookie>),
     /// `route`
     Route(Vec<Variable>),
     /// `learn`
     #[expect(private_interfaces, reason = "what it holds is read in this folder only")]
-    Learn(Learn),
+    Learn(Arc<Learn>),
 }
 
 /// `sticky learn`
@@ -61,12 +62,12 @@ impl Value for Sticky {
         balance::occupy(evaluation);
         let rest = args.words.get(1..).unwrap_or_default();
         match &args.first().bytes[..] {
-            b"cookie" => cookie(args, rest, evaluation).map(Sticky::Cookie),
+            b"cookie" => cookie(args, rest, evaluation).map(|cookie| Sticky::Cookie(Arc::new(cookie))),
             b"route" => {
                 let variables = rest.iter().map(|word| variable(word, &word.bytes, evaluation));
                 variables.collect::<Result<_, _>>().map(Sticky::Route)
             }
-            b"learn" => learn(args, rest, evaluation).map(Sticky::Learn),
+            b"learn" => learn(args, rest, evaluation).map(|learn| Sticky::Learn(Arc::new(learn))),
             _ => Err(unknown(args.first()).help("accepted: cookie, route, learn")),
         }
     }
