@@ -12,7 +12,8 @@ use crate::limits;
 use crate::media::files::Retry;
 use crate::media::files::{WriteError, create, failed};
 use crate::notify::request::RecordFields;
-use crate::task::{clock, disk};
+use crate::task::clock::unix_ms;
+use crate::task::disk;
 use crate::wire::mpegts::{TABLES_SIZE, TsFrame};
 
 /// Events of a recording. The fields are those of callbacks.
@@ -85,7 +86,7 @@ impl TsFiles {
         if self.needs_key && !frame.key {
             return Ok(());
         }
-        let now_ms = now_ms();
+        let now_ms = unix_ms();
         let interval = conf.interval.0.max(1);
         if frame.key {
             self.needs_key = false;
@@ -119,7 +120,7 @@ impl TsFiles {
     }
 
     fn fail(&mut self, error: WriteError, news: &mut Vec<TsRecordingEvent>) {
-        let now_ms = now_ms();
+        let now_ms = unix_ms();
         let lasted =
             self.open.as_ref().map(|open| Duration::from_millis(now_ms.saturating_sub(open.begin_ms)));
         self.retry_ms = Some(now_ms.saturating_add(self.retry.failed(lasted).as_millis() as u64));
@@ -204,7 +205,7 @@ impl OpenTsFile {
         let bytes = |path: &Path| path.as_os_str().as_bytes().to_vec();
         RecordFields {
             begin_ms: self.begin_ms,
-            end_ms: now_ms(),
+            end_ms: unix_ms(),
             index: bytes(&self.pair.index),
             file: bytes(&self.pair.file),
         }
@@ -214,10 +215,6 @@ impl OpenTsFile {
 fn is_gone(file: &File) -> bool {
     use std::os::unix::fs::MetadataExt;
     file.metadata().is_ok_and(|metadata| metadata.nlink() == 0)
-}
-
-pub(crate) fn now_ms() -> u64 {
-    clock::since_1970().as_millis() as u64
 }
 
 /// Number of names tried before an existing file is overwritten.

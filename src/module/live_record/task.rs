@@ -26,6 +26,7 @@ use crate::module::live_record::log;
 use crate::notify;
 use crate::notify::request::RecordFields;
 use crate::notify::{CallbackAnswer, EventKind, Heartbeat, Notifier, SessionEvent};
+use crate::task::clock::unix_ms;
 use crate::task::disk::{self, DiskWork};
 use crate::task::lifetime::Lifetime;
 
@@ -266,7 +267,7 @@ impl TsRecordingTask {
 
     /// Sends updates about the file being written. Resolves to an answer that ends the recording.
     async fn beat(&self, heartbeat: Option<&mut Heartbeat>) -> CallbackAnswer {
-        let fields = || self.file.clone().map(|file| RecordFields { end_ms: super::files::now_ms(), ..file });
+        let fields = || self.file.clone().map(|file| RecordFields { end_ms: unix_ms(), ..file });
         match (heartbeat, &self.event) {
             (Some(heartbeat), Some(event)) => heartbeat.refused(event, fields).await,
             _ => std::future::pending().await,

@@ -21,6 +21,7 @@ use crate::media::extension::{EndedClient, OnStream, Running, SessionObserver};
 use crate::media::listing::Traffic;
 use crate::media::session::{Protocol, Session};
 use crate::media::view::AppView;
+use crate::task::clock::unix_ms;
 
 /// Writes the access logs of RTMP sessions. Cheap to clone.
 #[derive(Clone)]
@@ -221,14 +222,14 @@ fn run(inner: &Weak<Inner>) {
         let Some(now) = inner.upgrade() else { return };
         if generation != Some(now.store.generation()) {
             generation = Some(now.store.generation());
-            clock.set(intervals(&now.store.load()), millis());
+            clock.set(intervals(&now.store.load()), unix_ms());
         }
-        let due = clock.due(millis());
+        let due = clock.due(unix_ms());
         if !due.is_empty() {
             now.write_periodic(&due);
         }
         drop(now);
-        std::thread::sleep(clock.wait(millis()));
+        std::thread::sleep(clock.wait(unix_ms()));
     }
 }
 
@@ -243,10 +244,6 @@ fn intervals(config: &Config) -> Vec<u64> {
     intervals.sort_unstable();
     intervals.dedup();
     intervals
-}
-
-fn millis() -> u64 {
-    u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0)
 }
 
 /// Intervals in milliseconds, each with the number of its current period.

@@ -9,7 +9,6 @@ use http::StatusCode;
 
 use super::super::RecordingDirectory;
 use super::super::conf::Current as RecordConf;
-use super::super::files::now_ms;
 use super::catalogue::{RecordingIndex, find, open_file};
 use super::conf::{Current, VodLive};
 use super::entry::{RecordedFile, RecordedPart};
@@ -26,6 +25,7 @@ use crate::http::response::{Body, FilePart, Piece, Response};
 use crate::media::admission::{Admission, AdmissionRefusal, AdmittedSession};
 use crate::media::session::{Protocol, Reason};
 use crate::media::variables::query_argument;
+use crate::task::clock::unix_ms;
 use crate::task::disk::{self, DiskWork};
 
 /// Handler of `vod_live`.
@@ -74,7 +74,7 @@ impl VodHandler {
             (_, None) => return Response::page(StatusCode::BAD_REQUEST),
             (VodFormat::Playlist, Some(TimeRequest::RollBack(ago))) => return at_fixed_time(exchange, ago),
             (_, Some(TimeRequest::RollBack(ago))) => {
-                TimeRange { from_ms: now_ms().saturating_sub(ago), to_ms: None }
+                TimeRange { from_ms: unix_ms().saturating_sub(ago), to_ms: None }
             }
             (_, Some(TimeRequest::Range(range))) => range,
         };
@@ -148,14 +148,14 @@ impl VodHandler {
 fn grows(range: TimeRange, last: Option<&RecordedPart>, max_fragment_ms: u64) -> bool {
     let Some(to_ms) = range.to_ms else { return true };
     let is_reached = last.is_some_and(|last| last.until_ms() >= to_ms);
-    !is_reached && now_ms() < to_ms.saturating_add(max_fragment_ms).saturating_add(WRITE_SLACK_MS)
+    !is_reached && unix_ms() < to_ms.saturating_add(max_fragment_ms).saturating_add(WRITE_SLACK_MS)
 }
 
 /// Redirects `roll_back=` of a playlist to the time that it means now: a playlist keeps its beginning.
 fn at_fixed_time(exchange: &Exchange<'_>, ago: u64) -> Response {
     let target = exchange.request.target();
     let path = &target[..target.find_byte(b'?').unwrap_or(target.len())];
-    let from = now_ms().saturating_sub(ago);
+    let from = unix_ms().saturating_sub(ago);
     let more = other_arguments(exchange.query());
     let at = format!("?from={}.{:03}{more}", from / 1000, from % 1000);
     let mut response = Response::redirect(StatusCode::FOUND, [path, at.as_bytes()].concat());

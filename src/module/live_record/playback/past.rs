@@ -10,7 +10,6 @@ use tokio::time::Instant;
 use super::super::RecordingDirectory;
 use super::super::conf::Current as RecordConf;
 use super::super::current::CurrentFiles;
-use super::super::files::now_ms;
 use super::catalogue::find;
 use super::log;
 use super::range::TimeRange;
@@ -18,6 +17,7 @@ use super::reader::{RecordedRange, RecordingReader};
 use crate::hub::info::MediaInfo;
 use crate::limits;
 use crate::media::past::{Joining, Opening, Past, PastRequest, PastStep, Pasts};
+use crate::task::clock::unix_ms;
 use crate::task::disk::{self, DiskWork};
 use crate::wire::flv::Remuxer;
 
@@ -37,7 +37,7 @@ impl Pasts for RecordedPasts {
             let key = request.stream.key();
             let place = RecordingDirectory::new(&key.serverid, &key.app, &key.name)?;
             let root = std::path::absolute(&conf.path.0).unwrap_or_else(|_| conf.path.0.clone());
-            let range = TimeRange { from_ms: now_ms().saturating_sub(request.ago_ms), to_ms: None };
+            let range = TimeRange { from_ms: unix_ms().saturating_sub(request.ago_ms), to_ms: None };
             let recorded = RecordedRange { place, root, range };
             let search = recorded.clone();
             let work = disk::spawn(DiskWork::Served, move || find(&search.place, &search.root, search.range));
