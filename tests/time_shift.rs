@@ -123,6 +123,12 @@ impl Encoder {
         player.got().media.iter().any(|media| media.payload == *newest)
     }
 
+    /// Waits until a player has been sent the newest picture.
+    #[track_caller]
+    fn wait_come(&self, player: &Player) {
+        until_true("the newest picture has come", || self.has_come(player));
+    }
+
     /// Checks that a player was sent every frame from its first one on, once and in order, with the distances of their
     /// timestamps. Returns the number of its first picture.
     #[track_caller]
@@ -192,17 +198,17 @@ fn a_player_goes_back_beyond_the_cache_and_on_without_a_gap() {
         "GET /flv/s?roll_back=600000 HTTP/1.0\r\n\r\n",
     ] {
         let player = Player::http_request(server.http, request);
-        until_true("the cache has come", || encoder.has_come(&player));
+        encoder.wait_come(&player);
         // What is published from now on comes from the cache.
         let end = encoder.video as u32 * 40 + 6_000;
         encoder.send_until(end);
-        until_true("the newest picture has come", || encoder.has_come(&player));
+        encoder.wait_come(&player);
         assert_eq!(encoder.assert_whole(&player), 0);
         assert_eq!(player.got().media[0].timestamp, 0);
     }
     // As far back as the cache holds, nothing is read.
     let player = Player::http(server.http, "/flv/s.flv?roll_back=3000");
-    until_true("the newest picture has come", || encoder.has_come(&player));
+    encoder.wait_come(&player);
     assert!(encoder.assert_whole(&player) > 600);
     assert!(server.log_lines("behind a gap").is_empty());
 }
@@ -230,7 +236,7 @@ fn a_player_follows_the_recording_until_the_cache_joins_it() {
     });
     let end = encoder.video as u32 * 40 + 2_000;
     encoder.send_until(end);
-    until_true("the newest picture has come", || encoder.has_come(&player));
+    encoder.wait_come(&player);
     assert_eq!(encoder.assert_whole(&player), 0);
     assert!(server.log_lines("behind a gap").is_empty());
 }
@@ -249,7 +255,7 @@ fn a_new_publish_is_not_taken_for_the_recorded_one() {
     let mut second = Encoder::start(&server, "s");
     second.send_until(12_000);
     let player = Player::http(server.http, "/flv/s.flv?roll_back=600000");
-    until_true("the newest picture has come", || second.has_come(&player));
+    second.wait_come(&player);
     let got = player.got();
     let pictures = got.media.iter().filter(|media| media.kind == MediaKind::Video && media.payload[1] == 1);
     let pictures: Vec<_> = pictures.collect();
@@ -277,7 +283,7 @@ fn files_that_were_removed_are_left_out() {
     // The index stays, as when retention is between the two.
     fs::remove_file(gone).unwrap();
     let player = Player::http(server.http, "/flv/s.flv?roll_back=600000");
-    until_true("the newest picture has come", || second.has_come(&player));
+    second.wait_come(&player);
     assert_eq!(second.assert_whole(&player), 0);
 }
 
@@ -297,7 +303,7 @@ fn a_recording_that_ends_leaves_a_gap_that_the_log_tells() {
     let end = encoder.video as u32 * 40 + 10_000;
     encoder.send_until(end);
     server.wait_log("goes on behind a gap");
-    until_true("the newest picture has come", || encoder.has_come(&player));
+    encoder.wait_come(&player);
     let got = player.got();
     let pictures = got.media.iter().filter(|media| media.kind == MediaKind::Video && media.payload[1] == 1);
     let pictures: Vec<_> = pictures.collect();

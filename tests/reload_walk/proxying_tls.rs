@@ -20,6 +20,26 @@ macro_rules! encrypted {
     };
 }
 
+/// A row that shows in a variable of the backend, once connections are made as the row says.
+macro_rules! negotiated {
+    ($row:literal, $before:literal, $after:literal, $variable:literal, $old:literal, $new:literal) => {
+        Case {
+            row: $row,
+            place: Place::Http,
+            before: concat!("server { listen 127.0.0.1:{web}; location / { proxy_pass https://127.0.0.1:{port}; ", $before, " } } server { listen 127.0.0.1:{port} ssl; ssl_protocols TLSv1.2 TLSv1.3; ssl_certificate {tls}/origin.crt; ssl_certificate_key {tls}/origin.key; return 200 ", $variable, "; }"),
+            after: concat!("server { listen 127.0.0.1:{web}; location / { proxy_pass https://127.0.0.1:{port}; ", $after, " } } server { listen 127.0.0.1:{port} ssl; ssl_protocols TLSv1.2 TLSv1.3; ssl_certificate {tls}/origin.crt; ssl_certificate_key {tls}/origin.key; return 200 ", $variable, "; }"),
+            look: |walk| {
+                let said = |walk: &Walk<'_>| {
+                    http::get(walk.own_web, "/");
+                    http::get(walk.own_web, "/").text()
+                };
+                assert_eq!(said(walk), $old);
+                Box::new(move || assert_eq!(said(walk), $new))
+            },
+        }
+    };
+}
+
 pub const CASES: &[Case] = &[
     encrypted!(
         "proxy/proxy_ssl_verify",
@@ -101,48 +121,30 @@ pub const CASES: &[Case] = &[
         502,
         200
     ),
-    Case {
-        row: "proxy/proxy_ssl_ciphers",
-        place: Place::Http,
-        before: "server { listen 127.0.0.1:{web}; location / { proxy_pass https://127.0.0.1:{port}; proxy_ssl_protocols TLSv1.2; proxy_ssl_ciphers ECDHE-ECDSA-AES128-GCM-SHA256; } } server { listen 127.0.0.1:{port} ssl; ssl_protocols TLSv1.2 TLSv1.3; ssl_certificate {tls}/origin.crt; ssl_certificate_key {tls}/origin.key; return 200 $ssl_cipher; }",
-        after: "server { listen 127.0.0.1:{web}; location / { proxy_pass https://127.0.0.1:{port}; proxy_ssl_protocols TLSv1.2; proxy_ssl_ciphers ECDHE-ECDSA-CHACHA20-POLY1305; } } server { listen 127.0.0.1:{port} ssl; ssl_protocols TLSv1.2 TLSv1.3; ssl_certificate {tls}/origin.crt; ssl_certificate_key {tls}/origin.key; return 200 $ssl_cipher; }",
-        look: |walk| {
-            let said = |walk: &Walk<'_>| {
-                http::get(walk.own_web, "/");
-                http::get(walk.own_web, "/").text()
-            };
-            assert_eq!(said(walk), "ECDHE-ECDSA-AES128-GCM-SHA256");
-            Box::new(move || assert_eq!(said(walk), "ECDHE-ECDSA-CHACHA20-POLY1305"))
-        },
-    },
-    Case {
-        row: "proxy/proxy_ssl_session_reuse",
-        place: Place::Http,
-        before: "server { listen 127.0.0.1:{web}; location / { proxy_pass https://127.0.0.1:{port}; proxy_ssl_session_reuse on; } } server { listen 127.0.0.1:{port} ssl; ssl_protocols TLSv1.2 TLSv1.3; ssl_certificate {tls}/origin.crt; ssl_certificate_key {tls}/origin.key; return 200 $ssl_session_reused; }",
-        after: "server { listen 127.0.0.1:{web}; location / { proxy_pass https://127.0.0.1:{port}; proxy_ssl_session_reuse off; } } server { listen 127.0.0.1:{port} ssl; ssl_protocols TLSv1.2 TLSv1.3; ssl_certificate {tls}/origin.crt; ssl_certificate_key {tls}/origin.key; return 200 $ssl_session_reused; }",
-        look: |walk| {
-            let said = |walk: &Walk<'_>| {
-                http::get(walk.own_web, "/");
-                http::get(walk.own_web, "/").text()
-            };
-            assert_eq!(said(walk), "r");
-            Box::new(move || assert_eq!(said(walk), "."))
-        },
-    },
-    Case {
-        row: "proxy/proxy_ssl_conf_command",
-        place: Place::Http,
-        before: "server { listen 127.0.0.1:{web}; location / { proxy_pass https://127.0.0.1:{port}; proxy_ssl_session_reuse off; proxy_ssl_conf_command Groups P-384; } } server { listen 127.0.0.1:{port} ssl; ssl_protocols TLSv1.2 TLSv1.3; ssl_certificate {tls}/origin.crt; ssl_certificate_key {tls}/origin.key; return 200 $ssl_curve; }",
-        after: "server { listen 127.0.0.1:{web}; location / { proxy_pass https://127.0.0.1:{port}; proxy_ssl_session_reuse off; proxy_ssl_conf_command Groups P-256; } } server { listen 127.0.0.1:{port} ssl; ssl_protocols TLSv1.2 TLSv1.3; ssl_certificate {tls}/origin.crt; ssl_certificate_key {tls}/origin.key; return 200 $ssl_curve; }",
-        look: |walk| {
-            let said = |walk: &Walk<'_>| {
-                http::get(walk.own_web, "/");
-                http::get(walk.own_web, "/").text()
-            };
-            assert_eq!(said(walk), "secp384r1");
-            Box::new(move || assert_eq!(said(walk), "prime256v1"))
-        },
-    },
+    negotiated!(
+        "proxy/proxy_ssl_ciphers",
+        "proxy_ssl_protocols TLSv1.2; proxy_ssl_ciphers ECDHE-ECDSA-AES128-GCM-SHA256;",
+        "proxy_ssl_protocols TLSv1.2; proxy_ssl_ciphers ECDHE-ECDSA-CHACHA20-POLY1305;",
+        "$ssl_cipher",
+        "ECDHE-ECDSA-AES128-GCM-SHA256",
+        "ECDHE-ECDSA-CHACHA20-POLY1305"
+    ),
+    negotiated!(
+        "proxy/proxy_ssl_session_reuse",
+        "proxy_ssl_session_reuse on;",
+        "proxy_ssl_session_reuse off;",
+        "$ssl_session_reused",
+        "r",
+        "."
+    ),
+    negotiated!(
+        "proxy/proxy_ssl_conf_command",
+        "proxy_ssl_session_reuse off; proxy_ssl_conf_command Groups P-384;",
+        "proxy_ssl_session_reuse off; proxy_ssl_conf_command Groups P-256;",
+        "$ssl_curve",
+        "secp384r1",
+        "prime256v1"
+    ),
 ];
 
 #[test]

@@ -248,14 +248,14 @@ impl AsyncWrite for Http2Io {
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let length = bufs.iter().map(|buf| buf.len()).sum();
-        let is_gathered = {
+        let gathers = {
             let mut output = self.traffic.output.lock();
             if output.gathers && length <= limits::HTTP2_GATHERED_WRITE && output.add(bufs, length) {
                 return Poll::Ready(Ok(length));
             }
             output.gathers
         };
-        if is_gathered {
+        if gathers {
             ready!(self.traffic.poll_output(&*self.socket, cx))?;
             if length <= limits::HTTP2_GATHERED_WRITE && self.traffic.output.lock().add(bufs, length) {
                 return Poll::Ready(Ok(length));
