@@ -42,7 +42,7 @@ fn hls_js_plays_low_latency_hls_by_parts() {
     moves(&page, &url);
 }
 
-/// The last hinted part of a fragment does not come: the player reads a 404, and goes on with the next playlist.
+/// The last hinted part of a fragment may not come: the player then reads a 404, and goes on with the next playlist.
 #[test]
 fn shaka_player_plays_low_latency_hls() {
     let Some(stage) = Stage::new(&["low"]) else { return };
@@ -53,10 +53,11 @@ fn shaka_player_plays_low_latency_hls() {
     });
     let config = json!({ "streaming": { "lowLatencyMode": true } });
     let Some(page) = stage.play(Engine::Shaka, &stage.url(target), config) else { return };
-    until_true("a hinted part does not come", || !page.report().failures.is_empty());
     let time = || page.value("video.currentTime").as_f64().unwrap();
+    until_true("the picture moves", || time() > 0.0);
     let before = time();
-    until_true("the picture moves for two seconds", || time() > before + 2.0);
+    // Longer than two fragments.
+    until_true("the picture moves on", || time() > before + 5.0);
     let is_part = |failure: &String| failure.starts_with("404 ") && failure.contains(".m4s?");
     let failures = page.report().failures;
     assert!(failures.iter().all(is_part), "{failures:#?}");
