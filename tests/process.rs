@@ -161,6 +161,25 @@ fn term_tells_the_publisher_and_all_ends() {
 }
 
 #[test]
+fn a_signal_that_follows_the_first_connection_at_once_waits_for_the_start() {
+    const WORKERS: usize = 2;
+    let notify = NotifyServer::start();
+    let conf = Conf::live("").rtmp("on_proc {callback}/;").var("callback", notify.url(""));
+    for round in 1..=5 {
+        let (prefix, rtmp) = (Prefix::new(), support::server::free_port());
+        fs::write(prefix.conf(), conf.text(rtmp, support::server::free_port(), prefix.path())).unwrap();
+        let mut child = prefix.command().stdin(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        // Tried without a pause, so that the signal arrives as early as one can that follows a connection.
+        until_true("it accepts a connection", || {
+            (0..10_000).any(|_| std::net::TcpStream::connect(("127.0.0.1", rtmp)).is_ok())
+        });
+        process::signal(i32::try_from(child.id()).unwrap(), Signal::SIGTERM);
+        assert!(child.wait().unwrap().success());
+        notify.wait_count("call=init_process", round * WORKERS);
+    }
+}
+
+#[test]
 fn quit_asks_clients_that_can_to_connect_again() {
     let mut server = Server::start(&Conf::live(""));
     let mut settings = rtmp::settings(server.rtmp, "live", ClientPurpose::Publish { name: "s".into() });

@@ -28,6 +28,7 @@ mod reloads;
 mod service;
 mod serving;
 mod settings;
+mod signals;
 mod sockets;
 mod upgrade;
 mod watchdog;
@@ -55,6 +56,7 @@ use self::pid_file::PidFile;
 use self::reloads::{Reloader, Reloads};
 use self::service::Service;
 use self::serving::RunningServer;
+use self::signals::{BlockedSignals, Signals};
 use self::upgrade::Launch;
 use self::watchdog::Watchdog;
 use crate::config::LoadOptions;
@@ -98,6 +100,7 @@ pub struct Prepared {
     launch: Launch,
     tls: Tls,
     secrets: Secrets,
+    signals: BlockedSignals,
 }
 
 /// Binds sockets and opens logs.
@@ -130,6 +133,7 @@ pub fn prepare(config: Config, load: LoadOptions) -> Result<Prepared, StartError
         let count = listener::sockets_of(&key.1, &options, workers);
         Wanted { key, options, count }
     });
+    let signals = BlockedSignals::block().map_err(StartError::runtime("signals"))?;
     let bound = bind_all(wanted, &mut inherited)?;
     let log_files = specs.iter().filter_map(SinkSpec::path).map(ToOwned::to_owned).collect();
     Ok(Prepared {
@@ -146,6 +150,7 @@ pub fn prepare(config: Config, load: LoadOptions) -> Result<Prepared, StartError
         control,
         inherited,
         launch,
+        signals,
     })
 }
 
@@ -282,7 +287,14 @@ impl Prepared {
             launch,
             tls,
             secrets,
+            signals,
         } = self;
+        let runtime =
+            Builder::new_current_thread().enable_all().build().map_err(StartError::runtime("runtime"))?;
+        let signals = {
+            let _entered = runtime.enter();
+            Signals::receive(signals).map_err(StartError::runtime("signals"))?
+        };
         let sinks = Sinks::default();
         sinks.apply(logs);
         let log = ErrorLog::install(sinks, &config.log_specs(), config.own_log_level);
@@ -319,14 +331,12 @@ impl Prepared {
         let workers = config.workers();
         let back_end = config.events.get::<events::conf::Conf>().delivery;
         let store = Arc::new(Store::beginning(config, number));
-        let control =
-            Builder::new_current_thread().enable_all().build().map_err(StartError::runtime("runtime"))?;
         log.start().map_err(StartError::runtime("log thread"))?;
         let loader = Loader::start().map_err(StartError::runtime("loader thread"))?;
         let grid = Grid::new(Instant::now());
         let (workers, deaths) =
             Workers::start(workers, back_end, grid).map_err(StartError::runtime("worker thread"))?;
-        let outcome = control.block_on(async {
+        let outcome = runtime.block_on(async {
             let (parts, listeners) = Parts::build(Foundation {
                 store,
                 load: load.clone(),
@@ -388,10 +398,11 @@ impl Prepared {
                 helper,
                 successor: None,
             };
-            RunningServer { parts, log, listeners, life, reloads, deaths }.serve(watching, ordering).await
+            let server = RunningServer { parts, log, listeners, life, reloads, deaths };
+            server.serve(signals, watching, ordering).await
         });
         // Blocked file operations must not delay the exit.
-        control.shutdown_timeout(limits::STOP_HANGING);
+        runtime.shutdown_timeout(limits::STOP_HANGING);
         outcome
     }
 }

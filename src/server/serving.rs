@@ -5,7 +5,6 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
 use super::control::order::QueuedRequest;
@@ -14,6 +13,7 @@ use super::error::StartError;
 use super::life::Life;
 use super::parts::Parts;
 use super::reloads::Reloads;
+use super::signals::Signals;
 use super::{core, counterpart, log};
 use crate::limits;
 use crate::log::ErrorLog;
@@ -41,30 +41,6 @@ pub(super) struct RunningServer {
     pub(super) deaths: mpsc::UnboundedReceiver<Death>,
 }
 
-struct Signals {
-    term: Signal,
-    int: Signal,
-    quit: Signal,
-    hup: Signal,
-    usr1: Signal,
-    usr2: Signal,
-    winch: Signal,
-}
-
-impl Signals {
-    fn new() -> io::Result<Self> {
-        Ok(Signals {
-            term: signal(SignalKind::terminate())?,
-            int: signal(SignalKind::interrupt())?,
-            quit: signal(SignalKind::quit())?,
-            hup: signal(SignalKind::hangup())?,
-            usr1: signal(SignalKind::user_defined1())?,
-            usr2: signal(SignalKind::user_defined2())?,
-            winch: signal(SignalKind::window_change())?,
-        })
-    }
-}
-
 impl RunningServer {
     /// Serves until a signal ends it.
     ///
@@ -73,10 +49,10 @@ impl RunningServer {
     /// A required system call failed, or a worker thread died with `worker_failure exit`.
     pub(super) async fn serve<W: FnMut() -> F + Send + 'static, F: Future<Output = ()> + Send + 'static>(
         mut self,
+        mut signals: Signals,
         watching: W,
         ordering: mpsc::Sender<QueuedRequest>,
     ) -> Result<(), StartError> {
-        let mut signals = Signals::new().map_err(StartError::runtime("signals"))?;
         self.parts.tls.load().server.log_closed();
         self.parts.callbacks.warm();
         log::started(self.parts.workers.count());
