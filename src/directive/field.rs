@@ -1,7 +1,7 @@
 //! Types of configuration fields, and how nested blocks inherit them.
 //!
 //! A row names a type: `T` for a directive with a default, `Option<T>` for one without, `Vec<T>` for a repeatable one.
-//! The value of the innermost block that sets the directive wins, except with [`Joined`] and [`Own`].
+//! The value of the innermost block that sets the directive wins, except with [`Joined`] and [`NotInherited`].
 
 use bytes::Bytes;
 
@@ -53,11 +53,11 @@ pub struct Joined<T>(pub Vec<T>);
 
 /// A value that is not inherited.
 #[derive(Clone, Debug, Default)]
-pub struct Own<T>(pub Option<T>);
+pub struct NotInherited<T>(pub Option<T>);
 
 /// A list that is not inherited.
 #[derive(Clone, Debug, Default)]
-pub struct OwnAll<T>(pub Vec<T>);
+pub struct NotInheritedList<T>(pub Vec<T>);
 
 /// A bit set to which each use in a block adds bits; the innermost block that sets any wins.
 #[derive(Clone, Copy, Debug, Default)]
@@ -153,7 +153,7 @@ impl<T: Value + Clone> Field for Joined<T> {
     }
 }
 
-impl<T: Value + Clone> Field for Own<T> {
+impl<T: Value + Clone> Field for NotInherited<T> {
     type Value = T;
     type Uses = Option<Spanned<T>>;
     const REPEAT: RepeatRule = RepeatRule::Never;
@@ -167,12 +167,12 @@ impl<T: Value + Clone> Field for Own<T> {
         mut uses: impl Iterator<Item = Option<&'s Self::Uses>>,
         _: Option<&'static str>,
         _: &mut Evaluation<'_>,
-    ) -> Own<T> {
-        Own(uses.next().flatten().and_then(Option::as_ref).map(|s| s.value.clone()))
+    ) -> NotInherited<T> {
+        NotInherited(uses.next().flatten().and_then(Option::as_ref).map(|s| s.value.clone()))
     }
 }
 
-impl<T: Value + Clone> Field for OwnAll<T> {
+impl<T: Value + Clone> Field for NotInheritedList<T> {
     type Value = T;
     type Uses = Vec<Spanned<T>>;
     const REPEAT: RepeatRule = T::LIMIT;
@@ -186,9 +186,9 @@ impl<T: Value + Clone> Field for OwnAll<T> {
         mut uses: impl Iterator<Item = Option<&'s Self::Uses>>,
         _: Option<&'static str>,
         _: &mut Evaluation<'_>,
-    ) -> OwnAll<T> {
+    ) -> NotInheritedList<T> {
         let own = uses.next().flatten();
-        OwnAll(own.map(|uses| uses.iter().map(|s| s.value.clone()).collect()).unwrap_or_default())
+        NotInheritedList(own.map(|uses| uses.iter().map(|s| s.value.clone()).collect()).unwrap_or_default())
     }
 }
 

@@ -34,7 +34,7 @@ pub use address::{ListenAddr, Network};
 pub use args::{Args, Arity, RepeatRule};
 pub use context::Contexts;
 pub use evaluation::{BaseDirectories, Evaluation, SharedFacts};
-pub use field::{Field, Inherit, Joined, Own, OwnAll, Sum, Summed, read_default};
+pub use field::{Field, Inherit, Joined, NotInherited, NotInheritedList, Sum, Summed, read_default};
 pub use listen::{Keepalive, ListenOptions};
 pub use pattern::{Match, Pattern, Undecided};
 pub use server_name::{ServerName, ServerNames};

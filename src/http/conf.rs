@@ -12,8 +12,8 @@ use crate::directive::evaluate::Block;
 use crate::directive::table::directives;
 use crate::directive::word::one_of;
 use crate::directive::{
-    Args, Arity, BlockLevel, Evaluation, Flag, Msec, Network, Num, Offset, Own, Present, Slot, Text, Value,
-    number,
+    Args, Arity, BlockLevel, Evaluation, Flag, Msec, Network, NotInherited, Num, Offset, Present, Slot, Text,
+    Value, number,
 };
 use crate::syntax::{Problem, Word, sentence};
 
@@ -59,7 +59,7 @@ directives! {
         /// Directory of files that replaces the location's prefix.
         ///
         /// Example: `alias /var/lib/pingosd/hls/;`
-        "alias" => alias: Own<Directory>, in LOCATION;
+        "alias" => alias: NotInherited<Directory>, in LOCATION;
         /// Content types by file extension. An inner block replaces the outer one.
         ///
         /// Example: `types { video/mp2t ts; application/vnd.apple.mpegurl m3u8; }`

@@ -140,7 +140,8 @@ pub fn walk_each(cases: &[Case], around: Around<'_>) {
 #[track_caller]
 pub fn walk_in(cases: &[Case], around: Around<'_>, prepare: impl FnOnce(&Prefix)) {
     let asked = Asked { old: NotifyServer::start(), new: NotifyServer::start(), dns: DnsServer::start() };
-    let places: Vec<Own> = cases.iter().enumerate().map(|(index, case)| Own::new(index, case)).collect();
+    let places: Vec<CaseNames> =
+        cases.iter().enumerate().map(|(index, case)| CaseNames::new(index, case)).collect();
     let text = |which: fn(&Case) -> &'static str| conf(cases, &places, which, around, &asked);
     let prefix = Prefix::new();
     prepare(&prefix);
@@ -194,16 +195,16 @@ const ONCE: [&str; 4] =
     ["core/conf_watch", "exec/exec_static", "notify main/on_master", "notify main/on_proc"];
 
 /// Names and ports of a case.
-struct Own {
+struct CaseNames {
     app: String,
     port: u16,
     web: u16,
 }
 
-impl Own {
+impl CaseNames {
     fn new(index: usize, case: &Case) -> Self {
         let directive = case.row.rsplit('/').next().unwrap_or_default();
-        Own { app: format!("{directive}{index}"), port: free_port(), web: free_port() }
+        CaseNames { app: format!("{directive}{index}"), port: free_port(), web: free_port() }
     }
 }
 
@@ -219,12 +220,12 @@ impl Place {
 
 fn conf(
     cases: &[Case],
-    places: &[Own],
+    places: &[CaseNames],
     which: fn(&Case) -> &'static str,
     around: Around<'_>,
     asked: &Asked,
 ) -> Conf {
-    let at = |wanted: &[Place], wrap: fn(&Own, &str, Place) -> String| -> String {
+    let at = |wanted: &[Place], wrap: fn(&CaseNames, &str, Place) -> String| -> String {
         let cases = cases.iter().zip(places).filter(|(case, _)| wanted.contains(&case.place));
         let texts = cases.map(|(case, own)| {
             let own_words = |text: String| {
@@ -236,7 +237,7 @@ fn conf(
         });
         texts.collect()
     };
-    let plain: fn(&Own, &str, Place) -> String = |_, text, _| format!("{text}\n");
+    let plain: fn(&CaseNames, &str, Place) -> String = |_, text, _| format!("{text}\n");
     let servers = at(&[Place::Server, Place::BareServer], |_, text, place| match place {
         Place::BareServer => format!("server {{ {text} }}\n"),
         _ => format!(
@@ -275,7 +276,7 @@ fn reload(server: &Server, conf: &Conf) -> String {
 }
 
 /// The report names the row with the class that the table gives it, and a restart row in the log too.
-fn assert_reported(server: &Server, report: &str, case: &Case, own: &Own) {
+fn assert_reported(server: &Server, report: &str, case: &Case, own: &CaseNames) {
     let row = row(case.row);
     let class = match row.class {
         ReloadClass::Live => "(live, ",

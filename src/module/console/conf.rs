@@ -4,7 +4,7 @@ use bstr::BString;
 
 use crate::directive::context::LOCATION;
 use crate::directive::table::directives;
-use crate::directive::{Args, Arity, Evaluation, Own, Value};
+use crate::directive::{Args, Arity, Evaluation, NotInherited, Value};
 use crate::http::relation::{parameter, unsupported};
 use crate::syntax::{Problem, Word, sentence};
 
@@ -36,7 +36,7 @@ directives! {
         /// Not in PingOS.
         ///
         /// Example: `rtmp_console flv=/live hls=/hls;`
-        "rtmp_console" => console: Own<ConsolePage>, in LOCATION;
+        "rtmp_console" => console: NotInherited<ConsolePage>, in LOCATION;
     }
 }
 

@@ -7,7 +7,7 @@ use super::signal::KillSignal;
 use crate::directive::context::{APPLICATION, RECORDER, RTMP, RTMP_ALL};
 use crate::directive::evaluate::Block;
 use crate::directive::table::directives;
-use crate::directive::{BlockLevel, Contexts, Evaluation, Flag, Joined, Msec, Own, Slot};
+use crate::directive::{BlockLevel, Contexts, Evaluation, Flag, Joined, Msec, NotInherited, Slot};
 use crate::syntax::Spanned;
 
 directives! {
@@ -63,7 +63,7 @@ directives! {
         /// Allows name=STREAM filters in later exec lines of the same block.
         ///
         /// Example: `exec_options on;`
-        "exec_options" => options: Own<Flag>, in RTMP_ALL;
+        "exec_options" => options: NotInherited<Flag>, in RTMP_ALL;
     }
     made {
         Commands;

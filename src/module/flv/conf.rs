@@ -4,7 +4,7 @@ use bstr::BString;
 
 use crate::directive::context::LOCATION;
 use crate::directive::table::directives;
-use crate::directive::{Args, Arity, Evaluation, ListenAddr, Own, Value};
+use crate::directive::{Args, Arity, Evaluation, ListenAddr, NotInherited, Value};
 use crate::http::relation::{RtmpAddress, parameter, unsupported};
 use crate::syntax::Problem;
 
@@ -36,7 +36,7 @@ directives! {
         /// PingOS takes two.
         ///
         /// Example: `flv_live 1935 app=live;`
-        "flv_live" => flv_live: Own<FlvLive>, in LOCATION;
+        "flv_live" => flv_live: NotInherited<FlvLive>, in LOCATION;
     }
 }
 

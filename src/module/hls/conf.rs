@@ -5,7 +5,7 @@ use crate::directive::context::{APPLICATION, RTMP_ALL};
 use crate::directive::slot::ValueLookup;
 use crate::directive::table::directives;
 use crate::directive::{
-    Args, Arity, Evaluation, Flag, Msec, MsecFrom, Num, OwnAll, RawPath, Size, Text, Value,
+    Args, Arity, Evaluation, Flag, Msec, MsecFrom, NotInheritedList, Num, RawPath, Size, Text, Value,
 };
 use crate::media::files::keep::Keep;
 use crate::media::segments::{CutRule, Slicing};
@@ -87,7 +87,7 @@ directives! {
             /// Differs from PingOS, which writes only the attributes on the line.
             ///
             /// Example: `hls_variant _low BANDWIDTH=500000;`
-            "hls_variant" => variant: OwnAll<VariantRule>, in RTMP_ALL;
+            "hls_variant" => variant: NotInheritedList<VariantRule>, in RTMP_ALL;
             /// Text before the name of each segment in playlists, inserted unchanged: usually the address of a CDN,
             /// with a slash at its end.
             ///

@@ -5,7 +5,7 @@ use super::live::Hls2Live;
 use crate::directive::context::{LOCATION, RTMP_ALL};
 use crate::directive::table::directives;
 use crate::directive::word::one_of;
-use crate::directive::{Flag, Msec, MsecFrom, Num, Own, Size, Text};
+use crate::directive::{Flag, Msec, MsecFrom, NotInherited, Num, Size, Text};
 use crate::media::segments::{CutRule, Slicing};
 
 /// Default of `hls2_max_fragment` as a multiple of `hls2_fragment`.
@@ -154,7 +154,7 @@ directives! {
         /// it before. The master playlist has the bandwidth, codecs and resolution of the stream.
         ///
         /// Example: `hls2_live 1935 app=live;`
-        "hls2_live" => hls2_live: Own<Hls2Live>, in LOCATION;
+        "hls2_live" => hls2_live: NotInherited<Hls2Live>, in LOCATION;
     }
     needless {
         /// Has no effect in PingOS either; see `mpegts_audio_buffer_size`.

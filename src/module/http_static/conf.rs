@@ -4,7 +4,7 @@ use super::tried::TryFiles;
 use crate::directive::context::{HTTP_ALL, HTTP_SERVER, LOCATION};
 use crate::directive::table::directives;
 use crate::directive::word::one_of;
-use crate::directive::{Flag, Own, Present};
+use crate::directive::{Flag, NotInherited, Present};
 use crate::http::variable::Templates;
 
 one_of! {
@@ -28,7 +28,7 @@ directives! {
         /// Responds with a transparent GIF of one pixel.
         ///
         /// Example: `empty_gif;`
-        "empty_gif" => empty_gif: Own<Present>, in LOCATION;
+        "empty_gif" => empty_gif: NotInherited<Present>, in LOCATION;
         /// Index files; variables are allowed, and the last one may be absolute.
         ///
         /// Example: `index index.html index.htm;`
@@ -37,7 +37,7 @@ directives! {
         /// does.
         ///
         /// Example: `try_files $uri $uri/ =404;`
-        "try_files" => try_files: Own<TryFiles>, in HTTP_SERVER | LOCATION, restricts answers;
+        "try_files" => try_files: NotInherited<TryFiles>, in HTTP_SERVER | LOCATION, restricts answers;
         /// Answers for directories without an index file with a listing. Names that begin with a dot are left out; a directory of more than 100000 files is refused with 500.
         ///
         /// Example: `autoindex on;`

@@ -2,7 +2,7 @@
 
 use crate::directive::context::LOCATION;
 use crate::directive::table::directives;
-use crate::directive::{Args, Arity, Evaluation, Own, Value};
+use crate::directive::{Args, Arity, Evaluation, NotInherited, Value};
 use crate::limits;
 use crate::syntax::{Problem, sentence};
 
@@ -25,7 +25,7 @@ directives! {
         /// Not in PingOS.
         ///
         /// Example: `rtmp_metrics top=10;`
-        "rtmp_metrics" => metrics: Own<MetricsPage>, in LOCATION;
+        "rtmp_metrics" => metrics: NotInherited<MetricsPage>, in LOCATION;
     }
 }
 

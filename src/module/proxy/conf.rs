@@ -13,8 +13,8 @@ use crate::directive::context::{Contexts, HTTP, HTTP_ALL, LIMIT_EXCEPT, LOCATION
 use crate::directive::table::directives;
 use crate::directive::word::{any_of, one_of};
 use crate::directive::{
-    Args, Arity, BlockLevel, ConfPath, Evaluation, Flag, Msec, Num, Offset, Own, Size, Slot, Summed, Text,
-    Value,
+    Args, Arity, BlockLevel, ConfPath, Evaluation, Flag, Msec, NotInherited, Num, Offset, Size, Slot, Summed,
+    Text, Value,
 };
 use crate::http::core::temp_path::TempPath;
 use crate::http::variable::{Template, Templates};
@@ -156,7 +156,7 @@ directives! {
         /// used unchanged. Host names are looked up when they are needed, those with variables by `resolver`.
         ///
         /// Example: `proxy_pass http://127.0.0.1:8081;`
-        "proxy_pass" => pass: Own<ProxyPass>, in LOCATION | LOCATION_IF | LIMIT_EXCEPT;
+        "proxy_pass" => pass: NotInherited<ProxyPass>, in LOCATION | LOCATION_IF | LIMIT_EXCEPT;
         /// Rewrites the upstream's Location and Refresh headers.
         ///
         /// Example: `proxy_redirect http://backend/ /;`

@@ -6,7 +6,7 @@ use super::rewrite_rule::{Break, Rewrite, Set};
 use crate::directive::context::{Contexts, HTTP_ALL, HTTP_SERVER, LOCATION, LOCATION_IF, SERVER_IF};
 use crate::directive::evaluate::Block;
 use crate::directive::table::directives;
-use crate::directive::{BlockLevel, Evaluation, Flag, OwnAll, Slot};
+use crate::directive::{BlockLevel, Evaluation, Flag, NotInheritedList, Slot};
 
 directives! {
     /// Conditions, variables and rewriting of paths.
@@ -23,20 +23,20 @@ directives! {
         /// string is added unless the replacement ends with a question mark.
         ///
         /// Example: `rewrite ^/old/(.*)$ /new/$1 last;`
-        "rewrite" => rewrites: OwnAll<Rewrite>, in HTTP_SERVER | LOCATION | SERVER_IF | LOCATION_IF;
+        "rewrite" => rewrites: NotInheritedList<Rewrite>, in HTTP_SERVER | LOCATION | SERVER_IF | LOCATION_IF;
         /// Ends the statements of the rewrite module in this server or location.
         ///
         /// Example: `break;`
-        "break" => breaks: OwnAll<Break>, in HTTP_SERVER | LOCATION | SERVER_IF | LOCATION_IF;
+        "break" => breaks: NotInheritedList<Break>, in HTTP_SERVER | LOCATION | SERVER_IF | LOCATION_IF;
         /// Responds with a fixed status and text, or with a redirect.
         ///
         /// Example: `return 204;`
-        "return" => answers: OwnAll<Return>, in HTTP_SERVER | LOCATION | SERVER_IF | LOCATION_IF,
+        "return" => answers: NotInheritedList<Return>, in HTTP_SERVER | LOCATION | SERVER_IF | LOCATION_IF,
             restricts requests;
         /// Assigns a value, which may contain variables, to a variable of the request.
         ///
         /// Example: `set $stream $arg_name;`
-        "set" => sets: OwnAll<Set>, in HTTP_SERVER | LOCATION | SERVER_IF | LOCATION_IF;
+        "set" => sets: NotInheritedList<Set>, in HTTP_SERVER | LOCATION | SERVER_IF | LOCATION_IF;
         /// Logs each step of `rewrite` directives in the error log, at level `notice`.
         ///
         /// Example: `rewrite_log on;`

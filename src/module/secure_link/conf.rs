@@ -4,7 +4,7 @@ use bstr::BString;
 
 use crate::directive::context::{HTTP_ALL, LOCATION};
 use crate::directive::table::directives;
-use crate::directive::{Own, Text};
+use crate::directive::{NotInherited, Text};
 use crate::http::variable::Template;
 
 directives! {
@@ -31,7 +31,7 @@ directives! {
         /// Not in PingOS; as in nginx.
         ///
         /// Example: `secure_link_secret secret;`
-        "secure_link_secret" => secret: Own<Text>, in LOCATION;
+        "secure_link_secret" => secret: NotInherited<Text>, in LOCATION;
     }
 }
 

@@ -4,7 +4,7 @@ use bstr::BString;
 
 use crate::directive::context::{HTTP_ALL, LOCATION};
 use crate::directive::table::directives;
-use crate::directive::{Args, Arity, Evaluation, Own, Text, Value};
+use crate::directive::{Args, Arity, Evaluation, NotInherited, Text, Value};
 use crate::http::relation::{parameter, unsupported};
 use crate::syntax::Problem;
 
@@ -28,7 +28,7 @@ directives! {
         /// Not in PingOS.
         ///
         /// Example: `rtmp_snapshot;`
-        "rtmp_snapshot" => snapshot: Own<SnapshotPage>, in LOCATION;
+        "rtmp_snapshot" => snapshot: NotInherited<SnapshotPage>, in LOCATION;
         /// The ffmpeg that decodes snapshots: a path, or a name that is looked for in `PATH`.
         ///
         /// Not in PingOS.

@@ -5,7 +5,7 @@ use bstr::BString;
 use crate::directive::context::{Contexts, HTTP_ALL, LOCATION};
 use crate::directive::table::directives;
 use crate::directive::word::{any_of, one_of};
-use crate::directive::{BlockLevel, Evaluation, Flag, Own, Present, Slot, Summed, Text};
+use crate::directive::{BlockLevel, Evaluation, Flag, NotInherited, Present, Slot, Summed, Text};
 
 any_of! {
     /// Parts of the statistics.
@@ -74,7 +74,7 @@ directives! {
         /// Differs from PingOS: one process serves all, so `ngx_worker` is 0 and every response is complete.
         ///
         /// Example: `sys_stat;`
-        "sys_stat" => sys_stat: Own<Present>, in LOCATION;
+        "sys_stat" => sys_stat: NotInherited<Present>, in LOCATION;
     }
     made {
         ServedDocument;

@@ -2,7 +2,7 @@
 
 use crate::directive::context::{HTTP_SERVER, LOCATION};
 use crate::directive::table::directives;
-use crate::directive::{Arity, Own, Words};
+use crate::directive::{Arity, NotInherited, Words};
 
 directives! {
     /// Numbers of connections and requests. Not part of PingOS; as in nginx.
@@ -13,6 +13,6 @@ directives! {
         /// Not in PingOS; as in nginx.
         ///
         /// Example: `stub_status;`
-        "stub_status" => stub_status: Own<Words>, in HTTP_SERVER | LOCATION, args Arity::between(0, 1);
+        "stub_status" => stub_status: NotInherited<Words>, in HTTP_SERVER | LOCATION, args Arity::between(0, 1);
     }
 }

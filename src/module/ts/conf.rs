@@ -4,7 +4,7 @@ use bstr::BString;
 
 use crate::directive::context::LOCATION;
 use crate::directive::table::directives;
-use crate::directive::{Args, Arity, Evaluation, ListenAddr, Own, Value};
+use crate::directive::{Args, Arity, Evaluation, ListenAddr, NotInherited, Value};
 use crate::http::relation::{RtmpAddress, parameter, unsupported};
 use crate::syntax::Problem;
 
@@ -28,7 +28,7 @@ directives! {
         /// Differs from PingOS, which sends no `Content-Type`, and no streams without video.
         ///
         /// Example: `ts_live 1935 app=live;`
-        "ts_live" => ts_live: Own<TsLive>, in LOCATION;
+        "ts_live" => ts_live: NotInherited<TsLive>, in LOCATION;
     }
 }
 

@@ -4,7 +4,7 @@ use bstr::BString;
 
 use crate::directive::context::LOCATION;
 use crate::directive::table::directives;
-use crate::directive::{Args, Arity, Evaluation, ListenAddr, Own, Value};
+use crate::directive::{Args, Arity, Evaluation, ListenAddr, NotInherited, Value};
 use crate::http::relation::{RtmpAddress, parameter, unsupported};
 use crate::syntax::Problem;
 
@@ -32,7 +32,7 @@ directives! {
         /// Not in PingOS.
         ///
         /// Example: `vod_live 1935 app=live;`
-        "vod_live" => vod_live: Own<VodLive>, in LOCATION;
+        "vod_live" => vod_live: NotInherited<VodLive>, in LOCATION;
     }
 }
 
