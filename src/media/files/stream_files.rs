@@ -9,12 +9,18 @@ use crate::config::model::{Application, RtmpServer};
 /// An output that writes files of streams.
 pub trait StreamFiles: Send + Sync {
     /// The directories in which this path would be a file of the stream with this name in this application, as its end says.
-    fn places(&self, server: &RtmpServer, application: &Application, name: &[u8], path: &Path) -> Vec<Place>;
+    fn directories(
+        &self,
+        server: &RtmpServer,
+        application: &Application,
+        name: &[u8],
+        path: &Path,
+    ) -> Vec<StreamDirectory>;
 }
 
 /// A directory in which a path would be a file of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct StreamDirectory {
     /// The directory as configured.
     pub directory: PathBuf,
     /// The part of the path before the stream's file.
@@ -23,10 +29,10 @@ pub struct Place {
     pub deep: bool,
 }
 
-impl Place {
+impl StreamDirectory {
     /// A place in this directory itself.
-    pub fn of(directory: &Path, before: &Path) -> Place {
-        Place { directory: directory.to_owned(), before: before.to_owned(), deep: false }
+    pub fn of(directory: &Path, before: &Path) -> StreamDirectory {
+        StreamDirectory { directory: directory.to_owned(), before: before.to_owned(), deep: false }
     }
 }
 

@@ -10,7 +10,7 @@ use super::log;
 use crate::config::Config;
 use crate::config::store::Store;
 use crate::http::exchange::{Check, Decision, Exchange, PhaseCheck};
-use crate::media::files::stream_files::{Place, StreamFiles};
+use crate::media::files::stream_files::{StreamDirectory, StreamFiles};
 use crate::task::disk::{self, DiskWork};
 
 /// Refuses the files of banned streams. It runs behind `try_files`, which chooses the file.
@@ -60,9 +60,9 @@ fn ban_of(
         config.rtmp.iter().flat_map(|rtmp| &rtmp.servers).any(|server| {
             server.applications.iter().any(|application| {
                 ban.names_in(&application.name).any(|name| {
-                    let places =
-                        outputs.iter().flat_map(|output| output.places(server, application, name, path));
-                    places.into_iter().any(|place| is_in(&place))
+                    let directories =
+                        outputs.iter().flat_map(|output| output.directories(server, application, name, path));
+                    directories.into_iter().any(|directory| is_in(&directory))
                 })
             })
         })
@@ -70,7 +70,7 @@ fn ban_of(
     streams.into_iter().find(is_written)
 }
 
-fn is_in(place: &Place) -> bool {
+fn is_in(place: &StreamDirectory) -> bool {
     let Ok(directory) = place.directory.canonicalize() else { return false };
     if place.deep { place.before.starts_with(&directory) } else { place.before == directory }
 }

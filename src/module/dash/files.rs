@@ -6,17 +6,23 @@ use std::path::Path;
 use super::conf::Conf;
 use crate::config::model::{Application, RtmpServer};
 use crate::media::files::StreamName;
-use crate::media::files::stream_files::{Place, StreamFiles, after_digits, parts, split_end};
+use crate::media::files::stream_files::{StreamDirectory, StreamFiles, after_digits, parts, split_end};
 
 /// Manifests and segments.
 pub struct DashStreamFiles;
 
 impl StreamFiles for DashStreamFiles {
-    fn places(&self, _: &RtmpServer, application: &Application, name: &[u8], path: &Path) -> Vec<Place> {
+    fn directories(
+        &self,
+        _: &RtmpServer,
+        application: &Application,
+        name: &[u8],
+        path: &Path,
+    ) -> Vec<StreamDirectory> {
         let conf = application.get::<Conf>();
         let before = StreamName::new(name).and_then(|name| directory(&name, conf.nested, path));
         let before = before.filter(|_| !conf.path.0.as_os_str().is_empty());
-        before.map(|before| Place::of(&conf.path.0, before)).into_iter().collect()
+        before.map(|before| StreamDirectory::of(&conf.path.0, before)).into_iter().collect()
     }
 }
 

@@ -6,14 +6,20 @@ use std::path::{Path, PathBuf};
 use super::conf::Conf;
 use crate::config::model::{Application, RtmpServer};
 use crate::media::files::StreamName;
-use crate::media::files::stream_files::{Place, StreamFiles, after_digits, parts, split_end};
+use crate::media::files::stream_files::{StreamDirectory, StreamFiles, after_digits, parts, split_end};
 
 /// Playlists, segments and keys.
 pub struct HlsStreamFiles;
 
 impl StreamFiles for HlsStreamFiles {
     /// Files stay where `hls` was switched off, so only its directories count.
-    fn places(&self, _: &RtmpServer, application: &Application, name: &[u8], path: &Path) -> Vec<Place> {
+    fn directories(
+        &self,
+        _: &RtmpServer,
+        application: &Application,
+        name: &[u8],
+        path: &Path,
+    ) -> Vec<StreamDirectory> {
         let conf = application.get::<Conf>();
         let Some(before) = StreamName::new(name).and_then(|name| directory(&name, conf.nested, path)) else {
             return Vec::new();
@@ -21,7 +27,7 @@ impl StreamFiles for HlsStreamFiles {
         let directories = [&conf.path.0, &conf.key_path.0].into_iter();
         directories
             .filter(|directory| !directory.as_os_str().is_empty())
-            .map(|directory| Place::of(directory, before))
+            .map(|directory| StreamDirectory::of(directory, before))
             .collect()
     }
 }

@@ -7,14 +7,20 @@ use std::path::Path;
 use super::conf::Current;
 use crate::config::model::{Application, RtmpServer};
 use crate::media::files::StreamName;
-use crate::media::files::stream_files::{Place, StreamFiles, after_digits, parts, split_end};
+use crate::media::files::stream_files::{StreamDirectory, StreamFiles, after_digits, parts, split_end};
 use crate::media::server_conf::ServerConf;
 
 /// Recordings, each with its index.
 pub struct TsStreamFiles;
 
 impl StreamFiles for TsStreamFiles {
-    fn places(&self, server: &RtmpServer, application: &Application, name: &[u8], path: &Path) -> Vec<Place> {
+    fn directories(
+        &self,
+        server: &RtmpServer,
+        application: &Application,
+        name: &[u8],
+        path: &Path,
+    ) -> Vec<StreamDirectory> {
         let Some(before) = StreamName::new(name).and_then(|name| directory(&name, path)) else {
             return Vec::new();
         };
@@ -25,7 +31,7 @@ impl StreamFiles for TsStreamFiles {
         if !deep {
             directory.push(OsStr::from_bytes(&application.name));
         }
-        vec![Place { directory, before: before.to_owned(), deep }]
+        vec![StreamDirectory { directory, before: before.to_owned(), deep }]
     }
 }
 

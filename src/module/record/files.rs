@@ -6,16 +6,25 @@ use super::conf::{Current, Recorders};
 use super::retention::fixed_ending;
 use crate::config::model::{Application, RtmpServer};
 use crate::media::files::escape;
-use crate::media::files::stream_files::{Place, StreamFiles, after_digits, split_end};
+use crate::media::files::stream_files::{StreamDirectory, StreamFiles, after_digits, split_end};
 
 /// Recordings as FLV, MPEG-TS and MP4.
 pub struct RecordedStreamFiles;
 
 impl StreamFiles for RecordedStreamFiles {
-    fn places(&self, _: &RtmpServer, application: &Application, name: &[u8], path: &Path) -> Vec<Place> {
+    fn directories(
+        &self,
+        _: &RtmpServer,
+        application: &Application,
+        name: &[u8],
+        path: &Path,
+    ) -> Vec<StreamDirectory> {
         let Some((before, file)) = split_end(path, 1) else { return Vec::new() };
         let recorders = application.get::<Recorders>().0.iter().map(|recorder| &recorder.conf);
-        recorders.filter(|conf| is_of(conf, name, file)).map(|conf| Place::of(&conf.path.0, before)).collect()
+        recorders
+            .filter(|conf| is_of(conf, name, file))
+            .map(|conf| StreamDirectory::of(&conf.path.0, before))
+            .collect()
     }
 }
 

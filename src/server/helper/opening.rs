@@ -53,7 +53,7 @@ impl OpeningError {
 }
 
 /// The directory of a file, and the file's name in it.
-struct Place {
+struct NameInDirectory {
     directory: OwnedFd,
     name: OsString,
     /// Whether root alone may change the directory and all others on the way.
@@ -66,7 +66,7 @@ struct Place {
 ///
 /// The path contains a link that another user may have placed, or a system call failed.
 pub(super) fn open(path: &Path, purpose: Purpose, user: &User) -> Result<File, OpeningError> {
-    let Place { directory, name, .. } = find(path)?;
+    let NameInDirectory { directory, name, .. } = find(path)?;
     let common = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let opened = match purpose {
         Purpose::Read => openat(&directory, &name, common | OFlags::RDONLY, Mode::empty()),
@@ -105,7 +105,7 @@ fn append(directory: &OwnedFd, name: &OsStr, flags: OFlags, user: &User) -> Resu
 ///
 /// Another user may change it, or an error of the system.
 pub(super) fn open_roots(path: &Path) -> Result<File, OpeningError> {
-    let Place { directory, name, is_roots } = find(path)?;
+    let NameInDirectory { directory, name, is_roots } = find(path)?;
     if !is_roots {
         return Err(OpeningError::NotRoots);
     }
@@ -127,7 +127,7 @@ pub(super) fn is_in_roots_directory(path: &Path) -> bool {
 }
 
 /// Follows a path up to its last name, which is not a link if root alone may change its directory.
-fn find(path: &Path) -> Result<Place, OpeningError> {
+fn find(path: &Path) -> Result<NameInDirectory, OpeningError> {
     if !path.is_absolute() {
         return Err(OpeningError::Relative);
     }
@@ -136,13 +136,13 @@ fn find(path: &Path) -> Result<Place, OpeningError> {
     // The names still to follow, the next one last.
     let mut names = Vec::new();
     push(&mut names, path);
-    let mut place = Place { directory: root()?, name: OsString::from("."), is_roots: true };
+    let mut place = NameInDirectory { directory: root()?, name: OsString::from("."), is_roots: true };
     place.is_roots = only_root_changes(&fstat(&place.directory)?);
     let mut links = 0;
     while let Some(name) = names.pop() {
         let is_last = names.is_empty();
         let found = match statat(&place.directory, &name, AtFlags::SYMLINK_NOFOLLOW) {
-            Err(Errno::NOENT) if is_last => return Ok(Place { name, ..place }),
+            Err(Errno::NOENT) if is_last => return Ok(NameInDirectory { name, ..place }),
             found => found?,
         };
         match FileType::from_raw_mode(found.st_mode) {
@@ -159,7 +159,7 @@ fn find(path: &Path) -> Result<Place, OpeningError> {
                 }
                 push(&mut names, Path::new(&target));
             }
-            _ if is_last => return Ok(Place { name, ..place }),
+            _ if is_last => return Ok(NameInDirectory { name, ..place }),
             _ => {
                 let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
                 place.directory = openat(&place.directory, &name, flags, Mode::empty())?;
