@@ -10,7 +10,7 @@ use super::response::Response;
 use crate::directive::Undecided;
 
 /// A future response.
-pub type Answer<'a> = Pin<Box<dyn Future<Output = Response> + Send + 'a>>;
+pub type ResponseFuture<'a> = Pin<Box<dyn Future<Output = Response> + Send + 'a>>;
 
 /// Methods that a handler supports; others are answered for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -16,7 +16,7 @@ use super::assigned::AssignedValues;
 use super::conf::Conf;
 use super::core::conf::Current as Core;
 use super::counters::HttpCounters;
-pub use super::decision::{Answer, Check, Decision, Lookup, Methods, VariableLookup};
+pub use super::decision::{Check, Decision, Lookup, Methods, ResponseFuture, VariableLookup};
 use super::headers::Headers;
 use super::input::Input;
 use super::leaving::OnLeaving;
@@ -116,7 +116,7 @@ pub trait Handler: Send + Sync {
     fn methods(&self) -> Methods;
 
     /// The response, if the location's values select this handler. Nothing happens before it is awaited.
-    fn answer<'a>(&'a self, exchange: &'a Exchange<'a>) -> Option<Answer<'a>>;
+    fn answer<'a>(&'a self, exchange: &'a Exchange<'a>) -> Option<ResponseFuture<'a>>;
 }
 
 /// Takes part in a phase.

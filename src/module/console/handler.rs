@@ -14,7 +14,7 @@ use super::conf::{ConsolePage, Current};
 use super::events::EventStreams;
 use super::log;
 use crate::http::accept_encoding;
-use crate::http::exchange::{Answer, Exchange, Handler, Methods};
+use crate::http::exchange::{Exchange, Handler, Methods, ResponseFuture};
 use crate::http::response::{Body, Response};
 use crate::limits;
 
@@ -46,7 +46,7 @@ impl Handler for ConsoleHandler {
         Methods::Any
     }
 
-    fn answer<'a>(&'a self, exchange: &'a Exchange<'a>) -> Option<Answer<'a>> {
+    fn answer<'a>(&'a self, exchange: &'a Exchange<'a>) -> Option<ResponseFuture<'a>> {
         let page = exchange.chosen_by::<Current>().console.0.as_ref()?;
         Some(Box::pin(self.respond(exchange, page)))
     }

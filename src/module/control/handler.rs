@@ -12,7 +12,7 @@ use super::log;
 use super::pause::PauseSessions;
 use super::redirect::RedirectSessions;
 use crate::http::exchange::Exchange;
-use crate::http::exchange::{Answer, Handler, Methods};
+use crate::http::exchange::{Handler, Methods, ResponseFuture};
 use crate::http::response::Response;
 use crate::limits;
 use crate::media::control::{
@@ -139,7 +139,7 @@ impl Handler for ControlHandler {
         Methods::Any
     }
 
-    fn answer<'a>(&'a self, exchange: &'a Exchange<'a>) -> Option<Answer<'a>> {
+    fn answer<'a>(&'a self, exchange: &'a Exchange<'a>) -> Option<ResponseFuture<'a>> {
         let served = exchange.chosen_by::<ServedSections>().0?;
         Some(Box::pin(self.carry_out(exchange, served)))
     }

@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::conf::{Current, FlvLive};
 use crate::http::exchange::Exchange;
-use crate::http::exchange::{Answer, Handler, Methods};
+use crate::http::exchange::{Handler, Methods, ResponseFuture};
 use crate::http::live::{self, LiveLocation};
 use crate::http::live_format::{LiveFormat, RelayMessages, Sending};
 use crate::hub::packet::Container;
@@ -31,7 +31,7 @@ impl Handler for FlvHandler {
         Methods::Stream
     }
 
-    fn answer<'a>(&'a self, exchange: &'a Exchange<'a>) -> Option<Answer<'a>> {
+    fn answer<'a>(&'a self, exchange: &'a Exchange<'a>) -> Option<ResponseFuture<'a>> {
         let FlvLive { addr, app, audio, video } = exchange.chosen_by::<Current>().flv_live.0.as_ref()?;
         let format = Arc::new(Flv { audio: *audio, video: *video });
         let live = LiveLocation { addr, app: app.as_ref(), format, pasts: Some(&*self.pasts) };

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::http::cors;
 use crate::http::exchange::Exchange;
-use crate::http::exchange::{Answer, Handler, Methods};
+use crate::http::exchange::{Handler, Methods, ResponseFuture};
 use crate::http::origin::{PathParts, RequestedStream};
 use crate::http::response::{Body, BodySource, Piece, Response};
 use crate::hub::registry::StreamRegistry;
@@ -59,7 +59,7 @@ impl Handler for Hls2Handler {
         Methods::Stream
     }
 
-    fn answer<'a>(&'a self, exchange: &'a Exchange<'a>) -> Option<Answer<'a>> {
+    fn answer<'a>(&'a self, exchange: &'a Exchange<'a>) -> Option<ResponseFuture<'a>> {
         let live = exchange.chosen_by::<Current>().hls2_live.0.as_ref()?;
         Some(Box::pin(async move {
             // Players in browsers read the status of an error only with these, such as of a part that will not come.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::conf::Current;
 use crate::http::exchange::Exchange;
-use crate::http::exchange::{Answer, Handler, Methods};
+use crate::http::exchange::{Handler, Methods, ResponseFuture};
 use crate::http::response::Response;
 
 /// nginx's file, byte for byte.
@@ -24,7 +24,7 @@ impl Handler for EmptyGifHandler {
         Methods::Document
     }
 
-    fn answer<'a>(&'a self, exchange: &'a Exchange<'a>) -> Option<Answer<'a>> {
+    fn answer<'a>(&'a self, exchange: &'a Exchange<'a>) -> Option<ResponseFuture<'a>> {
         exchange.chosen_by::<Current>().empty_gif.0.as_ref()?;
         Some(Box::pin(future::ready(response())))
     }

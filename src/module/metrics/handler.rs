@@ -9,7 +9,7 @@ use tokio::sync::Mutex;
 use super::conf::{Current, MetricsPage};
 use super::exposition::{self, TextFormat};
 use super::snapshot::MetricsSource;
-use crate::http::exchange::{Answer, Exchange, Handler, Methods};
+use crate::http::exchange::{Exchange, Handler, Methods, ResponseFuture};
 use crate::http::response::Response;
 
 /// Handler of `rtmp_metrics`.
@@ -25,7 +25,7 @@ impl Handler for MetricsHandler {
         Methods::Document
     }
 
-    fn answer<'a>(&'a self, exchange: &'a Exchange<'a>) -> Option<Answer<'a>> {
+    fn answer<'a>(&'a self, exchange: &'a Exchange<'a>) -> Option<ResponseFuture<'a>> {
         let page = exchange.chosen_by::<Current>().metrics.0.as_ref()?;
         let format = TextFormat::accepted(exchange.header(ACCEPT));
         Some(Box::pin(self.respond(*page, format)))

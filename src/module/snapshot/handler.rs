@@ -9,7 +9,7 @@ use super::conf::{Current, SnapshotPage};
 use super::decoder::PictureFormat;
 use super::log;
 use super::pictures::{NoPicture, Picture, Pictures};
-use crate::http::exchange::{Answer, Exchange, Handler, Methods};
+use crate::http::exchange::{Exchange, Handler, Methods, ResponseFuture};
 use crate::http::response::Response;
 use crate::media::extension::StreamRule;
 
@@ -26,7 +26,7 @@ impl Handler for SnapshotHandler {
         Methods::Document
     }
 
-    fn answer<'a>(&'a self, exchange: &'a Exchange<'a>) -> Option<Answer<'a>> {
+    fn answer<'a>(&'a self, exchange: &'a Exchange<'a>) -> Option<ResponseFuture<'a>> {
         let conf = exchange.chosen_by::<Current>();
         let page = conf.snapshot.0.as_ref()?;
         Some(Box::pin(self.respond(exchange, page, &conf.ffmpeg.0)))

@@ -19,7 +19,7 @@ use crate::config::history::SharedHistory;
 use crate::config::on_disk::{self, ConfFiles};
 use crate::config::store::Store;
 use crate::http::exchange::Exchange;
-use crate::http::exchange::{Answer, Handler, Methods};
+use crate::http::exchange::{Handler, Methods, ResponseFuture};
 use crate::http::response::Response;
 use crate::limits;
 use crate::media::cluster_view::ClusterView;
@@ -54,7 +54,7 @@ impl Handler for StatHandler {
         Methods::Any
     }
 
-    fn answer<'a>(&'a self, exchange: &'a Exchange<'a>) -> Option<Answer<'a>> {
+    fn answer<'a>(&'a self, exchange: &'a Exchange<'a>) -> Option<ResponseFuture<'a>> {
         let document = exchange.chosen_by::<ServedDocument>().0.as_ref()?;
         Some(Box::pin(self.respond(document)))
     }

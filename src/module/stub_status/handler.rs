@@ -7,7 +7,9 @@ use bstr::{BStr, ByteSlice};
 
 use super::conf::Current;
 use crate::http::counters::{Doing, HttpCounters};
-use crate::http::exchange::{Answer, Exchange, Handler, Lookup, Methods, RequestVariables, VariableLookup};
+use crate::http::exchange::{
+    Exchange, Handler, Lookup, Methods, RequestVariables, ResponseFuture, VariableLookup,
+};
 use crate::http::response::Response;
 
 /// Handler of `stub_status`.
@@ -18,7 +20,7 @@ impl Handler for StubStatusHandler {
         Methods::Document
     }
 
-    fn answer<'a>(&'a self, exchange: &'a Exchange<'a>) -> Option<Answer<'a>> {
+    fn answer<'a>(&'a self, exchange: &'a Exchange<'a>) -> Option<ResponseFuture<'a>> {
         exchange.chosen_by::<Current>().stub_status.0.as_ref()?;
         Some(Box::pin(future::ready(Response::ok("text/plain", page(&self.0)))))
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::conf::{Current, TsLive};
 use crate::http::exchange::Exchange;
-use crate::http::exchange::{Answer, Handler, Methods};
+use crate::http::exchange::{Handler, Methods, ResponseFuture};
 use crate::http::live::{self, LiveLocation};
 use crate::http::live_format::{LiveFormat, Sending};
 use crate::hub::packet::Container;
@@ -26,7 +26,7 @@ impl Handler for TsHandler {
         Methods::Stream
     }
 
-    fn answer<'a>(&'a self, exchange: &'a Exchange<'a>) -> Option<Answer<'a>> {
+    fn answer<'a>(&'a self, exchange: &'a Exchange<'a>) -> Option<ResponseFuture<'a>> {
         let TsLive { addr, app } = exchange.chosen_by::<Current>().ts_live.0.as_ref()?;
         let format = Arc::new(Ts(self.feeds.clone()));
         let live = LiveLocation { addr, app: app.as_ref(), format, pasts: None };

@@ -19,7 +19,7 @@ use super::range::{TimeRange, TimeRequest};
 use super::reader::RecordedRange;
 use crate::http::cors;
 use crate::http::exchange::Exchange;
-use crate::http::exchange::{Answer, Handler, Methods};
+use crate::http::exchange::{Handler, Methods, ResponseFuture};
 use crate::http::origin::{IdentityOverrides, PathParts, RequestedStream};
 use crate::http::response::{Body, FilePart, Piece, Response};
 use crate::media::admission::{Admission, AdmissionRefusal, AdmittedSession};
@@ -53,7 +53,7 @@ impl Handler for VodHandler {
         Methods::Stream
     }
 
-    fn answer<'a>(&'a self, exchange: &'a Exchange<'a>) -> Option<Answer<'a>> {
+    fn answer<'a>(&'a self, exchange: &'a Exchange<'a>) -> Option<ResponseFuture<'a>> {
         let live = exchange.chosen_by::<Current>().vod_live.0.as_ref()?;
         Some(Box::pin(self.respond(exchange, live)))
     }
