@@ -19,10 +19,10 @@ use super::conf::ClusterConf;
 use super::entry::{AddressEntry, StreamEntry};
 use super::etcd::Etcd;
 use super::log;
-use super::map::{ChangedStream, Map};
+use super::map::{ChangedStream, ClusterMap};
 use super::setting::RegistryDown;
 use super::shared_conf::SharedConf;
-use super::tenure::{Holder, KeyState, Lease, Revision, Tenure, Verdict};
+use super::tenure::{ClaimVerdict, Holder, KeyState, Lease, Revision, Tenure};
 use super::totals::{Totals, WatchLag};
 use crate::config::store::Store;
 use crate::hub::stream_key::StreamKey;
@@ -48,7 +48,7 @@ pub struct Cluster {
     /// All admitted publishers, also of applications without `cluster_publish`: a reload may switch that on.
     publishers: Mutex<HashMap<u64, Candidate>>,
     pub(super) link: Mutex<EtcdLink>,
-    pub(super) map: RwLock<Map>,
+    pub(super) map: RwLock<ClusterMap>,
     /// Number of changes of the map.
     pub(super) changes: watch::Sender<u64>,
     /// Asks the engine to look after the lease at once.
@@ -65,12 +65,12 @@ pub(super) struct EtcdLink {
     pub(super) conf: Option<Arc<ClusterConf>>,
     pub(super) etcd: Option<Arc<Etcd>>,
     pub(super) lease: Option<Lease>,
-    pub(super) standing: Standing,
+    pub(super) standing: EtcdStatus,
 }
 
 /// Whether etcd is reached.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(super) enum EtcdStatus {
     /// There is no `cluster` block.
     #[default]
     Alone,
@@ -82,14 +82,14 @@ pub(super) enum Standing {
     Down,
 }
 
-impl Standing {
+impl EtcdStatus {
     /// The word for it in what is shown.
     pub(super) fn word(self) -> &'static str {
         match self {
-            Standing::Alone => "none",
-            Standing::Connecting => "connecting",
-            Standing::Up => "up",
-            Standing::Down => "down",
+            EtcdStatus::Alone => "none",
+            EtcdStatus::Connecting => "connecting",
+            EtcdStatus::Up => "up",
+            EtcdStatus::Down => "down",
         }
     }
 }
@@ -160,7 +160,7 @@ impl StreamNames for Cluster {
             };
             let key = session.key.clone();
             self.tend(&key);
-            let is_down = self.link.lock().standing == Standing::Down;
+            let is_down = self.link.lock().standing == EtcdStatus::Down;
             let patience = if is_down { Duration::ZERO } else { limits::CLUSTER_PATIENCE };
             match tokio::time::timeout(patience, answer).await {
                 Ok(Ok(true)) => return Some(Box::new(using) as Running),
@@ -290,7 +290,7 @@ impl Cluster {
     pub(super) fn leased(self: &Arc<Self>, lease: Lease) {
         {
             let mut link = self.link.lock();
-            (link.lease, link.standing) = (Some(lease), Standing::Up);
+            (link.lease, link.standing) = (Some(lease), EtcdStatus::Up);
         }
         self.shared.leased();
         self.carried.look_again();
@@ -349,11 +349,11 @@ impl Cluster {
     }
 
     /// Carries a verdict out.
-    pub(super) fn tell(&self, name: &mut ClaimedName, verdict: Option<Verdict>, owner: &str) {
+    pub(super) fn tell(&self, name: &mut ClaimedName, verdict: Option<ClaimVerdict>, owner: &str) {
         let Some(session) = name.session.clone() else { return };
         match verdict {
             None => {}
-            Some(Verdict::Granted(epoch)) => {
+            Some(ClaimVerdict::Granted(epoch)) => {
                 session.epoch.store(epoch.unsigned_abs(), Ordering::Release);
                 self.totals.granted.fetch_add(1, Ordering::Relaxed);
                 log::granted(&session, epoch);
@@ -361,7 +361,7 @@ impl Cluster {
                     let _ = waiter.send(true);
                 }
             }
-            Some(Verdict::Lost) => {
+            Some(ClaimVerdict::Lost) => {
                 name.session = None;
                 // A reload in this moment must not want the name again.
                 self.publishers.lock().remove(&session.id);

@@ -7,12 +7,12 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::carriers;
-use super::claims::{Cluster, EtcdLink, Standing, advertised};
+use super::claims::{Cluster, EtcdLink, EtcdStatus, advertised};
 use super::conf::{ClusterConf, JoinedCluster};
 use super::entry::{self, NodeEntry};
 use super::etcd::{Etcd, EtcdError, Outcome, RETRY, pause};
 use super::log;
-use super::map::Map;
+use super::map::ClusterMap;
 use super::shared_conf;
 use super::tenure::{Lease, Revision};
 use crate::limits;
@@ -75,7 +75,7 @@ pub async fn run(cluster: Arc<Cluster>) {
 /// There is no `cluster` block.
 fn leave(cluster: &Cluster) {
     *cluster.link.lock() = EtcdLink::default();
-    *cluster.map.write() = Map::default();
+    *cluster.map.write() = ClusterMap::default();
     cluster.changes.send_modify(|count| *count += 1);
 }
 
@@ -83,9 +83,10 @@ async fn take_part(cluster: &Arc<Cluster>, conf: &Arc<ClusterConf>) -> Infallibl
     {
         let mut link = cluster.link.lock();
         let is_other = link.conf.as_ref().is_some_and(|before| before.name != conf.name);
-        *link = EtcdLink { conf: Some(conf.clone()), standing: Standing::Connecting, ..EtcdLink::default() };
+        *link =
+            EtcdLink { conf: Some(conf.clone()), standing: EtcdStatus::Connecting, ..EtcdLink::default() };
         if is_other {
-            *cluster.map.write() = Map::default();
+            *cluster.map.write() = ClusterMap::default();
         }
     }
     cluster.reloaded();
@@ -95,7 +96,7 @@ async fn take_part(cluster: &Arc<Cluster>, conf: &Arc<ClusterConf>) -> Infallibl
             Ok(etcd) => break Arc::new(etcd),
             Err(error) => {
                 log::unusable(&error);
-                cluster.link.lock().standing = Standing::Down;
+                cluster.link.lock().standing = EtcdStatus::Down;
                 pause(&mut backoff).await;
             }
         }
@@ -130,7 +131,7 @@ async fn keep_lease(cluster: &Arc<Cluster>, conf: &Arc<ClusterConf>, etcd: &Etcd
             }
             Ok((lease, false, _)) => {
                 let _ = etcd.revoke(lease).await;
-                cluster.link.lock().standing = Standing::Down;
+                cluster.link.lock().standing = EtcdStatus::Down;
                 tokio::time::sleep(Duration::from_secs(conf.lease)).await;
             }
             Err(error) => {
@@ -143,8 +144,8 @@ async fn keep_lease(cluster: &Arc<Cluster>, conf: &Arc<ClusterConf>, etcd: &Etcd
 }
 
 fn down(cluster: &Cluster, why: &dyn Display) {
-    let before = std::mem::replace(&mut cluster.link.lock().standing, Standing::Down);
-    if before != Standing::Down {
+    let before = std::mem::replace(&mut cluster.link.lock().standing, EtcdStatus::Down);
+    if before != EtcdStatus::Down {
         log::lost(why);
     }
 }
@@ -169,8 +170,8 @@ async fn keep_alive(
             Ok(true) => {
                 backoff.reset();
                 wait = third;
-                let before = std::mem::replace(&mut cluster.link.lock().standing, Standing::Up);
-                if before != Standing::Up {
+                let before = std::mem::replace(&mut cluster.link.lock().standing, EtcdStatus::Up);
+                if before != EtcdStatus::Up {
                     log::back(etcd.address());
                 }
                 cluster.tend_all();

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::claims::{Cluster, Standing};
+use super::claims::{Cluster, EtcdStatus};
 use super::etcd::EtcdError;
 use crate::log::shown::Shown;
 use crate::media::cluster_view::{ClusterFigures, ClusterListing, ClusterView, ListedNode, ListedStream};
@@ -23,7 +23,7 @@ impl ClusterView for Cluster {
         Some(ClusterFigures {
             cluster: Shown::new(&conf.name).to_string(),
             node: conf.node.0.clone(),
-            is_up: standing == Standing::Up,
+            is_up: standing == EtcdStatus::Up,
             has_lease: lease.is_some(),
             leases: read(&totals.leases),
             claims: [

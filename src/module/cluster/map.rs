@@ -21,7 +21,7 @@ pub(super) struct KnownStream {
 
 /// The map.
 #[derive(Debug, Default)]
-pub(super) struct Map {
+pub(super) struct ClusterMap {
     pub(super) nodes: HashMap<String, NodeEntry>,
     pub(super) streams: HashMap<StreamKey, KnownStream>,
     /// Servers that carry a stream, by name.
@@ -36,7 +36,7 @@ pub(super) struct Map {
 /// A name that has changed, with the revision of the change.
 pub(super) type ChangedStream = (StreamKey, Revision);
 
-impl Map {
+impl ClusterMap {
     /// Replaces everything by what was read. Returns the names that have changed; `None` if it is older than what is known,
     /// and nothing was changed.
     pub(super) fn replace(&mut self, prefix: &str, range: Range) -> Option<Vec<ChangedStream>> {
@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn a_map_follows_ranges_and_changes_and_refuses_older_ones() {
-        let (mut map, key, prefix) = (Map::default(), StreamKey::new("d", "live", "s"), "/pingosd/c/");
+        let (mut map, key, prefix) = (ClusterMap::default(), StreamKey::new("d", "live", "s"), "/pingosd/c/");
         let range = |revision, pairs| Range { cluster: 1, revision, pairs };
         assert_eq!(map.replace(prefix, range(5, vec![pair("a", 4)])), Some(vec![(key.clone(), 4)]));
         assert_eq!(map.apply(prefix, Change::Put(pair("b", 7))), Some((key.clone(), 7)));
@@ -179,7 +179,7 @@ mod tests {
                 revision,
             })
         };
-        let known = |map: &Map| {
+        let known = |map: &ClusterMap| {
             map.carriers(&key).map(|(node, entry)| (node.clone(), entry.epoch)).collect::<Vec<_>>()
         };
         for change in [carrier("x", 2, 3), carrier("y", 2, 4), carrier("x", 5, 5)] {

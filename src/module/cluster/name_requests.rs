@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::claims::{Cluster, Standing, advertised};
+use super::claims::{Cluster, EtcdStatus, advertised};
 use super::conf::ClusterConf;
 use super::entry::{self, StreamEntry};
 use super::etcd::{Etcd, EtcdError, KeyValue, Outcome};
-use super::tenure::{Answer, Holder, KeyState, Lease, Revision, Step};
+use super::tenure::{EtcdAnswer, Holder, KeyState, Lease, Revision, Step};
 use crate::hub::stream_key::StreamKey;
 use crate::limits;
 use crate::task::clock::since_1970;
@@ -28,7 +28,7 @@ impl Cluster {
     pub(super) fn tend(self: &Arc<Self>, key: &StreamKey) {
         {
             let link = self.link.lock();
-            if link.lease.is_none() || link.standing != Standing::Up {
+            if link.lease.is_none() || link.standing != EtcdStatus::Up {
                 return;
             }
         }
@@ -77,16 +77,16 @@ impl Cluster {
     }
 
     /// Takes the answer to a request about a name.
-    fn take(&self, key: &StreamKey, request: &NameRequest, (answer, owner): &(Answer, String)) {
+    fn take(&self, key: &StreamKey, request: &NameRequest, (answer, owner): &(EtcdAnswer, String)) {
         let mut names = self.names.lock();
         let Some(name) = names.get_mut(key) else { return };
         let aged = match (answer, name.takeover) {
-            (Answer::Found(Some(found)), Some(time)) => self.is_older(key, found.revision, time),
+            (EtcdAnswer::Found(Some(found)), Some(time)) => self.is_older(key, found.revision, time),
             _ => false,
         };
         let current = self.link.lock().lease;
         let verdict = name.tenure.answered(answer, (request.session, request.lease), current, aged);
-        if let Answer::Put(revision) = answer {
+        if let EtcdAnswer::Put(revision) = answer {
             self.wrote(*revision);
             if std::mem::take(&mut name.takes_over) == request.step.replaces()
                 && request.step.replaces().is_some()
@@ -95,7 +95,7 @@ impl Cluster {
             }
         }
         if aged
-            && let Answer::Found(Some(found)) = answer
+            && let EtcdAnswer::Found(Some(found)) = answer
             && found.holder == Holder::Other
         {
             name.takes_over = Some(found.revision);
@@ -107,7 +107,7 @@ impl Cluster {
     fn next(&self, key: &StreamKey) -> Option<NameRequest> {
         let (etcd, conf, lease, is_up) = {
             let link = self.link.lock();
-            (link.etcd.clone(), link.conf.clone(), link.lease, link.standing == Standing::Up)
+            (link.etcd.clone(), link.conf.clone(), link.lease, link.standing == EtcdStatus::Up)
         };
         let mut names = self.names.lock();
         let name = names.get_mut(key)?;
@@ -126,7 +126,7 @@ impl Cluster {
         None
     }
 
-    async fn ask(&self, key: &StreamKey, request: &NameRequest) -> Result<(Answer, String), EtcdError> {
+    async fn ask(&self, key: &StreamKey, request: &NameRequest) -> Result<(EtcdAnswer, String), EtcdError> {
         let path = entry::stream_key(&request.conf.name, key);
         let put = |revision| {
             let entry = StreamEntry {
@@ -146,15 +146,15 @@ impl Cluster {
             Step::Read => Outcome::Found(request.etcd.read(&path).await?),
             Step::Delete(revision) => {
                 request.etcd.delete_if(&path, revision).await?;
-                return Ok((Answer::Deleted, String::new()));
+                return Ok((EtcdAnswer::Deleted, String::new()));
             }
         };
         Ok(match outcome {
-            Outcome::Done(revision) => (Answer::Put(revision), String::new()),
-            Outcome::Found(None) => (Answer::Found(None), String::new()),
+            Outcome::Done(revision) => (EtcdAnswer::Put(revision), String::new()),
+            Outcome::Found(None) => (EtcdAnswer::Found(None), String::new()),
             Outcome::Found(Some(found)) => {
                 let (state, owner) = self.state(&found);
-                (Answer::Found(Some(state)), owner)
+                (EtcdAnswer::Found(Some(state)), owner)
             }
         })
     }

@@ -11,7 +11,7 @@ use super::carried::is_offered;
 use super::carriers;
 use super::claims::Cluster;
 use super::entry::{AddressEntry, preferred, zone_rank};
-use super::map::Map;
+use super::map::ClusterMap;
 use crate::hub::stream_key::StreamKey;
 use crate::limits;
 use crate::media::extension::{Origins, Running, StreamOrigin};
@@ -45,7 +45,13 @@ struct StreamSource<'m> {
 }
 
 /// Where the server `node` of `zone` pulls a stream from: from its owner alone if this server offers the stream to others.
-fn origin(map: &Map, key: &StreamKey, node: &str, zone: Option<&str>, offers: bool) -> Option<StreamOrigin> {
+fn origin(
+    map: &ClusterMap,
+    key: &StreamKey,
+    node: &str,
+    zone: Option<&str>,
+    offers: bool,
+) -> Option<StreamOrigin> {
     let known = map.streams.get(key).filter(|known| known.entry.node != node)?;
     let (epoch, owner) = (known.epoch.unsigned_abs(), &known.entry);
     let mut sources = vec![StreamSource { node: &owner.node, advertise: &owner.advertise, is_owner: true }];
@@ -108,7 +114,7 @@ mod tests {
     }
 
     /// Servers with zones and numbers of connections, the first of which has claimed the stream; the others carry claims.
-    fn map(key: &StreamKey, nodes: &[(&str, Option<&str>, u64, u64)]) -> Map {
+    fn map(key: &StreamKey, nodes: &[(&str, Option<&str>, u64, u64)]) -> ClusterMap {
         let mut pairs = Vec::new();
         let mut add = |key: String, value: Vec<u8>| {
             let revision = 7;
@@ -134,7 +140,7 @@ mod tests {
                 add(carrier_key(b"c", key, node), serde_json::to_vec(&entry).unwrap());
             }
         }
-        let mut map = Map::default();
+        let mut map = ClusterMap::default();
         map.replace(&prefix(b"c"), Range { cluster: 1, revision: 7, pairs }).unwrap();
         map
     }

@@ -67,7 +67,7 @@ impl Step {
 
 /// Answer to a request.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Answer {
+pub(super) enum EtcdAnswer {
     /// The key was put at this revision.
     Put(Revision),
     /// The key is as it was read; `None` if it is absent.
@@ -78,7 +78,7 @@ pub(super) enum Answer {
 
 /// What becomes of the publisher.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Verdict {
+pub(super) enum ClaimVerdict {
     /// It has the name, in this epoch.
     Granted(Revision),
     /// Another server has the name.
@@ -87,7 +87,7 @@ pub(super) enum Verdict {
 
 /// What is known to be held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Held {
+pub(super) struct HeldName {
     pub(super) session: u64,
     pub(super) lease: Lease,
     pub(super) epoch: Revision,
@@ -97,7 +97,7 @@ pub(super) struct Held {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Tenure {
     wanted: Option<u64>,
-    held: Option<Held>,
+    held: Option<HeldName>,
     next: Option<Step>,
     /// Revision of the last change that the watch has shown: it may come before the answer to an earlier request.
     seen: Revision,
@@ -125,7 +125,7 @@ impl Tenure {
     }
 
     /// What is held.
-    pub(super) fn held(&self) -> Option<Held> {
+    pub(super) fn held(&self) -> Option<HeldName> {
         self.held
     }
 
@@ -166,14 +166,14 @@ impl Tenure {
     /// tells whether the name may be taken from another server.
     pub(super) fn answered(
         &mut self,
-        answer: &Answer,
+        answer: &EtcdAnswer,
         (session, lease): (Option<u64>, Lease),
         current: Option<Lease>,
         takes_over: bool,
-    ) -> Option<Verdict> {
+    ) -> Option<ClaimVerdict> {
         match answer {
-            Answer::Deleted => None,
-            Answer::Put(revision) => match self.wanted {
+            EtcdAnswer::Deleted => None,
+            EtcdAnswer::Put(revision) => match self.wanted {
                 None => {
                     self.delete(*revision);
                     None
@@ -188,18 +188,18 @@ impl Tenure {
                     None
                 }
             },
-            Answer::Found(None) => {
+            EtcdAnswer::Found(None) => {
                 if self.wanted.is_some() {
                     self.next = Some(Step::Create);
                 }
                 None
             }
             // An older state than the watch has shown.
-            Answer::Found(Some(found)) if found.revision < self.seen => {
+            EtcdAnswer::Found(Some(found)) if found.revision < self.seen => {
                 self.next.get_or_insert(if self.wanted.is_some() { Step::Create } else { Step::Read });
                 None
             }
-            Answer::Found(Some(found)) => self.found(found, current, takes_over),
+            EtcdAnswer::Found(Some(found)) => self.found(found, current, takes_over),
         }
     }
 
@@ -209,7 +209,7 @@ impl Tenure {
         found: Option<&KeyState>,
         revision: Revision,
         current: Option<Lease>,
-    ) -> Option<Verdict> {
+    ) -> Option<ClaimVerdict> {
         self.seen = self.seen.max(revision);
         if self.held.is_some_and(|held| held.epoch >= revision) {
             return None;
@@ -220,7 +220,7 @@ impl Tenure {
                 self.wanted = None;
                 // A request may still be under way.
                 self.next = Some(Step::Read);
-                Some(Verdict::Lost)
+                Some(ClaimVerdict::Lost)
             }
             Some(found) if matches!(found.holder, Holder::Session(_)) => match self.wanted {
                 Some(wanted) if found.holder == Holder::Session(wanted) && Some(found.lease) == current => {
@@ -245,7 +245,7 @@ impl Tenure {
         }
     }
 
-    fn found(&mut self, found: &KeyState, current: Option<Lease>, takes_over: bool) -> Option<Verdict> {
+    fn found(&mut self, found: &KeyState, current: Option<Lease>, takes_over: bool) -> Option<ClaimVerdict> {
         let Some(wanted) = self.wanted else {
             match found.holder {
                 Holder::Session(_) => self.delete(found.revision),
@@ -269,7 +269,7 @@ impl Tenure {
                 self.wanted = None;
                 self.held = None;
                 self.next = None;
-                Some(Verdict::Lost)
+                Some(ClaimVerdict::Lost)
             }
         }
     }
@@ -283,14 +283,14 @@ impl Tenure {
         self.next = Some(Step::Delete(later));
     }
 
-    fn hold(&mut self, session: u64, lease: Lease, epoch: Revision) -> Option<Verdict> {
+    fn hold(&mut self, session: u64, lease: Lease, epoch: Revision) -> Option<ClaimVerdict> {
         if epoch < self.seen {
             self.next = Some(Step::Create);
             return None;
         }
         self.next = None;
-        self.held = Some(Held { session, lease, epoch });
-        Some(Verdict::Granted(epoch))
+        self.held = Some(HeldName { session, lease, epoch });
+        Some(ClaimVerdict::Granted(epoch))
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use super::tenure::{Answer, Fence, Holder, KeyState, Lease, Revision, Step, Tenure, Verdict};
+use super::tenure::{ClaimVerdict, EtcdAnswer, Fence, Holder, KeyState, Lease, Revision, Step, Tenure};
 
 const SERVERS: usize = 3;
 
@@ -252,16 +252,16 @@ impl World {
                 self.servers[n].tenure.failed(request.step);
                 return;
             }
-            Reply::Put(revision) => Answer::Put(revision),
-            Reply::Found(stored) => Answer::Found(stored.map(|stored| World::state(n, stored))),
-            Reply::Deleted => Answer::Deleted,
+            Reply::Put(revision) => EtcdAnswer::Put(revision),
+            Reply::Found(stored) => EtcdAnswer::Found(stored.map(|stored| World::state(n, stored))),
+            Reply::Deleted => EtcdAnswer::Deleted,
         };
-        if let (true, Answer::Found(Some(found))) = (takes_over, &answer) {
+        if let (true, EtcdAnswer::Found(Some(found))) = (takes_over, &answer) {
             self.servers[n].takes_over = Some(found.revision);
         }
         let tenure = &mut self.servers[n].tenure;
         let verdict = tenure.answered(&answer, (request.session, request.lease), current, takes_over);
-        if let Some(Verdict::Granted(epoch)) = verdict {
+        if let Some(ClaimVerdict::Granted(epoch)) = verdict {
             assert_eq!(tenure.held().map(|held| held.epoch), Some(epoch));
         }
     }

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use super::super::conf::{ClusterConf, JoinedCluster};
 use super::super::etcd::{Etcd, EtcdError, KeyValue, SetupError};
 use super::super::tenure::{Lease, Revision};
-use super::offer::{Answer, BadOffer, Keys, Offer, Outcome, first};
+use super::offer::{BadOffer, Keys, Offer, Outcome, ServerAnswer, first};
 use super::store::{Offered, Write, transact};
 use crate::config::Config;
 use crate::config::group_copy::{hash_of, is_name};
@@ -81,14 +81,19 @@ impl From<SetupError> for GroupError {
 }
 
 /// Receives lines of a result.
-pub type Say<'a> = &'a mut dyn FnMut(&str) -> io::Result<()>;
+pub type LineOutput<'a> = &'a mut dyn FnMut(&str) -> io::Result<()>;
 
 /// Writes a group's configuration, and waits for its servers. Returns whether all of them have applied it.
 ///
 /// # Errors
 ///
 /// Nothing was written, or etcd has failed meanwhile.
-pub fn apply(config: &Config, rollout: &Rollout, text: &[u8], say: Say<'_>) -> Result<bool, GroupError> {
+pub fn apply(
+    config: &Config,
+    rollout: &Rollout,
+    text: &[u8],
+    say: LineOutput<'_>,
+) -> Result<bool, GroupError> {
     with_etcd(config, &rollout.group, rollout.timeout, async |group| group.roll_out(rollout, text, say).await)
 }
 
@@ -97,7 +102,7 @@ pub fn apply(config: &Config, rollout: &Rollout, text: &[u8], say: Say<'_>) -> R
 /// # Errors
 ///
 /// As for [`apply`]; or there is no earlier one.
-pub fn roll_back(config: &Config, rollout: &Rollout, say: Say<'_>) -> Result<bool, GroupError> {
+pub fn roll_back(config: &Config, rollout: &Rollout, say: LineOutput<'_>) -> Result<bool, GroupError> {
     with_etcd(config, &rollout.group, rollout.timeout, async |group| {
         let none = || GroupError::NoEarlier(rollout.group.clone());
         let key = group.keys.previous();
@@ -112,7 +117,7 @@ pub fn roll_back(config: &Config, rollout: &Rollout, say: Say<'_>) -> Result<boo
 /// # Errors
 ///
 /// etcd has no answer.
-pub fn status(config: &Config, group: &str, say: Say<'_>) -> Result<bool, GroupError> {
+pub fn status(config: &Config, group: &str, say: LineOutput<'_>) -> Result<bool, GroupError> {
     with_etcd(config, group, limits::CLUSTER_CONF_WAIT, async |group| group.status(say).await)
 }
 
@@ -152,10 +157,10 @@ struct Group {
 }
 
 /// Answers by server; an inner nothing is one that is not understood.
-type Answers = BTreeMap<String, Option<Answer>>;
+type Answers = BTreeMap<String, Option<ServerAnswer>>;
 
 /// A configuration on its way.
-struct Wave<'a> {
+struct PendingConf<'a> {
     hash: &'a str,
     /// Answers about earlier revisions do not count.
     since: Revision,
@@ -176,10 +181,10 @@ struct Trial<'a> {
     told: Vec<String>,
 }
 
-impl Wave<'_> {
+impl PendingConf<'_> {
     /// Whether a server has applied the configuration, and a line about it; `None` while it has not answered. `answer` is
     /// what it says: nothing if the server is gone, and an inner nothing if that is not understood.
-    fn verdict(&self, answer: Option<&Option<Answer>>, is_late: bool) -> Option<(bool, String)> {
+    fn verdict(&self, answer: Option<&Option<ServerAnswer>>, is_late: bool) -> Option<(bool, String)> {
         let late = |last: String| is_late.then(|| (false, format!("no answer in time{last}")));
         let Some(answer) = answer else { return Some((false, "gone".into())) };
         let Some(answer) = answer else { return late(String::new()) };
@@ -228,7 +233,11 @@ impl Group {
             let name = std::str::from_utf8(&pair.key).ok()?.strip_prefix(&prefix)?;
             is_name(name.as_bytes()).then(|| name.to_owned())
         };
-        Ok(range.pairs.iter().filter_map(|pair| Some((name(pair)?, Answer::parse(&pair.value)))).collect())
+        Ok(range
+            .pairs
+            .iter()
+            .filter_map(|pair| Some((name(pair)?, ServerAnswer::parse(&pair.value))))
+            .collect())
     }
 
     /// Says that there is no such group, with the most similar name.
@@ -244,7 +253,12 @@ impl Group {
         GroupError::Unknown(self.keys.group.clone(), near)
     }
 
-    async fn roll_out(&self, rollout: &Rollout, text: &[u8], say: Say<'_>) -> Result<bool, GroupError> {
+    async fn roll_out(
+        &self,
+        rollout: &Rollout,
+        text: &[u8],
+        say: LineOutput<'_>,
+    ) -> Result<bool, GroupError> {
         if text.len() > limits::CLUSTER_CONF_BYTES {
             return Err(GroupError::TooLarge(text.len()));
         }
@@ -259,7 +273,7 @@ impl Group {
         if nodes.is_empty() && before.current.is_none() && !rollout.is_new {
             return Err(self.unknown().await);
         }
-        let mut wave = Wave { hash: &hash, since: before.revision + 1, is_last: false, lease: None };
+        let mut wave = PendingConf { hash: &hash, since: before.revision + 1, is_last: false, lease: None };
         let (current, revision) = (revision_of(&before.current), revision_of(&before.trial));
         let mut trial = Trial { text, current, revision, told: Vec::new() };
         if let Some(canary) = rollout.canary {
@@ -308,8 +322,8 @@ impl Group {
         &self,
         trial: &mut Trial<'_>,
         nodes: impl Iterator<Item = &[String]>,
-        wave: &Wave<'_>,
-        say: Say<'_>,
+        wave: &PendingConf<'_>,
+        say: LineOutput<'_>,
     ) -> Result<bool, GroupError> {
         let (at, key) = (self.keys.current(), self.keys.trial());
         for some in nodes {
@@ -351,7 +365,7 @@ impl Group {
         before: &Offered,
         nodes: &[String],
         tried: &[String],
-        say: Say<'_>,
+        say: LineOutput<'_>,
     ) -> Result<bool, GroupError> {
         let out = GroupError::Output;
         let untried = nodes.iter().filter(|node| !tried.contains(node));
@@ -377,13 +391,18 @@ impl Group {
             }
             return Ok(false);
         }
-        let wave = Wave { hash: &current.hash, since: current.revision, is_last: false, lease: None };
+        let wave = PendingConf { hash: &current.hash, since: current.revision, is_last: false, lease: None };
         self.wait(tried, &wave, say).await?;
         Ok(false)
     }
 
     /// Waits for answers of these servers, and shows each. Returns whether all of them have applied the configuration.
-    async fn wait(&self, nodes: &[String], wave: &Wave<'_>, say: Say<'_>) -> Result<bool, GroupError> {
+    async fn wait(
+        &self,
+        nodes: &[String],
+        wave: &PendingConf<'_>,
+        say: LineOutput<'_>,
+    ) -> Result<bool, GroupError> {
         let mut waiting: Vec<&String> = nodes.iter().collect();
         let (mut is_applied, mut renewed, mut known) = (true, Instant::now(), None);
         while !waiting.is_empty() {
@@ -433,7 +452,7 @@ impl Group {
         Ok(is_applied)
     }
 
-    async fn status(&self, say: Say<'_>) -> Result<bool, GroupError> {
+    async fn status(&self, say: LineOutput<'_>) -> Result<bool, GroupError> {
         let out = GroupError::Output;
         let offered = self.ask(async || Offered::read(&self.etcd, &self.keys).await).await?;
         let answers = self.ask(async || self.answers().await).await?;
@@ -468,7 +487,7 @@ impl Group {
         let revision = revision_of(&offered.current);
         let mut is_same = offered.current.is_none_or(|pair| Offer::parse(&self.keys, &pair).is_ok());
         for (node, answer) in answers {
-            let is_applied = |answer: &Answer| match revision {
+            let is_applied = |answer: &ServerAnswer| match revision {
                 0 => answer.outcome == Outcome::Waiting,
                 revision => answer.outcome == Outcome::Applied && answer.revision >= revision,
             };

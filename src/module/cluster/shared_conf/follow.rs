@@ -8,7 +8,7 @@ use super::super::claims::Cluster;
 use super::super::conf::ClusterConf;
 use super::super::etcd::{Etcd, EtcdError, RETRY};
 use super::conf::Current;
-use super::offer::{Answer, BadOffer, Keys, Offer, Outcome};
+use super::offer::{BadOffer, Keys, Offer, Outcome, ServerAnswer};
 use super::store::{Offered, Write, transact};
 use super::{ConfApplier, NotApplied, log};
 use crate::config::group_copy::{GroupText, hash_of};
@@ -43,7 +43,7 @@ pub(in super::super) async fn follow(cluster: &Arc<Cluster>, conf: &ClusterConf,
             keys: Keys::new(&conf.name, &group),
             applier: applier.clone(),
             offer: None,
-            answer: Answer::default(),
+            answer: ServerAnswer::default(),
             written: None,
         };
         follower.begin();
@@ -75,9 +75,9 @@ struct Follower<'a> {
     /// What the group offers this server.
     offer: Option<Offer>,
     /// What this server says of it.
-    answer: Answer,
+    answer: ServerAnswer,
     /// What it has said.
-    written: Option<Answer>,
+    written: Option<ServerAnswer>,
 }
 
 impl Follower<'_> {
@@ -86,7 +86,7 @@ impl Follower<'_> {
         let kept = self.in_force();
         if let Some(kept) = &kept {
             let (revision, hash) = (kept.revision, hash_of(&kept.text));
-            self.answer = Answer { revision, hash, outcome: Outcome::Kept, ..Answer::default() };
+            self.answer = ServerAnswer { revision, hash, outcome: Outcome::Kept, ..ServerAnswer::default() };
         }
         self.show();
     }
@@ -161,7 +161,7 @@ impl Follower<'_> {
         match trial.map(Ok).or_else(|| offered.current.as_ref().map(parsed)) {
             None => {
                 self.offer = None;
-                self.answer = Answer::default();
+                self.answer = ServerAnswer::default();
                 true
             }
             Some(Err((why, revision))) => {
@@ -182,7 +182,8 @@ impl Follower<'_> {
         }
         self.offer = None;
         let reasons = why.to_string();
-        self.answer = Answer { revision, outcome: Outcome::Refused, reasons, ..Answer::default() };
+        self.answer =
+            ServerAnswer { revision, outcome: Outcome::Refused, reasons, ..ServerAnswer::default() };
     }
 
     /// Applies what is offered, unless it is in force. Returns false if that must be tried again.
@@ -212,7 +213,7 @@ impl Follower<'_> {
             }
             Err(NotApplied::Later) => return false,
         };
-        self.answer = Answer { revision, hash, outcome, reasons, ..Answer::default() };
+        self.answer = ServerAnswer { revision, hash, outcome, reasons, ..ServerAnswer::default() };
         true
     }
 

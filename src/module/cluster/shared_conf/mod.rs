@@ -29,7 +29,7 @@ use serde_json::Value;
 use tokio::sync::Notify;
 
 pub(super) use self::follow::follow;
-use self::offer::Answer;
+use self::offer::ServerAnswer;
 
 /// Applies a group's configuration to the running server.
 pub trait ConfApplier: Send + Sync {
@@ -58,7 +58,7 @@ pub enum NotApplied {
 pub struct SharedConf {
     applier: OnceLock<Arc<dyn ConfApplier>>,
     /// Group, and what was answered last.
-    state: Mutex<Option<(String, Answer)>>,
+    state: Mutex<Option<(String, ServerAnswer)>>,
     /// There is another lease.
     leased: Notify,
 }

@@ -166,7 +166,7 @@ impl Offer {
 
 /// What a server says of its group's configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Answer {
+pub(super) struct ServerAnswer {
     /// Revision that it is about; 0 if there is none.
     pub(super) revision: Revision,
     /// Hash of the text of that revision.
@@ -199,11 +199,11 @@ pub(super) enum Outcome {
     Kept,
 }
 
-impl Answer {
+impl ServerAnswer {
     /// Reads the value of a key.
-    pub(super) fn parse(value: &[u8]) -> Option<Answer> {
-        let answer: Answer = serde_json::from_slice(value).ok()?;
-        Some(Answer {
+    pub(super) fn parse(value: &[u8]) -> Option<ServerAnswer> {
+        let answer: ServerAnswer = serde_json::from_slice(value).ok()?;
+        Some(ServerAnswer {
             hash: short(&answer.hash),
             in_force: short(&answer.in_force),
             reasons: printable(&answer.reasons, limits::CLUSTER_CONF_REASONS),
@@ -212,9 +212,9 @@ impl Answer {
     }
 }
 
-impl fmt::Display for Answer {
+impl fmt::Display for ServerAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Answer { revision, hash, outcome, in_force, generation, reasons } = self;
+        let ServerAnswer { revision, hash, outcome, in_force, generation, reasons } = self;
         let (hash, in_force) = (first(hash), first(in_force));
         let kept = match in_force {
             "" => "none is in force".to_owned(),
@@ -292,11 +292,11 @@ mod tests {
         let long = "x".repeat(10 * limits::CLUSTER_CONF_REASONS);
         let value = json!({ "revision": 1, "hash": "\u{1b}[2J", "outcome": "refused", "in_force": "", "generation": 1,
             "reasons": format!("a\nb\u{7}{long}") });
-        let answer = Answer::parse(&serde_json::to_vec(&value).unwrap()).unwrap();
+        let answer = ServerAnswer::parse(&serde_json::to_vec(&value).unwrap()).unwrap();
         assert!(!answer.to_string().chars().any(char::is_control));
         assert!(answer.to_string().len() < 2 * limits::CLUSTER_CONF_REASONS);
         assert!(answer.to_string().contains("\\u{1b}[2J") && answer.reasons.starts_with("a\\u{a}b\\u{7}xxx"));
-        assert_eq!(Answer::parse(b"\xff"), None);
-        assert_eq!(Answer::parse(b"{}"), None);
+        assert_eq!(ServerAnswer::parse(b"\xff"), None);
+        assert_eq!(ServerAnswer::parse(b"{}"), None);
     }
 }
