@@ -19,8 +19,8 @@ use super::ledger::{self, CallDecision, Ledger, Receipt};
 use super::main_conf::MainCurrent;
 use super::request::{self, FieldValue, QueryEscape, SessionFields, Stage};
 use super::subject::{CallbackLines, Subject};
-use super::transport::{CallbackExchange, Sent, Transport};
-use super::values::RequestVariables;
+use super::transport::{CallbackExchange, OutgoingRequest, Transport};
+use super::values::CallbackVariables;
 use crate::config::store::Store;
 use crate::limits;
 use crate::notify::log;
@@ -114,7 +114,7 @@ impl Notifier {
         event: &'static str,
         stage: Stage,
         session: Option<u64>,
-        sent: Sent<'_>,
+        sent: OutgoingRequest<'_>,
     ) -> (Reply, Receipt) {
         let began = Instant::now();
         let CallbackExchange { reply, address, rest } =
@@ -165,7 +165,7 @@ pub(super) async fn send(
         later: later.as_deref().unwrap_or_default(),
     };
     let (escape, mut args) = (notifier.escape(), Vec::new());
-    let variables = RequestVariables { id: &id, groupid: &hook.groupid, subject: Some(&*session) };
+    let variables = CallbackVariables { id: &id, groupid: &hook.groupid, subject: Some(&*session) };
     hook.args.expand(&variables, escape, &mut args);
     if let Some(epoch) = session.epoch() {
         let separator = if args.is_empty() { "" } else { "&" };
@@ -176,7 +176,7 @@ pub(super) async fn send(
         request::session_target(&hook.url.path_and_query, event, stage, fields, groupid, &args, escape);
     let (session_id, way) = (Some(session.id()), &lines.in_force().http_proxy);
     let (reply, receipt) = notifier
-        .call(&hook, event.row().word(), stage, session_id, Sent { target: &target, id: &id, way })
+        .call(&hook, event.row().word(), stage, session_id, OutgoingRequest { target: &target, id: &id, way })
         .await;
     session.answered(match reply.answer {
         CallbackAnswer::Status(status) => Some(status),

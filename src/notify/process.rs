@@ -6,8 +6,8 @@ use super::main_conf::MainCurrent;
 pub use super::process_event::{PROCESS_EVENTS, SERVER_EVENT, WORKER_EVENT};
 use super::process_proxy::ProcessProxy;
 use super::request::{self, Stage};
-use super::transport::Sent;
-use super::values::RequestVariables;
+use super::transport::OutgoingRequest;
+use super::values::CallbackVariables;
 use super::{Notifier, RequestId};
 use crate::notify::log;
 use crate::task::sleep_until;
@@ -25,7 +25,7 @@ impl Notifier {
                 drop(self.spawn(async move {
                     let target = request::process_target(&hook.url.path_and_query, worker);
                     let id = RequestId::new();
-                    let sent = Sent { target: &target, id: &id, way: &way };
+                    let sent = OutgoingRequest { target: &target, id: &id, way: &way };
                     let answer =
                         notifier.call(&hook, WORKER_EVENT.word(), Stage::Start, None, sent).await.0.answer;
                     log::process_callback(&hook, WORKER_EVENT.call, &answer);
@@ -61,11 +61,11 @@ impl Notifier {
             }
             let stage = if started { Stage::Update } else { Stage::Start };
             let (id, mut args) = (RequestId::new(), Vec::new());
-            let variables = RequestVariables { id: &id, groupid: b"", subject: None };
+            let variables = CallbackVariables { id: &id, groupid: b"", subject: None };
             hook.args.expand(&variables, self.escape(), &mut args);
             let target = request::master_target(&hook.url.path_and_query, stage, &args);
             let way = self.store.load().rtmp.as_ref().map(|rtmp| rtmp.get::<ProcessProxy>().0.clone());
-            let sent = Sent { target: &target, id: &id, way: &way.unwrap_or_default() };
+            let sent = OutgoingRequest { target: &target, id: &id, way: &way.unwrap_or_default() };
             let answer = self.call(&hook, SERVER_EVENT.word(), stage, None, sent).await.0.answer;
             log::process_callback(&hook, SERVER_EVENT.call, &answer);
             announced = line;

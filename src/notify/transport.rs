@@ -83,7 +83,7 @@ struct ProxiedClient {
 
 /// A request to be sent.
 #[derive(Clone, Copy)]
-pub struct Sent<'s> {
+pub struct OutgoingRequest<'s> {
     /// Path and query.
     pub target: &'s str,
     /// What repetitions share.
@@ -220,8 +220,14 @@ impl Transport {
 
     /// Sends one request. The timeout includes the wait for a permit of the callback server, but not the creation of the
     /// client, which would otherwise make the first session after a start fail.
-    pub async fn send(&self, hook: &Hook, stage: Stage, sent: Sent<'_>, probe: bool) -> CallbackExchange {
-        let Sent { target, id, way } = sent;
+    pub async fn send(
+        &self,
+        hook: &Hook,
+        stage: Stage,
+        sent: OutgoingRequest<'_>,
+        probe: bool,
+    ) -> CallbackExchange {
+        let OutgoingRequest { target, id, way } = sent;
         let client = self.client_of(way);
         let client = client.client();
         let now = Instant::now();

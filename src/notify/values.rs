@@ -8,14 +8,14 @@ use super::variable::{Variable, Variables};
 use crate::task::clock::LocalSecond;
 
 /// Variables of a request.
-pub(super) struct RequestVariables<'a> {
+pub(super) struct CallbackVariables<'a> {
     pub(super) id: &'a RequestId,
     pub(super) groupid: &'a [u8],
     /// The session; `None` for a request about the process.
     pub(super) subject: Option<&'a dyn Subject>,
 }
 
-impl Variables for RequestVariables<'_> {
+impl Variables for CallbackVariables<'_> {
     fn value(&self, variable: &Variable, out: &mut Vec<u8>) {
         match variable {
             Variable::NotifyId => out.extend_from_slice(self.id.as_str().as_bytes()),
@@ -78,7 +78,7 @@ mod tests {
         let mut out = Vec::new();
         let template = Template::compile(text).expect("a template");
         template.expand(
-            &RequestVariables { id, groupid: b"g", subject: None },
+            &CallbackVariables { id, groupid: b"g", subject: None },
             QueryEscape::Minimal,
             &mut out,
         );

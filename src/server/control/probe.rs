@@ -20,7 +20,7 @@ use crate::notify::proxy::HttpProxy;
 use crate::notify::request::{
     QueryEscape, SessionFields, Stage, master_target, process_target, session_target,
 };
-use crate::notify::transport::{Sent, Transport};
+use crate::notify::transport::{OutgoingRequest, Transport};
 use crate::notify::{EventKind, ProcessVariables, RequestId, TransportError};
 
 /// Stream name of a probe. The actual mark is the header `X-Pingosd-Probe: 1`, which every request carries.
@@ -117,8 +117,9 @@ pub async fn run(config: &Config, transport: &Transport, place: &str) -> Result<
     let target = target(&about, &hook, escape);
     let began = Instant::now();
     let id = RequestId::new();
-    let exchange =
-        transport.send(&hook, Stage::Start, Sent { target: &target, id: &id, way: &way }, true).await;
+    let exchange = transport
+        .send(&hook, Stage::Start, OutgoingRequest { target: &target, id: &id, way: &way }, true)
+        .await;
     let took = began.elapsed().as_secs_f64() * 1000.0;
     let answer = exchange.reply.answer;
     let address = exchange.address.map_or_else(|| "none".into(), |address| address.to_string());
