@@ -16,7 +16,7 @@ use tokio_util::sync::WaitForCancellationFuture;
 
 use super::answering::{After, AfterTimes};
 use super::core::conf::Current as Core;
-use super::counters::Doing;
+use super::counters::ConnectionActivity;
 use super::exchange::{Exchange, HttpConnection, HttpService};
 use super::head_parser::{HeadBuffers, HeadParser, HeaderNames};
 use super::input::Input;
@@ -94,7 +94,7 @@ pub(super) async fn serve(
     let mut counted = counters.connection();
     let mut idle = None;
     loop {
-        counted.does(if idle.is_some() { Doing::Waiting } else { Doing::Reading });
+        counted.does(if idle.is_some() { ConnectionActivity::Waiting } else { ConnectionActivity::Reading });
         connection.is_pipelined = idle.is_some() && !connection.input.get_mut().buffer.is_empty();
         // Requests are boxed: while the connection is idle, it needs no room for one.
         let head = connection.read_head(idle, &mut waits).await;

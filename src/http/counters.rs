@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What a connection is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Doing {
+pub enum ConnectionActivity {
     /// Receiving a request head.
     Reading = 0,
     /// Answering a request.
@@ -24,15 +24,15 @@ pub struct HttpCounters {
 /// A counted connection.
 pub(super) struct CountedConnection<'c> {
     counters: &'c HttpCounters,
-    doing: Doing,
+    doing: ConnectionActivity,
 }
 
 impl HttpCounters {
     /// Counts a new connection until the result is dropped.
     pub(super) fn connection(&self) -> CountedConnection<'_> {
         self.accepted.fetch_add(1, Ordering::Relaxed);
-        self.doing[Doing::Reading as usize].fetch_add(1, Ordering::Relaxed);
-        CountedConnection { counters: self, doing: Doing::Reading }
+        self.doing[ConnectionActivity::Reading as usize].fetch_add(1, Ordering::Relaxed);
+        CountedConnection { counters: self, doing: ConnectionActivity::Reading }
     }
 
     /// Connections accepted so far.
@@ -46,7 +46,7 @@ impl HttpCounters {
     }
 
     /// Connections doing this now.
-    pub fn doing(&self, doing: Doing) -> u64 {
+    pub fn doing(&self, doing: ConnectionActivity) -> u64 {
         self.doing[doing as usize].load(Ordering::Relaxed)
     }
 
@@ -60,11 +60,11 @@ impl CountedConnection<'_> {
     /// Counts a request.
     pub(super) fn request(&mut self) {
         self.counters.requests.fetch_add(1, Ordering::Relaxed);
-        self.does(Doing::Writing);
+        self.does(ConnectionActivity::Writing);
     }
 
     /// Changes what the connection is doing.
-    pub(super) fn does(&mut self, doing: Doing) {
+    pub(super) fn does(&mut self, doing: ConnectionActivity) {
         if doing != self.doing {
             self.counters.doing[doing as usize].fetch_add(1, Ordering::Relaxed);
             self.counters.doing[self.doing as usize].fetch_sub(1, Ordering::Relaxed);

@@ -253,7 +253,7 @@ impl HttpConnection {
 
 /// What was sent of a response.
 #[derive(Debug, Default)]
-pub(super) struct Sent {
+pub(super) struct ResponseSent {
     /// Status that the client saw; 0 before the head is sent.
     pub(super) status: u16,
     /// Bytes of head and body.
@@ -368,7 +368,7 @@ pub struct Exchange<'a> {
     /// Whether the response was sent and `post_action` goes on.
     pub(super) is_post_action: bool,
     pub(super) started: Instant,
-    pub(super) sent: Sent,
+    pub(super) sent: ResponseSent,
 }
 
 impl<'a> Exchange<'a> {
@@ -432,7 +432,7 @@ impl<'a> Exchange<'a> {
             background: Vec::new(),
             is_post_action: false,
             started,
-            sent: Sent::default(),
+            sent: ResponseSent::default(),
         }
     }
 

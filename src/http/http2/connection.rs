@@ -20,7 +20,7 @@ use crate::directive::ListenAddr;
 use crate::http::answering::AfterTimes;
 use crate::http::conf::Conf;
 use crate::http::connection::HeadSettings;
-use crate::http::counters::{CountedConnection, Doing};
+use crate::http::counters::{ConnectionActivity, CountedConnection};
 use crate::http::exchange::{Exchange, HttpConnection, HttpService};
 use crate::http::input::Input;
 use crate::http::log;
@@ -205,9 +205,9 @@ impl Serving {
         let mut timer = pin!(tokio::time::sleep(limits::HTTP_FIRST_WAIT));
         loop {
             counted.does(match self.running.0.lock().now {
-                _ if self.base.requests == 0 => Doing::Reading,
-                0 => Doing::Waiting,
-                _ => Doing::Writing,
+                _ if self.base.requests == 0 => ConnectionActivity::Reading,
+                0 => ConnectionActivity::Waiting,
+                _ => ConnectionActivity::Writing,
             });
             self.adopt_settings();
             let event = poll_fn(|cx| self.poll_event(timer.as_mut(), cx)).await;

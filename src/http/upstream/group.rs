@@ -19,7 +19,7 @@ use crate::net::dns::{Addresses, Dns, LookupError};
 use crate::task::clock::unix_ms;
 
 /// A balancing method other than round robin.
-pub trait Method: fmt::Debug + Send + Sync {
+pub trait BalancingMethod: fmt::Debug + Send + Sync {
     /// Begins the choice for a request.
     fn begin(&self, exchange: &Exchange<'_>) -> Box<dyn Picker>;
 }
@@ -64,7 +64,7 @@ pub struct Group {
     /// Its servers.
     pub servers: Vec<Arc<Server>>,
     /// `None` is round robin.
-    pub method: Option<Arc<dyn Method>>,
+    pub method: Option<Arc<dyn BalancingMethod>>,
     /// What binds clients to servers.
     pub affinity: Option<Arc<dyn Affinity>>,
     /// `None` keeps no connections.

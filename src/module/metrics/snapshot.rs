@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::config::history::{ReloadTotals, SharedHistory};
 use crate::config::store::Store;
-use crate::http::counters::{Doing, HttpCounters};
+use crate::http::counters::{ConnectionActivity, HttpCounters};
 use crate::hub::counters::MediaCounts;
 use crate::hub::cursor::Behind;
 use crate::log;
@@ -177,9 +177,9 @@ impl MetricsSource {
             http_requests: self.http.requests(),
             http_accepted: self.http.accepted(),
             http_doing: [
-                doing("reading", Doing::Reading),
-                doing("writing", Doing::Writing),
-                doing("waiting", Doing::Waiting),
+                doing("reading", ConnectionActivity::Reading),
+                doing("writing", ConnectionActivity::Writing),
+                doing("waiting", ConnectionActivity::Waiting),
             ],
             cluster: self.cluster.figures(),
             certificates: self.issued.all().into_iter().map(|(id, validity)| (id, validity.end)).collect(),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bstr::{BStr, ByteSlice};
 
 use super::conf::Current;
-use crate::http::counters::{Doing, HttpCounters};
+use crate::http::counters::{ConnectionActivity, HttpCounters};
 use crate::http::exchange::{
     Exchange, Handler, Lookup, Methods, RequestVariables, ResponseFuture, VariableLookup,
 };
@@ -33,9 +33,9 @@ fn page(counters: &HttpCounters) -> String {
          Reading: {} Writing: {} Waiting: {} \n",
         counters.active(),
         counters.requests(),
-        counters.doing(Doing::Reading),
-        counters.doing(Doing::Writing),
-        counters.doing(Doing::Waiting),
+        counters.doing(ConnectionActivity::Reading),
+        counters.doing(ConnectionActivity::Writing),
+        counters.doing(ConnectionActivity::Waiting),
     )
 }
 
@@ -46,9 +46,9 @@ impl RequestVariables for StubStatusVariables {
     fn value(&self, _: &Exchange<'_>, name: &BStr, out: &mut Vec<u8>) -> VariableLookup {
         let count = match name.as_bytes() {
             b"connections_active" => self.0.active(),
-            b"connections_reading" => self.0.doing(Doing::Reading),
-            b"connections_writing" => self.0.doing(Doing::Writing),
-            b"connections_waiting" => self.0.doing(Doing::Waiting),
+            b"connections_reading" => self.0.doing(ConnectionActivity::Reading),
+            b"connections_writing" => self.0.doing(ConnectionActivity::Writing),
+            b"connections_waiting" => self.0.doing(ConnectionActivity::Waiting),
             _ => return Ok(None),
         };
         out.extend_from_slice(count.to_string().as_bytes());

@@ -12,7 +12,7 @@ use super::sticky::{Sticky, StickyGroup};
 use crate::directive::context::{Contexts, HTTP, UPSTREAM};
 use crate::directive::table::directives;
 use crate::directive::{BlockLevel, Evaluation, Msec, Num, Slot, Text};
-use crate::http::upstream::group::{Group, Groups, IdleSettings, Method as Balancing};
+use crate::http::upstream::group::{BalancingMethod, Group, Groups, IdleSettings};
 use crate::syntax::{Problem, Span, sentence};
 
 directives! {
@@ -114,7 +114,7 @@ impl Slot for Groups {
 fn group(name: &BString, conf: &Current) -> Group {
     let servers: Vec<_> = conf.servers.iter().map(|server| Arc::new(server.0.clone())).collect();
     // As in nginx, a later method replaces another one with a warning; here one of them is left.
-    let method: Option<Arc<dyn Balancing>> = if let Some(hash) = &conf.hash {
+    let method: Option<Arc<dyn BalancingMethod>> = if let Some(hash) = &conf.hash {
         Some(Arc::new(HashMethod::new(hash.key.clone(), hash.consistent, servers.clone())))
     } else if conf.ip_hash.is_some() {
         Some(Arc::new(IpHash))

@@ -7,7 +7,7 @@ use bstr::{BString, ByteSlice};
 use crc32fast::Hasher;
 
 use crate::http::exchange::Exchange;
-use crate::http::upstream::group::{Method, Pick, Picker};
+use crate::http::upstream::group::{BalancingMethod, Pick, Picker};
 use crate::http::upstream::peers::{PeerList, Server, Tried};
 use crate::http::variable::Template;
 use crate::limits;
@@ -46,7 +46,7 @@ impl HashMethod {
     }
 }
 
-impl Method for LeastConn {
+impl BalancingMethod for LeastConn {
     fn begin(&self, _: &Exchange<'_>) -> Box<dyn Picker> {
         Box::new(LeastConnPicker)
     }
@@ -104,7 +104,7 @@ impl FailedDraws {
     }
 }
 
-impl Method for IpHash {
+impl BalancingMethod for IpHash {
     fn begin(&self, exchange: &Exchange<'_>) -> Box<dyn Picker> {
         let address = match exchange.peer().ip {
             Some(std::net::IpAddr::V4(ip)) => ip.octets()[..3].to_vec(),
@@ -139,7 +139,7 @@ fn number() -> u64 {
     u64::from_ne_bytes([a, b, c, d, e, f, g, h])
 }
 
-impl Method for RandomChoice {
+impl BalancingMethod for RandomChoice {
     fn begin(&self, _: &Exchange<'_>) -> Box<dyn Picker> {
         Box::new(RandomPicker { two: self.two, failed: FailedDraws::default() })
     }
@@ -165,7 +165,7 @@ impl Picker for RandomPicker {
     }
 }
 
-impl Method for HashMethod {
+impl BalancingMethod for HashMethod {
     fn begin(&self, exchange: &Exchange<'_>) -> Box<dyn Picker> {
         let key = exchange.expand(&self.key);
         match &self.points {
