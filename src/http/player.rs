@@ -16,7 +16,7 @@ use crate::hub::stream::Stream;
 use crate::limits;
 use crate::media;
 use crate::media::admission::{AdmissionRefusal, AdmittedSession};
-use crate::media::delivery::{Gone, Join, Sent};
+use crate::media::delivery::{Join, RemovalReason, SentBeforeJoin};
 use crate::media::live;
 use crate::media::log;
 use crate::media::mpegts::MpegtsFeed;
@@ -208,8 +208,8 @@ impl HttpPlayer {
                 () = socket.hung_up() => Reason::NormalClose,
                 reason = session.closed() => reason,
                 () = session.link.ended() => match session.link.gone() {
-                    Some(Gone::WriteError) | None => Reason::FlvSendErr,
-                    Some(Gone::SendTimeout | Gone::Stalled | Gone::Crowded) => Reason::FlvSendTimeout,
+                    Some(RemovalReason::WriteError) | None => Reason::FlvSendErr,
+                    Some(RemovalReason::SendTimeout | RemovalReason::Stalled | RemovalReason::Crowded) => Reason::FlvSendTimeout,
                 },
                 () = self.arrival.unpublished(idle) => Reason::StreamEnd,
                 Ok(_) = phase.wait_for(|p| p.publishing != publishing), if tells_idle => {
@@ -254,7 +254,12 @@ impl HttpPlayer {
     /// # Errors
     ///
     /// The reason why the player ends.
-    async fn send_past(&self, mut past: Box<dyn Past>, lead: Bytes, socket: &Socket) -> Result<Sent, Reason> {
+    async fn send_past(
+        &self,
+        mut past: Box<dyn Past>,
+        lead: Bytes,
+        socket: &Socket,
+    ) -> Result<SentBeforeJoin, Reason> {
         let link = &self.session().link;
         let timeout = self.view.server().timeout.nonzero().unwrap_or(limits::DEFAULT_SEND_TIMEOUT);
         let (mut next, mut bytes) = (lead, 0);
@@ -282,7 +287,7 @@ impl HttpPlayer {
                     return Err(Reason::StreamEnd);
                 }
             };
-            return Ok(Sent { next: joining.next, origin: joining.origin, bytes });
+            return Ok(SentBeforeJoin { next: joining.next, origin: joining.origin, bytes });
         }
     }
 

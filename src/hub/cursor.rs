@@ -19,7 +19,7 @@ use super::stream::JoinedPlayer;
 use crate::limits;
 use crate::wire::MediaKind;
 
-pub use skip::{Behind, Skipped};
+pub use skip::{SkipReason, Skipped};
 
 /// Settings of a player; fixed when it joins.
 #[derive(Clone, Copy, Debug)]

@@ -10,7 +10,7 @@ use crate::limits;
 /// Reason for moving a player forward.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromRepr)]
 #[repr(u8)]
-pub enum Behind {
+pub enum SkipReason {
     /// More packets than `out_queue` were waiting.
     Queue = 1,
     /// The waiting packets were too old.
@@ -23,18 +23,19 @@ pub enum Behind {
     Bytes,
 }
 
-impl Behind {
+impl SkipReason {
     /// All reasons.
-    pub const ALL: [Behind; 5] = [Behind::Queue, Behind::Time, Behind::Lost, Behind::Latency, Behind::Bytes];
+    pub const ALL: [SkipReason; 5] =
+        [SkipReason::Queue, SkipReason::Time, SkipReason::Lost, SkipReason::Latency, SkipReason::Bytes];
 
     /// Name in logs and statistics.
     pub fn name(self) -> &'static str {
         match self {
-            Behind::Queue => "out_queue",
-            Behind::Time => "too old",
-            Behind::Lost => "worker too slow",
-            Behind::Latency => "low_latency",
-            Behind::Bytes => "stream_backlog",
+            SkipReason::Queue => "out_queue",
+            SkipReason::Time => "too old",
+            SkipReason::Lost => "worker too slow",
+            SkipReason::Latency => "low_latency",
+            SkipReason::Bytes => "stream_backlog",
         }
     }
 }
@@ -43,7 +44,7 @@ impl Behind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Skipped {
     /// Reason.
-    pub why: Behind,
+    pub why: SkipReason,
     /// Number of packets skipped.
     pub packets: u64,
     /// Media skipped, in milliseconds.
@@ -59,22 +60,22 @@ impl Cursor {
         let lost = backlog.base().saturating_sub(self.next);
         let most = limits::PLAYER_LAG_MS.saturating_add(self.settings.start.cache_time);
         let why = if backlog.was_trimmed(self.next) {
-            Behind::Bytes
+            SkipReason::Bytes
         } else if lost > 0 {
-            Behind::Lost
+            SkipReason::Lost
         } else if behind > self.settings.out_queue {
-            Behind::Queue
+            SkipReason::Queue
         } else if backlog.span_from(self.next) > most {
-            Behind::Time
+            SkipReason::Time
         } else if self.is_too_late(backlog) {
-            Behind::Latency
+            SkipReason::Latency
         } else {
             return None;
         };
         let key = backlog.newest_key(self.next + 1);
         let target = match key {
             Some(key) => key,
-            None if why != Behind::Latency => backlog.end(),
+            None if why != SkipReason::Latency => backlog.end(),
             None => return None,
         };
         // If the player lags too far even at the key frame, only the end helps.

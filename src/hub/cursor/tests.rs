@@ -236,7 +236,7 @@ fn slow_player_skips_to_key_frame_after_finishing_its_message() {
         rig.push([incoming(MediaKind::Video, class, i * 40)]);
     }
     let skipped = cursor.skip_if_behind(&rig.backlog, &rig.stream).unwrap();
-    assert_eq!((skipped.packets, skipped.why), (19, Behind::Queue));
+    assert_eq!((skipped.packets, skipped.why), (19, SkipReason::Queue));
     let mut all = first;
     all.extend(drain(&mut cursor, &rig.backlog, 9));
     let sent = rtmp_messages(&all);
@@ -259,7 +259,7 @@ fn a_player_holds_few_large_packets_and_is_moved_on_when_they_are_forgotten() {
     assert_eq!(cursor.next(), 1);
     rig.backlog.trim(3 * limits::PLAYER_PENDING_BYTES);
     let skipped = cursor.skip_if_behind(&rig.backlog, &rig.stream).unwrap();
-    assert_eq!((skipped.packets, skipped.why), (5, Behind::Bytes));
+    assert_eq!((skipped.packets, skipped.why), (5, SkipReason::Bytes));
 }
 
 #[test]
@@ -275,7 +275,7 @@ fn a_player_that_is_later_than_its_latency_time_moves_to_the_newest_key_frame() 
     };
     assert_eq!(late(0), None);
     assert_eq!(late(400), None);
-    assert_eq!(late(399), Some((10, Behind::Latency)));
+    assert_eq!(late(399), Some((10, SkipReason::Latency)));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::os::fd::BorrowedFd;
 
 use nix::libc;
 
-use super::link::Gone;
+use super::link::RemovalReason;
 use super::player::{SharedBytes, WorkerPlayer};
 use super::uring::IoRing;
 use crate::hub::backlog::Backlog;
@@ -38,7 +38,7 @@ pub(super) fn send(
             player.ahead = match outcome.result {
                 Ok(written) => Some(Ok(player.took(batch, written))),
                 Err(libc::EAGAIN | libc::EINTR) => None,
-                Err(_) => Some(Err(Gone::WriteError)),
+                Err(_) => Some(Err(RemovalReason::WriteError)),
             };
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crate::hub::cursor::{Behind, Skipped};
+use crate::hub::cursor::{SkipReason, Skipped};
 
 /// Upper bounds of the classes of delays, in microseconds.
 const DELAYS: &[u64] =
@@ -15,7 +15,7 @@ const FIRST_FRAMES: &[u64] = &[
 ];
 
 /// Number of reasons for skips.
-const REASONS: usize = Behind::ALL.len();
+const REASONS: usize = SkipReason::ALL.len();
 
 /// Durations in classes.
 #[derive(Debug)]
@@ -90,8 +90,8 @@ impl WorkerFigures {
     }
 
     /// Packets that players were not sent, by reason.
-    pub fn skipped_total(&self) -> impl Iterator<Item = (Behind, u64)> {
-        Behind::ALL.into_iter().zip(self.skipped.iter().map(|count| count.load(Ordering::Relaxed)))
+    pub fn skipped_total(&self) -> impl Iterator<Item = (SkipReason, u64)> {
+        SkipReason::ALL.into_iter().zip(self.skipped.iter().map(|count| count.load(Ordering::Relaxed)))
     }
 
     /// Packets that the worker was too late for.
@@ -161,8 +161,8 @@ mod tests {
     #[test]
     fn skips_are_counted_by_reason() {
         let figures = WorkerFigures::default();
-        figures.skipped(Skipped { why: Behind::Bytes, packets: 7, span: 0 });
-        figures.skipped(Skipped { why: Behind::Queue, packets: 2, span: 0 });
+        figures.skipped(Skipped { why: SkipReason::Bytes, packets: 7, span: 0 });
+        figures.skipped(Skipped { why: SkipReason::Queue, packets: 2, span: 0 });
         let counts: Vec<_> = figures.skipped_total().map(|(why, count)| (why.name(), count)).collect();
         assert_eq!(
             counts,

@@ -14,7 +14,7 @@ use crate::net::socket::Socket;
 
 /// What a player has been sent of a stream before it joins.
 #[derive(Clone, Copy, Debug)]
-pub struct Sent {
+pub struct SentBeforeJoin {
     /// Packets with which it goes on.
     pub next: Continuation,
     /// The stream's timestamp of the player's time 0.
@@ -35,7 +35,7 @@ pub struct Join {
     /// Settings of the player.
     pub settings: PlayerSettings,
     /// What it has been sent already; otherwise it begins as its settings say.
-    pub sent: Option<Sent>,
+    pub sent: Option<SentBeforeJoin>,
     /// Bytes to send before the media, in the same write if the socket accepts them.
     pub lead: Bytes,
     /// Shared counters and end.

@@ -9,12 +9,12 @@ use strum::FromRepr;
 use tokio::sync::Notify;
 
 use crate::hub::counters::MediaTimes;
-use crate::hub::cursor::{Behind, Skipped};
+use crate::hub::cursor::{SkipReason, Skipped};
 
 /// Reason why the delivery loop gave up a player.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromRepr)]
 #[repr(u8)]
-pub enum Gone {
+pub enum RemovalReason {
     /// Writing failed. The value 0 means that the loop has not given up the player.
     WriteError = 1,
     /// Nothing could be written during the send timeout.
@@ -96,8 +96,8 @@ impl PlayerLink {
     }
 
     /// Reason why the loop gave up the player, if it did.
-    pub fn gone(&self) -> Option<Gone> {
-        Gone::from_repr(self.gone.load(Ordering::Acquire))
+    pub fn gone(&self) -> Option<RemovalReason> {
+        RemovalReason::from_repr(self.gone.load(Ordering::Acquire))
     }
 
     /// Unsent rest of the last message when the loop released the player.
@@ -106,8 +106,8 @@ impl PlayerLink {
     }
 
     /// Reason of the last skip, if any.
-    pub fn skip_reason(&self) -> Option<Behind> {
-        Behind::from_repr(self.skip_reason.load(Ordering::Relaxed))
+    pub fn skip_reason(&self) -> Option<SkipReason> {
+        SkipReason::from_repr(self.skip_reason.load(Ordering::Relaxed))
     }
 
     /// Records a skip; returns the number of packets skipped so far.
@@ -134,7 +134,7 @@ impl PlayerLink {
         self.place.store(place.map_or(0, PlayerSlot::pack), Ordering::Relaxed);
     }
 
-    pub(super) fn give_up(&self, why: Gone) {
+    pub(super) fn give_up(&self, why: RemovalReason) {
         self.gone.store(why as u8, Ordering::Release);
         self.changed.notify_one();
     }

@@ -12,7 +12,7 @@ use super::conf::SendDelay;
 use super::figures::WorkerFigures;
 use super::group::{GroupRound, GroupTurn, PlayerGroup, SPARE_PLAYERS, WorkerTotals};
 use super::join::Join;
-use super::link::{Gone, PlayerLink, PlayerSlot};
+use super::link::{PlayerLink, PlayerSlot, RemovalReason};
 use super::player::{SharedBytes, WorkerPlayer};
 use super::uring::IoRing;
 use crate::hub::backlog::Backlog;
@@ -139,7 +139,7 @@ impl LocalStream {
         let player = &mut self.groups[group].players[index];
         player.cursor.take_up(&self.backlog, end);
         if !player.cursor.push_control(bytes) {
-            self.groups[group].take(index).link.give_up(Gone::Stalled);
+            self.groups[group].take(index).link.give_up(RemovalReason::Stalled);
             return;
         }
         self.serve_player(group, index, now, totals);
@@ -333,7 +333,7 @@ impl LocalStream {
         let Some((group, index)) = self.find(link) else { return };
         let player = self.groups[group].take(index);
         log::player_crowded(player.session, &self.stream, waits);
-        player.link.give_up(Gone::Crowded);
+        player.link.give_up(RemovalReason::Crowded);
     }
 
     /// Value of `total_backlog`, if set.
@@ -419,7 +419,7 @@ impl LocalStream {
         &mut self,
         number: usize,
         index: usize,
-        outcome: Result<Progress, Gone>,
+        outcome: Result<Progress, RemovalReason>,
         now: Instant,
         totals: &mut WorkerTotals,
     ) -> bool {

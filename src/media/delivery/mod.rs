@@ -38,8 +38,8 @@ use tokio::sync::mpsc;
 
 use self::figures::WorkerFigures;
 use self::group::{GroupRound, WorkerTotals};
-pub use self::join::{Join, Sent};
-pub use self::link::{Gone, PlayerLink};
+pub use self::join::{Join, SentBeforeJoin};
+pub use self::link::{PlayerLink, RemovalReason};
 use self::local::LocalStream;
 pub use self::total::BacklogTotal;
 pub use self::uring::IoRing;
@@ -388,9 +388,11 @@ fn busy(metrics: &RuntimeMetrics) -> Duration {
 }
 
 /// The session's end reason for the delivery loop's reason.
-pub fn reason_of(gone: Gone) -> Reason {
+pub fn reason_of(gone: RemovalReason) -> Reason {
     match gone {
-        Gone::WriteError => Reason::RtmpSendErr,
-        Gone::SendTimeout | Gone::Stalled | Gone::Crowded => Reason::RtmpSendTimeout,
+        RemovalReason::WriteError => Reason::RtmpSendErr,
+        RemovalReason::SendTimeout | RemovalReason::Stalled | RemovalReason::Crowded => {
+            Reason::RtmpSendTimeout
+        }
     }
 }

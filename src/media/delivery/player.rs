@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::figures::WorkerFigures;
-use super::link::{Gone, PlayerLink};
+use super::link::{PlayerLink, RemovalReason};
 use crate::hub::backlog::Backlog;
 use crate::hub::counters::SentFrames;
 use crate::hub::cursor::{Cursor, Progress};
@@ -36,7 +36,7 @@ pub(super) struct WorkerPlayer {
     /// Deadline at which it leaves; earlier if everything was sent.
     pub(super) leaving: Option<Instant>,
     /// Outcome of a batch that was sent before the player's turn.
-    pub(super) ahead: Option<Result<Progress, Gone>>,
+    pub(super) ahead: Option<Result<Progress, RemovalReason>>,
 }
 
 /// Bytes of one batch, shared by all steady players of a container.
@@ -92,7 +92,7 @@ impl SharedBytes {
 
 impl WorkerPlayer {
     /// Sends a shared batch to a steady player.
-    pub(super) fn write_shared(&mut self, batch: &SharedBytes) -> Result<Progress, Gone> {
+    pub(super) fn write_shared(&mut self, batch: &SharedBytes) -> Result<Progress, RemovalReason> {
         debug_assert_eq!(batch.container, self.cursor.settings().container);
         let mut written = 0;
         if let [whole] = batch.parts() {
@@ -115,7 +115,7 @@ impl WorkerPlayer {
     }
 
     /// Sends `packet` to a steady player; `end` is the number after it.
-    pub(super) fn write_packet(&mut self, packet: &Packet, end: u64) -> Result<Progress, Gone> {
+    pub(super) fn write_packet(&mut self, packet: &Packet, end: u64) -> Result<Progress, RemovalReason> {
         let container = self.cursor.settings().container;
         let (written, len) = match packet.apart(container) {
             Some((head, payload)) => {
@@ -157,7 +157,7 @@ impl WorkerPlayer {
         limit: u64,
         stream: &Stream,
         figures: &WorkerFigures,
-    ) -> Result<Progress, Gone> {
+    ) -> Result<Progress, RemovalReason> {
         let gap = self.cursor.next() < backlog.base();
         let mut progress = if gap { Progress::Blocked } else { self.write(backlog, limit)? };
         if progress == Progress::Blocked
@@ -172,7 +172,7 @@ impl WorkerPlayer {
     }
 
     /// Updates counters and applies the send timeout.
-    pub(super) fn settle(&mut self, progress: Progress, now: Instant) -> Result<Progress, Gone> {
+    pub(super) fn settle(&mut self, progress: Progress, now: Instant) -> Result<Progress, RemovalReason> {
         let before = self.link.bytes_sent.load(Ordering::Relaxed);
         if before != self.bytes_sent {
             self.link.bytes_sent.store(self.bytes_sent, Ordering::Relaxed);
@@ -186,7 +186,7 @@ impl WorkerPlayer {
         }
         let since = *self.blocked_since.get_or_insert(now);
         if !self.send_timeout.is_zero() && now.duration_since(since) > self.send_timeout {
-            return Err(Gone::SendTimeout);
+            return Err(RemovalReason::SendTimeout);
         }
         Ok(progress)
     }
@@ -199,7 +199,7 @@ impl WorkerPlayer {
         self.socket.try_write_vectored(&slices[..part.len().min(N)])
     }
 
-    fn write(&mut self, backlog: &Backlog, limit: u64) -> Result<Progress, Gone> {
+    fn write(&mut self, backlog: &Backlog, limit: u64) -> Result<Progress, RemovalReason> {
         let socket = &self.socket;
         let (progress, written) = self
             .cursor
@@ -207,17 +207,17 @@ impl WorkerPlayer {
                 [slice] => socket.try_write(slice),
                 _ => socket.try_write_vectored(slices),
             })
-            .map_err(|_| Gone::WriteError)?;
+            .map_err(|_| RemovalReason::WriteError)?;
         self.bytes_sent += written as u64;
         Ok(progress)
     }
 }
 
 /// Number of bytes written; 0 if the socket was full.
-fn took(outcome: io::Result<usize>) -> Result<usize, Gone> {
+fn took(outcome: io::Result<usize>) -> Result<usize, RemovalReason> {
     match outcome {
         Ok(took) => Ok(took),
         Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => Ok(0),
-        Err(_) => Err(Gone::WriteError),
+        Err(_) => Err(RemovalReason::WriteError),
     }
 }

@@ -7,7 +7,7 @@ use crate::config::history::{ReloadTotals, SharedHistory};
 use crate::config::store::Store;
 use crate::http::counters::{ConnectionActivity, HttpCounters};
 use crate::hub::counters::MediaCounts;
-use crate::hub::cursor::Behind;
+use crate::hub::cursor::SkipReason;
 use crate::log;
 use crate::media::cluster_view::{ClusterFigures, ClusterView};
 use crate::media::delivery::figures::{HistogramCounts, WorkerFigures};
@@ -64,7 +64,7 @@ pub(super) struct Snapshot {
     pub(super) sessions: Vec<(ClientProtocol, Role, usize)>,
     pub(super) sessions_begun: Vec<(ClientProtocol, Role, u64)>,
     pub(super) sessions_ended: Vec<(Reason, u64)>,
-    pub(super) skipped: Vec<(Behind, u64)>,
+    pub(super) skipped: Vec<(SkipReason, u64)>,
     pub(super) lost: u64,
     pub(super) send_delay: HistogramCounts,
     pub(super) first_frame: HistogramCounts,
@@ -150,7 +150,7 @@ impl MetricsSource {
             sessions: kinds().map(open).collect(),
             sessions_begun: kinds().map(begun).collect(),
             sessions_ended: sessions.ended_total().collect(),
-            skipped: Behind::ALL
+            skipped: SkipReason::ALL
                 .into_iter()
                 .map(|why| {
                     let of_workers = figures.iter().flat_map(|figures| figures.skipped_total());
