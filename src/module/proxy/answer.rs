@@ -7,7 +7,7 @@ use bstr::{BString, ByteSlice};
 use bytes::Bytes;
 use http::{StatusCode, Version};
 
-use super::attempt::{Answered, Job};
+use super::attempt::{BackendResponse, ForwardedRequest};
 use super::body::{Afterwards, Framing, NoBody, UpstreamBody};
 use super::cache::fill::{self, Filling};
 use super::cache::freshness::Freshness;
@@ -18,7 +18,7 @@ use super::head::ResponseHead;
 use super::rewriting;
 use super::states::UpstreamAttempts;
 use super::store;
-use super::target::Target;
+use super::target::ProxyTarget;
 use super::tunnel::UpgradedLink;
 use crate::directive::{Match, Text};
 use crate::http::core::conf::Current as Core;
@@ -47,13 +47,13 @@ const READING: &str = "reading upstream";
 const CARRIED: [&str; 5] = ["Set-Cookie", "Content-Disposition", "Cache-Control", "Expires", "Accept-Ranges"];
 
 /// What is needed to make a response.
-pub(super) struct Context<'c> {
+pub(super) struct ResponseContext<'c> {
     pub(super) conf: &'c Current,
     /// The URL of `proxy_pass` without variables.
-    pub(super) target: Option<&'c Target>,
+    pub(super) target: Option<&'c ProxyTarget>,
 }
 
-impl Context<'_> {
+impl ResponseContext<'_> {
     fn ignores(&self, header: IgnoredHeaders) -> bool {
         self.conf.ignore_headers.0.is_some_and(|ignored| ignored.contains(header))
     }
@@ -85,8 +85,8 @@ impl Context<'_> {
     pub(super) fn decide(
         &self,
         exchange: &mut Exchange<'_>,
-        job: &Job<'_>,
-        answered: Answered,
+        job: &ForwardedRequest<'_>,
+        answered: BackendResponse,
         cache: Option<Box<CacheUse>>,
     ) -> (Decision, Option<Filling>) {
         exchange.doing = Some(READING);
@@ -169,7 +169,7 @@ impl Context<'_> {
     }
 
     /// Ends the use of a connection whose body is not wanted.
-    pub(super) fn leave(&self, job: &Job<'_>, answered: Answered) {
+    pub(super) fn leave(&self, job: &ForwardedRequest<'_>, answered: BackendResponse) {
         let is_empty = is_bodyless(&answered.head, job);
         let (_, link, afterwards) = self.split(job, answered, is_empty);
         if is_empty {
@@ -182,11 +182,11 @@ impl Context<'_> {
 
     fn split(
         &self,
-        job: &Job<'_>,
-        answered: Answered,
+        job: &ForwardedRequest<'_>,
+        answered: BackendResponse,
         may_keep: bool,
-    ) -> (ResponseHead, super::link::Link, Afterwards) {
-        let Answered { head, link, used, is_reusable, key, url } = answered;
+    ) -> (ResponseHead, super::link::BackendConnection, Afterwards) {
+        let BackendResponse { head, link, used, is_reusable, key, url } = answered;
         let kept = used.idle_settings().filter(|_| is_reusable && may_keep).map(|settings| (key, settings));
         let afterwards = Afterwards { attempts: job.attempts.clone(), used, kept, conn: job.conn, url };
         (head, link, afterwards)
@@ -272,8 +272,8 @@ impl Context<'_> {
     fn response(
         &self,
         exchange: &mut Exchange<'_>,
-        job: &Job<'_>,
-        answered: Answered,
+        job: &ForwardedRequest<'_>,
+        answered: BackendResponse,
         relation: Relation,
         filling: Option<Filling>,
     ) -> (Response, Option<Filling>) {
@@ -352,7 +352,7 @@ impl BodySource for Unmeasured {
 }
 
 /// Whether no body follows a head.
-fn is_bodyless(head: &ResponseHead, job: &Job<'_>) -> bool {
+fn is_bodyless(head: &ResponseHead, job: &ForwardedRequest<'_>) -> bool {
     matches!(head.status, 101 | 204 | 304)
         || job.head.method == "HEAD"
         || (!head.is_chunked && head.length == Some(0))

@@ -10,7 +10,7 @@ use http::{Method, StatusCode};
 use super::conf::{Current, NextUpstream};
 use super::connect::{ConnectError, ConnectSettings, connect};
 use super::head::{HeadReader, ResponseHead};
-use super::link::{Link, LinkError, Sent};
+use super::link::{BackendConnection, LinkError, SendOutcome};
 use super::log;
 use super::request::RequestHead;
 use super::states::UpstreamAttempts;
@@ -29,7 +29,7 @@ const SENDING: &str = "sending request to upstream";
 const READING: &str = "reading response header from upstream";
 
 /// What is forwarded.
-pub(super) struct Job<'j> {
+pub(super) struct ForwardedRequest<'j> {
     pub(super) conf: &'j Current,
     pub(super) head: RequestHead,
     pub(super) body: Outgoing,
@@ -58,9 +58,9 @@ pub(super) enum Outgoing {
 }
 
 /// A response whose head is there.
-pub(super) struct Answered {
+pub(super) struct BackendResponse {
     pub(super) head: ResponseHead,
-    pub(super) link: Link,
+    pub(super) link: BackendConnection,
     pub(super) used: PeerUse,
     /// Whether the connection may be kept.
     pub(super) is_reusable: bool,
@@ -141,7 +141,7 @@ impl Drop for Ending {
     }
 }
 
-impl Job<'_> {
+impl ForwardedRequest<'_> {
     /// Whether the next server may be tried after a failure, provided that there is one.
     fn may_repeat(
         &self,
@@ -174,7 +174,7 @@ impl Job<'_> {
         &self,
         exchange: &mut Exchange<'_>,
         mut choice: Choice,
-    ) -> Result<Answered, Failed> {
+    ) -> Result<BackendResponse, Failed> {
         let began = Instant::now();
         let mut ending = Ending(Some(self.attempts.clone()));
         let most = self.conf.next_upstream_tries;
@@ -213,7 +213,7 @@ impl Job<'_> {
                             self.attempts.0.lock().headers = head.headers.clone();
                             choice.answered(exchange, &mut used);
                         }
-                        return Ok(Answered { head, link, used, is_reusable, key, url });
+                        return Ok(BackendResponse { head, link, used, is_reusable, key, url });
                     }
                     self.attempts.latest(|attempt| attempt.sent = link.sent);
                     Failure::Status(head.status)
@@ -260,12 +260,12 @@ impl Job<'_> {
         used: &PeerUse,
         key: &IdleKey,
         progress: &mut Progress,
-    ) -> Result<(ResponseHead, Link), Failure> {
+    ) -> Result<(ResponseHead, BackendConnection), Failure> {
         exchange.doing = Some(CONNECTING);
         let mut link = match idle::take(key) {
-            Some(connection) => Link::new(connection, true),
+            Some(connection) => BackendConnection::new(connection, true),
             None => match connect(&used.peer.addr, &self.connect).await {
-                Ok(socket) => Link::new(PeerConnection::new(socket), false),
+                Ok(socket) => BackendConnection::new(PeerConnection::new(socket), false),
                 Err(error) => return Err(connect_failed(exchange, &used.peer.name, &error)),
             },
         };
@@ -275,7 +275,7 @@ impl Job<'_> {
         exchange.doing = Some(SENDING);
         let sent = self.send(exchange, &mut link).await;
         self.attempts.latest(|attempt| attempt.sent = link.sent);
-        progress.is_complete = sent? == Sent::All;
+        progress.is_complete = sent? == SendOutcome::All;
         exchange.doing = Some(READING);
         let head = self.read_head(exchange, &mut link).await;
         if let Ok(head) = &head {
@@ -288,7 +288,11 @@ impl Job<'_> {
     }
 
     /// Sends the request.
-    async fn send(&self, exchange: &mut Exchange<'_>, link: &mut Link) -> Result<Sent, Failure> {
+    async fn send(
+        &self,
+        exchange: &mut Exchange<'_>,
+        link: &mut BackendConnection,
+    ) -> Result<SendOutcome, Failure> {
         let patience = self.conf.send_timeout.duration();
         let head = &self.head.bytes;
         let sent = match &self.body {
@@ -306,9 +310,9 @@ impl Job<'_> {
     async fn flushed(
         &self,
         exchange: &Exchange<'_>,
-        link: &mut Link,
-        sent: Result<Sent, LinkError>,
-    ) -> Result<Sent, Failure> {
+        link: &mut BackendConnection,
+        sent: Result<SendOutcome, LinkError>,
+    ) -> Result<SendOutcome, Failure> {
         let sent = sent.map_err(|error| link_failed(exchange, &error, SENDING))?;
         let flushed = link.flush(self.conf.send_timeout.duration()).await;
         flushed.map_err(|error| link_failed(exchange, &error, SENDING))?;
@@ -318,13 +322,13 @@ impl Job<'_> {
     async fn send_file(
         &self,
         exchange: &mut Exchange<'_>,
-        link: &mut Link,
+        link: &mut BackendConnection,
         body: &RequestBody,
-    ) -> Result<Sent, Failure> {
+    ) -> Result<SendOutcome, Failure> {
         let patience = self.conf.send_timeout.duration();
         let mut reader = BodyReader::new(Body::Pieces(body.pieces()));
         let mut sent = link.send(&self.head.bytes, patience).await;
-        while let Ok(Sent::All) = sent {
+        while let Ok(SendOutcome::All) = sent {
             match poll_fn(|cx| reader.poll_bytes(cx)).await {
                 None => break,
                 Some(Ok(bytes)) => sent = link.send(&bytes, patience).await,
@@ -338,9 +342,9 @@ impl Job<'_> {
     async fn send_parts(
         &self,
         exchange: &mut Exchange<'_>,
-        link: &mut Link,
+        link: &mut BackendConnection,
         in_chunks: bool,
-    ) -> Result<Sent, Failure> {
+    ) -> Result<SendOutcome, Failure> {
         let patience = self.conf.send_timeout.duration();
         // What came with the head of the client's request is sent with that of ours.
         let began = exchange.take_body_beginning();
@@ -352,7 +356,7 @@ impl Job<'_> {
         }
         let mut filled = 0;
         let mut sent = link.send(&first, patience).await;
-        while let Ok(Sent::All) = sent {
+        while let Ok(SendOutcome::All) = sent {
             if link.flush(patience).await.is_err() {
                 sent = Err(LinkError::Closed);
                 break;
@@ -361,7 +365,7 @@ impl Job<'_> {
                 biased;
                 part = exchange.next_body_part(&mut filled) => part,
                 answered = link.answered() => {
-                    sent = answered.map(|()| Sent::Early);
+                    sent = answered.map(|()| SendOutcome::Early);
                     break;
                 }
             };
@@ -383,7 +387,11 @@ impl Job<'_> {
     }
 
     /// Reads the head of the response; interim ones before it are passed over.
-    async fn read_head(&self, exchange: &mut Exchange<'_>, link: &mut Link) -> Result<ResponseHead, Failure> {
+    async fn read_head(
+        &self,
+        exchange: &mut Exchange<'_>,
+        link: &mut BackendConnection,
+    ) -> Result<ResponseHead, Failure> {
         let size = usize::try_from(self.conf.buffer_size.0.0).unwrap_or(usize::MAX).max(1);
         let patience = self.conf.read_timeout.duration();
         // What came while the request was being sent.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::time::Sleep;
 
 use super::chunks::ChunkReader;
-use super::link::Link;
+use super::link::BackendConnection;
 use super::log;
 use super::states::UpstreamAttempts;
 use crate::http::rate::RateLimit;
@@ -46,7 +46,7 @@ pub(super) struct Afterwards {
 
 impl Afterwards {
     /// Ends the use of a connection whose response is complete.
-    pub(super) fn finish(self, link: Link) {
+    pub(super) fn finish(self, link: BackendConnection) {
         self.attempts.latest(|attempt| attempt.sent = link.sent);
         self.attempts.end();
         drop(self.used);
@@ -66,7 +66,7 @@ impl Afterwards {
     }
 
     /// Ends the use of a connection that is closed.
-    fn close(self, link: &Link) {
+    fn close(self, link: &BackendConnection) {
         self.attempts.latest(|attempt| attempt.sent = link.sent);
         self.attempts.end();
     }
@@ -75,7 +75,7 @@ impl Afterwards {
 /// A body being received.
 pub(super) struct UpstreamBody {
     /// Gone once the body is complete, or cannot be.
-    open: Option<(Link, Afterwards)>,
+    open: Option<(BackendConnection, Afterwards)>,
     framing: Framing,
     length: Option<u64>,
     patience: Duration,
@@ -128,7 +128,7 @@ enum Step {
 
 impl UpstreamBody {
     pub(super) fn new(
-        link: Link,
+        link: BackendConnection,
         afterwards: Afterwards,
         framing: Framing,
         patience: Duration,
@@ -269,7 +269,7 @@ impl Drop for UpstreamBody {
 /// A body that is not sent, with the length that it would have. As in nginx, the use of its connection ends with the response.
 pub(super) struct NoBody {
     pub(super) length: Option<u64>,
-    pub(super) open: Option<(Link, Afterwards)>,
+    pub(super) open: Option<(BackendConnection, Afterwards)>,
 }
 
 impl Drop for NoBody {

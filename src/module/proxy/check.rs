@@ -8,20 +8,20 @@ use bytes::Bytes;
 use http::{Method, StatusCode};
 use rustls::pki_types::ServerName;
 
-use super::answer::Context;
-use super::attempt::{Job, Outgoing, case_of};
+use super::answer::ResponseContext;
+use super::attempt::{ForwardedRequest, Outgoing, case_of};
 use super::bind;
 use super::cache::fill;
 use super::cache::lookup::{self, Found};
 use super::cache::status::{CacheStatus, CacheVars};
 use super::cache::zone::Entry;
 use super::conf::{Current, ProxyHttpVersion};
-use super::connect::{Bind, ConnectSettings, TlsUse};
+use super::connect::{ConnectSettings, LocalAddress, TlsUse};
 use super::keeper::Keeper;
 use super::log;
 use super::request::{self, ForCache};
 use super::states::UpstreamAttempts;
-use super::target::{ProxyPass, Target};
+use super::target::{ProxyPass, ProxyTarget};
 use super::variables::ProxyVars;
 use crate::config::store::Store;
 use crate::http::core::conf::Current as Core;
@@ -81,7 +81,7 @@ async fn forward(keeper: &Keeper, exchange: &mut Exchange<'_>) -> Result<Decisio
         Some(target) => target,
         None => {
             let url = exchange.expand(&pass.url);
-            evaluated = Target::read(&url).map_err(|reason| {
+            evaluated = ProxyTarget::read(&url).map_err(|reason| {
                 log::invalid_url(exchange, reason, &url);
                 internal_error()
             })?;
@@ -104,7 +104,7 @@ async fn forward(keeper: &Keeper, exchange: &mut Exchange<'_>) -> Result<Decisio
         None => UpstreamAttempts::default(),
     };
     exchange.kept.insert(attempts.clone());
-    let context = Context { conf, target: pass.fixed.as_ref() };
+    let context = ResponseContext { conf, target: pass.fixed.as_ref() };
     exchange.kept.remove::<CacheVars>();
     let key = |exchange: &Exchange<'_>| match &conf.cache_key {
         Some(key) => exchange.expand(key),
@@ -179,7 +179,7 @@ async fn forward(keeper: &Keeper, exchange: &mut Exchange<'_>) -> Result<Decisio
         has_keepalive: conf.socket_keepalive,
         tls: tls.clone(),
     };
-    let job = Job {
+    let job = ForwardedRequest {
         conf,
         head,
         body,
@@ -277,7 +277,7 @@ async fn body(
 async fn group(
     keeper: &Keeper,
     exchange: &Exchange<'_>,
-    target: &Target,
+    target: &ProxyTarget,
     has_variables: bool,
 ) -> Result<Arc<RunningGroup>, Decision> {
     let bad_gateway = || Decision::page(StatusCode::BAD_GATEWAY);
@@ -318,7 +318,7 @@ async fn tls(
     keeper: &Keeper,
     exchange: &Exchange<'_>,
     conf: &Current,
-    target: &Target,
+    target: &ProxyTarget,
 ) -> Result<TlsUse, Decision> {
     let config = keeper.tls(exchange, conf).await.map_err(|error| {
         log::handshake_failed(exchange, &error);
@@ -348,7 +348,7 @@ async fn tls(
 }
 
 /// The local address of connections.
-fn bind_of(exchange: &Exchange<'_>, conf: &Current) -> Option<Bind> {
+fn bind_of(exchange: &Exchange<'_>, conf: &Current) -> Option<LocalAddress> {
     let words = &conf.bind.as_ref()?.0;
     let text = exchange.expand(words.first()?);
     let is_transparent = words.get(1).is_some_and(|word| exchange.expand(word) == b"transparent");
@@ -359,5 +359,5 @@ fn bind_of(exchange: &Exchange<'_>, conf: &Current) -> Option<Bind> {
     if addr.is_none() {
         log::invalid_bind(exchange, &text);
     }
-    addr.map(|addr| Bind { addr, is_transparent })
+    addr.map(|addr| LocalAddress { addr, is_transparent })
 }

@@ -19,14 +19,14 @@ use crate::net::tls::TlsStream;
 #[derive(Clone, Debug)]
 pub(super) struct ConnectSettings {
     pub(super) timeout: Duration,
-    pub(super) bind: Option<Bind>,
+    pub(super) bind: Option<LocalAddress>,
     pub(super) has_keepalive: bool,
     pub(super) tls: Option<TlsUse>,
 }
 
 /// The local address.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Bind {
+pub(super) struct LocalAddress {
     pub(super) addr: SocketAddr,
     /// Whether it need not be one of this machine.
     pub(super) is_transparent: bool,

@@ -14,7 +14,7 @@ use crate::task::patience::end_of;
 
 /// A connection in use.
 #[derive(Debug)]
-pub(super) struct Link {
+pub(super) struct BackendConnection {
     pub(super) connection: PeerConnection,
     /// What was received and not processed.
     pub(super) received: BytesMut,
@@ -26,7 +26,7 @@ pub(super) struct Link {
 
 /// How sending ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Sent {
+pub(super) enum SendOutcome {
     /// Everything is sent.
     All,
     /// The backend has answered before.
@@ -52,9 +52,9 @@ fn is_passing(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }
 
-impl Link {
-    pub(super) fn new(connection: PeerConnection, is_cached: bool) -> Link {
-        Link { connection, received: BytesMut::new(), is_cached, sent: 0 }
+impl BackendConnection {
+    pub(super) fn new(connection: PeerConnection, is_cached: bool) -> BackendConnection {
+        BackendConnection { connection, received: BytesMut::new(), is_cached, sent: 0 }
     }
 
     fn socket(&self) -> &Arc<Socket> {
@@ -62,7 +62,11 @@ impl Link {
     }
 
     /// Sends bytes, unless the backend answers before it has taken them. `patience` is the time between two writes.
-    pub(super) async fn send(&mut self, mut bytes: &[u8], patience: Duration) -> Result<Sent, LinkError> {
+    pub(super) async fn send(
+        &mut self,
+        mut bytes: &[u8],
+        patience: Duration,
+    ) -> Result<SendOutcome, LinkError> {
         while !bytes.is_empty() {
             match self.socket().try_write(bytes) {
                 Ok(0) => return Err(LinkError::Closed),
@@ -86,12 +90,12 @@ impl Link {
                 Some(Ok(Ready::Write)) => {}
                 Some(Ok(Ready::Read)) => {
                     if self.has_input()? {
-                        return Ok(Sent::Early);
+                        return Ok(SendOutcome::Early);
                     }
                 }
             }
         }
-        Ok(Sent::All)
+        Ok(SendOutcome::All)
     }
 
     /// Sends what TLS holds back.

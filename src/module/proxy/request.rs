@@ -4,7 +4,7 @@ use bstr::{BString, ByteSlice};
 
 use super::cache::status::CacheVars;
 use super::conf::{Current, ProxyHttpVersion, SetHeader};
-use super::target::Target;
+use super::target::ProxyTarget;
 use super::variables::ProxyVars;
 use crate::http::date;
 use crate::http::exchange::Exchange;
@@ -26,7 +26,7 @@ pub(super) struct RequestHead {
 }
 
 /// The target of the request line. `has_variables` is whether the URL had some: its URI part is then used as it is.
-pub(super) fn uri(exchange: &Exchange<'_>, target: &Target, has_variables: bool) -> Vec<u8> {
+pub(super) fn uri(exchange: &Exchange<'_>, target: &ProxyTarget, has_variables: bool) -> Vec<u8> {
     if has_variables && !target.uri.is_empty() {
         let uri = &target.uri;
         return safe(if uri.starts_with(b"?") { [b"/", &uri[..]].concat() } else { uri.to_vec() });

@@ -2,7 +2,7 @@
 
 use bstr::{BString, ByteSlice};
 
-use super::target::{PassSoFar, Target};
+use super::target::{PassSoFar, ProxyTarget};
 use crate::directive::{Args, Arity, Evaluation, Match, Pattern, Value};
 use crate::http::variable::{Template, VariableNames};
 use crate::syntax::{Problem, Word, sentence};
@@ -203,7 +203,7 @@ pub(super) fn redirect(
     lines: &[ProxyRedirect],
     value: &[u8],
     from: usize,
-    target: Option<(&Target, &[u8])>,
+    target: Option<(&ProxyTarget, &[u8])>,
     expand: Expand<'_>,
 ) -> Option<Vec<u8>> {
     let (before, address) = value.split_at(from);

@@ -21,7 +21,7 @@ pub struct ProxyPass {
     /// The URL as written, with variables.
     pub url: Template,
     /// The target of a URL without variables.
-    pub fixed: Option<Target>,
+    pub fixed: Option<ProxyTarget>,
 }
 
 /// The `proxy_pass` of a block while its lines are read, for `proxy_redirect default`.
@@ -58,7 +58,7 @@ pub enum TargetError {
 
 /// A URL to forward to.
 #[derive(Clone, Debug)]
-pub struct Target {
+pub struct ProxyTarget {
     /// Whether the connection uses TLS.
     pub is_encrypted: bool,
     /// The URL as written.
@@ -77,13 +77,13 @@ pub struct Target {
     pub group: Arc<Group>,
 }
 
-impl Target {
+impl ProxyTarget {
     /// Reads a URL.
     ///
     /// # Errors
     ///
     /// It is malformed.
-    pub fn read(url: &[u8]) -> Result<Target, TargetError> {
+    pub fn read(url: &[u8]) -> Result<ProxyTarget, TargetError> {
         let starts = |scheme: &[u8]| url.get(..scheme.len()).is_some_and(|s| s.eq_ignore_ascii_case(scheme));
         let (is_encrypted, rest) = match () {
             () if starts(b"http://") => (false, &url[7..]),
@@ -97,7 +97,7 @@ impl Target {
                       has_port,
                       uri: &[u8],
                       address: BString,
-                      place| Target {
+                      place| ProxyTarget {
             is_encrypted,
             url: url.into(),
             host_header: host_header.into(),
@@ -168,7 +168,7 @@ impl Value for ProxyPass {
             *evaluation.block.of::<PassSoFar>() = PassSoFar::Variable;
             return Ok(ProxyPass { url, fixed: None });
         }
-        let target = Target::read(&word.bytes).map_err(|reason| {
+        let target = ProxyTarget::read(&word.bytes).map_err(|reason| {
             if reason == TargetError::Prefix {
                 return Problem::new(reason.to_string())
                     .at(word.span)
@@ -207,7 +207,7 @@ mod tests {
             ("http://unix:/tmp/s:/x", "localhost", "", "/x", "unix:/tmp/s"),
             ("http://unix:/tmp/s", "localhost", "", "", "unix:/tmp/s"),
         ] {
-            let target = Target::read(url.as_bytes()).unwrap();
+            let target = ProxyTarget::read(url.as_bytes()).unwrap();
             assert_eq!((target.host_header, target.port), (header.into(), port.into()), "{url}");
             assert_eq!((target.uri, target.group.name.clone()), (uri.into(), address.into()), "{url}");
         }
@@ -219,7 +219,7 @@ mod tests {
             ("http://[::1", "invalid host"),
             ("http://unix:", "no path in the unix domain socket"),
         ] {
-            assert_eq!(Target::read(url.as_bytes()).unwrap_err().to_string(), reason, "{url}");
+            assert_eq!(ProxyTarget::read(url.as_bytes()).unwrap_err().to_string(), reason, "{url}");
         }
     }
 }

@@ -11,7 +11,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use tokio::time::{Instant, sleep_until};
 
 use super::body::Afterwards;
-use super::link::Link;
+use super::link::BackendConnection;
 use crate::http::response::Tunnel;
 use crate::limits;
 use crate::net::socket::Socket;
@@ -19,7 +19,7 @@ use crate::net::socket::Socket;
 /// A connection to a backend that was upgraded.
 #[derive(Debug)]
 pub(super) struct UpgradedLink {
-    pub(super) link: Link,
+    pub(super) link: BackendConnection,
     pub(super) afterwards: Afterwards,
     /// Time without bytes from the backend, and without bytes that either side takes.
     pub(super) patience: Duration,

@@ -27,14 +27,14 @@ use crate::limits;
 /// The zones of a process; all workers share them.
 #[derive(Debug, Default)]
 pub struct Zones {
-    known: Mutex<Known>,
+    known: Mutex<ConfiguredZones>,
     /// Wakes the thread.
     wake: Mutex<Option<SyncSender<()>>>,
 }
 
 /// The zones of a configuration.
 #[derive(Debug, Default)]
-struct Known {
+struct ConfiguredZones {
     /// Number of the configuration.
     generation: Option<u64>,
     by_name: HashMap<BString, Arc<Zone>>,
