@@ -14,15 +14,15 @@ use crate::task::backoff::Backoff;
 
 /// All orders and issuers of a plan.
 #[derive(Default)]
-pub(super) struct Book {
+pub(super) struct OrderBook {
     orders: HashMap<String, Entry>,
     issuers: HashMap<String, Entry>,
-    advice: HashMap<String, Advice>,
+    advice: HashMap<String, RenewalAdvice>,
 }
 
 /// What an issuer suggests about the renewal of a certificate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Advice {
+struct RenewalAdvice {
     /// When the issuer is asked next, in seconds since 1970.
     ask: i64,
     /// The moment chosen from its window; `None` if it suggests none.
@@ -64,12 +64,12 @@ struct Entry {
     /// Whether the issuer has asked for the pause, so that a reload does not end it.
     is_limited: bool,
     unreachable: Backoff,
-    told: Option<Told>,
+    told: Option<LoggedFailure>,
 }
 
 /// A failure that was logged.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Told {
+struct LoggedFailure {
     /// What equal failures have in common.
     failure: String,
     /// When it was logged, in seconds since 1970.
@@ -111,7 +111,7 @@ impl Entry {
                 None
             }
             told => {
-                let before = told.replace(Told { failure, at: now, repeated: 0 });
+                let before = told.replace(LoggedFailure { failure, at: now, repeated: 0 });
                 Some(before.map_or(0, |before| before.repeated))
             }
         };
@@ -137,7 +137,7 @@ fn reminder() -> i64 {
     i64::try_from(limits::ACME_REMINDER.as_secs()).unwrap_or(i64::MAX)
 }
 
-impl Book {
+impl OrderBook {
     /// Follows a configuration. Orders without a certificate are tried at once, as by nginx's module: the configuration may
     /// have been the reason of a failure. The pause that an issuer has asked for is kept.
     pub(super) fn follow(&mut self, plan: &AcmePlan, issued: &IssuedCertificates, random: u64) {
@@ -246,7 +246,7 @@ impl Book {
         let before = self.orders.insert(order.id.clone(), Entry { next, failures, ..Entry::default() });
         // The issuer says more about the new certificate as soon as it is asked.
         let rushes = self.advice.get(&order.id).map_or(0, |advice| advice.rushes);
-        let advice = Advice { rushes, since: Some(now), ..Advice::default() };
+        let advice = RenewalAdvice { rushes, since: Some(now), ..RenewalAdvice::default() };
         self.advice.insert(order.id.clone(), advice);
         let reached = Entry { issuer: Some(order.issuer.clone()), ..Entry::default() };
         let issuer = self.issuers.insert(order.issuer.name.to_string(), reached);
@@ -316,7 +316,7 @@ mod tests {
 
     #[test]
     fn equal_failures_are_logged_once_then_daily_and_counted_at_the_end() {
-        let (order, mut book) = (order("a.example"), Book::default());
+        let (order, mut book) = (order("a.example"), OrderBook::default());
         let refused = |detail: &str| {
             let text = format!(r#"{{"type":"urn:ietf:params:acme:error:connection","detail":"{detail}"}}"#);
             AcmeError::Refused(Problem::read(400, text.as_bytes()))
@@ -336,7 +336,7 @@ mod tests {
 
     #[test]
     fn an_issuer_is_asked_about_certificates_and_its_advice_is_followed() {
-        let (order, mut book) = (order("a.example"), Book::default());
+        let (order, mut book) = (order("a.example"), OrderBook::default());
         let (plan, issued) = (plan(&[&order]), IssuedCertificates::default());
         book.follow(&plan, &issued, 0);
         assert!(
@@ -367,7 +367,7 @@ mod tests {
 
     #[test]
     fn an_issuer_that_wants_each_certificate_replaced_at_once_is_asked_for_new_ones_ever_less() {
-        let (order, mut book) = (order("a.example"), Book::default());
+        let (order, mut book) = (order("a.example"), OrderBook::default());
         book.follow(&plan(&[&order]), &IssuedCertificates::default(), 0);
         let mut now = 1000;
         for pause in [60, 600, 6000, 86_400, 86_400] {

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::advice::{self, Window};
 use super::error::AcmeError;
-use super::files::{self, External};
+use super::files::{self, ExternalKey};
 use super::jose::{Signer, SigningKey};
 use super::plan::Issuer;
 use super::problem::{Problem, shown};
@@ -60,7 +60,7 @@ pub(super) struct AcmeClient {
 }
 
 /// What an issuer answers.
-pub(super) struct Answered {
+pub(super) struct IssuerResponse {
     /// `Location`
     pub(super) location: Option<String>,
     /// `Retry-After`
@@ -68,7 +68,7 @@ pub(super) struct Answered {
     pub(super) body: Vec<u8>,
 }
 
-impl Answered {
+impl IssuerResponse {
     /// The body as JSON.
     pub(super) fn read<T: DeserializeOwned>(&self, what: &'static str) -> Result<T, AcmeError> {
         serde_json::from_slice(&self.body).map_err(|_| AcmeError::Malformed(what))
@@ -99,7 +99,7 @@ impl AcmeClient {
         self.directory.renewal_info.is_some()
     }
 
-    async fn enter(&mut self, issuer: &Issuer, external: Option<External>) -> Result<(), AcmeError> {
+    async fn enter(&mut self, issuer: &Issuer, external: Option<ExternalKey>) -> Result<(), AcmeError> {
         let meta = self.directory.meta.as_ref();
         if external.is_none() && meta.is_some_and(|meta| meta.external_account_required == Some(true)) {
             return Err(AcmeError::ExternalKey);
@@ -148,11 +148,11 @@ impl AcmeClient {
     /// # Errors
     ///
     /// The issuer cannot be reached or refuses.
-    pub(super) async fn post(&mut self, url: &str, payload: &[u8]) -> Result<Answered, AcmeError> {
+    pub(super) async fn post(&mut self, url: &str, payload: &[u8]) -> Result<IssuerResponse, AcmeError> {
         self.send(url, false, payload).await
     }
 
-    async fn send(&mut self, url: &str, by_key: bool, payload: &[u8]) -> Result<Answered, AcmeError> {
+    async fn send(&mut self, url: &str, by_key: bool, payload: &[u8]) -> Result<IssuerResponse, AcmeError> {
         let mut tries = 0;
         loop {
             let nonce = match self.nonce.take() {
@@ -201,7 +201,7 @@ pub(super) async fn renewal_info(
 }
 
 /// What sends requests to an issuer, whether only addresses of https are used, and the key of the issuer's other accounts.
-async fn connect(issuer: &Issuer, dns: &Dns) -> Result<(Client, bool, Option<External>), AcmeError> {
+async fn connect(issuer: &Issuer, dns: &Dns) -> Result<(Client, bool, Option<ExternalKey>), AcmeError> {
     let (external, tls) = files::read(issuer).await?;
     let http = Client::builder()
         .redirect(redirect::Policy::none())
@@ -217,7 +217,7 @@ async fn connect(issuer: &Issuer, dns: &Dns) -> Result<(Client, bool, Option<Ext
 }
 
 /// Reads a document without a signature, through redirections.
-async fn get(is_secure: bool, http: &Client, url: &str) -> Result<Answered, AcmeError> {
+async fn get(is_secure: bool, http: &Client, url: &str) -> Result<IssuerResponse, AcmeError> {
     let mut url = url.to_owned();
     for _ in 0..limits::ACME_REDIRECTS {
         let response = sent(is_secure, &url, http.get(&url)).await?;
@@ -252,7 +252,7 @@ fn nonce_of(response: &Response) -> Option<String> {
 }
 
 /// Reads an answer to its end, or why there is none.
-async fn answered(url: &str, mut response: Response) -> Result<Answered, AcmeError> {
+async fn answered(url: &str, mut response: Response) -> Result<IssuerResponse, AcmeError> {
     let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
     let retry_after = header(RETRY_AFTER).and_then(|text| schedule::retry_after(text, now()));
     let location = header(LOCATION).map(str::to_owned);
@@ -267,7 +267,7 @@ async fn answered(url: &str, mut response: Response) -> Result<Answered, AcmeErr
         body.extend_from_slice(&chunk);
     }
     if status.is_success() {
-        return Ok(Answered { location, retry_after, body });
+        return Ok(IssuerResponse { location, retry_after, body });
     }
     let problem = Problem::read(status.as_u16(), &body);
     let is_limited = status == StatusCode::TOO_MANY_REQUESTS

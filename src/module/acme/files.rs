@@ -16,7 +16,7 @@ use crate::net::tls;
 use crate::task::disk;
 
 /// The key's name and bytes.
-pub(super) type External = (String, Vec<u8>);
+pub(super) type ExternalKey = (String, Vec<u8>);
 
 /// The files that issuers name.
 pub fn files(config: &Config) -> Vec<PathBuf> {
@@ -58,7 +58,7 @@ pub(super) fn account_key(path: &Path) -> Result<SigningKey, FileFault> {
 }
 
 /// What the files of an issuer hold: the key of its other accounts, and which certificates it is verified with.
-pub(super) async fn read(issuer: &Issuer) -> Result<(Option<External>, Arc<ClientConfig>), AcmeError> {
+pub(super) async fn read(issuer: &Issuer) -> Result<(Option<ExternalKey>, Arc<ClientConfig>), AcmeError> {
     let issuer = issuer.clone();
     let read = tokio::task::spawn_blocking(move || read_now(&issuer, true)).await;
     let (external, tls) = read.map_err(|error| AcmeError::Internal(error.to_string()))??;
@@ -69,7 +69,7 @@ pub(super) async fn read(issuer: &Issuer) -> Result<(Option<External>, Arc<Clien
 fn read_now(
     issuer: &Issuer,
     connects: bool,
-) -> Result<(Option<External>, Option<Arc<ClientConfig>>), FileFault> {
+) -> Result<(Option<ExternalKey>, Option<Arc<ClientConfig>>), FileFault> {
     let read = |path: &Path| disk::read(path).map_err(|error| FileFault::Unreadable(path.to_owned(), error));
     let external = match &issuer.external {
         None => None,

@@ -28,6 +28,6 @@ pub use answers::{Answers, ChallengeCheck};
 pub use file_fault::AcmeFileError;
 pub use files::{check as check_files, files};
 pub use keeper::run;
-pub use overview::{OrderedRow, Overview};
+pub use overview::{OrderStates, OrderedRow};
 pub use shared::Acme;
 pub use state::{load_kept, make_directories};

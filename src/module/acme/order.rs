@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::answers::{self, Answers, GivenAnswer};
-use super::client::{AcmeClient, Answered};
+use super::client::{AcmeClient, IssuerResponse};
 use super::error::AcmeError;
 use super::identifier::Identifier;
 use super::jose::base64url;
@@ -22,7 +22,7 @@ use crate::limits;
 use crate::net::tls::issued::IssuedCertificates;
 
 /// What was issued.
-pub(super) struct Ordered {
+pub(super) struct NewCertificate {
     /// The chain (PEM).
     pub(super) chain: Vec<u8>,
     /// The key (PEM).
@@ -30,7 +30,7 @@ pub(super) struct Ordered {
 }
 
 /// How challenges are answered.
-pub(super) struct Means {
+pub(super) struct ChallengeAnswers {
     pub(super) answers: Arc<Answers>,
     pub(super) issued: Arc<IssuedCertificates>,
 }
@@ -72,18 +72,18 @@ struct Challenge {
 }
 
 /// Asks an issuer at growing intervals, within a bound.
-struct Patience {
+struct PollingIntervals {
     due: Instant,
     pause: Duration,
 }
 
-impl Patience {
-    fn new() -> Patience {
-        Patience { due: Instant::now() + limits::ACME_DECISION, pause: Duration::ZERO }
+impl PollingIntervals {
+    fn new() -> PollingIntervals {
+        PollingIntervals { due: Instant::now() + limits::ACME_DECISION, pause: Duration::ZERO }
     }
 
     /// Waits as long as the issuer wants. `false` once the bound is reached.
-    async fn wait(&mut self, last: &Answered) -> bool {
+    async fn wait(&mut self, last: &IssuerResponse) -> bool {
         self.pause = schedule::poll(last.retry_after, self.pause);
         if Instant::now() + self.pause > self.due {
             return false;
@@ -108,8 +108,8 @@ pub(super) async fn order(
     client: &mut AcmeClient,
     order: &Order,
     replaced: Option<String>,
-    means: &Means,
-) -> Result<Ordered, AcmeError> {
+    means: &ChallengeAnswers,
+) -> Result<NewCertificate, AcmeError> {
     let identifiers: Vec<Value> = order
         .identifiers
         .iter()
@@ -161,12 +161,12 @@ pub(super) async fn order(
     };
     let certificate = state.certificate.ok_or(AcmeError::Malformed("the order has no certificate"))?;
     let chain = client.post(&certificate, b"").await?.body;
-    Ok(Ordered { chain, key: key.serialize_pem() })
+    Ok(NewCertificate { chain, key: key.serialize_pem() })
 }
 
 /// Waits until an order has one of these states.
 async fn decided(client: &mut AcmeClient, url: &str, wanted: &[&str]) -> Result<OrderState, AcmeError> {
-    let mut patience = Patience::new();
+    let mut patience = PollingIntervals::new();
     loop {
         let answered = client.post(url, b"").await?;
         let state: OrderState = answered.read("the order")?;
@@ -191,7 +191,7 @@ async fn authorize(
     issuer: &Issuer,
     url: &str,
     key: &KeyPair,
-    means: &Means,
+    means: &ChallengeAnswers,
 ) -> Result<(), AcmeError> {
     let authorization: Authorization = client.post(url, b"").await?.read("the authorization")?;
     let name = authorization.identifier.value;
@@ -223,7 +223,7 @@ async fn authorize(
         }
     };
     client.post(&challenge.url, b"{}").await?;
-    let mut patience = Patience::new();
+    let mut patience = PollingIntervals::new();
     loop {
         let answered = client.post(url, b"").await?;
         let state: Authorization = answered.read("the authorization")?;

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use parking_lot::Mutex;
 
-use super::book::Book;
+use super::book::OrderBook;
 use super::plan::AcmePlan;
 use crate::net::tls::issued::IssuedCertificates;
 
 /// Orders, as they stand.
 #[derive(Debug, Default)]
-pub struct Overview(Mutex<BTreeMap<String, Entry>>);
+pub struct OrderStates(Mutex<BTreeMap<String, Entry>>);
 
 #[derive(Debug, Default)]
 struct Entry {
@@ -37,7 +37,7 @@ pub struct OrderedRow {
     pub failure: Option<String>,
 }
 
-impl Overview {
+impl OrderStates {
     /// Follows a configuration.
     pub(super) fn follow(&self, plan: &AcmePlan) {
         let mut entries = self.0.lock();
@@ -49,7 +49,7 @@ impl Overview {
     }
 
     /// Takes over when what is done next.
-    pub(super) fn note(&self, part: &AcmePlan, book: &Book) {
+    pub(super) fn note(&self, part: &AcmePlan, book: &OrderBook) {
         let mut entries = self.0.lock();
         for order in &part.orders {
             if let Some(entry) = entries.get_mut(&order.id) {

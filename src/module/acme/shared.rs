@@ -5,7 +5,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::answers::Answers;
-use super::overview::Overview;
+use super::overview::OrderStates;
 use crate::config::store::Store;
 use crate::net::dns::Dns;
 use crate::net::tls::issued::IssuedCertificates;
@@ -26,5 +26,5 @@ pub struct Acme {
     /// Keys of accounts that were made (PEM), by issuer: without `state_path` they are nowhere else.
     pub keys: Mutex<Vec<(Arc<str>, Vec<u8>)>>,
     /// What is told of the orders.
-    pub overview: Arc<Overview>,
+    pub overview: Arc<OrderStates>,
 }

@@ -140,22 +140,22 @@ fn write(directory: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
 
 /// Keeps other processes from ordering as long as it lives.
 #[derive(Debug)]
-pub(super) struct Turn(#[expect(dead_code, reason = "it is held")] Option<Flock<File>>);
+pub(super) struct OrderLock(#[expect(dead_code, reason = "it is held")] Option<Flock<File>>);
 
-impl Turn {
+impl OrderLock {
     /// Takes the turn at an issuer; `None` while another process has it.
     ///
     /// # Errors
     ///
     /// Errors of the system. Without a file, processes cannot tell one another.
-    pub(super) fn take(issuer: &Issuer) -> io::Result<Option<Turn>> {
-        let Some(directory) = &issuer.state else { return Ok(Some(Turn(None))) };
+    pub(super) fn take(issuer: &Issuer) -> io::Result<Option<OrderLock>> {
+        let Some(directory) = &issuer.state else { return Ok(Some(OrderLock(None))) };
         make_directory(directory)?;
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(false).mode(MODES.0);
         let file = disk::open(&mut options, &directory.join(LOCK), true)?;
         match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-            Ok(locked) => Ok(Some(Turn(Some(locked)))),
+            Ok(locked) => Ok(Some(OrderLock(Some(locked)))),
             Err((_, nix::errno::Errno::EWOULDBLOCK)) => Ok(None),
             Err((_, error)) => Err(error.into()),
         }

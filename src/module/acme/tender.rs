@@ -6,32 +6,32 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::advice;
-use super::book::{Book, Step};
+use super::book::{OrderBook, Step};
 use super::client::{self, AcmeClient, now};
 use super::error::AcmeError;
 use super::file_fault::FileFault;
 use super::files;
 use super::jose::SigningKey;
 use super::log::Failure;
-use super::order::{self, Means, Ordered};
+use super::order::{self, ChallengeAnswers, NewCertificate};
 use super::plan::{AcmePlan, Issuer, Order};
 use super::setting::AccountKey;
 use super::shared::Acme;
-use super::state::{self, Turn};
+use super::state::{self, OrderLock};
 use super::{log, schedule};
 use crate::limits;
 use crate::task;
 use crate::task::disk;
 
 /// The turn to order from the issuer, with the account there once it was opened.
-struct Session {
+struct IssuerSession {
     client: Option<AcmeClient>,
-    _turn: Option<Turn>,
+    _turn: Option<OrderLock>,
 }
 
 /// Runs until the issuer is in no configuration any more.
 pub(super) async fn run(acme: Arc<Acme>, mut parts: watch::Receiver<Arc<AcmePlan>>) {
-    let mut book = Book::default();
+    let mut book = OrderBook::default();
     let mut session = None;
     let mut part = parts.borrow_and_update().clone();
     book.follow(&part, &acme.issued, task::random());
@@ -71,7 +71,7 @@ pub(super) async fn run(acme: Arc<Acme>, mut parts: watch::Receiver<Arc<AcmePlan
 }
 
 /// The pause until something is to be done.
-fn pause(book: &Book, part: &AcmePlan, acme: &Acme) -> Duration {
+fn pause(book: &OrderBook, part: &AcmePlan, acme: &Acme) -> Duration {
     let longest = limits::ACME_LONGEST_PAUSE;
     book.next(part, &acme.issued).map_or(longest, |next| {
         let pause = u64::try_from(next.saturating_sub(now())).unwrap_or(0).max(1);
@@ -90,7 +90,13 @@ async fn unwanted(mut parts: watch::Receiver<Arc<AcmePlan>>, order: &Arc<Order>)
 
 impl Acme {
     /// Takes a step.
-    async fn take(&self, part: &AcmePlan, step: &Step, session: &mut Option<Session>, book: &mut Book) {
+    async fn take(
+        &self,
+        part: &AcmePlan,
+        step: &Step,
+        session: &mut Option<IssuerSession>,
+        book: &mut OrderBook,
+    ) {
         let order = step.order();
         let opened = match (step, session) {
             (Step::Ask(_), _) => return self.ask(order, book).await,
@@ -99,7 +105,7 @@ impl Acme {
                 // What is due may be another after that.
                 let turn = self.turn(&order.issuer).await;
                 self.take_what_others_have(part, book).await;
-                *none = Some(Session { client: None, _turn: turn });
+                *none = Some(IssuerSession { client: None, _turn: turn });
                 return;
             }
         };
@@ -131,7 +137,7 @@ impl Acme {
     }
 
     /// Asks an issuer when a certificate should be renewed.
-    async fn ask(&self, order: &Arc<Order>, book: &mut Book) {
+    async fn ask(&self, order: &Arc<Order>, book: &mut OrderBook) {
         let leaf = self.issued.leaf(&order.id);
         let certificate = leaf.and_then(|leaf| advice::certificate_id(&leaf));
         let said = match &certificate {
@@ -159,10 +165,10 @@ impl Acme {
     }
 
     /// Waits until no other process orders from an issuer.
-    async fn turn(&self, issuer: &Arc<Issuer>) -> Option<Turn> {
+    async fn turn(&self, issuer: &Arc<Issuer>) -> Option<OrderLock> {
         loop {
             let wanted = issuer.clone();
-            match disk::spawn(disk::DiskWork::Served, move || Turn::take(&wanted)).await {
+            match disk::spawn(disk::DiskWork::Served, move || OrderLock::take(&wanted)).await {
                 Ok(Ok(Some(turn))) => return Some(turn),
                 Ok(Ok(None)) => tokio::time::sleep(limits::ACME_LOCK).await,
                 // It is told where something is to be kept.
@@ -172,7 +178,7 @@ impl Acme {
     }
 
     /// Uses certificates that another process of this server has ordered meanwhile.
-    async fn take_what_others_have(&self, part: &AcmePlan, book: &mut Book) {
+    async fn take_what_others_have(&self, part: &AcmePlan, book: &mut OrderBook) {
         for order in part.orders.iter().filter(|order| book.is_due(order, now())).cloned().collect::<Vec<_>>()
         {
             let before = self.issued.validity(&order.id);
@@ -191,11 +197,11 @@ impl Acme {
     }
 
     /// Orders a certificate.
-    async fn order(&self, client: &mut AcmeClient, order: &Arc<Order>, book: &mut Book) {
-        let means = Means { answers: self.answers.clone(), issued: self.issued.clone() };
+    async fn order(&self, client: &mut AcmeClient, order: &Arc<Order>, book: &mut OrderBook) {
+        let means = ChallengeAnswers { answers: self.answers.clone(), issued: self.issued.clone() };
         let replaced = self.issued.leaf(&order.id).and_then(|leaf| advice::certificate_id(&leaf));
         let used = match order::order(client, order, replaced, &means).await {
-            Ok(Ordered { chain, key }) => self
+            Ok(NewCertificate { chain, key }) => self
                 .issued
                 .put(&order.id, &order.names(), &chain, key.as_bytes())
                 .map(|validity| (validity, chain, key))
