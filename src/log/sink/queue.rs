@@ -49,7 +49,7 @@ struct State {
     /// Number of items in `work` that lines do not gather before.
     urgent: usize,
     /// What the thread is doing.
-    doing: Doing,
+    doing: ThreadActivity,
     /// Whether no more lines can come.
     ended: bool,
     lost_errors: Option<LostErrors>,
@@ -73,7 +73,7 @@ enum Work {
 
 /// What the thread is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Doing {
+enum ThreadActivity {
     /// It waits for work.
     Waiting,
     /// It lets lines gather.
@@ -93,7 +93,7 @@ impl Work {
 }
 
 /// What the thread does next.
-enum Turn {
+enum NextAction {
     Lines,
     Flush,
     Reopen(Option<File>, Reopened),
@@ -140,7 +140,7 @@ impl Queue {
                 work: VecDeque::new(),
                 bytes: 0,
                 urgent: 0,
-                doing: Doing::Waiting,
+                doing: ThreadActivity::Waiting,
                 ended: false,
                 lost_errors: None,
                 unreported: Unreported::default(),
@@ -246,7 +246,7 @@ impl Queue {
 
     /// Wakes the thread if it has not seen that there is work, or if it need not wait for more.
     fn wake(&self, state: &State) {
-        if !(state.doing == Doing::Gathering && state.may_gather()) {
+        if !(state.doing == ThreadActivity::Gathering && state.may_gather()) {
             self.filled.notify_one();
         }
     }
@@ -255,15 +255,15 @@ impl Queue {
         let mut lines = Vec::new();
         loop {
             let lost = match self.next(&mut lines, writer.due()) {
-                Turn::Lines => writer.write(&lines),
-                Turn::Flush => writer.flush(),
-                Turn::Tick => writer.tick(),
-                Turn::Reopen(file, done) => {
+                NextAction::Lines => writer.write(&lines),
+                NextAction::Flush => writer.flush(),
+                NextAction::Tick => writer.tick(),
+                NextAction::Reopen(file, done) => {
                     let (lost, opened) = writer.reopen(file);
                     done(opened);
                     lost
                 }
-                Turn::End => {
+                NextAction::End => {
                     count_lost(writer.flush().lines);
                     return;
                 }
@@ -273,23 +273,23 @@ impl Queue {
     }
 
     /// Waits for the next item, at most until `due`; the preceding one counts as done. Lines are put into `lines`.
-    fn next(&self, lines: &mut Vec<QueuedLine>, due: Option<Instant>) -> Turn {
+    fn next(&self, lines: &mut Vec<QueuedLine>, due: Option<Instant>) -> NextAction {
         let mut state = self.state.lock();
         loop {
             if state.work.is_empty() {
                 state.tell_lost_errors();
             }
             if state.may_gather() {
-                state.doing = Doing::Gathering;
+                state.doing = ThreadActivity::Gathering;
                 let until = Instant::now() + limits::LOG_GATHER;
                 self.filled.wait_while_until(&mut state, |state| state.may_gather(), until);
             }
             if let Some(work) = state.take() {
-                state.doing = Doing::Working;
+                state.doing = ThreadActivity::Working;
                 let first = match work {
                     Work::Line(line) => line,
-                    Work::Flush => return Turn::Flush,
-                    Work::Reopen(file, done) => return Turn::Reopen(file, done),
+                    Work::Flush => return NextAction::Flush,
+                    Work::Reopen(file, done) => return NextAction::Reopen(file, done),
                 };
                 let mut bytes = first.bytes.len();
                 lines.push(first);
@@ -300,12 +300,12 @@ impl Queue {
                     bytes += line.bytes.len();
                     lines.push(line);
                 }
-                return Turn::Lines;
+                return NextAction::Lines;
             }
-            state.doing = Doing::Waiting;
+            state.doing = ThreadActivity::Waiting;
             if state.ended {
                 self.drained.notify_all();
-                return Turn::End;
+                return NextAction::End;
             }
             // Release the memory that a flood took.
             state.work.shrink_to(limits::LOG_KEPT_ROOM);
@@ -314,8 +314,8 @@ impl Queue {
             let now = Instant::now();
             match due.into_iter().chain(report).min() {
                 Some(until) if until <= now => {
-                    state.doing = Doing::Working;
-                    return Turn::Tick;
+                    state.doing = ThreadActivity::Working;
+                    return NextAction::Tick;
                 }
                 Some(until) => drop(self.filled.wait_until(&mut state, until)),
                 None => self.filled.wait(&mut state),
@@ -342,7 +342,7 @@ impl Queue {
 
 impl State {
     fn is_idle(&self) -> bool {
-        self.work.is_empty() && self.doing != Doing::Working && self.lost_errors.is_none()
+        self.work.is_empty() && self.doing != ThreadActivity::Working && self.lost_errors.is_none()
     }
 
     /// Whether lines may wait for others: not severe ones, and nothing behind which something else waits.
