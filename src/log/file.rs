@@ -10,7 +10,7 @@ use nix::libc::{ELOOP, ENXIO, O_NONBLOCK};
 
 use crate::limits;
 use crate::task::disk;
-use crate::task::rights::{self, Purpose};
+use crate::task::rights::{self, OpenMode};
 
 /// Opens a log for appending; one write is one line, also between processes.
 ///
@@ -27,7 +27,7 @@ use crate::task::rights::{self, Purpose};
 /// Errors of the system, [`io::ErrorKind::PermissionDenied`] for such a link, and [`io::ErrorKind::NotConnected`] for a
 /// FIFO without a reader.
 pub fn open_log(path: &Path) -> io::Result<File> {
-    rights::or_helped(open(path, disk::no_links()), path, Purpose::Append)
+    rights::or_helped(open(path, disk::no_links()), path, OpenMode::Append)
 }
 
 /// As [`open_log`], with the rights of the server's user only.

@@ -13,7 +13,7 @@ use tokio::task::{JoinError, JoinHandle};
 
 use crate::limits;
 use crate::syntax::texts::{TextError, read_opened};
-use crate::task::rights::{self, Purpose};
+use crate::task::rights::{self, OpenMode};
 
 /// Kind of disk work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,7 +98,7 @@ pub fn open(options: &mut OpenOptions, path: &Path, writes: bool) -> io::Result<
 pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let opened = open(OpenOptions::new().read(true), path, false);
-    rights::or_helped(opened, path, Purpose::Read)?.read_to_end(&mut bytes)?;
+    rights::or_helped(opened, path, OpenMode::Read)?.read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
@@ -109,7 +109,7 @@ pub fn read(path: &Path) -> io::Result<Vec<u8>> {
 /// The file cannot be read or is too large.
 pub fn read_text(path: &Path) -> Result<Bytes, TextError> {
     let opened = OpenOptions::new().read(true).custom_flags(O_NONBLOCK).open(path);
-    read_opened(path, rights::or_helped(opened, path, Purpose::Read))
+    read_opened(path, rights::or_helped(opened, path, OpenMode::Read))
 }
 
 /// Removes an own file if it is empty. Returns whether it did.

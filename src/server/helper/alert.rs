@@ -9,7 +9,7 @@ use super::setup::User;
 use crate::limits;
 use crate::log::level::LogLevel;
 use crate::log::{LineForm, line};
-use crate::task::rights::Purpose;
+use crate::task::rights::OpenMode;
 
 /// Writer of alerts, at most [`limits::HELPER_ALERTS`] per second; further ones are counted.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ impl Alerts {
         };
         let line = line(LineForm::Text, LogLevel::Alert, &format!("privileged helper: {text}{more}"));
         // There is no other place for a line that cannot be written.
-        let _ = match opening::open(log, Purpose::Append, user) {
+        let _ = match opening::open(log, OpenMode::Append, user) {
             Ok(mut log) => log.write_all(line.as_bytes()),
             Err(_) => std::io::stderr().write_all(line.as_bytes()),
         };

@@ -28,7 +28,7 @@ use crate::media::listing::CarriedCounts;
 use crate::server::log;
 use crate::server::upgrade::Successor;
 use crate::syntax::Sources;
-use crate::task::rights::{Helper, Purpose};
+use crate::task::rights::{Helper, OpenMode};
 
 /// The helper as the serving process knows it.
 pub(in crate::server) struct HelperClient {
@@ -166,7 +166,7 @@ impl HelperClient {
 }
 
 impl Helper for HelperClient {
-    fn open(&self, path: &Path, purpose: Purpose) -> io::Result<File> {
+    fn open(&self, path: &Path, purpose: OpenMode) -> io::Result<File> {
         self.begin();
         let (generation, index) = self.find(|listed| listed.file(path, purpose)).ok_or_else(unlisted)?;
         match self.ask(&HelperRequest::Open { generation, index }) {

@@ -78,10 +78,10 @@ impl<T> Lists<T> {
 mod tests {
     use super::*;
     use crate::server::helper::listed::{Listed, ListedFile};
-    use crate::task::rights::Purpose;
+    use crate::task::rights::OpenMode;
 
     fn listed(name: usize) -> Listed {
-        let file = ListedFile { purpose: Purpose::Read, path: format!("/{name}").into() };
+        let file = ListedFile { purpose: OpenMode::Read, path: format!("/{name}").into() };
         Listed { files: vec![file], addresses: Vec::new() }
     }
 

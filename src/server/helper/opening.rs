@@ -17,7 +17,7 @@ use rustix::process::{Gid, Uid};
 use super::setup::User;
 use crate::limits;
 use crate::task::disk;
-use crate::task::rights::Purpose;
+use crate::task::rights::OpenMode;
 
 /// The reason why a file is not opened.
 #[derive(Debug, thiserror::Error)]
@@ -65,12 +65,12 @@ struct NameInDirectory {
 /// # Errors
 ///
 /// The path contains a link that another user may have placed, or a system call failed.
-pub(super) fn open(path: &Path, purpose: Purpose, user: &User) -> Result<File, OpeningError> {
+pub(super) fn open(path: &Path, purpose: OpenMode, user: &User) -> Result<File, OpeningError> {
     let NameInDirectory { directory, name, .. } = find(path)?;
     let common = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let opened = match purpose {
-        Purpose::Read => openat(&directory, &name, common | OFlags::RDONLY, Mode::empty()),
-        Purpose::Append => append(&directory, &name, common | OFlags::WRONLY | OFlags::APPEND, user),
+        OpenMode::Read => openat(&directory, &name, common | OFlags::RDONLY, Mode::empty()),
+        OpenMode::Append => append(&directory, &name, common | OFlags::WRONLY | OFlags::APPEND, user),
     };
     let file = opened.map_err(|errno| match errno {
         // The name was a link, or a FIFO without a reader.
@@ -202,7 +202,7 @@ mod tests {
 
     fn content(path: &Path) -> Result<String, OpeningError> {
         let mut text = String::new();
-        open(path, Purpose::Read, &USER)?.read_to_string(&mut text).unwrap();
+        open(path, OpenMode::Read, &USER)?.read_to_string(&mut text).unwrap();
         Ok(text)
     }
 
@@ -237,7 +237,7 @@ mod tests {
         let Some(dir) = directory() else { return };
         let fifo = dir.path().join("fifo");
         nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
-        for purpose in [Purpose::Read, Purpose::Append] {
+        for purpose in [OpenMode::Read, OpenMode::Append] {
             assert!(matches!(open(&fifo, purpose, &USER), Err(OpeningError::NotRegular)));
             assert!(open(dir.path(), purpose, &USER).is_err());
             assert!(open(Path::new("relative"), purpose, &USER).is_err());
@@ -255,7 +255,7 @@ mod tests {
         let (new, old) = (dir.path().join("new.log"), dir.path().join("old.log"));
         fs::write(&old, "before\n").unwrap();
         for path in [&new, &old] {
-            open(path, Purpose::Append, &USER).unwrap().write_all(b"line\n").unwrap();
+            open(path, OpenMode::Append, &USER).unwrap().write_all(b"line\n").unwrap();
         }
         assert_eq!(fs::metadata(&new).unwrap().uid(), 65534);
         assert_eq!(fs::metadata(&old).unwrap().uid(), 0);

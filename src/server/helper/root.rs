@@ -27,7 +27,7 @@ use crate::limits;
 use crate::net::listener;
 use crate::server::control::socket::old_name;
 use crate::server::upgrade;
-use crate::task::rights::Purpose;
+use crate::task::rights::OpenMode;
 
 /// Runs the helper: standard input is the socket of the serving process, standard output a file with its fixed values.
 pub fn run() -> ExitCode {
@@ -155,7 +155,7 @@ impl RootHelper {
 
     fn alert(&mut self, text: &str) {
         let files = self.lists.in_force().map_or(&[][..], |listed| &listed.files);
-        let log = files.iter().find(|file| file.purpose == Purpose::Append);
+        let log = files.iter().find(|file| file.purpose == OpenMode::Append);
         let log = self.setup.absolute(log.map_or(&self.setup.error_log, |file| &file.path));
         self.alerts.write(&log, &self.setup.user, text);
     }
