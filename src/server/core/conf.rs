@@ -1,6 +1,6 @@
 //! Directives of the main context.
 
-use super::load::{Affinity, LoadModule};
+use super::load::{CpuAffinity, LoadModule};
 use super::process::{EnvVar, Priority, UserGroup, WorkerFailure, WorkerProcesses};
 use super::watch::ConfWatch;
 use crate::config::path_setting::PathSetting;
@@ -142,7 +142,7 @@ directives! {
         /// Lock file between processes.
         "lock_file" => PrefixPath = "logs/nginx.lock", in MAIN;
         /// Binding of workers to processors.
-        "worker_cpu_affinity" => Affinity, in MAIN;
+        "worker_cpu_affinity" => CpuAffinity, in MAIN;
         /// Resolution of cached times; no times are cached.
         "timer_resolution" => Msec, in MAIN;
         /// Reaction to an internal error; here `worker_failure` sets it.

@@ -12,7 +12,7 @@ pub struct LoadModule(pub PathBuf);
 
 /// Processors for each worker; only validated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Affinity;
+pub struct CpuAffinity;
 
 impl Value for LoadModule {
     fn syntax() -> String {
@@ -30,14 +30,14 @@ impl Value for LoadModule {
     }
 }
 
-impl Value for Affinity {
+impl Value for CpuAffinity {
     const ARITY: Arity = Arity::SOME;
 
     fn syntax() -> String {
         "auto [mask] | mask ...".into()
     }
 
-    fn parse(args: &Args<'_>, _: &mut Evaluation<'_>) -> Result<Affinity, Problem> {
+    fn parse(args: &Args<'_>, _: &mut Evaluation<'_>) -> Result<CpuAffinity, Problem> {
         let masks = match args.words {
             [auto, masks @ ..] if &auto.bytes[..] == b"auto" => {
                 if masks.len() > 1 {
@@ -56,6 +56,6 @@ impl Value for Affinity {
             let help = "a mask has a 1 for each processor that is used, the first one last, such as 0101";
             return Err(Problem::new(text).at(mask.span_of(what)).help(help));
         }
-        Ok(Affinity)
+        Ok(CpuAffinity)
     }
 }

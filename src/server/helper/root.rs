@@ -134,7 +134,7 @@ impl Refusal {
 }
 
 /// What an answer brings beside its text.
-type Answered = (HelperAnswer, Option<OwnedFd>);
+type AnswerWithFile = (HelperAnswer, Option<OwnedFd>);
 
 impl RootHelper {
     fn serve(&mut self) {
@@ -160,7 +160,7 @@ impl RootHelper {
         self.alerts.write(&log, &self.setup.user, text);
     }
 
-    fn answer(&mut self, Packet { text, descriptors }: Packet) -> Result<Answered, Refusal> {
+    fn answer(&mut self, Packet { text, descriptors }: Packet) -> Result<AnswerWithFile, Refusal> {
         let request = text
             .ok_or(Refusal::Packet)
             .and_then(|text| serde_json::from_slice(&text).map_err(Refusal::Request));
@@ -196,7 +196,7 @@ impl RootHelper {
         }
     }
 
-    fn read_conf(&mut self) -> Result<Answered, Refusal> {
+    fn read_conf(&mut self) -> Result<AnswerWithFile, Refusal> {
         let (read, file) = self.run_reader().map_err(Refusal::Reading)?;
         let generation = self.lists.add(read.listed);
         Ok((HelperAnswer::Read { generation }, Some(file)))
@@ -220,7 +220,7 @@ impl RootHelper {
         Ok((from_memory(&out)?, out))
     }
 
-    fn open(&self, generation: u64, index: usize) -> Result<Answered, Refusal> {
+    fn open(&self, generation: u64, index: usize) -> Result<AnswerWithFile, Refusal> {
         let listed = self.lists.get(generation).ok_or(Refusal::Generation(generation))?;
         let file = listed.files.get(index).ok_or(Refusal::Index { generation, index })?;
         let path = self.setup.absolute(&file.path);
@@ -240,7 +240,7 @@ impl RootHelper {
         }
     }
 
-    fn unbind(&self, generation: u64, index: usize) -> Result<Answered, Refusal> {
+    fn unbind(&self, generation: u64, index: usize) -> Result<AnswerWithFile, Refusal> {
         if let ListenAddr::Unix(path) = self.address(generation, index)?.addr() {
             let path = self.setup.absolute(path);
             if path.symlink_metadata().is_ok_and(|found| found.file_type().is_socket()) {
@@ -250,7 +250,7 @@ impl RootHelper {
         Ok((HelperAnswer::Done, None))
     }
 
-    fn bind(&self, generation: u64, index: usize) -> Result<Answered, Refusal> {
+    fn bind(&self, generation: u64, index: usize) -> Result<AnswerWithFile, Refusal> {
         let listed = self.address(generation, index)?;
         let address = listed.addr();
         let bound = listener::bind_unaided(&address, &listed.options());
@@ -259,7 +259,7 @@ impl RootHelper {
         Ok((HelperAnswer::Done, Some(socket)))
     }
 
-    fn upgrade(&mut self, carried: &str) -> Result<Answered, Refusal> {
+    fn upgrade(&mut self, carried: &str) -> Result<AnswerWithFile, Refusal> {
         let sockets = std::mem::take(&mut self.sockets);
         let program = PathBuf::from(&self.setup.program);
         if let Err(source) = opening::open_roots(&program) {
