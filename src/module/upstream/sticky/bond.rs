@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use bstr::{BStr, BString, ByteSlice};
 
 use super::cookie::StickyCookie;
-use super::sessions::{Room, Sessions};
+use super::sessions::{FullZoneNotice, Sessions};
 use super::value::{Learn, Sticky};
 use crate::http::exchange::Exchange;
 use crate::http::upstream::affinity::{Affinity, AtEnd, Bond};
@@ -105,7 +105,7 @@ impl LearnBond {
         let (sessions, sid) = (self.sessions.clone(), sid.to_owned());
         Some(Box::new(move || {
             let room = sessions.learn(&session, sid.as_bstr(), creates, timeout, unix_ms());
-            if room == Room::Full {
+            if room == FullZoneNotice::Full {
                 log::zone_full(sessions.zone.name.as_bstr());
             }
         }))

@@ -10,7 +10,7 @@ pub(super) const SAME_SITE: [&str; 3] = ["strict", "lax", "none"];
 
 /// How long a browser keeps the cookie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Expires {
+pub(super) enum CookieExpiry {
     /// Until the end of 2037, and ten years at most.
     Max,
     /// For a number of seconds.
@@ -21,7 +21,7 @@ pub(super) enum Expires {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct StickyCookie {
     pub(super) name: BString,
-    pub(super) expires: Option<Expires>,
+    pub(super) expires: Option<CookieExpiry>,
     pub(super) domain: Option<Template>,
     pub(super) same_site: Option<Template>,
     pub(super) is_http_only: bool,
@@ -41,8 +41,10 @@ impl StickyCookie {
         let mut add = |parts: [&[u8]; 2]| parts.iter().for_each(|part| out.extend_from_slice(part));
         match self.expires {
             None => {}
-            Some(Expires::Max) => add([b"; expires=Thu, 31-Dec-37 23:55:55 GMT", b"; max-age=315360000"]),
-            Some(Expires::Seconds(seconds)) => {
+            Some(CookieExpiry::Max) => {
+                add([b"; expires=Thu, 31-Dec-37 23:55:55 GMT", b"; max-age=315360000"])
+            }
+            Some(CookieExpiry::Seconds(seconds)) => {
                 let until = cookie_date(now.saturating_add(seconds));
                 add([b"; expires=", until.as_bytes()]);
                 add([b"; max-age=", seconds.to_string().as_bytes()]);
@@ -91,12 +93,12 @@ mod tests {
         assert_eq!(text(&cookie), "srv=a");
         cookie.path = Some("/p".into());
         (cookie.is_secure, cookie.is_http_only) = (true, true);
-        cookie.expires = Some(Expires::Max);
+        cookie.expires = Some(CookieExpiry::Max);
         assert_eq!(
             text(&cookie),
             "srv=a; expires=Thu, 31-Dec-37 23:55:55 GMT; max-age=315360000; httponly; secure; path=/p"
         );
-        cookie.expires = Some(Expires::Seconds(3600));
+        cookie.expires = Some(CookieExpiry::Seconds(3600));
         assert_eq!(
             text(&cookie),
             "srv=a; expires=Tue, 14-Nov-23 23:13:20 GMT; max-age=3600; httponly; secure; path=/p"

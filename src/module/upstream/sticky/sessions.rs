@@ -47,7 +47,7 @@ struct Session {
 
 /// Whether a full zone is to be logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Room {
+pub(super) enum FullZoneNotice {
     /// There was room, or it was logged a short while ago.
     Quiet,
     /// The oldest session was dropped.
@@ -77,7 +77,14 @@ impl Sessions {
     }
 
     /// Records that a session was used with a server. One that is not known begins only if `creates` says so.
-    pub(super) fn learn(&self, name: &[u8], sid: &BStr, creates: bool, timeout: u64, now: u64) -> Room {
+    pub(super) fn learn(
+        &self,
+        name: &[u8],
+        sid: &BStr,
+        creates: bool,
+        timeout: u64,
+        now: u64,
+    ) -> FullZoneNotice {
         let mut known = self.known.lock();
         let is_old = |session: &Session| now.saturating_sub(session.used) >= timeout;
         while known.sessions.peek_lru().is_some_and(|(_, session)| is_old(session)) {
@@ -89,10 +96,10 @@ impl Sessions {
             if session.sid != sid {
                 session.sid = sid.to_owned();
             }
-            return Room::Quiet;
+            return FullZoneNotice::Quiet;
         }
         if !creates {
-            return Room::Quiet;
+            return FullZoneNotice::Quiet;
         }
         let is_full = known.sessions.len() >= self.most;
         if is_full {
@@ -101,9 +108,9 @@ impl Sessions {
         known.sessions.put(key, Session { sid: sid.as_bytes().into(), used: now });
         if is_full && known.complained.is_none_or(|at| now.saturating_sub(at) >= QUIET) {
             known.complained = Some(now);
-            return Room::Full;
+            return FullZoneNotice::Full;
         }
-        Room::Quiet
+        FullZoneNotice::Quiet
     }
 }
 
@@ -135,12 +142,12 @@ mod tests {
         let sessions = sessions(32768);
         let learn = |name: &str, now| sessions.learn(name.as_bytes(), "a".into(), true, 1_000_000, now);
         for number in 0..96 {
-            assert_eq!(learn(&number.to_string(), number), Room::Quiet);
+            assert_eq!(learn(&number.to_string(), number), FullZoneNotice::Quiet);
         }
-        assert_eq!(learn("0", 100), Room::Quiet);
-        assert_eq!(learn("new", 100), Room::Full);
-        assert_eq!(learn("newer", 101), Room::Quiet);
-        assert_eq!(learn("newest", 100 + QUIET), Room::Full);
+        assert_eq!(learn("0", 100), FullZoneNotice::Quiet);
+        assert_eq!(learn("new", 100), FullZoneNotice::Full);
+        assert_eq!(learn("newer", 101), FullZoneNotice::Quiet);
+        assert_eq!(learn("newest", 100 + QUIET), FullZoneNotice::Full);
         let is_known = |name: &str| sessions.find(name.as_bytes(), 1_000_000, 200).is_some();
         assert_eq!(["0", "1", "2", "3", "4"].map(is_known), [true, false, false, false, true]);
         assert_eq!(sessions.known.lock().sessions.len(), 96);

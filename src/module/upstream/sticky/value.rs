@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bstr::BString;
 
-use super::cookie::{Expires, SAME_SITE, StickyCookie, is_same_site};
+use super::cookie::{CookieExpiry, SAME_SITE, StickyCookie, is_same_site};
 use super::sessions::SessionZone;
 use crate::directive::{Args, Arity, Evaluation, Text, Value, number};
 use crate::http::variable::{Template, Variable, VariableNames};
@@ -116,8 +116,8 @@ fn cookie(args: &Args<'_>, words: &[Word], evaluation: &mut Evaluation<'_>) -> R
             set(&mut cookie.path, text.into(), "path", args)?;
         } else if let Some(text) = value("expires=") {
             let expires = match text {
-                b"max" => Some(Expires::Max),
-                text => number::sec(text).map(Expires::Seconds),
+                b"max" => Some(CookieExpiry::Max),
+                text => number::sec(text).map(CookieExpiry::Seconds),
             };
             let expires = expires.ok_or_else(|| args.refuse("invalid \"expires\" parameter value"))?;
             set(&mut cookie.expires, expires, "expires", args)?;
@@ -248,7 +248,7 @@ mod tests {
         let Sticky::Cookie(cookie) = read("cookie a expires=max samesite=LAX httponly") else { panic!() };
         assert_eq!(
             (cookie.expires, cookie.is_http_only, cookie.is_secure),
-            (Some(Expires::Max), true, false)
+            (Some(CookieExpiry::Max), true, false)
         );
         assert!(matches!(read("route $cookie_a $arg_b"), Sticky::Route(variables) if variables.len() == 2));
         let learn = read("learn create=$upstream_cookie_a create=$arg_a lookup=$cookie_a zone=z:1m");
