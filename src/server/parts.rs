@@ -42,7 +42,7 @@ use crate::module::control::conf::ControlParts;
 use crate::module::control::{ControlHandler, ControlSections};
 use crate::module::dash::DashOutput;
 use crate::module::exec::execs::Execs;
-use crate::module::exec::keeper::Means;
+use crate::module::exec::keeper::CommandPrerequisites;
 use crate::module::flv::FlvHandler;
 use crate::module::gzip::GzipFilter;
 use crate::module::hls::HlsFiles;
@@ -177,7 +177,7 @@ impl Parts {
         let stream_events =
             Arc::new(StreamEvents::new(registry.clone(), counterpart.clone(), callbacks.clone()));
         let unfinished = lifetime.unfinished.clone();
-        let execs = Arc::new(Execs::new(Means {
+        let execs = Arc::new(Execs::new(CommandPrerequisites {
             runtime: Handle::current(),
             store: store.clone(),
             environment: Config::environment,

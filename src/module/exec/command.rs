@@ -3,7 +3,7 @@
 use bstr::BString;
 
 use super::script;
-use super::template::{ExecValues, Taming, Template};
+use super::template::{ExecValues, Sanitising, Template};
 use crate::directive::{Args, Arity, Evaluation, Value};
 use crate::syntax::{Pos, Problem};
 
@@ -22,7 +22,7 @@ pub struct ExecCommand {
     /// Streams to which it applies; empty for all.
     pub names: Vec<BString>,
     program: BString,
-    args: Vec<(Template, Taming)>,
+    args: Vec<(Template, Sanitising)>,
     redirections: Vec<(Redirection, Template)>,
     /// Position in the configuration.
     pub pos: Pos,
@@ -97,7 +97,7 @@ impl ExecCommand {
         }
         let script = script::script_at(program, &plain);
         let args = plain.iter().enumerate().map(|(n, word)| {
-            let taming = if Some(n) == script { Taming::Script } else { Taming::Argument };
+            let taming = if Some(n) == script { Sanitising::Script } else { Sanitising::Argument };
             (Template::compile(word), taming)
         });
         let args = args.collect();
@@ -111,7 +111,7 @@ impl ExecCommand {
 
     /// The command for one event.
     pub fn launch(&self, values: &dyn ExecValues) -> ExecLaunch {
-        let file = |template: &Template| template.expand(values, Taming::FileName).into();
+        let file = |template: &Template| template.expand(values, Sanitising::FileName).into();
         ExecLaunch {
             program: self.program.clone(),
             args: self.args.iter().map(|(word, taming)| word.expand(values, *taming).into()).collect(),

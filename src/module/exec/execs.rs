@@ -16,7 +16,7 @@ use super::Commands;
 use super::Process;
 use super::command::{ExecCommand, ExecLaunch};
 use super::conf::Current;
-use super::keeper::{Means, Respawner};
+use super::keeper::{CommandPrerequisites, Respawner};
 use super::values::SessionValues;
 use crate::directive::Values;
 use crate::directive::context::RECORDER;
@@ -31,7 +31,7 @@ use crate::module::exec::log;
 pub struct Execs(Arc<ExecsInner>);
 
 struct ExecsInner {
-    means: Means,
+    means: CommandPrerequisites,
     /// Number of running commands of single events.
     single: AtomicUsize,
     /// Commands of streams with players, by stream number.
@@ -63,7 +63,7 @@ struct PlayerCommands {
 
 impl Execs {
     /// `runtime` waits for children; `unfinished` tracks those being ended.
-    pub fn new(means: Means) -> Self {
+    pub fn new(means: CommandPrerequisites) -> Self {
         Execs(Arc::new(ExecsInner {
             means,
             single: AtomicUsize::new(0),

@@ -20,7 +20,7 @@ use crate::module::exec::log;
 
 /// Prerequisites of running commands. Cheap to clone.
 #[derive(Clone)]
-pub struct Means {
+pub struct CommandPrerequisites {
     /// Runtime on which children are waited for: not that of a thread that moves media.
     pub runtime: Handle,
     /// The configuration in force.
@@ -33,7 +33,7 @@ pub struct Means {
     pub unfinished: TaskTracker,
 }
 
-impl Means {
+impl CommandPrerequisites {
     /// Environment variables of commands that are started now.
     pub(super) fn environment(&self) -> Vec<(OsString, OsString)> {
         (self.environment)(&self.store.load())
@@ -63,7 +63,7 @@ impl Respawner {
     /// Keeps the commands that `wanted` returns running; calls it again after every reload, and when streams of the other
     /// process of an upgrade change. The flag tells whether a command that exits is restarted.
     pub(super) fn start(
-        means: &Means,
+        means: &CommandPrerequisites,
         wanted: impl Fn() -> (Vec<ExecLaunch>, bool) + Send + 'static,
     ) -> Self {
         let (stop, mut stopped) = StopHandle::new(&means.unfinished);
@@ -91,7 +91,7 @@ impl Respawner {
 
 /// Ends removed commands and starts new ones; the others keep running.
 fn adjust(
-    means: &Means,
+    means: &CommandPrerequisites,
     mut before: Vec<RespawnedCommand>,
     launches: Vec<ExecLaunch>,
     respawns: bool,
@@ -114,7 +114,7 @@ fn adjust(
 }
 
 impl RespawnedCommand {
-    fn start(means: &Means, launch: ExecLaunch, respawns: bool) -> Self {
+    fn start(means: &CommandPrerequisites, launch: ExecLaunch, respawns: bool) -> Self {
         let (stop, stopped) = StopHandle::new(&means.unfinished);
         let runtime = means.runtime.clone();
         let (respawns, respawned) = watch::channel(respawns);
@@ -124,7 +124,7 @@ impl RespawnedCommand {
 }
 
 async fn keep(
-    means: Means,
+    means: CommandPrerequisites,
     launch: ExecLaunch,
     mut respawns: watch::Receiver<bool>,
     mut stopped: oneshot::Receiver<TaskTrackerToken>,
@@ -156,7 +156,7 @@ async fn keep(
 }
 
 /// Delay before a restart, and the signal that ends a command.
-fn settings(means: &Means) -> (Duration, i32) {
+fn settings(means: &CommandPrerequisites) -> (Duration, i32) {
     let config = means.store.load();
     match &config.rtmp {
         Some(rtmp) => {

@@ -63,7 +63,7 @@ pub(super) type Template = template::Template<ExecVariable>;
 
 /// Sanitising of a value, depending on its use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Taming {
+pub enum Sanitising {
     /// None, for an argument.
     Argument,
     /// For part of a path: the value stays one file name.
@@ -84,18 +84,18 @@ impl Template {
     }
 
     /// Expands the word. NUL bytes, which arguments cannot contain, are dropped.
-    pub fn expand(&self, values: &dyn ExecValues, taming: Taming) -> Vec<u8> {
+    pub fn expand(&self, values: &dyn ExecValues, taming: Sanitising) -> Vec<u8> {
         let mut out = Vec::new();
         self.fill(&mut out, |variable, out| {
             let value = values.value(*variable);
             match taming {
-                Taming::Argument => out.extend_from_slice(&value),
+                Sanitising::Argument => out.extend_from_slice(&value),
                 // These values are paths of the server's own files.
-                Taming::FileName if matches!(variable, ExecVariable::Path | ExecVariable::Dirname) => {
+                Sanitising::FileName if matches!(variable, ExecVariable::Path | ExecVariable::Dirname) => {
                     out.extend_from_slice(&value);
                 }
-                Taming::FileName => out.extend_from_slice(crate::media::files::escape(&value).as_bytes()),
-                Taming::Script => script::push_plain(out, &value),
+                Sanitising::FileName => out.extend_from_slice(crate::media::files::escape(&value).as_bytes()),
+                Sanitising::Script => script::push_plain(out, &value),
             }
         });
         out.retain(|byte| *byte != 0);
@@ -119,13 +119,13 @@ mod tests {
         }
     }
 
-    fn expanded(word: &str, taming: Taming) -> String {
+    fn expanded(word: &str, taming: Sanitising) -> String {
         String::from_utf8(Template::compile(word.as_bytes()).expand(&Session, taming)).unwrap()
     }
 
     #[test]
     fn names_are_letters_and_unknown_ones_vanish() {
-        let word = |text| expanded(text, Taming::Argument);
+        let word = |text| expanded(text, Sanitising::Argument);
         assert_eq!(word("$app_low $app2 ${app}x $nosuch|$APP|"), "live_low live2 livex ||");
         assert_eq!(word("a${app"), "a");
         assert_eq!(word(r"\$app\\"), r"$app\");
@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn values_are_tamed_by_where_they_go() {
-        assert_eq!(expanded("/log/$name.txt", Taming::FileName), "/log/cam%201%3B%2Fx.txt");
-        assert_eq!(expanded("echo '$name'", Taming::Script), "echo 'cam%201%3B/x'");
+        assert_eq!(expanded("/log/$name.txt", Sanitising::FileName), "/log/cam%201%3B%2Fx.txt");
+        assert_eq!(expanded("echo '$name'", Sanitising::Script), "echo 'cam%201%3B/x'");
     }
 }
