@@ -11,7 +11,7 @@ use super::table::Module;
 use crate::syntax::suggest;
 
 /// An unknown name and the name to suggest instead.
-pub type Advice = (&'static str, &'static str);
+pub type NameSuggestion = (&'static str, &'static str);
 
 /// Registry of all directives.
 pub struct Registry {
@@ -34,7 +34,7 @@ pub struct RegistryEntry {
 
 impl Registry {
     /// Builds the registry from the modules' tables.
-    pub fn new(modules: &'static [&'static Module], advice: &'static [Advice]) -> Registry {
+    pub fn new(modules: &'static [&'static Module], advice: &'static [NameSuggestion]) -> Registry {
         let mut by_name: FxHashMap<&'static [u8], Vec<RegistryEntry>> = FxHashMap::default();
         for module in modules {
             for row in module.rows {

@@ -1,9 +1,9 @@
 //! Directives of other servers, and common misspellings.
 
-use crate::directive::registry::Advice;
+use crate::directive::registry::NameSuggestion;
 
 /// Names that are not directives here, with the name to suggest.
-pub static NAMES: &[Advice] = &[
+pub static NAMES: &[NameSuggestion] = &[
     ("dash_clock_compensation", "it belongs to another DASH module"),
     ("dash_clock_helper_uri", "it belongs to another DASH module"),
     ("dash_repetition", "it belongs to another DASH module"),

@@ -29,7 +29,7 @@ use crate::syntax::tree::Body;
 
 /// What stands on the command line.
 #[derive(Debug, Default)]
-struct Words<'a> {
+struct ClusterArguments<'a> {
     words: Vec<&'a OsStr>,
     group: Option<String>,
     canary: Option<usize>,
@@ -39,7 +39,7 @@ struct Words<'a> {
 }
 
 pub(super) fn run(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, CommandError> {
-    let words = Words::parse(&task.words)?;
+    let words = ClusterArguments::parse(&task.words)?;
     let [method, rest @ ..] = &words.words[..] else { return Err(CommandError::Usage) };
     let is_plain = words.canary.is_none() && words.timeout.is_none() && !words.new;
     match (method.to_str(), rest) {
@@ -73,9 +73,9 @@ pub(super) fn run(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, Co
     }
 }
 
-impl<'a> Words<'a> {
-    fn parse(given: &'a [OsString]) -> Result<Words<'a>, CommandError> {
-        let mut parsed = Words::default();
+impl<'a> ClusterArguments<'a> {
+    fn parse(given: &'a [OsString]) -> Result<ClusterArguments<'a>, CommandError> {
+        let mut parsed = ClusterArguments::default();
         let mut given = given.iter();
         while let Some(word) = given.next() {
             let mut value = || given.next().ok_or(CommandError::Usage);
@@ -342,7 +342,7 @@ mod tests {
     fn words_are_taken_apart() {
         let of = |words: &[&str]| {
             let words: Vec<OsString> = words.iter().map(OsString::from).collect();
-            Words::parse(&words).map(|parsed| parsed.rollout().ok()).map_err(|error| error.text())
+            ClusterArguments::parse(&words).map(|parsed| parsed.rollout().ok()).map_err(|error| error.text())
         };
         let rollout =
             of(&["apply", "f", "--group", "web", "--canary", "2", "--timeout", "5s"]).unwrap().unwrap();

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use bstr::{BStr, ByteSlice};
 
-use super::origin::{Origins, block};
+use super::origin::{SourcePositions, block};
 use super::sample::Sample;
 use super::task::{CommandError, Streams, Task};
 use crate::config::load::read;
@@ -61,7 +61,7 @@ fn explain_client(task: &Task, config: &Config, text: &[u8]) -> Result<String, C
     let target = ClientAddress::parse(text).ok_or(CommandError::Usage)?;
     let (reading, _) = read(&task.load);
     let outline = Outline::new(&reading.tree, &REGISTRY);
-    let origins = Origins { reading: &reading };
+    let origins = SourcePositions { reading: &reading };
     let mut page = ExplanationPage { origins: &origins, outline: &outline, out: String::new() };
     if target.http {
         page.location(config, &target)?;

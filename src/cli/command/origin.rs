@@ -12,11 +12,11 @@ use crate::syntax::reading::Reading;
 use crate::syntax::tree::Node;
 
 /// Positions in a parsed configuration.
-pub(super) struct Origins<'r> {
+pub(super) struct SourcePositions<'r> {
     pub(super) reading: &'r Reading,
 }
 
-impl Origins<'_> {
+impl SourcePositions<'_> {
     /// File and line of a statement and of each include that led to it.
     pub(super) fn of(&self, node: Node<'_>) -> String {
         let mut out = self.pos(node.words().first().map_or(node.terminator(), |w| w.span));

@@ -27,7 +27,7 @@ one_of! {
 
 one_of! {
     /// `hls2_session_bind`.
-    pub enum Bind {
+    pub enum SessionBind {
         /// Not bound: an id issued by the server is valid from every address.
         "off" => Off,
         /// Bound to the address of the first request.
@@ -39,15 +39,15 @@ one_of! {
     }
 }
 
-impl Bind {
+impl SessionBind {
     /// Whether an id is bound to one address.
     pub fn to_addr(self) -> bool {
-        matches!(self, Bind::Addr | Bind::AddrArgs)
+        matches!(self, SessionBind::Addr | SessionBind::AddrArgs)
     }
 
     /// Whether an id is bound to one query.
     pub fn to_args(self) -> bool {
-        matches!(self, Bind::Args | Bind::AddrArgs)
+        matches!(self, SessionBind::Args | SessionBind::AddrArgs)
     }
 }
 
@@ -142,7 +142,7 @@ directives! {
             /// Not in PingOS.
             ///
             /// Example: `hls2_session_bind addr;`
-            "hls2_session_bind" => session_bind: Bind = "off", in RTMP_ALL, restricts sessions;
+            "hls2_session_bind" => session_bind: SessionBind = "off", in RTMP_ALL, restricts sessions;
         }
     }
     live as Current {

@@ -39,9 +39,9 @@ impl PhaseCheck for AuthBasicCheck {
         Check::Later(Box::pin(async move {
             let (path, tried) = (file.clone(), credentials.clone());
             match disk::spawn(DiskWork::Served, move || verify(&path, &tried)).await {
-                Ok(Ok(Verdict::Right)) => Decision::Allow,
+                Ok(Ok(PasswordCheck::Right)) => Decision::Allow,
                 Ok(Ok(verdict)) => {
-                    log::refused(exchange, &credentials.user, &file, verdict == Verdict::WrongPassword);
+                    log::refused(exchange, &credentials.user, &file, verdict == PasswordCheck::WrongPassword);
                     asks(&realm)
                 }
                 Ok(Err(error)) => failed(exchange, &file, &error),
@@ -53,21 +53,23 @@ impl PhaseCheck for AuthBasicCheck {
 
 /// Result of a verification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verdict {
+enum PasswordCheck {
     Right,
     WrongPassword,
     UnknownUser,
 }
 
 /// Looks up the user, on a blocking thread.
-fn verify(path: &Path, credentials: &Credentials) -> io::Result<Verdict> {
+fn verify(path: &Path, credentials: &Credentials) -> io::Result<PasswordCheck> {
     let file = disk::read(path)?;
     if file.len() > limits::HTTP_USER_FILE_BYTES {
         return Err(io::Error::other("the file is too large"));
     }
-    let Some(stored) = user_file::find(&file, &credentials.user) else { return Ok(Verdict::UnknownUser) };
+    let Some(stored) = user_file::find(&file, &credentials.user) else {
+        return Ok(PasswordCheck::UnknownUser);
+    };
     let is_right = password::verify(&credentials.password, stored);
-    Ok(if is_right { Verdict::Right } else { Verdict::WrongPassword })
+    Ok(if is_right { PasswordCheck::Right } else { PasswordCheck::WrongPassword })
 }
 
 fn failed(exchange: &Exchange<'_>, path: &Path, error: &io::Error) -> Decision {

@@ -18,7 +18,7 @@ directives! {
         /// Not in PingOS; as in nginx.
         ///
         /// Example: `sub_filter http://backend/ https://example.com/;`
-        "sub_filter" => pairs: Vec<SubFilter>, in HTTP_ALL;
+        "sub_filter" => pairs: Vec<Replacement>, in HTTP_ALL;
         /// Replaces only the first occurrence of each text.
         ///
         /// Not in PingOS; as in nginx.
@@ -43,26 +43,26 @@ directives! {
 
 /// A text and what replaces it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct SubFilter {
+pub struct Replacement {
     /// Text to look for.
     pub pattern: Template,
     /// Text that replaces it.
     pub replacement: Template,
 }
 
-impl Value for SubFilter {
+impl Value for Replacement {
     const ARITY: Arity = Arity::TWO;
 
     fn syntax() -> String {
         "string replacement".into()
     }
 
-    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<SubFilter, Problem> {
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<Replacement, Problem> {
         let [pattern, replacement] = args.words else { return Err(args.refuse("is incomplete")) };
         if pattern.bytes.is_empty() {
             return Err(Problem::new("empty search pattern").at(pattern.span));
         }
-        Ok(SubFilter {
+        Ok(Replacement {
             pattern: Template::compile(pattern, &pattern.bytes, evaluation)?,
             replacement: Template::compile(replacement, &replacement.bytes, evaluation)?,
         })

@@ -7,7 +7,7 @@ use bstr::BString;
 
 use super::page::SAMPLE_NAME;
 use super::values::{hidden, levels};
-use crate::cli::command::origin::{Origins, block, remark, spelled, value};
+use crate::cli::command::origin::{SourcePositions, block, remark, spelled, value};
 use crate::cli::command::sample::Sample;
 use crate::cli::command::task::{CommandError, Task};
 use crate::config::load::read;
@@ -21,7 +21,7 @@ use crate::syntax::tree::StatementEnd;
 pub(super) fn explain_line(task: &Task, file: &Path, line: u32) -> Result<String, CommandError> {
     let (reading, _) = read(&task.load);
     let outline = Outline::new(&reading.tree, &REGISTRY);
-    let origins = Origins { reading: &reading };
+    let origins = SourcePositions { reading: &reading };
     let whole = std::fs::canonicalize(file).ok();
     let named = |name: &Path| {
         name == file || name.ends_with(file) || whole.is_some() && std::fs::canonicalize(name).ok() == whole
@@ -68,7 +68,7 @@ fn last_line(statement: &OutlineStatement<'_>) -> u32 {
 
 fn explain_statement(
     outline: &Outline<'_>,
-    origins: &Origins<'_>,
+    origins: &SourcePositions<'_>,
     statement: &OutlineStatement<'_>,
     out: &mut String,
 ) {
