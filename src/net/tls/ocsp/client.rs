@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::asker::{About, Asker};
 use super::message::{CertId, CertStatus, responder_of};
 use super::status_cache::StatusCache;
-use super::verify::{Answer, Asked, Belief, check};
+use super::verify::{CertificateQuery, RevocationStatus, SignerTrust, check};
 use crate::net::dns::Dns;
 use crate::net::log;
 use crate::net::ssl::responder::{Responder, ResponderError};
@@ -134,8 +134,8 @@ impl StatusTerms {
     ) -> Option<CertStatus> {
         let about = About { responder, certificate: None };
         let (peer, response) = self.asker.ask(&about, self.dns.as_ref(), &id.request()).await.ok()?;
-        let asked = Asked { id: &id, known: chain, trust, belief: Belief::Verified };
-        let Answer { status, valid } = check(&response, &asked)
+        let asked = CertificateQuery { id: &id, known: chain, trust, belief: SignerTrust::Verified };
+        let RevocationStatus { status, valid } = check(&response, &asked)
             .map_err(|why| log::ocsp_failed(&format!("{why}{}", about.text(Some(peer)))))
             .ok()?;
         let now = certificate::now();

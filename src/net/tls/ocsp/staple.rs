@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::asker::{About, Asker};
 use super::message::{CertId, CertStatus, responder_of};
-use super::verify::{Asked, Belief, ResponseError, check};
+use super::verify::{CertificateQuery, ResponseError, SignerTrust, check};
 use crate::net::dns::Dns;
 use crate::net::log;
 use crate::net::ssl::responder::{Responder, ResponderError};
@@ -48,7 +48,7 @@ pub(in crate::net::tls) struct Terms {
     /// The further certificates of the file.
     chain: Vec<CertificateDer<'static>>,
     trust: Arc<Trust>,
-    belief: Belief,
+    belief: SignerTrust,
     responder: Responder,
     means: StapleMeans,
 }
@@ -127,7 +127,7 @@ impl Terms {
             id,
             chain: chain.to_vec(),
             trust: trust.clone(),
-            belief: if means.verifies { Belief::Known } else { Belief::Anyone },
+            belief: if means.verifies { SignerTrust::Known } else { SignerTrust::Anyone },
             responder,
             means: means.clone(),
             name,
@@ -182,7 +182,7 @@ impl Staple {
         let response = means.asker.ask(&about, means.dns.as_ref(), &id.request()).await;
         let now = certificate::now();
         let Ok((peer, response)) = response else { return now + RETRY };
-        let asked = Asked { id, known: chain, trust, belief: *belief };
+        let asked = CertificateQuery { id, known: chain, trust, belief: *belief };
         let answer = check(&response, &asked).and_then(|answer| match answer.status {
             CertStatus::Good => Ok(answer),
             status => Err(ResponseError::NotGood(status)),

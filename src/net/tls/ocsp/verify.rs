@@ -16,17 +16,17 @@ const SKEW: i64 = 300;
 
 /// What a responder is asked about, and whom it is believed.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Asked<'a> {
+pub(super) struct CertificateQuery<'a> {
     pub(super) id: &'a CertId,
     /// Certificates that a signer may have besides those in the response.
     pub(super) known: &'a [CertificateDer<'static>],
     pub(super) trust: &'a Trust,
-    pub(super) belief: Belief,
+    pub(super) belief: SignerTrust,
 }
 
 /// How the signer of a response is verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Belief {
+pub(super) enum SignerTrust {
     /// Not at all: its certificate may come with the response (stapling without `ssl_stapling_verify`).
     Anyone,
     /// Unless its certificate is a known one (`ssl_stapling_verify on`).
@@ -37,7 +37,7 @@ pub(super) enum Belief {
 
 /// What a response says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Answer {
+pub(super) struct RevocationStatus {
     pub(super) status: CertStatus,
     /// The moment up to which it counts, in seconds since 1970; `None` for ever.
     pub(super) valid: Option<i64>,
@@ -92,7 +92,10 @@ impl OpensslErrors {
 /// # Errors
 ///
 /// It is malformed, not trusted, or not about this certificate and time.
-pub(super) fn check(response: &[u8], asked: &Asked<'_>) -> Result<Answer, ResponseError> {
+pub(super) fn check(
+    response: &[u8],
+    asked: &CertificateQuery<'_>,
+) -> Result<RevocationStatus, ResponseError> {
     let outer = Outer::parse(response).ok_or(ResponseError::Malformed)?;
     if outer.status != SUCCESSFUL {
         return Err(ResponseError::Unsuccessful(outer.status));
@@ -102,7 +105,7 @@ pub(super) fn check(response: &[u8], asked: &Asked<'_>) -> Result<Answer, Respon
     let single = basic.singles.iter().find(|single| single.is_of(asked.id));
     let single = single.ok_or(ResponseError::OtherCertificate)?;
     is_timely(single.this_update, single.next_update).map_err(ResponseError::Untimely)?;
-    Ok(Answer { status: single.status, valid: single.next_update.flatten() })
+    Ok(RevocationStatus { status: single.status, valid: single.next_update.flatten() })
 }
 
 /// Status of a response, as OpenSSL names it.
@@ -117,7 +120,7 @@ fn word(status: u8) -> &'static str {
     }
 }
 
-fn is_trusted(basic: &Basic<'_>, asked: &Asked<'_>) -> Result<(), OpensslErrors> {
+fn is_trusted(basic: &Basic<'_>, asked: &CertificateQuery<'_>) -> Result<(), OpensslErrors> {
     let error = OpensslErrors::one;
     let of_signer = |der: &[u8]| parsed(der).is_some_and(|certificate| basic.responder.is(&certificate));
     let known = asked.known.iter().find(|known| of_signer(known)).map(|known| &known[..]);
@@ -128,9 +131,9 @@ fn is_trusted(basic: &Basic<'_>, asked: &Asked<'_>) -> Result<(), OpensslErrors>
         return Err(error(117, "signature failure"));
     }
     match asked.belief {
-        Belief::Anyone => return Ok(()),
-        Belief::Known if known.is_some() => return Ok(()),
-        Belief::Known | Belief::Verified => {}
+        SignerTrust::Anyone => return Ok(()),
+        SignerTrust::Known if known.is_some() => return Ok(()),
+        SignerTrust::Known | SignerTrust::Verified => {}
     }
     let owned = |der: &[u8]| CertificateDer::from(der.to_vec());
     let others = basic.certificates.iter().map(|der| owned(der)).chain(asked.known.iter().cloned());
