@@ -23,9 +23,6 @@ pub(super) enum AttemptOutcome {
     Closed,
 }
 
-/// Result of a function that returns only errors.
-pub(super) enum Never {}
-
 /// Reason for the end of a relay.
 #[derive(Debug)]
 pub(super) enum RelayEnd {

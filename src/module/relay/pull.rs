@@ -12,6 +12,7 @@ mod counterpart;
 mod fetch;
 mod players;
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -26,7 +27,7 @@ use super::attempt::{Attempt, RelayKind};
 use super::conf::Current;
 use super::destination::Destination;
 use super::log;
-use super::outcome::{AttemptOutcome, Never, RelayEnd, has_worked};
+use super::outcome::{AttemptOutcome, RelayEnd, has_worked};
 use super::pulled::PulledStream;
 use super::relays::session_for;
 use crate::hub::stream::StreamPhase;
@@ -169,7 +170,7 @@ impl PulledStream {
             let moved = self.moved(relays).await;
             log::moved(session, moved.epoch);
             session.close(Reason::StreamEnd);
-            std::future::pending::<Never>().await
+            std::future::pending::<Infallible>().await
         };
         tokio::select! {
             outcome = self.line(relays, session, &line) => outcome,
@@ -212,7 +213,7 @@ impl PulledStream {
     }
 
     /// Ends the relay of a session once a reload has removed its line.
-    async fn line_removed(&self, relays: &Relays, session: &Session) -> Never {
+    async fn line_removed(&self, relays: &Relays, session: &Session) -> Infallible {
         let mut changed = relays.store.watch();
         while self.view.current().get::<notify::conf::Current>().on_pull.is_some()
             && changed.changed().await.is_ok()

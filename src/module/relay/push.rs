@@ -4,6 +4,7 @@
 //! Each line has its own task ([`super::lines`]). Media is sent like to any player: through the worker's delivery loop,
 //! which skips to a key frame if the other server is too slow and never blocks others.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -15,7 +16,7 @@ use super::complaints::Complaints;
 use super::conf::Current;
 use super::destination::Destination;
 use super::error::RelayError;
-use super::outcome::{AttemptOutcome, Never, RelayEnd, has_worked};
+use super::outcome::{AttemptOutcome, RelayEnd, has_worked};
 use super::push_line::{PendingHeaders, PushLine};
 use super::relays::session_for;
 use super::rtmp::{ConnectSettings, Upstream, check};
@@ -294,7 +295,7 @@ impl Sending<'_> {
     }
 
     /// Answers the other server until it ends the relay, or the delivery loop gives up.
-    async fn keep(&mut self) -> Result<Never, RelayEnd> {
+    async fn keep(&mut self) -> Result<Infallible, RelayEnd> {
         loop {
             while let Some(event) = self.upstream.core.poll_event() {
                 match event {

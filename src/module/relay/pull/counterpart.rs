@@ -3,6 +3,7 @@
 //! Only streams of clients are fetched. What that process pulls itself, each process pulls, and asks `on_pull` for it: a
 //! pulled stream would otherwise keep a process that waits for its sessions to end.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use super::fetch::RunningPull;
 use crate::limits;
 use crate::media::ingest::Feeder;
 use crate::module::relay::log;
-use crate::module::relay::outcome::{Never, RelayEnd};
+use crate::module::relay::outcome::RelayEnd;
 use crate::module::relay::pulled::PulledStream;
 use crate::module::relay::relays::Relays;
 use crate::wire::flv::{FlvReader, FlvTag};
@@ -50,7 +51,7 @@ impl PulledStream {
 }
 
 impl RunningPull<'_> {
-    async fn counterpart(&mut self) -> Result<Never, RelayEnd> {
+    async fn counterpart(&mut self) -> Result<Infallible, RelayEnd> {
         let max_message = usize::try_from(self.pulled.view.server().max_message.0).unwrap_or(usize::MAX);
         let socket = self.relays.counterpart.open(self.pulled.stream.key()).await?;
         let (mut reader, mut received) = (FlvReader::new(max_message), 0);

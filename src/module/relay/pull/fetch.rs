@@ -1,5 +1,6 @@
 //! A running pull: passes the origin's media to the stream.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -16,7 +17,7 @@ use crate::module::relay::destination::Destination;
 use crate::module::relay::error::RelayError;
 use crate::module::relay::http::Download;
 use crate::module::relay::log;
-use crate::module::relay::outcome::{Never, RelayEnd};
+use crate::module::relay::outcome::RelayEnd;
 use crate::module::relay::pulled::PulledStream;
 use crate::module::relay::relays::Relays;
 use crate::module::relay::rtmp::{ConnectSettings, Upstream, check};
@@ -42,7 +43,7 @@ pub(super) struct RunningPull<'a> {
 }
 
 impl RunningPull<'_> {
-    pub(super) async fn rtmp(&mut self, destination: &Destination) -> Result<Never, RelayEnd> {
+    pub(super) async fn rtmp(&mut self, destination: &Destination) -> Result<Infallible, RelayEnd> {
         destination.name(self.session);
         let server = self.pulled.view.server();
         let terms = ConnectSettings {
@@ -80,7 +81,7 @@ impl RunningPull<'_> {
         }
     }
 
-    pub(super) async fn http(&mut self, destination: &Destination) -> Result<Never, RelayEnd> {
+    pub(super) async fn http(&mut self, destination: &Destination) -> Result<Infallible, RelayEnd> {
         destination.name(self.session);
         let max_message = usize::try_from(self.pulled.view.server().max_message.0).unwrap_or(usize::MAX);
         let trail = self.session.identity.trail.claimed();
