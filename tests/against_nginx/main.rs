@@ -60,9 +60,11 @@
 //! nothing came for seconds.
 
 mod backend;
+mod difference;
 mod entries;
 mod entry;
 mod fixture;
+mod group;
 mod open;
 mod render;
 mod run;
