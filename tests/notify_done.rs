@@ -5,13 +5,37 @@ mod support;
 use std::collections::{HashMap, HashSet};
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
+use support::frame::GOP;
 use support::server::free_port;
 use support::wait::until_true;
-use support::{Answer, Conf, NotifyServer, Publisher, RtmpClient, Server};
+use support::{Answer, Conf, NotifyServer, Player, Publisher, RtmpClient, Server};
 
 const SESSIONS: usize = 200;
+
+/// An application `live` with these callback lines, in which `{callback}` is the address of `notify`.
+fn start(notify: &NotifyServer, lines: &str) -> Server {
+    Server::start(&Conf::live(lines).with_flv().var("callback", notify.url("")))
+}
+
+fn publish(server: &Server) -> RtmpClient {
+    RtmpClient::publish(server.rtmp, "live", "s")
+}
+
+fn play(server: &Server) -> RtmpClient {
+    RtmpClient::play(server.rtmp, "live", "s")
+}
+
+/// Goes on until publish is on its way.
+fn shake_hands(mut client: RtmpClient) -> RtmpClient {
+    until_true("publish was sent", || {
+        client.read(Duration::from_millis(50));
+        client.session.stream_id() != 0
+    });
+    client
+}
 
 fn conf(callback: &str, lines: &str) -> Conf {
     Conf::live(lines).var("callback", callback)
@@ -145,4 +169,118 @@ fn endless_and_huge_answers_are_read_within_bounds() {
         Publisher::start(server.rtmp, "s").leave();
         assert!(server.resident() < 256 << 20);
     }
+}
+
+#[test]
+fn done_is_sent_when_the_connection_is_reset() {
+    let notify = NotifyServer::start();
+    let server = start(
+        &notify,
+        "on_publish {callback}/ stage=done; on_play {callback}/ stage=done; on_stream {callback}/ stage=done;",
+    );
+    let mut publisher = Publisher::start(server.rtmp, "s");
+    let player = Player::start(server.rtmp, "s");
+    let web = Player::http(server.http, "/flv/s.flv");
+    let last = publisher.send(2 * GOP);
+    player.wait_frame(last);
+    web.wait("the response has begun", |got| got.head.as_ref().map(drop));
+    player.reset();
+    web.reset();
+    publisher.reset();
+    notify.wait_count("call=play act=done", 2);
+    notify.wait("call=publish act=done");
+    notify.wait("call=stream act=done");
+}
+
+#[test]
+fn done_is_sent_when_a_client_leaves_before_the_answer() {
+    let notify = NotifyServer::start();
+    notify.answer("act=start", Answer::Late(Duration::from_millis(300), 200));
+    let server = start(&notify, "on_publish {callback}/ stage=done; on_play {callback}/ stage=done;");
+    let publisher = shake_hands(publish(&server));
+    let player = shake_hands(play(&server));
+    let web = Player::http(server.http, "/flv/s.flv");
+    notify.wait_count("act=start", 3);
+    publisher.reset();
+    player.leave();
+    drop(web);
+    notify.wait_count("act=done", 3);
+    // A player over HTTP that leaves before there is any media.
+    let web = Player::http(server.http, "/flv/none.flv");
+    server.wait_log("play: name='none'");
+    drop(web);
+    notify.wait_count("act=done name=none", 1);
+    let acts = |act: &str| {
+        let requests = notify.requests_of(&format!("act={act}"));
+        let mut ids: Vec<String> =
+            requests.iter().map(|request| request.value("clientid").to_owned()).collect();
+        ids.sort();
+        ids
+    };
+    assert_eq!(acts("start"), acts("done"));
+}
+
+#[test]
+fn no_update_follows_the_done() {
+    let notify = NotifyServer::start();
+    let server = start(&notify, "on_play {callback}/ stage=update,done update=20ms;");
+    for _ in 0..10 {
+        let player = play(&server).wait_started();
+        let updates = notify.requests_of("act=update").len();
+        notify.wait_count("act=update", updates + 2);
+        player.leave();
+    }
+    notify.wait_count("act=done", 10);
+    let requests = notify.requests();
+    for done in requests.iter().enumerate().filter(|(_, request)| request.value("act") == "done") {
+        let (at, id) = (done.0, done.1.value("clientid"));
+        assert!(requests[at + 1..].iter().all(|later| later.value("clientid") != id), "connection {id}");
+    }
+}
+
+#[test]
+fn done_is_sent_when_the_server_is_stopped() {
+    let notify = NotifyServer::start();
+    // Late answers: the process has to wait for them.
+    notify.answer("act=done", Answer::Late(Duration::from_millis(300), 200));
+    let mut server = start(&notify, "on_publish {callback}/ stage=done; on_play {callback}/ stage=done;");
+    let _publisher = Publisher::start(server.rtmp, "s");
+    let players: Vec<Player> = (0..5).map(|_| Player::start(server.rtmp, "s")).collect();
+    assert!(server.stop().success());
+    assert_eq!(notify.requests_of("call=publish act=done").len(), 1);
+    assert_eq!(notify.requests_of("call=play act=done").len(), players.len());
+}
+
+#[test]
+fn a_hanging_callback_server_does_not_hold_up_the_stop_for_long() {
+    let notify = NotifyServer::start();
+    notify.answer("act=done", Answer::Silent);
+    let mut server = start(&notify, "on_publish {callback}/ stage=done timeout=1h;");
+    let _publisher = Publisher::start(server.rtmp, "s");
+    assert!(server.stop().success());
+    assert_eq!(notify.requests_of("act=done").len(), 1);
+}
+
+#[test]
+fn an_encoder_that_comes_and_goes_fast_gets_each_start_and_done() {
+    let notify = NotifyServer::start();
+    let server = start(&notify, "on_publish {callback}/ stage=done; on_stream {callback}/ stage=done;");
+    for _ in 0..20 {
+        let client = shake_hands(publish(&server));
+        client.reset();
+    }
+    notify.wait_count("call=publish act=start", 20);
+    notify.wait_count("call=publish act=done", 20);
+    let count = notify.requests_of("call=stream act=start").len();
+    notify.wait_count("call=stream act=done", count);
+    let ids = |act: &str| {
+        let mut ids: Vec<String> = notify
+            .requests_of(&format!("call=publish act={act}"))
+            .iter()
+            .map(|request| request.value("clientid").to_owned())
+            .collect();
+        ids.sort();
+        ids
+    };
+    assert_eq!(ids("start"), ids("done"));
 }
