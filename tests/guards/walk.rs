@@ -126,7 +126,7 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
         "fn sessions_stay_without_etcd_and_names_are_right_after_its_return()",
     ),
     ("http core/disable_symlinks", include_str!("../http_access.rs"), "fn what_restricts_refuses()"),
-    ("limit/limit_conn", include_str!("../reload_walk/requests.rs"), "\"limit/limit_conn_status\""),
+    ("limit/limit_conn", include_str!("../reload_walk/limit.rs"), "\"limit/limit_conn_status\""),
     ("limit/limit_req", include_str!("../http_access.rs"), "fn what_restricts_refuses()"),
     (
         "hls2/hls2_session_bind",

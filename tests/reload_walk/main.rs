@@ -20,6 +20,7 @@ mod gop;
 mod hls;
 mod http;
 mod http2;
+mod limit;
 mod live;
 mod logs;
 #[path = "../ts_hls/media.rs"]

@@ -28,6 +28,7 @@ const FAMILIES: &[&[Case]] = &[
     crate::gop::CASES,
     crate::hls::CASES,
     crate::http::CASES,
+    crate::limit::CASES,
     crate::live::CASES,
     crate::logs::CASES,
     crate::memory::CASES,
