@@ -42,7 +42,7 @@ impl StickyCookie {
         match self.expires {
             None => {}
             Some(CookieExpiry::Max) => {
-                add([b"; expires=Thu, 31-Dec-37 23:55:55 GMT", b"; max-age=315360000"])
+                add([b"; expires=Thu, 31-Dec-37 23:55:55 GMT", b"; max-age=315360000"]);
             }
             Some(CookieExpiry::Seconds(seconds)) => {
                 let until = cookie_date(now.saturating_add(seconds));
