@@ -273,7 +273,7 @@ async fn follow_once(
     let changed = cluster.map.write().replace(prefix, range);
     let Some(changed) = changed else {
         log::older_state();
-        return Err(EtcdError::Silence);
+        return Err(EtcdError::Timeout);
     };
     cluster.changed(&changed);
     let mut watch = etcd.watch(prefix, revision.saturating_add(1)).await?;

@@ -2,8 +2,10 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use strum::VariantArray;
+
 use super::claims::{Cluster, EtcdStatus};
-use super::etcd::EtcdError;
+use super::etcd::EtcdErrorKind;
 use crate::log::shown::Shown;
 use crate::media::cluster_view::{ClusterFigures, ClusterListing, ClusterView, ListedNode, ListedStream};
 
@@ -19,7 +21,7 @@ impl ClusterView for Cluster {
         };
         let totals = &self.totals;
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        let kinds = EtcdError::KINDS.into_iter();
+        let kinds = EtcdErrorKind::VARIANTS.iter();
         Some(ClusterFigures {
             cluster: Shown::new(&conf.name).to_string(),
             node: conf.node.0.clone(),
@@ -37,7 +39,7 @@ impl ClusterView for Cluster {
             own_streams: self.held(),
             revision,
             watch_lag_ms: self.lag.behind(revision),
-            errors: kinds.zip(&totals.errors).map(|(kind, count)| (kind, read(count))).collect(),
+            errors: kinds.zip(&totals.errors).map(|(kind, count)| (kind.into(), read(count))).collect(),
         })
     }
 

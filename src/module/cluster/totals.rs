@@ -4,8 +4,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use parking_lot::Mutex;
+use strum::VariantArray;
 
-use super::etcd::EtcdError;
+use super::etcd::{EtcdError, EtcdErrorKind};
 use super::tenure::Revision;
 
 /// Numbers of events so far.
@@ -17,8 +18,8 @@ pub(super) struct Totals {
     /// Names that were taken over from other servers.
     pub(super) taken_over: AtomicU64,
     pub(super) leases: AtomicU64,
-    /// Failed requests, by [`EtcdError::kind`].
-    pub(super) errors: [AtomicU64; EtcdError::KINDS.len()],
+    /// Failed requests, by [`EtcdErrorKind`].
+    pub(super) errors: [AtomicU64; EtcdErrorKind::VARIANTS.len()],
 }
 
 /// How far the watch is behind this server's own writes.
@@ -30,7 +31,7 @@ pub(super) struct WatchLag {
 impl Totals {
     /// A request has failed.
     pub(super) fn failed(&self, error: &EtcdError) {
-        self.errors[error.kind()].fetch_add(1, Ordering::Relaxed);
+        self.errors[EtcdErrorKind::from(error) as usize].fetch_add(1, Ordering::Relaxed);
     }
 
     /// Number of failed requests.

@@ -1,17 +1,26 @@
 //! Errors of requests to etcd.
 
+use strum::{EnumDiscriminants, IntoStaticStr, VariantArray};
+
 /// Code of gRPC for an absent lease.
 pub(super) const NOT_FOUND: i64 = 5;
 
 /// Reason why a request has no result.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, EnumDiscriminants)]
+#[strum_discriminants(
+    name(EtcdErrorKind),
+    vis(pub(in super::super)),
+    derive(IntoStaticStr, VariantArray),
+    strum(serialize_all = "snake_case"),
+    doc = "Kind of an [`EtcdError`]; its text is the label of its counter."
+)]
 pub(in super::super) enum EtcdError {
     /// There is no connection, or it has failed. The request may have been carried out.
     #[error("{0}")]
     Network(#[from] reqwest::Error),
     /// There was no answer in time.
     #[error("no answer in time")]
-    Silence,
+    Timeout,
     /// etcd refuses.
     #[error("etcd: {1}")]
     Refused(i64, String),
@@ -27,22 +36,6 @@ pub(in super::super) enum EtcdError {
 }
 
 impl EtcdError {
-    /// Names of the kinds of errors.
-    pub(in super::super) const KINDS: [&str; 6] =
-        ["network", "timeout", "refused", "malformed", "too_large", "compacted"];
-
-    /// Its kind, as a position in [`KINDS`](Self::KINDS).
-    pub(in super::super) fn kind(&self) -> usize {
-        match self {
-            EtcdError::Network(_) => 0,
-            EtcdError::Silence => 1,
-            EtcdError::Refused(..) => 2,
-            EtcdError::Malformed => 3,
-            EtcdError::TooLarge => 4,
-            EtcdError::Compacted => 5,
-        }
-    }
-
     /// Whether a request was refused because its lease is gone.
     pub(in super::super) fn is_lease_gone(&self) -> bool {
         matches!(self, EtcdError::Refused(NOT_FOUND, _))

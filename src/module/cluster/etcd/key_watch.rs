@@ -30,9 +30,9 @@ impl KeyWatch {
             let chunk = tokio::select! {
                 chunk = self.response.chunk() => chunk?,
                 // The server in use does not answer any more.
-                _ = self.turned.changed() => return Err(EtcdError::Silence),
+                _ = self.turned.changed() => return Err(EtcdError::Timeout),
             };
-            let Some(chunk) = chunk else { return Err(EtcdError::Silence) };
+            let Some(chunk) = chunk else { return Err(EtcdError::Timeout) };
             if self.buffer.len() + chunk.len() > limits::CLUSTER_ANSWER_BYTES {
                 return Err(EtcdError::TooLarge);
             }
@@ -49,7 +49,7 @@ fn changes(line: &[u8]) -> Result<Vec<Change>, EtcdError> {
         return Err(EtcdError::Compacted);
     }
     if result["canceled"] == true {
-        return Err(EtcdError::Silence);
+        return Err(EtcdError::Timeout);
     }
     let events = result["events"].as_array().map_or(&[][..], Vec::as_slice);
     let change = |event: &Value| {

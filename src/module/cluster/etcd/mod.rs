@@ -28,7 +28,7 @@ use crate::task::backoff::Backoff;
 use crate::task::disk;
 
 pub(super) use self::answer::{Change, KeyValue, Outcome, Range, revision_of};
-pub(super) use self::error::EtcdError;
+pub(super) use self::error::{EtcdError, EtcdErrorKind};
 pub(super) use self::key_watch::KeyWatch;
 
 /// Codes of gRPC for a missing or outdated token.
@@ -296,7 +296,7 @@ impl Etcd {
             Ok::<_, EtcdError>((status, bounded(response).await?))
         };
         let asked =
-            tokio::time::timeout(limits::CLUSTER_REQUEST, asked).await.unwrap_or(Err(EtcdError::Silence));
+            tokio::time::timeout(limits::CLUSTER_REQUEST, asked).await.unwrap_or(Err(EtcdError::Timeout));
         let (status, answer) = asked.inspect_err(|_| self.turn(at))?;
         if status != StatusCode::OK {
             let error = refusal(&answer);
@@ -325,7 +325,7 @@ impl Etcd {
             }
             Err(_) => {
                 self.turn(at);
-                Err(EtcdError::Silence)
+                Err(EtcdError::Timeout)
             }
         }
     }

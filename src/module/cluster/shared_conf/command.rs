@@ -209,7 +209,7 @@ impl Group {
 
     /// Asks for something that may be asked for again, so each address of etcd has its turn.
     async fn ask<T>(&self, request: impl AsyncFn() -> Result<T, EtcdError>) -> Result<T, GroupError> {
-        let mut failure = EtcdError::Silence;
+        let mut failure = EtcdError::Timeout;
         for _ in 0..self.etcd.count() {
             match timeout_at(self.deadline, request()).await {
                 Ok(Ok(answer)) => return Ok(answer),
@@ -309,7 +309,7 @@ impl Group {
     async fn written<T>(&self, change: impl Future<Output = Result<T, EtcdError>>) -> Result<T, GroupError> {
         match timeout_at(self.deadline, change).await {
             Ok(Ok(done)) => Ok(done),
-            Ok(Err(EtcdError::Network(_) | EtcdError::Silence)) | Err(_) => {
+            Ok(Err(EtcdError::Network(_) | EtcdError::Timeout)) | Err(_) => {
                 Err(GroupError::Unsure(self.etcd.addresses(), self.keys.group.clone()))
             }
             Ok(Err(error)) => Err(self.failed(&error)),
@@ -414,7 +414,7 @@ impl Group {
                     None
                 }
                 Ok(Err(error)) => Some(error),
-                Err(_) => Some(EtcdError::Silence),
+                Err(_) => Some(EtcdError::Timeout),
             };
             let is_late = Instant::now() >= self.deadline;
             let mut still = Vec::new();
