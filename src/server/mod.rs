@@ -84,6 +84,7 @@ use crate::net::tls::Tls;
 use crate::notify::transport::Transport;
 use crate::task::loader::Loader;
 use crate::task::rights;
+use crate::task::user::UserGroup;
 
 /// A server with bound sockets and open logs. No thread runs yet, so the process may still fork.
 pub struct Prepared {
@@ -207,7 +208,7 @@ fn start_helper(
     launch: &Launch,
     own_files: impl Iterator<Item = PathBuf>,
 ) -> Option<Arc<HelperClient>> {
-    let (uid, gid, name) = process::user(config)?;
+    let UserGroup { name, uid, gid } = process::user(config)?;
     let user = User { uid: uid.as_raw(), gid: gid.as_raw(), name };
     let setup = Setup::new(load, user, launch, own_files);
     match HelperClient::start(&setup) {

@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use nix::unistd::{AccessFlags, Gid, Uid, User, chdir, eaccess, geteuid, initgroups, setgid, setuid};
+use nix::unistd::{AccessFlags, chdir, eaccess, initgroups, setgid, setuid};
 
 use crate::config::model::Config;
 use crate::server::core;
 use crate::server::log;
+use crate::task::user::{self, UserGroup};
 
 /// Detaches from the terminal. No other thread may exist yet.
 ///
@@ -100,7 +101,7 @@ pub enum PrivilegeError {
 ///
 /// A system call failed.
 pub fn drop_privileges(config: &Config, owned: &[PathBuf]) -> Result<(), PrivilegeError> {
-    let Some((uid, gid, name)) = user(config) else { return Ok(()) };
+    let Some(UserGroup { name, uid, gid }) = user(config) else { return Ok(()) };
     for path in owned {
         // Links are not followed: if the user owns their directory, a link could make root hand over any file. On a
         // file system without owners the call fails, which is harmless.
@@ -121,25 +122,12 @@ pub fn drop_privileges(config: &Config, owned: &[PathBuf]) -> Result<(), Privile
     Ok(())
 }
 
-/// The user to which [`drop_privileges`] will switch, if any.
+/// Number of the user to which [`drop_privileges`] will switch, if any.
 pub fn becomes(config: &Config) -> Option<u32> {
-    user(config).map(|(uid, ..)| uid.as_raw())
+    user(config).map(|user| user.uid.as_raw())
 }
 
-/// User id, group id and name of the user to which [`drop_privileges`] will switch, if any.
-pub fn user(config: &Config) -> Option<(Uid, Gid, String)> {
-    if !geteuid().is_root() {
-        return None;
-    }
-    let (uid, gid, name) = match (&config.get::<core::conf::Conf>().user, default_user()) {
-        (Some(user), _) => (Uid::from_raw(user.uid), Gid::from_raw(user.gid), user.name.clone()),
-        (None, Some(nobody)) => (nobody.uid, nobody.gid, nobody.name),
-        (None, None) => return None,
-    };
-    (!uid.is_root()).then_some((uid, gid, name))
-}
-
-/// Default user of a server started as root.
-fn default_user() -> Option<User> {
-    User::from_name("nobody").ok().flatten()
+/// The user to which [`drop_privileges`] will switch, if any.
+pub fn user(config: &Config) -> Option<UserGroup> {
+    user::becomes(config.get::<core::conf::Conf>().user.as_ref())
 }

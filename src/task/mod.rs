@@ -11,6 +11,7 @@ pub mod patience;
 pub mod questions;
 pub mod rights;
 pub mod supervise;
+pub mod user;
 pub mod woken;
 
 use std::time::Instant;

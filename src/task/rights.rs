@@ -31,7 +31,7 @@ pub trait Helper: Send + Sync {
     /// # Errors
     ///
     /// The configuration does not name the file, the helper refuses it, or an error of the system.
-    fn open(&self, path: &Path, purpose: OpenMode) -> io::Result<File>;
+    fn open(&self, path: &Path, mode: OpenMode) -> io::Result<File>;
 
     /// Binds an address and listens on it.
     ///
@@ -74,10 +74,10 @@ pub fn helper() -> Option<&'static dyn Helper> {
 /// # Errors
 ///
 /// The error of `opened`, where the process has no helper or the helper does not open the file either.
-pub fn or_helped(opened: io::Result<File>, path: &Path, purpose: OpenMode) -> io::Result<File> {
+pub fn or_helped(opened: io::Result<File>, path: &Path, mode: OpenMode) -> io::Result<File> {
     match (opened, helper()) {
         (Err(error), Some(helper)) if error.kind() == io::ErrorKind::PermissionDenied => {
-            helper.open(path, purpose).or(Err(error))
+            helper.open(path, mode).or(Err(error))
         }
         (opened, _) => opened,
     }

@@ -8,12 +8,13 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use bstr::ByteSlice;
-use nix::unistd::{Gid, Group, Uid, User, getegid, geteuid, getgrouplist, getgroups};
+use nix::unistd::{Gid, User, getegid, geteuid, getgrouplist, getgroups};
 
 use super::finding::{Finding, LintContext};
 use crate::directive::context::MAIN;
 use crate::directive::outline::OutlineStatement;
 use crate::syntax::{Problem, sentence, to_path};
+use crate::task::user::{self, UserGroup};
 
 /// A directive of a directory in which files are written.
 struct DirectoryDirective {
@@ -136,7 +137,7 @@ fn obstacle(path: &Path, is_made: bool, runner: &Runner) -> Option<Obstacle> {
 }
 
 impl Runner {
-    /// As the server decides at its start: only root becomes another user. `None` if it stays root, or has no user.
+    /// `None` if the server stays root.
     fn of(scope: &LintContext<'_>) -> Option<Runner> {
         let own = geteuid();
         if !own.is_root() {
@@ -148,18 +149,19 @@ impl Runner {
         let main = scope.outline.of(MAIN).next()?;
         let line = scope.outline.own(main, "user").next();
         let words = line.map(OutlineStatement::words).unwrap_or_default();
-        let name = words.first().map_or("nobody", |word| word.bytes.to_str().unwrap_or_default());
-        let user = User::from_name(name).ok().flatten().filter(|user| user.uid != Uid::from_raw(0))?;
-        let group = words
-            .get(1)
-            .or(words.first())
-            .and_then(|word| Group::from_name(word.bytes.to_str().ok()?).ok()?);
-        let group = group.map_or(user.gid, |group| group.gid);
-        let groups = CString::new(name).ok().and_then(|name| getgrouplist(&name, group).ok());
+        let named = match words {
+            [] => None,
+            [user, group @ ..] => {
+                let group = group.first().map(|word| word.bytes.as_bstr());
+                Some(UserGroup::named(user.bytes.as_bstr(), group).ok()?)
+            }
+        };
+        let UserGroup { name, uid, gid } = user::becomes(named.as_ref())?;
+        let groups = CString::new(name.as_str()).ok().and_then(|name| getgrouplist(&name, gid).ok());
         Some(Runner {
-            name: user.name,
-            uid: user.uid.as_raw(),
-            groups: groups.unwrap_or_else(|| vec![group]),
+            name,
+            uid: uid.as_raw(),
+            groups: groups.unwrap_or_else(|| vec![gid]),
             was_root: true,
             is_default: line.is_none(),
         })

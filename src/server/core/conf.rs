@@ -1,7 +1,7 @@
 //! Directives of the main context.
 
 use super::load::{CpuAffinity, LoadModule};
-use super::process::{EnvVar, Priority, UserGroup, WorkerFailure, WorkerProcesses};
+use super::process::{EnvVar, Priority, WorkerFailure, WorkerProcesses};
 use super::watch::ConfWatch;
 use crate::config::path_setting::PathSetting;
 use crate::directive::context::MAIN;
@@ -9,6 +9,7 @@ use crate::directive::table::directives;
 use crate::directive::word::word_lists;
 use crate::directive::{Flag, Msec, Num, Offset, OneOf, PrefixPath, RawPath, Size, Text};
 use crate::log::level::ErrorLogLine;
+use crate::task::user::UserGroup;
 
 word_lists! {
     /// Values of `debug_points`.

@@ -1,23 +1,13 @@
 //! Values of directives about the process.
 
 use bstr::{BString, ByteSlice};
-use nix::unistd::{Gid, Group, Uid, User, geteuid};
+use nix::unistd::{Gid, Uid, geteuid};
 
 use crate::directive::word::one_of;
 use crate::directive::{Args, Arity, Evaluation, Value, number};
 use crate::syntax::{Problem, sentence};
 use crate::task::rights;
-
-/// User and group of the process.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UserGroup {
-    /// User name.
-    pub name: String,
-    /// User id.
-    pub uid: u32,
-    /// Group id.
-    pub gid: u32,
-}
+use crate::task::user::{UnknownName, UserGroup};
 
 /// Number of worker threads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,28 +39,28 @@ impl Value for UserGroup {
     }
 
     fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<UserGroup, Problem> {
-        let (user, group) = (args.first(), args.words.get(1).unwrap_or(args.first()));
+        let (user, group) = (args.first(), args.words.get(1));
         if !geteuid().is_root() && rights::helper().is_none() {
             let text = "the \"user\" directive makes sense only if the master process runs with super-user \
                         privileges, ignored";
             evaluation.report(Problem::warning(text).at(args.span()));
-            let (uid, gid) = (Uid::effective().as_raw(), Gid::effective().as_raw());
+            let (uid, gid) = (Uid::effective(), Gid::effective());
             return Ok(UserGroup { name: user.text().to_string(), uid, gid });
         }
-        let unknown = |call: &str, name: &[u8]| sentence(&[call.as_bytes(), b"(\"", name, b"\") failed"]);
-        let found = user.bytes.to_str().ok().and_then(|name| User::from_name(name).ok().flatten());
-        let found = found.ok_or_else(|| {
-            Problem::new(unknown("getpwnam", &user.bytes)).at(user.span).help("no such user on this machine")
-        })?;
-        let gid = match group.bytes.to_str().ok().and_then(|name| Group::from_name(name).ok().flatten()) {
-            Some(group) => group.gid,
-            None => {
-                return Err(Problem::new(unknown("getgrnam", &group.bytes))
-                    .at(group.span)
-                    .help("no such group on this machine; name one after the user"));
-            }
-        };
-        Ok(UserGroup { name: found.name, uid: found.uid.as_raw(), gid: gid.as_raw() })
+        let found = UserGroup::named(user.bytes.as_bstr(), group.map(|group| group.bytes.as_bstr()));
+        found.map_err(|unknown| {
+            let (call, word, help) = match unknown {
+                UnknownName::User => ("getpwnam", user, "no such user on this machine"),
+                UnknownName::Group => (
+                    "getgrnam",
+                    group.unwrap_or(user),
+                    "no such group on this machine; name one after the user",
+                ),
+            };
+            Problem::new(sentence(&[call.as_bytes(), b"(\"", &word.bytes, b"\") failed"]))
+                .at(word.span)
+                .help(help)
+        })
     }
 }
 

@@ -166,9 +166,9 @@ impl HelperClient {
 }
 
 impl Helper for HelperClient {
-    fn open(&self, path: &Path, purpose: OpenMode) -> io::Result<File> {
+    fn open(&self, path: &Path, mode: OpenMode) -> io::Result<File> {
         self.begin();
-        let (generation, index) = self.find(|listed| listed.file(path, purpose)).ok_or_else(unlisted)?;
+        let (generation, index) = self.find(|listed| listed.file(path, mode)).ok_or_else(unlisted)?;
         match self.ask(&HelperRequest::Open { generation, index }) {
             Ok((_, Some(file))) => Ok(file.into()),
             Ok((_, None)) => Err(io::ErrorKind::InvalidData.into()),

@@ -30,7 +30,7 @@ pub(super) struct Listed {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct ListedFile {
     /// How it is opened.
-    pub(super) purpose: OpenMode,
+    pub(super) mode: OpenMode,
     /// Its path.
     pub(super) path: OsString,
 }
@@ -57,14 +57,13 @@ impl Listed {
     pub(super) fn of(config: &Config) -> Listed {
         let sinks = config.sink_specs();
         let logs = sinks.iter().filter_map(SinkSpec::path);
-        let logs =
-            logs.map(|path| ListedFile { purpose: OpenMode::Append, path: path.as_os_str().to_owned() });
+        let logs = logs.map(|path| ListedFile { mode: OpenMode::Append, path: path.as_os_str().to_owned() });
         let secrets = Secrets::files(config).iter().chain(Transport::files(config)).map(|path| &*path.0);
         let read = Tls::files(config, relay_conf::trust(config)).chain(secrets);
         let of_proxies = proxy::files(config);
         let of_issuers = acme::files(config);
         let read = read.chain(of_proxies.iter().chain(&of_issuers).map(|path| &**path));
-        let read = read.map(|path| ListedFile { purpose: OpenMode::Read, path: path.as_os_str().to_owned() });
+        let read = read.map(|path| ListedFile { mode: OpenMode::Read, path: path.as_os_str().to_owned() });
         let files: BTreeSet<ListedFile> = logs.chain(read).collect();
         let rtmp = config.rtmp.iter().flat_map(|rtmp| &rtmp.listeners).map(|l| (&l.addr, &l.options));
         let http = config.http.iter().flat_map(|http| &http.listeners).map(|l| (&l.addr, &l.options));
@@ -77,8 +76,8 @@ impl Listed {
     }
 
     /// Place of a file.
-    pub(super) fn file(&self, path: &Path, purpose: OpenMode) -> Option<usize> {
-        self.files.iter().position(|file| file.purpose == purpose && *file.path == *path)
+    pub(super) fn file(&self, path: &Path, mode: OpenMode) -> Option<usize> {
+        self.files.iter().position(|file| file.mode == mode && *file.path == *path)
     }
 
     /// Place of an address.

@@ -81,7 +81,7 @@ mod tests {
     use crate::task::rights::OpenMode;
 
     fn listed(name: usize) -> Listed {
-        let file = ListedFile { purpose: OpenMode::Read, path: format!("/{name}").into() };
+        let file = ListedFile { mode: OpenMode::Read, path: format!("/{name}").into() };
         Listed { files: vec![file], addresses: Vec::new() }
     }
 

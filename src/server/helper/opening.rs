@@ -65,10 +65,10 @@ struct NameInDirectory {
 /// # Errors
 ///
 /// The path contains a link that another user may have placed, or a system call failed.
-pub(super) fn open(path: &Path, purpose: OpenMode, user: &User) -> Result<File, OpeningError> {
+pub(super) fn open(path: &Path, mode: OpenMode, user: &User) -> Result<File, OpeningError> {
     let NameInDirectory { directory, name, .. } = find(path)?;
     let common = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let opened = match purpose {
+    let opened = match mode {
         OpenMode::Read => openat(&directory, &name, common | OFlags::RDONLY, Mode::empty()),
         OpenMode::Append => append(&directory, &name, common | OFlags::WRONLY | OFlags::APPEND, user),
     };
@@ -237,11 +237,11 @@ mod tests {
         let Some(dir) = directory() else { return };
         let fifo = dir.path().join("fifo");
         nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
-        for purpose in [OpenMode::Read, OpenMode::Append] {
-            assert!(matches!(open(&fifo, purpose, &USER), Err(OpeningError::NotRegular)));
-            assert!(open(dir.path(), purpose, &USER).is_err());
-            assert!(open(Path::new("relative"), purpose, &USER).is_err());
-            assert!(open(Path::new("/dev/null"), purpose, &USER).is_err());
+        for mode in [OpenMode::Read, OpenMode::Append] {
+            assert!(matches!(open(&fifo, mode, &USER), Err(OpeningError::NotRegular)));
+            assert!(open(dir.path(), mode, &USER).is_err());
+            assert!(open(Path::new("relative"), mode, &USER).is_err());
+            assert!(open(Path::new("/dev/null"), mode, &USER).is_err());
         }
         let ring = dir.path().join("ring");
         symlink("ring", &ring).unwrap();

@@ -155,7 +155,7 @@ impl RootHelper {
 
     fn alert(&mut self, text: &str) {
         let files = self.lists.in_force().map_or(&[][..], |listed| &listed.files);
-        let log = files.iter().find(|file| file.purpose == OpenMode::Append);
+        let log = files.iter().find(|file| file.mode == OpenMode::Append);
         let log = self.setup.absolute(log.map_or(&self.setup.error_log, |file| &file.path));
         self.alerts.write(&log, &self.setup.user, text);
     }
@@ -224,7 +224,7 @@ impl RootHelper {
         let listed = self.lists.get(generation).ok_or(Refusal::Generation(generation))?;
         let file = listed.files.get(index).ok_or(Refusal::Index { generation, index })?;
         let path = self.setup.absolute(&file.path);
-        let opened = opening::open(&path, file.purpose, &self.setup.user);
+        let opened = opening::open(&path, file.mode, &self.setup.user);
         let file = opened.map_err(|source| Refusal::Opening { path, source })?;
         Ok((HelperAnswer::Done, Some(file.into())))
     }
