@@ -22,7 +22,7 @@ use super::routes::Location;
 use super::select::Selected;
 use crate::limits;
 
-/// What follows a response.
+/// Next step after a response.
 pub(super) enum After {
     /// The next request.
     Next,
@@ -43,7 +43,7 @@ pub(super) struct AfterTimes {
 /// nginx's own status of a request without TLS where TLS is spoken; clients see 400.
 const PLAIN_TO_TLS: u16 = 497;
 
-/// What a client gets that asks for a server whose certificates of clients it was not asked for.
+/// Response to a request for another server than that of the handshake, if either verifies certificates of clients.
 const MISDIRECTED: HeadError = (
     StatusCode::MISDIRECTED_REQUEST,
     "client attempted to request the server name different from the one that was negotiated",

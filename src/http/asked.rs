@@ -1,4 +1,4 @@
-//! What a request asks for, as statements and redirects have changed it.
+//! The method and URI of a request, as statements and redirects have changed them.
 
 use bstr::{BString, ByteSlice};
 use http::Method;

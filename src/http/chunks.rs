@@ -3,7 +3,7 @@
 
 use crate::limits;
 
-/// What follows in a body in chunks.
+/// Next element of a body in chunks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ChunkState {
     /// The first digit of a chunk's size.

@@ -229,7 +229,7 @@ impl Slot for Files {
     }
 }
 
-/// What `alias` in a location replaces; see [`Files::Alias`].
+/// Part of the path that `alias` in a location replaces; see [`Files::Alias`].
 fn replaced_by_alias(location: &Block) -> Option<usize> {
     match location.head::<LocationName>() {
         Some(LocationName::Regex(_)) => None,

@@ -122,13 +122,13 @@ pub(super) async fn serve(
     }
 }
 
-/// What ends the wait for a request, kept for the life of a connection: to begin such a wait anew for each request would
-/// cost more than many requests do.
+/// Timer and signals that end the wait for a request, kept for the life of a connection: to begin such a wait anew for each
+/// request would cost more than many requests do.
 struct Waits<'w, 't> {
     timer: Pin<&'w mut Sleep>,
     /// Shutdown, and draining, which ends idle connections only.
     ends: [(&'t StopSignal, Pin<&'w mut WaitForCancellationFuture<'t>>); 2],
-    /// What the timer and the signals wake.
+    /// Waker that the timer and the signals use.
     woken: Option<Waker>,
     /// Settings of the head, and the generation of the configuration that they are from.
     settings: Option<(u64, HeadSettings)>,

@@ -1,4 +1,4 @@
-//! What modules that take part in a request return: responses, decisions and values of variables.
+//! Results of modules that take part in a request: responses, decisions and values of variables.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -63,7 +63,7 @@ pub enum Check<'a> {
 /// Result of looking up a variable of a module; `None` if it is not the module's.
 pub type VariableLookup = Result<Option<Lookup>, Undecided>;
 
-/// What was found of a variable.
+/// Result of looking up a variable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lookup {
     /// It has no value.

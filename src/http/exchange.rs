@@ -85,7 +85,7 @@ impl PhaseChecks {
 }
 
 impl HttpService {
-    /// What takes part in the requests of a location.
+    /// Modules that take part in the requests of a location.
     pub(super) fn plan<'l>(&self, location: &'l Location) -> &'l Plan {
         location.plan.get_or_init(|| {
             let filters = |filters: &[Box<dyn ResponseFilter>]| {
@@ -251,7 +251,7 @@ impl HttpConnection {
     }
 }
 
-/// What was sent of a response.
+/// Part of a response that was sent.
 #[derive(Debug, Default)]
 pub(super) struct ResponseSent {
     /// Status that the client saw; 0 before the head is sent.
@@ -297,11 +297,11 @@ pub struct Exchange<'a> {
     pub client: Option<Peer>,
     /// The body, once [`Exchange::read_body`] was called: as far as it could be read.
     pub body: Option<Arc<RequestBody>>,
-    /// What modules keep for this request.
+    /// Data that modules keep for this request.
     pub kept: http::Extensions,
     /// Where the request is forwarded to, for log lines about it. Bytes of the client's are escaped.
     pub upstream: Option<Arc<str>>,
-    /// What is done with that server, for the line about a client that leaves.
+    /// Operation on that server, for the log line about a client that leaves.
     pub doing: Option<&'static str>,
     /// The response, once there is one. Filters change it; its body is gone when it was sent.
     pub response: Response,
@@ -311,11 +311,11 @@ pub struct Exchange<'a> {
     pub(super) real_root: Option<(PathBuf, Option<PathBuf>)>,
     /// `$request_id`
     pub(super) random_id: OnceLock<String>,
-    /// What continues the body while it is sent.
+    /// Continuation of the body while it is sent.
     pub continuation: Option<Arc<dyn Continuation>>,
     /// Charset of the response that this subrequest's response becomes a part of.
     pub outer_charset: Option<BString>,
-    /// What is put around the body of the response.
+    /// Texts around the body of the response.
     pub surroundings: Vec<Surrounding>,
     /// Method that replaces the request's (`error_page`, subrequests).
     pub(super) method: Option<Method>,
@@ -483,7 +483,7 @@ impl<'a> Exchange<'a> {
         self.location.get_at(self.plan().core)
     }
 
-    /// What takes part in requests of the location.
+    /// Modules that take part in requests of the location.
     pub(super) fn plan(&self) -> &Plan {
         self.service().plan(&self.location)
     }

@@ -41,7 +41,7 @@ struct Entry {
     turn: u64,
 }
 
-/// What is known of a path.
+/// Entry of a path.
 enum Kept {
     /// A file or directory; a directory has no descriptor.
     Found(OpenFile),
@@ -69,7 +69,7 @@ impl FileCache {
         FileCache { most, inactive, state: Mutex::default() }
     }
 
-    /// What is known of a path, if that is still valid.
+    /// The entry of a path, if it is still valid.
     pub(super) fn find(
         &self,
         path: &Path,

@@ -1,4 +1,4 @@
-//! What a client sends: received bytes, and the body of a request in them.
+//! Input from a client: received bytes, and the body of a request in them.
 
 use bytes::{Buf, Bytes, BytesMut};
 
@@ -15,7 +15,7 @@ pub(super) struct Input {
     pub(super) body_bytes: u64,
     /// Whether the body is being read, so that nothing else may receive.
     pub(super) is_reading: bool,
-    /// What it means for the request that its client has closed.
+    /// Consequence for the request if its client has closed.
     pub(super) on_leaving: OnLeaving,
 }
 
@@ -40,7 +40,7 @@ enum BodyState {
     },
 }
 
-/// What is wrong with the body of a request.
+/// Error in the body of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum BadBody {
     /// Its chunks are malformed.

@@ -1,6 +1,6 @@
 //! Clients that close while their request is processed.
 
-/// What it means for a request that its client has closed while the response is made.
+/// Consequence for a request if its client closes while the response is made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnLeaving {
     /// It ends after a while: the client may have closed its sending direction only.

@@ -32,7 +32,7 @@ pub struct LiveLocation<'a> {
     pub app: Option<&'a BString>,
     /// Format of the response.
     pub format: Arc<dyn LiveFormat>,
-    /// What is recorded, for players of a format that is FLV.
+    /// Recorded media, for players whose format is FLV.
     pub pasts: Option<&'a dyn Pasts>,
 }
 
@@ -102,7 +102,7 @@ pub async fn answer(exchange: &Exchange<'_>, live: LiveLocation<'_>, admission: 
     head(exchange, &*format, Body::Live(Box::new(player)))
 }
 
-/// What is recorded of the stream, for a player that asks for more of its past than is kept.
+/// Recorded media of the stream, for a player that asks for more of its past than is kept.
 async fn past(pasts: &dyn Pasts, view: &AppView, entered: &AdmittedSession) -> Option<Box<dyn Past>> {
     let session = entered.session();
     let ago_ms = view.held().get::<gop::conf::Conf>().past(&session.identity.pargs)?;

@@ -37,7 +37,7 @@ pub struct Location {
     pub adds_slash: bool,
     /// Position of its block.
     pub pos: Pos,
-    /// What takes part in its requests, once there was one.
+    /// Modules that take part in its requests; set by the first one.
     pub plan: OnceLock<Plan>,
 }
 
@@ -78,7 +78,7 @@ pub struct Locations {
     named: HashMap<BString, Arc<Location>>,
     /// Longest first.
     prefixes: Vec<(BString, bool, Arc<Location>)>,
-    /// Those to which a path without their last slash is redirected.
+    /// Locations to which a path without their last slash is redirected.
     slash_added: Vec<Arc<Location>>,
     regexes: Vec<(Pattern, Arc<Location>)>,
 }

@@ -15,7 +15,7 @@ use crate::log::os_text::os_text;
 use crate::log::shown::Shown;
 use crate::net::socket::Peer;
 
-/// What a module keeps for a request in order to have it at the end of log lines about it. Bytes of the client's are
+/// Text that a module keeps for a request, for the end of log lines about it. Bytes of the client's are
 /// escaped.
 #[derive(Clone, Debug)]
 pub struct LogSuffix(pub String);

@@ -1,4 +1,4 @@
-//! What takes part in the requests of a location: found out once, because most modules have nothing to do in most
+//! Modules that take part in the requests of a location: determined once, because most modules have nothing to do in most
 //! locations.
 
 use strum::EnumCount;
@@ -27,7 +27,7 @@ pub enum Phase {
 pub struct Positions(u32);
 
 impl Positions {
-    /// Those of the entries that are wanted.
+    /// Positions of the entries that are wanted.
     pub fn of<T>(entries: &[T], is_wanted: impl Fn(&T) -> bool) -> Positions {
         assert!(entries.len() <= 32, "the list is one of the program");
         let wanted = entries.iter().enumerate().filter(|(_, entry)| is_wanted(entry));
@@ -55,7 +55,7 @@ impl Iterator for Positions {
     }
 }
 
-/// What takes part in the requests of a location, and where its values are that every request needs.
+/// Modules that take part in the requests of a location, and positions of the values that every request needs.
 #[derive(Debug)]
 pub struct Plan {
     pub(super) conf: usize,

@@ -36,7 +36,7 @@ pub struct HttpPlayer {
     pub(super) arrival: Arrival,
     pub(super) settings: PlayerSettings,
     pub(super) format: Arc<dyn LiveFormat>,
-    /// What it is sent before the stream.
+    /// Media that it is sent before the stream.
     pub(super) past: Option<Box<dyn Past>>,
     /// Feed that produces `stream`, if it is not the session's own.
     pub(super) _feed: Option<Arc<MpegtsFeed>>,

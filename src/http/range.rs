@@ -4,14 +4,14 @@ use std::ops::Range;
 
 use crate::directive::number;
 
-/// What a `Range` header asks for.
+/// Ranges that a `Range` header requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Ranges {
     /// Everything: the header is not understood, or its ranges are longer than the body together.
     Whole,
     /// These ranges.
     Parts(Vec<Range<u64>>),
-    /// Nothing that the body has.
+    /// Only bytes that the body does not have.
     Unsatisfiable,
 }
 
@@ -97,7 +97,7 @@ pub(super) fn part_head(
     head
 }
 
-/// What follows the last part.
+/// Text after the last part.
 pub(super) fn end(boundary: &str) -> Vec<u8> {
     format!("\r\n--{boundary}--\r\n").into_bytes()
 }

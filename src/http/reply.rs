@@ -1,4 +1,4 @@
-//! What belongs to the response of a request: its type, its addresses, and headers that the configuration adds.
+//! Parts of the response to a request: its type, its addresses, and headers that the configuration adds.
 
 use std::sync::LazyLock;
 

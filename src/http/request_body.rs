@@ -25,7 +25,7 @@ pub(super) enum BodyFailure {
     Bad(BadBody),
     /// The client has closed the connection, or the connection failed.
     Left,
-    /// Nothing came for `client_body_timeout`.
+    /// No bytes came for `client_body_timeout`.
     TimedOut,
     /// It could not be written to its file.
     Disk(TempFileError),

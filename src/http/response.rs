@@ -59,11 +59,11 @@ pub struct Response {
     pub has_expiry: bool,
     /// Whether the connection is closed after the response.
     pub closes: bool,
-    /// What is sent as another server has said it.
+    /// Parts that are sent as another server has sent them.
     pub foreign: Option<Box<Foreign>>,
 }
 
-/// What a response of another server brings besides its headers.
+/// Parts of another server's response besides its headers.
 #[derive(Debug, Default)]
 pub struct Foreign {
     /// Status and reason.
@@ -82,7 +82,7 @@ pub struct Foreign {
     pub wanted_charset: Option<BString>,
     /// Whether the body is no longer wanted once the client has left.
     pub needs_client: bool,
-    /// What goes on with the connection behind the head.
+    /// Owner of the connection after the head.
     pub tunnel: Option<Box<dyn Tunnel>>,
 }
 
@@ -110,7 +110,7 @@ pub struct BrokenBody {
 }
 
 impl BrokenBody {
-    /// What an error tells of a body, if it is about one.
+    /// The body that an error is about, if it is about one.
     pub fn of(error: &io::Error) -> Option<&BrokenBody> {
         error.get_ref().and_then(|cause| cause.downcast_ref::<BrokenBody>())
     }
@@ -181,7 +181,7 @@ pub trait BodySource: Send + Sync {
     }
 }
 
-/// What is put around the body of a response.
+/// Texts around the body of a response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Surrounding {
     /// URI of a subrequest whose response is put there.
@@ -287,7 +287,7 @@ impl Body {
     ///
     /// # Errors
     ///
-    /// Those of [`BodySource::poll_piece`].
+    /// As for [`BodySource::poll_piece`].
     pub fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Piece>>> {
         match self {
             Body::Pieces(pieces) => Poll::Ready(pieces.pop_front().map(Ok)),

@@ -19,7 +19,7 @@ const UNTRUSTED: [u16; 4] = [400, 495, 496, 497];
 const REDIRECTS: [u16; 5] = [301, 302, 303, 307, 308];
 
 impl Exchange<'_> {
-    /// What follows a response that stands for a status: its page, or the internal redirect that `error_page` names.
+    /// Continuation after a response that stands for a status: its page, or the internal redirect that `error_page` names.
     pub(super) fn special(&mut self, mut response: Response) -> Decision {
         let status = response.status;
         self.error_status = Some(status);

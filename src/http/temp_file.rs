@@ -16,7 +16,7 @@ use super::core::temp_path::TempPath;
 use crate::limits;
 use crate::task::disk::{self, DiskWork};
 
-/// What becomes of a file when its request ends.
+/// Fate of a file when its request ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keeping {
     /// It has no name from the beginning.

@@ -7,7 +7,7 @@ use super::exchange::{Exchange, Lookup, RequestVariables, VariableLookup};
 use crate::net::tls::TlsInfo;
 use crate::net::tls::x509::certificate::Fields;
 
-/// What nginx escapes in a component of a URI.
+/// Bytes that nginx escapes in a component of a URI.
 const COMPONENT: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Values of a TLS connection.

@@ -16,7 +16,7 @@ pub enum Links {
     /// All.
     #[default]
     Followed,
-    /// Those whose owner also owns what they lead to.
+    /// Links whose owner also owns the file or directory to which they lead.
     OfOwner,
     /// None.
     Refused,
@@ -31,7 +31,7 @@ pub struct LinkPolicy {
     pub trusted: usize,
 }
 
-/// What a file is opened for.
+/// Access for which a file is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     /// Reading.

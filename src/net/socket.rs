@@ -34,7 +34,7 @@ pub enum Socket {
 }
 
 thread_local! {
-    /// What was read last, before it is appended to a buffer.
+    /// Bytes that were read last, before they are appended to a buffer.
     static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; limits::READ_BYTES].into());
 }
 
@@ -122,7 +122,7 @@ impl Socket {
         }
     }
 
-    /// What the TLS handshake of a client has told; `None` without TLS.
+    /// Result of a client's TLS handshake; `None` without TLS.
     pub fn tls_info(&self) -> Option<&Arc<TlsInfo>> {
         match self {
             Socket::Plain(_) => None,
@@ -238,7 +238,7 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// Those of [`Socket::try_read`].
+    /// As for [`Socket::try_read`].
     pub fn read_unasked(&self, buf: &mut [u8]) -> io::Result<usize> {
         let Some(socket) = self.plain() else { return self.try_read(buf) };
         Ok(nix::unistd::read(socket, buf)?)
@@ -272,7 +272,7 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// Those of [`Socket::try_write`].
+    /// As for [`Socket::try_write`].
     pub fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
         match self {
             Socket::Plain(s) => s.try_write_vectored(bufs),
@@ -285,7 +285,7 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// Those of [`Socket::try_write`].
+    /// As for [`Socket::try_write`].
     pub fn try_write_more(&self, buf: &[u8]) -> io::Result<usize> {
         match self {
             Socket::Plain(s) => s.try_write_more(buf),
@@ -369,7 +369,7 @@ impl Socket {
         }
     }
 
-    /// What the system knows of a TCP connection; `None` of a Unix socket.
+    /// The system's state of a TCP connection; `None` for a Unix socket.
     pub fn tcp_info(&self) -> Option<TcpInfo> {
         let info = SystemTcpInfo.get(&self.descriptor()).ok()?;
         Some(TcpInfo {

@@ -105,7 +105,7 @@ impl AnswerEffect {
     }
 }
 
-/// What each of [`ANSWER_KINDS`] does, in their order.
+/// Effect of each of [`ANSWER_KINDS`], in their order.
 pub type Effects = [AnswerEffect; ANSWER_KINDS.len()];
 
 /// No answer has any effect.

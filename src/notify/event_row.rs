@@ -18,7 +18,7 @@ pub struct EventRow {
     pub is_list: bool,
     /// Value of `call=`.
     pub call: &'static str,
-    /// What the event is about.
+    /// Subject of the event.
     pub about: &'static str,
     /// Names of the fields at `start`, in order, before `groupid` and the expansion of `args=`.
     pub fields: &'static [&'static str],

@@ -63,7 +63,7 @@ struct CallbackTls {
     trusted: Option<Vec<u8>>,
 }
 
-/// What the HTTP client is made with; the connections of a client with the same settings are kept.
+/// Settings of the HTTP client; the connections of a client with the same settings are kept.
 #[derive(Clone, PartialEq, Eq)]
 struct ClientSettings {
     tls: CallbackTls,
@@ -86,7 +86,7 @@ struct ProxiedClient {
 pub struct OutgoingRequest<'s> {
     /// Path and query.
     pub target: &'s str,
-    /// What repetitions share.
+    /// Identifier that repetitions share.
     pub id: &'s RequestId,
     /// Whether it goes through a proxy.
     pub way: &'s HttpProxy,

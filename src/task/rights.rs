@@ -1,4 +1,4 @@
-//! What the process may do beyond the rights of its user.
+//! Operations beyond the rights of the process's user.
 //!
 //! A server that was started as root and has become another user keeps a helper process that opens what the
 //! configuration names. Rights belong to the process as a whole, like its user id, so the helper is found here rather

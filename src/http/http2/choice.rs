@@ -21,7 +21,7 @@ pub(in crate::http) enum Chosen {
     None,
 }
 
-/// What the configuration says about an address.
+/// Values of the configuration for an address.
 struct Offer {
     /// Without TLS, HTTP/2 is spoken only.
     is_only: bool,

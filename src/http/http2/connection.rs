@@ -53,7 +53,7 @@ struct Running(Mutex<Counts>);
 struct Counts {
     now: usize,
     completed: u64,
-    /// Those that the client has reset before their responses were complete.
+    /// Requests that the client has reset before their responses were complete.
     reset: u64,
     /// The connection's task, which waits for the last one to end.
     waker: Option<Waker>,
@@ -87,7 +87,7 @@ impl Drop for Run {
     }
 }
 
-/// What happens on a connection.
+/// Event on a connection.
 enum Event {
     /// The stream of a malformed head of this length was reset.
     Refused(usize),

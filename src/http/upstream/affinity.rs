@@ -1,4 +1,4 @@
-//! The binding of clients to servers of a group, whichever way a module finds out who is bound to what.
+//! The binding of clients to servers of a group, independent of the way in which a module identifies clients.
 
 use std::any::Any;
 use std::fmt;
@@ -40,7 +40,7 @@ pub trait Bond: Send {
         None
     }
 
-    /// What is done when the use of a server that has not answered ends without a failure.
+    /// The action for a server that has not answered, when its use ends without a failure.
     fn unanswered(&mut self, _sid: &BStr) -> Option<AtEnd> {
         None
     }

@@ -30,7 +30,7 @@ pub trait Picker: Send {
     fn pick(&mut self, peers: &mut PeerList, tried: &Tried, now: u64) -> Pick;
 }
 
-/// What a method has chosen.
+/// Peer that a method has chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pick {
     /// This peer.
@@ -65,7 +65,7 @@ pub struct Group {
     pub servers: Vec<Arc<Server>>,
     /// `None` is round robin.
     pub method: Option<Arc<dyn BalancingMethod>>,
-    /// What binds clients to servers.
+    /// Binding of clients to servers.
     pub affinity: Option<Arc<dyn Affinity>>,
     /// `None` keeps no connections.
     pub idle: Option<IdleSettings>,
@@ -113,7 +113,7 @@ fn is_same<T: ?Sized>(one: Option<&Arc<T>>, two: Option<&Arc<T>>) -> bool {
 /// A group in use.
 #[derive(Debug)]
 pub struct RunningGroup {
-    /// What it was made from.
+    /// Configuration from which it was made.
     pub conf: Arc<Group>,
     /// Distinguishes its idle connections from others.
     pub id: u64,
@@ -144,7 +144,7 @@ struct GroupState {
     found: HashMap<BString, Vec<SocketAddr>>,
     servers: PeerList,
     backups: PeerList,
-    /// What the names were last found to mean, in their order.
+    /// Addresses of the names as last resolved, in the order of the names.
     latest: Vec<Option<Addresses>>,
     /// Addresses of the lines that a reload has added.
     added: Vec<BString>,

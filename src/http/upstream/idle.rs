@@ -40,7 +40,7 @@ impl PeerConnection {
     }
 }
 
-/// What an idle connection may be used for.
+/// Requests for which an idle connection may be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdleKey {
     /// Number of the group.

@@ -31,7 +31,7 @@ pub struct Server {
     pub drain: bool,
     /// Milliseconds over which its weight recovers from zero; zero is at once.
     pub slow_start: u64,
-    /// What binds requests to it; where it is empty, the hash of its address does.
+    /// Text that binds requests to it; if it is empty, the hash of its address does.
     pub route: BString,
 }
 
@@ -103,7 +103,7 @@ impl Peer {
         Peer { name, addr, server, sid: OnceLock::new() }
     }
 
-    /// What binds requests to it: its route, or MD5 of its name in hexadecimal digits.
+    /// Text that binds requests to it: its route, or MD5 of its name in hexadecimal digits.
     pub fn sid(&self) -> &BStr {
         let sid = self.sid.get_or_init(|| match self.server.route.is_empty() {
             true => HEXLOWER.encode(&Md5::digest(&self.name)).into(),

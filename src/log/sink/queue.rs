@@ -48,7 +48,7 @@ struct State {
     bytes: usize,
     /// Number of items in `work` that lines do not gather before.
     urgent: usize,
-    /// What the thread is doing.
+    /// Activity of the thread.
     doing: ThreadActivity,
     /// Whether no more lines can come.
     ended: bool,
@@ -71,7 +71,7 @@ enum Work {
     Reopen(Option<File>, Reopened),
 }
 
-/// What the thread is doing.
+/// Activity of the thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ThreadActivity {
     /// It waits for work.
@@ -92,7 +92,7 @@ impl Work {
     }
 }
 
-/// What the thread does next.
+/// Next action of the thread.
 enum NextAction {
     Lines,
     Flush,

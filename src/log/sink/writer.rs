@@ -1,4 +1,4 @@
-//! What writes the lines of one log: a file, plain, buffered or compressed, or another destination.
+//! Writer of the lines of one log: to a file, plain, buffered or compressed, or another destination.
 
 use std::fs::File;
 use std::io::{self, Write};

@@ -1,4 +1,4 @@
-//! What carries an HTTP/2 connection.
+//! The socket below an HTTP/2 connection.
 
 use std::fmt::Debug;
 use std::io::{self, IoSlice};
@@ -16,7 +16,7 @@ pub trait Carrier: Debug + Send + Sync {
     /// Whether it uses TLS.
     fn is_tls(&self) -> bool;
 
-    /// What its TLS handshake has told; `None` without TLS.
+    /// Result of its TLS handshake; `None` without TLS.
     fn tls_info(&self) -> Option<&Arc<TlsInfo>>;
 
     /// Reads available data; 0 means that the peer has closed.

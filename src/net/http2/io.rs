@@ -16,13 +16,14 @@ use super::frames::FrameReader;
 use crate::limits;
 
 thread_local! {
-    /// What was read last.
+    /// Bytes that were read last.
     static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; limits::READ_BYTES].into());
     /// The empty buffer for the next connection that gathers output.
     static SPARE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// What a connection has received and sent, shared by its socket and its owner.
+/// Numbers of bytes that a connection has received and sent, and output that waits to be written. Shared by the connection's
+/// socket and its owner.
 #[derive(Debug, Default)]
 pub struct Traffic {
     counts: Mutex<Counts>,
@@ -150,7 +151,7 @@ impl Traffic {
     ///
     /// # Errors
     ///
-    /// Those of the socket.
+    /// Errors of the socket.
     pub fn poll_output(&self, socket: &dyn Carrier, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut output = self.output.lock();
         while output.written < output.bytes.len() {

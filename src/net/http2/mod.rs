@@ -10,7 +10,7 @@ pub use self::carrier::Carrier;
 pub use self::io::{Http2Io, Traffic};
 pub use self::stream::Http2Stream;
 
-/// What a client of HTTP/2 sends first.
+/// First bytes of an HTTP/2 client.
 pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// Protocol of HTTP/2 in the TLS handshake.

@@ -40,7 +40,7 @@ struct State {
     frames: u64,
     /// Reason of a reset.
     reset_as: Reason,
-    /// What waits for input.
+    /// Task that waits for input.
     reader: Option<Waker>,
 }
 
@@ -180,7 +180,7 @@ impl Http2Stream {
     ///
     /// # Errors
     ///
-    /// Those of [`Http2Stream::try_write_vectored`].
+    /// As for [`Http2Stream::try_write_vectored`].
     pub fn try_write_last(&self, bytes: &[u8]) -> io::Result<usize> {
         self.counted(|state| state.write(&[IoSlice::new(bytes)], true))
     }

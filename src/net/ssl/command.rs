@@ -11,7 +11,7 @@ use super::protocols::SslProtocols;
 pub const TLS13_SUITES: [&str; 3] =
     ["TLS_AES_256_GCM_SHA384", "TLS_AES_128_GCM_SHA256", "TLS_CHACHA20_POLY1305_SHA256"];
 
-/// What a command changes.
+/// Settings that a command changes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ConfCommand {
     /// Suites of TLS 1.3, in order.

@@ -17,7 +17,7 @@ use super::x509::certificate;
 use super::x509::chain::{Purpose, Verdict, verify};
 use super::x509::trust::Trust;
 
-/// What `ssl_verify_client` and its kin say.
+/// Values of `ssl_verify_client` and the directives that belong to it.
 #[derive(Debug)]
 pub(super) struct ClientAuth {
     pub(super) trust: Arc<Trust>,
@@ -28,7 +28,7 @@ pub(super) struct ClientAuth {
     pub(super) status: Option<Arc<StatusTerms>>,
 }
 
-/// What was found of a client's certificate, now or in the handshake that a session comes from.
+/// Result of verifying a client's certificate, in this handshake or in the one from which a resumed session comes.
 #[derive(Debug, Default)]
 pub(super) struct Judged(Mutex<Option<Verdict>>);
 

@@ -1,4 +1,4 @@
-//! What is known of a connection after its handshake: the source of `$ssl_*` variables.
+//! Properties of a connection after its handshake: the source of `$ssl_*` variables.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -29,7 +29,7 @@ pub struct TlsInfo {
     is_early: AtomicBool,
 }
 
-/// What a client offers in its first message.
+/// Name, cipher suites and curves in a client's first message.
 #[derive(Debug, Default)]
 pub(super) struct Offered {
     pub(super) server_name: Option<Box<str>>,
@@ -44,7 +44,7 @@ pub struct ClientCertificate {
     pub der: Box<[u8]>,
     /// The result of its verification.
     pub verdict: Verdict,
-    /// What a responder has said against it (`ssl_ocsp`).
+    /// Reason for which a responder has rejected it (`ssl_ocsp`).
     pub status: Option<ClientStatus>,
 }
 

@@ -34,7 +34,7 @@ pub(super) fn text_of(path: &Path) -> Result<Vec<u8>, CertificateError> {
     }
 }
 
-/// What follows `data:`; `None` for a file.
+/// The text after `data:`; `None` for a file.
 pub(super) fn inline(path: &Path) -> Option<&[u8]> {
     path.as_os_str().as_encoded_bytes().strip_prefix(b"data:")
 }

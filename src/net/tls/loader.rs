@@ -64,12 +64,12 @@ pub(super) struct Loader<'l> {
     pub(super) warnings: Vec<String>,
 }
 
-/// What TLS needs of servers of HTTP.
+/// Values of HTTP servers that TLS needs.
 #[derive(Clone, Copy)]
 pub struct OfHttp {
     /// With what OCSP responders of a server are looked up: its resolver and the timeout of that, or the process's resolver.
     pub resolver: fn(&HttpServer) -> Option<(Resolver, Duration)>,
-    /// What knows the values of variables in the names of a server's certificates.
+    /// Source of the values of variables in the names of a server's certificates.
     pub variables: fn(&HttpServer) -> Arc<dyn HandshakeVariables>,
 }
 
@@ -97,7 +97,7 @@ impl OfServers<HttpServer> for OfHttp {
     }
 }
 
-/// What TLS needs of a server.
+/// Values of a server that TLS needs.
 pub(super) struct OfServer<'s> {
     pub(super) conf: &'s Conf,
     pub(super) pos: &'s Pos,
@@ -342,7 +342,7 @@ impl Loader<'_> {
     }
 }
 
-/// What the servers of an address share.
+/// Data that the servers of an address share.
 struct Shared<'s> {
     /// The default server's directives.
     base: &'s Conf,

@@ -89,7 +89,7 @@ pub(super) struct Variable {
     pub(super) cache: Option<CertificateCache>,
 }
 
-/// What is known of a client in its handshake.
+/// Properties of a client that are known in its handshake.
 #[derive(Clone, Debug, Default)]
 pub struct HandshakeFacts {
     /// The name that it asks for, in lower case; empty without one.

@@ -45,7 +45,7 @@ pub struct ServerTls {
     secret: TicketSecret,
     /// Asks OCSP responders. It stays over reloads.
     asker: Asker,
-    /// What is ignored, as nginx ignores it.
+    /// Warnings about settings that are ignored, as nginx ignores them.
     warnings: Vec<String>,
     /// Certificates of `$acme_certificate`. They stay over reloads.
     issued: Arc<IssuedCertificates>,
@@ -149,7 +149,7 @@ impl ServerTls {
         &self.asker
     }
 
-    /// What is ignored, in nginx's words.
+    /// Warnings about settings that are ignored, in nginx's words.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
     }

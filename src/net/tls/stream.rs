@@ -34,7 +34,7 @@ use crate::net::plain::{PlainSocket, PlainStream};
 pub struct TlsStream {
     socket: PlainSocket,
     connection: Mutex<Connection>,
-    /// What is known of a client.
+    /// Properties of the client.
     info: Option<Arc<TlsInfo>>,
     early: Option<EarlyData>,
     /// Signalled when a write leaves ciphertext in the buffer.
@@ -110,7 +110,7 @@ impl TlsStream {
         TlsStream { socket, connection, info: None, early: None, held_back: Notify::new() }
     }
 
-    /// What is known of a client; `None` of a server.
+    /// Properties of a client; `None` for a server.
     pub fn info(&self) -> Option<&Arc<TlsInfo>> {
         self.info.as_ref()
     }

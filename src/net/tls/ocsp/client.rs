@@ -67,7 +67,7 @@ impl StatusTerms {
     ///
     /// # Errors
     ///
-    /// It is trusted no more: that of a resumed session.
+    /// The certificate of a resumed session is no longer trusted.
     pub(in crate::net::tls) async fn look_up(
         self: &Arc<Self>,
         trust: &Arc<Trust>,

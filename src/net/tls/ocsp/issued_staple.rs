@@ -10,7 +10,7 @@ use super::staple::{Staple, StapleMeans, Terms};
 use crate::net::log;
 use crate::net::tls::x509::trust::Trust;
 
-/// What is stapled to a certificate that may be replaced.
+/// Staple of a certificate that may be replaced.
 pub(in crate::net::tls) struct IssuedStaple {
     source: Source,
     /// Name of the certificate in the log.
@@ -63,7 +63,7 @@ impl IssuedStaple {
         }
     }
 
-    /// What is shown for a new certificate.
+    /// A new certificate with its staple.
     fn with(&self, pair: &Arc<CertifiedKey>) -> Shown {
         match &self.source {
             Source::File(response) => {

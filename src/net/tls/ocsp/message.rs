@@ -148,13 +148,13 @@ pub(super) struct Basic<'d> {
 /// The signer of a response.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum ResponderId<'d> {
-    /// Whose certificate has this subject, in the form in which names are compared.
+    /// The one whose certificate has this subject, in the form in which names are compared.
     Name(Vec<u8>),
-    /// Whose key has this hash (SHA-1).
+    /// The one whose key has this hash (SHA-1).
     Key(&'d [u8]),
 }
 
-/// What a response says of one certificate.
+/// Status of one certificate in a response.
 #[derive(Debug)]
 pub(super) struct Single<'d> {
     algorithm: &'d [u8],

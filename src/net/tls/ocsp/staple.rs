@@ -40,7 +40,7 @@ pub(in crate::net::tls) struct Staple {
     terms: Terms,
 }
 
-/// What a responder is asked, and how its answer is judged.
+/// Request to a responder, and the rules by which its answer is verified.
 pub(in crate::net::tls) struct Terms {
     /// File of the certificate.
     name: String,
@@ -53,7 +53,7 @@ pub(in crate::net::tls) struct Terms {
     means: StapleMeans,
 }
 
-/// What stapling needs of its server.
+/// Values of a server that stapling needs.
 #[derive(Clone)]
 pub(in crate::net::tls) struct StapleMeans {
     pub(in crate::net::tls) asker: Asker,

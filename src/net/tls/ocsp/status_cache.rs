@@ -1,4 +1,4 @@
-//! What responders have said of certificates of clients (`ssl_ocsp_cache`).
+//! Cache of the statuses of clients' certificates (`ssl_ocsp_cache`).
 
 use lru::LruCache;
 use parking_lot::Mutex;

@@ -14,7 +14,7 @@ use crate::net::tls::x509::trust::Trust;
 /// Seconds that the clocks of responders may differ from ours.
 const SKEW: i64 = 300;
 
-/// What a responder is asked about, and whom it is believed.
+/// Certificate whose status is requested, and the signers whose answer is accepted.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct CertificateQuery<'a> {
     pub(super) id: &'a CertId,
@@ -35,7 +35,7 @@ pub(super) enum SignerTrust {
     Verified,
 }
 
-/// What a response says.
+/// Status of the certificate in a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct RevocationStatus {
     pub(super) status: CertStatus,

@@ -5,7 +5,7 @@ pub const SEQUENCE: u8 = 0x30;
 /// Tag of a bit string.
 const BIT_STRING: u8 = 0x03;
 
-/// What a certificate, a revocation list (RFC 5280 §4.1, §5.1) or an OCSP response (RFC 6960 §4.2.1) consists of.
+/// The parts of a certificate, of a revocation list (RFC 5280 §4.1, §5.1) or of an OCSP response (RFC 6960 §4.2.1).
 #[derive(Clone, Copy, Debug)]
 pub(in crate::net::tls) struct Signed<'d> {
     /// The signed part, encoded.

@@ -9,7 +9,7 @@ use super::name;
 use super::trust::bare;
 use super::verdict::{EXPIRED, NOT_YET_VALID, Verdict};
 
-/// What a certificate is used for.
+/// Purpose for which a certificate is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     /// A client shows it.

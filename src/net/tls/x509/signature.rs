@@ -15,7 +15,7 @@ pub(super) fn algorithms() -> WebPkiSupportedAlgorithms {
 /// Why a signature is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::net::tls) enum Mistrust {
-    /// It is another's.
+    /// It does not belong to this message and key.
     Wrong,
     /// Its algorithm is too weak, or unknown.
     Weak,
