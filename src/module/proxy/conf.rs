@@ -20,6 +20,7 @@ use crate::http::core::temp_path::TempPath;
 use crate::http::variable::{Template, Templates};
 use crate::net::ssl::cipher::Ciphers;
 use crate::net::ssl::command::ConfCommand;
+use crate::net::ssl::protocols::SslProtocols;
 use crate::syntax::Problem;
 
 any_of! {
@@ -85,24 +86,6 @@ one_of! {
         "1.0" => Http10,
         /// HTTP/1.1
         "1.1" => Http11,
-    }
-}
-
-any_of! {
-    /// Versions of TLS.
-    pub struct ProxySslProtocols {
-        /// Not supported.
-        "SSLv2" => SSL2 = 1,
-        /// Not supported.
-        "SSLv3" => SSL3 = 1 << 1,
-        /// Not supported.
-        "TLSv1" => TLS1 = 1 << 2,
-        /// Not supported.
-        "TLSv1.1" => TLS11 = 1 << 3,
-        /// TLS 1.2
-        "TLSv1.2" => TLS12 = 1 << 4,
-        /// TLS 1.3
-        "TLSv1.3" => TLS13 = 1 << 5,
     }
 }
 
@@ -293,7 +276,7 @@ directives! {
         /// Differs from PingOS, which also supports the older protocols.
         ///
         /// Example: `proxy_ssl_protocols TLSv1.2 TLSv1.3;`
-        "proxy_ssl_protocols" => ssl_protocols: Summed<ProxySslProtocols> = "TLSv1 TLSv1.1 TLSv1.2", in HTTP_ALL;
+        "proxy_ssl_protocols" => ssl_protocols: Summed<SslProtocols> = "TLSv1 TLSv1.1 TLSv1.2", in HTTP_ALL;
         /// File with CA certificates in PEM format, with which `proxy_ssl_verify` verifies upstream servers.
         ///
         /// Example: `proxy_ssl_trusted_certificate /etc/ssl/internal-ca.pem;`

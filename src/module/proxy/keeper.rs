@@ -10,7 +10,7 @@ use rustls::ClientConfig;
 use tokio::task::JoinError;
 
 use super::cache::keeper::Zones;
-use super::conf::{Current, ProxySslProtocols};
+use super::conf::Current;
 use super::file::ProxyFile;
 use crate::config::store::Store;
 use crate::directive::{ConfPath, Msec};
@@ -21,6 +21,7 @@ use crate::log::os_text::os_text;
 use crate::log::shown::Shown;
 use crate::net::dns::Dns;
 use crate::net::resolver::server::Resolver;
+use crate::net::ssl::protocols::SslProtocols;
 use crate::net::tls::BackendTlsError;
 use crate::net::tls::backend::{BackendTls, Verified, of_backend};
 use crate::task::disk::{self, DiskWork};
@@ -61,9 +62,9 @@ impl TlsKey {
         let path = |path: &Option<ConfPath>| path.as_ref().map(|path| path.0.clone());
         let commands = || conf.ssl_conf_command.iter().rev();
         let command_suites = commands().find_map(|command| command.ciphers.clone());
-        let mut protocols = conf.ssl_protocols.0.unwrap_or(ProxySslProtocols::TLS12).bits();
+        let mut protocols = conf.ssl_protocols.0.unwrap_or(SslProtocols::TLS1_2).bits();
         for (least, most) in conf.ssl_conf_command.iter().filter_map(|command| command.protocols) {
-            // Both directives number protocols alike, older ones first.
+            // Older protocols have lower bits.
             protocols &= least.map_or(u32::MAX, |least| !(least.bits() - 1));
             protocols &= most.map_or(u32::MAX, |most| (most.bits() << 1) - 1);
         }
@@ -184,14 +185,14 @@ pub(super) fn make(key: &TlsKey) -> Result<Arc<ClientConfig>, TlsSettingsError> 
         None => None,
     };
     let passwords = optional(&key.passwords)?;
-    let protocols = ProxySslProtocols::from_bits_retain(key.protocols);
+    let protocols = SslProtocols::from_bits_retain(key.protocols);
     let settings = BackendTls {
         verified,
         sends_name: key.sends_name,
         identity: identity.as_ref().map(|(certificate, key)| (&certificate[..], &key[..])),
         passwords: passwords.as_deref(),
-        tls12: protocols.contains(ProxySslProtocols::TLS12),
-        tls13: protocols.contains(ProxySslProtocols::TLS13),
+        tls12: protocols.contains(SslProtocols::TLS1_2),
+        tls13: protocols.contains(SslProtocols::TLS1_3),
         suites: &key.suites,
         tls13_suites: key.tls13_suites.as_deref(),
         curves: key.curves.as_deref(),
