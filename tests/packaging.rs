@@ -243,9 +243,125 @@ fn scripts_are_sound() {
         let output = run("sh", &["-n", packaging(name).to_str().unwrap()]).expect("sh");
         assert!(output.status.success() && output.stderr.is_empty(), "{name}: {output:?}");
     }
-    for name in ["stage", "deb/build", "rpm/build", "licences", "release"] {
+    for name in ["architecture", "stage", "deb/build", "deb/depends", "rpm/build", "release"] {
         let output = run("bash", &["-n", packaging(name).to_str().unwrap()]).expect("bash");
         assert!(output.status.success() && output.stderr.is_empty(), "{name}: {output:?}");
+    }
+}
+
+/// The list of licences that packages contain, made in the tree of the sources `root`.
+fn licences(root: &Path) -> Result<String, String> {
+    let dir = tempfile::tempdir().unwrap();
+    let list = dir.path().join("list");
+    let script = root.join("packaging/licences");
+    let output = run(script.to_str().unwrap(), &[list.to_str().unwrap()]).expect("packaging/licences");
+    match output.status.success() {
+        true => Ok(fs::read_to_string(list).unwrap()),
+        false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+    }
+}
+
+#[test]
+fn every_crate_is_in_the_list_of_licences() {
+    let list = licences(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let cargo = env!("CARGO");
+    let tree = [
+        "tree",
+        "--locked",
+        "--features=cluster",
+        "--edges=normal",
+        "--prefix=none",
+        "--format={p}",
+        "--target=x86_64-unknown-linux-gnu",
+        "--target=aarch64-unknown-linux-gnu",
+    ];
+    let output = Command::new(cargo).current_dir(env!("CARGO_MANIFEST_DIR")).args(tree).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let tree = String::from_utf8(output.stdout).unwrap();
+    let crates: Vec<_> = tree.lines().filter(|line| !line.is_empty() && !line.starts_with("pingosd v")).collect();
+    assert!(crates.len() > 100, "{tree}");
+    for line in crates {
+        let mut words = line.split(' ');
+        let (name, version) = (words.next().unwrap(), words.next().unwrap().strip_prefix('v').unwrap());
+        let start = format!("\n{name} {version} | ");
+        assert!(list.contains(&start), "{line} is not in the list");
+    }
+    // The C in crates, and the console's players, have licences of their own.
+    for of in [
+        "the jemalloc source distribution",
+        "University of Cambridge",
+        "Zoltan Herczeg",
+        "Dailymotion",
+        "es6-promise",
+    ] {
+        assert!(list.contains(of), "no text names {of}");
+    }
+}
+
+#[test]
+fn a_licence_that_is_not_allowed_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for entry in fs::read_dir(root).unwrap() {
+        let name = entry.unwrap().file_name();
+        if name != "target" && name != "packaging" && name != "deny.toml" {
+            std::os::unix::fs::symlink(root.join(&name), dir.path().join(&name)).unwrap();
+        }
+    }
+    fs::create_dir(dir.path().join("packaging")).unwrap();
+    fs::copy(packaging("licences"), dir.path().join("packaging/licences")).unwrap();
+    let allowed = fs::read_to_string(root.join("deny.toml")).unwrap();
+    fs::write(dir.path().join("deny.toml"), allowed.replace("    \"ISC\",\n", "")).unwrap();
+    let said = licences(dir.path()).unwrap_err();
+    assert!(said.contains("deny.toml does not allow ") && said.contains("ISC"), "{said}");
+}
+
+/// The fields of a Debian package that is built around a small program for the ELF machine.
+fn fields_of_package(machine: u8) -> Option<BTreeMap<String, String>> {
+    run("dpkg-deb", &["--version"])?;
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    fs::write(
+        path("program.c"),
+        "#include <math.h>\n#include <stdio.h>\nint main(int c, char **v) { return printf(\"%f\", pow(c, 2.5)); }",
+    )
+    .unwrap();
+    assert!(run("cc", &["-o", &path("program"), &path("program.c"), "-lm"]).expect("cc").status.success());
+    let mut program = fs::read(path("program")).unwrap();
+    program[18] = machine;
+    fs::write(path("program"), program).unwrap();
+    let script = packaging("deb/build");
+    let output = run(script.to_str().unwrap(), &[&path("program"), &path(""), "1.2.3"]).unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let package = String::from_utf8(output.stdout).unwrap();
+    let output = run("dpkg-deb", &["--field", package.trim()]).unwrap();
+    let fields = String::from_utf8(output.stdout).unwrap();
+    Some(fields.lines().filter_map(|line| line.split_once(": ")).map(|(n, v)| (n.into(), v.into())).collect())
+}
+
+#[test]
+fn a_package_has_the_architecture_and_the_libraries_of_its_program() {
+    for (machine, architecture) in [(62, "amd64"), (183, "arm64")] {
+        let Some(fields) = fields_of_package(machine) else { return };
+        assert_eq!(fields["Architecture"], architecture);
+        // pow() has this version since glibc 2.29.
+        let needs =
+            fields["Depends"].strip_prefix("libc6 (>= 2.").and_then(|rest| rest.strip_suffix("), adduser"));
+        assert!(needs.is_some_and(|minor| minor.parse::<u32>().unwrap() >= 29), "{fields:?}");
+    }
+}
+
+#[test]
+fn what_is_no_program_for_packages_is_refused() {
+    for (script, file, reason) in [
+        ("architecture", "Cargo.toml", "is not a 64-bit little-endian ELF program"),
+        ("deb/build", "Cargo.toml", "is not a 64-bit little-endian ELF program"),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let script = packaging(script);
+        let output = run(script.to_str().unwrap(), &[file, dir.path().to_str().unwrap(), "1.2.3"]).unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && said.contains(reason), "{said}");
     }
 }
 
