@@ -150,6 +150,7 @@ fn tell(signal: Signal, options: &LoadOptions, err: &mut dyn Write) -> io::Resul
     let Some(config) = load_or_say_why(options, err)? else { return Ok(ExitCode::FAILURE) };
     let Some(path) = config.pid_path() else {
         writeln!(err, "nginx: [error] the built-in configuration has no pid file")?;
+        cli::hints::of_no_pid_file(err)?;
         return Ok(ExitCode::FAILURE);
     };
     match send(signal, &path) {
@@ -165,6 +166,7 @@ fn tell(signal: Signal, options: &LoadOptions, err: &mut dyn Write) -> io::Resul
                 SignalError::Kill { source: Errno::ESRCH, .. } | SignalError::Stranger { .. } => {
                     cli::hints::of_signal(&path, true, err)?;
                 }
+                SignalError::Kill { source: Errno::EPERM, .. } => cli::hints::of_foreign_server(err)?,
                 SignalError::PidFile(_) | SignalError::Kill { .. } => {}
             }
             Ok(ExitCode::FAILURE)

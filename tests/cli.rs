@@ -246,6 +246,38 @@ fn mistakes_on_the_command_line_are_named() {
 }
 
 #[test]
+fn an_option_that_a_command_lacks_is_named() {
+    for (args, said) in [
+        (&["status", "--jsn"][..], "pingosd: status has no option \"--jsn\"\nusage: pingosd status "),
+        (&["fmt", "--check", "-x"], "pingosd: fmt has no option \"-x\"\nusage: pingosd fmt "),
+        // The words are wrong, but each option exists.
+        (&["status", "--json", "now"], "usage: pingosd status "),
+    ] {
+        let output = run(args);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(stderr(&output).starts_with(said), "{}", stderr(&output));
+    }
+}
+
+#[test]
+fn what_cannot_be_read_as_a_configuration_says_what_to_do() {
+    let prefix = prefix(GOOD);
+    let directory = prefix.path().display().to_string();
+    let said = stderr(&run(&["-c", &directory, "-t"]));
+    assert!(
+        said.contains(&format!("pingosd: \"{directory}\" is a directory; give a file in it to -c")),
+        "{said}"
+    );
+    let output = run(&["migrate-check", "/none/nginx.conf"]);
+    let wanted = "pingosd: open() \"/none/nginx.conf\" failed (2: No such file or directory)\n";
+    assert_eq!((output.status.code(), stderr(&output).as_str()), (Some(1), wanted));
+    assert_eq!(stdout(&output), "");
+    // The built-in configuration has no pid file, so -s finds no server.
+    let said = stderr(&run(&["-p", &format!("{directory}/"), "-s", "stop"]));
+    assert!(said.contains("no pid file") && said.contains("with -p or -c"), "{said}");
+}
+
+#[test]
 fn each_command_has_help() {
     let help = run(&["--help"]);
     assert!(help.stderr.is_empty() && stdout(&help).contains("\nCommands:\n"));

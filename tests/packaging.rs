@@ -278,7 +278,8 @@ fn every_crate_is_in_the_list_of_licences() {
     let output = Command::new(cargo).current_dir(env!("CARGO_MANIFEST_DIR")).args(tree).output().unwrap();
     assert!(output.status.success(), "{output:?}");
     let tree = String::from_utf8(output.stdout).unwrap();
-    let crates: Vec<_> = tree.lines().filter(|line| !line.is_empty() && !line.starts_with("pingosd v")).collect();
+    let crates: Vec<_> =
+        tree.lines().filter(|line| !line.is_empty() && !line.starts_with("pingosd v")).collect();
     assert!(crates.len() > 100, "{tree}");
     for line in crates {
         let mut words = line.split(' ');

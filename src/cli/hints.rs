@@ -27,12 +27,16 @@ pub fn of_command_line(error: &CommandLineError, err: &mut dyn Write) -> io::Res
 }
 
 /// After a configuration file that cannot be opened: names the one in this directory, since names after `-c` are relative to
-/// the prefix, as in nginx.
+/// the prefix, as in nginx. A directory is no file.
 ///
 /// # Errors
 ///
 /// The output cannot be written.
 pub fn of_missing_file(load: &LoadOptions, err: &mut dyn Write) -> io::Result<()> {
+    if let Some(directory) = load.conf_file.as_deref().filter(|file| file.is_dir()) {
+        let directory = directory.display();
+        return writeln!(err, "pingosd: \"{directory}\" is a directory; give a file in it to -c");
+    }
     let Some(file) = load.conf_file.as_deref().filter(|file| !file.exists()) else { return Ok(()) };
     let Ok(given) = file.strip_prefix(&load.prefix) else { return Ok(()) };
     let Ok(here) = std::path::absolute(given) else { return Ok(()) };
@@ -112,6 +116,27 @@ fn missing_directory(error: &FileError, err: &mut dyn Write) -> io::Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// After a signal for a server on the built-in configuration.
+///
+/// # Errors
+///
+/// The output cannot be written.
+pub fn of_no_pid_file(err: &mut dyn Write) -> io::Result<()> {
+    writeln!(
+        err,
+        "pingosd: give the configuration of the running server with -p or -c; a server on the built-in one is stopped with Ctrl-C"
+    )
+}
+
+/// After a signal that the system has not permitted.
+///
+/// # Errors
+///
+/// The output cannot be written.
+pub fn of_foreign_server(err: &mut dyn Write) -> io::Result<()> {
+    writeln!(err, "pingosd: run this command as root or as the server's user")
 }
 
 /// After a signal that could not be sent, because there is no pid file or its process has ended.

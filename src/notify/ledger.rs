@@ -357,7 +357,7 @@ mod tests {
         record(&ledger, 5, CallbackAnswer::TimedOut, 5_000);
         record(&ledger, 9, CallbackAnswer::Failed(CallFailure::Closed), 0);
         let text = ledger.snapshot(2, 1).to_string();
-        assert!(text.starts_with("ends: 2 waiting, 1 lost\n"), "{text}");
+        assert!(text.starts_with("done events: 2 waiting, 1 lost\n"), "{text}");
         let totals = &ledger.totals()[0];
         let outcomes: Vec<_> =
             totals.outcomes.iter().map(|(_, outcome, count)| (outcome.name(), *count)).collect();

@@ -205,7 +205,9 @@ fn tell(
             Ok(ExitCode::FAILURE)
         }
         ControlAnswer::Refused { text } => {
-            writeln!(streams.err, "{}", text.trim_end())?;
+            // Errors of a configuration have nginx's prefix.
+            let prefix = if text.starts_with("nginx: ") { "" } else { "pingosd: " };
+            writeln!(streams.err, "{prefix}{}", text.trim_end())?;
             Ok(ExitCode::FAILURE)
         }
         _ => Err(misunderstood()),
@@ -226,7 +228,11 @@ fn callbacks(task: &Task, streams: &mut Streams<'_>, json: bool) -> Result<ExitC
         writeln!(streams.out, "{line}")?;
         return Ok(ExitCode::SUCCESS);
     }
-    writeln!(streams.out, "ends: {} waiting, {} lost", snapshot.done_waiting, snapshot.done_lost_total)?;
+    writeln!(
+        streams.out,
+        "done events: {} waiting, {} lost",
+        snapshot.done_waiting, snapshot.done_lost_total
+    )?;
     for line in &snapshot.lines {
         write!(streams.out, "{line}")?;
         let quantiles = [50, 90, 99].map(|percent| format!("p{percent} {}", quantile(line, percent)));

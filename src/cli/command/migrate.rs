@@ -7,7 +7,7 @@ use bstr::ByteSlice;
 use serde::Serialize;
 
 use super::json::to_text;
-use super::task::{CommandError, Streams, Task};
+use super::task::{CommandError, CommandText, Streams, Task};
 use crate::config::load;
 use crate::config::load::read;
 use crate::directive::outline::{Outline, OutlineStatement};
@@ -67,6 +67,10 @@ pub(super) fn run(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, Co
         [] => {}
         [file] => options.conf_file = Some(PathBuf::from(file)),
         _ => return Err(CommandError::Usage),
+    }
+    // A file that cannot be read has no directives to judge.
+    if let Some(file) = &options.conf_file {
+        CommandText::open(file)?;
     }
     let (reading, _) = read(&options);
     let outline = Outline::new(&reading.tree, &REGISTRY);
@@ -214,7 +218,7 @@ fn print(answer: &MigrationAnswer, all: bool, streams: &mut Streams<'_>) -> std:
         let status = match status {
             MigrationStatus::Honoured => "honoured",
             MigrationStatus::NoEffectYet => "no effect yet",
-            MigrationStatus::Refused => "refused until it works",
+            MigrationStatus::Refused => "refused",
             MigrationStatus::Needless => "needless",
             MigrationStatus::Unsupported => "unsupported",
         };

@@ -16,7 +16,7 @@ mod task;
 mod top;
 pub mod variables;
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::process::ExitCode;
@@ -25,6 +25,7 @@ use self::task::CommandError;
 pub use self::task::{Name, Streams, Task};
 use super::help::HelpEntry;
 use super::{completion, exit, help, man};
+use crate::log::shown::Shown;
 use crate::module::lint;
 
 /// All commands with their names.
@@ -92,7 +93,12 @@ impl Task {
         match done {
             Ok(code) => Ok(code),
             Err(CommandError::Usage) => {
-                let usage = HelpEntry::of_command(self.name.word()).map(HelpEntry::usage).unwrap_or_default();
+                let word = self.name.word();
+                let usage = HelpEntry::of_command(word).map(HelpEntry::usage).unwrap_or_default();
+                if let Some(option) = self.unknown_option(&usage) {
+                    let text = format!("{word} has no option \"{}\"", Shown::new(option.as_bytes()));
+                    failed(streams, text.as_bytes(), exit::USAGE.into())?;
+                }
                 streams.err.write_all(usage.as_bytes())?;
                 Ok(exit::USAGE.into())
             }
@@ -104,6 +110,15 @@ impl Task {
             Err(CommandError::Told) => Ok(ExitCode::FAILURE),
             Err(CommandError::Output(error)) => Err(error),
         }
+    }
+
+    /// A word that begins with `-` and that the usage does not have.
+    fn unknown_option(&self, usage: &str) -> Option<&OsStr> {
+        let is_known = |word: &OsStr| {
+            usage.split([' ', '[', ']', '|', '\n']).any(|known| known.as_bytes() == word.as_bytes())
+        };
+        let mut words = self.words.iter().map(OsString::as_os_str);
+        words.find(|word| word.len() > 1 && word.as_bytes().starts_with(b"-") && !is_known(word))
     }
 
     fn completion(&self, streams: &mut Streams<'_>) -> Result<ExitCode, CommandError> {

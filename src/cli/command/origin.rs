@@ -59,6 +59,6 @@ pub(super) fn remark(statement: &OutlineStatement<'_>) -> &'static str {
         UseOutcome::Honoured => "",
         UseOutcome::NoEffect => " [no effect yet]",
         UseOutcome::Needless => " [not needed here]",
-        UseOutcome::Refused => " [refused until it works]",
+        UseOutcome::Refused => " [refused]",
     }
 }

@@ -79,7 +79,7 @@ pub struct CallSnapshot {
 /// One paragraph per line: counters, histogram, last calls.
 impl fmt::Display for LedgerSnapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "ends: {} waiting, {} lost", self.done_waiting, self.done_lost_total)?;
+        writeln!(f, "done events: {} waiting, {} lost", self.done_waiting, self.done_lost_total)?;
         self.lines.iter().try_for_each(|line| write!(f, "{line}"))
     }
 }

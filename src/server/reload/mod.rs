@@ -248,7 +248,6 @@ impl Reloader {
         let warnings = shown_warnings;
         config.keep_restart_values(&before);
         let wanted = sockets::wanted(&config, &tls.server, self.parts.workers.count());
-        let path = config.paths.conf_file.clone();
         self.parts.callbacks.set_transport(transport);
         self.parts.trails.set_secrets(secrets);
         tls.server.log_closed();
@@ -276,7 +275,7 @@ impl Reloader {
             log::reload_error(&error.to_string());
         }
         if unchanged {
-            log::reloaded_unchanged(generation, &path);
+            log::reloaded_unchanged(generation, self.load.conf_name());
             return ReloadOutcome { generation, fingerprint, unchanged, changes: Vec::new(), warnings };
         }
         let after = self.parts.store.load();
@@ -299,7 +298,7 @@ impl Reloader {
             self.generations.keep(&self.parts.history, &self.parts.lifetime, current, forgotten);
         }
         self.parts.callbacks.announce(self.parts.workers.count());
-        log::reloaded(generation, &fingerprint.short(), &path);
+        log::reloaded(generation, &fingerprint.short(), self.load.conf_name());
         orphans::release(&self.parts, &after);
         let changes = self.changes(before.clone(), after, tree).await;
         retire(before);
