@@ -7,6 +7,7 @@ use tracing::{error, info, warn};
 
 use super::plain::Peer;
 use crate::directive::ListenAddr;
+use crate::log::os_text;
 
 /// A TLS handshake failed.
 pub fn tls_failed(listen: &ListenAddr, error: &dyn Display) {
@@ -24,11 +25,13 @@ pub fn proxy_header_failed(peer: &Peer, listen: &ListenAddr, error: &dyn Display
 
 /// An option of a listening socket could not be set.
 pub fn option_failed(option: &str, listen: &ListenAddr, error: &io::Error) {
+    let error = os_text(error);
     error!(target: "alert", "setsockopt({option}) {listen} failed ({error}), ignored");
 }
 
 /// The accept queue of a listening socket could not be resized.
 pub fn backlog_failed(listen: &ListenAddr, backlog: i32, error: &io::Error) {
+    let error = os_text(error);
     error!(target: "alert", "listen() to {listen}, backlog {backlog} failed ({error}), ignored");
 }
 
@@ -79,5 +82,6 @@ pub fn tls_warning(text: &str) {
 
 /// Accepting failed; usually because no descriptors are left.
 pub fn accept_failed(listen: &ListenAddr, error: &io::Error) {
+    let error = os_text(error);
     error!(target: "crit", "accept() failed ({error}), server: {listen}");
 }

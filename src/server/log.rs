@@ -85,11 +85,12 @@ pub fn reopened() {
 /// A log could not be reopened; the old file stays in use.
 pub fn reopen_failed(error: &FileError) {
     let FileError { path, source, .. } = error;
-    error!(target: "emerg", "open() \"{}\" failed ({source})", Shown::path(path));
+    error!(target: "emerg", "open() \"{}\" failed ({})", Shown::path(path), os_text(source));
 }
 
 /// A limit of the process could not be set.
-pub fn limit_not_set(what: &str, error: &dyn Display) {
+pub fn limit_not_set(what: &str, error: &io::Error) {
+    let error = os_text(error);
     error!(target: "alert", "{what} failed ({error})");
 }
 
@@ -161,6 +162,7 @@ pub fn configuration_not_watched(error: &dyn Display, poll: Duration) {
 
 /// An inherited descriptor is not a listening socket.
 pub fn socket_not_inherited(index: usize, error: &io::Error) {
+    let error = os_text(error);
     warn!("inherited socket number {index} cannot be used: {error}");
 }
 
@@ -209,6 +211,7 @@ pub fn accepting(on: bool) {
 
 /// The service manager cannot be notified.
 pub fn service_not_told(error: &io::Error) {
+    let error = os_text(error);
     warn!("the service manager could not be notified: {error}");
 }
 

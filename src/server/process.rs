@@ -49,7 +49,7 @@ pub fn apply_limits(config: &Config) {
     if let Some(directory) = &config.get::<core::conf::Conf>().working_directory
         && let Err(error) = chdir(&directory.0)
     {
-        log::limit_not_set("chdir()", &error);
+        log::limit_not_set("chdir()", &error.into());
     }
 }
 
@@ -70,7 +70,7 @@ fn set_limit(what: &str, resource: Resource, value: u64) {
     let hard = getrlimit(resource).map_or(value, |(_, hard)| hard);
     let Err(error) = setrlimit(resource, value, hard.max(value)) else { return };
     // Raising the hard limit requires privileges; without them the soft limit is raised as far as possible.
-    log::limit_not_set(what, &error);
+    log::limit_not_set(what, &error.into());
     let _ = setrlimit(resource, value.min(hard), hard);
 }
 
@@ -117,7 +117,7 @@ pub fn drop_privileges(config: &Config, owned: &[PathBuf]) -> Result<(), Privile
     if config.get::<core::conf::Conf>().worker_rlimit_core.is_some()
         && let Err(error) = nix::sys::prctl::set_dumpable(true)
     {
-        log::limit_not_set("prctl(PR_SET_DUMPABLE)", &error);
+        log::limit_not_set("prctl(PR_SET_DUMPABLE)", &error.into());
     }
     Ok(())
 }

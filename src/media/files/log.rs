@@ -9,6 +9,7 @@ use tracing::{error, info, warn};
 use super::WriteError;
 use crate::hub::stream::Stream;
 use crate::limits;
+use crate::log::os_text;
 use crate::log::shown::Shown;
 use crate::media::log as media_log;
 use crate::media::samples::SampleRemark;
@@ -55,6 +56,7 @@ pub fn repaired(stream: &Stream) {
 
 /// A recording cannot be written.
 pub fn failed(stream: &Stream, call: &str, path: &Path, error: &io::Error) {
+    let error = os_text(error);
     error!(
         target: "crit",
         "record: {call}() \"{}\" failed ({error}), stream: '{}'",
@@ -75,6 +77,7 @@ pub fn removed(directive: &str, path: &Path) {
 
 /// Old files could not be removed; the first of them and their number.
 pub fn not_removed(directive: &str, path: &Path, error: &io::Error, count: usize) {
+    let error = os_text(error);
     error!(
         "{directive}: unlink() \"{}\" failed ({error}), {count} files in this directory are kept",
         Shown::path(path)
@@ -141,9 +144,10 @@ impl OutputLog {
         {
             error!(
                 target: "crit",
-                "{}: {call}() \"{}\" failed ({error}), stream: '{}'",
+                "{}: {call}() \"{}\" failed ({}), stream: '{}'",
                 self.output,
                 Shown::path(&path),
+                os_text(&error),
                 self.name()
             );
         }

@@ -4,6 +4,7 @@ use std::io;
 
 use tracing::{error, info};
 
+use crate::log::os_text;
 use crate::log::shown::Shown;
 use crate::module::exec::command::ExecLaunch;
 
@@ -18,6 +19,7 @@ pub fn too_many(launch: &ExecLaunch, limit: usize) {
 
 /// A command could not be started.
 pub fn failed(launch: &ExecLaunch, error: &io::Error) {
+    let error = os_text(error);
     error!("exec: \"{}\" failed ({error}), in {}", Shown::new(&launch.program), launch.pos);
 }
 
@@ -33,6 +35,7 @@ pub fn exited(launch: &ExecLaunch, status: &io::Result<std::process::ExitStatus>
             info!(target: "notice", "exec: \"{}\" exited ({status}), in {}", Shown::new(&launch.program), launch.pos);
         }
         Err(error) => {
+            let error = os_text(error);
             error!("exec: wait for \"{}\" failed ({error}), in {}", Shown::new(&launch.program), launch.pos);
         }
     }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use rustls::pki_types::InvalidDnsNameError;
 
+use crate::log::os_text;
 use crate::log::shown::Shown;
 use crate::media::session::Reason;
 use crate::net::dns::LookupError;
@@ -34,7 +35,7 @@ pub(super) enum RelayError {
     #[error("the other server reads nothing")]
     SendTimeout,
     /// The connection failed.
-    #[error(transparent)]
+    #[error("{}", os_text(.0))]
     Network(#[from] io::Error),
     /// The other server violates RTMP.
     #[error(transparent)]
@@ -92,7 +93,7 @@ pub(super) enum ConnectError {
 }
 
 fn failures(of: &[(SocketAddr, io::Error)]) -> String {
-    of.iter().map(|(address, error)| format!("{address}: {error}")).collect::<Vec<_>>().join(", ")
+    of.iter().map(|(address, error)| format!("{address} ({})", os_text(error))).collect::<Vec<_>>().join(", ")
 }
 
 /// reqwest's text names only the operation; the causes are in its chain of sources.
@@ -101,5 +102,5 @@ fn innermost(error: &reqwest::Error) -> String {
     while let Some(cause) = innermost.source() {
         innermost = cause;
     }
-    innermost.to_string()
+    innermost.downcast_ref::<io::Error>().map_or_else(|| innermost.to_string(), os_text)
 }

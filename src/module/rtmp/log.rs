@@ -8,6 +8,7 @@ use tracing::info;
 
 use crate::directive::ListenAddr;
 use crate::log::arguments::ShownName;
+use crate::log::os_text;
 use crate::log::shown::Shown;
 use crate::media::session::{Reason, Session};
 use crate::net::socket::Peer;
@@ -50,6 +51,7 @@ pub fn misdirected(conn: u64, peer: &Peer) {
 
 /// Reading or writing failed.
 pub fn connection_failed(conn: u64, error: &io::Error) {
+    let error = os_text(error);
     info!(conn, "connection failed: {error}");
 }
 
