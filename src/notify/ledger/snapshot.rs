@@ -108,7 +108,8 @@ impl fmt::Display for CallSnapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let at = i64::try_from(self.at_ms).ok().and_then(|at| jiff::Timestamp::from_millisecond(at).ok());
         if let Some(at) = at {
-            write!(f, "{at:.3} ")?;
+            let at = at.to_zoned_datetime(jiff::tz::TimeZone::system());
+            write!(f, "{} ", at.strftime("%Y-%m-%d %H:%M:%S%.3f %z"))?;
         }
         f.write_str(&self.act)?;
         match (&self.status, &self.failure) {
