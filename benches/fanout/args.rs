@@ -18,8 +18,11 @@ usage: cargo bench --bench fanout -- [options]
   --cases LIST       comma-separated, of:
                        rtmp:N:RATE   one stream, N RTMP players
                        flv:N:RATE    one stream, N HTTP-FLV players
+                       ts:N:RATE     one stream, N HTTP-TS players
                        rtmps:N:RATE, flvs:N:RATE  the same over TLS, beside a floor that encrypts what it sends
                        outputs:N:RATE  as flv:N:RATE, and once more beside HTTP-TS, HLS, HLS from memory, DASH and a recording
+                       hlsplus:N:RATE  one stream, N players of HLS+ (hls2_live), each with its session; then as many of the same
+                                     stream's files (hls) from a location of the same server
                        many:N:RATE   N streams, one RTMP player each
                        stalled:N:S:RATE  as rtmp:N:RATE, but S of the players read nothing once they play
                        join:N:RATE   while N RTMP players play: how long a new one takes to its first key frame
@@ -29,7 +32,7 @@ usage: cargo bench --bench fanout -- [options]
                      pingosd then has that send_delay, and no other server is measured; the floor sends at once
                      (default: rtmp:100:1M,rtmp:500:1M,flv:500:1M,many:200:500k,idle:2000,start:10)
   --bars             every case that has a bar, 5 runs, beside nginx: half an hour
-  --seconds S        length of the measured window, 1 to 120 (default 5)
+  --seconds S        length of the measured window, 1 to 120 (default 5); that of hlsplus is at least 9.6
   --runs R           runs of each case; medians are shown, with min..max (default 3)
   --workers W        worker_processes of pingosd (default 1)
   --send-delay TIME  write `send_delay TIME;` into pingosd's application
@@ -43,7 +46,7 @@ usage: cargo bench --bench fanout -- [options]
 
 /// The cases of the table in README.md.
 const BARS: &str = "rtmp:500:1M,rtmp:1000:1M,flv:500:1M,flv:1000:1M,rtmp:500:4M,rtmp:500:1M:40ms,rtmp:500:1M:100ms,\
-                    rtmp:500:1M:350ms,rtmp:500:1M:auto,many:200:500k,join:500:1M,stalled:1000:100:1M";
+                    rtmp:500:1M:350ms,rtmp:500:1M:auto,many:200:500k,join:500:1M,stalled:1000:100:1M,ts:500:1M,hlsplus:500:1M";
 
 const DEFAULT_CASES: &str = "rtmp:100:1M,rtmp:500:1M,flv:500:1M,many:200:500k,idle:2000,start:10";
 
@@ -76,6 +79,8 @@ impl BackEnd {
 pub enum Case {
     /// `streams` streams, `players` players spread evenly over them.
     Live(Live),
+    /// Players of HLS from memory, beside those of the same stream's files.
+    HlsPlus(Live),
     /// New players, one after the other, in addition to the playing ones.
     Join(Live),
     /// Connections that do nothing after `connect`.
@@ -213,6 +218,8 @@ fn parse_case(text: &str) -> Result<Case> {
             let live = live(protocol, 1, number(players)?, 0, rate)?;
             Case::Live(Live { tls: word.ends_with('s'), ..live })
         }
+        ["ts", players, rate] => Case::Live(live(Protocol::Ts, 1, number(players)?, 0, rate)?),
+        ["hlsplus", players, rate] => Case::HlsPlus(live(Protocol::Rtmp, 1, number(players)?, 0, rate)?),
         ["outputs", players, rate] => {
             let live = live(Protocol::Flv, 1, number(players)?, 0, rate)?;
             Case::Live(Live { outputs: true, ..live })

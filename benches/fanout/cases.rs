@@ -10,6 +10,7 @@ use nix::unistd::Pid;
 
 use crate::Result;
 use crate::args::{self, Args, Case};
+use crate::hls_case;
 use crate::media::{self, Media};
 use crate::process;
 use crate::protocol::Protocol;
@@ -17,17 +18,17 @@ use crate::report::{Idle, Join, Live, Report};
 use crate::role::{self, Options, Role};
 use crate::running::Server;
 use crate::server::{self, Target};
-use crate::session::stream_name;
+use crate::session::{TS, stream_name};
 use crate::tls::Certificate;
 
 /// From the publisher's start until memory is read: longer than a GOP, so that a server's cache is full.
-const PUBLISHING: Duration = Duration::from_secs(2);
+pub const PUBLISHING: Duration = Duration::from_secs(2);
 
 /// From the last player's join until the window: what a join costs is over.
-const SETTLING: Duration = Duration::from_millis(1500);
+pub const SETTLING: Duration = Duration::from_millis(1500);
 
-const ANSWER: Duration = Duration::from_secs(10);
-const JOINING: Duration = Duration::from_secs(60);
+pub const ANSWER: Duration = Duration::from_secs(10);
+pub const JOINING: Duration = Duration::from_secs(60);
 
 /// Ports, logs and standard streams of one process, on top of its connections.
 const SPARE_FILES: u64 = 64;
@@ -53,7 +54,7 @@ pub fn run(args: &Args) -> Result<()> {
 impl Case {
     fn connections(&self) -> u64 {
         match self {
-            Case::Live(live) | Case::Join(live) => (live.streams + live.players) as u64,
+            Case::Live(live) | Case::Join(live) | Case::HlsPlus(live) => (live.streams + live.players) as u64,
             Case::Idle { connections } => *connections as u64,
             Case::Start { .. } => 1,
         }
@@ -85,6 +86,16 @@ fn run_case(
                     Subject::Outputs(target) => crowd.on_server(target, args, true)?,
                 };
                 report.add_live(words, &subject.name(), measured);
+            }
+        }
+        Case::HlsPlus(live) => {
+            let path = media::file(&args.media_dir, live.bits_per_second)?;
+            let media = Media::read(&path)?;
+            let crowd = Crowd { live, certificate, path: &path, media: &media };
+            for target in targets.iter().filter(|target| target.is_pingosd()) {
+                for (way, measured) in hls_case::run(&crowd, target, args, run.is_multiple_of(2))? {
+                    report.add_hls(words, target.name(), way.name(), measured);
+                }
             }
         }
         Case::Join(live) => {
@@ -142,8 +153,8 @@ impl Subject<'_> {
 }
 
 /// The players and streams of one live case.
-struct Crowd<'a> {
-    live: &'a args::Live,
+pub struct Crowd<'a> {
+    pub live: &'a args::Live,
     certificate: &'a Certificate,
     path: &'a Path,
     media: &'a Media,
@@ -151,9 +162,9 @@ struct Crowd<'a> {
 
 impl Crowd<'_> {
     fn is_for(&self, target: &Target) -> bool {
-        (self.live.protocol == Protocol::Rtmp || target.speaks_flv())
-            && ((self.live.send_delay.is_none() && !self.live.tls)
-                || matches!(target, Target::Pingosd { .. }))
+        let live = self.live;
+        let ours = live.protocol == Protocol::Ts || live.send_delay.is_some() || live.tls;
+        target.is_pingosd() || !ours && (live.protocol == Protocol::Rtmp || target.speaks_flv())
     }
 
     fn subjects<'t>(&self, args: &Args, targets: &'t [Target]) -> Vec<Subject<'t>> {
@@ -164,8 +175,7 @@ impl Crowd<'_> {
             backs.iter().map(move |&uring| Subject::Floor(Floor { delay, uring, delayed }))
         });
         let servers = targets.iter().filter(|target| self.is_for(target)).map(Subject::Server);
-        let full =
-            targets.iter().filter(|target| self.live.outputs && matches!(target, Target::Pingosd { .. }));
+        let full = targets.iter().filter(|target| self.live.outputs && target.is_pingosd());
         floors.chain(servers).chain(full.map(Subject::Outputs)).collect()
     }
 
@@ -226,7 +236,7 @@ impl Crowd<'_> {
         })
     }
 
-    fn publish(&self, server: &Server, args: &Args) -> Result<Role> {
+    pub fn publish(&self, server: &Server, args: &Args) -> Result<Role> {
         let mut publisher = Role::start(
             "publisher",
             args.client_cores(),
@@ -247,7 +257,7 @@ impl Crowd<'_> {
         let port = match (self.live.protocol, server.rtmps_port) {
             (Protocol::Rtmp, Some(rtmps)) => rtmps,
             (Protocol::Rtmp, None) => server.rtmp_port,
-            (Protocol::Flv, _) => server.http_port,
+            (Protocol::Flv | Protocol::Ts, _) => server.http_port,
         };
         self.measure(port, &server.tree()?, args)
     }
@@ -340,7 +350,7 @@ struct TsPlayer(TcpStream);
 impl TsPlayer {
     fn start(port: u16) -> Result<TsPlayer> {
         let mut stream = TcpStream::connect(("127.0.0.1", port))?;
-        write!(stream, "GET /ts/{} HTTP/1.0\r\n\r\n", stream_name(0))?;
+        write!(stream, "GET /{TS}/{} HTTP/1.0\r\n\r\n", stream_name(0))?;
         let mut reading = stream.try_clone()?;
         std::thread::spawn(move || std::io::copy(&mut reading, &mut std::io::sink()));
         Ok(TsPlayer(stream))

@@ -1,7 +1,7 @@
 //! The role `floor`: the least that sending at once can cost.
 //!
 //! One thread, one buffer per message shared by all players, one `writev` per player and message as it becomes due.
-//! No publisher: the loop has the bytes already. It answers just enough RTMP or HTTP that the same players can be used.
+//! No publisher: the loop has the messages already, and frames each of them once. It answers just enough RTMP or HTTP that the same players can be used.
 
 use std::collections::VecDeque;
 use std::io::{ErrorKind, IoSlice, Read, Write};
@@ -21,7 +21,7 @@ use pingosd::limits;
 use pingosd::media::delivery::IoRing;
 
 use crate::Result;
-use crate::flv;
+use crate::framer::Framer;
 use crate::media::Media;
 use crate::pacer::{Alarm, Pacer};
 use crate::protocol::Protocol;
@@ -70,21 +70,18 @@ struct Floor {
     connections: Vec<Connection>,
     /// The connections that play each stream.
     players: Vec<Vec<usize>>,
-    heads: Vec<u8>,
+    /// One for each stream.
+    framers: Vec<Framer>,
     ring: Option<IoRing>,
 }
 
 pub fn run(options: &Options) -> Result<()> {
-    let protocol = if options.text("protocol")? == "flv" { Protocol::Flv } else { Protocol::Rtmp };
+    let protocol = Protocol::parse(options.text("protocol")?)?;
     let streams: usize = options.number("streams")?;
     let delay_ns = options.number::<u64>("delay_ms")? * 1_000_000;
     let tick_ns = delay_ns.max(TICK_NS);
     let media = Media::read(Path::new(options.text("media")?))?;
-    let none = Stamp { sent_ns: 0, sequence: 0 };
-    let mut heads = if protocol == Protocol::Flv { flv::HEADER.to_vec() } else { Vec::new() };
-    for head in &media.heads {
-        heads.extend(head.framed(protocol, 0, none));
-    }
+    let framers: Result<Vec<Framer>> = (0..streams).map(|_| Framer::new(protocol, &media)).collect();
     let tls = match options.number::<u8>("tls")? {
         0 => None,
         _ => {
@@ -98,7 +95,7 @@ pub fn run(options: &Options) -> Result<()> {
         epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?,
         connections: Vec::new(),
         players: vec![Vec::new(); streams],
-        heads,
+        framers: framers?,
         ring: if options.number::<u8>("uring")? == 1 { Some(IoRing::new()?) } else { None },
     };
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
@@ -125,12 +122,13 @@ pub fn run(options: &Options) -> Result<()> {
             // What waits here because the loop is behind counts as latency, as it does when a server is behind.
             let stamp = Stamp { sent_ns: due.at_ns, sequence: sequences[due.stream] };
             sequences[due.stream] += u64::from(message.stamped);
-            let bytes = message.framed(protocol, pacer.timestamp_ms(due), stamp);
-            if batches[due.stream].is_empty() {
+            let batch = &mut batches[due.stream];
+            let was_empty = batch.is_empty();
+            floor.framers[due.stream].frame(message, pacer.timestamp_ms(due), stamp, batch)?;
+            if was_empty && !batch.is_empty() {
                 filled.push(due.stream);
             }
-            batches[due.stream].push(bytes.into());
-            if delay_ns == 0 {
+            if delay_ns == 0 && !filled.is_empty() {
                 break;
             }
         }
@@ -169,7 +167,7 @@ impl Floor {
             self.epoll.add(&socket, EpollEvent::new(EpollFlags::EPOLLIN, index as u64))?;
             let stage = match self.protocol {
                 Protocol::Rtmp => Stage::Handshake(Vec::new(), false),
-                Protocol::Flv => Stage::Request(Vec::new()),
+                Protocol::Flv | Protocol::Ts => Stage::Request(Vec::new()),
             };
             let socket = match &self.tls {
                 None => Stream::plain(socket),
@@ -255,9 +253,9 @@ impl Floor {
         }
         if let Some(name) = connection.answer(&buffer[..size])? {
             let stream: usize = name.trim_start_matches('s').parse().map_err(|_| "unknown stream")?;
-            let heads = Bytes::copy_from_slice(&self.heads);
-            connection.send(&[heads]);
-            self.players.get_mut(stream).ok_or("no such stream")?.push(index);
+            let lead = self.framers.get(stream).ok_or("no such stream")?.lead();
+            connection.send(&[lead]);
+            self.players[stream].push(index);
         }
         Ok(())
     }

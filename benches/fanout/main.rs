@@ -10,6 +10,7 @@
 //!
 //! - [`players`]: all players on one thread; some are sampled for latency and gaps, the rest read and discard.
 //! - [`publisher`]: replays the media in real time, with a stamp in every video frame.
+//! - [`hls_players`]: players of HLS, with playlists and segments.
 //! - [`floor`]: the bare loop.
 //! - [`joiner`]: new players, one after the other.
 //! - [`launch`]: becomes the server under test, after noting the time.
@@ -20,6 +21,10 @@ mod args;
 mod cases;
 mod floor;
 mod flv;
+mod framer;
+mod hls_case;
+mod hls_client;
+mod hls_players;
 mod joiner;
 mod launch;
 mod media;
@@ -36,6 +41,7 @@ mod server;
 mod session;
 mod stamp;
 mod tls;
+mod ts;
 
 use std::process::ExitCode;
 
@@ -80,6 +86,7 @@ fn run_role(words: &[String]) -> Result<()> {
     let options = role::Options::parse(rest)?;
     match name {
         "players" => players::run(&options),
+        "hls-players" => hls_players::run(&options),
         "publisher" => publisher::run(&options),
         "floor" => floor::run(&options),
         "joiner" => joiner::run(&options),

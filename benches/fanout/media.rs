@@ -5,16 +5,18 @@ use std::process::{Command, Stdio};
 
 use crate::Result;
 use crate::flv;
-use crate::protocol::Protocol;
 use crate::rtmp;
 use crate::stamp::{self, Stamp};
 
 /// 450 AAC frames of 1024 samples at 48 kHz and 240 pictures at 25 per second are both exactly this long, so a
 /// loop of this length has no seam in either track.
-const LOOP_MS: u32 = 9_600;
+pub const LOOP_MS: u32 = 9_600;
 
 /// A key frame every 1.92 s, five in a loop.
 const GOP: u32 = 48;
+
+/// At 25 pictures per second.
+pub const GOP_SECONDS: f64 = 1.92;
 
 /// Media is joined on message stream 1, which every known server hands out first.
 const STREAM_ID: u32 = 1;
@@ -81,21 +83,30 @@ impl Media {
 }
 
 impl MediaMessage {
-    /// The message as it goes over the wire.
-    pub fn framed(&self, protocol: Protocol, timestamp: u32, stamp: Stamp) -> Vec<u8> {
-        let (mut bytes, payload_at) = match protocol {
-            Protocol::Rtmp => {
-                let csid = rtmp::media_csid(self.kind);
-                (rtmp::chunks(csid, self.kind, STREAM_ID, timestamp, &self.payload), rtmp::PAYLOAD_AT)
-            }
-            Protocol::Flv => (flv::tag(self.kind, timestamp, &self.payload), flv::PAYLOAD_AT),
+    /// The message as it goes over the wire: an FLV tag, or RTMP chunks.
+    pub fn framed(&self, as_flv: bool, timestamp: u32, stamp: Stamp) -> Vec<u8> {
+        let (mut bytes, payload_at) = if as_flv {
+            (flv::tag(self.kind, timestamp, &self.payload), flv::PAYLOAD_AT)
+        } else {
+            let csid = rtmp::media_csid(self.kind);
+            (rtmp::chunks(csid, self.kind, STREAM_ID, timestamp, &self.payload), rtmp::PAYLOAD_AT)
         };
+        self.put_stamp(&mut bytes[payload_at..], stamp);
+        bytes
+    }
+
+    /// The payload alone.
+    pub fn stamped(&self, stamp: Stamp) -> Vec<u8> {
+        let mut bytes = self.payload.clone();
+        self.put_stamp(&mut bytes, stamp);
+        bytes
+    }
+
+    fn put_stamp(&self, payload: &mut [u8], stamp: Stamp) {
         if self.stamped {
             let digits = stamp.digits();
-            let at = payload_at + stamp::NUMBERS_AT;
-            bytes[at..at + digits.len()].copy_from_slice(&digits);
+            payload[stamp::NUMBERS_AT..stamp::NUMBERS_AT + digits.len()].copy_from_slice(&digits);
         }
-        bytes
     }
 }
 

@@ -79,7 +79,7 @@ struct Players {
 
 pub fn run(options: &Options) -> Result<()> {
     let mut players = Players {
-        protocol: if options.text("protocol")? == "flv" { Protocol::Flv } else { Protocol::Rtmp },
+        protocol: Protocol::parse(options.text("protocol")?)?,
         tls: match options.number::<u8>("tls")? {
             0 => None,
             _ => Some(tls::client(Path::new(options.text("certificate")?))?),
@@ -211,6 +211,13 @@ impl Players {
                         self.window.note(player.last_sequence.replace(stamp.sequence), stamp, now_ns);
                     }
                 }
+                Event::Picture(picture) => {
+                    live = true;
+                    if let Some(stamp) = picture.stamp.filter(|_| player.sampled) {
+                        let last = player.last_sequence.replace(stamp.sequence);
+                        self.window.note(last, stamp, picture.read_ns);
+                    }
+                }
             }
         }
         let output = session.take_output();
@@ -224,7 +231,7 @@ impl Players {
         if player.live && !player.sampled {
             player.session = None;
             // It reads and discards, as cheap as a reader can be; only players of RTMP still have something to say.
-            if self.protocol == Protocol::Flv {
+            if self.protocol != Protocol::Rtmp {
                 player.socket.forget_tls();
             }
         }

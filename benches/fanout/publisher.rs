@@ -46,7 +46,7 @@ pub fn run(options: &Options) -> Result<()> {
     let heads = Stamp { sent_ns: 0, sequence: 0 };
     for socket in &mut sockets {
         for head in &media.heads {
-            socket.write_all(&head.framed(Protocol::Rtmp, 0, heads))?;
+            socket.write_all(&head.framed(false, 0, heads))?;
         }
     }
 
@@ -63,7 +63,7 @@ pub fn run(options: &Options) -> Result<()> {
             let message = &media.body[pacer.index(due)];
             let stamp = Stamp { sent_ns: stamp::now_ns(), sequence: sequences[due.stream] };
             sequences[due.stream] += u64::from(message.stamped);
-            let bytes = message.framed(Protocol::Rtmp, pacer.timestamp_ms(due), stamp);
+            let bytes = message.framed(false, pacer.timestamp_ms(due), stamp);
             sockets[due.stream].write_all(&bytes).map_err(|error| format!("publisher: {error}"))?;
         }
         alarm.set(pacer.next_ns())?;

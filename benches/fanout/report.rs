@@ -1,6 +1,7 @@
 //! The figures as Markdown tables: medians over the runs, with the smallest and the largest.
 
 use crate::args::Args;
+use crate::hls_case::Way;
 use crate::server::Target;
 
 /// One run of a live case against one server or the floor.
@@ -27,6 +28,29 @@ pub struct Idle {
     pub closed: f64,
 }
 
+/// One run of players of HLS, from memory or of files.
+pub struct Hls {
+    /// Without what the server uses when it has no players.
+    pub server_per_gb: f64,
+    pub players_per_gb: f64,
+    pub server_percent: f64,
+    /// What the server uses when it has no players.
+    pub alone_percent: f64,
+    pub segments: f64,
+    /// From the request for a segment to its last byte.
+    pub p50_ms: f64,
+    pub p99_ms: f64,
+    /// Segments that stood in no playlist that a player read.
+    pub gaps: f64,
+    /// Players that lack segments.
+    pub short: f64,
+    /// Requests that were not answered with status 200.
+    pub failed: f64,
+    pub closed: f64,
+    pub kib_per_player: f64,
+    pub others_percent: f64,
+}
+
 /// New players beside many others.
 pub struct Join {
     pub joins: f64,
@@ -48,6 +72,7 @@ struct Row<T> {
 pub struct Report {
     head: String,
     live: Vec<Row<Live>>,
+    hls: Vec<Row<Hls>>,
     join: Vec<Row<Join>>,
     idle: Vec<Row<Idle>>,
     start: Vec<Row<f64>>,
@@ -79,7 +104,14 @@ impl Report {
             if args.app_conf.is_empty() { String::new() } else { format!(", `{}`", args.app_conf.trim()) },
             if args.pin { " Server on the first core alone." } else { "" },
         );
-        Report { head, live: Vec::new(), join: Vec::new(), idle: Vec::new(), start: Vec::new() }
+        Report {
+            head,
+            live: Vec::new(),
+            hls: Vec::new(),
+            join: Vec::new(),
+            idle: Vec::new(),
+            start: Vec::new(),
+        }
     }
 
     pub fn add_live(&mut self, case: &str, server: &str, run: Live) {
@@ -89,6 +121,14 @@ impl Report {
             "  {server}: {per_gb:.3} CPU s/GB, p50 {p50:.2} ms, p99 {p99:.2} ms (others {others:.0} % of a core)"
         );
         add(&mut self.live, case, server, run);
+    }
+
+    pub fn add_hls(&mut self, case: &str, server: &str, way: &str, run: Hls) {
+        let (per_gb, p99, others) = (run.server_per_gb, run.p99_ms, run.others_percent);
+        eprintln!(
+            "  {server}, {way}: {per_gb:.3} CPU s/GB, segment p99 {p99:.2} ms (others {others:.0} % of a core)"
+        );
+        add(&mut self.hls, case, &format!("{server}, {way}"), run);
     }
 
     pub fn add_join(&mut self, case: &str, server: &str, run: Join) {
@@ -108,7 +148,10 @@ impl Report {
     pub fn print(&self) {
         println!("{}", self.head);
         self.print_live();
-        let others = self.live.iter().flat_map(|row| &row.runs).map(|run| run.others_percent);
+        self.print_hls();
+        let of_live = self.live.iter().flat_map(|row| &row.runs).map(|run| run.others_percent);
+        let of_hls = self.hls.iter().flat_map(|row| &row.runs).map(|run| run.others_percent);
+        let others = of_live.chain(of_hls);
         if let Some(most) = others.max_by(f64::total_cmp).filter(|most| *most > QUIET_PERCENT) {
             println!("\nThe machine was not idle: other processes used up to {most:.0} % of a core.");
         }
@@ -184,6 +227,55 @@ impl Report {
                 cell(|run| run.seen_percent, 0),
                 cell(|run| run.kib_per_player, 1),
             );
+        }
+    }
+
+    fn print_hls(&self) {
+        if self.hls.is_empty() {
+            return;
+        }
+        println!(
+            "\n| case | server | server CPU s/GB | × files | players CPU s/GB | server+players CPU s/GB | × files \
+             | server CPU % | without players | segments | p50 ms | p99 ms | gaps | short | failed | closed | KiB/player |"
+        );
+        println!("|---|---|{}", "--:|".repeat(15));
+        for row in &self.hls {
+            let cell = |value: fn(&Hls) -> f64, digits| spread(row.runs.iter().map(value), digits);
+            println!(
+                "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
+                row.case,
+                row.server,
+                cell(|run| run.server_per_gb, 3),
+                self.to_files(row, |run| run.server_per_gb),
+                cell(|run| run.players_per_gb, 3),
+                cell(|run| run.server_per_gb + run.players_per_gb, 3),
+                self.to_files(row, |run| run.server_per_gb + run.players_per_gb),
+                cell(|run| run.server_percent, 1),
+                cell(|run| run.alone_percent, 1),
+                cell(|run| run.segments, 0),
+                cell(|run| run.p50_ms, 2),
+                cell(|run| run.p99_ms, 2),
+                cell(|run| run.gaps, 0),
+                cell(|run| run.short, 0),
+                cell(|run| run.failed, 0),
+                cell(|run| run.closed, 0),
+                cell(|run| run.kib_per_player, 1),
+            );
+        }
+    }
+
+    /// Each run against the static files of the same run and server.
+    fn to_files(&self, row: &Row<Hls>, value: fn(&Hls) -> f64) -> String {
+        let ours = row.server.strip_suffix(Way::Memory.name());
+        let files = ours.and_then(|server| {
+            let name = format!("{server}{}", Way::Files.name());
+            self.hls.iter().find(|other| other.case == row.case && other.server == name)
+        });
+        match files {
+            Some(files) => {
+                spread(row.runs.iter().zip(&files.runs).map(|(run, file)| value(run) / value(file)), 2)
+            }
+            None => "1".to_owned(),
         }
     }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::Result;
 use crate::args::{Args, BackEnd};
 use crate::running::{Scratch, Server, free_ports};
-use crate::session::APP;
+use crate::session::{APP, TS};
 use crate::tls::Certificate;
 
 /// Discarding players answer no ping requests, so none may fall due while they are measured.
@@ -14,6 +14,10 @@ pub const PING: &str = "10m";
 /// Every output beside RTMP and HTTP-FLV; MPEG-TS over HTTP has a location. `{dir}` is a scratch directory.
 pub const OUTPUTS: &str = "hls on; hls_path {dir}/hls; hls2 on; dash on; dash_path {dir}/dash; \
                            recorder all { record all; record_path {dir}; } ";
+
+/// Locations of HLS from memory, and of the files of `hls_path {dir}/hls`.
+pub const HLS2: &str = "hls2";
+pub const FILES: &str = "files";
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
@@ -50,6 +54,10 @@ impl Target {
             Target::Nginx(_) => "nginx-rtmp",
             Target::Other(_) => "other",
         }
+    }
+
+    pub fn is_pingosd(&self) -> bool {
+        matches!(self, Target::Pingosd { .. })
     }
 
     /// Whether new players start from a cached key frame.
@@ -156,7 +164,9 @@ http {{
         listen 127.0.0.1:{http}{ssl};
         {certificate}
         location /{APP} {{ flv_live 127.0.0.1:{rtmp} app={APP}; }}
-        location /ts {{ ts_live 127.0.0.1:{rtmp} app={APP}; }}
+        location /{TS} {{ ts_live 127.0.0.1:{rtmp} app={APP}; }}
+        location /{HLS2} {{ hls2_live 127.0.0.1:{rtmp} app={APP}; access_log off; }}
+        location /{FILES}/ {{ alias {dir}/hls/; access_log off; }}
     }}
 }}
 "

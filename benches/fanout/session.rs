@@ -3,15 +3,19 @@
 //! ```text
 //! RTMP   handshake -> connect -> createStream -> play/publish -> live
 //!                            \-> idle
-//! FLV    request ------------------------------------------> live
+//! HTTP   request ------------------------------------------> live
 //! ```
 
 use crate::Result;
 use crate::flv::{self, HttpBody};
 use crate::protocol::Protocol;
 use crate::rtmp::{self, Amf, ChunkReader, HANDSHAKE, Message, Received};
+use crate::ts::{self, Picture};
 
 pub const APP: &str = "live";
+
+/// Location of HTTP-TS; that of HTTP-FLV has the name of the application.
+pub const TS: &str = "ts";
 
 /// Name of one of the measured streams.
 pub fn stream_name(stream: usize) -> String {
@@ -29,18 +33,25 @@ pub enum Event {
     /// The goal is reached: connected, publishing, or the server has begun to send.
     Live,
     Media(Message),
+    /// A whole picture, in a container that has no messages.
+    Picture(Picture),
 }
 
 pub enum Session {
     Rtmp(RtmpClient),
-    Flv(FlvClient),
+    Http(HttpClient),
 }
 
 impl Session {
     pub fn new(protocol: Protocol, goal: Goal, port: u16, stream: usize) -> Session {
         match protocol {
             Protocol::Rtmp => Session::rtmp(goal, port, APP, stream_name(stream)),
-            Protocol::Flv => Session::Flv(FlvClient::new(port, stream)),
+            Protocol::Flv => {
+                Session::Http(HttpClient::new(port, APP, stream, Container::Flv(flv::Reader::default())))
+            }
+            Protocol::Ts => {
+                Session::Http(HttpClient::new(port, TS, stream, Container::Ts(ts::Reader::default())))
+            }
         }
     }
 
@@ -52,14 +63,14 @@ impl Session {
     pub fn push(&mut self, data: &[u8]) -> Result<()> {
         match self {
             Session::Rtmp(client) => client.push(data),
-            Session::Flv(client) => client.push(data),
+            Session::Http(client) => client.push(data),
         }
     }
 
     pub fn poll_event(&mut self) -> Result<Option<Event>> {
         match self {
             Session::Rtmp(client) => client.poll_event(),
-            Session::Flv(client) => Ok(client.reader.poll_message()?.map(Event::Media)),
+            Session::Http(client) => client.poll_event(),
         }
     }
 
@@ -67,7 +78,7 @@ impl Session {
     pub fn take_output(&mut self) -> Vec<u8> {
         match self {
             Session::Rtmp(client) => std::mem::take(&mut client.output),
-            Session::Flv(client) => std::mem::take(&mut client.output),
+            Session::Http(client) => std::mem::take(&mut client.output),
         }
     }
 
@@ -75,7 +86,7 @@ impl Session {
     pub fn ack_window(&self) -> Option<u64> {
         match self {
             Session::Rtmp(client) => client.ack_window,
-            Session::Flv(_) => None,
+            Session::Http(_) => None,
         }
     }
 }
@@ -213,30 +224,41 @@ impl RtmpClient {
     }
 }
 
-pub struct FlvClient {
+pub struct HttpClient {
     output: Vec<u8>,
     body: HttpBody,
-    reader: flv::Reader,
+    container: Container,
     scratch: Vec<u8>,
 }
 
-impl FlvClient {
-    fn new(port: u16, stream: usize) -> FlvClient {
+enum Container {
+    Flv(flv::Reader),
+    Ts(ts::Reader),
+}
+
+impl HttpClient {
+    fn new(port: u16, location: &str, stream: usize, container: Container) -> HttpClient {
         let name = stream_name(stream);
-        let request =
-            format!("GET /{APP}/{name} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUser-Agent: fanout\r\n\r\n");
-        FlvClient {
-            output: request.into_bytes(),
-            body: HttpBody::default(),
-            reader: flv::Reader::default(),
-            scratch: Vec::new(),
-        }
+        let request = format!(
+            "GET /{location}/{name} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUser-Agent: fanout\r\n\r\n"
+        );
+        HttpClient { output: request.into_bytes(), body: HttpBody::default(), container, scratch: Vec::new() }
     }
 
     fn push(&mut self, data: &[u8]) -> Result<()> {
         self.scratch.clear();
         self.body.push(data, &mut self.scratch)?;
-        self.reader.push(&self.scratch);
+        match &mut self.container {
+            Container::Flv(reader) => reader.push(&self.scratch),
+            Container::Ts(reader) => reader.push(&self.scratch)?,
+        }
         Ok(())
+    }
+
+    fn poll_event(&mut self) -> Result<Option<Event>> {
+        match &mut self.container {
+            Container::Flv(reader) => Ok(reader.poll_message()?.map(Event::Media)),
+            Container::Ts(reader) => Ok(reader.poll_picture().map(Event::Picture)),
+        }
     }
 }

@@ -56,6 +56,8 @@ mod timing;
 #[path = "../fanout/tls.rs"]
 #[allow(dead_code, reason = "shared with fanout, which uses all of it")]
 mod tls;
+#[path = "../fanout/ts.rs"]
+mod ts;
 
 use std::process::ExitCode;
 
