@@ -60,7 +60,8 @@ pub fn hevc_frames(annexb: &[u8]) -> Vec<Frame> {
     std::iter::once(header).chain(frames).collect()
 }
 
-fn nal_units(annexb: &[u8]) -> Vec<&[u8]> {
+/// The NAL units of a byte stream.
+pub fn nal_units(annexb: &[u8]) -> Vec<&[u8]> {
     let starts: Vec<usize> = (0..annexb.len() - 2).filter(|&i| annexb[i..i + 3] == [0, 0, 1]).collect();
     let ends = starts.iter().skip(1).copied().chain([annexb.len()]);
     starts

@@ -128,6 +128,20 @@ impl ElementaryStreamConsumer<Reader> for Consumer {
     }
 }
 
+/// The elementary stream of this kind in a transport stream, and its number of PES packets.
+#[track_caller]
+pub fn elementary(ts: &[u8], kind: StreamType) -> (Vec<u8>, usize) {
+    let mut reader = Reader::default();
+    let found = reader.found.clone();
+    let mut demultiplex = Demultiplex::new(&mut reader);
+    demultiplex.push(&mut reader, ts);
+    let found = found.borrow();
+    let stream = found.streams.values().find(|stream| stream.kind == kind);
+    let stream = stream.unwrap_or_else(|| panic!("no {kind:?} in the transport stream"));
+    assert_eq!(stream.gaps, 0, "{kind:?}");
+    (stream.bytes.clone(), stream.times.len())
+}
+
 /// Pictures, and those of them that begin a group, of a video stream with this size.
 fn pictures(bytes: &[u8], size: (u32, u32)) -> (usize, usize) {
     let mut context = h264_reader::Context::new();
