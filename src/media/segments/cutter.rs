@@ -100,7 +100,7 @@ pub enum CutDecision {
 }
 
 /// Decides about the pieces of one stream, in order.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Cutter {
     /// Size at which a segment ends regardless of timestamps, which might not advance.
     max_bytes: usize,
@@ -134,7 +134,7 @@ struct FirstFrame {
     at_ms: u64,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct OpenSegment {
     /// Duration of the segment's media before a jump inside it.
     before_jump_ms: u64,
@@ -195,6 +195,11 @@ impl Cutter {
         open.append(frame);
         track.append(frame);
         CutDecision::Append
+    }
+
+    /// Whether this piece would start a segment if it came next.
+    pub fn would_start(&self, rule: &CutRule, piece: CutPiece) -> bool {
+        matches!(self.clone().handle_frame(rule, piece), CutDecision::Start { .. })
     }
 
     /// Ends the open segment, if any, and returns its duration. The next piece is a discontinuity.

@@ -7,7 +7,9 @@ use bytes::Bytes;
 
 use super::FragmentPiece;
 use crate::limits;
-use crate::media::segments::{CutDecision, CutRule, Cutter, DateRanges, Fragmenter, MEASURED, SegmentStart};
+use crate::media::segments::{
+    CutDecision, CutPiece, CutRule, Cutter, DateRanges, Fragmenter, MEASURED, SegmentStart,
+};
 use crate::wire::data_message::DataMessage;
 use crate::wire::fmp4::{Packager, Sample};
 use crate::wire::hls::target_duration;
@@ -186,7 +188,9 @@ impl FragmentWindow {
         let since_ms = self.fragmenter.held_since_ms().unwrap_or(end_ms);
         let held_ms = end_ms.saturating_sub(since_ms);
         let is_full = self.fragmenter.leads(&sample) && held_ms + next_ms > self.part_ms();
-        if is_full || self.fragmenter.held_bytes() > PART_BYTES {
+        let ends = is_full || self.fragmenter.held_bytes() > PART_BYTES;
+        // The last part ends with its fragment, so that no part behind it is announced, which would not come.
+        if ends && !self.ends_fragment(&sample) {
             completed |= self.end_part(held_ms);
         }
         self.prune();
@@ -348,6 +352,12 @@ impl FragmentWindow {
     /// Length of a part in milliseconds.
     fn part_ms(&self) -> u64 {
         self.settings.part_ms.unwrap_or(CHUNK_MS)
+    }
+
+    /// Whether the fragment ends behind this sample of the leading track.
+    fn ends_fragment(&self, sample: &Sample) -> bool {
+        let next = CutPiece { dts_ms: sample.end_ms(), duration_ms: 0, key: true, ..CutPiece::from(sample) };
+        sample.precedes_start && self.cutter.would_start(&self.settings.cut, next)
     }
 
     /// Completes a part of the open fragment of fragmented MP4. Returns whether there was one.

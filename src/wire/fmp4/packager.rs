@@ -30,6 +30,8 @@ pub struct Sample {
     /// Whether its configuration became known only after the stream's first samples: the configuration differs from that
     /// of the track's preceding sample, or the track is new.
     pub changed: bool,
+    /// Whether a segment may start at the track's next sample.
+    pub precedes_start: bool,
     /// The frame.
     pub data: Bytes,
 }
@@ -230,7 +232,17 @@ impl Packager {
         let ticks = u64::from(config.timescale / 1_000);
         let dts = at_ms.saturating_add(delay_ms.into()).saturating_mul(ticks);
         let cts = (composition - delay_ms.cast_signed()) * (config.timescale / 1_000).cast_signed();
-        let sample = Sample { config, dts, duration: 0, cts, key, starts: key, changed: false, data };
+        let sample = Sample {
+            config,
+            dts,
+            duration: 0,
+            cts,
+            key,
+            starts: key,
+            changed: false,
+            precedes_start: false,
+            data,
+        };
         self.hold(VIDEO, sample, out);
         Ok(())
     }
@@ -302,8 +314,17 @@ impl Packager {
         let since_ms = *self.heard_ms.get_or_insert(at_ms);
         let alone = self.tracks[VIDEO].config.is_none() || at_ms.abs_diff(since_ms) >= VIDEO_IDLE_MS;
         let dts = self.smooth(&config, at_ms);
-        let sample =
-            Sample { config, dts, duration: 0, cts: 0, key: true, starts: alone, changed: false, data };
+        let sample = Sample {
+            config,
+            dts,
+            duration: 0,
+            cts: 0,
+            key: true,
+            starts: alone,
+            changed: false,
+            precedes_start: false,
+            data,
+        };
         self.hold(AUDIO, sample, out);
         Ok(())
     }
@@ -391,6 +412,7 @@ impl Packager {
             }
             before.duration = u32::try_from(end - before.dts).unwrap_or(u32::MAX);
             track.usual = before.duration;
+            before.precedes_start = sample.starts;
             out.push(before);
             self.started = true;
         }

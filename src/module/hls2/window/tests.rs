@@ -1,5 +1,6 @@
 use super::*;
 use crate::media::segments::Slicing;
+use crate::wire::MediaKind;
 
 #[test]
 fn fragments_end_at_the_wanted_length() {
@@ -77,6 +78,64 @@ fn next_publisher_follows_behind_a_discontinuity() {
         .map(|fragment| (fragment.id, fragment.duration_ms, fragment.discontinuity))
         .collect();
     assert_eq!(seen, [(0, 1_000, false), (1, 600, false), (2, 1_000, true)]);
+}
+
+#[test]
+fn every_announced_part_comes() {
+    // Pictures that fill parts and fragments exactly, and others.
+    for (picture_ms, gop) in [(40, 25), (40, 24), (50, 20), (33, 30), (100, 10), (200, 5), (20, 7)] {
+        for (sound, slicing) in [
+            (false, Slicing::Plain),
+            (true, Slicing::Plain),
+            (false, Slicing::Aligned),
+            (true, Slicing::Aligned),
+        ] {
+            let what = format!("{picture_ms} ms, {gop} pictures, sound {sound}, {slicing:?}");
+            let mut settings = FragmentSettings { part_ms: Some(200), ..settings() };
+            settings.cut.slicing = slicing;
+            let mut window = FragmentWindow::new(settings);
+            let mut announced = Vec::new();
+            for sample in samples(picture_ms, gop, sound) {
+                window.handle_sample(sample, 0);
+                let parts = window.open().map(|open| (open.id, FragmentPiece::Part(open.parts.len() as u64)));
+                announced.extend(parts);
+            }
+            announced.dedup();
+            assert!(announced.len() > 10, "{what}");
+            let (last, before) = announced.split_last().unwrap();
+            assert_eq!(window.piece(last.0, last.1), LookedUp::Awaited, "{what}");
+            for (id, part) in before {
+                assert!(matches!(window.piece(*id, *part), LookedUp::Found(_)), "{what}: {id} {part:?}");
+            }
+            assert!(window.longest_part_ms <= 200, "{what}: {} ms", window.longest_part_ms);
+        }
+    }
+}
+
+/// Four seconds of video, perhaps with sound, as samples of fragmented MP4.
+fn samples(picture_ms: u32, gop: u32, sound: bool) -> Vec<Sample> {
+    let (mut packager, mut samples) = (Packager::new(12, None), Vec::new());
+    let mut send = |kind, at, payload: &[u8]| {
+        packager.handle_frame(kind, at, &Bytes::copy_from_slice(payload), &mut samples).unwrap();
+    };
+    let header = b"\x17\0\0\0\0\x01\x42\xC0\x0D\xFF\xE1\0\x0A\x67\x42\xC0\x0D\xDA\x05\x07\xEC\x04\x40\
+                   \x01\0\x04\x68\xCE\x3C\x80";
+    send(MediaKind::Video, 0, header);
+    if sound {
+        send(MediaKind::Audio, 0, b"\xAF\0\x12\x10");
+    }
+    for at in 0..4_000 {
+        if at % picture_ms == 0 {
+            let is_key = (at / picture_ms).is_multiple_of(gop);
+            let picture: &[u8] =
+                if is_key { b"\x17\x01\0\0\0\0\0\0\x01\x65" } else { b"\x27\x01\0\0\0\0\0\0\x01\x41" };
+            send(MediaKind::Video, at, picture);
+        }
+        if sound && at % 23 == 0 {
+            send(MediaKind::Audio, at, b"\xAF\x01\x21\x10\x04\x60\x8C\x1C");
+        }
+    }
+    samples
 }
 
 fn settings() -> FragmentSettings {
