@@ -18,7 +18,7 @@ use crate::wire::mpegts::TsFrame;
 
 /// Window of fragments, filled by a feed and read by requests.
 pub struct Fragments {
-    /// The packaged stream. Its memory bound applies to the fragments too, since they share its packets.
+    /// The packaged stream, whose memory bound the fragments have twice.
     stream: Arc<Stream>,
     window: Mutex<FragmentWindow>,
     /// Number of completed fragments and parts.

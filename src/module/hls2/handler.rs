@@ -232,7 +232,7 @@ fn respond(question: &ViewerQuestion<'_>, answer: ViewerAnswer) -> Response {
     }
 }
 
-/// Body with the pieces of a fragment, without copying.
+/// Body with the chunks of a fragment, without copying.
 struct FragmentBody {
     left: VecDeque<Bytes>,
     len: u64,

@@ -70,7 +70,7 @@ pub struct Fragment {
     pub date_ms: u64,
     /// Size of all chunks in bytes.
     pub len: usize,
-    /// Contents, shared with other consumers of the stream.
+    /// Contents. For fragmented MP4 a chunk is a part.
     pub chunks: Vec<Bytes>,
 }
 
@@ -84,6 +84,8 @@ pub struct FragmentWindow {
     /// Complete fragments, oldest first, with consecutive numbers.
     fragments: VecDeque<Arc<Fragment>>,
     open: Option<Fragment>,
+    /// Packets of the open fragment of MPEG-TS that are in none of its chunks yet.
+    gathered: Vec<u8>,
     next_id: u64,
     discontinuities: u64,
     /// Size of the complete fragments in bytes.
@@ -111,6 +113,7 @@ impl FragmentWindow {
             cutter: Cutter::new(WINDOW_BYTES_MAX / FRAGMENTS_FIT),
             fragments: VecDeque::new(),
             open: None,
+            gathered: Vec::new(),
             next_id: 0,
             discontinuities: 0,
             bytes: 0,
@@ -145,11 +148,11 @@ impl FragmentWindow {
                 completed = ended_ms.is_some_and(|ended_ms| self.complete(ended_ms));
                 self.start(discontinuity, frame.dts_ms, unix_ms);
                 if let Some(tables) = frame.lead() {
-                    self.append(tables);
+                    self.gather(tables);
                 }
             }
         }
-        self.append(&frame.bytes);
+        self.gather(&frame.bytes);
         for timed in &frame.messages {
             self.ranges.message(timed.time_ms, &timed.message, self.open_start());
         }
@@ -349,6 +352,16 @@ impl FragmentWindow {
         }
     }
 
+    /// Appends packets of MPEG-TS, which are copied into chunks once instead of for each player: one write sends much.
+    fn gather(&mut self, packets: &Bytes) {
+        let Some(open) = &mut self.open else { return };
+        open.len += packets.len();
+        self.gathered.extend_from_slice(packets);
+        if self.gathered.len() >= CHUNK_BYTES {
+            open.chunks.push(taken(&mut self.gathered));
+        }
+    }
+
     /// Length of a part in milliseconds.
     fn part_ms(&self) -> u64 {
         self.settings.part_ms.unwrap_or(CHUNK_MS)
@@ -383,7 +396,10 @@ impl FragmentWindow {
         let made_ms = self.open.iter().flat_map(|open| &open.parts).map(|part| part.duration_ms).sum();
         self.end_part(duration_ms.saturating_sub(made_ms).max(1));
         self.longest_ms = self.longest_ms.max(duration_ms);
-        let Some(open) = self.open.take() else { return false };
+        let Some(mut open) = self.open.take() else { return false };
+        if !self.gathered.is_empty() {
+            open.chunks.push(taken(&mut self.gathered));
+        }
         self.bytes += open.len;
         self.fragments.push_back(Arc::new(Fragment { duration_ms, ..open }));
         self.prune();
@@ -418,6 +434,14 @@ impl FragmentWindow {
 /// Samples of fragmented MP4 are written once they last this long together, in milliseconds, or have this many bytes.
 const CHUNK_MS: u64 = 500;
 const PART_BYTES: usize = 1024 * 1024;
+
+/// Size in bytes from which packets of MPEG-TS are a chunk.
+const CHUNK_BYTES: usize = 256 * 1024;
+
+/// Takes gathered bytes, without room for more.
+fn taken(gathered: &mut Vec<u8>) -> Bytes {
+    std::mem::take(gathered).into_boxed_slice().into()
+}
 
 /// Maximum number of fragments in a playlist.
 const FRAGMENTS_MAX: usize = 1_000;

@@ -16,9 +16,28 @@ fn fragment_starts_with_tables_and_knows_its_length() {
     let mut window = FragmentWindow::new(settings());
     publish(&mut window, 0, 1_200);
     let fragment = window.fragment(0).unwrap();
-    assert_eq!(fragment.chunks.len(), 6);
-    assert_eq!(fragment.chunks[0], "tables");
+    assert_eq!(fragment.chunks.concat(), b"tablespacketspacketspacketspacketspackets");
     assert_eq!(fragment.len, 6 + 5 * 7);
+}
+
+#[test]
+fn packets_are_gathered_into_large_chunks() {
+    let mut window = FragmentWindow::new(settings());
+    let picture = |n: u64| {
+        let bytes = vec![n as u8; 100_000].into();
+        TsFrame { bytes, tables: Bytes::new(), ..piece(n * 200, true) }
+    };
+    for n in 0..11 {
+        window.handle_frame(&picture(n), 0);
+        assert_eq!(window.bytes(), 100_000 * (n as usize + 1), "what is not in a chunk yet counts");
+    }
+    for id in 0..2 {
+        let fragment = window.fragment(id).unwrap();
+        let lengths: Vec<_> = fragment.chunks.iter().map(Bytes::len).collect();
+        assert_eq!((lengths, fragment.len), (vec![300_000, 200_000], 500_000));
+        let pictures = (id * 5..id * 5 + 5).flat_map(|n| vec![n as u8; 100_000]);
+        assert!(fragment.chunks.concat().into_iter().eq(pictures));
+    }
 }
 
 #[test]
