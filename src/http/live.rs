@@ -16,13 +16,11 @@ use super::player::HttpPlayer;
 use super::response::{Body, BodySource, Piece, Response};
 use crate::directive::ListenAddr;
 use crate::media::admission::{Admission, AdmissionRefusal, AdmittedSession};
-use crate::media::gop;
 use crate::media::live;
 use crate::media::log;
 use crate::media::mpegts::MpegtsFeed;
-use crate::media::past::{Past, PastRequest, Pasts};
+use crate::media::past::{PastFormat, PastRequest, Pasts};
 use crate::media::session::Reason;
-use crate::media::view::AppView;
 
 /// A live location.
 pub struct LiveLocation<'a> {
@@ -32,8 +30,8 @@ pub struct LiveLocation<'a> {
     pub app: Option<&'a BString>,
     /// Format of the response.
     pub format: Arc<dyn LiveFormat>,
-    /// Recorded media, for players whose format is FLV.
-    pub pasts: Option<&'a dyn Pasts>,
+    /// What is recorded of streams.
+    pub pasts: &'a dyn Pasts,
 }
 
 /// Responds with a live stream once there is media, or earlier with `http_early_head`.
@@ -92,22 +90,23 @@ pub async fn answer(exchange: &Exchange<'_>, live: LiveLocation<'_>, admission: 
     if exchange.is_head() {
         return head(exchange, &*live.format, Body::Source(Box::new(Endless)));
     }
-    let past = match live.pasts {
-        Some(pasts) if live.format.relay_messages(&session).is_none() => past(pasts, &view, &entered).await,
-        _ => None,
+    // Relays fetch the live stream.
+    let ago_ms = live.format.past(&view, &session.identity.pargs);
+    let past = match ago_ms.filter(|_| live.format.relay_messages(&session).is_none()) {
+        Some(ago_ms) => {
+            let format = match &feed {
+                Some(feed) => PastFormat::Mpegts(feed.stream().clone()),
+                None => PastFormat::Tags,
+            };
+            let (view, session, stream) = (view.clone(), session.clone(), entered.stream().clone());
+            live.pasts.open(PastRequest { view, session, stream, format, ago_ms }).await
+        }
+        None => None,
     };
     let player =
         HttpPlayer { view, entered, stream, arrival, settings, format: live.format, past, _feed: feed };
     let format = player.format.clone();
     head(exchange, &*format, Body::Live(Box::new(player)))
-}
-
-/// Recorded media of the stream, for a player that asks for more of its past than is kept.
-async fn past(pasts: &dyn Pasts, view: &AppView, entered: &AdmittedSession) -> Option<Box<dyn Past>> {
-    let session = entered.session();
-    let ago_ms = view.held().get::<gop::conf::Conf>().past(&session.identity.pargs)?;
-    let stream = entered.stream().clone();
-    pasts.open(PastRequest { view: view.clone(), session: session.clone(), stream, ago_ms }).await
 }
 
 /// The body of a live response to HEAD, which is never sent.

@@ -32,6 +32,9 @@ pub trait LiveFormat: Send + Sync {
     /// Selects the media for a player; `chunked` means HTTP/1.1 chunks.
     fn sending(&self, view: &AppView, entered: &AdmittedSession, chunked: bool) -> Sending;
 
+    /// Time shift beyond what is kept that a player with this query string asks for, in milliseconds.
+    fn past(&self, view: &AppView, pargs: &[u8]) -> Option<u64>;
+
     /// First bytes of a player's file, built once media is available.
     fn lead(&self, _: &AdmittedSession) -> Bytes {
         Bytes::new()

@@ -16,7 +16,7 @@ use crate::hub::stream::Stream;
 use crate::limits;
 use crate::media;
 use crate::media::admission::{AdmissionRefusal, AdmittedSession};
-use crate::media::delivery::{Join, RemovalReason, SentBeforeJoin};
+use crate::media::delivery::{Join, RemovalReason, SentBeforeJoin, Start};
 use crate::media::live;
 use crate::media::log;
 use crate::media::mpegts::MpegtsFeed;
@@ -166,18 +166,19 @@ impl HttpPlayer {
         mark(&session.moments.first_data);
         log::playing(&session);
         let mut has_lead = way.is_none() && begins;
-        let mut sent = None;
+        let mut start = Start::AsSet;
+        let mut behind = None;
         if let Some(past) = self.past.take() {
-            let lead = if has_lead { self.lead() } else { Bytes::new() };
+            let first = if has_lead { self.lead() } else { Bytes::new() };
             has_lead = false;
             let ended = tokio::select! {
-                ended = self.send_past(past, lead, socket) => ended,
+                ended = self.send_past(past, first, socket) => ended,
                 reason = session.closed() => Err(reason),
                 () = socket.hung_up() => Err(Reason::NormalClose),
                 () = shutdown.cancelled() => Err(Reason::ProcessExit),
             };
             match ended {
-                Ok(what) => sent = Some(what),
+                Ok((sent, next)) => (start, behind) = (Start::Behind(sent), Some(next)),
                 Err(reason) => {
                     session.set_reason(reason);
                     log::played(&session, 0);
@@ -192,8 +193,8 @@ impl HttpPlayer {
             stream: self.stream.clone(),
             socket: socket.clone(),
             settings: self.settings,
-            sent,
-            lead: if has_lead { self.lead() } else { Bytes::new() },
+            start,
+            lead: behind.unwrap_or_else(|| if has_lead { self.lead() } else { Bytes::new() }),
             link: session.link.clone(),
             send_timeout: self.view.server().timeout.duration(),
             view: self.view.clone(),
@@ -249,7 +250,8 @@ impl HttpPlayer {
         next
     }
 
-    /// Sends the first bytes and what is recorded, until the stream's cache has what follows.
+    /// Sends the first bytes and what is recorded, until the stream's cache has what follows. Returns what was sent, and the
+    /// bytes that precede what follows.
     ///
     /// # Errors
     ///
@@ -259,7 +261,7 @@ impl HttpPlayer {
         mut past: Box<dyn Past>,
         lead: Bytes,
         socket: &Socket,
-    ) -> Result<SentBeforeJoin, Reason> {
+    ) -> Result<(SentBeforeJoin, Bytes), Reason> {
         let link = &self.session().link;
         let timeout = self.view.server().timeout.nonzero().unwrap_or(limits::DEFAULT_SEND_TIMEOUT);
         let (mut next, mut bytes) = (lead, 0);
@@ -273,8 +275,8 @@ impl HttpPlayer {
                 link.bytes_sent.store(bytes, Ordering::Relaxed);
             }
             let joining = match past.step().await {
-                Ok(PastStep::Tags(tags)) => {
-                    next = self.framed(tags);
+                Ok(PastStep::Media(media)) => {
+                    next = self.framed(media);
                     continue;
                 }
                 Ok(PastStep::Joins(joining)) => joining,
@@ -287,7 +289,8 @@ impl HttpPlayer {
                     return Err(Reason::StreamEnd);
                 }
             };
-            return Ok(SentBeforeJoin { next: joining.next, origin: joining.origin, bytes });
+            let sent = SentBeforeJoin { next: joining.next, origin: joining.origin, bytes };
+            return Ok((sent, self.framed(joining.lead)));
         }
     }
 

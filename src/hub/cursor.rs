@@ -83,6 +83,8 @@ pub struct Cursor {
     resumed: bool,
     /// Offset subtracted from the stream's timestamps; `None` sends them unchanged.
     origin: Option<TimeOrigin>,
+    /// Whether the player is sent other media so far; see [`Cursor::hold`].
+    held: bool,
     /// Where the player goes on, until all its lanes have.
     continues: Option<Continuation>,
     /// Frames queued for the player or sent, on the stream's timeline.
@@ -107,6 +109,7 @@ impl Cursor {
             paused: false,
             resumed: false,
             origin: settings.zero_start.then(TimeOrigin::default),
+            held: false,
             continues: None,
             frames: SentFrames::default(),
         };
@@ -114,11 +117,33 @@ impl Cursor {
         cursor
     }
 
+    /// Keeps the stream from the player, which is sent media from elsewhere with [`push_media`](Self::push_media), until
+    /// [`begin`](Self::begin).
+    pub fn hold(&mut self) {
+        self.held = true;
+    }
+
+    /// Whether the player is held.
+    pub fn is_held(&self) -> bool {
+        self.held
+    }
+
+    /// Queues whole messages for a player that is held; the caller bounds what is queued.
+    pub fn push_media(&mut self, bytes: Bytes) {
+        self.pending.push(bytes);
+    }
+
+    /// Joins a player that was held to the stream, behind what is queued for it.
+    pub fn begin(&mut self, joined: &JoinedPlayer) {
+        let (pending, control_bytes) = (std::mem::take(&mut self.pending), self.control_bytes);
+        *self = Cursor { pending, control_bytes, ..Cursor::join(self.settings, joined, Bytes::new()) };
+    }
+
     /// Lets a player that has joined go on behind media from elsewhere: with `at`, and with timestamps that are lower by
-    /// `origin`.
-    pub fn continue_at(&mut self, at: Continuation, origin: u32) {
+    /// `origin`; `None` leaves them as they are.
+    pub fn continue_at(&mut self, at: Continuation, origin: Option<u32>) {
         self.continues = Some(at);
-        self.origin = Some(TimeOrigin::at(origin));
+        self.origin = origin.map(TimeOrigin::at);
         self.hold_audio = false;
         // The headers have the timestamp of what follows them.
         self.resumed = true;
@@ -188,7 +213,7 @@ impl Cursor {
 
     /// Whether the player was sent its first frame; in a stream with video, a key frame.
     pub fn has_begun(&self, has_video: bool) -> bool {
-        self.headers.is_none() && !(self.need_key && has_video)
+        self.headers.is_none() && !self.held && !(self.need_key && has_video)
     }
 
     /// Whether the player can be sent the shared bytes of its container unchanged from `seq` on. `lanes` are the lanes
@@ -201,6 +226,7 @@ impl Cursor {
             && !self.hold_audio
             && self.continues.is_none()
             && self.headers.is_none()
+            && !self.held
             && self.settings.cork == 0
             && self.synced & lanes == lanes
             && lanes & Lane::main(MediaKind::Data).bit() == 0
@@ -289,7 +315,7 @@ impl Cursor {
 
     /// Queues up to `merge_frame` packets below `limit`; at the start as many as one write takes.
     fn refill(&mut self, backlog: &Backlog, limit: u64) {
-        if self.paused {
+        if self.paused || self.held {
             self.next = self.next.max(limit.min(backlog.end()));
             return;
         }

@@ -39,6 +39,11 @@ pub struct Continuation {
 }
 
 impl Continuation {
+    /// All packets from this number on.
+    pub fn all(first: u64) -> Self {
+        Continuation { video: first, audio: first, others: first }
+    }
+
     /// Number of the first packet.
     pub fn first(&self) -> u64 {
         self.video.min(self.audio).min(self.others)
@@ -195,6 +200,27 @@ impl Ring {
         Some(Continuation { video: key, audio, others: key })
     }
 
+    /// As [`continuation`](Self::continuation), of a stream of pieces, for a player that has all pieces up to and including the one that
+    /// `is_last` recognises: the number of the next piece, if players may start with it.
+    pub fn behind_piece(&self, is_last: impl Fn(&[u8]) -> bool) -> Option<u64> {
+        let next = self.piece(is_last)? + 1;
+        self.keys.iter().any(|key| key.seq == next).then_some(next)
+    }
+
+    /// Where a player of pieces goes on behind a gap: with the oldest key piece behind the one that `is_last` recognises; if
+    /// the ring has lost that one, with the oldest key piece. Without a key piece, the end.
+    pub fn key_piece(&self, is_last: impl Fn(&[u8]) -> bool) -> u64 {
+        let last = self.piece(is_last);
+        let is_behind = |key: &&KeyFrame| last.is_none_or(|last| key.seq > last);
+        self.keys.iter().find(is_behind).map_or(self.end(), |key| key.seq)
+    }
+
+    /// Number of the newest piece that `fits`.
+    fn piece(&self, fits: impl Fn(&[u8]) -> bool) -> Option<u64> {
+        let place = self.packets.iter().rposition(|packet| fits(packet.payload()))?;
+        Some(self.base + place as u64)
+    }
+
     /// The oldest key frame behind timestamp `after`; without video, or without such a key frame, the end.
     pub fn key_behind(&self, after: u32) -> u64 {
         let is_behind = |key: &&KeyFrame| key.timestamp.wrapping_sub(after).cast_signed() > 0;
@@ -342,6 +368,27 @@ mod tests {
         );
         ring.start_publisher(CACHE);
         assert_eq!(ring.continuation(Some(4_160), None), None);
+    }
+
+    #[test]
+    fn a_player_of_pieces_goes_on_behind_the_last_one_of_a_recording() {
+        let mut ring = Ring::new(CACHE);
+        for i in 0..58u32 {
+            let class = if i % 10 == 0 { PacketClass::Key } else { PacketClass::Inter };
+            let bytes = Bytes::copy_from_slice(&i.to_be_bytes());
+            ring.push(Arc::new(Packet::new(MediaKind::Video, class, i * 100, 100, bytes, 4096)));
+            ring.prune(u64::MAX, usize::MAX);
+        }
+        let is = |number: u32| move |piece: &[u8]| piece == number.to_be_bytes();
+        assert_eq!(ring.behind_piece(is(39)), Some(40));
+        // No key piece follows, nothing follows, or the piece has left the ring.
+        for number in [40, 57, 9] {
+            assert_eq!(ring.behind_piece(is(number)), None, "{number}");
+        }
+        let behind = [39, 40, 57, 9].map(|number| ring.key_piece(is(number)));
+        assert_eq!(behind, [40, 50, ring.end(), 30]);
+        ring.start_publisher(CACHE);
+        assert_eq!((ring.behind_piece(is(39)), ring.key_piece(is(39))), (None, ring.end()));
     }
 
     #[test]

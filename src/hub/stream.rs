@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
@@ -377,7 +378,21 @@ impl Stream {
         let (_, mut packets) = state.ring.from(first);
         let timestamp = packets.find(|packet| packet.header().is_none()).map(|packet| packet.timestamp());
         let at = timestamp.unwrap_or(state.times.audio.max(state.times.video));
-        (Continuation { video: first, audio: first, others: first }, at)
+        (Continuation::all(first), at)
+    }
+
+    /// As [`continuation`](Self::continuation), of a stream of pieces, for a player that was sent all up to and including the piece
+    /// that `is_last` recognises.
+    pub fn behind_piece(&self, is_last: impl Fn(&[u8]) -> bool) -> Option<Continuation> {
+        self.state.lock().ring.behind_piece(is_last).map(Continuation::all)
+    }
+
+    /// As [`behind_gap`](Self::behind_gap), of a stream of pieces, with the first piece if it is in the cache; see [`Ring::key_piece`].
+    pub fn behind_piece_gap(&self, is_last: impl Fn(&[u8]) -> bool) -> (Continuation, Option<Bytes>) {
+        let state = self.state.lock();
+        let first = state.ring.key_piece(is_last);
+        let piece = state.ring.from(first).1.next().map(|packet| packet.payload().clone());
+        (Continuation::all(first), piece)
     }
 
     /// Lets a player go on at `at`; the first packet is a later one if the cache has lost that one meanwhile.

@@ -15,6 +15,15 @@ use super::view::AppView;
 use crate::hub::gop::Continuation;
 use crate::hub::stream::Stream;
 
+/// Format in which a player is sent the past.
+#[derive(Clone, Debug)]
+pub enum PastFormat {
+    /// FLV tags, whose timestamps begin with 0.
+    Tags,
+    /// MPEG-TS packets as recorded, for a player of this stream of pieces.
+    Mpegts(Arc<Stream>),
+}
+
 /// A request for the past of a stream.
 #[derive(Clone, Debug)]
 pub struct PastRequest {
@@ -24,6 +33,8 @@ pub struct PastRequest {
     pub session: Arc<Session>,
     /// The stream.
     pub stream: Arc<Stream>,
+    /// Format.
+    pub format: PastFormat,
     /// How far back, in milliseconds.
     pub ago_ms: u64,
 }
@@ -31,8 +42,8 @@ pub struct PastRequest {
 /// Step of a player through the past.
 #[derive(Debug)]
 pub enum PastStep {
-    /// FLV tags, whose timestamps begin with 0; may be empty.
-    Tags(Bytes),
+    /// Whole tags or packets of the format; may be empty.
+    Media(Bytes),
     /// The cache has what follows.
     Joins(Joining),
     /// There is no publisher, and everything that is recorded was sent.
@@ -40,12 +51,14 @@ pub enum PastStep {
 }
 
 /// Where the live stream goes on behind the past.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Joining {
     /// The next packets.
     pub next: Continuation,
-    /// The stream's timestamp of the player's time 0.
-    pub origin: u32,
+    /// The stream's timestamp of the player's time 0; `None` if the player has the stream's time.
+    pub origin: Option<u32>,
+    /// What precedes them in the format.
+    pub lead: Bytes,
 }
 
 /// Recorded media that is being read.

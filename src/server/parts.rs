@@ -28,6 +28,7 @@ use crate::media::ingest::Intake;
 use crate::media::listing::CarriedCounts;
 use crate::media::mpegts;
 use crate::media::mpegts::Feeds;
+use crate::media::past::Pasts;
 use crate::media::segments::Presentations;
 use crate::media::session::{Session, Sessions};
 use crate::media::statistics::StatisticsSource;
@@ -266,12 +267,14 @@ impl Parts {
         let conf_files = Arc::new(ConfFiles::new(load, loader.clone()));
         let history = Arc::new(SharedHistory::new(history));
         let started = Instant::now();
+        let pasts: Arc<dyn Pasts> = Arc::new(RecordedPasts { current });
         let rtmp = Arc::new(RtmpService {
             store: store.clone(),
             sessions: sessions.clone(),
             callbacks: callbacks.clone(),
             admission: admission.clone(),
             intake,
+            pasts: pasts.clone(),
             lifetime: lifetime.clone(),
             open: Default::default(),
         });
@@ -316,8 +319,8 @@ impl Parts {
         };
         // The first handler that takes a location answers.
         let handlers: Vec<Box<dyn Handler>> = vec![
-            Box::new(FlvHandler { admission: admission.clone(), pasts: Arc::new(RecordedPasts { current }) }),
-            Box::new(TsHandler { admission: admission.clone(), feeds: feeds.clone() }),
+            Box::new(FlvHandler { admission: admission.clone(), pasts: pasts.clone() }),
+            Box::new(TsHandler { admission: admission.clone(), feeds: feeds.clone(), pasts }),
             Box::new(VodHandler { admission: admission.clone() }),
             Box::new(Hls2Handler {
                 viewers: viewers.clone(),

@@ -190,6 +190,7 @@ const WAITING: &[&str] = &[
     "module::relay::rtmp",
     "module::rtmp::connection",
     "module::rtmp::connection::connecting",
+    "module::rtmp::connection::past",
     "module::rtmp::connection::play",
     "module::rtmp::connection::streams",
     "module::rtmp::connection::waiting",

@@ -17,7 +17,7 @@ use crate::hub::packet::Container;
 use crate::hub::stream::Stream;
 use crate::hub::stream_key::StreamKey;
 use crate::limits;
-use crate::media::delivery::{Join, PlayerLink};
+use crate::media::delivery::{Join, PlayerLink, Start};
 use crate::media::player_settings::player_settings;
 use crate::media::session::Session;
 use crate::media::workers::Worker;
@@ -116,7 +116,7 @@ impl StreamToCounterpart {
             stream: stream.clone(),
             socket: socket.clone(),
             settings: player_settings(&view, Container::Flv, 0, b""),
-            sent: None,
+            start: Start::AsSet,
             lead: lead.freeze(),
             link: link.clone(),
             send_timeout: view.server().timeout.duration(),

@@ -17,10 +17,22 @@ use crate::net::socket::Socket;
 pub struct SentBeforeJoin {
     /// Packets with which it goes on.
     pub next: Continuation,
-    /// The stream's timestamp of the player's time 0.
-    pub origin: u32,
+    /// The stream's timestamp of the player's time 0; `None` if the player has the stream's time.
+    pub origin: Option<u32>,
     /// Bytes sent so far.
     pub bytes: u64,
+}
+
+/// Where a player begins.
+#[derive(Clone, Copy, Debug)]
+pub enum Start {
+    /// As its settings say.
+    AsSet,
+    /// Behind media from elsewhere.
+    Behind(SentBeforeJoin),
+    /// It is sent media from elsewhere with [`Delivery::media`](super::Delivery::media), until
+    /// [`Delivery::begin`](super::Delivery::begin).
+    Held,
 }
 
 /// Request of a session to be sent a stream.
@@ -34,8 +46,8 @@ pub struct Join {
     pub socket: Arc<Socket>,
     /// Settings of the player.
     pub settings: PlayerSettings,
-    /// What it has been sent already; otherwise it begins as its settings say.
-    pub sent: Option<SentBeforeJoin>,
+    /// Where it begins.
+    pub start: Start,
     /// Bytes to send before the media, in the same write if the socket accepts them.
     pub lead: Bytes,
     /// Shared counters and end.

@@ -71,6 +71,8 @@ pub struct PlayerLink {
     place: AtomicU64,
     rest: Mutex<VecDeque<Bytes>>,
     changed: Notify,
+    /// See [`PlayerLink::drained`].
+    drained: Notify,
 }
 
 impl PlayerLink {
@@ -93,6 +95,16 @@ impl PlayerLink {
             }
             changed.await;
         }
+    }
+
+    /// Waits until the socket has taken all that was queued for a player that is held. It may have been so before the call: then at
+    /// most one more piece is queued.
+    pub async fn drained(&self) {
+        self.drained.notified().await;
+    }
+
+    pub(super) fn tell_drained(&self) {
+        self.drained.notify_one();
     }
 
     /// Reason why the loop gave up the player, if it did.

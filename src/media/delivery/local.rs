@@ -11,15 +11,16 @@ use super::conf::Current;
 use super::conf::SendDelay;
 use super::figures::WorkerFigures;
 use super::group::{GroupRound, GroupTurn, PlayerGroup, SPARE_PLAYERS, WorkerTotals};
-use super::join::Join;
+use super::join::{Join, SentBeforeJoin, Start};
 use super::link::{PlayerLink, PlayerSlot, RemovalReason};
 use super::player::{SharedBytes, WorkerPlayer};
 use super::uring::IoRing;
 use crate::hub::backlog::Backlog;
 use crate::hub::cursor::{Cursor, Progress, lanes_of};
+use crate::hub::gop::StartSettings;
 use crate::hub::pace::{Grid, PHASES, Waiting, step};
 use crate::hub::packet::Packet;
-use crate::hub::stream::{Stream, StreamWaker};
+use crate::hub::stream::{JoinedPlayer, Stream, StreamWaker};
 use crate::limits;
 use crate::media::log;
 use crate::media::session;
@@ -81,18 +82,24 @@ impl LocalStream {
 
     /// Adds a player.
     pub(super) fn join(&mut self, join: Join, now: Instant) {
-        let Join { session, stream, socket, settings, sent, lead, link, send_timeout, view } = join;
+        let Join { session, stream, socket, settings, start, lead, link, send_timeout, view } = join;
         stream.uses(settings.container);
-        let joined = match sent {
-            Some(sent) => stream.join_at(sent.next, self.backlog.base()),
-            None => stream.join(settings.start, self.backlog.base()),
+        let sent = match start {
+            Start::Behind(sent) => Some(sent),
+            Start::AsSet | Start::Held => None,
         };
+        let settings_start = match start {
+            // What it begins with is not wanted yet.
+            Start::Held => StartSettings { cache_time: 0, ..settings.start },
+            Start::AsSet | Start::Behind(_) => settings.start,
+        };
+        let joined = self.joined(settings_start, sent);
         let mut cursor = Cursor::join(settings, &joined, lead);
-        if let Some(sent) = sent {
-            cursor.continue_at(sent.next, sent.origin);
+        match start {
+            Start::AsSet => {}
+            Start::Behind(sent) => cursor.continue_at(sent.next, sent.origin),
+            Start::Held => cursor.hold(),
         }
-        self.has_video |= joined.headers.has_video();
-        self.backlog.prepend(joined.older.iter().cloned());
         self.view = view;
         self.generation = 0;
         let prompt = self.prompt();
@@ -107,6 +114,47 @@ impl LocalStream {
             leaving: None,
             ahead: None,
         });
+        prompt.schedule.hurry(now);
+    }
+
+    /// Where a player begins that was sent this.
+    fn joined(&mut self, start: StartSettings, sent: Option<SentBeforeJoin>) -> JoinedPlayer {
+        let joined = match sent {
+            Some(sent) => self.stream.join_at(sent.next, self.backlog.base()),
+            None => self.stream.join(start, self.backlog.base()),
+        };
+        self.has_video |= joined.headers.has_video();
+        self.backlog.prepend(joined.older.iter().cloned());
+        joined
+    }
+
+    /// Sends media from elsewhere to a player that is held.
+    pub(super) fn media(
+        &mut self,
+        link: &Arc<PlayerLink>,
+        bytes: Bytes,
+        now: Instant,
+        totals: &mut WorkerTotals,
+    ) {
+        let Some((group, index)) = self.find(link) else { return };
+        self.groups[group].players[index].cursor.push_media(bytes);
+        self.serve_player(group, index, now, totals);
+    }
+
+    /// Lets a player that is held begin with the stream.
+    pub(super) fn begin(&mut self, link: &Arc<PlayerLink>, sent: Option<SentBeforeJoin>, now: Instant) {
+        let Some((group, index)) = self.find(link) else { return };
+        if !self.groups[group].players[index].cursor.is_held() {
+            return;
+        }
+        let mut player = self.groups[group].take(index);
+        let joined = self.joined(player.cursor.settings().start, sent);
+        player.cursor.begin(&joined);
+        if let Some(sent) = sent {
+            player.cursor.continue_at(sent.next, sent.origin);
+        }
+        let prompt = self.prompt();
+        prompt.push(player);
         prompt.schedule.hurry(now);
     }
 
@@ -206,7 +254,11 @@ impl LocalStream {
 
     /// Reports this worker's batching interval to the stream.
     fn tell_patience(&mut self, worker: usize, delay: Duration) {
-        let hurried = self.groups.iter().any(|group| group.phase.is_none());
+        // Players that are held need nothing of the stream yet.
+        let hurries = |group: &PlayerGroup| {
+            group.phase.is_none() && !group.players.iter().all(|player| player.cursor.is_held())
+        };
+        let hurried = self.groups.iter().any(hurries);
         let patience = if hurried { Duration::ZERO } else { step(delay) };
         if self.patience != patience {
             self.patience = patience;

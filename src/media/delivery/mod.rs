@@ -38,7 +38,7 @@ use tokio::sync::mpsc;
 
 use self::figures::WorkerFigures;
 use self::group::{GroupRound, WorkerTotals};
-pub use self::join::{Join, SentBeforeJoin};
+pub use self::join::{Join, SentBeforeJoin, Start};
 pub use self::link::{PlayerLink, RemovalReason};
 use self::local::LocalStream;
 pub use self::total::BacklogTotal;
@@ -63,6 +63,16 @@ enum LoopCommand {
         stream: u64,
         link: Arc<PlayerLink>,
         bytes: Bytes,
+    },
+    Media {
+        stream: u64,
+        link: Arc<PlayerLink>,
+        bytes: Bytes,
+    },
+    Begin {
+        stream: u64,
+        link: Arc<PlayerLink>,
+        sent: Option<SentBeforeJoin>,
     },
     Leave {
         stream: u64,
@@ -93,7 +103,7 @@ impl Delivery {
         figures: Arc<WorkerFigures>,
     ) -> (Delivery, DeliveryLoop) {
         // The channel is unbounded, but its users bound it: a stream is dirty at most once per worker, a session joins
-        // and leaves once, and control messages answer received ones.
+        // and leaves once, control messages answer received ones, and media from elsewhere waits for what was sent before.
         let (commands, inbox) = mpsc::unbounded_channel();
         let delivery = Delivery { commands };
         let wake = Arc::new(Waker { commands: delivery.commands.clone() });
@@ -125,6 +135,17 @@ impl Delivery {
     /// Sends control bytes of a session between two messages.
     pub fn control(&self, stream: u64, link: &Arc<PlayerLink>, bytes: Bytes) {
         self.send(LoopCommand::Control { stream, link: link.clone(), bytes });
+    }
+
+    /// Sends whole messages to a player that is held ([`Start::Held`]). The caller waits for [`PlayerLink::drained`] before it
+    /// sends more.
+    pub fn media(&self, stream: u64, link: &Arc<PlayerLink>, bytes: Bytes) {
+        self.send(LoopCommand::Media { stream, link: link.clone(), bytes });
+    }
+
+    /// Lets a player that is held begin with the stream: behind what it was sent, otherwise as its settings say.
+    pub fn begin(&self, stream: u64, link: &Arc<PlayerLink>, sent: Option<SentBeforeJoin>) {
+        self.send(LoopCommand::Begin { stream, link: link.clone(), sent });
     }
 
     /// Takes the sending side back in mid-stream; [`PlayerLink::ended`] resolves when that is done, and [`PlayerLink::take_rest`]
@@ -275,6 +296,18 @@ impl DeliveryLoop {
                 if let Some(local) = self.streams.get_mut(&stream) {
                     local.fetch(self.worker);
                     local.control(&link, bytes, now, &mut self.totals);
+                }
+                stream
+            }
+            LoopCommand::Media { stream, link, bytes } => {
+                if let Some(local) = self.streams.get_mut(&stream) {
+                    local.media(&link, bytes, now, &mut self.totals);
+                }
+                stream
+            }
+            LoopCommand::Begin { stream, link, sent } => {
+                if let Some(local) = self.streams.get_mut(&stream) {
+                    local.begin(&link, sent, now);
                 }
                 stream
             }

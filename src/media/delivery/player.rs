@@ -182,6 +182,9 @@ impl WorkerPlayer {
         }
         if progress == Progress::CaughtUp {
             self.blocked_since = None;
+            if self.cursor.is_held() {
+                self.link.tell_drained();
+            }
             return Ok(progress);
         }
         let since = *self.blocked_since.get_or_insert(now);

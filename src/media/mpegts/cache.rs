@@ -26,7 +26,7 @@ impl Output for Cache {
 
     fn prepare(&self, publisher: OnStream<'_>) -> Option<Running> {
         let OnStream { view, stream, .. } = publisher;
-        let wanted = millis(view.held().get::<Conf>().cache_time) != 0;
+        let wanted = millis(view.held().get::<Conf>().kept()) != 0;
         wanted.then(|| Box::new(self.feeds.prepare(view, stream)) as Running)
     }
 }

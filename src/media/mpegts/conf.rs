@@ -24,7 +24,8 @@ directives! {
             ///
             /// Example: `mpegts_one_off_send 1s;`
             "mpegts_one_off_send" => one_off_send: Msec = "3s", in RTMP_ALL;
-            /// As `roll_back`, for MPEG-TS over HTTP.
+            /// As `roll_back`, for MPEG-TS over HTTP. What is recorded is sent as it is, with its timestamps; where
+            /// recordings do not join, packets with `discontinuity_indicator` say so.
             ///
             /// Example: `mpegts_roll_back 30s;`
             "mpegts_roll_back" => roll_back: Msec = "0", in RTMP_ALL;
@@ -68,6 +69,11 @@ impl Conf {
     /// MPEG-TS kept for new players, in total.
     pub fn kept(&self) -> Msec {
         shift::kept(self.cache_time, self.roll_back)
+    }
+
+    /// How far a player with this query string begins before what is kept, in milliseconds of time.
+    pub fn past(&self, pargs: &[u8]) -> Option<u64> {
+        shift::beyond(self.kept(), self.roll_back, pargs)
     }
 
     /// Start position of a player with this query string.

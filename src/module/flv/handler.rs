@@ -11,6 +11,7 @@ use crate::http::live::{self, LiveLocation};
 use crate::http::live_format::{LiveFormat, RelayMessages, Sending};
 use crate::hub::packet::Container;
 use crate::media::admission::{Admission, AdmittedSession};
+use crate::media::gop;
 use crate::media::past::Pasts;
 use crate::media::player_settings::player_settings;
 use crate::media::relay_messages;
@@ -34,7 +35,7 @@ impl Handler for FlvHandler {
     fn answer<'a>(&'a self, exchange: &'a Exchange<'a>) -> Option<ResponseFuture<'a>> {
         let FlvLive { addr, app, audio, video } = exchange.chosen_by::<Current>().flv_live.0.as_ref()?;
         let format = Arc::new(Flv { audio: *audio, video: *video });
-        let live = LiveLocation { addr, app: app.as_ref(), format, pasts: Some(&*self.pasts) };
+        let live = LiveLocation { addr, app: app.as_ref(), format, pasts: &*self.pasts };
         Some(Box::pin(live::answer(exchange, live, &self.admission)))
     }
 }
@@ -62,6 +63,10 @@ impl LiveFormat for Flv {
         let container = if chunked { Container::FlvChunked } else { Container::Flv };
         let settings = player_settings(view, container, 0, &entered.session().identity.pargs);
         Sending { settings, feed: None }
+    }
+
+    fn past(&self, view: &AppView, pargs: &[u8]) -> Option<u64> {
+        view.held().get::<gop::conf::Conf>().past(pargs)
     }
 
     /// The file of a relay contains the path of the media.

@@ -23,8 +23,7 @@ use super::rtmp::{ConnectSettings, Upstream, check};
 use crate::hub::packet::Container;
 use crate::hub::stream::Stream;
 use crate::limits;
-use crate::media::delivery::Join;
-use crate::media::delivery::reason_of;
+use crate::media::delivery::{Join, Start, reason_of};
 use crate::media::player_settings::player_settings;
 use crate::media::relay_messages;
 use crate::media::relay_target::RelayTarget;
@@ -285,7 +284,7 @@ impl Sending<'_> {
             stream: stream.clone(),
             socket: self.upstream.socket.clone(),
             settings: crate::hub::cursor::PlayerSettings { publishes: true, cork: 0, ..settings },
-            sent: None,
+            start: Start::AsSet,
             lead: self.upstream.core.poll_transmit().unwrap_or_default(),
             link: self.session.link.clone(),
             send_timeout: view.server().timeout.duration(),

@@ -9,7 +9,8 @@ use crate::http::live::{self, LiveLocation};
 use crate::http::live_format::{LiveFormat, Sending};
 use crate::hub::packet::Container;
 use crate::media::admission::{Admission, AdmittedSession};
-use crate::media::mpegts::{FeedSettings, Feeds, player_settings};
+use crate::media::mpegts::{self, FeedSettings, Feeds, player_settings};
+use crate::media::past::Pasts;
 use crate::media::session::Protocol;
 use crate::media::view::AppView;
 
@@ -19,6 +20,8 @@ pub struct TsHandler {
     pub admission: Arc<Admission>,
     /// MPEG-TS feeds.
     pub feeds: Arc<Feeds>,
+    /// What is recorded of streams.
+    pub pasts: Arc<dyn Pasts>,
 }
 
 impl Handler for TsHandler {
@@ -29,7 +32,7 @@ impl Handler for TsHandler {
     fn answer<'a>(&'a self, exchange: &'a Exchange<'a>) -> Option<ResponseFuture<'a>> {
         let TsLive { addr, app } = exchange.chosen_by::<Current>().ts_live.0.as_ref()?;
         let format = Arc::new(Ts(self.feeds.clone()));
-        let live = LiveLocation { addr, app: app.as_ref(), format, pasts: None };
+        let live = LiveLocation { addr, app: app.as_ref(), format, pasts: &*self.pasts };
         Some(Box::pin(live::answer(exchange, live, &self.admission)))
     }
 }
@@ -55,5 +58,9 @@ impl LiveFormat for Ts {
         let feed = self.0.hold(entered.stream(), FeedSettings::of(view));
         let settings = player_settings(view, container, &entered.session().identity.pargs);
         Sending { settings, feed: Some(feed) }
+    }
+
+    fn past(&self, view: &AppView, pargs: &[u8]) -> Option<u64> {
+        view.held().get::<mpegts::conf::Conf>().past(pargs)
     }
 }

@@ -56,6 +56,11 @@ impl FlvReader {
         Self { state: FlvReaderState::FileHeader, max_tag, held: Vec::new() }
     }
 
+    /// Starts at a tag, behind the header of a file.
+    pub fn at_tags(max_tag: usize) -> Self {
+        Self { state: FlvReaderState::TagHeader, ..Self::new(max_tag) }
+    }
+
     /// Consumes `input` until a tag is complete or no bytes are left.
     ///
     /// # Errors

@@ -7,6 +7,7 @@
 //!   HLS from memory and TS recordings.
 //! - [`Muxer`] writes tables and PES packets; in the server only the packager uses it.
 //! - [`Demuxer`] reads recordings back.
+//! - [`Splicer`] joins parts of recordings to a stream.
 //! - [`AudioCollector`] collects several audio frames into one PES packet.
 //!
 //! Supported codecs are H.264, HEVC, AAC (ADTS) and MP3. Frames of other codecs cause [`MpegtsError::Unsupported`] and have
@@ -22,6 +23,7 @@ mod muxer;
 mod packager;
 mod packet;
 mod pes;
+mod splicer;
 mod table;
 
 pub use audio_collector::{AudioCollector, FrameLength, PesContent};
@@ -30,6 +32,7 @@ pub(in crate::wire) use muxer::PRESENTATION_DELAY;
 pub use muxer::{AudioFrames, Muxer, TABLES_SIZE, VideoFrame};
 pub(in crate::wire) use packager::TimestampExtender;
 pub use packager::{Packager, PackagerSettings, TimedMessage, TsFrame};
+pub use splicer::{Splicer, UnitStart, discontinuities};
 pub(in crate::wire) use table::crc32;
 
 use std::fmt;

@@ -27,32 +27,63 @@ pub struct RecordingIndex {
 ///
 /// A directory cannot be read. One that does not exist is no error.
 pub fn find(place: &RecordingDirectory, root: &Path, range: TimeRange) -> io::Result<RecordingIndex> {
-    let mut found = RecordingIndex::default();
-    let (files, is_cut) = files(place, root, range)?;
-    found.is_cut = is_cut;
+    let mut files = files(place, root, range)?;
+    let first = files.iter().rposition(|file| file.unix.saturating_mul(1000) <= range.from_ms).unwrap_or(0);
+    files.drain(..first);
+    let is_within =
+        |part: &RecordedPart| part.until_ms() > range.from_ms && range.to_ms.is_none_or(|to| part.at_ms < to);
+    Ok(read(place, root, files, is_within))
+}
+
+/// Finds what is recorded behind a part, and begins before `to_ms` if that is given. What follows is told by the names of files
+/// and the places in them: media that comes faster than its time is recorded in files whose times overlap.
+///
+/// # Errors
+///
+/// As [`find`].
+pub(super) fn find_behind(
+    place: &RecordingDirectory,
+    root: &Path,
+    last: &RecordedPart,
+    to_ms: Option<u64>,
+) -> io::Result<RecordingIndex> {
+    let range = TimeRange { from_ms: last.file.unix.saturating_mul(1000), to_ms };
+    let mut files = files(place, root, range)?;
+    files.retain(|file| *file >= last.file);
+    let is_behind = |part: &RecordedPart| {
+        (&part.file, part.start) > (&last.file, last.start) && to_ms.is_none_or(|to| part.at_ms < to)
+    };
+    Ok(read(place, root, files, is_behind))
+}
+
+/// Parts of files that are wanted.
+fn read(
+    place: &RecordingDirectory,
+    root: &Path,
+    mut files: Vec<RecordedFile>,
+    is_wanted: impl Fn(&RecordedPart) -> bool,
+) -> RecordingIndex {
+    let mut found = RecordingIndex { is_cut: files.len() > limits::VOD_FILES, ..RecordingIndex::default() };
+    files.truncate(limits::VOD_FILES);
     for file in &files {
         let pair = place.pair_of(root, &file.day, file.unix);
         // Retention may have removed one of them, and an index grows behind its file.
         let Ok((index, is_cut)) = read_bounded(&pair.index) else { continue };
         let Ok(length) = fs::metadata(&pair.file).map(|file| file.len()) else { continue };
-        let parts = read_index(&index, file, length)
-            .into_iter()
-            .filter(|part| part.until_ms() > range.from_ms && range.to_ms.is_none_or(|to| part.at_ms < to));
         found.is_cut |= is_cut;
-        for part in parts {
+        for part in read_index(&index, file, length).into_iter().filter(&is_wanted) {
             if found.parts.len() >= limits::VOD_PARTS {
                 found.is_cut = true;
-                return Ok(found);
+                return found;
             }
             found.parts.push(part);
         }
     }
-    Ok(found)
+    found
 }
 
-/// Files that may have parts in the range, in the order of time: those that begin in it, and the one before. Returns
-/// also whether there are more than [`limits::VOD_FILES`].
-fn files(place: &RecordingDirectory, root: &Path, range: TimeRange) -> io::Result<(Vec<RecordedFile>, bool)> {
+/// Files that begin in the range, in the order of time, and some that begin before it, among them the one before.
+fn files(place: &RecordingDirectory, root: &Path, range: TimeRange) -> io::Result<Vec<RecordedFile>> {
     let index = place.index(root);
     let mut days: Vec<String> = names(&index)?
         .into_iter()
@@ -77,11 +108,7 @@ fn files(place: &RecordingDirectory, root: &Path, range: TimeRange) -> io::Resul
         }
     }
     files.sort_unstable();
-    let first = files.iter().rposition(|file| file.unix.saturating_mul(1000) <= range.from_ms).unwrap_or(0);
-    files.drain(..first);
-    let is_cut = files.len() > limits::VOD_FILES;
-    files.truncate(limits::VOD_FILES);
-    Ok((files, is_cut))
+    Ok(files)
 }
 
 /// Names in a directory, at most [`limits::KEEP_FILES`].

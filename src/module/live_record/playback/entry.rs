@@ -58,9 +58,10 @@ impl RecordedPart {
 
     /// Whether time goes on from the preceding part without a gap.
     pub fn continues(&self, before: &RecordedPart) -> bool {
-        // The names of files tell whole seconds.
+        // The names of files tell whole seconds. Media that came faster than its time ends behind the begin of the next file.
         let slack = if self.file == before.file { JOIN_MS } else { JOIN_MS + 1_000 };
-        self.begin_ms.abs_diff(before.end_ms) <= JOIN_MS && self.at_ms.abs_diff(before.until_ms()) <= slack
+        self.begin_ms.abs_diff(before.end_ms) <= JOIN_MS
+            && self.at_ms <= before.until_ms().saturating_add(slack)
     }
 }
 
@@ -133,6 +134,11 @@ mod tests {
         assert!(parts[1].continues(&parts[0]));
         let later = RecordedPart { at_ms: parts[1].at_ms + 5_000, ..parts[1].clone() };
         assert!(!later.continues(&parts[0]));
+        // Ten seconds of media that came within two.
+        let next = RecordedFile { unix: file().unix + 2, ..file() };
+        let next =
+            read_index(b"s?startsize=0&endsize=9&starttime=9500&endtime=9900\n", &next, 2_500).remove(0);
+        assert!(next.at_ms < parts[1].at_ms && next.continues(&parts[1]));
     }
 
     #[test]

@@ -72,7 +72,7 @@ impl BodySource for FlvBody {
 }
 
 struct FlvSending {
-    reader: RecordingReader,
+    reader: RecordingReader<Remuxer>,
     follows: bool,
     stream: Arc<Stream>,
     sender: mpsc::Sender<io::Result<Bytes>>,

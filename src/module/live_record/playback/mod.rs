@@ -8,6 +8,7 @@ mod catalogue;
 pub mod conf;
 mod entry;
 mod flv;
+mod format;
 mod handler;
 mod log;
 mod past;

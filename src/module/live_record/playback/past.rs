@@ -11,15 +11,17 @@ use super::super::RecordingDirectory;
 use super::super::conf::Current as RecordConf;
 use super::super::current::CurrentFiles;
 use super::catalogue::find;
+use super::format::{self, PastOf};
 use super::log;
 use super::range::TimeRange;
 use super::reader::{RecordedRange, RecordingReader};
 use crate::hub::info::MediaInfo;
+use crate::hub::stream::Stream;
 use crate::limits;
-use crate::media::past::{Joining, Opening, Past, PastRequest, PastStep, Pasts};
+use crate::media::past::{Joining, Opening, Past, PastFormat, PastRequest, PastStep, Pasts};
 use crate::task::clock::unix_ms;
 use crate::task::disk::{self, DiskWork};
-use crate::wire::flv::Remuxer;
+use crate::wire::mpegts::Splicer;
 
 /// Brings the past from what `live_record` has recorded.
 pub struct RecordedPasts {
@@ -31,7 +33,12 @@ impl Pasts for RecordedPasts {
     fn open(&self, request: PastRequest) -> Opening<'_> {
         Box::pin(async move {
             let conf: Arc<RecordConf> = request.view.current().share();
-            if !conf.live_record || !is_recordable(&request.stream.info()) {
+            // A player of MPEG-TS lacks the same tracks in the live stream.
+            let lacks_tracks = || match request.format {
+                PastFormat::Tags => !is_recordable(&request.stream.info()),
+                PastFormat::Mpegts(_) => false,
+            };
+            if !conf.live_record || lacks_tracks() {
                 return None;
             }
             let key = request.stream.key();
@@ -51,11 +58,19 @@ impl Pasts for RecordedPasts {
             if parts.is_empty() {
                 return None;
             }
-            let remuxer = Remuxer::without_header(limits::VOD_FRAME_BYTES);
-            let reader = RecordingReader::new(recorded, request.session.clone(), parts, remuxer);
-            let current = self.current.clone();
-            let past = RecordedPast { request, reader, current, idle_since: None };
-            Some(Box::new(past) as Box<dyn Past>)
+            let (current, session) = (self.current.clone(), request.session.clone());
+            Some(match request.format.clone() {
+                PastFormat::Tags => {
+                    let reader = RecordingReader::new(recorded, session, parts, format::tags());
+                    let joins = request.stream.clone();
+                    Box::new(RecordedPast { request, joins, reader, current, idle_since: None })
+                        as Box<dyn Past>
+                }
+                PastFormat::Mpegts(joins) => {
+                    let reader = RecordingReader::new(recorded, session, parts, Splicer::default());
+                    Box::new(RecordedPast { request, joins, reader, current, idle_since: None })
+                }
+            })
         })
     }
 }
@@ -66,34 +81,36 @@ fn is_recordable(info: &MediaInfo) -> bool {
         && (info.audio_codec_id.is_none() || !info.audio_codecs.is_empty())
 }
 
-struct RecordedPast {
+struct RecordedPast<F> {
     request: PastRequest,
-    reader: RecordingReader,
+    /// The stream with which the player goes on.
+    joins: Arc<Stream>,
+    reader: RecordingReader<F>,
     current: Arc<CurrentFiles>,
     /// Time since which nothing new is recorded.
     idle_since: Option<Instant>,
 }
 
-impl Past for RecordedPast {
+impl<F: PastOf> Past for RecordedPast<F> {
     fn step(&mut self) -> Pin<Box<dyn Future<Output = io::Result<PastStep>> + Send + '_>> {
         Box::pin(self.next())
     }
 }
 
-impl RecordedPast {
+impl<F: PastOf> RecordedPast<F> {
     async fn next(&mut self) -> io::Result<PastStep> {
         loop {
-            if let Some(tags) = self.reader.read().await? {
+            if let Some(media) = self.reader.read().await? {
                 self.idle_since = None;
-                if !tags.is_empty() {
-                    return Ok(PastStep::Tags(tags));
+                if !media.is_empty() {
+                    return Ok(PastStep::Media(media));
                 }
                 continue;
             }
             // The parts end with whole frames.
             let rest = self.reader.flush();
             if !rest.is_empty() {
-                return Ok(PastStep::Tags(rest));
+                return Ok(PastStep::Media(rest));
             }
             if let Some(joining) = self.joining() {
                 return Ok(PastStep::Joins(joining));
@@ -107,46 +124,33 @@ impl RecordedPast {
             }
             let conf: Arc<RecordConf> = self.request.view.current().share();
             if !is_published && !recorded {
-                return Ok(PastStep::Over(self.behind_gap()));
+                return Ok(PastStep::Over(self.behind_gap()?));
             }
             let longest = std::time::Duration::from_millis(conf.max_fragment.0);
             let patience = if recorded || conf.live_record { longest } else { std::time::Duration::ZERO };
             if is_published && since.elapsed() >= patience + limits::PAST_PATIENCE {
                 log::gap(&self.request.session);
-                return Ok(PastStep::Joins(self.behind_gap()));
+                return Ok(PastStep::Joins(self.behind_gap()?));
             }
             tokio::time::sleep(limits::PAST_INTERVAL).await;
         }
     }
 
-    /// Where the cache goes on behind the latest part, if that is of this publish and the cache has what follows.
+    /// Where the cache goes on behind the latest part, if the media ends with it and the cache has what follows.
     fn joining(&self) -> Option<Joining> {
-        let origin = self.origin()?;
-        let times = self.reader.times();
-        let sent = |time_ms: Option<u64>| time_ms.map(|time_ms| origin.wrapping_add(time_ms as u32));
-        let next = self.request.stream.continuation(sent(times.seen_ms()), sent(times.heard_ms()))?;
-        Some(Joining { next, origin })
+        self.reader.last()?;
+        self.reader.format()?.joining(&self.joins, self.end_ms())
     }
 
-    /// The stream's timestamp of the player's time 0, if the latest part is of this publish.
-    fn origin(&self) -> Option<u32> {
+    /// End of the latest part in the stream's time, if that part is of this publish.
+    fn end_ms(&self) -> Option<u64> {
         let last = self.reader.last()?;
-        if !self.current.is_of_publish(&self.request.stream, last.file.unix) {
-            return None;
-        }
-        let end = self.reader.times().time_of(last.end_ms)?;
-        // Stream timestamps have 32 bits.
-        Some((last.end_ms as u32).wrapping_sub(end as u32))
+        self.current.is_of_publish(&self.request.stream, last.file.unix).then_some(last.end_ms)
     }
 
     /// Where the stream goes on for a player whose past does not reach the cache.
-    fn behind_gap(&self) -> Joining {
-        let newest = self.reader.times().newest_ms() as u32;
-        let after = self.origin().map(|origin| origin.wrapping_add(newest));
-        let (next, timestamp) = self.request.stream.behind_gap(after);
-        Joining { next, origin: timestamp.wrapping_sub(newest.wrapping_add(GAP_MS)) }
+    fn behind_gap(&self) -> io::Result<Joining> {
+        let format = self.reader.format().ok_or_else(|| io::Error::other("a conversion was given up"))?;
+        Ok(format.behind_gap(&self.joins, self.end_ms()))
     }
 }
-
-/// Distance in the player's time between media that does not join.
-const GAP_MS: u32 = 40;

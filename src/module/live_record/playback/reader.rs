@@ -1,4 +1,4 @@
-//! Reads recorded parts as tags of one FLV file.
+//! Reads recorded parts in a format for players.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -10,14 +10,14 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 
 use super::super::RecordingDirectory;
-use super::catalogue::{find, open_file};
+use super::catalogue::{find, find_behind, open_file};
 use super::entry::{RecordedFile, RecordedPart};
+use super::format::PartFormat;
 use super::log;
 use super::range::TimeRange;
 use crate::limits;
 use crate::media::session::Session;
 use crate::task::disk::{self, DiskWork};
-use crate::wire::flv::Remuxer;
 
 /// Where recordings are, and which.
 #[derive(Clone)]
@@ -28,10 +28,11 @@ pub(super) struct RecordedRange {
 }
 
 /// Reads parts in the order of time; more may be added while the stream is recorded.
-pub(super) struct RecordingReader {
+pub(super) struct RecordingReader<F> {
     recorded: RecordedRange,
     session: Arc<Session>,
-    remuxer: Remuxer,
+    /// `None` while it converts on another thread, and for good if that was given up.
+    format: Option<F>,
     /// Parts to be read.
     parts: VecDeque<RecordedPart>,
     /// Offset in the file of what is next of the first of `parts`.
@@ -46,17 +47,17 @@ pub(super) struct RecordingReader {
     complained: bool,
 }
 
-impl RecordingReader {
+impl<F: PartFormat> RecordingReader<F> {
     pub(super) fn new(
         recorded: RecordedRange,
         session: Arc<Session>,
         parts: Vec<RecordedPart>,
-        remuxer: Remuxer,
+        format: F,
     ) -> Self {
         RecordingReader {
             recorded,
             session,
-            remuxer,
+            format: Some(format),
             parts: parts.into(),
             at: None,
             file: None,
@@ -66,7 +67,7 @@ impl RecordingReader {
         }
     }
 
-    /// The next tags; `None` when all parts that are known were read. Parts whose files have been removed are left out.
+    /// The next media; `None` when all parts that are known were read. Parts whose files have been removed are left out.
     pub(super) async fn read(&mut self) -> io::Result<Option<Bytes>> {
         let Some(part) = self.parts.front().cloned() else { return Ok(None) };
         let Some(at) = self.at else {
@@ -83,9 +84,9 @@ impl RecordingReader {
         }
         let length = (end - at).min(limits::VOD_READ_BYTES as u64);
         match self.convert(&part, at, length).await {
-            Ok(tags) => {
+            Ok(media) => {
                 self.at = Some(at + length);
-                Ok(Some(tags))
+                Ok(Some(media))
             }
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::UnexpectedEof) => {
                 if !std::mem::replace(&mut self.complained, true) {
@@ -102,39 +103,43 @@ impl RecordingReader {
     /// Looks for parts behind the latest one. Returns whether there are any.
     pub(super) async fn look(&mut self) -> io::Result<bool> {
         let (recorded, last) = (self.recorded.clone(), self.last.clone());
-        let from_ms = last.as_ref().map_or(recorded.range.from_ms, |last| last.at_ms);
-        let range = TimeRange { from_ms, ..recorded.range };
-        let work = disk::spawn(DiskWork::Served, move || find(&recorded.place, &recorded.root, range));
-        let found = work.await.map_err(io::Error::other)??.parts;
-        let is_newer = |part: &RecordedPart| {
-            last.as_ref().is_none_or(|last| (&part.file, part.start) > (&last.file, last.start))
-        };
-        self.parts.extend(found.into_iter().filter(is_newer));
+        let work = disk::spawn(DiskWork::Served, move || {
+            let RecordedRange { place, root, range } = &recorded;
+            match &last {
+                Some(last) => find_behind(place, root, last, range.to_ms),
+                None => find(place, root, *range),
+            }
+        });
+        self.parts.extend(work.await.map_err(io::Error::other)??.parts);
         Ok(!self.parts.is_empty())
     }
 
     /// Converts what the parts read so far end with; what follows does not continue them.
     pub(super) fn end_run(&mut self) -> Bytes {
         let mut out = BytesMut::new();
-        self.remuxer.end_run(&mut out);
+        if let Some(format) = &mut self.format {
+            format.end_run(&mut out);
+        }
         out.freeze()
     }
 
     /// Converts what the parts read so far end with.
     pub(super) fn flush(&mut self) -> Bytes {
         let mut out = BytesMut::new();
-        self.remuxer.flush(&mut out);
+        if let Some(format) = &mut self.format {
+            format.flush(&mut out);
+        }
         out.freeze()
     }
 
-    /// The latest part, if the tags end with it.
+    /// The latest part, if the media ends with it.
     pub(super) fn last(&self) -> Option<&RecordedPart> {
         self.last.as_ref().filter(|_| !self.is_broken)
     }
 
-    /// Times of the tags so far.
-    pub(super) fn times(&self) -> &Remuxer {
-        &self.remuxer
+    /// The format, which knows where the media ends.
+    pub(super) fn format(&self) -> Option<&F> {
+        self.format.as_ref()
     }
 
     fn is_read(&mut self) {
@@ -156,14 +161,16 @@ impl RecordingReader {
         });
         let (open, bytes) = opened.await.map_err(io::Error::other)??;
         self.file = Some((part.file.clone(), open));
-        let mut remuxer = std::mem::replace(&mut self.remuxer, Remuxer::new(0));
+        let Some(mut format) = self.format.take() else {
+            return Err(io::Error::other("a conversion was given up"));
+        };
         let converted = disk::spawn(DiskWork::Served, move || {
             let mut out = BytesMut::new();
-            remuxer.push(&bytes, &mut out);
-            (remuxer, out)
+            format.push(&bytes, &mut out);
+            (format, out)
         });
-        let (remuxer, out) = converted.await.map_err(io::Error::other)?;
-        self.remuxer = remuxer;
+        let (format, out) = converted.await.map_err(io::Error::other)?;
+        self.format = Some(format);
         Ok(out.freeze())
     }
 }

@@ -6,6 +6,7 @@
 pub mod connecting;
 pub mod farewell;
 pub mod identity;
+mod past;
 pub mod play;
 pub mod publish;
 mod state;

@@ -6,12 +6,15 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 use tokio::sync::watch;
 
+use super::past::{FeedPlan, PastEnd, PastFeed};
 use crate::hub::packet::Container;
 use crate::hub::stream::StreamPhase;
 use crate::media::admission::AdmittedSession;
-use crate::media::delivery::{Delivery, Join};
+use crate::media::delivery::{Delivery, Join, Start};
+use crate::media::gop;
 use crate::media::live;
 use crate::media::log;
+use crate::media::past::{PastFormat, PastRequest, Pasts};
 use crate::media::player_settings::player_settings;
 use crate::media::relay_messages;
 use crate::media::session::{Reason, Session, mark};
@@ -31,6 +34,8 @@ pub struct Playing {
     way_changed: bool,
     /// For a relay, the path of the media.
     way: Option<watch::Receiver<Bytes>>,
+    /// Set while it is sent what is recorded, or may be.
+    past: Option<PastFeed>,
 }
 
 impl Playing {
@@ -39,7 +44,7 @@ impl Playing {
         let mut phase = entered.stream().watch();
         let seen = *phase.borrow_and_update();
         let way = entered.way();
-        Playing { view, stream_id, entered, phase, seen, way_changed: false, way }
+        Playing { view, stream_id, entered, phase, seen, way_changed: false, way, past: None }
     }
 
     /// Whether the player may wait for a publisher (`idle_streams`).
@@ -49,16 +54,22 @@ impl Playing {
             || self.entered.is_pulled()
     }
 
-    /// Passes the sending side to the delivery loop; `lead` is sent first.
-    pub fn join(&self, delivery: &Delivery, socket: Arc<Socket>, lead: Bytes) {
+    /// Passes the sending side to the delivery loop; `lead` is sent first. A player that asks for more of the past than is kept
+    /// is then sent what is recorded of it.
+    pub fn join(&mut self, delivery: &Delivery, socket: Arc<Socket>, lead: Bytes, pasts: &Arc<dyn Pasts>) {
         let session = self.session();
         mark(&session.moments.first_data);
+        let pargs = &session.identity.pargs;
+        let settings = player_settings(&self.view, Container::Rtmp, self.stream_id, pargs);
+        // Relays fetch the live stream.
+        let is_relay = session.identity.trail.claims_relay();
+        let ago_ms = self.view.held().get::<gop::conf::Conf>().past(pargs).filter(|_| !is_relay);
         delivery.join(Join {
             session: session.id,
             stream: self.entered.stream().clone(),
             socket,
-            settings: player_settings(&self.view, Container::Rtmp, self.stream_id, &session.identity.pargs),
-            sent: None,
+            settings,
+            start: if ago_ms.is_some() { Start::Held } else { Start::AsSet },
             lead,
             link: session.link.clone(),
             send_timeout: self.view.server().timeout.duration(),
@@ -66,6 +77,16 @@ impl Playing {
         });
         log::playing(session);
         session.accept_moves();
+        self.past = ago_ms.map(|ago_ms| {
+            let request = PastRequest {
+                view: self.view.clone(),
+                session: session.clone(),
+                stream: self.entered.stream().clone(),
+                format: PastFormat::Tags,
+                ago_ms,
+            };
+            PastFeed::start(pasts.clone(), FeedPlan { request, delivery: delivery.clone(), settings })
+        });
     }
 
     /// Takes the sending side back.
@@ -86,10 +107,14 @@ impl Playing {
 
     /// Pauses or resumes the player, after the session has answered.
     pub fn pause(&self, delivery: &Delivery, paused: bool) {
+        if self.past.as_ref().is_some_and(|past| past.pause(paused)) {
+            return;
+        }
         delivery.pause(self.entered.stream().id(), &self.session().link, paused);
     }
 
-    /// Called when a publisher came or went: notifies the player if configured, or ends it.
+    /// Called when a publisher came or went, or the past has ended: notifies the player if configured, or ends it. A player that
+    /// is sent what is recorded stays until that has ended.
     ///
     /// # Errors
     ///
@@ -104,11 +129,22 @@ impl Playing {
         let live = self.view.held().get::<live::conf::Conf>();
         let ended = before.publishing && (!now.publishing || now.epoch != before.epoch);
         let began = now.publishing && (!before.publishing || now.epoch != before.epoch);
-        if ended {
-            if !live.idle_streams && !now.publishing {
+        let past_end = self.past.as_ref().and_then(PastFeed::end);
+        if let Some(end) = past_end {
+            self.past = None;
+            if let PastEnd::Over(reason) = end {
+                self.session().set_reason(reason);
+                return Err(reason);
+            }
+        }
+        if ended || past_end.is_some() {
+            let is_past = self.past.as_ref().is_some_and(PastFeed::is_past);
+            if !live.idle_streams && !now.publishing && !is_past {
                 self.session().set_reason(Reason::StreamEnd);
                 return Err(Reason::StreamEnd);
             }
+        }
+        if ended {
             if !now.publishing && self.session().identity.trail.claims_relay() {
                 core.send_data(self.stream_id, &[relay_messages::IDLE.into()]);
             }
@@ -138,8 +174,15 @@ impl Playing {
                 None => std::future::pending().await,
             }
         };
+        let past = async {
+            match &self.past {
+                Some(past) => past.ended().await,
+                None => std::future::pending().await,
+            }
+        };
         // Both senders live as long as the session, which holds stream and pull.
         tokio::select! {
+            () = past => {}
             _ = self.phase.changed() => {}
             _ = way => self.way_changed = true,
         }

@@ -20,6 +20,7 @@ use crate::media::conf::Conf;
 use crate::media::extension::EndedClient;
 use crate::media::ingest::Intake;
 use crate::media::listing::Traffic;
+use crate::media::past::Pasts;
 use crate::media::server_conf::ServerConf;
 use crate::media::session::{Arrival, Identity, Reason, Session, SessionMoments, Sessions, StreamMove};
 use crate::media::trail::{self, Claim};
@@ -44,6 +45,8 @@ pub struct RtmpService {
     pub admission: Arc<Admission>,
     /// Ingest of published media.
     pub intake: Arc<Intake>,
+    /// What is recorded of streams.
+    pub pasts: Arc<dyn Pasts>,
     /// Shutdown of the process.
     pub lifetime: Lifetime,
     /// Number of open connections, limited by `max_connections`.

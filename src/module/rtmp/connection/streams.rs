@@ -152,7 +152,7 @@ impl RtmpConnection {
                 self.core.accept_play(request);
                 playing.tell_way(&mut self.core);
                 let lead = self.core.poll_transmit().unwrap_or_default();
-                playing.join(&self.worker.delivery, self.socket.clone(), lead);
+                playing.join(&self.worker.delivery, self.socket.clone(), lead, &self.rtmp.pasts);
                 self.part = StreamPart::Playing(Box::new(playing));
             }
         }
