@@ -1,7 +1,7 @@
 //! Splicer: joins recorded parts of this server's transport streams to one that a client can read on.
 //!
-//! Packets stay as they are recorded. Where parts do not join, time and continuity counters begin anew: the first packet
-//! of each PID is then preceded by one that says so (`discontinuity_indicator`, ISO 13818-1 §2.4.3.5).
+//! Packets stay as they are recorded. Where parts do not join, and where packets are missing, the next packet of each PID that
+//! this concerns is preceded by one that says so (`discontinuity_indicator`, ISO 13818-1 §2.4.3.5).
 
 use bytes::{BufMut, Bytes, BytesMut};
 
@@ -14,10 +14,17 @@ pub struct Splicer {
     rest: Vec<u8>,
     /// Whether the output has begun: it does with tables.
     has_begun: bool,
-    /// PIDs of the output so far, and whether the next packet of each does not continue the ones before.
-    pids: Vec<(u16, bool)>,
+    /// PIDs of the output so far.
+    pids: Vec<KnownPid>,
     /// The latest packet with which a unit of audio or video begins.
     unit: Option<UnitStart>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct KnownPid {
+    pid: u16,
+    /// Continuity counter that the next packet has if it has payload; `None` if nothing continues.
+    next: Option<u8>,
 }
 
 /// The packet with which an audio or video unit begins. It has the unit's timestamps and a continuity counter, which tell units of
@@ -58,7 +65,7 @@ impl Splicer {
     /// Ends a run of parts: what follows does not continue it.
     pub fn end_run(&mut self) {
         self.rest.clear();
-        self.pids.iter_mut().for_each(|(_, is_broken)| *is_broken = true);
+        self.pids.iter_mut().for_each(|known| known.next = None);
         self.unit = None;
     }
 
@@ -73,14 +80,15 @@ impl Splicer {
         if !self.has_begun {
             return;
         }
-        match self.pids.iter().position(|(known, _)| *known == pid) {
-            Some(at) => {
-                if std::mem::replace(&mut self.pids[at].1, false) {
-                    put_discontinuity(packet, out);
-                }
+        let (before, next) = (counter_before(packet), packet[3].wrapping_add(1) & 0x0F);
+        let count = self.pids.len();
+        if let Some(known) = self.pids.iter_mut().find(|known| known.pid == pid) {
+            if known.next != Some((before + 1) & 0x0F) {
+                put_discontinuity(packet, out);
             }
-            None if self.pids.len() < PIDS_MAX => self.pids.push((pid, false)),
-            None => {}
+            known.next = Some(next);
+        } else if count < PIDS_MAX {
+            self.pids.push(KnownPid { pid, next: Some(next) });
         }
         out.put_slice(packet);
         if is_unit_start(packet) {
@@ -112,11 +120,15 @@ fn is_unit_start(packet: &[u8]) -> bool {
     of_media && packet[1] & UNIT_START != 0
 }
 
-/// A packet without payload in front of `packet`: its counter is that of the packet before (§2.4.3.3).
+/// Continuity counter of the packet before: only packets with payload count (§2.4.3.3).
+fn counter_before(packet: &[u8]) -> u8 {
+    let counter = packet[3] & 0x0F;
+    if packet[3] & PAYLOAD != 0 { counter.wrapping_sub(1) & 0x0F } else { counter }
+}
+
+/// A packet without payload in front of `packet`, with the counter of the packet before.
 fn put_discontinuity(packet: &[u8], out: &mut BytesMut) {
-    let &[SYNC, b1, b2, b3, ..] = packet else { return };
-    let counter = if b3 & PAYLOAD != 0 { b3.wrapping_sub(1) } else { b3 };
-    out.put_slice(&[SYNC, b1 & 0x1F, b2, ADAPTATION | counter & 0x0F]);
+    out.put_slice(&[SYNC, packet[1] & 0x1F, packet[2], ADAPTATION | counter_before(packet)]);
     out.put_u8((PACKET_SIZE - 5) as u8);
     out.put_u8(DISCONTINUITY);
     out.put_bytes(0xFF, PACKET_SIZE - 6);
@@ -200,6 +212,17 @@ mod tests {
         // PAT, PMT, video and audio.
         assert_eq!(check(&out), 4);
         assert_eq!(check(&[&first[..], &discontinuities(&second), &second].concat()), 4);
+    }
+
+    #[test]
+    fn missing_packets_are_said_and_the_rest_is_sent() {
+        let recorded = bytes(&pieces(&mut Packager::new(PackagerSettings::default()), 0));
+        let (mut splicer, mut out) = (Splicer::default(), BytesMut::new());
+        splicer.push(&recorded[..50 * PACKET_SIZE], &mut out);
+        // Damage that leaves no packet, and a packet that is not there.
+        splicer.push(&[0; PACKET_SIZE], &mut out);
+        splicer.push(&recorded[51 * PACKET_SIZE..], &mut out);
+        assert_eq!((check(&out), out.len()), (1, recorded.len()));
     }
 
     #[test]
