@@ -18,6 +18,7 @@ use super::info::MediaInfo;
 use super::packet::{Container, Packet};
 use super::stream_key::StreamKey;
 use super::timeline::Timeline;
+use crate::limits;
 pub use input::{Incoming, PublishSettings};
 pub use state::StreamWaker;
 use state::{AttachedWorker, StreamState};
@@ -387,12 +388,13 @@ impl Stream {
         self.state.lock().ring.behind_piece(is_last).map(Continuation::all)
     }
 
-    /// As [`behind_gap`](Self::behind_gap), of a stream of pieces, with the first piece if it is in the cache; see [`Ring::key_piece`].
-    pub fn behind_piece_gap(&self, is_last: impl Fn(&[u8]) -> bool) -> (Continuation, Option<Bytes>) {
+    /// As [`behind_gap`](Self::behind_gap), of a stream of pieces, with at most [`limits::GAP_PIECES`] pieces from there on; see
+    /// [`Ring::key_piece`].
+    pub fn behind_piece_gap(&self, is_last: impl Fn(&[u8]) -> bool) -> (Continuation, Vec<Bytes>) {
         let state = self.state.lock();
         let first = state.ring.key_piece(is_last);
-        let piece = state.ring.from(first).1.next().map(|packet| packet.payload().clone());
-        (Continuation::all(first), piece)
+        let pieces = state.ring.from(first).1.take(limits::GAP_PIECES);
+        (Continuation::all(first), pieces.map(|packet| packet.payload().clone()).collect())
     }
 
     /// Lets a player go on at `at`; the first packet is a later one if the cache has lost that one meanwhile.

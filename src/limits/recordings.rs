@@ -87,6 +87,10 @@ pub const PAST_INTERVAL: Duration = Duration::from_millis(200);
 /// Number of bytes of the past that are written at a time; the timeout of players applies to each.
 pub const PAST_WRITE_BYTES: usize = 16 * 1024;
 
+/// Number of pieces of MPEG-TS behind a gap in which the PIDs are looked for whose packets do not continue those before: about a second,
+/// in which each track has some.
+pub const GAP_PIECES: usize = 64;
+
 /// Maximum write buffer of a recording in bytes, whatever `live_record_buffer` is.
 pub const RECORD_BUFFER: usize = 16 * 1024 * 1024;
 

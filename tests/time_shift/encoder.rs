@@ -208,9 +208,9 @@ impl Viewer {
         let Viewer::Ts(player) = self else { return None };
         let (mut before, mut breaks) = (std::collections::HashMap::new(), 0);
         for packet in player.received().0.chunks_exact(188) {
-            let &[0x47, b1, b2, b3, length, flags, ..] = packet else { panic!("no packet") };
+            let &[0x47, b1, b2, b3, ..] = packet else { panic!("no packet") };
             let pid = u16::from(b1 & 0x1F) << 8 | u16::from(b2);
-            let says_so = b3 & 0x20 != 0 && length > 0 && flags & 0x80 != 0;
+            let says_so = says_break(packet);
             breaks += usize::from(says_so);
             if let Some(before) = before.insert(pid, b3 & 0x0F).filter(|_| !says_so) {
                 let step = b3 >> 4 & 1;
@@ -258,7 +258,13 @@ impl TsPlayer {
     fn media(&self) -> Vec<Media> {
         let (mut tags, mut reader, mut media) = (BytesMut::new(), FlvReader::at_tags(1 << 24), Vec::new());
         let mut remuxer = Remuxer::without_header(1 << 22);
-        remuxer.push(&self.received().0, &mut tags);
+        for packet in self.received().0.chunks(188) {
+            // Nothing goes on behind a break: what came before is complete, and time may begin anew.
+            if says_break(packet) {
+                remuxer.end_run(&mut tags);
+            }
+            remuxer.push(packet, &mut tags);
+        }
         remuxer.flush(&mut tags);
         let mut rest = &tags[..];
         while let Some(tag) = reader.read(&mut rest).unwrap() {
@@ -274,6 +280,11 @@ impl Drop for TsPlayer {
         let outcome = self.thread.take().map(JoinHandle::join);
         assert!(outcome.is_none_or(|outcome| outcome.is_ok()) || thread::panicking());
     }
+}
+
+/// Whether a packet has `discontinuity_indicator`.
+fn says_break(packet: &[u8]) -> bool {
+    matches!(packet, [0x47, _, _, b3, length, flags, ..] if b3 & 0x20 != 0 && *length > 0 && flags & 0x80 != 0)
 }
 
 fn read(mut socket: TcpStream, received: &Mutex<(Vec<u8>, bool)>, stop: &AtomicBool) {

@@ -196,12 +196,45 @@ fn a_publisher_that_leaves_does_not_end_a_player_that_is_still_in_the_past() {
 }
 
 #[test]
+fn media_that_comes_faster_than_its_time_is_sent_from_file_to_file() {
+    // A new file each second, and memory too short to join.
+    let server = recording("cache_time 500ms; roll_back 1ms; live_record_interval 1s;");
+    let mut encoder = Encoder::start(&server, "s");
+    encoder.send_until(10_400);
+    until_true("parts are in the index", || indexed(&server, "s") >= 7);
+    let viewers = Viewer::all(&server, ALL);
+    for viewer in &viewers {
+        until_true("the past has come", || encoder.places(viewer).len() >= 200);
+    }
+    // Files whose names tell times within those of the first one's parts.
+    until_true("there are more files", || {
+        encoder.send_more(800);
+        thread::sleep(Duration::from_millis(200));
+        files(&server, "s", "").len() >= 3
+    });
+    until_true("the newest picture has come", || {
+        let all_have = viewers.iter().all(|viewer| encoder.has_come(viewer));
+        if !all_have {
+            encoder.send_more(40);
+            thread::sleep(Duration::from_millis(40));
+        }
+        all_have
+    });
+    for viewer in &viewers {
+        assert_eq!(encoder.assert_whole(viewer), 0);
+        assert_eq!(viewer.breaks().unwrap_or(0), 0);
+    }
+}
+
+#[test]
 fn nothing_recorded_that_far_back_means_as_far_as_there_is() {
     let server = recording("cache_time 1s; roll_back 5s;");
-    // Nobody records this one.
+    // This one is not recorded.
     server.reload(&conf("cache_time 1s; roll_back 5s; live_record off;"));
     let mut encoder = Encoder::start(&server, "s");
+    let early = Viewer::rtmp(&server, "");
     encoder.send_until(20_000);
+    encoder.wait_come(&early);
     for viewer in Viewer::all(&server, ALL) {
         encoder.wait_come(&viewer);
         let first = encoder.assert_whole(&viewer);

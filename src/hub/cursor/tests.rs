@@ -319,3 +319,29 @@ fn steady_players_keep_the_unsent_rest_only() {
     all.extend(drain(&mut cursor, &rig.backlog, 1000));
     assert_eq!(rtmp_messages(&all), [(9, 0), (8, 0), (9, 40), (8, 41)]);
 }
+
+#[test]
+fn a_player_that_is_held_is_sent_media_from_elsewhere_and_then_the_stream() {
+    let mut rig = Rig::new();
+    let mut cursor = rig.join(settings(Container::Rtmp));
+    cursor.hold();
+    rig.push([incoming(MediaKind::Video, PacketClass::Key, 1_000)]);
+    cursor.push_media(Bytes::from_static(b"past"));
+    assert!(cursor.push_control(Bytes::from_static(b"control")));
+    cursor.push_media(Bytes::from_static(b"more"));
+    assert_eq!(drain(&mut cursor, &rig.backlog, 3), b"pastcontrolmore");
+    assert!(!cursor.has_begun(true) && !cursor.is_steady(cursor.next(), 0));
+    rig.push([1_040, 1_080].map(|at| incoming(MediaKind::Video, PacketClass::Inter, at)));
+    rig.push([incoming(MediaKind::Video, PacketClass::Key, 1_120)]);
+    rig.push([incoming(MediaKind::Video, PacketClass::Inter, 1_160)]);
+    assert!(drain(&mut cursor, &rig.backlog, 99).is_empty());
+    cursor.push_media(Bytes::from_static(b"queued"));
+    // The fourth packet goes on with what it was sent.
+    let next = Continuation::all(3);
+    cursor.begin(&rig.stream.join_at(next, 0));
+    cursor.continue_at(next, Some(120));
+    let sent = drain(&mut cursor, &rig.backlog, 7);
+    let sent = sent.strip_prefix(b"queued").unwrap();
+    assert_eq!(rtmp_messages(sent), [(9, 1_000), (9, 1_040)]);
+    assert!(cursor.has_begun(true));
+}

@@ -200,6 +200,26 @@ mod tests {
     }
 
     #[test]
+    fn what_follows_a_part_is_found_however_much_files_overlap() {
+        let root = tempfile::tempdir().unwrap();
+        let place = RecordingDirectory::new(b"srv", b"live", b"s").unwrap();
+        let day = 10 * 86_400;
+        // Eight seconds of media each, of which the second file begins within the first.
+        let begins = [day, day + 2, day + 86_400];
+        begins.iter().for_each(|unix| record(root.path(), &place, *unix));
+        let all = TimeRange { from_ms: 0, to_ms: None };
+        let parts = find(&place, root.path(), all).unwrap().parts;
+        assert_eq!(parts.len(), 6);
+        for (n, part) in parts.iter().enumerate() {
+            let behind = find_behind(&place, root.path(), part, None).unwrap().parts;
+            assert_eq!(behind, parts[n + 1..], "behind part {n}");
+            let to_ms = Some((day as u64 + 86_400) * 1000);
+            let behind = find_behind(&place, root.path(), part, to_ms).unwrap().parts;
+            assert_eq!(behind, parts[(n + 1).min(4)..4], "behind part {n}");
+        }
+    }
+
+    #[test]
     fn a_stream_that_was_never_recorded_has_nothing() {
         let root = tempfile::tempdir().unwrap();
         let place = RecordingDirectory::new(b"srv", b"live", b"s").unwrap();

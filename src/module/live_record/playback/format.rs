@@ -98,9 +98,8 @@ impl PastOf for Splicer {
     fn behind_gap(&self, stream: &Stream, _: Option<u64>) -> Joining {
         let unit = self.unit();
         let is_last = |piece: &[u8]| unit.is_some_and(|unit| unit.begins(piece));
-        let (next, first) = stream.behind_piece_gap(is_last);
-        let lead = first.map_or(Bytes::new(), |first| discontinuities(&first));
-        Joining { next, origin: None, lead }
+        let (next, pieces) = stream.behind_piece_gap(is_last);
+        Joining { next, origin: None, lead: discontinuities(&pieces) }
     }
 }
 
