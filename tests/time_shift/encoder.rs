@@ -259,7 +259,7 @@ impl TsPlayer {
         let (mut tags, mut reader, mut media) = (BytesMut::new(), FlvReader::at_tags(1 << 24), Vec::new());
         let mut remuxer = Remuxer::without_header(1 << 22);
         for packet in self.received().0.chunks(188) {
-            // Nothing goes on behind a break: what came before is complete, and time may begin anew.
+            // Nothing goes on behind a break: what came before is complete, and time may begin again.
             if says_break(packet) {
                 remuxer.end_run(&mut tags);
             }

@@ -49,6 +49,19 @@ fn a_player_starts_as_far_back_as_its_url_says() {
 }
 
 #[test]
+fn mpegts_is_kept_for_players_in_the_past_alone() {
+    let server = Server::start(&encoder::conf("roll_back 10s; live_record off;"));
+    let mut encoder = encoder::Encoder::start(&server, "s");
+    let early = encoder::Viewer::rtmp(&server, "");
+    encoder.send_until(20_000);
+    encoder.wait_come(&early);
+    let viewer = encoder::Viewer::ts(&server, "?roll_back=4000");
+    encoder.wait_come(&viewer);
+    let first = encoder.assert_whole(&viewer);
+    assert!((380..=400).contains(&first), "begins with picture {first} of 500");
+}
+
+#[test]
 fn nobody_starts_in_the_past_where_none_is_kept() {
     let server = Server::start(&Conf::live("cache_time 1s;"));
     let (_publisher, last) = published(&server, 5);

@@ -16,7 +16,7 @@ directives! {
             /// Example: `cache_time 3s;`
             "cache_time" => cache_time: Msec = "0", in RTMP_ALL;
             /// Keeps this much more media, for players that request to start in the past with `?roll_back=MILLISECONDS`
-            /// after the stream name. `out_queue` limits it. With `live_record` players of `flv_live` can start as far in the
+            /// after the stream name. `out_queue` limits it. With `live_record` players of RTMP and `flv_live` can start as far in the
             /// past as the stream is recorded: they are sent what is recorded, with timestamps from 0, and then go on with
             /// what is kept, without a gap. 0 keeps nothing, and players start as usual.
             ///

@@ -24,8 +24,8 @@ directives! {
             ///
             /// Example: `mpegts_one_off_send 1s;`
             "mpegts_one_off_send" => one_off_send: Msec = "3s", in RTMP_ALL;
-            /// As `roll_back`, for MPEG-TS over HTTP. What is recorded is sent as it is, with its timestamps; where
-            /// recordings do not join, packets with `discontinuity_indicator` say so.
+            /// As `roll_back`, for players of `ts_live`. They are sent what `live_record` has recorded as it is, with the
+            /// timestamps of the stream; where recordings do not join, packets with `discontinuity_indicator` say so.
             ///
             /// Example: `mpegts_roll_back 30s;`
             "mpegts_roll_back" => roll_back: Msec = "0", in RTMP_ALL;
