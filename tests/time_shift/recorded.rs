@@ -91,7 +91,7 @@ fn a_new_publish_is_not_taken_for_the_recorded_one() {
         for (media, frame) in pictures.iter().zip(first[1].iter().chain(&second.sent[1])) {
             assert_eq!(media.payload, frame.payload);
         }
-        // MPEG-TS says for tables, video and audio that they begin anew.
+        // MPEG-TS says for tables, video and audio that they begin again.
         assert_eq!(viewer.breaks().unwrap_or(4), 4);
     }
 }

@@ -1,5 +1,7 @@
 //! A stream and its players on one worker.
 
+mod held;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -84,14 +86,11 @@ impl LocalStream {
     pub(super) fn join(&mut self, join: Join, now: Instant) {
         let Join { session, stream, socket, settings, start, lead, link, send_timeout, view } = join;
         stream.uses(settings.container);
-        let sent = match start {
-            Start::Behind(sent) => Some(sent),
-            Start::AsSet | Start::Held => None,
-        };
-        let settings_start = match start {
+        let (settings_start, sent) = match start {
+            Start::AsSet => (settings.start, None),
+            Start::Behind(sent) => (settings.start, Some(sent)),
             // What it begins with is not wanted yet.
-            Start::Held => StartSettings { cache_time: 0, ..settings.start },
-            Start::AsSet | Start::Behind(_) => settings.start,
+            Start::Held => (StartSettings { cache_time: 0, ..settings.start }, None),
         };
         let joined = self.joined(settings_start, sent);
         let mut cursor = Cursor::join(settings, &joined, lead);
@@ -126,36 +125,6 @@ impl LocalStream {
         self.has_video |= joined.headers.has_video();
         self.backlog.prepend(joined.older.iter().cloned());
         joined
-    }
-
-    /// Sends media from elsewhere to a player that is held.
-    pub(super) fn media(
-        &mut self,
-        link: &Arc<PlayerLink>,
-        bytes: Bytes,
-        now: Instant,
-        totals: &mut WorkerTotals,
-    ) {
-        let Some((group, index)) = self.find(link) else { return };
-        self.groups[group].players[index].cursor.push_media(bytes);
-        self.serve_player(group, index, now, totals);
-    }
-
-    /// Lets a player that is held begin with the stream.
-    pub(super) fn begin(&mut self, link: &Arc<PlayerLink>, sent: Option<SentBeforeJoin>, now: Instant) {
-        let Some((group, index)) = self.find(link) else { return };
-        if !self.groups[group].players[index].cursor.is_held() {
-            return;
-        }
-        let mut player = self.groups[group].take(index);
-        let joined = self.joined(player.cursor.settings().start, sent);
-        player.cursor.begin(&joined);
-        if let Some(sent) = sent {
-            player.cursor.continue_at(sent.next, sent.origin);
-        }
-        let prompt = self.prompt();
-        prompt.push(player);
-        prompt.schedule.hurry(now);
     }
 
     /// The group that is served at once. Must not be called during a round, since it may move other groups.
