@@ -338,7 +338,8 @@ fn a_player_that_is_held_is_sent_media_from_elsewhere_and_then_the_stream() {
     cursor.push_media(Bytes::from_static(b"queued"));
     // The fourth packet goes on with what it was sent.
     let next = Continuation::all(3);
-    cursor.begin(&rig.stream.join_at(next, 0));
+    let joined = rig.stream.join_at(next, 0);
+    cursor.begin(&JoinedPlayer { start: next.first(), ..joined });
     cursor.continue_at(next, Some(120));
     let sent = drain(&mut cursor, &rig.backlog, 7);
     let sent = sent.strip_prefix(b"queued").unwrap();
