@@ -117,6 +117,6 @@ fn static_commands_follow_reloads_and_end_with_the_server() {
 fn a_program_that_is_missing_is_named_in_the_log() {
     let server = Server::start(&Conf::live("exec_publish /no/such/program $name;"));
     let publisher = Publisher::start(server.rtmp, "s");
-    server.wait_log("exec: \"/no/such/program\" failed (No such file or directory");
+    server.wait_log("exec: \"/no/such/program\" failed (2: No such file or directory");
     publisher.leave();
 }

@@ -148,7 +148,7 @@ fn what_cannot_be_written_is_said_once_and_the_stream_goes_on() {
     source.leave();
     server.wait_log("stopped publishing 's'");
     assert_eq!(
-        server.log_lines("failed (Not a directory").len(),
+        server.log_lines("failed (20: Not a directory").len(),
         2,
         "at the start, and once for the publish"
     );
