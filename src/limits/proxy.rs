@@ -52,3 +52,12 @@ pub const PROXY_CACHE_UPDATES: usize = 256;
 
 /// Bytes of each direction of a tunnel that are kept until the other side takes them.
 pub const PROXY_TUNNEL_BYTES: usize = 32 * 1024;
+
+/// Bytes of a response over HTTP/2 that a backend may send before they are read, for the stream and for its connection.
+pub const PROXY_HTTP2_WINDOW: u32 = 256 * 1024;
+
+/// Largest frame that a backend may send over HTTP/2, in bytes: the least that RFC 9113 §4.2 allows.
+pub const PROXY_HTTP2_FRAME: u32 = 16 * 1024;
+
+/// Largest head of a backend's response over HTTP/2, as RFC 9113 §6.5.2 counts it, for any `proxy_buffer_size`.
+pub const PROXY_HTTP2_HEAD: u32 = 1024 * 1024;

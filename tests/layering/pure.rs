@@ -149,6 +149,7 @@ const WAITING: &[&str] = &[
     "module::proxy::cache::zone",
     "module::proxy::check",
     "module::proxy::connect",
+    "module::proxy::http2",
     "module::proxy::keeper",
     "module::proxy::link",
     "module::proxy::store",

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use tokio::time::Sleep;
 
 use super::peers::PeerAddr;
+use crate::net::http2::Http2Backend;
 use crate::net::socket::Socket;
 use crate::task::patience::{Patience, end_of};
 
@@ -20,6 +21,8 @@ use crate::task::patience::{Patience, end_of};
 pub struct PeerConnection {
     /// The socket.
     pub socket: Arc<Socket>,
+    /// What uses the socket, over HTTP/2.
+    pub http2: Option<Http2Backend>,
     /// Requests so far.
     pub requests: u64,
     /// When it was opened.
@@ -33,10 +36,33 @@ impl PeerConnection {
     pub fn new(socket: Socket) -> PeerConnection {
         PeerConnection {
             socket: Arc::new(socket),
+            http2: None,
             requests: 0,
             opened: Instant::now(),
             patience: Patience::default(),
         }
+    }
+
+    /// Whether it may be used for a request: one whose peer has closed it, or has sent something unasked, may not.
+    pub fn is_usable(&mut self) -> bool {
+        match &mut self.http2 {
+            Some(http2) => http2.is_usable(),
+            None => is_silent(&self.socket),
+        }
+    }
+
+    /// Whether the peer has closed it, or has sent something unasked; otherwise the task is woken when it does.
+    fn is_over(&mut self, cx: &mut Context<'_>) -> bool {
+        if let Some(http2) = &mut self.http2 {
+            return http2.poll_over(cx).is_ready();
+        }
+        // That there is something to read may be known from before.
+        while let Poll::Ready(ready) = self.socket.poll_read_ready(cx) {
+            if ready.is_err() || !is_silent(&self.socket) {
+                return true;
+            }
+        }
+        false
     }
 }
 
@@ -49,6 +75,8 @@ pub struct IdleKey {
     pub addr: PeerAddr,
     /// Name and settings of TLS; `None` without TLS.
     pub tls: Option<Vec<u8>>,
+    /// Whether it is one of HTTP/2.
+    pub is_http2: bool,
 }
 
 struct Idle {
@@ -90,8 +118,8 @@ pub fn take(key: &IdleKey) -> Option<PeerConnection> {
     IDLE.with_borrow_mut(|idle| {
         loop {
             let at = idle.all.iter().rposition(|idle| idle.key == *key)?;
-            let found = idle.all.remove(at).connection;
-            if is_silent(&found.socket) {
+            let mut found = idle.all.remove(at).connection;
+            if found.is_usable() {
                 return Some(found);
             }
         }
@@ -99,7 +127,7 @@ pub fn take(key: &IdleKey) -> Option<PeerConnection> {
 }
 
 /// Keeps a connection for a time, in a worker's thread. If the group has as many as it may have, its oldest is closed.
-pub fn keep(key: IdleKey, connection: PeerConnection, most: usize, timeout: Duration) {
+pub fn keep(key: IdleKey, mut connection: PeerConnection, most: usize, timeout: Duration) {
     let until = end_of(timeout);
     let begins = IDLE.with_borrow_mut(|idle| {
         let of_group = |other: &&Idle| other.key.group == key.group;
@@ -117,7 +145,7 @@ pub fn keep(key: IdleKey, connection: PeerConnection, most: usize, timeout: Dura
             Watch::Waiting { waker, until: wakes } => {
                 if until < *wakes {
                     waker.wake_by_ref();
-                } else if is_over(&connection.socket, &mut Context::from_waker(waker)) {
+                } else if connection.is_over(&mut Context::from_waker(waker)) {
                     // Only where it is not over, the task is woken once it is.
                     return false;
                 }
@@ -143,7 +171,7 @@ impl IdleConnections {
     fn poll_empty(&mut self, mut timer: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             let now = Instant::now();
-            self.all.retain(|idle| now < idle.until && !is_over(&idle.connection.socket, cx));
+            self.all.retain_mut(|idle| now < idle.until && !idle.connection.is_over(cx));
             let Some(until) = self.all.iter().map(|idle| idle.until).min() else {
                 self.watch = Watch::None;
                 return Poll::Ready(());
@@ -155,17 +183,6 @@ impl IdleConnections {
             }
         }
     }
-}
-
-/// Whether the peer has closed a connection, or has sent something unasked; otherwise the task is woken when it does.
-fn is_over(socket: &Socket, cx: &mut Context<'_>) -> bool {
-    // That there is something to read may be known from before.
-    while let Poll::Ready(ready) = socket.poll_read_ready(cx) {
-        if ready.is_err() || !is_silent(socket) {
-            return true;
-        }
-    }
-    false
 }
 
 /// Whether a connection has nothing to read: one that has was closed, or is not in order.
@@ -191,7 +208,7 @@ mod tests {
     }
 
     fn key(group: u64) -> IdleKey {
-        IdleKey { group, addr: PeerAddr::Tcp(([127, 0, 0, 1], 1).into()), tls: None }
+        IdleKey { group, addr: PeerAddr::Tcp(([127, 0, 0, 1], 1).into()), tls: None, is_http2: false }
     }
 
     async fn until_kept(number: usize) {

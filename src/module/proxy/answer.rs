@@ -175,7 +175,7 @@ impl ResponseContext<'_> {
         if is_empty {
             afterwards.finish(link);
         } else {
-            job.attempts.latest(|attempt| attempt.sent = link.sent);
+            job.attempts.latest(|attempt| link.count(attempt));
             job.attempts.end();
         }
     }
@@ -308,6 +308,7 @@ impl ResponseContext<'_> {
         }
         let framing = match length {
             _ if head.is_chunked => Framing::Chunked(Box::default()),
+            told if link.is_http2() => Framing::Stream { told, come: 0 },
             Some(length) => Framing::Length(length),
             None => Framing::UntilClose,
         };

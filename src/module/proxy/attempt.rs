@@ -20,13 +20,13 @@ use crate::http::request_body::RequestBody;
 use crate::http::response::Body;
 use crate::http::upstream::affinity::ServerCookie;
 use crate::http::upstream::group::{Choice, PeerUse};
-use crate::http::upstream::idle::{self, IdleKey, PeerConnection};
+use crate::http::upstream::idle::{self, IdleKey};
 use crate::limits;
 use crate::net::tls::backend::mistrust;
 
 const CONNECTING: &str = "connecting to upstream";
-const SENDING: &str = "sending request to upstream";
-const READING: &str = "reading response header from upstream";
+pub(super) const SENDING: &str = "sending request to upstream";
+pub(super) const READING: &str = "reading response header from upstream";
 
 /// What is forwarded.
 pub(super) struct ForwardedRequest<'j> {
@@ -77,7 +77,7 @@ pub(super) struct Failed {
 }
 
 /// Why an attempt has failed.
-enum Failure {
+pub(super) enum Failure {
     Error,
     Timeout,
     InvalidHeader,
@@ -197,8 +197,12 @@ impl ForwardedRequest<'_> {
                 exchange.kept.insert(ServerCookie(cookie));
             }
             let url = self.name_upstream(exchange, &used.peer.name);
-            let key =
-                IdleKey { group: choice.group().id, addr: used.peer.addr.clone(), tls: self.tls.clone() };
+            let key = IdleKey {
+                group: choice.group().id,
+                addr: used.peer.addr.clone(),
+                tls: self.tls.clone(),
+                is_http2: self.connect.is_http2,
+            };
             let mut progress = Progress::default();
             let result = self.try_once(exchange, &used, &key, &mut progress).await;
             let failure = match result {
@@ -207,7 +211,8 @@ impl ForwardedRequest<'_> {
                         choice.tries > 1 && self.may_repeat(exchange, case, progress.has_begun, began)
                     });
                     if !repeats {
-                        let is_reusable = progress.is_complete && !head.closes;
+                        // Over HTTP/2, the rest of the request is sent beside the response.
+                        let is_reusable = (progress.is_complete || link.is_http2()) && !head.closes;
                         ending.0 = None;
                         if choice.is_bound() {
                             self.attempts.0.lock().headers = head.headers.clone();
@@ -215,7 +220,7 @@ impl ForwardedRequest<'_> {
                         }
                         return Ok(BackendResponse { head, link, used, is_reusable, key, url });
                     }
-                    self.attempts.latest(|attempt| attempt.sent = link.sent);
+                    self.attempts.latest(|attempt| link.count(attempt));
                     Failure::Status(head.status)
                 }
                 Err(Failure::Client(decision)) => {
@@ -265,7 +270,7 @@ impl ForwardedRequest<'_> {
         let mut link = match idle::take(key) {
             Some(connection) => BackendConnection::new(connection, true),
             None => match connect(&used.peer.addr, &self.connect).await {
-                Ok(socket) => BackendConnection::new(PeerConnection::new(socket), false),
+                Ok(connection) => BackendConnection::new(connection, false),
                 Err(error) => return Err(connect_failed(exchange, &used.peer.name, &error)),
             },
         };
@@ -273,11 +278,17 @@ impl ForwardedRequest<'_> {
         self.attempts.latest(|attempt| attempt.connect = Some(attempt.began.elapsed()));
         progress.has_begun = true;
         exchange.doing = Some(SENDING);
-        let sent = self.send(exchange, &mut link).await;
-        self.attempts.latest(|attempt| attempt.sent = link.sent);
+        let sent = match &self.head.http2 {
+            Some(fields) => self.send_http2(exchange, &mut link, fields).await,
+            None => self.send(exchange, &mut link).await,
+        };
+        self.attempts.latest(|attempt| link.count(attempt));
         progress.is_complete = sent? == SendOutcome::All;
         exchange.doing = Some(READING);
-        let head = self.read_head(exchange, &mut link).await;
+        let head = match link.is_http2() {
+            true => self.read_http2_head(exchange, &mut link).await,
+            false => self.read_head(exchange, &mut link).await,
+        };
         if let Ok(head) = &head {
             self.attempts.latest(|attempt| {
                 attempt.header = Some(attempt.began.elapsed());
@@ -428,7 +439,7 @@ impl ForwardedRequest<'_> {
     }
 }
 
-fn refused(exchange: &Exchange<'_>, what: &str) -> Failure {
+pub(super) fn refused(exchange: &Exchange<'_>, what: &str) -> Failure {
     log::bad_response(exchange, what);
     Failure::InvalidHeader
 }
@@ -459,6 +470,14 @@ fn connect_failed(exchange: &Exchange<'_>, peer: &str, error: &ConnectError) -> 
             log::timed_out(exchange, CONNECTING);
             Failure::Timeout
         }
+        ConnectError::NotHttp2 => {
+            log::not_http2(exchange);
+            Failure::Error
+        }
+        ConnectError::Preface(error) => {
+            log::failed(exchange, "send", error, CONNECTING);
+            Failure::Error
+        }
         ConnectError::HandshakeTimedOut => {
             log::timed_out(exchange, "SSL handshaking to upstream");
             Failure::Timeout
@@ -466,7 +485,7 @@ fn connect_failed(exchange: &Exchange<'_>, peer: &str, error: &ConnectError) -> 
     }
 }
 
-fn link_failed(exchange: &Exchange<'_>, error: &LinkError, doing: &str) -> Failure {
+pub(super) fn link_failed(exchange: &Exchange<'_>, error: &LinkError, doing: &str) -> Failure {
     match error {
         LinkError::Failed(call, error) => {
             log::failed(exchange, call, error, doing);
@@ -479,6 +498,13 @@ fn link_failed(exchange: &Exchange<'_>, error: &LinkError, doing: &str) -> Failu
         LinkError::TimedOut => {
             log::timed_out(exchange, doing);
             Failure::Timeout
+        }
+        LinkError::Stream(error) => {
+            log::bad_response_while(exchange, &error.to_string(), doing);
+            match error.is_of_connection() {
+                true => Failure::Error,
+                false => Failure::InvalidHeader,
+            }
         }
     }
 }

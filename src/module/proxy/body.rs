@@ -12,6 +12,7 @@ use super::chunks::ChunkReader;
 use super::link::BackendConnection;
 use super::log;
 use super::states::UpstreamAttempts;
+use crate::http::headers::Headers;
 use crate::http::rate::RateLimit;
 use crate::http::response::{BodySource, BrokenBody, Piece};
 use crate::http::upstream::group::{IdleSettings, PeerUse};
@@ -28,6 +29,11 @@ pub(super) enum Framing {
     Chunked(Box<ChunkReader>),
     /// The end of the connection.
     UntilClose,
+    /// The end of the stream, over HTTP/2; the bytes that its head has told, and those that have come.
+    Stream {
+        told: Option<u64>,
+        come: u64,
+    },
 }
 
 /// What becomes of a connection after its response.
@@ -46,17 +52,15 @@ pub(super) struct Afterwards {
 
 impl Afterwards {
     /// Ends the use of a connection whose response is complete.
-    pub(super) fn finish(self, link: BackendConnection) {
-        self.attempts.latest(|attempt| attempt.sent = link.sent);
+    pub(super) fn finish(self, mut link: BackendConnection) {
+        self.attempts.latest(|attempt| link.count(attempt));
         self.attempts.end();
         drop(self.used);
         let Some((key, settings)) = self.kept else { return };
-        if !link.received.is_empty() {
-            return log::too_much(
-                self.conn,
-                &self.url,
-                "more data than specified in \"Content-Length\" header",
-            );
+        match link.is_reusable() {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(why) => return log::too_much(self.conn, &self.url, why),
         }
         let mut connection = link.connection;
         connection.requests += 1;
@@ -67,7 +71,7 @@ impl Afterwards {
 
     /// Ends the use of a connection that is closed.
     fn close(self, link: &BackendConnection) {
-        self.attempts.latest(|attempt| attempt.sent = link.sent);
+        self.attempts.latest(|attempt| link.count(attempt));
         self.attempts.end();
     }
 }
@@ -136,6 +140,7 @@ impl UpstreamBody {
     ) -> UpstreamBody {
         let length = match &framing {
             Framing::Length(length) => Some(*length),
+            Framing::Stream { told, .. } => *told,
             Framing::Chunked(_) | Framing::UntilClose => None,
         };
         let limit = (rate > 0).then(|| RateLimit { bytes: rate, after: 0, began: Instant::now() });
@@ -180,14 +185,17 @@ impl UpstreamBody {
                 }
                 Ok(None) => Ok(Step::More),
             },
-            Framing::UntilClose if received.is_empty() => Ok(Step::More),
-            Framing::UntilClose => Ok(Step::Piece(Piece::Memory(received.split().freeze()))),
+            Framing::UntilClose | Framing::Stream { .. } if received.is_empty() => Ok(Step::More),
+            Framing::UntilClose | Framing::Stream { .. } => Ok(Step::Piece(Piece::Memory(received.split().freeze()))),
         }
     }
 
     /// Receives more.
     fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let room = ready!(self.rate.poll_room(cx));
+        if matches!(self.framing, Framing::Stream { .. }) {
+            return self.poll_more_of_stream(room, cx);
+        }
         loop {
             let Some((link, afterwards)) = &mut self.open else { return Poll::Ready(Ok(())) };
             let socket = link.connection.socket.clone();
@@ -224,11 +232,49 @@ impl UpstreamBody {
                 }
                 continue;
             }
-            let patience = self.patience;
-            let until = *self.until.get_or_insert_with(|| end_of(patience));
-            ready!(link.connection.patience.poll_over(until, cx));
-            return Poll::Ready(Err(self.broken("upstream timed out (110: Connection timed out)", true)));
+            return self.poll_timed_out(cx);
         }
+    }
+
+    /// Waits for the end of the time in which more must be received.
+    fn poll_timed_out(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Some((link, _)) = &mut self.open else { return Poll::Ready(Ok(())) };
+        let patience = self.patience;
+        let until = *self.until.get_or_insert_with(|| end_of(patience));
+        ready!(link.connection.patience.poll_over(until, cx));
+        Poll::Ready(Err(self.broken("upstream timed out (110: Connection timed out)", true)))
+    }
+
+    /// Receives more over HTTP/2.
+    fn poll_more_of_stream(&mut self, room: usize, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Some((link, afterwards)) = &mut self.open else { return Poll::Ready(Ok(())) };
+        let Some((stream, received)) = link.receiving() else { return Poll::Ready(Ok(())) };
+        let length = match stream.poll_received(received, room, cx) {
+            Poll::Ready(Ok(length)) => length as u64,
+            Poll::Ready(Err(error)) => return Poll::Ready(Err(self.broken(&error.to_string(), true))),
+            Poll::Pending => return self.poll_timed_out(cx),
+        };
+        let Framing::Stream { told, come } = &mut self.framing else { return Poll::Ready(Ok(())) };
+        self.until = None;
+        if length > 0 {
+            *come += length;
+            self.rate.received += length;
+            afterwards.attempts.latest(|attempt| {
+                attempt.length += length;
+                link.count(attempt);
+            });
+            return Poll::Ready(Ok(()));
+        }
+        if told.is_some_and(|told| told != *come) {
+            return Poll::Ready(Err(self.broken("upstream prematurely closed stream", true)));
+        }
+        let mut trailers = Headers::default();
+        for (name, value) in stream.trailers().iter().flatten() {
+            trailers.append(name.as_str().to_owned(), value.as_bytes().to_vec());
+        }
+        afterwards.attempts.0.lock().trailers = trailers;
+        self.framing = Framing::Length(0);
+        Poll::Ready(Ok(()))
     }
 }
 

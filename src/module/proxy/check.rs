@@ -177,6 +177,7 @@ async fn forward(keeper: &Keeper, exchange: &mut Exchange<'_>) -> Result<Decisio
         timeout: conf.connect_timeout.duration(),
         bind: bind_of(exchange, conf),
         has_keepalive: conf.socket_keepalive,
+        is_http2: conf.http_version == ProxyHttpVersion::Http2,
         tls: tls.clone(),
     };
     let job = ForwardedRequest {
@@ -250,15 +251,16 @@ async fn body(
         && !exchange.is_body_dropped()
         && exchange.body.is_none()
         && !exchange.is_subrequest()
-        && (!is_chunked || conf.http_version == ProxyHttpVersion::Http11);
+        && (!is_chunked || conf.http_version != ProxyHttpVersion::Http10);
     if is_streamed {
         // As in nginx, what has come completely is sent with its length.
         if exchange.begin_body().await? {
             vars.length = exchange.body_length();
             return Ok(exchange.body.clone().map_or(Outgoing::None, Outgoing::Collected));
         }
-        (vars.is_chunked, vars.length) = (is_chunked, exchange.body_length().filter(|_| !is_chunked));
-        return Ok(Outgoing::Streamed { in_chunks: is_chunked });
+        vars.length = exchange.body_length().filter(|_| !is_chunked);
+        vars.is_chunked = is_chunked && conf.http_version == ProxyHttpVersion::Http11;
+        return Ok(Outgoing::Streamed { in_chunks: vars.is_chunked });
     }
     exchange.read_body().await?;
     if let Some(text) = &conf.set_body {

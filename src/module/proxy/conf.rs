@@ -86,6 +86,8 @@ one_of! {
         "1.0" => Http10,
         /// HTTP/1.1
         "1.1" => Http11,
+        /// HTTP/2
+        "2" => Http2,
     }
 }
 
@@ -237,7 +239,10 @@ directives! {
         ///
         /// Example: `proxy_intercept_errors on;`
         "proxy_intercept_errors" => intercept_errors: Flag = "off", in HTTP_ALL;
-        /// Version of HTTP for requests to the upstream. Connections are kept (`keepalive`) with 1.1 alone.
+        /// Version of HTTP for requests to the upstream. Connections are kept (`keepalive`) with 1.1 and 2. With 2, `http://` begins with
+        /// HTTP/2 without asking, `https://` needs an upstream that agrees to it in the TLS handshake, and no connection is upgraded.
+        ///
+        /// `2` is not in PingOS; as in nginx since 1.29.4.
         ///
         /// Example: `proxy_http_version 1.1;`
         "proxy_http_version" => http_version: ProxyHttpVersion = "1.0", in HTTP_ALL;

@@ -11,7 +11,9 @@ use socket2::SockRef;
 use tokio::net::{TcpSocket, UnixStream};
 use tokio::time::timeout;
 
+use crate::http::upstream::idle::PeerConnection;
 use crate::http::upstream::peers::PeerAddr;
+use crate::net::http2::{ALPN_HTTP2, Http2Backend};
 use crate::net::socket::Socket;
 use crate::net::tls::TlsStream;
 
@@ -21,6 +23,8 @@ pub(super) struct ConnectSettings {
     pub(super) timeout: Duration,
     pub(super) bind: Option<LocalAddress>,
     pub(super) has_keepalive: bool,
+    /// Whether HTTP/2 is spoken: as TLS has agreed, or without being asked.
+    pub(super) is_http2: bool,
     pub(super) tls: Option<TlsUse>,
 }
 
@@ -49,6 +53,10 @@ pub(super) enum ConnectError {
     TimedOut,
     Handshake(io::Error),
     HandshakeTimedOut,
+    /// TLS has not agreed on HTTP/2.
+    NotHttp2,
+    /// HTTP/2 cannot be begun.
+    Preface(io::Error),
 }
 
 impl From<io::Error> for ConnectError {
@@ -58,7 +66,27 @@ impl From<io::Error> for ConnectError {
 }
 
 /// Connects to a peer.
-pub(super) async fn connect(addr: &PeerAddr, settings: &ConnectSettings) -> Result<Socket, ConnectError> {
+pub(super) async fn connect(
+    addr: &PeerAddr,
+    settings: &ConnectSettings,
+) -> Result<PeerConnection, ConnectError> {
+    let socket = encrypted(addr, settings).await?;
+    if !settings.is_http2 {
+        return Ok(PeerConnection::new(socket));
+    }
+    if settings.tls.is_some() && socket.alpn().as_deref() != Some(ALPN_HTTP2) {
+        return Err(ConnectError::NotHttp2);
+    }
+    let mut connection = PeerConnection::new(socket);
+    match timeout(settings.timeout, Http2Backend::begin(connection.socket.clone())).await {
+        Ok(http2) => connection.http2 = Some(http2.map_err(ConnectError::Preface)?),
+        Err(_) => return Err(ConnectError::TimedOut),
+    }
+    Ok(connection)
+}
+
+/// Connects to a peer, with TLS if it is wanted.
+async fn encrypted(addr: &PeerAddr, settings: &ConnectSettings) -> Result<Socket, ConnectError> {
     let socket = match timeout(settings.timeout, open(addr, settings)).await {
         Ok(opened) => opened?,
         Err(_) => return Err(ConnectError::TimedOut),

@@ -2,6 +2,7 @@
 
 use bstr::ByteSlice;
 use bytes::{Bytes, BytesMut};
+use http::Response;
 
 use crate::http::headers::Headers;
 
@@ -27,6 +28,31 @@ pub(super) struct ResponseHead {
 impl ResponseHead {
     fn bare() -> ResponseHead {
         ResponseHead { status: 200, closes: true, is_bare: true, ..ResponseHead::default() }
+    }
+
+    /// A head that came over HTTP/2, and its bytes as they would be over HTTP/1.1.
+    ///
+    /// # Errors
+    ///
+    /// Its length is none.
+    pub(super) fn of_http2(head: &Response<()>) -> Result<(ResponseHead, usize), BadHead> {
+        let status = head.status();
+        // HTTP/2 has no reasons.
+        let line = format!("{} {}", status.as_str(), status.canonical_reason().unwrap_or_default());
+        let mut bytes = line.len();
+        let mut read = ResponseHead { status: status.as_u16(), ..ResponseHead::default() };
+        read.status_line = line.into();
+        for (name, value) in head.headers() {
+            bytes += name.as_str().len() + value.len() + ": \r\n".len();
+            if name == http::header::CONTENT_LENGTH {
+                read.length = Some(length_of(value.as_bytes()).ok_or_else(|| {
+                    let shown = crate::log::shown::Shown::new(value.as_bytes()).to_string();
+                    BadHead(format!("upstream sent invalid \"Content-Length\" header: \"{name}: {shown}\""))
+                })?);
+            }
+            read.headers.append(name.as_str().to_owned(), value.as_bytes().to_vec());
+        }
+        Ok((read, bytes))
     }
 }
 
@@ -140,8 +166,7 @@ impl HeadReader {
             if self.head.length.is_some() {
                 return refuse("duplicate header line");
             }
-            let digits = value.to_str().ok().filter(|text| text.bytes().all(|b| b.is_ascii_digit()));
-            match digits.and_then(|text| text.parse().ok()).filter(|length| *length <= i64::MAX as u64) {
+            match length_of(&value) {
                 Some(length) => self.head.length = Some(length),
                 None => return refuse("invalid \"Content-Length\" header"),
             }
@@ -170,6 +195,12 @@ impl HeadReader {
         self.has_line = false;
         Ok(std::mem::take(&mut self.head))
     }
+}
+
+/// The value of `Content-Length`.
+fn length_of(value: &[u8]) -> Option<u64> {
+    let digits = value.to_str().ok().filter(|text| text.bytes().all(|b| b.is_ascii_digit()))?;
+    digits.parse().ok().filter(|length| *length <= i64::MAX as u64)
 }
 
 /// The complaint about a byte of a line.

@@ -10,7 +10,7 @@ use rustls::ClientConfig;
 use tokio::task::JoinError;
 
 use super::cache::keeper::Zones;
-use super::conf::Current;
+use super::conf::{Current, ProxyHttpVersion};
 use super::file::ProxyFile;
 use crate::config::store::Store;
 use crate::directive::{ConfPath, Msec};
@@ -54,6 +54,7 @@ pub(super) struct TlsKey {
     tls13_suites: Option<Vec<&'static str>>,
     curves: Option<Vec<usize>>,
     resumes: bool,
+    is_http2: bool,
 }
 
 impl TlsKey {
@@ -86,6 +87,7 @@ impl TlsKey {
             tls13_suites: commands().find_map(|command| command.tls13_suites.clone()),
             curves: commands().find_map(|command| command.curves.clone()),
             resumes: conf.ssl_session_reuse,
+            is_http2: conf.http_version == ProxyHttpVersion::Http2,
         }
     }
 
@@ -197,6 +199,7 @@ pub(super) fn make(key: &TlsKey) -> Result<Arc<ClientConfig>, TlsSettingsError> 
         tls13_suites: key.tls13_suites.as_deref(),
         curves: key.curves.as_deref(),
         resumes: key.resumes,
+        is_http2: key.is_http2,
     };
     Ok(of_backend(&settings)?)
 }

@@ -6,8 +6,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
+use http::{Request, Response};
 
+use super::states::Attempt;
+use super::stream::{RequestStream, StreamError};
+use crate::http::body_reader::BodyReader;
 use crate::http::upstream::idle::PeerConnection;
 use crate::net::socket::Socket;
 use crate::task::patience::end_of;
@@ -20,8 +24,10 @@ pub(super) struct BackendConnection {
     pub(super) received: BytesMut,
     /// Whether it was idle before.
     pub(super) is_cached: bool,
-    /// Bytes sent for this request.
-    pub(super) sent: u64,
+    /// Bytes sent for this request, other than over HTTP/2.
+    sent: u64,
+    /// The request, over HTTP/2.
+    stream: Option<Box<RequestStream>>,
 }
 
 /// How sending ended.
@@ -41,6 +47,14 @@ pub(super) enum LinkError {
     TimedOut,
     /// The backend has closed.
     Closed,
+    /// A request over HTTP/2 has failed.
+    Stream(StreamError),
+}
+
+impl From<StreamError> for LinkError {
+    fn from(error: StreamError) -> LinkError {
+        LinkError::Stream(error)
+    }
 }
 
 enum Ready {
@@ -54,7 +68,30 @@ fn is_passing(error: &io::Error) -> bool {
 
 impl BackendConnection {
     pub(super) fn new(connection: PeerConnection, is_cached: bool) -> BackendConnection {
-        BackendConnection { connection, received: BytesMut::new(), is_cached, sent: 0 }
+        BackendConnection { connection, received: BytesMut::new(), is_cached, sent: 0, stream: None }
+    }
+
+    /// Bytes sent for this request.
+    pub(super) fn sent(&self) -> u64 {
+        self.stream.as_ref().map_or(self.sent, |stream| stream.counts().1)
+    }
+
+    /// Sets the bytes of an attempt.
+    pub(super) fn count(&self, attempt: &mut Attempt) {
+        attempt.sent = self.sent();
+        if let Some(stream) = &self.stream {
+            attempt.received = stream.counts().0;
+        }
+    }
+
+    /// Whether the connection may serve another request after its response; the error is why not, where the backend is at fault.
+    pub(super) fn is_reusable(&mut self) -> Result<bool, &'static str> {
+        let is_done = match self.stream.take() {
+            Some(mut stream) => stream.is_done(),
+            None if self.received.is_empty() => return Ok(true),
+            None => return Err("more data than specified in \"Content-Length\" header"),
+        };
+        Ok(is_done && self.connection.is_usable())
     }
 
     fn socket(&self) -> &Arc<Socket> {
@@ -160,6 +197,103 @@ impl BackendConnection {
             }
             let until = *until.get_or_insert_with(|| end_of(patience));
             connection.patience.poll_over(until, cx).map(|()| None)
+        })
+        .await
+    }
+}
+
+/// Over HTTP/2.
+impl BackendConnection {
+    /// Whether requests are sent over HTTP/2.
+    pub(super) fn is_http2(&self) -> bool {
+        self.connection.http2.is_some()
+    }
+
+    /// Sends the head of a request; `ends` if no body follows.
+    pub(super) fn begin_stream(&mut self, head: Request<()>, ends: bool) -> Result<(), LinkError> {
+        let backend = self.connection.http2.as_mut().ok_or(LinkError::Closed)?;
+        self.stream = Some(Box::new(RequestStream::begin(backend, head, ends)?));
+        Ok(())
+    }
+
+    /// Sends a whole body, unless the backend answers before; what is left is then sent while the response is received. `patience` is
+    /// the time in which it must take more.
+    pub(super) async fn send_body(
+        &mut self,
+        body: BodyReader,
+        patience: Duration,
+    ) -> Result<SendOutcome, LinkError> {
+        self.stream()?.set_body(body);
+        self.passed_on(patience).await
+    }
+
+    /// Sends a part of a body, unless the backend answers before.
+    pub(super) async fn send_part(
+        &mut self,
+        part: Bytes,
+        patience: Duration,
+    ) -> Result<SendOutcome, LinkError> {
+        self.stream()?.set_part(part);
+        self.passed_on(patience).await
+    }
+
+    /// Ends a body that was sent in parts.
+    pub(super) fn end_body(&mut self) -> Result<(), LinkError> {
+        Ok(self.stream()?.end()?)
+    }
+
+    /// Waits until the head of the response is there, although the request is not sent completely.
+    pub(super) async fn stream_answered(&mut self) -> Result<(), LinkError> {
+        let stream = self.stream()?;
+        Ok(poll_fn(|cx| stream.poll_answered(cx)).await?)
+    }
+
+    /// Receives the next head: an interim one, or that of the response.
+    pub(super) async fn receive_head(&mut self, patience: Duration) -> Result<Response<()>, LinkError> {
+        let until = end_of(patience);
+        poll_fn(|cx| {
+            if let Poll::Ready(head) = self.stream()?.poll_head(cx) {
+                return Poll::Ready(head.map_err(LinkError::from));
+            }
+            self.connection.patience.poll_over(until, cx).map(|()| Err(LinkError::TimedOut))
+        })
+        .await
+    }
+
+    /// Whether the end of the response has come with its head.
+    pub(super) fn has_ended(&self) -> bool {
+        self.stream.as_ref().is_some_and(|stream| stream.is_received())
+    }
+
+    fn stream(&mut self) -> Result<&mut RequestStream, LinkError> {
+        self.stream.as_deref_mut().ok_or(LinkError::Closed)
+    }
+
+    /// The stream and what was received of it, while there is one.
+    pub(super) fn receiving(&mut self) -> Option<(&mut RequestStream, &mut BytesMut)> {
+        self.stream.as_deref_mut().map(|stream| (stream, &mut self.received))
+    }
+
+    /// Waits until what is known of the body is passed on.
+    async fn passed_on(&mut self, patience: Duration) -> Result<SendOutcome, LinkError> {
+        let (mut until, mut passed) = (end_of(patience), self.stream()?.passed());
+        poll_fn(|cx| {
+            let stream = self.stream()?;
+            let sent = stream.poll_body(cx);
+            if let Poll::Ready(Ok(())) = sent {
+                return Poll::Ready(Ok(SendOutcome::All));
+            }
+            // Where sending has failed, the answer tells why.
+            if let Poll::Ready(answered) = stream.poll_answered(cx) {
+                return Poll::Ready(answered.map(|()| SendOutcome::Early).map_err(LinkError::from));
+            }
+            if let Poll::Ready(Err(error)) = sent {
+                return Poll::Ready(Err(error.into()));
+            }
+            if stream.passed() != passed {
+                (until, passed) = (end_of(patience), stream.passed());
+            }
+            self.connection.patience.poll_over(until, cx).map(|()| Err(LinkError::TimedOut))
         })
         .await
     }

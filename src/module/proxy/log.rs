@@ -63,6 +63,16 @@ pub(super) fn handshake_failed(exchange: &Exchange<'_>, error: &dyn Display) {
     about(exchange, &format_args!("SSL_do_handshake() failed ({error}) while SSL handshaking to upstream"));
 }
 
+/// TLS has not agreed on HTTP/2.
+pub(super) fn not_http2(exchange: &Exchange<'_>) {
+    about(exchange, &"upstream has not agreed to HTTP/2 (ALPN) while SSL handshaking to upstream");
+}
+
+/// The head of a request cannot be sent over HTTP/2.
+pub(super) fn no_http2_head(exchange: &Exchange<'_>, host: &[u8]) {
+    about(exchange, &format_args!("invalid host \"{}\" for HTTP/2 while connecting to upstream", Shown::new(host)));
+}
+
 /// A backend is not trusted.
 pub(super) fn not_trusted(exchange: &Exchange<'_>, why: &str) {
     about(exchange, &format_args!("{why} while SSL handshaking to upstream"));

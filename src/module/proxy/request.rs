@@ -4,6 +4,7 @@ use bstr::{BString, ByteSlice};
 
 use super::cache::status::CacheVars;
 use super::conf::{Current, ProxyHttpVersion, SetHeader};
+use super::http2_fields::Http2Fields;
 use super::target::ProxyTarget;
 use super::variables::ProxyVars;
 use crate::http::date;
@@ -17,8 +18,10 @@ const NOT_PASSED: [&str; 8] =
 /// Head of a request to a backend.
 #[derive(Debug)]
 pub(super) struct RequestHead {
-    /// The bytes.
+    /// The bytes; none over HTTP/2.
     pub(super) bytes: Vec<u8>,
+    /// The fields, over HTTP/2.
+    pub(super) http2: Option<Http2Fields>,
     /// Method.
     pub(super) method: BString,
     /// Target of the request line, for the log.
@@ -95,14 +98,11 @@ pub(super) fn head(
         Some(method) => word(exchange.expand(method)),
         None => exchange.method().as_str().as_bytes().to_vec(),
     };
-    let mut out = Vec::with_capacity(512);
-    out.extend_from_slice(&method);
-    out.push(b' ');
-    out.extend_from_slice(&uri);
-    out.extend_from_slice(match conf.http_version {
-        ProxyHttpVersion::Http10 => b" HTTP/1.0\r\n",
-        ProxyHttpVersion::Http11 => b" HTTP/1.1\r\n",
-    });
+    let mut out = match conf.http_version {
+        ProxyHttpVersion::Http10 => Written::text(&method, &uri, b" HTTP/1.0\r\n"),
+        ProxyHttpVersion::Http11 => Written::text(&method, &uri, b" HTTP/1.1\r\n"),
+        ProxyHttpVersion::Http2 => Written::Http2(Http2Fields::default()),
+    };
     for SetHeader { name, value } in &conf.set_headers {
         field(&mut out, name, &exchange.expand(value));
     }
@@ -125,27 +125,56 @@ pub(super) fn head(
             let own = NOT_CACHED.iter().filter(|_| cache.cached.is_some()).chain(&NOT_PASSED);
             let is_own = own.into_iter().any(|own| name.eq_ignore_ascii_case(own.as_bytes()));
             if !is_own && !is_set(name) {
+                out.add(name, value);
+            }
+        }
+    }
+    let (bytes, http2) = match out {
+        Written::Text(mut bytes) => {
+            bytes.extend_from_slice(b"\r\n");
+            (bytes, None)
+        }
+        Written::Http2(fields) => (Vec::new(), Some(fields)),
+    };
+    RequestHead { bytes, http2, method: method.into(), uri: uri.into() }
+}
+
+/// A head being written.
+enum Written {
+    Text(Vec<u8>),
+    Http2(Http2Fields),
+}
+
+impl Written {
+    fn text(method: &[u8], uri: &[u8], version: &[u8]) -> Written {
+        let mut out = Vec::with_capacity(512);
+        out.extend_from_slice(method);
+        out.push(b' ');
+        out.extend_from_slice(uri);
+        out.extend_from_slice(version);
+        Written::Text(out)
+    }
+
+    fn add(&mut self, name: &[u8], value: &[u8]) {
+        match self {
+            Written::Text(out) => {
                 out.extend_from_slice(name);
                 out.extend_from_slice(b": ");
                 out.extend_from_slice(value);
                 out.extend_from_slice(b"\r\n");
             }
+            Written::Http2(fields) => fields.add(name, value),
         }
     }
-    out.extend_from_slice(b"\r\n");
-    RequestHead { bytes: out, method: method.into(), uri: uri.into() }
 }
 
 /// Appends a header with a value, up to what would end its line; nginx sends that, too.
-fn field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+fn field(out: &mut Written, name: &[u8], value: &[u8]) {
     if value.is_empty() {
         return;
     }
-    out.extend_from_slice(name);
-    out.extend_from_slice(b": ");
     let end = value.find_byteset(b"\r\n\0").unwrap_or(value.len());
-    out.extend_from_slice(&value[..end]);
-    out.extend_from_slice(b"\r\n");
+    out.add(name, &value[..end]);
 }
 
 /// A text without what would end a word of the request line.

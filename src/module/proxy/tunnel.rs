@@ -119,7 +119,7 @@ impl Tunnel for UpgradedLink {
             let later = received.saturating_sub(early);
             afterwards.attempts.latest(|attempt| {
                 attempt.received += later;
-                attempt.sent = link.sent + sent;
+                attempt.sent = link.sent() + sent;
             });
             afterwards.attempts.end();
             received

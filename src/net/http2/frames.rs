@@ -1,4 +1,4 @@
-//! Reads along with the frames that a client sends, without changing them: their lengths, and what they cost.
+//! Reads along with the frames that a peer sends, without changing them: their lengths, and what they cost.
 //!
 //! The crate h2 decodes the frames, but does not tell how long the head of a request was, whether a frame is incomplete, and
 //! how many bytes of frames came that carry nothing.
@@ -41,6 +41,8 @@ pub struct FrameReader {
     taken: u32,
     /// Lengths of heads whose streams the crate has reset instead of passing their requests on.
     refused: VecDeque<usize>,
+    /// Whether the frames are a backend's: lengths of heads are not noted.
+    is_backend: bool,
 }
 
 impl FrameReader {
@@ -56,7 +58,13 @@ impl FrameReader {
             heads: VecDeque::new(),
             taken: 0,
             refused: VecDeque::new(),
+            is_backend: false,
         }
+    }
+
+    /// Of a connection to a backend, which sends no preface.
+    pub fn of_backend() -> Self {
+        FrameReader { preface: 0, is_backend: true, ..FrameReader::new() }
     }
 
     /// Reads bytes that the client has sent.
@@ -92,6 +100,7 @@ impl FrameReader {
             self.payload += length as u64;
         }
         match kind {
+            _ if self.is_backend => {}
             HEADERS => {
                 self.is_head_open = flags & END_HEADERS == 0;
                 let extra = usize::from(flags & PADDED != 0) + 5 * usize::from(flags & PRIORITY != 0);

@@ -68,6 +68,8 @@ struct Counts {
     frames: FrameReader,
     /// Bytes received and sent.
     total: u64,
+    /// Those of them that were sent.
+    sent: u64,
     /// Bytes of bodies that were sent.
     sent_payload: u64,
     /// Since when the peer has accepted nothing.
@@ -76,6 +78,18 @@ struct Counts {
 }
 
 impl Traffic {
+    /// Of a connection to a backend.
+    pub(super) fn of_backend() -> Traffic {
+        let counts = Counts { frames: FrameReader::of_backend(), ..Counts::default() };
+        Traffic { counts: Mutex::new(counts), output: Mutex::default() }
+    }
+
+    /// Bytes received and sent.
+    pub(super) fn counts(&self) -> (u64, u64) {
+        let counts = self.counts.lock();
+        (counts.total - counts.sent, counts.sent)
+    }
+
     /// Whether a frame or the head of a request has begun and not ended.
     pub fn is_incomplete(&self) -> bool {
         self.counts.lock().frames.is_incomplete()
@@ -135,6 +149,7 @@ impl Traffic {
     fn sent(&self, bytes: usize) {
         let mut counts = self.counts.lock();
         counts.total += bytes as u64;
+        counts.sent += bytes as u64;
         counts.blocked = None;
     }
 

@@ -2,11 +2,13 @@
 //! socket. Framing and HPACK are the crate h2's.
 
 mod carrier;
+mod client;
 pub mod frames;
 mod io;
 mod stream;
 
 pub use self::carrier::Carrier;
+pub use self::client::{Http2Backend, Http2Request, Http2RequestError};
 pub use self::io::{Http2Io, Traffic};
 pub use self::stream::Http2Stream;
 

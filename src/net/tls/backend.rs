@@ -17,6 +17,7 @@ use super::suites;
 use super::x509::certificate::{self, Fields};
 use super::x509::chain::{Purpose, verify};
 use super::x509::trust::Trust;
+use crate::net::http2::ALPN_HTTP2;
 
 /// Settings of connections to backends.
 #[derive(Clone, Debug, Default)]
@@ -41,6 +42,8 @@ pub struct BackendTls<'p> {
     pub curves: Option<&'p [usize]>,
     /// Whether sessions are resumed.
     pub resumes: bool,
+    /// Whether HTTP/2 is asked for (ALPN), and nothing else.
+    pub is_http2: bool,
 }
 
 /// How a server's certificate is verified.
@@ -92,6 +95,9 @@ pub fn of_backend(settings: &BackendTls<'_>) -> Result<Arc<ClientConfig>, Backen
         }
     };
     config.enable_sni = settings.sends_name;
+    if settings.is_http2 {
+        config.alpn_protocols = vec![ALPN_HTTP2.to_vec()];
+    }
     if !settings.resumes {
         config.resumption = Resumption::disabled();
     }
