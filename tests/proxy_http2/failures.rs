@@ -1,0 +1,221 @@
+//! Backends that fail, and those that do not keep to HTTP/2.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use crate::backend::Backend;
+use crate::support::http::{Connection, get};
+use crate::support::wait::until_true;
+use crate::support::{Conf, Server};
+use crate::{bytes, forwards, post};
+
+/// Everything up to the end of the connection, behind the head.
+fn cut(port: u16, target: &str) -> (u16, String) {
+    let mut connection = Connection::open(port);
+    connection.send(format!("GET {target} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").as_bytes());
+    let head = connection.head();
+    let text = String::from_utf8(connection.rest()).unwrap();
+    (head.status, text.split_once("\r\n\r\n").unwrap().1.to_owned())
+}
+
+#[test]
+fn a_body_that_is_not_as_told_ends_as_one_that_is_cut() {
+    let backend = Backend::start();
+    let server = forwards(&backend, "");
+    assert_eq!(cut(server.http, "/short"), (200, "short".into()));
+    server.wait_log("upstream sent invalid http2 data (unspecific protocol error detected) while reading upstream");
+    let (status, body) = cut(server.http, "/long");
+    assert!(status == 502 || body.len() < 5, "{status} {body}");
+    assert_eq!(cut(server.http, "/cut"), (200, "begun".into()));
+    server.wait_log("upstream rejected request with error 2 while reading upstream");
+    // None of these connections is used again.
+    assert!(get(server.http, "/show").text().starts_with("GET "));
+    assert_eq!(backend.counts.connections(), 4);
+}
+
+#[test]
+fn a_request_that_is_refused_goes_to_the_next_server_as_in_nginx() {
+    let backend = Backend::start();
+    let conf = |next: &str| {
+        Conf::new("application live { live on; }")
+            .http(&format!(
+                "upstream two {{ server 127.0.0.1:{}; server 127.0.0.1:{{http_port}} backup; }}",
+                backend.port
+            ))
+            .http_server(&format!(
+                "http2 on; proxy_http_version 2; proxy_next_upstream {next};
+                 location / {{ add_header X-Status $upstream_status; proxy_pass http://two; }}
+                 location /refused {{ add_header X-Status $upstream_status; if ($server_protocol = HTTP/2.0) {{ return 200 next; }} proxy_pass http://two; }}"
+            ))
+    };
+    let server = Server::start(&conf("error timeout"));
+    assert_eq!(get(server.http, "/refused").status(), 502);
+    server.wait_log("upstream rejected request with error 7 while reading response header from upstream");
+    server.reload(&conf("error timeout invalid_header"));
+    // The failure of before may have disabled the first server.
+    let response = get(server.http, "/refused");
+    assert_eq!((response.status(), response.text()), (200, "next".into()));
+}
+
+#[test]
+fn waits_for_a_backend_end() {
+    let backend = Backend::start();
+    let server = forwards(
+        &backend,
+        "proxy_read_timeout 100ms; proxy_send_timeout 100ms; proxy_next_upstream off; client_body_buffer_size 2m;",
+    );
+    assert_eq!(get(server.http, "/silent").status(), 504);
+    server.wait_log("upstream timed out (110: Connection timed out) while reading response header from upstream");
+    assert_eq!(post(server.http, "/silent", &bytes(1024 * 1024)).status(), 504);
+    server.wait_log("upstream timed out (110: Connection timed out) while sending request to upstream");
+    assert_eq!(cut(server.http, "/stall"), (200, "begun".into()));
+    server.wait_log("upstream timed out (110: Connection timed out) while reading upstream");
+    until_true("the streams are cancelled", || backend.counts.cancelled.load(Ordering::SeqCst) == 3);
+}
+
+#[test]
+fn a_client_that_leaves_cancels_its_request() {
+    let backend = Backend::start();
+    let server = forwards(&backend, "");
+    let mut connection = Connection::open(server.http);
+    connection.send(b"GET /silent HTTP/1.1\r\nHost: h\r\n\r\n");
+    until_true("the backend has the request", || backend.counts.requests() == 1);
+    drop(connection);
+    until_true("the stream is cancelled", || backend.counts.cancelled.load(Ordering::SeqCst) == 1);
+}
+
+#[test]
+fn a_head_has_at_most_the_size_of_its_buffer() {
+    let backend = Backend::start();
+    let server = forwards(&backend, "proxy_buffer_size 4k;");
+    assert_eq!(get(server.http, "/big-head").status(), 502);
+    server.wait_log("upstream sent too big header while reading response header from upstream");
+    let server = forwards(&backend, "proxy_buffer_size 8k;");
+    assert_eq!(get(server.http, "/big-head").header("x-0").unwrap().len(), 6000);
+    // Beyond the bound of any, the size of the buffer does not help.
+    let server = forwards(&backend, "proxy_buffer_size 16m; proxy_busy_buffers_size 16m; proxy_buffers 4 8m;");
+    assert_eq!(get(server.http, "/huge-head").status(), 502);
+    assert_eq!(get(server.http, "/show").status(), 200);
+}
+
+/// A backend that answers each connection by itself; the number counts them.
+fn raw(answer: impl Fn(usize, TcpStream) + Send + Sync + 'static) -> (u16, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let count = Arc::new(AtomicUsize::new(0));
+    let counted = count.clone();
+    thread::spawn(move || {
+        for socket in listener.incoming().flatten() {
+            answer(counted.fetch_add(1, Ordering::SeqCst), socket);
+        }
+    });
+    (port, count)
+}
+
+fn to(port: u16, location: &str) -> Server {
+    Server::start(&Conf::new("application live { live on; }").http(&format!("upstream kept {{ server 127.0.0.1:{port} max_fails=0; server 127.0.0.1:{port} max_fails=0; keepalive 4; }}")).http_server(&format!(
+        "proxy_http_version 2; location / {{ proxy_pass http://127.0.0.1:{port}; {location} }} location /kept {{ proxy_pass http://kept; {location} }}"
+    )))
+}
+
+#[test]
+fn a_backend_that_speaks_something_else_is_an_invalid_one() {
+    let (port, _) = raw(|number, mut socket| {
+        let _ = socket.read(&mut [0; 4096]);
+        if number == 0 {
+            let _ = socket.write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+            // Until the server has closed.
+            let _ = socket.read_to_end(&mut Vec::new());
+        }
+    });
+    let server = to(port, "");
+    assert_eq!(get(server.http, "/").status(), 502);
+    server.wait_log("upstream sent invalid http2 data (");
+    assert_eq!(get(server.http, "/").status(), 502);
+    let lines = || server.log_lines("while reading response header from upstream").len();
+    until_true("both are logged", || lines() == 2);
+}
+
+fn frame(kind: u8, flags: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(payload.len()).unwrap();
+    [&[0, 0, length, kind, flags, 0, 0, 0, stream], payload].concat()
+}
+
+const HEADERS: u8 = 1;
+const SETTINGS: u8 = 4;
+const GOAWAY: u8 = 7;
+const PING: u8 = 6;
+const END: u8 = 1 | 4;
+
+/// Reads until a frame of HEADERS has begun.
+fn until_request(socket: &mut TcpStream, held: &mut Vec<u8>) -> bool {
+    let mut buffer = [0; 4096];
+    loop {
+        // Behind the preface, frame by frame.
+        let mut at = if held.starts_with(b"PRI") { 24 } else { 0 };
+        while let Some(head) = held.get(at..at + 9) {
+            let length = usize::from(head[1]) * 256 + usize::from(head[2]);
+            if held.len() < at + 9 + length {
+                break;
+            }
+            let kind = head[3];
+            at += 9 + length;
+            if kind == HEADERS {
+                held.drain(..at);
+                return true;
+            }
+        }
+        match socket.read(&mut buffer) {
+            Ok(0) | Err(_) => return false,
+            Ok(length) => held.extend_from_slice(&buffer[..length]),
+        }
+    }
+}
+
+#[test]
+fn a_request_that_a_leaving_backend_has_not_seen_is_sent_again() {
+    let (port, count) = raw(|number, mut socket| {
+        thread::spawn(move || {
+            let mut held = Vec::new();
+            let _ = socket.write_all(&frame(SETTINGS, 0, 0, b""));
+            if !until_request(&mut socket, &mut held) {
+                return;
+            }
+            // `:status 204`, and a question that is answered although no request runs.
+            let _ = socket.write_all(&frame(HEADERS, END, 1, &[0x89]));
+            let _ = socket.write_all(&frame(PING, 0, 0, b"question"));
+            if number == 0 && until_request(&mut socket, &mut held) {
+                let _ = socket.write_all(&frame(GOAWAY, 0, 0, &[0, 0, 0, 1, 0, 0, 0, 0]));
+            }
+            let _ = socket.read_to_end(&mut held);
+        });
+    });
+    let server = to(port, "");
+    let mut connection = Connection::open(server.http);
+    for _ in 0..2 {
+        connection.send(b"GET /kept HTTP/1.1\r\nHost: h\r\n\r\n");
+        assert_eq!(connection.response(false).status(), 204);
+    }
+    assert_eq!(count.load(Ordering::SeqCst), 2);
+    server.wait_log("upstream sent goaway with error 0 while reading response header from upstream");
+}
+
+#[test]
+fn a_connection_is_not_upgraded() {
+    let (port, _) = raw(|_, mut socket| {
+        let _ = socket.write_all(&frame(SETTINGS, 0, 0, b""));
+        if until_request(&mut socket, &mut Vec::new()) {
+            // `:status 101`, as a literal with the name of the static table's entry 8.
+            let _ = socket.write_all(&frame(HEADERS, 4, 1, &[0x08, 3, b'1', b'0', b'1']));
+            let _ = socket.read_to_end(&mut Vec::new());
+        }
+    });
+    let server = to(port, "proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade;");
+    let mut connection = Connection::open(server.http);
+    connection.send(b"GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n");
+    assert_eq!(connection.response(false).status(), 502);
+    server.wait_log("upstream sent unexpected :status \"101\" while reading response header from upstream");
+}
