@@ -169,8 +169,8 @@ async fn answer(
         // An answer that does not need the body.
         "/refuse" => {
             let mut stream = respond.send_response(head(403), false).ok()?;
+            // The stream is reset with NO_ERROR, as its body is dropped.
             stream.send_data("no".into(), true).ok()?;
-            stream.send_reset(Reason::NO_ERROR);
         }
         "/large" => {
             let mut stream = respond.send_response(with_length(crate::LARGE), false).ok()?;

@@ -2,12 +2,13 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use crate::backend::Backend;
 use crate::support::http::{Connection, get};
+use crate::support::raw::Random;
 use crate::support::wait::until_true;
 use crate::support::{Conf, Server};
 use crate::{bytes, forwards, post};
@@ -25,7 +26,9 @@ fn cut(port: u16, target: &str) -> (u16, String) {
 fn a_body_that_is_not_as_told_ends_as_one_that_is_cut() {
     let backend = Backend::start();
     let server = forwards(&backend, "");
-    assert_eq!(cut(server.http, "/short"), (200, "short".into()));
+    // The frame that contradicts the length may count or not.
+    let (status, body) = cut(server.http, "/short");
+    assert!(status == 200 && "short".starts_with(&body), "{status} {body}");
     server.wait_log("upstream sent invalid http2 data (unspecific protocol error detected) while reading upstream");
     let (status, body) = cut(server.http, "/long");
     assert!(status == 502 || body.len() < 5, "{status} {body}");
@@ -201,6 +204,93 @@ fn a_request_that_a_leaving_backend_has_not_seen_is_sent_again() {
     }
     assert_eq!(count.load(Ordering::SeqCst), 2);
     server.wait_log("upstream sent goaway with error 0 while reading response header from upstream");
+}
+
+#[test]
+fn interim_responses_are_bounded() {
+    let (port, _) = raw(|_, mut socket| {
+        let _ = socket.write_all(&frame(SETTINGS, 0, 0, b""));
+        if until_request(&mut socket, &mut Vec::new()) {
+            let interim = frame(HEADERS, 4, 1, &[0x08, 3, b'1', b'0', b'2']);
+            let _ = socket.write_all(&interim.repeat(pingosd::limits::PROXY_INTERIM + 1));
+            let _ = socket.write_all(&frame(HEADERS, END, 1, &[0x89]));
+            let _ = socket.read_to_end(&mut Vec::new());
+        }
+    });
+    let server = to(port, "");
+    assert_eq!(get(server.http, "/").status(), 502);
+    server.wait_log("upstream sent too many interim responses while reading response header from upstream");
+}
+
+/// Frames that are changed, behind a request.
+fn any_frames(random: &mut Random) -> Vec<u8> {
+    let frames = [
+        frame(HEADERS, 4, 1, &[0x88]),
+        frame(HEADERS, END, 1, &[0x89]),
+        frame(0, 0, 1, b"some data"),
+        frame(0, 9, 1, b"\x03data\0\0\0"),
+        frame(HEADERS, END, 1, &[0x00, 1, b'x', 1, b'y']),
+        frame(3, 0, 1, &[0, 0, 0, 8]),
+        frame(8, 0, 1, &[0x7f, 0xff, 0xff, 0xff]),
+        frame(8, 0, 0, &[0, 0, 1, 0]),
+        frame(9, 4, 1, &[0x88]),
+        frame(5, 4, 1, &[0, 0, 0, 2, 0x82]),
+        frame(PING, 0, 0, b"question"),
+        frame(SETTINGS, 0, 0, &[0, 3, 0, 0, 0, 0]),
+        frame(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0]),
+        frame(SETTINGS, 0, 0, &[0, 1, 0xff, 0xff, 0xff, 0xff]),
+        frame(GOAWAY, 0, 0, &[0, 0, 0, 0, 0, 0, 0, 1]),
+        frame(HEADERS, 4, 1, &[0x88, 0x0f, 0x0d, 1, b'5']),
+    ];
+    let mut bytes: Vec<u8> =
+        (0..1 + random.below(6)).flat_map(|_| frames[random.below(frames.len())].clone()).collect();
+    for _ in 0..random.below(3) {
+        let at = random.below(bytes.len());
+        match random.below(3) {
+            0 => bytes[at] = random.bytes(1)[0],
+            1 => bytes.truncate(at.max(1)),
+            _ => drop(bytes.splice(at..at, random.bytes(5))),
+        }
+    }
+    bytes
+}
+
+#[test]
+fn any_frames_of_a_backend_are_survived() {
+    let random = Mutex::new(Random::new(0x5eed_0002));
+    let (port, _) = raw(move |_, mut socket| {
+        let bytes = any_frames(&mut random.lock().unwrap());
+        thread::spawn(move || {
+            let _ = socket.write_all(&frame(SETTINGS, 0, 0, b""));
+            if until_request(&mut socket, &mut Vec::new()) && socket.write_all(&bytes).is_ok() {
+                let _ = socket.read(&mut [0; 4096]);
+            }
+        });
+    });
+    let server = to(port, "proxy_read_timeout 100ms; proxy_pass_trailers on;");
+    let client = |target: &'static str| {
+        let port = server.http;
+        thread::spawn(move || {
+            for _ in 0..150 {
+                let mut connection = Connection::open(port);
+                let head = format!("POST {target} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n");
+                connection.send(format!("{head}Content-Length: 4\r\n\r\nbody").as_bytes());
+                assert!(connection.rest().starts_with(b"HTTP/1.1 "), "each is answered");
+            }
+        })
+    };
+    let clients = ["/", "/kept", "/kept"].map(client);
+    clients.into_iter().for_each(|client| client.join().unwrap());
+    assert_eq!(server.log_lines("panicked").len(), 0);
+}
+
+#[test]
+fn a_request_that_http2_cannot_carry_is_not_sent() {
+    let backend = Backend::start();
+    let server = forwards(&backend, "proxy_set_header Host ''; error_page 500 /500; location /500 { return 500 own; }");
+    assert_eq!(get(server.http, "/show").status(), 500);
+    server.wait_log("invalid host \"\" for HTTP/2 while connecting to upstream");
+    assert_eq!(backend.counts.requests(), 0);
 }
 
 #[test]

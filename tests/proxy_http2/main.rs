@@ -69,7 +69,7 @@ fn a_request_has_what_http2_allows() {
         response.text(),
         "GET http example.test:8080 /show/a%20b?c=%5Bd%5D\nx-added: a b\nte: trailers\nx-own: 1\nx-own: 2\n"
     );
-    assert_eq!((response.status(), response.header("server")), (200, Some("pingosd")));
+    assert!(response.status() == 200 && response.header("server").unwrap().starts_with("pingosd"));
     let cookies: Vec<_> =
         response.head.headers.iter().filter(|(name, _)| name == "set-cookie").map(|(_, v)| v).collect();
     assert_eq!(cookies, ["a=b; Path=/", "c=d"]);
@@ -168,7 +168,7 @@ fn trailers_and_early_hints_are_passed_on() {
     connection.send(b"GET /hints HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
     let text = String::from_utf8(connection.rest()).unwrap();
     assert!(text.starts_with("HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\nHTTP/1.1 200 OK\r\n"), "{text}");
-    assert!(text.contains("X-Status: 200\r\n") && text.ends_with("\r\n\r\nx"), "{text}");
+    assert!(text.contains("X-Status: 200\r\n") && text.ends_with("\r\n\r\n1\r\nx\r\n0\r\n\r\n"), "{text}");
 }
 
 #[test]
@@ -186,8 +186,11 @@ fn a_connection_is_kept_until_its_backend_leaves() {
     }
     assert_eq!(backend.counts.connections(), 1);
     assert_eq!(ask("/leave"), "left");
-    assert!(ask("/show").starts_with("GET http kept /show\n"));
-    assert_eq!(backend.counts.connections(), 2);
+    // What the backend has said of that may come behind the next request.
+    until_true("there is another connection", || {
+        assert!(ask("/show").starts_with("GET http kept /show\n"));
+        backend.counts.connections() == 2
+    });
     assert_eq!(server.log_lines("[error]").len(), 0, "{}", server.log());
 }
 
