@@ -2,8 +2,8 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use crate::backend::Backend;
@@ -29,7 +29,9 @@ fn a_body_that_is_not_as_told_ends_as_one_that_is_cut() {
     // The frame that contradicts the length may count or not.
     let (status, body) = cut(server.http, "/short");
     assert!(status == 200 && "short".starts_with(&body), "{status} {body}");
-    server.wait_log("upstream sent invalid http2 data (unspecific protocol error detected) while reading upstream");
+    server.wait_log(
+        "upstream sent invalid http2 data (unspecific protocol error detected) while reading upstream",
+    );
     let (status, body) = cut(server.http, "/long");
     assert!(status == 502 || body.len() < 5, "{status} {body}");
     assert_eq!(cut(server.http, "/cut"), (200, "begun".into()));
@@ -71,7 +73,9 @@ fn waits_for_a_backend_end() {
         "proxy_read_timeout 100ms; proxy_send_timeout 100ms; proxy_next_upstream off; client_body_buffer_size 2m;",
     );
     assert_eq!(get(server.http, "/silent").status(), 504);
-    server.wait_log("upstream timed out (110: Connection timed out) while reading response header from upstream");
+    server.wait_log(
+        "upstream timed out (110: Connection timed out) while reading response header from upstream",
+    );
     assert_eq!(post(server.http, "/silent", &bytes(1024 * 1024)).status(), 504);
     server.wait_log("upstream timed out (110: Connection timed out) while sending request to upstream");
     assert_eq!(cut(server.http, "/stall"), (200, "begun".into()));
@@ -99,7 +103,8 @@ fn a_head_has_at_most_the_size_of_its_buffer() {
     let server = forwards(&backend, "proxy_buffer_size 8k;");
     assert_eq!(get(server.http, "/big-head").header("x-0").unwrap().len(), 6000);
     // Beyond the bound of any, the size of the buffer does not help.
-    let server = forwards(&backend, "proxy_buffer_size 16m; proxy_busy_buffers_size 16m; proxy_buffers 4 8m;");
+    let server =
+        forwards(&backend, "proxy_buffer_size 16m; proxy_busy_buffers_size 16m; proxy_buffers 4 8m;");
     assert_eq!(get(server.http, "/huge-head").status(), 502);
     assert_eq!(get(server.http, "/show").status(), 200);
 }
@@ -287,9 +292,12 @@ fn any_frames_of_a_backend_are_survived() {
 #[test]
 fn a_request_that_http2_cannot_carry_is_not_sent() {
     let backend = Backend::start();
-    let server = forwards(&backend, "proxy_set_header Host ''; error_page 500 /500; location /500 { return 500 own; }");
+    let server = forwards(
+        &backend,
+        "proxy_set_header Host ''; error_page 500 /500; location /500 { return 500 own; }",
+    );
     assert_eq!(get(server.http, "/show").status(), 500);
-    server.wait_log("invalid host \"\" for HTTP/2 while connecting to upstream");
+    server.wait_log("invalid method \"GET\" or host \"\" for HTTP/2");
     assert_eq!(backend.counts.requests(), 0);
 }
 

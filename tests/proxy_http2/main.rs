@@ -78,7 +78,8 @@ fn a_request_has_what_http2_allows() {
 #[test]
 fn a_request_has_the_usual_host_and_its_length() {
     let backend = Backend::start();
-    let server = forwards(&backend, "proxy_method PUT; proxy_set_body 'five$arg_x'; proxy_pass_header Server;");
+    let server =
+        forwards(&backend, "proxy_method PUT; proxy_set_body 'five$arg_x'; proxy_pass_header Server;");
     let response = get(server.http, "/show?x=!");
     assert_eq!(response.text(), "PUT http kept /show?x=!\ncontent-length: 5\n");
     assert_eq!(response.header("server"), Some("tests"));
@@ -159,7 +160,8 @@ fn responses_without_a_body_have_none() {
 #[test]
 fn trailers_and_early_hints_are_passed_on() {
     let backend = Backend::start();
-    let server = forwards(&backend, "proxy_pass_trailers on; early_hints 1; add_header X-Status $upstream_status;");
+    let server =
+        forwards(&backend, "proxy_pass_trailers on; early_hints 1; add_header X-Status $upstream_status;");
     let mut connection = Connection::open(server.http);
     connection.send(b"GET /trailers HTTP/1.1\r\nHost: h\r\nTE: trailers\r\nConnection: close\r\n\r\n");
     let text = String::from_utf8(connection.rest()).unwrap();
@@ -262,7 +264,9 @@ fn figures_of_a_request_are_logged() {
     let body = bytes(100_000);
     assert!(post(server.http, "/echo", &body).body == body);
     let log = server.prefix().path().join("logs/figures.log");
-    until_true("the line is written", || std::fs::read_to_string(&log).is_ok_and(|text| text.ends_with('\n')));
+    until_true("the line is written", || {
+        std::fs::read_to_string(&log).is_ok_and(|text| text.ends_with('\n'))
+    });
     let line = std::fs::read_to_string(&log).unwrap();
     let figures: Vec<usize> = line.split_whitespace().map(|word| word.parse().unwrap()).collect();
     assert_eq!(figures[..2], [200, 100_000]);

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::time::Sleep;
 
 use super::chunks::ChunkReader;
-use super::link::BackendConnection;
+use super::link::{BackendConnection, Reuse};
 use super::log;
 use super::states::UpstreamAttempts;
 use crate::http::headers::Headers;
@@ -30,10 +30,7 @@ pub(super) enum Framing {
     /// The end of the connection.
     UntilClose,
     /// The end of the stream, over HTTP/2; the bytes that its head has told, and those that have come.
-    Stream {
-        told: Option<u64>,
-        come: u64,
-    },
+    Stream { told: Option<u64>, come: u64 },
 }
 
 /// What becomes of a connection after its response.
@@ -57,10 +54,13 @@ impl Afterwards {
         self.attempts.end();
         drop(self.used);
         let Some((key, settings)) = self.kept else { return };
-        match link.is_reusable() {
-            Ok(true) => {}
-            Ok(false) => return,
-            Err(why) => return log::too_much(self.conn, &self.url, why),
+        match link.reuse() {
+            Reuse::Reusable => {}
+            Reuse::Unfinished => return,
+            Reuse::TooMuch => {
+                let what = "more data than specified in \"Content-Length\" header";
+                return log::too_much(self.conn, &self.url, what);
+            }
         }
         let mut connection = link.connection;
         connection.requests += 1;
@@ -186,7 +186,9 @@ impl UpstreamBody {
                 Ok(None) => Ok(Step::More),
             },
             Framing::UntilClose | Framing::Stream { .. } if received.is_empty() => Ok(Step::More),
-            Framing::UntilClose | Framing::Stream { .. } => Ok(Step::Piece(Piece::Memory(received.split().freeze()))),
+            Framing::UntilClose | Framing::Stream { .. } => {
+                Ok(Step::Piece(Piece::Memory(received.split().freeze())))
+            }
         }
     }
 

@@ -240,9 +240,11 @@ directives! {
         /// Example: `proxy_intercept_errors on;`
         "proxy_intercept_errors" => intercept_errors: Flag = "off", in HTTP_ALL;
         /// Version of HTTP for requests to the upstream. Connections are kept (`keepalive`) with 1.1 and 2. With 2, `http://` begins with
-        /// HTTP/2 without asking, `https://` needs an upstream that agrees to it in the TLS handshake, and no connection is upgraded.
+        /// HTTP/2 without asking, `https://` needs an upstream that agrees to it in the TLS handshake (ALPN). A connection has one request at
+        /// a time. Headers of connections (`Connection`, `Upgrade` and the like) are not sent, so that no connection is upgraded.
         ///
-        /// `2` is not in PingOS; as in nginx since 1.29.4.
+        /// Differs from PingOS, which has no `2`; as in nginx since 1.29.4, except that the header `Host` is sent as `:authority` also where
+        /// `proxy_set_header` sets it.
         ///
         /// Example: `proxy_http_version 1.1;`
         "proxy_http_version" => http_version: ProxyHttpVersion = "1.0", in HTTP_ALL;

@@ -238,6 +238,20 @@ mod tests {
     }
 
     #[test]
+    fn heads_of_http2_are_as_long_as_those_of_http1() {
+        let mut response = Response::new(());
+        *response.status_mut() = http::StatusCode::NOT_FOUND;
+        response.headers_mut().append("x-a", "b".parse().unwrap());
+        response.headers_mut().append("content-length", "5".parse().unwrap());
+        let (head, bytes) = ResponseHead::of_http2(&response).unwrap();
+        assert_eq!((head.status, &head.status_line[..], head.length), (404, &b"404 Not Found"[..], Some(5)));
+        assert_eq!(bytes, "404 Not Found".len() + "x-a: b\r\n".len() + "content-length: 5\r\n".len());
+        assert!(!head.closes && !head.is_chunked && !head.is_bare);
+        response.headers_mut().insert("content-length", "9223372036854775808".parse().unwrap());
+        assert!(ResponseHead::of_http2(&response).is_err());
+    }
+
+    #[test]
     fn malformed_heads_are_refused() {
         for text in [
             "HTTP/1.1 200 OK\r\n: x\r\n\r\n",

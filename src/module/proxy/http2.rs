@@ -25,7 +25,7 @@ impl ForwardedRequest<'_> {
     ) -> Result<SendOutcome, Failure> {
         let scheme = if self.connect.tls.is_some() { Scheme::HTTPS } else { Scheme::HTTP };
         let Some(head) = fields.request(&self.head.method, scheme, &self.head.uri) else {
-            log::no_http2_head(exchange, &fields.host);
+            log::no_http2_head(exchange, &self.head.method, &fields.host);
             return Err(Failure::Client(Decision::page(StatusCode::INTERNAL_SERVER_ERROR)));
         };
         let patience = self.conf.send_timeout.duration();

@@ -105,8 +105,11 @@ mod tests {
         }
         let request = fields.request(b"PUT", Scheme::HTTPS, b"/a?b=c").unwrap();
         assert_eq!(request.uri(), "https://a.b:8080/a?b=c");
-        let sent: Vec<_> =
-            request.headers().iter().map(|(name, value)| format!("{name}={}", value.to_str().unwrap())).collect();
+        let sent: Vec<_> = request
+            .headers()
+            .iter()
+            .map(|(name, value)| format!("{name}={}", value.to_str().unwrap()))
+            .collect();
         assert_eq!(sent, ["te=trailers", "x-two=1", "x-two=", "content-length=5"]);
     }
 

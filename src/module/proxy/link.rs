@@ -39,6 +39,17 @@ pub(super) enum SendOutcome {
     Early,
 }
 
+/// What a connection is good for after a response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reuse {
+    /// It may serve another request.
+    Reusable,
+    /// Over HTTP/2, not everything is sent and received, or the backend ends the connection.
+    Unfinished,
+    /// The backend has sent more than the response.
+    TooMuch,
+}
+
 /// Why a call has failed.
 #[derive(Debug)]
 pub(super) enum LinkError {
@@ -84,14 +95,14 @@ impl BackendConnection {
         }
     }
 
-    /// Whether the connection may serve another request after its response; the error is why not, where the backend is at fault.
-    pub(super) fn is_reusable(&mut self) -> Result<bool, &'static str> {
-        let is_done = match self.stream.take() {
-            Some(mut stream) => stream.is_done(),
-            None if self.received.is_empty() => return Ok(true),
-            None => return Err("more data than specified in \"Content-Length\" header"),
-        };
-        Ok(is_done && self.connection.is_usable())
+    /// What a connection is good for once its response is complete.
+    pub(super) fn reuse(&mut self) -> Reuse {
+        match self.stream.take() {
+            Some(mut stream) if !stream.is_done() => Reuse::Unfinished,
+            Some(_) if !self.connection.is_usable() => Reuse::Unfinished,
+            None if !self.received.is_empty() => Reuse::TooMuch,
+            Some(_) | None => Reuse::Reusable,
+        }
     }
 
     fn socket(&self) -> &Arc<Socket> {

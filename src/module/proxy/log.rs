@@ -69,8 +69,9 @@ pub(super) fn not_http2(exchange: &Exchange<'_>) {
 }
 
 /// The head of a request cannot be sent over HTTP/2.
-pub(super) fn no_http2_head(exchange: &Exchange<'_>, host: &[u8]) {
-    about(exchange, &format_args!("invalid host \"{}\" for HTTP/2 while connecting to upstream", Shown::new(host)));
+pub(super) fn no_http2_head(exchange: &Exchange<'_>, method: &[u8], host: &[u8]) {
+    let (method, host) = (Shown::new(method), Shown::new(host));
+    about(exchange, &format_args!("invalid method \"{method}\" or host \"{host}\" for HTTP/2"));
 }
 
 /// A backend is not trusted.

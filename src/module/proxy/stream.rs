@@ -136,7 +136,7 @@ impl RequestStream {
 
     /// Resolves to the next head, an interim one or that of the response.
     pub(super) fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<Response<()>, StreamError>> {
-        self.go_on(cx);
+        self.go_on(cx)?;
         if let Poll::Ready(Err(error)) = self.poll_answered(cx) {
             return Poll::Ready(Err(error));
         }
@@ -150,18 +150,20 @@ impl RequestStream {
         room: usize,
         cx: &mut Context<'_>,
     ) -> Poll<Result<usize, StreamError>> {
-        self.go_on(cx);
+        self.go_on(cx)?;
         let bytes = ready!(self.request.poll_body(room, cx))?;
         received.extend_from_slice(&bytes);
         Poll::Ready(Ok(bytes.len()))
     }
 
-    /// Passes the body on beside the response. What becomes of the request then shows in the response.
-    fn go_on(&mut self, cx: &mut Context<'_>) {
-        if let Poll::Ready(Err(_)) = self.poll_body(cx) {
-            self.body = None;
-            self.part = Bytes::new();
+    /// Passes the body on beside the response. What the backend does with it then shows in the response.
+    fn go_on(&mut self, cx: &mut Context<'_>) -> Result<(), StreamError> {
+        match self.poll_body(cx) {
+            Poll::Ready(Err(error @ StreamError::File(_))) => return Err(error),
+            Poll::Ready(Err(_)) => (self.body, self.part) = (None, Bytes::new()),
+            Poll::Ready(Ok(())) | Poll::Pending => {}
         }
+        Ok(())
     }
 
     /// The trailers of a response that has ended.

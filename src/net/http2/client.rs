@@ -36,7 +36,7 @@ pub enum Http2RequestError {
     #[error("upstream prematurely closed connection")]
     Closed,
     /// The connection has failed.
-    #[error("{0}")]
+    #[error("recv() failed ({0})")]
     Failed(#[source] io::Error),
     /// The backend has reset the stream, for this reason (RFC 9113 §7).
     #[error("upstream rejected request with error {0}")]
@@ -59,16 +59,18 @@ impl From<h2::Error> for Http2RequestError {
             () if error.is_reset() && error.is_remote() => Http2RequestError::Rejected(reason.into()),
             () if error.is_go_away() && error.is_remote() => Http2RequestError::GoneAway(reason.into()),
             () if error.is_reset() && reason == Reason::REFUSED_STREAM => Http2RequestError::TooBigHead,
-            () if error.is_io() => match error.get_io().map(io::Error::kind) {
-                // The crate's words for the end of a connection.
-                Some(io::ErrorKind::BrokenPipe | io::ErrorKind::UnexpectedEof) | None => {
-                    Http2RequestError::Closed
-                }
-                Some(kind) => Http2RequestError::Failed(kind.into()),
+            () if error.is_io() => match error.into_io() {
+                Some(error) if !is_end(&error) => Http2RequestError::Failed(error),
+                Some(_) | None => Http2RequestError::Closed,
             },
             () => Http2RequestError::Invalid(reason),
         }
     }
+}
+
+/// Whether an error is the crate's word for the end of a connection.
+fn is_end(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::UnexpectedEof)
 }
 
 impl Http2Backend {
