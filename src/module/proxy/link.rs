@@ -97,12 +97,12 @@ impl BackendConnection {
 
     /// What a connection is good for once its response is complete.
     pub(super) fn reuse(&mut self) -> Reuse {
-        match self.stream.take() {
-            Some(mut stream) if !stream.is_done() => Reuse::Unfinished,
-            Some(_) if !self.connection.is_usable() => Reuse::Unfinished,
-            None if !self.received.is_empty() => Reuse::TooMuch,
-            Some(_) | None => Reuse::Reusable,
-        }
+        let Some(mut stream) = self.stream.take() else {
+            return if self.received.is_empty() { Reuse::Reusable } else { Reuse::TooMuch };
+        };
+        let is_done = stream.is_done();
+        drop(stream);
+        if is_done && self.connection.is_usable() { Reuse::Reusable } else { Reuse::Unfinished }
     }
 
     fn socket(&self) -> &Arc<Socket> {
