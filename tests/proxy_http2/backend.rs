@@ -187,6 +187,13 @@ async fn answer(
             let mut stream = respond.send_response(with_length(1), false).ok()?;
             stream.send_data("x".into(), true).ok()?;
         }
+        "/huge-trailers" => {
+            let mut stream = respond.send_response(head(200), false).ok()?;
+            stream.send_data("body".into(), false).ok()?;
+            let mut trailers = HeaderMap::new();
+            trailers.insert("x-after", "a".repeat(pingosd::limits::PROXY_TRAILER_BYTES).parse().unwrap());
+            stream.send_trailers(trailers).ok()?;
+        }
         "/trailers" => {
             let mut stream = respond.send_response(with_length(4), false).ok()?;
             stream.send_data("body".into(), false).ok()?;

@@ -12,11 +12,13 @@ use super::chunks::ChunkReader;
 use super::link::{BackendConnection, Reuse};
 use super::log;
 use super::states::UpstreamAttempts;
+use super::stream::bytes_of;
 use crate::http::headers::Headers;
 use crate::http::rate::RateLimit;
 use crate::http::response::{BodySource, BrokenBody, Piece};
 use crate::http::upstream::group::{IdleSettings, PeerUse};
 use crate::http::upstream::idle::{self, IdleKey};
+use crate::limits;
 use crate::log::os_text::os_text;
 use crate::task::patience::end_of;
 
@@ -270,8 +272,12 @@ impl UpstreamBody {
         if told.is_some_and(|told| told != *come) {
             return Poll::Ready(Err(self.broken("upstream prematurely closed stream", true)));
         }
+        let fields = stream.trailers().unwrap_or_default();
+        if bytes_of(&fields) > limits::PROXY_TRAILER_BYTES {
+            return Poll::Ready(Err(self.broken("upstream sent too big trailers", false)));
+        }
         let mut trailers = Headers::default();
-        for (name, value) in stream.trailers().iter().flatten() {
+        for (name, value) in &fields {
             trailers.append(name.as_str().to_owned(), value.as_bytes().to_vec());
         }
         afterwards.attempts.0.lock().trailers = trailers;

@@ -20,7 +20,7 @@ pub(super) enum StreamError {
     /// The client's body cannot be read from its file.
     #[error("pread() failed ({0})")]
     File(#[source] io::Error),
-    /// There are more interim responses than [`limits::PROXY_INTERIM`].
+    /// There are more interim responses than [`limits::PROXY_INTERIM`], or they are longer than [`limits::PROXY_HTTP2_HEAD`].
     #[error("upstream sent too many interim responses")]
     TooManyInterim,
 }
@@ -45,7 +45,8 @@ pub(super) struct RequestStream {
     part: Bytes,
     /// Heads that were not taken yet.
     heads: VecDeque<Response<()>>,
-    interim: usize,
+    /// Number and bytes of interim ones so far.
+    interim: (usize, usize),
     /// Whether the head of the response has come.
     is_answered: bool,
     /// Bytes of the body that were passed on.
@@ -70,7 +71,7 @@ impl RequestStream {
             body: None,
             part: Bytes::new(),
             heads: VecDeque::new(),
-            interim: 0,
+            interim: (0, 0),
             is_answered: false,
             passed: 0,
         })
@@ -125,8 +126,12 @@ impl RequestStream {
         while !self.is_answered {
             let head = ready!(self.request.poll_head(cx))?;
             self.is_answered = !head.status().is_informational() || head.status().as_u16() == 101;
-            self.interim += usize::from(!self.is_answered);
-            if self.interim > limits::PROXY_INTERIM {
+            if !self.is_answered {
+                self.interim.0 += 1;
+                self.interim.1 += bytes_of(head.headers());
+            }
+            let (number, bytes) = self.interim;
+            if number > limits::PROXY_INTERIM || bytes > limits::PROXY_HTTP2_HEAD as usize {
                 return Poll::Ready(Err(StreamError::TooManyInterim));
             }
             self.heads.push_back(head);
@@ -185,4 +190,9 @@ impl RequestStream {
     pub(super) fn counts(&self) -> (u64, u64) {
         self.request.counts()
     }
+}
+
+/// Bytes of names and values.
+pub(super) fn bytes_of(fields: &HeaderMap) -> usize {
+    fields.iter().map(|(name, value)| name.as_str().len() + value.len()).sum()
 }
