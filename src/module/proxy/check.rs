@@ -9,7 +9,7 @@ use http::{Method, StatusCode};
 use rustls::pki_types::ServerName;
 
 use super::answer::ResponseContext;
-use super::attempt::{ForwardedRequest, Outgoing, case_of};
+use super::attempt::{ForwardedRequest, Outgoing};
 use super::bind;
 use super::cache::fill;
 use super::cache::lookup::{self, Found};
@@ -17,6 +17,7 @@ use super::cache::status::{CacheStatus, CacheVars};
 use super::cache::zone::Entry;
 use super::conf::{Current, ProxyHttpVersion};
 use super::connect::{ConnectSettings, LocalAddress, TlsUse};
+use super::failure::case_of;
 use super::keeper::Keeper;
 use super::log;
 use super::request::{self, ForCache};

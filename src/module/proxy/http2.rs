@@ -4,7 +4,8 @@ use bytes::Bytes;
 use http::StatusCode;
 use http::uri::Scheme;
 
-use super::attempt::{Failure, ForwardedRequest, Outgoing, READING, SENDING, link_failed, refused};
+use super::attempt::{ForwardedRequest, Outgoing};
+use super::failure::{Failure, READING, SENDING, link_failed, refused};
 use super::head::ResponseHead;
 use super::http2_fields::Http2Fields;
 use super::link::{BackendConnection, LinkError, SendOutcome};

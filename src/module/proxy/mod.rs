@@ -10,6 +10,7 @@ mod check;
 mod chunks;
 pub mod conf;
 mod connect;
+mod failure;
 pub mod file;
 mod files;
 mod head;
