@@ -59,6 +59,16 @@ fn parts(text: &str) -> Vec<(String, u64)> {
     lines.map(read).collect()
 }
 
+/// A stream of which parts of 4,400 ms are listed.
+fn begun(server: &Server) -> Source {
+    let mut source = Source::start(server, "s");
+    source.send_to(4_500);
+    until_true("the third part of the fifth fragment is hinted at", || {
+        playlist(server, "").text().contains("#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"s-4.2.m4s?")
+    });
+    source
+}
+
 fn parse(text: &str) -> MediaPlaylist {
     MediaPlaylist::parse(text.as_bytes()).unwrap()
 }
@@ -86,8 +96,7 @@ fn fragments_and_initialisation_segments_are_served() {
 #[test]
 fn parts_one_after_another_are_the_segment() {
     let server = start(LOW_LATENCY);
-    let mut source = Source::start(&server, "s");
-    source.send_to(4_500);
+    let _source = begun(&server);
     let text = playlist(&server, "").text();
     assert!(
         text.contains(
@@ -110,8 +119,7 @@ fn parts_one_after_another_are_the_segment() {
 #[test]
 fn a_request_for_a_later_part_is_answered_when_the_part_is_there() {
     let server = start(LOW_LATENCY);
-    let mut source = Source::start(&server, "s");
-    source.send_to(4_500);
+    let mut source = begun(&server);
     let text = playlist(&server, "").text();
     let hint =
         text.lines().find_map(|line| line.strip_prefix("#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"")).unwrap();
@@ -141,9 +149,7 @@ fn a_request_for_a_later_part_is_answered_when_the_part_is_there() {
 #[test]
 fn requests_that_cannot_be_answered_are_refused() {
     let server = start(LOW_LATENCY);
-    let mut source = Source::start(&server, "s");
-    source.send_to(4_500);
-    assert_eq!(playlist(&server, "").status(), 200);
+    let _source = begun(&server);
     for bad in ["&_HLS_part=1", "&_HLS_msn=x", "&_HLS_msn=6", "&_HLS_msn=4&_HLS_part=9"] {
         assert_eq!(playlist(&server, bad).status(), 400, "{bad}");
     }
@@ -158,8 +164,7 @@ fn requests_that_cannot_be_answered_are_refused() {
 #[test]
 fn requests_that_wait_on_every_worker_are_answered_by_one_part() {
     let server = start(LOW_LATENCY);
-    let mut source = Source::start(&server, "s");
-    source.send_to(4_500);
+    let mut source = begun(&server);
     // Each on a connection of its own, which the system gives to one of the two workers.
     let waiting: Vec<_> = (0..32)
         .map(|n| {
@@ -195,9 +200,7 @@ const WAITING: [&str; 2] =
 #[test]
 fn a_fast_stop_does_not_wait_for_requests_that_wait() {
     let mut server = start(LOW_LATENCY);
-    let mut source = Source::start(&server, "s");
-    source.send_to(4_500);
-    assert_eq!(playlist(&server, "").status(), 200);
+    let _source = begun(&server);
     let mut waiting: Vec<_> = (0..8)
         .map(|n| {
             let mut connection = Connection::open(server.http);
@@ -220,9 +223,7 @@ fn a_fast_stop_does_not_wait_for_requests_that_wait() {
 fn a_graceful_stop_answers_requests_that_wait() {
     // Players' sessions are waited for.
     let mut server = start(&format!("{LOW_LATENCY} hls2_timeout 3s;"));
-    let mut source = Source::start(&server, "s");
-    source.send_to(4_500);
-    assert_eq!(playlist(&server, "").status(), 200);
+    let mut source = begun(&server);
     let waiting: Vec<_> = (0..8).map(|n| later(&server, WAITING[n % 2])).collect();
     wait_requests(&server, 8);
     server.signal(Signal::SIGQUIT);
