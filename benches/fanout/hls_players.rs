@@ -4,7 +4,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::io::{ErrorKind, Read, Write};
+use std::io::Write;
 use std::net::{Ipv4Addr, TcpStream};
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 use crate::Result;
 use crate::hls_client::{HlsClient, Outcome};
 use crate::pacer::Alarm;
-use crate::players::percentile;
+use crate::players::{percentile, read_ready};
 use crate::role::{self, MAX_LIFE, Options};
 use crate::stamp;
 
@@ -158,13 +158,7 @@ impl Players {
 
     fn read(&mut self, index: usize, buffer: &mut [u8]) -> Result<()> {
         let player = &mut self.players[index];
-        let size = match player.socket.read(buffer) {
-            Ok(size) => size,
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
-                return Ok(());
-            }
-            Err(_) => 0,
-        };
+        let Some(size) = read_ready(&mut player.socket, buffer) else { return Ok(()) };
         if size == 0 {
             if !player.live {
                 return Err("the server closed a player before it was live".into());

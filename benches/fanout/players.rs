@@ -165,14 +165,7 @@ impl Players {
 
     fn read(&mut self, index: usize, buffer: &mut [u8]) -> Result<()> {
         let player = &mut self.players[index];
-        let size = match player.socket.read(buffer) {
-            Ok(0) => 0,
-            Ok(size) => size,
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
-                return Ok(());
-            }
-            Err(_) => 0,
-        };
+        let Some(size) = read_ready(&mut player.socket, buffer) else { return Ok(()) };
         if size == 0 {
             if !player.live {
                 return Err("the server closed a player before it was live".into());
@@ -292,6 +285,15 @@ impl Player {
         let sequence = (self.received as u32).to_be_bytes();
         // Sixteen bytes always fit unless the server is gone, which the next read finds out.
         let _ = self.socket.write(&rtmp::control(rtmp::ACKNOWLEDGEMENT, &sequence));
+    }
+}
+
+/// Reads what has come: 0 bytes where the connection has ended or failed, `None` where nothing has come.
+pub fn read_ready(socket: &mut impl Read, buffer: &mut [u8]) -> Option<usize> {
+    match socket.read(buffer) {
+        Ok(size) => Some(size),
+        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => None,
+        Err(_) => Some(0),
     }
 }
 

@@ -53,6 +53,20 @@ impl Encoder {
         Encoder { client, id, video: 0, audio: 0, padding: 0, sent: Default::default() }
     }
 
+    /// Publishes `live/s` until this time in milliseconds, and waits until this number of parts is in the index of recordings.
+    pub fn recorded(server: &Server, end: u32, parts: usize) -> Encoder {
+        let mut encoder = Encoder::start(server, "s");
+        encoder.send_until(end);
+        until_true("parts are in the index", || indexed(server, "s") >= parts);
+        encoder
+    }
+
+    /// Waits until a player has been sent the first picture.
+    #[track_caller]
+    pub fn wait_past(&self, viewer: &Viewer) {
+        until_true("the past has come", || self.places(viewer).first() == Some(&0));
+    }
+
     /// Sends media until this time in milliseconds: 25 pictures a second, a key frame every 400 ms.
     pub fn send_until(&mut self, end: u32) {
         loop {

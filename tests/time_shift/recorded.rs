@@ -17,9 +17,7 @@ pub const SHORT: &str =
 #[test]
 fn a_player_goes_back_beyond_the_cache_and_on_without_a_gap() {
     let server = recording("cache_time 1s; roll_back 5s;");
-    let mut encoder = Encoder::start(&server, "s");
-    encoder.send_until(30_000);
-    until_true("the parts are in the index", || indexed(&server, "s") >= 20);
+    let mut encoder = Encoder::recorded(&server, 30_000, 20);
     let viewers = Viewer::all(&server, ALL);
     for viewer in &viewers {
         encoder.wait_come(viewer);
@@ -43,13 +41,9 @@ fn a_player_goes_back_beyond_the_cache_and_on_without_a_gap() {
 #[test]
 fn a_player_follows_the_recording_until_the_cache_joins_it() {
     let server = recording(SHORT);
-    let mut encoder = Encoder::start(&server, "s");
-    encoder.send_until(11_600);
-    until_true("parts are in the index", || indexed(&server, "s") >= 2);
+    let mut encoder = Encoder::recorded(&server, 11_600, 2);
     let viewers = Viewer::all(&server, ALL);
-    for viewer in &viewers {
-        until_true("the past has come", || encoder.places(viewer).first() == Some(&0));
-    }
+    viewers.iter().for_each(|viewer| encoder.wait_past(viewer));
     until_true("the newest picture has come", || {
         let all_have = viewers.iter().all(|viewer| encoder.has_come(viewer));
         // Time goes on until a part ends where the cache begins. Media is not faster than its time.
@@ -124,13 +118,9 @@ fn files_that_were_removed_or_are_damaged_are_left_out() {
 #[test]
 fn a_recording_that_ends_leaves_a_gap_that_the_log_tells() {
     let server = recording(SHORT);
-    let mut encoder = Encoder::start(&server, "s");
-    encoder.send_until(10_000);
-    until_true("parts are in the index", || indexed(&server, "s") >= 2);
+    let mut encoder = Encoder::recorded(&server, 10_000, 2);
     let viewers = Viewer::all(&server, ALL);
-    for viewer in &viewers {
-        until_true("the past has come", || encoder.places(viewer).first() == Some(&0));
-    }
+    viewers.iter().for_each(|viewer| encoder.wait_past(viewer));
     server.reload(&conf(&format!("{SHORT} live_record off;")));
     encoder.send_until(10_400);
     until_true("the last part is in the index", || indexed(&server, "s") >= 3);
@@ -157,13 +147,9 @@ fn a_recording_that_ends_leaves_a_gap_that_the_log_tells() {
 #[test]
 fn the_rest_of_a_recording_is_sent_when_its_publisher_leaves() {
     let server = recording("cache_time 1s; roll_back 2s; idle_streams off;");
-    let mut encoder = Encoder::start(&server, "s");
-    encoder.send_until(12_000);
-    until_true("parts are in the index", || indexed(&server, "s") >= 8);
+    let mut encoder = Encoder::recorded(&server, 12_000, 8);
     let viewers = Viewer::all(&server, ALL);
-    for viewer in &viewers {
-        until_true("the past has come", || encoder.places(viewer).first() == Some(&0));
-    }
+    viewers.iter().for_each(|viewer| encoder.wait_past(viewer));
     encoder.send_until(13_000);
     let Encoder { client, sent, .. } = encoder;
     client.leave();
@@ -178,9 +164,7 @@ fn the_rest_of_a_recording_is_sent_when_its_publisher_leaves() {
 #[test]
 fn a_publisher_that_leaves_does_not_end_a_player_that_is_still_in_the_past() {
     let server = recording(&format!("{SHORT} idle_streams off;"));
-    let mut encoder = Encoder::start(&server, "s");
-    encoder.send_until(10_000);
-    until_true("parts are in the index", || indexed(&server, "s") >= 2);
+    let encoder = Encoder::recorded(&server, 10_000, 2);
     let viewers = Viewer::all(&server, ALL);
     for viewer in &viewers {
         until_true("the past has come", || encoder.places(viewer).len() >= 220);

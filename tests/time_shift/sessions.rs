@@ -13,10 +13,7 @@ use crate::support::{Player, RtmpClient, Server, http};
 
 /// A server and an encoder of a stream whose recorded parts end at picture 220, far before memory begins.
 fn in_the_past(server: &Server) -> Encoder {
-    let mut encoder = Encoder::start(server, "s");
-    encoder.send_until(11_600);
-    until_true("parts are in the index", || indexed(server, "s") >= 2);
-    encoder
+    Encoder::recorded(server, 11_600, 2)
 }
 
 #[test]
