@@ -1,6 +1,7 @@
 //! The configuration in force, which a reload replaces as a whole.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
@@ -16,6 +17,8 @@ pub struct Store {
     current: ArcSwap<Config>,
     dynamic: ArcSwap<Dynamic>,
     generation: watch::Sender<u64>,
+    /// The generation's number, for readers that look at each request: faster to read than the channel.
+    number: AtomicU64,
 }
 
 impl Store {
@@ -31,6 +34,7 @@ impl Store {
             current: ArcSwap::from_pointee(config),
             dynamic: ArcSwap::default(),
             generation: watch::Sender::new(generation),
+            number: AtomicU64::new(generation),
         }
     }
 
@@ -62,6 +66,7 @@ impl Store {
         self.generation.send_modify(|g| {
             *g += 1;
             generation = *g;
+            self.number.store(generation, Ordering::Release);
         });
         generation
     }
@@ -73,6 +78,6 @@ impl Store {
 
     /// Number of the current generation; see [`super::history`].
     pub fn generation(&self) -> u64 {
-        *self.generation.borrow()
+        self.number.load(Ordering::Acquire)
     }
 }

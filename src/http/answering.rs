@@ -14,7 +14,6 @@ use super::browser;
 use super::conf::Conf;
 use super::core::conf::{Current as Core, KeepaliveDisable, LingeringClose};
 use super::exchange::{Exchange, HttpConnection};
-use super::http2;
 use super::log;
 use super::request::{HeadError, Request};
 use super::response::Body;
@@ -114,27 +113,7 @@ impl HttpConnection {
         if let Some((status, why)) = refused {
             log::refused(self.id, status.as_u16(), why, &self.peer);
         }
-        let answered = {
-            let mut processed = pin!(async {
-                match refused {
-                    Some((status, _)) => exchange.refuse(status).await,
-                    None => {
-                        exchange.adopt_keepalive();
-                        exchange.process().await
-                    }
-                }
-            });
-            // Most requests are answered without waiting for anything.
-            match poll_fn(|cx| Poll::Ready(processed.as_mut().poll(cx))).await {
-                Poll::Ready(answers) => Ok(answers),
-                Poll::Pending => tokio::select! {
-                    biased;
-                    answers = processed.as_mut() => Ok(answers),
-                    () = self.client_left() => Err(CLIENT_CLOSED_REQUEST),
-                    () = self.service.lifetime.shutdown.cancelled() => Err(NO_STATUS),
-                },
-            }
-        };
+        let answered = self.process(&mut exchange, refused).await;
         let answers = match answered {
             Ok(answers) => answers,
             Err(status) => {
@@ -178,6 +157,48 @@ impl HttpConnection {
         (after, times)
     }
 
+    /// Processes a request, or refuses it. Returns whether there is a response; the error is the status for the log of a request
+    /// that ends before, because its client has left or the server stops.
+    async fn process(&self, exchange: &mut Exchange<'_>, refused: Option<HeadError>) -> Result<bool, u16> {
+        let mut processed = pin!(async {
+            match refused {
+                Some((status, _)) => exchange.refuse(status).await,
+                None => {
+                    exchange.adopt_keepalive();
+                    exchange.process().await
+                }
+            }
+        });
+        // Most requests are answered without waiting for anything.
+        match poll_fn(|cx| Poll::Ready(processed.as_mut().poll(cx))).await {
+            Poll::Ready(answers) => Ok(answers),
+            Poll::Pending => tokio::select! {
+                biased;
+                answers = processed.as_mut() => Ok(answers),
+                () = self.client_left() => Err(CLIENT_CLOSED_REQUEST),
+                () = self.service.lifetime.shutdown.cancelled() => Err(NO_STATUS),
+            },
+        }
+    }
+
+    /// Sends the response, unless its client leaves where it needs the client, or the server stops: then the second value is the status
+    /// for the log.
+    async fn send(&self, exchange: &mut Exchange<'_>) -> (io::Result<()>, Option<u16>) {
+        let needs_client = exchange.response.foreign.as_ref().is_some_and(|foreign| foreign.needs_client);
+        let mut sending = pin!(exchange.send());
+        // Most responses are sent without waiting for anything.
+        let ended = match poll_fn(|cx| Poll::Ready(sending.as_mut().poll(cx))).await {
+            Poll::Ready(sent) => return (sent, None),
+            Poll::Pending => tokio::select! {
+                biased;
+                sent = sending.as_mut() => return (sent, None),
+                () = self.client_left(), if needs_client => CLIENT_CLOSED_REQUEST,
+                () = self.service.lifetime.shutdown.cancelled() => NO_STATUS,
+            },
+        };
+        (Err(io::ErrorKind::ConnectionAborted.into()), Some(ended))
+    }
+
     /// Does what follows the response, until the server stops.
     pub(super) async fn follow_up(&self, exchange: &mut Exchange<'_>, acts: bool) {
         if !exchange.has_follow_up() {
@@ -207,20 +228,7 @@ impl HttpConnection {
         if self.socket.http2().is_some() {
             exchange.refuse_tunnel();
         }
-        let needs_client = exchange.response.foreign.as_ref().is_some_and(|foreign| foreign.needs_client);
-        let mut ended = None;
-        let sent = tokio::select! {
-            biased;
-            sent = exchange.send() => sent,
-            () = self.client_left(), if needs_client => {
-                ended = Some(CLIENT_CLOSED_REQUEST);
-                Err(io::ErrorKind::ConnectionAborted.into())
-            }
-            () = self.service.lifetime.shutdown.cancelled() => {
-                ended = Some(NO_STATUS);
-                Err(io::ErrorKind::ConnectionAborted.into())
-            }
-        };
+        let (sent, ended) = self.send(exchange).await;
         if let Some(status) = ended.filter(|_| exchange.sent.bytes == 0) {
             exchange.sent.status = status;
         }
@@ -280,7 +288,8 @@ impl HttpConnection {
 
     /// Applies `tcp_nodelay`.
     fn adopt_nodelay(&self, nodelay: bool) {
-        if self.nodelay.swap(nodelay, Ordering::Relaxed) != nodelay {
+        if self.nodelay.load(Ordering::Relaxed) != nodelay {
+            self.nodelay.store(nodelay, Ordering::Relaxed);
             self.socket.set_nodelay(nodelay);
         }
     }
@@ -329,10 +338,12 @@ impl Exchange<'_> {
             return;
         }
         let conf = self.conf();
-        let life: &http2::conf::Current = self.location.get();
+        let life = &self.plan().life;
+        // As in nginx, at the time when the request began.
+        let age = self.started.saturating_duration_since(self.connection.started);
         if conf.keepalive_timeout.timeout.0 == 0
             || self.connection.requests >= conf.keepalive_requests
-            || self.connection.started.elapsed() > life.keepalive_time.duration()
+            || age > life.keepalive_time.duration()
         {
             self.keeps_alive = false;
             return;

@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConnectionActivity {
     /// Receiving a request head.
-    Reading = 0,
+    Reading,
     /// Answering a request.
-    Writing = 1,
+    Writing,
     /// Waiting for the next request.
-    Waiting = 2,
+    Waiting,
 }
 
 /// Numbers of all HTTP connections of this process.
@@ -18,7 +18,9 @@ pub enum ConnectionActivity {
 pub struct HttpCounters {
     accepted: AtomicU64,
     requests: AtomicU64,
-    doing: [AtomicU64; 3],
+    active: AtomicU64,
+    reading: AtomicU64,
+    writing: AtomicU64,
 }
 
 /// A counted connection.
@@ -31,7 +33,8 @@ impl HttpCounters {
     /// Counts a new connection until the result is dropped.
     pub(super) fn connection(&self) -> CountedConnection<'_> {
         self.accepted.fetch_add(1, Ordering::Relaxed);
-        self.doing[ConnectionActivity::Reading as usize].fetch_add(1, Ordering::Relaxed);
+        self.active.fetch_add(1, Ordering::Relaxed);
+        self.reading.fetch_add(1, Ordering::Relaxed);
         CountedConnection { counters: self, doing: ConnectionActivity::Reading }
     }
 
@@ -47,12 +50,40 @@ impl HttpCounters {
 
     /// Connections doing this now.
     pub fn doing(&self, doing: ConnectionActivity) -> u64 {
-        self.doing[doing as usize].load(Ordering::Relaxed)
+        match self.of(doing) {
+            Some(number) => number.load(Ordering::Relaxed),
+            None => {
+                let busy = [&self.reading, &self.writing].map(|number| number.load(Ordering::Relaxed));
+                self.active().saturating_sub(busy.iter().sum())
+            }
+        }
     }
 
     /// Open connections.
     pub fn active(&self) -> u64 {
-        self.doing.iter().map(|count| count.load(Ordering::Relaxed)).sum()
+        self.active.load(Ordering::Relaxed)
+    }
+
+    /// The number of connections doing this. That of waiting ones is what is left of all, so that each request changes two numbers
+    /// instead of four.
+    fn of(&self, doing: ConnectionActivity) -> Option<&AtomicU64> {
+        match doing {
+            ConnectionActivity::Reading => Some(&self.reading),
+            ConnectionActivity::Writing => Some(&self.writing),
+            ConnectionActivity::Waiting => None,
+        }
+    }
+
+    fn begins(&self, doing: ConnectionActivity) {
+        if let Some(number) = self.of(doing) {
+            number.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn ends(&self, doing: ConnectionActivity) {
+        if let Some(number) = self.of(doing) {
+            number.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }
 
@@ -66,8 +97,8 @@ impl CountedConnection<'_> {
     /// Changes what the connection is doing.
     pub(super) fn does(&mut self, doing: ConnectionActivity) {
         if doing != self.doing {
-            self.counters.doing[doing as usize].fetch_add(1, Ordering::Relaxed);
-            self.counters.doing[self.doing as usize].fetch_sub(1, Ordering::Relaxed);
+            self.counters.begins(doing);
+            self.counters.ends(self.doing);
             self.doing = doing;
         }
     }
@@ -75,6 +106,7 @@ impl CountedConnection<'_> {
 
 impl Drop for CountedConnection<'_> {
     fn drop(&mut self) {
-        self.counters.doing[self.doing as usize].fetch_sub(1, Ordering::Relaxed);
+        self.counters.ends(self.doing);
+        self.counters.active.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
@@ -92,8 +92,9 @@ impl HttpService {
                 Positions::of(filters, |filter| filter.applies_to(location))
             };
             Plan {
-                conf: location.place_of::<Conf>(),
-                core: location.place_of::<Core>(),
+                conf: location.share(),
+                core: location.share(),
+                life: location.share(),
                 phases: self
                     .phases
                     .0
@@ -199,6 +200,8 @@ pub(super) struct HttpConnection {
     pub(super) nodelay: AtomicBool,
     /// The error log of the location selected last.
     pub(super) error_log: Mutex<ConnectionLog>,
+    /// Whether that location has one of its own.
+    pub(super) has_error_log: AtomicBool,
 }
 
 impl HttpConnection {
@@ -213,6 +216,7 @@ impl HttpConnection {
         HttpConnection {
             id,
             error_log: Mutex::new(service.error_log.connection(id)),
+            has_error_log: AtomicBool::new(false),
             service,
             worker,
             listen,
@@ -247,6 +251,7 @@ impl HttpConnection {
             is_pipelined: self.is_pipelined,
             nodelay: AtomicBool::new(false),
             error_log: Mutex::new(self.service.error_log.connection(self.id)),
+            has_error_log: AtomicBool::new(false),
         }
     }
 }
@@ -438,7 +443,12 @@ impl<'a> Exchange<'a> {
 
     /// Lets the lines about the connection go to the `error_log` of the location.
     pub(super) fn adopt_error_log(&self) {
-        self.connection.error_log.lock().select(&self.core().error_log);
+        let own = &self.core().error_log;
+        if own.is_empty() && !self.connection.has_error_log.load(Ordering::Relaxed) {
+            return;
+        }
+        self.connection.error_log.lock().select(own);
+        self.connection.has_error_log.store(!own.is_empty(), Ordering::Relaxed);
     }
 
     pub(super) fn service(&self) -> &'a HttpService {
@@ -475,12 +485,12 @@ impl<'a> Exchange<'a> {
 
     /// The location's values of the HTTP core.
     pub(super) fn conf(&self) -> &Conf {
-        self.location.get_at(self.plan().conf)
+        &self.plan().conf
     }
 
     /// The location's values of the other directives of the HTTP core.
     pub(super) fn core(&self) -> &Core {
-        self.location.get_at(self.plan().core)
+        &self.plan().core
     }
 
     /// Modules that take part in requests of the location.

@@ -194,7 +194,10 @@ impl HeadParser {
     pub(super) fn take(self, received: &mut BytesMut) -> Request {
         let length = if self.line.is_some() { self.at } else { received.len() };
         let room = (self.buffer_start + self.buffer_size).saturating_sub(received.len());
-        let head = received.split_to(length).freeze();
+        // Alone, it stays where it is; its buffer is not shared with what follows it.
+        let head =
+            if length == received.len() { std::mem::take(received) } else { received.split_to(length) };
+        let head = head.freeze();
         let has_line = self.line.is_some();
         // As in nginx, lines count once they are complete and understood, the empty ones before them do not.
         let counted = self.line.as_ref().map_or(0, |line| self.at - line.start);

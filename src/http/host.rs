@@ -1,11 +1,15 @@
 //! Host names of requests.
 
+use bstr::ByteSlice;
+
 /// nginx's `ngx_http_validate_host`: refuses impossible host names, but not merely unusual ones.
 pub(super) fn is_host(text: &[u8]) -> bool {
-    // All bytes are looked at, which for a few is faster than to search.
-    let is_bad = |b: u8| b <= b' ' || b == 0x7f || b == b'/';
-    if text.iter().fold(false, |found, &b| found | is_bad(b)) || text.windows(2).any(|pair| pair == b"..") {
-        return false;
+    let mut before = 0;
+    for &byte in text {
+        if matches!(byte, 0..=b' ' | 0x7f | b'/') || (byte == b'.' && before == b'.') {
+            return false;
+        }
+        before = byte;
     }
     !name(text).is_empty()
 }
@@ -13,8 +17,8 @@ pub(super) fn is_host(text: &[u8]) -> bool {
 /// Host without port and final dot; an IPv6 address keeps its brackets.
 pub(super) fn name(text: &[u8]) -> &[u8] {
     let name = match text.first() {
-        Some(b'[') => text.iter().position(|&b| b == b']').map_or(text, |end| &text[..=end]),
-        _ => text.iter().position(|&b| b == b':').map_or(text, |end| &text[..end]),
+        Some(b'[') => text.find_byte(b']').map_or(text, |end| &text[..=end]),
+        _ => text.find_byte(b':').map_or(text, |end| &text[..end]),
     };
     match name.strip_suffix(b".") {
         // As in nginx, the final dot is left out if it is the last one of the whole text.

@@ -1,10 +1,10 @@
 //! Locations, and their selection by path.
 
-use std::collections::HashMap;
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
 use bstr::{BString, ByteSlice};
+use rustc_hash::FxHashMap;
 
 use super::location::LocationName;
 use super::plan::Plan;
@@ -22,6 +22,8 @@ pub struct Location {
     /// The values that select the handler; inside `if` those of the surrounding location, and inside `limit_except` those
     /// that say where requests are forwarded. See [`Location::handling`].
     pub choosing: Values<LOCATION>,
+    /// Whether it stands for the server itself, for paths without a location.
+    pub is_fallback: bool,
     /// Whether it is a `limit_except` block.
     pub is_limit: bool,
     /// A directive that refuses all requests here.
@@ -74,8 +76,8 @@ impl Location {
 /// The locations of one level.
 #[derive(Debug, Default)]
 pub struct Locations {
-    exact: HashMap<BString, Arc<Location>>,
-    named: HashMap<BString, Arc<Location>>,
+    exact: FxHashMap<BString, Arc<Location>>,
+    named: FxHashMap<BString, Arc<Location>>,
     /// Longest first.
     prefixes: Vec<(BString, bool, Arc<Location>)>,
     /// Locations to which a path without their last slash is redirected.

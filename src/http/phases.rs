@@ -202,7 +202,9 @@ impl Exchange<'_> {
     /// The checks of a phase that apply to the request.
     fn checks(&self, phase: Phase) -> Positions {
         let plan = match phase {
-            Phase::ServerRewrite => self.service().plan(&self.server.routes().fallback),
+            Phase::ServerRewrite if !self.location.is_fallback => {
+                self.service().plan(&self.server.routes().fallback)
+            }
             _ => self.plan(),
         };
         plan.phases[phase as usize]
@@ -274,18 +276,14 @@ impl Exchange<'_> {
     /// Applies `limit_except`. Returns whether the statements of the location are executed: those of the server, which
     /// answers for paths without a location, were executed already.
     fn limit_methods(&mut self) -> bool {
-        let method = self.method().as_str().as_bytes();
-        let limited = match &self.location.limited {
-            Some((methods, limited)) if !methods.iter().any(|known| known == method) => Some(limited.clone()),
-            _ => None,
-        };
-        match limited {
-            Some(limited) => {
-                self.location = limited;
-                false
+        if let Some((methods, limited)) = &self.location.limited {
+            let method = self.method().as_str().as_bytes();
+            if !methods.iter().any(|known| known == method) {
+                self.location = limited.clone();
+                return false;
             }
-            None => !Arc::ptr_eq(&self.location, &self.server.routes().fallback),
         }
+        !self.location.is_fallback
     }
 
     /// Checks access: `allow` and `deny`, then the modules' checks, combined as `satisfy` says. `None` grants it.

@@ -14,6 +14,14 @@ pub(super) fn filter(exchange: &mut Exchange<'_>) -> Option<Response> {
     if response.status != StatusCode::OK || exchange.is_subrequest() || response.ignores_preconditions {
         return None;
     }
+    // Most requests have none of these headers.
+    if !exchange
+        .request
+        .headers()
+        .any(|(name, _)| name.get(..3).is_some_and(|start| start.eq_ignore_ascii_case(b"if-")))
+    {
+        return None;
+    }
     let (modified, tag) = (response.modified(), response.headers.get(b"ETag"));
     let header = |name: &str| exchange.request.header(name);
     if header("if-unmodified-since").is_some_and(|limit| is_later(modified, limit))

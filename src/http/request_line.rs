@@ -120,7 +120,9 @@ pub(super) fn parse(text: &[u8]) -> Result<Option<RequestLine>, LineError> {
                     line.method = line.start..at;
                     next = Next::SpacesBeforeTarget;
                 }
-                b'A'..=b'Z' | b'_' | b'-' => {}
+                b'A'..=b'Z' | b'_' | b'-' => {
+                    at += text[at + 1..].iter().take_while(|byte| byte.is_ascii_uppercase()).count();
+                }
                 _ => return Err(LineError::Method),
             },
             Next::SpacesBeforeTarget => match byte {

@@ -74,7 +74,7 @@ impl Slot for Routes {
     fn make(level: &BlockLevel<'_>, evaluation: &mut Evaluation<'_>) -> Routes {
         let chain = Chain { level, blocks: level.blocks };
         let name = LocationName::Prefix { prefix: BString::default(), stops_regex: false };
-        let fallback = Arc::new(chain.bare(name, evaluation));
+        let fallback = Arc::new(Location { is_fallback: true, ..chain.bare(name, evaluation) });
         let locations = chain.locations(None, evaluation);
         Routes { locations, fallback }
     }
@@ -148,6 +148,7 @@ impl Chain<'_> {
             choosing: values.clone(),
             values,
             refusal: self.refusal(evaluation),
+            is_fallback: false,
             is_limit: false,
             conditional: Vec::new(),
             limited: None,

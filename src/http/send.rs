@@ -160,7 +160,8 @@ impl Exchange<'_> {
         }
         out.extend_from_slice(b"\r\n");
         if let Some(content_type) = self.sent_content_type() {
-            write_field(out, b"Content-Type", &content_type);
+            out.extend_from_slice(b"Content-Type: ");
+            write_value(out, &content_type);
         }
         if let Some(length) = self.sent_length(framing) {
             out.extend_from_slice(b"Content-Length: ");
@@ -371,17 +372,23 @@ fn has_length(response: &Response) -> bool {
 
 /// Writes a header field, without the bytes that would end its line.
 pub(super) fn write_field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
-    let ends_line = |b: u8| matches!(b, b'\r' | b'\n' | 0);
-    let write = |out: &mut Vec<u8>, text: &[u8]| {
-        // All bytes are looked at, which for a few is faster than to search.
-        if text.iter().fold(false, |found, b| found | ends_line(*b)) {
-            out.extend(text.iter().copied().filter(|b| !ends_line(*b)));
-        } else {
-            out.extend_from_slice(text);
-        }
-    };
-    write(out, name);
+    write_text(out, name);
     out.extend_from_slice(b": ");
-    write(out, value);
+    write_value(out, value);
+}
+
+/// Writes the value of a header field, whose name was written already, and the end of its line.
+fn write_value(out: &mut Vec<u8>, value: &[u8]) {
+    write_text(out, value);
     out.extend_from_slice(b"\r\n");
+}
+
+fn write_text(out: &mut Vec<u8>, text: &[u8]) {
+    let ends_line = |b: u8| matches!(b, b'\r' | b'\n' | 0);
+    // All bytes are looked at, which for a few is faster than to search.
+    if text.iter().fold(false, |found, b| found | ends_line(*b)) {
+        out.extend(text.iter().copied().filter(|b| !ends_line(*b)));
+    } else {
+        out.extend_from_slice(text);
+    }
 }

@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 
 use bstr::{BStr, BString, ByteSlice};
+use rustc_hash::FxHashMap;
 
 use crate::directive::{Args, Arity, Evaluation, Value};
 use crate::syntax::{Problem, Span, sentence};
 
 /// Content types by file extension, in lower case.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ContentTypes(HashMap<BString, BString>);
+pub struct ContentTypes(FxHashMap<BString, BString>);
 
 impl ContentTypes {
     /// Type of an extension, case-insensitive.
@@ -19,7 +20,7 @@ impl ContentTypes {
 
     /// Type of a path's last extension.
     pub fn of_path(&self, path: &[u8]) -> Option<&BStr> {
-        let name = path.rsplit(|b| *b == b'/').next()?;
+        let name = last_name(path);
         // As in nginx, a name that begins with its only dot has no extension.
         let dot = name.rfind_byte(b'.').filter(|dot| *dot > 0)?;
         self.find(&name[dot + 1..])
@@ -28,10 +29,18 @@ impl ContentTypes {
     /// Type of the path of a request as received. As in nginx, no dot of those with which a name begins, up to the third,
     /// begins an extension.
     pub fn of_request_path(&self, path: &[u8]) -> Option<&BStr> {
-        let name = path.rsplit(|b| *b == b'/').next()?;
+        let name = last_name(path);
         let leading = name.iter().take(3).take_while(|b| **b == b'.').count();
-        self.of_path(name).filter(|_| name[leading..].contains(&b'.'))
+        if !name[leading..].contains(&b'.') {
+            return None;
+        }
+        self.of_path(name)
     }
+}
+
+/// A path behind its last slash.
+fn last_name(path: &[u8]) -> &[u8] {
+    path.rfind_byte(b'/').map_or(path, |slash| &path[slash + 1..])
 }
 
 impl Default for ContentTypes {
@@ -51,7 +60,7 @@ impl Value for ContentTypes {
     }
 
     fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<ContentTypes, Problem> {
-        let mut types = HashMap::new();
+        let mut types = FxHashMap::default();
         let mut first: HashMap<BString, Span> = HashMap::new();
         for entry in args.body.into_iter().flatten() {
             let Some((mime, extensions)) = evaluation.free_entry(entry).and_then(<[_]>::split_first) else {

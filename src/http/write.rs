@@ -1,6 +1,9 @@
 //! Writes to the client: bytes, two buffers as one, and parts of files, at the rate of the response.
 
+use std::future::poll_fn;
 use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::Poll;
 
 use tokio::time::timeout;
 
@@ -109,26 +112,40 @@ impl Exchange<'_> {
         Ok(())
     }
 
-    /// Waits until the socket accepts data again, for `send_timeout` at most.
-    pub(super) async fn wait_for(&self, error: io::Error) -> io::Result<()> {
-        match error.kind() {
-            io::ErrorKind::WouldBlock => {}
-            io::ErrorKind::Interrupted => return Ok(()),
-            _ => return Err(error),
-        }
-        let writable = self.connection.socket.writable();
-        match self.conf().send_timeout.nonzero() {
-            None => writable.await,
-            Some(patience) => timeout(patience, writable).await.map_err(|_| io::ErrorKind::TimedOut)?,
-        }
+    /// Waits until the socket accepts data again, for `send_timeout` at most. Boxed, because most responses need no room for it.
+    pub(super) fn wait_for(
+        &self,
+        error: io::Error,
+    ) -> Pin<Box<dyn Future<Output = io::Result<()>> + Send + '_>> {
+        Box::pin(async move {
+            match error.kind() {
+                io::ErrorKind::WouldBlock => {}
+                io::ErrorKind::Interrupted => return Ok(()),
+                _ => return Err(error),
+            }
+            let writable = self.connection.socket.writable();
+            match self.conf().send_timeout.nonzero() {
+                None => writable.await,
+                Some(patience) => timeout(patience, writable).await.map_err(|_| io::ErrorKind::TimedOut)?,
+            }
+        })
     }
 
     pub(super) async fn flush(&self) -> io::Result<()> {
         let Socket::Tls(stream) = &*self.connection.socket else { return Ok(()) };
-        match self.conf().send_timeout.nonzero() {
-            None => stream.flush().await,
-            Some(patience) => timeout(patience, stream.flush()).await.map_err(|_| io::ErrorKind::TimedOut)?,
+        // Most of the time nothing is left.
+        if let Poll::Ready(flushed) = poll_fn(|cx| Poll::Ready(stream.poll_flush(cx))).await {
+            return flushed;
         }
+        Box::pin(async {
+            match self.conf().send_timeout.nonzero() {
+                None => stream.flush().await,
+                Some(patience) => {
+                    timeout(patience, stream.flush()).await.map_err(|_| io::ErrorKind::TimedOut)?
+                }
+            }
+        })
+        .await
     }
 }
 

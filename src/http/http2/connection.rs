@@ -432,6 +432,7 @@ impl HttpConnection {
             is_pipelined: false,
             nodelay: AtomicBool::new(self.nodelay.load(Ordering::Relaxed)),
             error_log: Mutex::new(self.service.error_log.connection(self.id)),
+            has_error_log: AtomicBool::new(false),
         }
     }
 

@@ -297,7 +297,7 @@ fn unescape(text: &[u8]) -> Vec<u8> {
 /// Result of a `return` for a request that may have a body: as in nginx, it is discarded before the text is evaluated.
 async fn reply_to_body(exchange: &mut Exchange<'_>, fixed: &Return) -> Decision {
     let has_text = fixed.text.as_ref().is_some_and(|text| !text.is_empty()) || fixed.status < 400;
-    let closes = CLOSE.contains(&fixed.status) && fixed.text.is_none();
+    let closes = fixed.text.is_none() && CLOSE.contains(&fixed.status);
     if has_text && !closes && !exchange.discard_body().await {
         return Decision::page(StatusCode::BAD_REQUEST);
     }
@@ -306,7 +306,7 @@ async fn reply_to_body(exchange: &mut Exchange<'_>, fixed: &Return) -> Decision 
 
 /// Result of a `return`.
 fn reply(exchange: &mut Exchange<'_>, fixed: &Return) -> Decision {
-    if CLOSE.contains(&fixed.status) && fixed.text.is_none() {
+    if fixed.text.is_none() && CLOSE.contains(&fixed.status) {
         return Decision::Close(fixed.status);
     }
     exchange.set_status(StatusCode::from_u16(fixed.status).unwrap_or_default());

@@ -29,8 +29,8 @@ pub fn entries() -> Vec<Entry> {
             .raw("x".repeat(100_000))
             .raw(format!("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{}\r\n", "X: y\r\n".repeat(500)))
             .raw(format!("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX: {}\r\n\r\n", "y".repeat(7000)))
+            // One more is refused by some updates of Debian's nginx and not by others; a test of the head's parser has it.
             .raw(format!("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{}\r\n", "X: y\r\n".repeat(998)))
-            .raw(format!("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{}\r\n", "X: y\r\n".repeat(999)))
             .raw(format!("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{}\r\n", "X_: y\r\n".repeat(1100)))
             .raw(format!("GET /?{} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "y".repeat(7000)))
             .raw(format!("{}GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "\r\n".repeat(100)))
