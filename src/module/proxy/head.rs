@@ -180,8 +180,9 @@ impl HeadReader {
             }
             self.head.is_chunked = true;
         }
-        if name.eq_ignore_ascii_case(b"connection") && value.to_ascii_lowercase().contains_str("close") {
-            self.head.closes = true;
+        if name.eq_ignore_ascii_case(b"connection") {
+            let is_close = |option: &[u8]| option.trim().eq_ignore_ascii_case(b"close");
+            self.head.closes |= value.split(|byte| *byte == b',').any(is_close);
         }
         self.head.headers.append(name, value);
         Ok(())
@@ -292,6 +293,8 @@ mod tests {
         let closes = |text: &str| read(text.as_bytes(), 100).unwrap().unwrap().0.closes;
         assert!(closes("HTTP/1.0 200 OK\r\n\r\n"));
         assert!(closes("HTTP/1.1 200 OK\r\nConnection: Close\r\n\r\n"));
+        assert!(closes("HTTP/1.1 200 OK\r\nConnection: x, CLOSE\r\n\r\n"));
         assert!(!closes("HTTP/1.1 200\r\nConnection: keep-alive\r\n\r\n"));
+        assert!(!closes("HTTP/1.1 200\r\nConnection: x-close\r\n\r\n"));
     }
 }

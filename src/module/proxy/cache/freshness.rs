@@ -33,7 +33,8 @@ impl Freshness {
                 name.eq_ignore_ascii_case(known.as_bytes()) && !ignored.contains(ignore)
             };
             match () {
-                () if is("X-Accel-Expires", IgnoredHeaders::EXPIRES_IN) => {
+                // As in nginx, the first one counts.
+                () if is("X-Accel-Expires", IgnoredHeaders::EXPIRES_IN) && !has_accel => {
                     let (digits, start) = match value.as_bytes().strip_prefix(b"@") {
                         Some(digits) => (digits, 0_i64),
                         None => (value.as_bytes(), now),
@@ -49,26 +50,26 @@ impl Freshness {
                     }
                 }
                 () if is("Cache-Control", IgnoredHeaders::CACHE_CONTROL) => {
-                    if found.valid.is_some() && has_accel {
-                        continue;
-                    }
                     let text = value.to_ascii_lowercase();
-                    if ["no-cache", "no-store", "private"].iter().any(|word| text.contains_str(word)) {
-                        is_refused = true;
-                        continue;
-                    }
-                    match seconds_behind(&text, "s-maxage=").or_else(|| seconds_behind(&text, "max-age=")) {
-                        None => {}
-                        Some(None | Some(0)) => {
+                    let rules = CacheRules(&text);
+                    if found.valid.is_none() || !has_accel {
+                        if ["no-cache", "no-store", "private"].iter().any(|name| rules.has(name)) {
                             is_refused = true;
                             continue;
                         }
-                        Some(Some(seconds)) => {
-                            found.valid = Some(now.saturating_add(seconds));
-                            is_expired = false;
+                        match rules.seconds("s-maxage").or_else(|| rules.seconds("max-age")) {
+                            None => {}
+                            Some(None | Some(0)) => {
+                                is_refused = true;
+                                continue;
+                            }
+                            Some(Some(seconds)) => {
+                                found.valid = Some(now.saturating_add(seconds));
+                                is_expired = false;
+                            }
                         }
                     }
-                    match seconds_behind(&text, "stale-while-revalidate=") {
+                    match rules.seconds("stale-while-revalidate") {
                         None => {}
                         Some(None) => {
                             is_refused = true;
@@ -76,7 +77,7 @@ impl Freshness {
                         }
                         Some(Some(seconds)) => (found.updating, found.error) = (seconds, seconds),
                     }
-                    match seconds_behind(&text, "stale-if-error=") {
+                    match rules.seconds("stale-if-error") {
                         None => {}
                         Some(None) => is_refused = true,
                         Some(Some(seconds)) => found.error = seconds,
@@ -90,10 +91,14 @@ impl Freshness {
                 }
                 () if is("Set-Cookie", IgnoredHeaders::SET_COOKIE) => found.is_cacheable = false,
                 () if is("Vary", IgnoredHeaders::VARY) => {
-                    if value == "*" || value.len() > limits::PROXY_CACHE_VARY {
+                    // Several lines are one list.
+                    if !found.vary.is_empty() {
+                        found.vary.extend_from_slice(b", ");
+                    }
+                    found.vary.extend_from_slice(value);
+                    if value == "*" || found.vary.len() > limits::PROXY_CACHE_VARY {
                         found.is_cacheable = false;
                     }
-                    found.vary = value.to_owned();
                 }
                 () => {}
             }
@@ -103,18 +108,29 @@ impl Freshness {
     }
 }
 
-/// The number behind a name in `Cache-Control`: `None` without the name, `Some(None)` if there is something else.
-fn seconds_behind(text: &[u8], name: &str) -> Option<Option<i64>> {
-    let rest = &text[text.find(name)? + name.len()..];
-    let mut seconds: i64 = 0;
-    for byte in rest {
-        match byte {
-            b',' | b';' | b' ' => break,
-            b'0'..=b'9' => seconds = seconds.saturating_mul(10).saturating_add(i64::from(byte - b'0')),
-            _ => return Some(None),
-        }
+/// The words of `Cache-Control` in lower case.
+struct CacheRules<'t>(&'t [u8]);
+
+impl<'t> CacheRules<'t> {
+    fn words(&self) -> impl Iterator<Item = &'t [u8]> {
+        self.0.split(|byte| matches!(byte, b',' | b';' | b' ' | b'\t'))
     }
-    Some(Some(seconds))
+
+    /// Whether there is this word, perhaps with a value.
+    fn has(&self, name: &str) -> bool {
+        self.words().any(|word| word.split(|byte| *byte == b'=').next() == Some(name.as_bytes()))
+    }
+
+    /// The seconds behind a name: `None` without the name, `Some(None)` if there is something else.
+    fn seconds(&self, name: &str) -> Option<Option<i64>> {
+        let value = |word: &'t [u8]| word.strip_prefix(name.as_bytes())?.strip_prefix(b"=");
+        let digits = self.words().find_map(value)?;
+        let add = |seconds: i64, byte: &u8| {
+            let digit = i64::from(byte.checked_sub(b'0').filter(|digit| *digit < 10)?);
+            Some(seconds.saturating_mul(10).saturating_add(digit))
+        };
+        Some(digits.iter().try_fold(0, add))
+    }
 }
 
 #[cfg(test)]
@@ -152,6 +168,12 @@ mod tests {
             (&[("Expires", "Thu, 29 Jan 1970 00:00:00 GMT")], true, Some(2_419_200)),
             (&[("Set-Cookie", "a=b"), ("Cache-Control", "max-age=1")], false, Some(1_000_001)),
             (&[("Vary", "*")], false, None),
+            (&[("Vary", "a"), ("Vary", "*")], false, None),
+            (&[("X-Accel-Expires", "5"), ("X-Accel-Expires", "0")], true, Some(1_000_005)),
+            (&[("Cache-Control", "x-max-age=10")], true, None),
+            (&[("Cache-Control", "foo-s-maxage=10, max-age=5")], true, Some(1_000_005)),
+            (&[("Cache-Control", "x-private, max-age=5")], true, Some(1_000_005)),
+            (&[("Cache-Control", "no-cache=\"set-cookie\", max-age=5")], false, None),
         ] {
             let found = read(lines);
             assert_eq!((found.is_cacheable, found.valid), (is_cacheable, valid), "{lines:?}");
@@ -164,6 +186,17 @@ mod tests {
         assert_eq!((found.updating, found.error), (5, 5));
         let found = read(&[("Cache-Control", "max-age=1, stale-if-error=7")]);
         assert_eq!((found.updating, found.error), (0, 7));
+        for at in [0, 1] {
+            let mut lines = vec![("X-Accel-Expires", "5")];
+            lines.insert(at, ("Cache-Control", "stale-while-revalidate=9"));
+            let found = read(&lines);
+            assert_eq!((found.valid, found.updating), (Some(1_000_005), 9), "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn lines_of_vary_are_one_list() {
+        assert_eq!(read(&[("Vary", "A"), ("Vary", "b, c")]).vary, "A, b, c");
     }
 
     #[test]
