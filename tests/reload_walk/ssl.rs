@@ -4,18 +4,43 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::Stdio;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use flate2::read::ZlibDecoder;
+use rustls::client::Resumption;
+use rustls::compress::{CertDecompressor, DecompressionFailed};
 use rustls::crypto::ring::cipher_suite::{
     TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256 as AES_128, TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384 as AES_256,
     TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256 as CHACHA20,
 };
 use rustls::version::{TLS12, TLS13};
-use rustls::{CipherSuite, ClientConfig, HandshakeKind, NamedGroup, ProtocolVersion, SupportedCipherSuite};
+use rustls::{
+    CertificateCompressionAlgorithm, CipherSuite, ClientConfig, HandshakeKind, NamedGroup, ProtocolVersion,
+    SupportedCipherSuite,
+};
 
 use crate::support::http;
 use crate::support::tls::{Client, client_config, connect, file, handshake};
 use crate::support::tool::{run, tool};
 use crate::walk::{After, Case, Place, Walk, walk};
+
+/// Certificates that came compressed.
+static INFLATED: AtomicUsize = AtomicUsize::new(0);
+
+/// Counts certificates that come compressed.
+#[derive(Debug)]
+struct Inflate;
+
+impl CertDecompressor for Inflate {
+    fn decompress(&self, input: &[u8], output: &mut [u8]) -> Result<(), DecompressionFailed> {
+        INFLATED.fetch_add(1, Ordering::Relaxed);
+        ZlibDecoder::new(input).read_exact(output).map_err(|_| DecompressionFailed)
+    }
+
+    fn algorithm(&self) -> CertificateCompressionAlgorithm {
+        CertificateCompressionAlgorithm::Zlib
+    }
+}
 
 /// A row of an encrypted server that shows `origin` unless the row says otherwise.
 macro_rules! case {
@@ -52,7 +77,7 @@ pub const CASES: &[Case] = &[
     ),
     case!(
         "ssl_certificate_cache",
-        "ssl_certificate_cache max=1 inactive=1h valid=1h; ssl_certificate {dir}/own/$ssl_server_name.crt; ssl_certificate_key {dir}/own/$ssl_server_name.key;",
+        "ssl_certificate_cache max=2 inactive=1h valid=1h; ssl_certificate {dir}/own/$ssl_server_name.crt; ssl_certificate_key {dir}/own/$ssl_server_name.key;",
         "ssl_certificate {dir}/own/$ssl_server_name.crt; ssl_certificate_key {dir}/own/$ssl_server_name.key;",
         |walk| {
             let own = walk.server.prefix().path().join("own");
@@ -72,6 +97,26 @@ pub const CASES: &[Case] = &[
                 open(walk, "other", &[]);
                 goes_on(&mut old);
             })
+        }
+    ),
+    case!(
+        "ssl_certificate_compression",
+        "ssl_certificate {tls}/origin.crt; ssl_certificate_key {tls}/origin.key;",
+        "ssl_certificate {tls}/origin.crt; ssl_certificate_key {tls}/origin.key; ssl_certificate_compression on;",
+        |walk| {
+            let mut config = ClientConfig::clone(&client_config("origin", &[&TLS13]));
+            config.cert_decompressors = vec![&Inflate];
+            // A resumed session shows no certificate.
+            config.resumption = Resumption::disabled();
+            let config = Arc::new(config);
+            let number = move |walk: &Walk<'_>| {
+                let before = INFLATED.load(Ordering::Relaxed);
+                let socket = TcpStream::connect(("127.0.0.1", walk.web)).unwrap();
+                goes_on(&mut handshake(socket, &config).unwrap());
+                INFLATED.load(Ordering::Relaxed) - before
+            };
+            assert_eq!(number(walk), 0);
+            Box::new(move || assert_eq!(number(walk), 1))
         }
     ),
     case!(

@@ -8,13 +8,13 @@ use crate::directive::{Args, Arity, Evaluation, Value, number};
 use crate::syntax::{Problem, sentence};
 
 /// How certificates that depend on clients are kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CertificateCache {
     /// Each handshake reads them.
     Off,
     /// They are kept.
     On {
-        /// Maximum number.
+        /// Maximum number of files.
         most: u64,
         /// Time without use after which one is dropped.
         inactive: Duration,

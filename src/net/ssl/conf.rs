@@ -75,11 +75,17 @@ directives! {
             ///
             /// Example: `ssl_certificate_key /etc/pingosd/privkey.pem;`
             "ssl_certificate_key" => certificate_key: Vec<CertificateSource>, in SERVERS;
-            /// Keeps certificates and keys whose names have variables: at most `max` pairs for each server, each until it
+            /// Keeps certificates and keys whose names have variables: at most `max` files for each server, each until it
             /// was not used for `inactive` (10s), or until `valid` (60s) has passed, after which it is read again.
             ///
             /// Example: `ssl_certificate_cache max=1000 inactive=20s valid=1m;`
             "ssl_certificate_cache" => certificate_cache: CertificateCache = "off", in SERVERS;
+            /// Compresses certificates for clients that can read that (TLS 1.3, zlib), which shortens handshakes with long chains.
+            ///
+            /// Not in PingOS; as in nginx since 1.29.1.
+            ///
+            /// Example: `ssl_certificate_compression on;`
+            "ssl_certificate_compression" => certificate_compression: Flag = "off", in SERVERS;
             /// Cipher list of TLS 1.2. Suites with forward secrecy and authenticated encryption can be chosen by
             /// name; others are not supported. Group names such as HIGH stand for all supported suites.
             ///
@@ -110,7 +116,7 @@ directives! {
             /// Example: `ssl_session_tickets off;`
             "ssl_session_tickets" => session_tickets: Flag = "on", in SERVERS;
             /// Files of 48 or 80 bytes with secrets of session tickets: the first makes them, all read them. Without
-            /// one, a secret lives as long as the process, over reloads.
+            /// one, the server makes secrets itself, which stay over reloads, and replaces one after `ssl_session_timeout`.
             ///
             /// Differs from PingOS: tickets that PingOS or nginx has made with the same file are not read.
             ///

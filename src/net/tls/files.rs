@@ -59,7 +59,12 @@ impl LoadedFiles {
             let text = disk::read(path).map_err(|error| failed(VerificationError::Unreadable(error)))?;
             let added = trust.add(&text).map_err(|error| failed(error.into()))?;
             if is_shown {
-                names = added;
+                // As in nginx, a name is sent once.
+                for name in added {
+                    if names.iter().all(|known: &DistinguishedName| known.as_ref() != name.as_ref()) {
+                        names.push(name);
+                    }
+                }
             }
         }
         if let Some(path) = &own.crl {

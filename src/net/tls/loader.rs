@@ -14,8 +14,9 @@ use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
 use sha2::{Digest, Sha256};
 
-use super::certificate_cache::CertificateCache;
+use super::certificate_cache::{CertificateCache, Files};
 use super::client_auth::ClientAuth;
+use super::compression;
 use super::error::TlsError;
 use super::files::{LoadedFiles, read};
 use super::issued::IssuedCertificates;
@@ -27,7 +28,7 @@ use super::ocsp::staple::{Staple, StapleMeans, Terms};
 use super::ocsp::status_cache::StatusCache;
 use super::session::{Bound, KeepsNone, ServerSessions, SessionCache};
 use super::suites;
-use super::ticket::{SECRET_SIZES, TicketSecret, Tickets};
+use super::ticket::{OwnSecrets, SECRET_SIZES, TicketSecret, TicketSecrets, Tickets};
 use super::x509::certificate;
 use super::x509::chain::completed;
 use crate::config::model::{HttpServer, RtmpServer};
@@ -51,7 +52,7 @@ const RECORD: (u64, u64) = (512, 16 * 1024);
 pub(super) struct Loader<'l> {
     pub(super) issued: Arc<IssuedCertificates>,
     pub(super) files: LoadedFiles,
-    pub(super) secret: TicketSecret,
+    pub(super) secrets: OwnSecrets,
     /// Caches in force.
     pub(super) known: &'l HashMap<BString, Arc<SessionCache>>,
     /// Caches that are used from now on.
@@ -200,7 +201,8 @@ impl Loader<'_> {
             if response.is_some() {
                 pair = Arc::new(CertifiedKey { ocsp: response.clone(), ..(*pair).clone() });
             }
-            fixed.push(match terms {
+            let kind = pair.key.algorithm();
+            let shown = match terms {
                 None => Shown::Alone(pair),
                 Some(Ok(terms)) => Shown::Stapled(Staple::new(pair, terms)),
                 Some(Err(why)) => {
@@ -210,7 +212,20 @@ impl Loader<'_> {
                     }
                     Shown::Alone(pair)
                 }
-            });
+            };
+            // As with OpenSSL, a later certificate replaces one with a key of the same kind.
+            let is_replaced = |known: &Shown| {
+                let known = match known {
+                    Shown::Alone(key) => key,
+                    Shown::Stapled(staple) => staple.bare(),
+                    Shown::Issued(..) => return false,
+                };
+                known.key.algorithm() == kind
+            };
+            match fixed.iter().position(is_replaced) {
+                Some(at) => fixed[at] = shown,
+                None => fixed.push(shown),
+            }
         }
         let auth = (own.verify_client != VerifyClient::Off).then(|| {
             let status = (own.ocsp != SslOcsp::Off).then(|| Arc::new(self.status(own, dns.clone())));
@@ -231,6 +246,8 @@ impl Loader<'_> {
             .with_protocol_versions(&versions)?
             .with_no_client_auth()
             .with_cert_resolver(Arc::new(Certificates(fixed.clone())));
+        config.cert_compressors =
+            if own.certificate_compression { compression::ALL.to_vec() } else { Vec::new() };
         config.ignore_client_order = own.prefers_server_ciphers();
         config.alpn_protocols = shared.alpn.iter().map(|name| name.to_vec()).collect();
         let (least, most) = RECORD;
@@ -309,11 +326,12 @@ impl Loader<'_> {
     }
 
     /// Secrets of tickets.
-    fn secrets(&self, base: &Conf) -> Result<Vec<TicketSecret>, TlsError> {
+    fn secrets(&self, base: &Conf) -> Result<TicketSecrets, TlsError> {
         if base.session_ticket_key.is_empty() {
-            return Ok(vec![self.secret.clone()]);
+            return Ok(TicketSecrets::Own(self.secrets.clone()));
         }
-        base.session_ticket_key
+        let given = base
+            .session_ticket_key
             .iter()
             .map(|path| {
                 let secret = read("ssl_session_ticket_key", &path.0)?;
@@ -322,7 +340,8 @@ impl Loader<'_> {
                     false => Err(TlsError::TicketKeySize(path.0.clone())),
                 }
             })
-            .collect()
+            .collect::<Result<_, _>>()?;
+        Ok(TicketSecrets::Given(given))
     }
 
     /// Where sessions are kept.
@@ -346,7 +365,7 @@ impl Loader<'_> {
 struct Shared<'s> {
     /// The default server's directives.
     base: &'s Conf,
-    secrets: &'s [TicketSecret],
+    secrets: &'s TicketSecrets,
     cache: Option<Arc<SessionCache>>,
     alpn: &'s [&'s [u8]],
 }
@@ -357,7 +376,7 @@ fn shown_name(source: &CertificateSource) -> &Path {
 }
 
 /// Where certificates that depend on clients are kept.
-fn cache_of(own: &Conf) -> Option<CertificateCache> {
+fn cache_of(own: &Conf) -> Option<CertificateCache<Files, Arc<CertifiedKey>>> {
     match own.certificate_cache {
         CacheSetting::Off => None,
         CacheSetting::On { most, inactive, valid } => Some(CertificateCache::new(most, inactive, valid)),

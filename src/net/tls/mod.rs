@@ -1,9 +1,10 @@
 //! TLS sockets, the certificates shown to clients, and the certificates trusted in servers.
 
 pub mod backend;
-mod certificate_cache;
+pub mod certificate_cache;
 pub mod client;
 mod client_auth;
+mod compression;
 mod error;
 mod files;
 mod handshake_signature;

@@ -86,7 +86,7 @@ pub(super) struct Variable {
     /// Values of variables; `None` where there is the name only.
     pub(super) variables: Option<Arc<dyn HandshakeVariables>>,
     /// `ssl_certificate_cache`
-    pub(super) cache: Option<CertificateCache>,
+    pub(super) cache: Option<CertificateCache<Files, Arc<CertifiedKey>>>,
 }
 
 /// Properties of a client that are known in its handshake.

@@ -20,7 +20,7 @@ pub use super::negotiation::SocketTls;
 use super::ocsp::asker::Asker;
 use super::ocsp::status_cache::StatusCache;
 use super::session::SessionCache;
-use super::ticket::{SECRET_SIZES, TicketSecret};
+use super::ticket::OwnSecrets;
 use crate::config::model::{Config, Listener};
 use crate::directive::ListenAddr;
 use crate::limits;
@@ -41,8 +41,8 @@ pub struct ServerTls {
     caches: HashMap<BString, Arc<SessionCache>>,
     /// Caches of `ssl_ocsp_cache` by name. They stay over reloads.
     statuses: HashMap<BString, Arc<StatusCache>>,
-    /// The secret of tickets, where the configuration gives none. It stays over reloads.
-    secret: TicketSecret,
+    /// The secrets of tickets, where the configuration gives none. They stay over reloads.
+    secrets: OwnSecrets,
     /// Asks OCSP responders. It stays over reloads.
     asker: Asker,
     /// Warnings about settings that are ignored, as nginx ignores them.
@@ -62,14 +62,7 @@ impl ServerTls {
     ///
     /// A file exists but cannot be used, or an address has no certificate.
     pub fn load(config: &Config, http: OfHttp, before: Option<&ServerTls>) -> Result<Self, TlsError> {
-        let secret = match before {
-            Some(before) => before.secret.clone(),
-            None => {
-                let mut secret = vec![0; SECRET_SIZES[1]];
-                getrandom::fill(&mut secret).map_err(|_| TlsError::NoRandom)?;
-                TicketSecret(secret)
-            }
-        };
+        let secrets = before.map(|before| before.secrets.clone()).unwrap_or_default();
         let empty = HashMap::new();
         let no_statuses = HashMap::new();
         let issued = before.map(|before| before.issued.clone()).unwrap_or_default();
@@ -78,7 +71,7 @@ impl ServerTls {
             known_statuses: before.map_or(&no_statuses, |before| &before.statuses),
             statuses: HashMap::new(),
             files: LoadedFiles::default(),
-            secret: secret.clone(),
+            secrets: secrets.clone(),
             known: before.map_or(&empty, |before| &before.caches),
             caches: HashMap::new(),
             asker: before.map(|before| before.asker.clone()).unwrap_or_default(),
@@ -90,7 +83,7 @@ impl ServerTls {
             closed: HashMap::new(),
             caches: HashMap::new(),
             statuses: HashMap::new(),
-            secret,
+            secrets,
             asker: loader.asker.clone(),
             warnings: Vec::new(),
             issued,

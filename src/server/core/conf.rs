@@ -152,6 +152,10 @@ directives! {
         "pcre_jit" => Flag = "off", in MAIN;
         /// TLS hardware.
         "ssl_engine" => Text, in MAIN;
+        /// Whether a reload takes over certificates and keys of files that have not changed; here it reads all files.
+        ///
+        /// Not in PingOS; as in nginx since 1.27.4.
+        "ssl_object_cache_inheritable" => Flag = "off", in MAIN;
         /// Size of a hash table; here the table grows automatically.
         "stream_buckets" => Size = "50", in MAIN;
         /// Size of a hash table; here the table grows automatically.
