@@ -9,6 +9,7 @@ pub static NAMES: &[NameSuggestion] = &[
     ("dash_repetition", "it belongs to another DASH module"),
     ("dav_methods", "the nginx module that has it is not part of PingOS"),
     ("fase_reload", "it is a misspelling of `fast_reload`"),
+    ("forward_proxy", "the nginx module that has it is not part of PingOS"),
     ("gop_cache", "it belongs to nginx-http-flv-module; here `cache_time` keeps the last group of pictures"),
     ("hls2_mixfrags", "it is a misspelling of `hls2_minfrags`"),
     ("hls_datetime", "it belongs to another HLS module"),
@@ -45,6 +46,7 @@ pub static NAMES: &[NameSuggestion] = &[
     ("stream", "the nginx module that has it is not part of PingOS"),
     ("thread_pool", "the nginx module that has it is not part of PingOS"),
     ("ts", "the nginx module that has it is not part of PingOS"),
+    ("tunnel_pass", "the nginx module that has it is not part of PingOS"),
     (
         "worker_rlimit",
         "it appears only in comments of example files; see `worker_rlimit_nofile` and `worker_rlimit_core`",

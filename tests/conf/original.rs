@@ -48,11 +48,13 @@ const ADOPTED: &[&str] = &[
 ];
 
 /// Where more or fewer words are taken than by the original.
-const OTHER_ARITY: [(&str, &str); 2] = [
+const OTHER_ARITY: [(&str, &str); 3] = [
     // Several options on one line, as the documents show it.
     ("listen", "rtmp.server"),
     // Another word tells the format of segments.
     ("hls_type", "rtmp,rtmp.server,rtmp.application"),
+    // Newer nginx.
+    ("keepalive", "http.upstream"),
 ];
 
 /// Defaults that the list describes, and that no row can have: nothing, something derived, or a list.

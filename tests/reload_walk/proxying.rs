@@ -261,6 +261,15 @@ pub const CASES: &[Case] = &[
         }
     ),
     forwarded_here!(
+        "proxy/proxy_header_timeout",
+        "proxy_header_timeout 50ms;",
+        "proxy_header_timeout 60s;",
+        |walk| {
+            let _backend = backend(walk, Duration::from_millis(400), Duration::ZERO);
+            answers(walk, "GET /", "504", "served")
+        }
+    ),
+    forwarded_here!(
         "proxy/proxy_send_timeout",
         "client_max_body_size 0; proxy_send_timeout 50ms;",
         "client_max_body_size 0; proxy_send_timeout 60s;",

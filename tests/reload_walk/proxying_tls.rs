@@ -1,6 +1,7 @@
 //! Forwarding over TLS.
 
 use crate::support::http;
+use crate::support::tls::file;
 use crate::walk::{Case, Place, Walk, walk_with};
 
 /// A row of a location that forwards over TLS.
@@ -113,6 +114,33 @@ pub const CASES: &[Case] = &[
         502,
         200
     ),
+    Case {
+        row: "proxy/proxy_ssl_certificate_cache",
+        place: Place::Http,
+        before: "server { listen 127.0.0.1:{web}; location / { proxy_ssl_certificate_cache max=2 inactive=1h valid=1h; proxy_ssl_certificate {dir}/shown/$arg_name.crt; proxy_ssl_certificate_key {dir}/shown/$arg_name.key; proxy_pass https://127.0.0.1:{port}; } } server { listen 127.0.0.1:{port} ssl; ssl_certificate {tls}/origin.crt; ssl_certificate_key {tls}/origin.key; ssl_verify_client optional_no_ca; return 200 $ssl_client_fingerprint; }",
+        after: "server { listen 127.0.0.1:{web}; location / { proxy_ssl_certificate_cache off; proxy_ssl_certificate {dir}/shown/$arg_name.crt; proxy_ssl_certificate_key {dir}/shown/$arg_name.key; proxy_pass https://127.0.0.1:{port}; } } server { listen 127.0.0.1:{port} ssl; ssl_certificate {tls}/origin.crt; ssl_certificate_key {tls}/origin.key; ssl_verify_client optional_no_ca; return 200 $ssl_client_fingerprint; }",
+        look: |walk| {
+            let shown = walk.server.prefix().path().join("shown");
+            std::fs::create_dir_all(&shown).unwrap();
+            let show = move |name: &str| {
+                for suffix in ["crt", "key"] {
+                    std::fs::copy(file(&format!("{name}.{suffix}")), shown.join(format!("one.{suffix}")))
+                        .unwrap();
+                }
+            };
+            let said = |walk: &Walk<'_>| http::get(walk.own_web, "/?name=one").text();
+            show("callback");
+            let callback = said(walk);
+            show("other");
+            assert_eq!((said(walk), callback.len()), (callback.clone(), 40), "it was read before");
+            Box::new(move || {
+                let other = said(walk);
+                assert_ne!(other, callback);
+                show("callback");
+                assert_eq!(said(walk), callback);
+            })
+        },
+    },
     encrypted!(
         "proxy/proxy_ssl_crl",
         "proxy_ssl_server_name on; proxy_ssl_name revoked; proxy_ssl_verify on; proxy_ssl_trusted_certificate {tls}/clients/ca.crt; proxy_ssl_crl {tls}/clients/ca.crl;",

@@ -1,10 +1,11 @@
 //! Groups of servers.
 
 use std::io::{Read, Write};
-use std::net::TcpListener;
+use std::net::{IpAddr, TcpListener};
 use std::thread;
 use std::time::Duration;
 
+use crate::support::Records;
 use crate::support::http::{self, Connection};
 use crate::support::wait::until_true;
 use crate::walk::{After, Case, Place, Walk, walk_with};
@@ -41,6 +42,58 @@ pub const CASES: &[Case] = &[
         "ip_hash; server 127.0.0.1:{port}; server 127.0.0.2:{port};",
         becomes_fixed
     ),
+    Case {
+        row: "upstream/least_time",
+        place: Place::Http,
+        before: "upstream {app} { server 127.0.0.1:{port}; server 127.0.0.2:{port}; } server { listen 127.0.0.1:{web}; location / { proxy_pass http://{app}; } } server { listen 127.0.0.2:{port}; return 200 x; }",
+        after: "upstream {app} { least_time last_byte; server 127.0.0.1:{port}; server 127.0.0.2:{port}; } server { listen 127.0.0.1:{web}; location / { proxy_pass http://{app}; } } server { listen 127.0.0.2:{port}; return 200 x; }",
+        look: |walk| {
+            let slow = TcpListener::bind(("127.0.0.1", walk.own_port)).unwrap();
+            thread::spawn(move || {
+                for mut stream in slow.incoming().flatten() {
+                    let _ = stream.read(&mut [0; 4096]);
+                    thread::sleep(Duration::from_millis(200));
+                    let _ = stream.write_all(b"HTTP/1.0 200 OK\r\n\r\nslow");
+                }
+            });
+            let slow =
+                |walk: &Walk<'_>| (0..6).filter(|_| http::get(walk.own_web, "/").text() == "slow").count();
+            assert_eq!(slow(walk), 3);
+            // One at most, until it is known to be slow.
+            Box::new(move || assert!(slow(walk) < 2))
+        },
+    },
+    Case {
+        row: "upstream/resolver",
+        place: Place::Http,
+        before: "upstream {app} { resolver 127.0.0.1:1 ipv6=off; resolver_timeout 100ms; server app.test:{port} resolve; } server { listen 127.0.0.1:{web}; location / { proxy_pass http://{app}; } } server { listen 127.0.0.1:{port}; return 200 x; }",
+        after: "upstream {app} { resolver {dns} ipv6=off; resolver_timeout 60s; server app.test:{port} resolve; } server { listen 127.0.0.1:{web}; location / { proxy_pass http://{app}; } } server { listen 127.0.0.1:{port}; return 200 x; }",
+        look: |walk| {
+            walk.dns.set("app.test", Records::Addresses(vec![IpAddr::from([127, 0, 0, 1])], 3600));
+            let status = |walk: &Walk<'_>| http::get(walk.own_web, "/").status();
+            assert_eq!(status(walk), 502);
+            Box::new(move || assert_eq!(status(walk), 200))
+        },
+    },
+    Case {
+        row: "upstream/resolver_timeout",
+        place: Place::Http,
+        before: "upstream {app} { resolver {dns} ipv6=off; resolver_timeout 50ms; server late.test:{port} resolve; } server { listen 127.0.0.1:{web}; location / { proxy_pass http://{app}; } } server { listen 127.0.0.1:{port}; return 200 x; }",
+        after: "upstream {app} { resolver {dns} ipv6=off; resolver_timeout 60s; server late.test:{port} resolve; } server { listen 127.0.0.1:{web}; location / { proxy_pass http://{app}; } } server { listen 127.0.0.1:{port}; return 200 x; }",
+        look: |walk| {
+            walk.dns.set("late.test", Records::Withheld(vec![IpAddr::from([127, 0, 0, 1])], 3600));
+            let status = |walk: &Walk<'_>| http::get(walk.own_web, "/").status();
+            assert_eq!(status(walk), 502);
+            Box::new(move || {
+                thread::scope(|scope| {
+                    let waits = scope.spawn(|| status(walk));
+                    thread::sleep(Duration::from_millis(300));
+                    walk.dns.release();
+                    assert_eq!(waits.join().unwrap(), 200);
+                });
+            })
+        },
+    },
     grouped!(
         "upstream/random",
         "server 127.0.0.1:{port}; server 127.0.0.2:{port};",

@@ -21,6 +21,8 @@ pub enum Records {
     OneFamily(Vec<IpAddr>, u32),
     /// These addresses over TCP only: over UDP the answer is cut off.
     OverTcp(Vec<IpAddr>, u32),
+    /// SRV records, each with its priority, weight, port and host, with this TTL.
+    Services(Vec<(u16, u16, u16, &'static str)>, u32),
     /// A response code without records.
     Code(u8),
     /// Bytes that are no DNS message.
@@ -44,6 +46,7 @@ const TRUNCATED: u8 = 0x02;
 const A: u16 = 1;
 const CNAME: u16 = 5;
 const AAAA: u16 = 28;
+const SRV: u16 = 33;
 
 /// Answers NXDOMAIN by default. It serves until it is dropped.
 pub struct DnsServer {
@@ -168,6 +171,14 @@ impl Shared {
             Records::Withheld(..) if !over_udp => return None,
             Records::Garbage => vec![0xFF; 40],
             Records::Code(code) => message(query, code, &[]),
+            Records::Services(services, ttl) => {
+                let of_service = |(priority, weight, port, host): &(u16, u16, u16, &str)| {
+                    let numbers = [*priority, *weight, *port].map(u16::to_be_bytes).concat();
+                    record(&name, SRV, ttl, &[numbers, labels(host)].concat())
+                };
+                let answers: Vec<_> = services.iter().filter(|_| kind == SRV).map(of_service).collect();
+                message(query, NO_ERROR, &answers)
+            }
             Records::OverTcp(..) if over_udp => {
                 let mut cut = message(query, NO_ERROR, &[]);
                 cut[2] |= TRUNCATED;

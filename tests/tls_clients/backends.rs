@@ -52,7 +52,8 @@ fn the_certificate_for_a_backend_may_depend_on_the_request() {
     let dir = made.all.0.to_str().unwrap();
     let server = Server::start(&Conf::live("").http(&format!(
         "server {{ listen 127.0.0.1:{front}; location / {{ proxy_pass https://127.0.0.1:{backend}; \
-         proxy_ssl_certificate {dir}/$arg_cert.crt; proxy_ssl_certificate_key {dir}/$arg_cert.key; }} \
+         proxy_ssl_certificate {dir}/$arg_cert.crt; proxy_ssl_certificate_key {dir}/$arg_cert.key; \
+         location /kept {{ proxy_pass https://127.0.0.1:{backend}; proxy_ssl_certificate_cache max=3 inactive=1h valid=1h; }} }} \
          location /none {{ proxy_pass https://127.0.0.1:{backend}; proxy_ssl_certificate $arg_none; proxy_ssl_certificate_key $arg_none; }} }}
          server {{ listen 127.0.0.1:{backend} ssl; {} ssl_verify_client optional; ssl_client_certificate {}; return 200 $ssl_client_s_dn; }}",
         made.shows("server"),
@@ -64,6 +65,21 @@ fn the_certificate_for_a_backend_may_depend_on_the_request() {
     assert_eq!(ask("/none"), " 200");
     assert!(ask("/?cert=missing").ends_with(" 500"));
     server.wait_log("missing.crt\": 2: No such file or directory");
+    // It is read for each connection, unless it is kept.
+    let show = |name: &str| {
+        for suffix in ["crt", "key"] {
+            std::fs::copy(format!("{dir}/{name}.{suffix}"), format!("{dir}/changing.{suffix}")).unwrap();
+        }
+    };
+    show("client");
+    assert_eq!(ask("/?cert=changing"), "CN=client,O=Tests\\, Inc.,C=XX 200");
+    assert_eq!(ask("/kept?cert=changing"), "CN=client,O=Tests\\, Inc.,C=XX 200");
+    show("stranger");
+    assert_eq!(ask("/?cert=changing"), "CN=stranger,O=Tests\\, Inc.,C=XX 200");
+    assert_eq!(ask("/kept?cert=changing"), "CN=client,O=Tests\\, Inc.,C=XX 200");
+    // There is room for one certificate with its key.
+    assert_eq!(ask("/kept?cert=client"), "CN=client,O=Tests\\, Inc.,C=XX 200");
+    assert_eq!(ask("/kept?cert=changing"), "CN=stranger,O=Tests\\, Inc.,C=XX 200");
 }
 
 #[test]

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -13,21 +12,30 @@ use rustc_hash::FxHashMap;
 
 use super::affinity::{Affinity, AtEnd, Bond};
 use super::peers::{Now, Peer, PeerAddr, PeerList, Server, ServerPlace, Tried};
+use super::server_name::{FoundPlace, NameAddresses, Question, ServerName, is_rotated};
+use super::times::Measured;
+use crate::directive::Msec;
 use crate::http::exchange::Exchange;
 use crate::limits;
-use crate::net::dns::{Addresses, Dns, LookupError};
+use crate::net::dns::{Dns, LookupError};
+use crate::net::resolver::server::Resolver;
 use crate::task::clock::unix_ms;
 
 /// A balancing method other than round robin.
 pub trait BalancingMethod: fmt::Debug + Send + Sync {
     /// Begins the choice for a request.
     fn begin(&self, exchange: &Exchange<'_>) -> Box<dyn Picker>;
+
+    /// What it needs to know of the times that peers take.
+    fn measured(&self) -> Option<Measured> {
+        None
+    }
 }
 
 /// The choice of peers for one request.
 pub trait Picker: Send {
     /// Chooses the next peer.
-    fn pick(&mut self, peers: &mut PeerList, tried: &Tried, now: u64) -> Pick;
+    fn pick(&mut self, peers: &mut PeerList, tried: &Tried, now: Now) -> Pick;
 }
 
 /// Peer that a method has chosen.
@@ -52,6 +60,8 @@ pub struct IdleSettings {
     pub timeout: Duration,
     /// Age of a connection after which it is not kept.
     pub time: Duration,
+    /// Whether locations do not share them.
+    pub local: bool,
 }
 
 /// A group as configured.
@@ -69,6 +79,8 @@ pub struct Group {
     pub affinity: Option<Arc<dyn Affinity>>,
     /// `None` keeps no connections.
     pub idle: Option<IdleSettings>,
+    /// Name servers for its servers, and the time to wait for them.
+    pub resolver: Option<(Resolver, Msec)>,
 }
 
 /// All groups of a configuration by their names in lower case.
@@ -92,13 +104,15 @@ impl Group {
             method: None,
             affinity: None,
             idle: None,
+            resolver: None,
         }
     }
 
     fn is_same(&self, other: &Group) -> bool {
         let is_same_method = is_same(self.method.as_ref(), other.method.as_ref());
         let is_same_affinity = is_same(self.affinity.as_ref(), other.affinity.as_ref());
-        self.servers == other.servers && self.idle == other.idle && is_same_method && is_same_affinity
+        let is_same_idle = self.idle == other.idle && self.resolver == other.resolver;
+        self.servers == other.servers && is_same_idle && is_same_method && is_same_affinity
     }
 }
 
@@ -122,30 +136,14 @@ pub struct RunningGroup {
     state: Mutex<GroupState>,
 }
 
-/// A server that is a name.
-#[derive(Debug)]
-struct ServerName {
-    /// As written.
-    address: BString,
-    host: String,
-    port: u16,
-}
-
-impl ServerName {
-    fn of(server: &Server) -> Option<ServerName> {
-        let ServerPlace::Name(host, port) = &server.place else { return None };
-        Some(ServerName { address: server.address.clone(), host: host.to_string(), port: *port })
-    }
-}
-
 #[derive(Debug, Default)]
 struct GroupState {
     /// Addresses of the servers that are names.
-    found: HashMap<BString, Vec<SocketAddr>>,
+    found: HashMap<Question, Vec<FoundPlace>>,
     servers: PeerList,
     backups: PeerList,
     /// Addresses of the names as last resolved, in the order of the names.
-    latest: Vec<Option<Addresses>>,
+    latest: Vec<Option<NameAddresses>>,
     /// Addresses of the lines that a reload has added.
     added: Vec<BString>,
 }
@@ -155,26 +153,33 @@ impl GroupState {
         self.servers.states().len() == 1 && self.backups.states().is_empty()
     }
 
+    fn is_empty(&self) -> bool {
+        self.servers.states().is_empty() && self.backups.states().is_empty()
+    }
+
     fn list(&mut self, is_backup: bool) -> &mut PeerList {
         if is_backup { &mut self.backups } else { &mut self.servers }
     }
 
     /// Makes the lists anew. `grown` are the addresses of names that had others before.
     fn rebuild(&mut self, group: &Group, grown: &[BString], now: Now) {
+        let found = &self.found;
         let peers = |backup: bool| {
-            let servers = group.servers.iter().filter(move |server| server.backup == backup);
-            let peers = servers.flat_map(|server| {
-                let addrs = match &server.place {
-                    ServerPlace::Unix(path) => vec![PeerAddr::Unix(path.clone())],
-                    ServerPlace::Address(addr) => vec![PeerAddr::Tcp(*addr)],
-                    ServerPlace::Name(..) => {
-                        let found = self.found.get(&server.address).into_iter().flatten();
-                        found.map(|addr| PeerAddr::Tcp(*addr)).collect()
+            let of_server = |server: &Arc<Server>| -> Vec<Peer> {
+                let of = |addr| (server.backup == backup).then(|| Peer::new(addr, server.clone()));
+                match &server.place {
+                    ServerPlace::Unix(path) => Vec::from_iter(of(PeerAddr::Unix(path.clone()))),
+                    ServerPlace::Address(addr) => Vec::from_iter(of(PeerAddr::Tcp(*addr))),
+                    ServerPlace::Name(..) | ServerPlace::Service(_) => {
+                        let places = Question::of(&server.place)
+                            .and_then(|question| found.get(&question))
+                            .into_iter()
+                            .flatten();
+                        places.filter_map(|place| place.peer(server, backup)).collect()
                     }
-                };
-                addrs.into_iter().map(|addr| Peer::new(addr, server.clone()))
-            });
-            peers.collect::<Vec<_>>().into_iter()
+                }
+            };
+            group.servers.iter().flat_map(of_server).collect::<Vec<_>>().into_iter()
         };
         let (servers, backups) = (peers(false), peers(true));
         let is_added = |server: &Server| {
@@ -231,42 +236,37 @@ impl RunningGroup {
         }
         let (mut failure, mut found) = (None, Vec::with_capacity(self.names.len()));
         for name in &self.names {
-            match dns.lookup(&name.host).await {
-                Ok(addresses) => found.push(Some(addresses)),
-                Err(error) => {
-                    failure = Some(error);
-                    found.push(None);
-                }
-            }
+            found.push(name.look_up(dns).await.unwrap_or_else(|error| {
+                let is_gone = name.is_resolved && matches!(error, LookupError::NotFound(_));
+                failure = Some(error);
+                is_gone.then(NameAddresses::none)
+            }));
         }
         let mut state = self.state.lock();
         // What is cached is the same piece of memory each time: most choices end here.
-        let is_same = |(new, old): (&Option<Addresses>, &Option<Addresses>)| match (new, old) {
-            (Some(new), Some(old)) => Arc::ptr_eq(new, old),
+        let is_same = |(new, old): (&Option<NameAddresses>, &Option<NameAddresses>)| match (new, old) {
+            (Some(new), Some(old)) => new.is_same(old),
             _ => false,
         };
         if found.len() == state.latest.len() && found.iter().zip(&state.latest).all(is_same) {
-            return Ok(());
+            return match failure {
+                Some(error) if state.is_empty() => Err(error),
+                _ => Ok(()),
+            };
         }
         let (mut grown, mut is_changed) = (Vec::new(), false);
         for (name, addresses) in self.names.iter().zip(&found) {
             let Some(addresses) = addresses else { continue };
-            let addrs: Vec<SocketAddr> = addresses
-                .iter()
-                .take(limits::DNS_ADDRESSES)
-                .map(|ip| SocketAddr::new(*ip, name.port))
-                .collect();
-            let known = state.found.get(&name.address);
+            let addrs = addresses.places();
+            let known = state.found.get(&name.question);
             // Name servers rotate the addresses of a name.
-            let is_same = known.is_some_and(|known| {
-                known.len() == addrs.len() && addrs.iter().all(|addr| known.contains(addr))
-            });
+            let is_same = known.is_some_and(|known| is_rotated(known, &addrs));
             if !is_same {
                 is_changed = true;
                 if known.is_some() {
                     grown.push(name.address.clone());
                 }
-                state.found.insert(name.address.clone(), addrs);
+                state.found.insert(name.question.clone(), addrs);
             }
         }
         state.latest = found;
@@ -274,9 +274,7 @@ impl RunningGroup {
             state.rebuild(&self.conf, &grown, now());
         }
         match failure {
-            Some(error) if state.servers.states().is_empty() && state.backups.states().is_empty() => {
-                Err(error)
-            }
+            Some(error) if state.is_empty() => Err(error),
             _ => Ok(()),
         }
     }
@@ -291,7 +289,16 @@ impl RunningGroup {
             _ => None,
         };
         let bond = self.conf.affinity.as_ref().map(|affinity| affinity.begin(exchange));
-        Choice { group: self.clone(), picker, bond, tried: Vec::new(), is_backup: false, tries }
+        Choice {
+            group: self.clone(),
+            picker,
+            bond,
+            tried: Vec::new(),
+            is_backup: false,
+            tries,
+            repeats: false,
+            is_repeated: false,
+        }
     }
 }
 
@@ -308,6 +315,10 @@ pub struct Choice {
     is_backup: bool,
     /// Peers that may still be tried.
     pub tries: usize,
+    /// Whether peers are tried again once there is none left.
+    repeats: bool,
+    /// Whether they are, whatever has failed.
+    is_repeated: bool,
 }
 
 impl Choice {
@@ -316,17 +327,34 @@ impl Choice {
         &self.group
     }
 
+    /// Lets peers be tried again, so many times in all, once there is none left (`no_live`).
+    pub fn repeat(&mut self, tries: usize) {
+        (self.tries, self.repeats) = (tries, true);
+    }
+
     /// The next peer; `None` if there is none that may be used.
     pub fn next_peer(&mut self) -> Option<PeerUse> {
+        let found = self.untried_peer();
+        if found.is_some() || !self.repeats {
+            return found;
+        }
+        self.tried.clear();
+        (self.is_backup, self.is_repeated) = (false, true);
+        self.untried_peer()
+    }
+
+    fn untried_peer(&mut self) -> Option<PeerUse> {
         let now = now();
         let group = self.group.clone();
         let mut state = group.state.lock();
         let is_single = state.is_single();
         let bound = self.bond.as_ref().and_then(|bond| bond.sid());
+        // Where peers are tried again, failures count as long past.
+        let at = if self.is_repeated { Now::END } else { now };
+        let second = at.seconds();
         loop {
             let list = state.list(self.is_backup);
             list.recover(now);
-            let second = now.seconds();
             let pick = match (&mut self.picker, bound.and_then(|sid| list.bound(sid, &self.tried, second))) {
                 (picker, Some(index)) => {
                     if picker.is_none() && !is_single {
@@ -334,7 +362,7 @@ impl Choice {
                     }
                     Pick::Peer(index)
                 }
-                (Some(picker), None) => picker.pick(list, &self.tried, second),
+                (Some(picker), None) => picker.pick(list, &self.tried, at),
                 (None, None) => Pick::RoundRobin,
             };
             let found = match pick {
@@ -346,7 +374,9 @@ impl Choice {
                 }
             };
             if let Some(index) = found {
-                let peer = list.begin(index, second);
+                let measured = self.group.conf.method.as_ref().and_then(|method| method.measured());
+                let is_pending = measured.is_some_and(|measured| measured.counts_pending);
+                let peer = list.begin(index, now, is_pending);
                 self.tried.push(peer.clone());
                 let at_end = self.bond.as_mut().and_then(|bond| bond.unanswered(peer.sid()));
                 return Some(PeerUse {
@@ -355,6 +385,9 @@ impl Choice {
                     is_backup: self.is_backup,
                     is_ended: false,
                     at_end,
+                    began: now,
+                    head: None,
+                    is_pending,
                 });
             }
             if self.is_backup || state.backups.states().is_empty() {
@@ -385,7 +418,7 @@ impl Choice {
     /// now disabled for a time.
     pub fn failed(&mut self, mut used: PeerUse, counts: bool) -> bool {
         let is_single = self.group.state.lock().is_single();
-        self.tries = if is_single { 0 } else { self.tries.saturating_sub(1) };
+        self.tries = if is_single && !self.repeats { 0 } else { self.tries.saturating_sub(1) };
         used.end(counts)
     }
 }
@@ -399,6 +432,11 @@ pub struct PeerUse {
     is_ended: bool,
     /// Done when the use ends without a failure.
     at_end: Option<AtEnd>,
+    began: Now,
+    /// Milliseconds until the head of the response was there.
+    head: Option<u64>,
+    /// Whether it counts as in progress for `least_time`.
+    is_pending: bool,
 }
 
 impl fmt::Debug for PeerUse {
@@ -413,11 +451,38 @@ impl PeerUse {
         self.group.conf.idle
     }
 
+    /// Records that the head of the response is there.
+    pub fn head_came(&mut self) {
+        let now = now();
+        let head = self.began.until(now);
+        self.head = Some(head);
+        let measured = self.group.conf.method.as_ref().and_then(|method| method.measured());
+        if self.is_pending && measured.is_some_and(|measured| measured.of_head) {
+            self.is_pending = false;
+            let mut state = self.group.state.lock();
+            if let Some(times) = state.list(self.is_backup).times(&self.peer) {
+                times.no_longer_pending(head, now.millis);
+            }
+        }
+    }
+
     fn end(&mut self, has_failed: bool) -> bool {
         self.is_ended = true;
+        let now = now();
+        let whole = self.began.until(now);
         let mut state = self.group.state.lock();
         let is_single = state.is_single();
-        state.list(self.is_backup).end(&self.peer, has_failed, is_single, now())
+        let list = state.list(self.is_backup);
+        if let Some(times) = list.times(&self.peer) {
+            if self.is_pending {
+                times.no_longer_pending(whole, now.millis);
+            }
+            // As in nginx, what fails fast is not taken for fast.
+            if let (Some(head), false) = (self.head, has_failed) {
+                times.learn(head, whole);
+            }
+        }
+        list.end(&self.peer, has_failed, is_single, now)
     }
 }
 

@@ -77,6 +77,8 @@ pub struct IdleKey {
     pub tls: Option<Vec<u8>>,
     /// Whether it is one of HTTP/2.
     pub is_http2: bool,
+    /// The location whose requests alone use it, if there is one.
+    pub location: Option<usize>,
 }
 
 struct Idle {
@@ -208,7 +210,13 @@ mod tests {
     }
 
     fn key(group: u64) -> IdleKey {
-        IdleKey { group, addr: PeerAddr::Tcp(([127, 0, 0, 1], 1).into()), tls: None, is_http2: false }
+        IdleKey {
+            group,
+            addr: PeerAddr::Tcp(([127, 0, 0, 1], 1).into()),
+            tls: None,
+            is_http2: false,
+            location: None,
+        }
     }
 
     async fn until_kept(number: usize) {

@@ -7,3 +7,5 @@ pub mod group;
 pub mod idle;
 pub mod peers;
 pub mod server;
+mod server_name;
+pub mod times;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 pub use super::server::{Peer, PeerAddr, Server, ServerPlace};
+use super::times::AnswerTimes;
 
 /// A peer with what is known of it.
 #[derive(Clone, Debug)]
@@ -22,6 +23,7 @@ pub struct PeerState {
     recovers_from: Option<u64>,
     /// Share of its weight that it has now, in thousandths.
     share: u32,
+    times: AnswerTimes,
 }
 
 /// A time since 1970.
@@ -32,9 +34,17 @@ pub struct Now {
 }
 
 impl Now {
+    /// Later than anything.
+    pub const END: Now = Now { millis: u64::MAX };
+
     /// In whole seconds.
     pub fn seconds(self) -> u64 {
         self.millis / 1000
+    }
+
+    /// Milliseconds until a later time.
+    pub fn until(self, later: Now) -> u64 {
+        later.millis.saturating_sub(self.millis)
     }
 }
 
@@ -64,6 +74,7 @@ impl PeerState {
             checked: 0,
             recovers_from: None,
             share: WHOLE,
+            times: AnswerTimes::default(),
         }
     }
 
@@ -122,9 +133,11 @@ impl PeerList {
         is_added: impl Fn(&Server) -> bool,
         now: Now,
     ) -> PeerList {
+        // Each of several equal lines keeps its own.
+        let mut left: Vec<&PeerState> = known.states.iter().collect();
         let states: Vec<PeerState> = peers
-            .map(|peer| match known.states.iter().find(|state| *state.peer == peer) {
-                Some(state) => state.clone(),
+            .map(|peer| match left.iter().position(|state| *state.peer == peer) {
+                Some(at) => left.remove(at).clone(),
                 None => {
                     let is_new = known.states.iter().all(|state| state.peer.addr != peer.addr);
                     let mut state = PeerState::new(Arc::new(peer));
@@ -146,7 +159,10 @@ impl PeerList {
 
     /// Forgets the open connections, whose ends another list counts.
     pub(super) fn forget_conns(&mut self) {
-        self.states.iter_mut().for_each(|state| state.conns = 0);
+        for state in &mut self.states {
+            state.conns = 0;
+            state.times.forget_pending();
+        }
     }
 
     /// The peers, in the order of the lines.
@@ -249,9 +265,34 @@ impl PeerList {
         self.weigh(&usable)
     }
 
-    /// Records that a peer is used.
-    pub(super) fn begin(&mut self, index: usize, now: u64) -> Arc<Peer> {
+    /// The time for which a peer is expected to have requests, for `least_time`; the greater, the worse.
+    pub fn expected_time(&mut self, index: usize, of_head: bool, now: Now) -> u64 {
         let state = &mut self.states[index];
+        let fail_timeout = state.peer.server.fail_timeout;
+        let unchecked = now.seconds().saturating_sub(state.checked);
+        let rests = if unchecked > fail_timeout { unchecked / (fail_timeout + 1) } else { 0 };
+        state.times.expected(of_head, rests, now.millis) * (1 + state.conns)
+    }
+
+    /// What is known of the times of a peer.
+    pub(super) fn times(&mut self, peer: &Arc<Peer>) -> Option<&mut AnswerTimes> {
+        self.find(peer).map(|state| &mut state.times)
+    }
+
+    /// The state of a peer, which another one may equal.
+    fn find(&mut self, peer: &Arc<Peer>) -> Option<&mut PeerState> {
+        let at = self.states.iter().position(|state| Arc::ptr_eq(&state.peer, peer));
+        let at = at.or_else(|| self.states.iter().position(|state| state.peer == *peer));
+        self.states.get_mut(at?)
+    }
+
+    /// Records that a peer is used; `is_pending` if it counts as in progress for `least_time`.
+    pub(super) fn begin(&mut self, index: usize, now: Now, is_pending: bool) -> Arc<Peer> {
+        let state = &mut self.states[index];
+        if is_pending {
+            state.times.pending(now.millis);
+        }
+        let now = now.seconds();
         state.conns += 1;
         if now.saturating_sub(state.checked) > state.peer.server.fail_timeout {
             state.checked = now;
@@ -260,8 +301,8 @@ impl PeerList {
     }
 
     /// Records the end of a use. Returns whether the peer is now disabled for a time.
-    pub(super) fn end(&mut self, peer: &Peer, has_failed: bool, is_single: bool, now: Now) -> bool {
-        let Some(state) = self.states.iter_mut().find(|state| *state.peer == *peer) else { return false };
+    pub(super) fn end(&mut self, peer: &Arc<Peer>, has_failed: bool, is_single: bool, now: Now) -> bool {
+        let Some(state) = self.find(peer) else { return false };
         state.conns = state.conns.saturating_sub(1);
         if is_single {
             state.fails = 0;
@@ -339,12 +380,12 @@ mod tests {
     #[test]
     fn a_peer_that_fails_is_left_out_for_its_time() {
         let mut list = list(&[1, 1]);
-        let first = list.begin(0, 100);
+        let first = list.begin(0, at(100), false);
         assert!(list.end(&first, true, false, at(100)));
         assert_eq!(list.usable(&[], 110), [1]);
         assert_eq!(list.usable(&[], 111), [0, 1]);
         // It counts as working once a use after that time has succeeded.
-        list.begin(0, 111);
+        list.begin(0, at(111), false);
         list.end(&first, false, false, at(111));
         assert_eq!(list.states()[0].fails, 0);
     }
@@ -354,7 +395,7 @@ mod tests {
         let mut list = list(&[1]);
         for _ in 0..5 {
             let index = list.round_robin(true, &[], 0).unwrap();
-            let peer = list.begin(index, 0);
+            let peer = list.begin(index, at(0), false);
             assert!(!list.end(&peer, true, true, at(0)));
         }
     }
@@ -362,7 +403,7 @@ mod tests {
     #[test]
     fn known_peers_keep_their_state() {
         let mut old = list(&[1, 1]);
-        let first = old.begin(0, 100);
+        let first = old.begin(0, at(100), false);
         old.end(&first, true, false, at(100));
         let peers = || changed(&[1, 1], |_, _| {}).into_iter();
         assert_eq!(PeerList::new(peers(), &old, |_| true, at(105)).usable(&[], 105), [1]);
@@ -373,13 +414,13 @@ mod tests {
     fn a_peer_that_works_again_recovers_its_weight() {
         let mut list = of(changed(&[1, 1], |_, server| server.slow_start = 100_000));
         assert_eq!(turns(&mut list, at(100), 100), [50, 50]);
-        let first = list.begin(0, 100);
+        let first = list.begin(0, at(100), false);
         assert!(list.end(&first, true, false, at(100)));
         assert_eq!(turns(&mut list, at(105), 100), [0, 100]);
         // Whether it works again is found out with its whole weight.
         list.recover(at(111));
         let index = (0..2).find_map(|_| list.round_robin(false, &[], 111).filter(|index| *index == 0));
-        let first = list.begin(index.unwrap(), 111);
+        let first = list.begin(index.unwrap(), at(111), false);
         list.end(&first, false, false, at(111));
         assert_eq!(turns(&mut list, at(111), 100), [0, 100]);
         let [slow, other] = turns(&mut list, at(136), 1000);
@@ -392,9 +433,9 @@ mod tests {
         let mut list = of(changed(&[1, 1], |_, server| {
             (server.slow_start, server.max_fails) = (100_000, 2);
         }));
-        let first = list.begin(0, 100);
+        let first = list.begin(0, at(100), false);
         assert!(!list.end(&first, true, false, at(100)));
-        list.begin(0, 111);
+        list.begin(0, at(111), false);
         list.end(&first, false, false, at(111));
         assert_eq!(turns(&mut list, at(111), 100), [50, 50]);
     }

@@ -33,10 +33,12 @@ pub struct Server {
     pub slow_start: u64,
     /// Text that binds requests to it; if it is empty, the hash of its address does.
     pub route: BString,
+    /// Whether a name that no longer has addresses has no peer.
+    pub resolve: bool,
 }
 
 /// Where a server listens.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ServerPlace {
     /// A Unix socket.
     Unix(PathBuf),
@@ -44,6 +46,8 @@ pub enum ServerPlace {
     Address(SocketAddr),
     /// A host name and a port; each address of the name is a peer.
     Name(BString, u16),
+    /// A name with SRV records; each address of their hosts is a peer.
+    Service(BString),
 }
 
 /// Address of a peer.
@@ -89,6 +93,7 @@ impl Server {
             drain: false,
             slow_start: 0,
             route: BString::default(),
+            resolve: false,
         }
     }
 }

@@ -312,7 +312,8 @@ impl ResponseContext<'_> {
             Some(length) => Framing::Length(length),
             None => Framing::UntilClose,
         };
-        let (patience, rate) = (self.conf.read_timeout.duration(), self.conf.limit_rate.0);
+        let patience = self.conf.read_timeout.duration();
+        let rate = self.conf.limit_rate.bytes(|template| exchange.expand(template));
         response.body = Body::Source(Box::new(UpstreamBody::new(link, afterwards, framing, patience, rate)));
         if let Some(filling) = filling {
             fill::keep(filling, &mut response.body);

@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{Method, StatusCode};
@@ -23,6 +23,7 @@ use crate::http::upstream::affinity::ServerCookie;
 use crate::http::upstream::group::{Choice, PeerUse};
 use crate::http::upstream::idle::{self, IdleKey};
 use crate::limits;
+use crate::task::patience::end_of;
 
 /// What is forwarded.
 pub(super) struct ForwardedRequest<'j> {
@@ -51,6 +52,22 @@ pub(super) enum Outgoing {
         /// Whether its length is not known.
         in_chunks: bool,
     },
+}
+
+/// How long the head of a response is waited for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct HeadPatience {
+    /// When the whole head must be there.
+    until: Option<Instant>,
+    /// Time between two reads.
+    each: Duration,
+}
+
+impl HeadPatience {
+    /// The time for the next read.
+    pub(super) fn left(self) -> Duration {
+        self.until.map_or(self.each, |until| until.saturating_duration_since(Instant::now()))
+    }
 }
 
 /// A response whose head is there.
@@ -94,6 +111,20 @@ impl Drop for Ending {
 }
 
 impl ForwardedRequest<'_> {
+    /// Cases in which the next server is tried.
+    fn allowed(&self) -> NextUpstream {
+        self.conf.next_upstream.0.unwrap_or(NextUpstream::ERROR | NextUpstream::TIMEOUT)
+    }
+
+    /// Time for which the head of the response is waited for: without `proxy_header_timeout` it begins anew whenever the
+    /// server sends something.
+    pub(super) fn head_patience(&self) -> HeadPatience {
+        match self.conf.header_timeout {
+            Some(whole) => HeadPatience { until: Some(end_of(whole.duration())), each: whole.duration() },
+            None => HeadPatience { until: None, each: self.conf.read_timeout.duration() },
+        }
+    }
+
     /// Whether the next server may be tried after a failure, provided that there is one.
     fn may_repeat(
         &self,
@@ -108,7 +139,7 @@ impl ForwardedRequest<'_> {
         if has_begun && !is_idempotent {
             case |= NextUpstream::NON_IDEMPOTENT;
         }
-        let allowed = self.conf.next_upstream.0.unwrap_or(NextUpstream::ERROR | NextUpstream::TIMEOUT);
+        let allowed = self.allowed();
         let limit = self.conf.next_upstream_timeout.nonzero();
         let is_streamed = matches!(self.body, Outgoing::Streamed { .. });
         allowed.contains(case)
@@ -129,9 +160,11 @@ impl ForwardedRequest<'_> {
     ) -> Result<BackendResponse, Failed> {
         let began = Instant::now();
         let mut ending = Ending(Some(self.attempts.clone()));
-        let most = self.conf.next_upstream_tries;
-        if most > 0 {
-            choice.tries = choice.tries.min(usize::try_from(most).unwrap_or(usize::MAX));
+        if let Some(most) = usize::try_from(self.conf.next_upstream_tries).ok().filter(|most| *most > 0) {
+            match self.allowed().contains(NextUpstream::NO_LIVE) {
+                true => choice.repeat(most),
+                false => choice.tries = choice.tries.min(most),
+            }
         }
         loop {
             let Some(mut used) = choice.next_peer() else {
@@ -154,6 +187,10 @@ impl ForwardedRequest<'_> {
                 addr: used.peer.addr.clone(),
                 tls: self.tls.clone(),
                 is_http2: self.connect.is_http2,
+                location: used
+                    .idle_settings()
+                    .filter(|settings| settings.local)
+                    .map(|_| Arc::as_ptr(&exchange.location) as usize),
             };
             let mut progress = Progress::default();
             let result = self.try_once(exchange, &used, &key, &mut progress).await;
@@ -170,6 +207,7 @@ impl ForwardedRequest<'_> {
                             self.attempts.0.lock().headers = head.headers.clone();
                             choice.answered(exchange, &mut used);
                         }
+                        used.head_came();
                         return Ok(BackendResponse { head, link, used, is_reusable, key, url });
                     }
                     self.attempts.latest(|attempt| link.count(attempt));
@@ -356,7 +394,7 @@ impl ForwardedRequest<'_> {
         link: &mut BackendConnection,
     ) -> Result<ResponseHead, Failure> {
         let size = usize::try_from(self.conf.buffer_size.0.0).unwrap_or(usize::MAX).max(1);
-        let patience = self.conf.read_timeout.duration();
+        let patience = self.head_patience();
         // What came while the request was being sent.
         let early = link.received.len() as u64;
         self.attempts.latest(|attempt| attempt.received += early);
@@ -373,7 +411,7 @@ impl ForwardedRequest<'_> {
                 if room == 0 {
                     return Err(refused(exchange, "upstream sent too big header"));
                 }
-                let received = link.receive(room, patience).await;
+                let received = link.receive(room, patience.left()).await;
                 let length = received.map_err(|error| link_failed(exchange, &error, READING))? as u64;
                 self.attempts.latest(|attempt| attempt.received += length);
             };

@@ -173,6 +173,7 @@ async fn forward(keeper: &Keeper, exchange: &mut Exchange<'_>) -> Result<Decisio
         true => Some(tls(keeper, exchange, conf, target).await?),
         false => None,
     };
+    let (tls, number) = tls.unzip();
     let group = group(keeper, exchange, target, pass.fixed.is_none()).await?;
     let connect = ConnectSettings {
         timeout: conf.connect_timeout.duration(),
@@ -186,11 +187,7 @@ async fn forward(keeper: &Keeper, exchange: &mut Exchange<'_>) -> Result<Decisio
         head,
         body,
         connect,
-        tls: tls.map(|tls| {
-            // Within a generation, settings are kept.
-            let (generation, settings) = (keeper.store.generation(), Arc::as_ptr(&tls.config) as usize);
-            format!("{generation} {settings:x} {}", tls.name.to_str()).into_bytes()
-        }),
+        tls: tls.zip(number).map(|(tls, number)| format!("{number} {}", tls.name.to_str()).into_bytes()),
         scheme: if target.is_encrypted { "https://" } else { "http://" },
         conn: exchange.id(),
         attempts: attempts.clone(),
@@ -287,7 +284,13 @@ async fn group(
     let config = keeper.store.load();
     let named = config.http.as_ref().and_then(|http| http.get::<Groups>().find(&target.host).cloned());
     let (conf, dns) = match named.filter(|_| !target.has_port) {
-        Some(group) => (group, keeper.dns.clone()),
+        Some(group) => {
+            let dns = match &group.resolver {
+                Some((resolver, timeout)) => keeper.resolver(resolver, *timeout),
+                None => keeper.dns.clone(),
+            };
+            (group, dns)
+        }
         None => {
             let is_name = matches!(target.group.servers[0].place, ServerPlace::Name(..));
             let core = exchange.location.get::<Core>();
@@ -316,14 +319,14 @@ async fn group(
     Ok(running)
 }
 
-/// TLS to a target.
+/// TLS to a target, and the number of its settings.
 async fn tls(
     keeper: &Keeper,
     exchange: &Exchange<'_>,
     conf: &Current,
     target: &ProxyTarget,
-) -> Result<TlsUse, Decision> {
-    let config = keeper.tls(exchange, conf).await.map_err(|error| {
+) -> Result<(TlsUse, u64), Decision> {
+    let settings = keeper.tls(exchange, conf).await.map_err(|error| {
         log::handshake_failed(exchange, &error);
         internal_error()
     })?;
@@ -347,7 +350,7 @@ async fn tls(
             return Err(Decision::page(StatusCode::BAD_GATEWAY));
         }
     };
-    Ok(TlsUse { config, name })
+    Ok((TlsUse { config: settings.config, name }, settings.number))
 }
 
 /// The local address of connections.

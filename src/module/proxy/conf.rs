@@ -16,8 +16,10 @@ use crate::directive::{
     Args, Arity, BlockLevel, ConfPath, Evaluation, Flag, Msec, NotInherited, Num, Offset, Size, Slot, Summed,
     Text, Value,
 };
+use crate::http::core::buffers::SizeOrVariable;
 use crate::http::core::temp_path::TempPath;
 use crate::http::variable::{Template, Templates};
+use crate::net::ssl::certificate_cache::CertificateCache;
 use crate::net::ssl::cipher::Ciphers;
 use crate::net::ssl::command::ConfCommand;
 use crate::net::ssl::protocols::SslProtocols;
@@ -76,6 +78,8 @@ any_of! {
         "updating" => UPDATING = 1 << 11,
         /// None.
         "off" => OFF = 1 << 12,
+        /// No server is left: they are tried again, those that have failed too, up to `proxy_next_upstream_tries`.
+        "no_live" => NO_LIVE = 1 << 13,
     }
 }
 
@@ -185,6 +189,13 @@ directives! {
         ///
         /// Example: `proxy_read_timeout 30s;`
         "proxy_read_timeout" => read_timeout: Msec = "60s", in HTTP_ALL;
+        /// Time in which the head of the response must be there, in place of `proxy_read_timeout`; it is counted from the
+        /// end of the request on.
+        ///
+        /// Not in PingOS; as in nginx since 1.31.
+        ///
+        /// Example: `proxy_header_timeout 5s;`
+        "proxy_header_timeout" => header_timeout: Option<Msec>, in HTTP_ALL;
         /// Size of the buffer for the response header.
         ///
         /// Example: `proxy_buffer_size 8k;`
@@ -193,10 +204,12 @@ directives! {
         ///
         /// Example: `proxy_force_ranges on;`
         "proxy_force_ranges" => force_ranges: Flag = "off", in HTTP_ALL;
-        /// Maximum rate of reading from the upstream, in bytes per second.
+        /// Maximum rate of reading from the upstream, in bytes per second; variables are allowed, those of the response too.
+        ///
+        /// Differs from PingOS, which allows no variables; as in nginx since 1.27.0.
         ///
         /// Example: `proxy_limit_rate 1m;`
-        "proxy_limit_rate" => limit_rate: Size = "0", in HTTP_ALL;
+        "proxy_limit_rate" => limit_rate: SizeOrVariable = "0", in HTTP_ALL;
         /// Sets a request header for the upstream; variables are allowed.
         ///
         /// Example: `proxy_set_header Host $host;`
@@ -248,7 +261,10 @@ directives! {
         ///
         /// Example: `proxy_http_version 1.1;`
         "proxy_http_version" => http_version: ProxyHttpVersion = "1.0", in HTTP_ALL;
-        /// Cases in which the next server is tried.
+        /// Cases in which the next server is tried. With `no_live` and `proxy_next_upstream_tries`, servers are tried again, those
+        /// that have failed too, once there is none left.
+        ///
+        /// Differs from PingOS, which has no `no_live`; as in nginx since 1.31.
         ///
         /// Example: `proxy_next_upstream error timeout http_502;`
         "proxy_next_upstream" => next_upstream: Summed<NextUpstream> = "error timeout", in HTTP_ALL;
@@ -288,7 +304,8 @@ directives! {
         ///
         /// Example: `proxy_ssl_trusted_certificate /etc/ssl/internal-ca.pem;`
         "proxy_ssl_trusted_certificate" => ssl_trusted: Option<ConfPath>, in HTTP_ALL;
-        /// File with the certificate that the upstream gets. With variables, it is looked for at each request.
+        /// File with the certificate that the upstream gets. With variables, it is read for each connection, unless
+        /// `proxy_ssl_certificate_cache` keeps it.
         ///
         /// Example: `proxy_ssl_certificate /etc/pingosd/client.crt;`
         "proxy_ssl_certificate" => ssl_certificate: Option<ProxyFile>, in HTTP_ALL;
@@ -296,6 +313,13 @@ directives! {
         ///
         /// Example: `proxy_ssl_certificate_key /etc/pingosd/client.key;`
         "proxy_ssl_certificate_key" => ssl_certificate_key: Option<ProxyFile>, in HTTP_ALL;
+        /// Keeps certificates and keys whose names have variables: at most `max` files, each until it was not used for
+        /// `inactive` (10s), or until `valid` (60s) has passed, after which it is read again.
+        ///
+        /// Not in PingOS; as in nginx since 1.27.4.
+        ///
+        /// Example: `proxy_ssl_certificate_cache max=1000 inactive=20s valid=1m;`
+        "proxy_ssl_certificate_cache" => ssl_certificate_cache: CertificateCache = "off", in HTTP_ALL;
         /// File with passwords of encrypted keys, one per line; each is tried.
         ///
         /// Example: `proxy_ssl_password_file /etc/pingosd/client.password;`

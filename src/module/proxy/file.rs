@@ -21,6 +21,11 @@ impl ProxyFile {
         under(&self.base, &name)
     }
 
+    /// Whether its name is the same for all requests.
+    pub(super) fn is_fixed(&self) -> bool {
+        self.name.literal().is_some()
+    }
+
     /// The file of a request.
     pub(super) fn of(&self, exchange: &Exchange<'_>) -> Option<PathBuf> {
         under(&self.base, &exchange.expand(&self.name))

@@ -79,9 +79,9 @@ impl ForwardedRequest<'_> {
         link: &mut BackendConnection,
     ) -> Result<ResponseHead, Failure> {
         let size = usize::try_from(self.conf.buffer_size.0.0).unwrap_or(usize::MAX).max(1);
-        let patience = self.conf.read_timeout.duration();
+        let patience = self.head_patience();
         loop {
-            let received = link.receive_head(patience).await;
+            let received = link.receive_head(patience.left()).await;
             self.attempts.latest(|attempt| link.count(attempt));
             let head = received.map_err(|error| stream_failed(exchange, link, error, READING))?;
             let (mut head, bytes) = ResponseHead::of_http2(&head).map_err(|bad| refused(exchange, &bad.0))?;

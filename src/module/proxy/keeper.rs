@@ -2,11 +2,14 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use parking_lot::Mutex;
 use rustls::ClientConfig;
+use sha2::{Digest as _, Sha256};
 use tokio::task::JoinError;
 
 use super::cache::keeper::Zones;
@@ -21,9 +24,11 @@ use crate::log::os_text::os_text;
 use crate::log::shown::Shown;
 use crate::net::dns::Dns;
 use crate::net::resolver::server::Resolver;
+use crate::net::ssl::certificate_cache::CertificateCache as CacheSetting;
 use crate::net::ssl::protocols::SslProtocols;
 use crate::net::tls::BackendTlsError;
 use crate::net::tls::backend::{BackendTls, Verified, of_backend};
+use crate::net::tls::certificate_cache::CertificateCache;
 use crate::task::disk::{self, DiskWork};
 
 /// What forwarding keeps.
@@ -35,8 +40,39 @@ pub(super) struct Keeper {
     /// Cached responses.
     pub(super) zones: Arc<Zones>,
     resolvers: Mutex<Vec<((Resolver, Msec), Dns)>>,
-    /// TLS settings, and the configuration whose files were read.
-    tls: Mutex<(u64, HashMap<TlsKey, Arc<ClientConfig>>)>,
+    tls: Mutex<KeptTls>,
+}
+
+/// TLS settings of connections, and what tells them from others: connections with other certificates are not shared.
+#[derive(Clone, Debug)]
+pub(super) struct TlsSettings {
+    pub(super) config: Arc<ClientConfig>,
+    pub(super) number: u64,
+}
+
+/// Hash of the certificate and the key that a request has named.
+type Digest = [u8; 32];
+
+/// TLS settings that are kept.
+#[derive(Default)]
+struct KeptTls {
+    /// The configuration whose files were read.
+    generation: u64,
+    /// Those with these files; where requests decide them, with what the files contain.
+    known: HashMap<(TlsKey, Option<Digest>), TlsSettings>,
+    /// Those with files that requests decide, as `proxy_ssl_certificate_cache` says.
+    caches: HashMap<CacheSetting, Arc<TlsCache>>,
+}
+
+type TlsCache = CertificateCache<TlsKey, TlsSettings>;
+
+impl KeptTls {
+    /// The cache that a location asks for.
+    fn cache(&mut self, setting: CacheSetting) -> Option<Arc<TlsCache>> {
+        let CacheSetting::On { most, inactive, valid } = setting else { return None };
+        let new = || Arc::new(CertificateCache::new(most, inactive, valid));
+        Some(self.caches.entry(setting).or_insert_with(new).clone())
+    }
 }
 
 /// What TLS settings are made from.
@@ -127,7 +163,7 @@ impl Keeper {
         dns
     }
 
-    /// The TLS settings of a location.
+    /// The TLS settings of a location. Files that requests decide are read each time, unless they are cached.
     ///
     /// # Errors
     ///
@@ -136,23 +172,71 @@ impl Keeper {
         &self,
         exchange: &Exchange<'_>,
         conf: &Current,
-    ) -> Result<Arc<ClientConfig>, TlsSettingsError> {
+    ) -> Result<TlsSettings, TlsSettingsError> {
         let key = TlsKey::of(conf, |file| file.of(exchange));
+        let is_variable = |file: &Option<ProxyFile>| file.as_ref().is_some_and(|file| !file.is_fixed());
+        let is_variable = is_variable(&conf.ssl_certificate) || is_variable(&conf.ssl_certificate_key);
         let generation = self.store.generation();
-        {
-            let mut known = self.tls.lock();
-            if known.0 != generation || known.1.len() >= limits::PROXY_TLS_SETTINGS {
-                *known = (generation, HashMap::new());
+        let cache = {
+            let mut kept = self.tls.lock();
+            if kept.generation != generation || kept.known.len() >= limits::PROXY_TLS_SETTINGS {
+                *kept = KeptTls { generation, ..KeptTls::default() };
             }
-            if let Some(config) = known.1.get(&key) {
-                return Ok(config.clone());
-            }
+            kept.cache(conf.ssl_certificate_cache).filter(|_| is_variable)
+        };
+        if let Some(settings) = cache.as_ref().and_then(|cache| cache.get(&key, Instant::now())) {
+            return Ok(settings);
         }
-        let wanted = key.clone();
-        let config = disk::spawn(DiskWork::Served, move || make(&wanted)).await??;
-        self.tls.lock().1.insert(key, config.clone());
-        Ok(config)
+        let (read, digest) = match &key.identity {
+            Some(files) if is_variable => {
+                let files = files.clone();
+                let read = disk::spawn(DiskWork::Served, move || read_identity(&files)).await??;
+                let digest = digest(&read);
+                (Some(read), Some(digest))
+            }
+            _ => (None, None),
+        };
+        let known = self.tls.lock().known.get(&(key.clone(), digest)).cloned();
+        let settings = match known {
+            Some(settings) => settings,
+            None => {
+                let wanted = key.clone();
+                let config = disk::spawn(DiskWork::Served, move || make(&wanted, read)).await??;
+                let settings = TlsSettings::new(config);
+                self.tls.lock().known.insert((key.clone(), digest), settings.clone());
+                settings
+            }
+        };
+        if let Some(cache) = cache {
+            cache.put(key, settings.clone(), Instant::now());
+        }
+        Ok(settings)
     }
+}
+
+impl TlsSettings {
+    fn new(config: Arc<ClientConfig>) -> TlsSettings {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        TlsSettings { config, number: NUMBER.fetch_add(1, Ordering::Relaxed) }
+    }
+}
+
+/// Certificate and key as read.
+type Identity = (Vec<u8>, Vec<u8>);
+
+fn read(path: &Path) -> Result<Vec<u8>, TlsSettingsError> {
+    disk::read(path).map_err(|error| TlsSettingsError::File(path.to_owned(), error))
+}
+
+fn read_identity((certificate, key): &(PathBuf, PathBuf)) -> Result<Identity, TlsSettingsError> {
+    Ok((read(certificate)?, read(key)?))
+}
+
+fn digest((certificate, key): &Identity) -> Digest {
+    let mut hash = Sha256::new();
+    hash.update(Sha256::digest(certificate));
+    hash.update(Sha256::digest(key));
+    hash.finalize().into()
 }
 
 /// Why there are no TLS settings.
@@ -172,19 +256,18 @@ pub enum TlsSettingsError {
     Stopped(#[from] JoinError),
 }
 
-/// Reads the files.
-pub(super) fn make(key: &TlsKey) -> Result<Arc<ClientConfig>, TlsSettingsError> {
-    let read = |path: &PathBuf| disk::read(path).map_err(|error| TlsSettingsError::File(path.clone(), error));
-    let optional = |path: &Option<PathBuf>| path.as_ref().map(read).transpose();
+/// Reads the files, except for certificate and key where these were read.
+pub(super) fn make(key: &TlsKey, identity: Option<Identity>) -> Result<Arc<ClientConfig>, TlsSettingsError> {
+    let optional = |path: &Option<PathBuf>| path.as_deref().map(read).transpose();
     let (trusted, lists) = (optional(&key.trusted)?, optional(&key.lists)?);
     let verified = match (&trusted, key.verify) {
         (Some(trusted), true) => Some(Verified { trusted, lists: lists.as_deref(), depth: key.depth }),
         (None, true) => return Err(TlsSettingsError::NoTrusted),
         (_, false) => None,
     };
-    let identity = match &key.identity {
-        Some((certificate, key)) => Some((read(certificate)?, read(key)?)),
-        None => None,
+    let identity = match (identity, &key.identity) {
+        (None, Some(files)) => Some(read_identity(files)?),
+        (identity, _) => identity,
     };
     let passwords = optional(&key.passwords)?;
     let protocols = SslProtocols::from_bits_retain(key.protocols);

@@ -1,7 +1,8 @@
 //! Load balancing methods of a server group.
 
 use crate::directive::{Args, Arity, Evaluation, Value, number};
-use crate::syntax::{Problem, sentence};
+use crate::http::upstream::times::Measured;
+use crate::syntax::{Problem, Word, sentence};
 
 /// State of a group while its lines are parsed.
 #[derive(Default)]
@@ -41,9 +42,18 @@ pub struct Random {
     pub two: bool,
 }
 
-/// Maximum number of idle connections.
+/// `least_time header | last_byte [inflight]`
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KeepaliveConnections(pub u64);
+pub struct LeastTimeBalance(pub Measured);
+
+/// `keepalive`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeepaliveConnections {
+    /// Maximum number of idle connections.
+    pub most: u64,
+    /// Whether locations do not share them.
+    pub local: bool,
+}
 
 /// Records a method; warns if it replaces another one.
 pub fn note(args: &Args<'_>, evaluation: &mut Evaluation<'_>, supports: Supports) {
@@ -101,6 +111,37 @@ impl Value for Random {
     }
 }
 
+impl Value for LeastTimeBalance {
+    const ARITY: Arity = Arity::between(1, 2);
+
+    fn syntax() -> String {
+        "header | last_byte [inflight]".into()
+    }
+
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<LeastTimeBalance, Problem> {
+        let refuse = |word: &Word, accepted: &str| {
+            let text = sentence(&[b"invalid parameter \"", &word.bytes, b"\""]);
+            Problem::new(text).at(word.span).help(format!("accepted: {accepted}"))
+        };
+        let of_head = match &args.first().bytes[..] {
+            b"header" => true,
+            b"last_byte" => false,
+            _ => return Err(refuse(args.first(), "header, last_byte")),
+        };
+        let counts_pending = match args.words.get(1) {
+            None => false,
+            Some(word) if &word.bytes[..] == b"inflight" => true,
+            Some(word) => return Err(refuse(word, "inflight")),
+        };
+        note(args, evaluation, Supports::ALL);
+        Ok(LeastTimeBalance(Measured { of_head, counts_pending }))
+    }
+
+    fn may_repeat(&self) -> bool {
+        true
+    }
+}
+
 /// `zone`: name and size of the shared state, which only are checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GroupZone;
@@ -135,8 +176,10 @@ impl Value for GroupZone {
 }
 
 impl Value for KeepaliveConnections {
+    const ARITY: Arity = Arity::between(1, 2);
+
     fn syntax() -> String {
-        "number".into()
+        "number [local]".into()
     }
 
     fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<KeepaliveConnections, Problem> {
@@ -146,7 +189,12 @@ impl Value for KeepaliveConnections {
                 sentence(&[b"invalid value \"", &word.bytes, b"\" in \"", &args.name.bytes, b"\" directive"]);
             Problem::new(text).at(word.span).caption("a number from 1")
         })?;
+        let local = args.words.get(1);
+        if let Some(word) = local.filter(|word| &word.bytes[..] != b"local") {
+            let text = sentence(&[b"invalid parameter \"", &word.bytes, b"\""]);
+            return Err(Problem::new(text).at(word.span).help("accepted: local"));
+        }
         occupy(evaluation);
-        Ok(KeepaliveConnections(count))
+        Ok(KeepaliveConnections { most: count, local: local.is_some() })
     }
 }

@@ -5,14 +5,16 @@ use std::sync::Arc;
 
 use bstr::BString;
 
-use super::balance::{GroupZone, KeepaliveConnections, Method, Random};
-use super::methods::{HashMethod, IpHash, LeastConn, RandomChoice};
+use super::balance::{GroupZone, KeepaliveConnections, LeastTimeBalance, Method, Random};
+use super::methods::{HashMethod, IpHash, LeastConn, LeastTime, RandomChoice};
 use super::server::{HashBalance, UpstreamServer};
 use super::sticky::{Sticky, StickyGroup};
 use crate::directive::context::{Contexts, HTTP, UPSTREAM};
 use crate::directive::table::directives;
 use crate::directive::{BlockLevel, Evaluation, Msec, Num, Slot, Text};
+use crate::http::core::conf::Current as Core;
 use crate::http::upstream::group::{BalancingMethod, Group, Groups, IdleSettings};
+use crate::net::resolver::server::Resolver;
 use crate::syntax::{Problem, Span, sentence};
 
 directives! {
@@ -24,8 +26,10 @@ directives! {
         "upstream" => Text, opens UPSTREAM, in HTTP;
     }
     live as Current {
-        /// ADDRESS [weight=N max_conns=N max_fails=N fail_timeout=TIME slow_start=TIME backup down drain route=TEXT resolve];
-        /// unix:PATH is allowed. Names are looked up when they are needed. With `slow_start` the weight of a server that works
+        /// ADDRESS [weight=N max_conns=N max_fails=N fail_timeout=TIME slow_start=TIME backup down drain route=TEXT resolve
+        /// service=NAME]; unix:PATH is allowed. Names are looked up when they are needed. With `resolve`, a name that no longer has
+        /// addresses has no server, and `resolver` of the group or of `http` is asked; with `service` too, the SRV records of the
+        /// service (`http` is `_http._tcp`) name hosts, ports and weights, and those that do not come first are backups. With `slow_start` the weight of a server that works
         /// again, or is added to a group in use, recovers from zero over this time; not with `hash`, `ip_hash` and `random`, nor
         /// in a group of one server. `drain` leaves a server to the clients that `sticky` has bound to it; `route` is what
         /// binds them.
@@ -36,6 +40,18 @@ directives! {
         ///
         /// Example: `hash $uri consistent;`
         "hash" => hash: Option<HashBalance>, in UPSTREAM;
+        /// DNS servers for the names of servers with `resolve`; without it, those of `http`.
+        ///
+        /// Not in PingOS; as in nginx since 1.27.3.
+        ///
+        /// Example: `resolver 127.0.0.53 valid=30s;`
+        "resolver" => resolver: Option<Resolver>, in UPSTREAM;
+        /// Time to wait for an answer of the DNS servers of `resolver`.
+        ///
+        /// Not in PingOS; as in nginx since 1.27.3.
+        ///
+        /// Example: `resolver_timeout 5s;`
+        "resolver_timeout" => resolver_timeout: Option<Msec>, in UPSTREAM;
         /// Selects a server by the client's address.
         ///
         /// Example: `ip_hash;`
@@ -44,6 +60,13 @@ directives! {
         ///
         /// Example: `least_conn;`
         "least_conn" => least_conn: Option<Method>, in UPSTREAM;
+        /// Selects the server that is expected to be ready first, by the average time until the head (`header`) or the end
+        /// (`last_byte`) of its responses, its connections and its weight. With `inflight`, requests in progress count, too.
+        ///
+        /// Not in PingOS; as in nginx (Plus, and since 1.31).
+        ///
+        /// Example: `least_time header;`
+        "least_time" => least_time: Option<LeastTimeBalance>, in UPSTREAM;
         /// Selects a server at random [two [least_conn]].
         ///
         /// Example: `random two least_conn;`
@@ -55,7 +78,9 @@ directives! {
         ///
         /// Example: `sticky cookie srv_id expires=1h path=/;`
         "sticky" => sticky: Option<Sticky>, in UPSTREAM;
-        /// Maximum number of idle upstream connections per worker.
+        /// Maximum number of idle upstream connections per worker. With `local`, each location uses its own.
+        ///
+        /// Differs from PingOS, which has no `local`; as in nginx since 1.29.7, except that none are kept without this line.
         ///
         /// Example: `keepalive 32;`
         "keepalive" => keepalive: Option<KeepaliveConnections>, in UPSTREAM;
@@ -100,7 +125,8 @@ impl Slot for Groups {
                 continue;
             }
             let values = level.values::<UPSTREAM>(&[upstream, http], evaluation);
-            let group = group(name, values.get());
+            let core = level.resolve::<Core>(evaluation);
+            let group = group(name, values.get(), &core);
             if !group.servers.is_empty() && group.servers.iter().all(|server| server.backup) {
                 let text = sentence(&[b"no servers in upstream \"", name, b"\""]);
                 evaluation.refuse(upstream, Problem::new(text).help("one of them must be no `backup`"));
@@ -111,7 +137,7 @@ impl Slot for Groups {
     }
 }
 
-fn group(name: &BString, conf: &Current) -> Group {
+fn group(name: &BString, conf: &Current, core: &Core) -> Group {
     let servers: Vec<_> = conf.servers.iter().map(|server| Arc::new(server.0.clone())).collect();
     // As in nginx, a later method replaces another one with a warning; here one of them is left.
     let method: Option<Arc<dyn BalancingMethod>> = if let Some(hash) = &conf.hash {
@@ -120,15 +146,22 @@ fn group(name: &BString, conf: &Current) -> Group {
         Some(Arc::new(IpHash))
     } else if conf.least_conn.is_some() {
         Some(Arc::new(LeastConn))
+    } else if let Some(time) = conf.least_time {
+        Some(Arc::new(LeastTime(time.0)))
     } else {
         conf.random.map(|random| Arc::new(RandomChoice { two: random.two }) as _)
     };
     let idle = conf.keepalive.map(|connections| IdleSettings {
-        connections: usize::try_from(connections.0).unwrap_or(usize::MAX),
+        connections: usize::try_from(connections.most).unwrap_or(usize::MAX),
         requests: conf.keepalive_requests,
         timeout: conf.keepalive_timeout.duration(),
         time: conf.keepalive_time.duration(),
+        local: connections.local,
     });
     let affinity = conf.sticky.as_ref().map(|sticky| Arc::new(StickyGroup::new(sticky.clone())) as _);
-    Group { name: name.clone(), is_named: true, servers, method, affinity, idle }
+    let resolver = conf.resolver.clone().or_else(|| core.resolver.clone());
+    let resolver = resolver.filter(|_| servers.iter().any(|server| server.resolve));
+    let resolver =
+        resolver.map(|resolver| (resolver, conf.resolver_timeout.unwrap_or(core.resolver_timeout)));
+    Group { name: name.clone(), is_named: true, servers, method, affinity, idle, resolver }
 }

@@ -8,7 +8,8 @@ use crc32fast::Hasher;
 
 use crate::http::exchange::Exchange;
 use crate::http::upstream::group::{BalancingMethod, Pick, Picker};
-use crate::http::upstream::peers::{PeerList, Server, Tried};
+use crate::http::upstream::peers::{Now, PeerList, Server, Tried};
+use crate::http::upstream::times::Measured;
 use crate::http::variable::Template;
 use crate::limits;
 
@@ -55,7 +56,8 @@ impl BalancingMethod for LeastConn {
 struct LeastConnPicker;
 
 impl Picker for LeastConnPicker {
-    fn pick(&mut self, peers: &mut PeerList, tried: &Tried, now: u64) -> Pick {
+    fn pick(&mut self, peers: &mut PeerList, tried: &Tried, now: Now) -> Pick {
+        let now = now.seconds();
         let usable = peers.usable(tried, now);
         let less = |best, next| if compare_load(peers, next, best).is_lt() { next } else { best };
         let Some(best) = usable.iter().copied().reduce(less) else { return Pick::None };
@@ -73,6 +75,49 @@ fn compare_load(peers: &PeerList, one: usize, two: usize) -> Ordering {
     };
     let ((conns, weight), (other_conns, other_weight)) = (load(one), load(two));
     (conns * other_weight).cmp(&(other_conns * weight))
+}
+
+/// `least_time`: the peer that is expected to be ready first, in relation to its weight.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LeastTime(pub(super) Measured);
+
+impl BalancingMethod for LeastTime {
+    fn begin(&self, _: &Exchange<'_>) -> Box<dyn Picker> {
+        Box::new(LeastTimePicker { of_head: self.0.of_head })
+    }
+
+    fn measured(&self) -> Option<Measured> {
+        Some(self.0)
+    }
+}
+
+struct LeastTimePicker {
+    of_head: bool,
+}
+
+impl Picker for LeastTimePicker {
+    fn pick(&mut self, peers: &mut PeerList, tried: &Tried, now: Now) -> Pick {
+        let usable = peers.usable(tried, now.seconds());
+        let expected: Vec<(usize, u128, u128)> = usable
+            .into_iter()
+            .map(|index| {
+                let time = peers.expected_time(index, self.of_head, now);
+                (index, u128::from(time), u128::from(peers.states()[index].weight()))
+            })
+            .collect();
+        let compare =
+            |one: &(usize, u128, u128), two: &(usize, u128, u128)| (one.1 * two.2).cmp(&(two.1 * one.2));
+        let Some(best) = expected
+            .iter()
+            .copied()
+            .reduce(|best, next| if compare(&next, &best).is_lt() { next } else { best })
+        else {
+            return Pick::None;
+        };
+        let equal: Vec<usize> =
+            expected.iter().filter(|next| compare(next, &best).is_eq()).map(|next| next.0).collect();
+        peers.weigh(&equal).map_or(Pick::None, Pick::Peer)
+    }
 }
 
 /// Choices after which nginx leaves it to the round robin.
@@ -122,7 +167,8 @@ struct IpHashPicker {
 }
 
 impl Picker for IpHashPicker {
-    fn pick(&mut self, peers: &mut PeerList, tried: &Tried, now: u64) -> Pick {
+    fn pick(&mut self, peers: &mut PeerList, tried: &Tried, now: Now) -> Pick {
+        let now = now.seconds();
         let IpHashPicker { address, hash, failed } = self;
         let next = || {
             *hash = address.iter().fold(*hash, |hash, byte| (hash * 113 + u64::from(*byte)) % 6271);
@@ -151,7 +197,8 @@ struct RandomPicker {
 }
 
 impl Picker for RandomPicker {
-    fn pick(&mut self, peers: &mut PeerList, tried: &Tried, now: u64) -> Pick {
+    fn pick(&mut self, peers: &mut PeerList, tried: &Tried, now: Now) -> Pick {
+        let now = now.seconds();
         let is_usable = |index: usize| peers.is_usable(index, tried, now);
         let Some(first) = self.failed.draw(peers, number, is_usable) else { return Pick::RoundRobin };
         if !self.two {
@@ -230,7 +277,8 @@ struct HashPicker {
 }
 
 impl Picker for HashPicker {
-    fn pick(&mut self, peers: &mut PeerList, tried: &Tried, now: u64) -> Pick {
+    fn pick(&mut self, peers: &mut PeerList, tried: &Tried, now: Now) -> Pick {
+        let now = now.seconds();
         let HashPicker { key, hash, rehash, failed } = self;
         if key.is_empty() {
             return Pick::RoundRobin;
@@ -257,7 +305,8 @@ struct ConsistentPicker {
 }
 
 impl Picker for ConsistentPicker {
-    fn pick(&mut self, peers: &mut PeerList, tried: &Tried, now: u64) -> Pick {
+    fn pick(&mut self, peers: &mut PeerList, tried: &Tried, now: Now) -> Pick {
+        let now = now.seconds();
         while let Some(address) = self.candidates.get(self.at) {
             let usable = peers.usable(tried, now).into_iter();
             let of_server: Vec<usize> =

@@ -14,7 +14,7 @@ use crate::http::variable::Template;
 use crate::syntax::{Problem, Word, sentence, suggest};
 
 /// Parameters after an address.
-const PARAMETERS: [&str; 10] = [
+const PARAMETERS: [&str; 11] = [
     "weight",
     "max_conns",
     "max_fails",
@@ -25,6 +25,7 @@ const PARAMETERS: [&str; 10] = [
     "drain",
     "route",
     "resolve",
+    "service",
 ];
 
 /// Maximum length of a route in bytes, as in nginx.
@@ -48,13 +49,14 @@ impl Value for UpstreamServer {
 
     fn syntax() -> String {
         "address [weight=number] [max_conns=number] [max_fails=number] [fail_timeout=time] [slow_start=time] \
-         [backup] [down] [drain] [route=string] [resolve]"
+         [backup] [down] [drain] [route=string] [resolve] [service=name]"
             .into()
     }
 
     fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<UpstreamServer, Problem> {
         let place = place(args.first())?;
         let mut server = Server::plain(args.first().text().to_owned(), place);
+        let mut service = None;
         for word in args.words.get(1..).unwrap_or_default() {
             let count = |value| number::digits(value).ok_or_else(|| invalid(word).caption("a number"));
             match word.bytes.split_once_str("=") {
@@ -86,10 +88,14 @@ impl Value for UpstreamServer {
                 }
                 None if &word.bytes[..] == b"down" => server.down = true,
                 None if &word.bytes[..] == b"drain" => server.drain = true,
-                // Names are looked up again anyway, when an answer has expired.
-                None if &word.bytes[..] == b"resolve" => {}
+                None if &word.bytes[..] == b"resolve" => server.resolve = true,
+                Some((b"service", b"")) => return Err(invalid(word).caption("the service is missing")),
+                Some((b"service", value)) => service = Some(value),
                 _ => return Err(unknown(word)),
             }
+        }
+        if let Some(service) = service {
+            server.place = of_service(args.first(), service, &server)?;
         }
         Ok(UpstreamServer(server))
     }
@@ -161,6 +167,26 @@ fn place(word: &Word) -> Result<ServerPlace, Problem> {
         None if word.bytes.starts_with(b"[") => return Err(refuse(b"invalid IPv6 address")),
         None => ServerPlace::Name(host.into(), port),
     })
+}
+
+/// Where the hosts of a service are, which DNS tells.
+fn of_service(word: &Word, service: &[u8], server: &Server) -> Result<ServerPlace, Problem> {
+    let refuse = |reason: &[u8]| {
+        let text = sentence(&[b"service upstream \"", &word.bytes, b"\" ", reason]);
+        Err(Problem::new(text).at(word.span))
+    };
+    let ServerPlace::Name(host, _) = &server.place else { return refuse(b"requires domain name") };
+    if host.len() < word.bytes.len() {
+        return refuse(b"may not have port");
+    }
+    if !server.resolve {
+        return refuse(b"requires \"resolve\" parameter");
+    }
+    let name = match service.contains(&b'.') {
+        true => [service, b".", host].concat(),
+        false => [b"_", service, b"._tcp.", host].concat(),
+    };
+    Ok(ServerPlace::Service(name.into()))
 }
 
 /// Error about an unknown parameter of a server.

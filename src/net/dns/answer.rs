@@ -55,3 +55,16 @@ impl std::error::Error for LookupError {}
 
 /// Addresses of a name, in the order to be tried.
 pub type Addresses = Arc<[IpAddr]>;
+
+/// A host of a service, as an SRV record names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceHost {
+    /// Its name.
+    pub name: Box<str>,
+    /// Hosts with the lowest one come first.
+    pub priority: u16,
+    /// Share of the requests among those with the same priority.
+    pub weight: u16,
+    /// Port.
+    pub port: u16,
+}

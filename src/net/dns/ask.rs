@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hickory_resolver::config::{
@@ -11,11 +12,11 @@ use hickory_resolver::lookup::Lookup;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::Query;
-use hickory_resolver::proto::rr::{Name, RecordType};
+use hickory_resolver::proto::rr::{Name, RData, RecordType};
 use hickory_resolver::{Hosts, TokioResolver, system_conf};
 use tokio::sync::OnceCell;
 
-use super::answer::{Addresses, LookupError};
+use super::answer::{Addresses, LookupError, ServiceHost};
 use crate::directive::ListenAddr;
 use crate::directive::address::listen_addrs;
 use crate::limits;
@@ -92,16 +93,34 @@ impl NameServers {
         // With a failure in one family, the name may still have addresses.
         let failure = answers.iter().flatten().filter_map(|answer| answer.as_ref().err());
         match failure.into_iter().find(|error| !error.is_no_records_found()) {
-            Some(error) => {
-                let text = format!("host \"{host}\" could not be looked up ({error})");
-                Err(match error {
-                    NetError::Dns(DnsError::ResponseCode(code)) => LookupError::Refused((*code).into(), text),
-                    NetError::Timeout => LookupError::Late(text),
-                    _ => LookupError::Failed(text),
-                })
-            }
+            Some(error) => Err(failed(host, error)),
             None => Err(LookupError::NotFound(host.into())),
         }
+    }
+
+    /// Queries the hosts of a service and their lifetime.
+    pub(super) async fn service(&self, name: &str) -> Result<(Arc<[ServiceHost]>, Duration), LookupError> {
+        let wanted =
+            Name::from_str(name).map_err(|_| LookupError::NotFound(name.escape_debug().to_string()))?;
+        let resolver = self.resolver.get_or_try_init(|| self.connect()).await?;
+        let lookup = resolver.lookup(wanted, RecordType::SRV).await.map_err(|error| {
+            match error.is_no_records_found() {
+                true => LookupError::NotFound(name.into()),
+                false => failed(name, &error),
+            }
+        })?;
+        let hosts = lookup.answers().iter().filter_map(|record| match &record.data {
+            RData::SRV(record) => Some(ServiceHost {
+                name: record.target.to_utf8().into(),
+                priority: record.priority,
+                weight: record.weight,
+                port: record.port,
+            }),
+            _ => None,
+        });
+        let hosts: Arc<[ServiceHost]> = hosts.take(limits::DNS_ADDRESSES).collect();
+        let ttl = lookup.answers().iter().map(|record| record.ttl).min().unwrap_or(0);
+        Ok((hosts, Duration::from_secs(ttl.into())))
     }
 
     async fn connect(&self) -> Result<TokioResolver, LookupError> {
@@ -114,6 +133,8 @@ impl NameServers {
         };
         options.use_hosts_file = ResolveHosts::Never;
         options.cache_size = 0;
+        // With them, an SRV record behind a CNAME record is not found.
+        options.preserve_intermediates = false;
         if let (true, Servers::Given(servers)) = (self.is_strict, &self.servers) {
             // One after the other, so that a truncated answer is asked for once more over TCP; each gets its share of the time.
             options.num_concurrent_reqs = 1;
@@ -126,6 +147,16 @@ impl NameServers {
             .with_options(options)
             .build()
             .map_err(|error| LookupError::Failed(format!("no resolver ({error})")))
+    }
+}
+
+/// What the failure of a query means.
+fn failed(host: &str, error: &NetError) -> LookupError {
+    let text = format!("host \"{host}\" could not be looked up ({error})");
+    match error {
+        NetError::Dns(DnsError::ResponseCode(code)) => LookupError::Refused((*code).into(), text),
+        NetError::Timeout => LookupError::Late(text),
+        _ => LookupError::Failed(text),
     }
 }
 

@@ -17,7 +17,7 @@ use parking_lot::Mutex;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::sync::{Semaphore, watch};
 
-pub use self::answer::{Addresses, LookupError};
+pub use self::answer::{Addresses, LookupError, ServiceHost};
 use self::ask::NameServers;
 use self::cache::{CachedName, NameCache};
 use super::resolver::server::Resolver;
@@ -122,6 +122,19 @@ impl Dns {
             (Err(_), Some(last)) => Ok(last),
             _ => Err(LookupError::Failed(format!("host \"{host}\" could not be looked up"))),
         }
+    }
+
+    /// Hosts of a service: a name such as `_http._tcp.example.net`, and the time for which they count. They are not cached.
+    ///
+    /// # Errors
+    ///
+    /// The name has no such records, or no name server gives a usable answer.
+    pub async fn service(&self, name: &str) -> Result<(Arc<[ServiceHost]>, Duration), LookupError> {
+        // The semaphore is never closed.
+        let _place = self.0.places.acquire().await;
+        let terms = self.0.terms.load_full();
+        let (hosts, ttl) = terms.in_time(name, terms.ask.service(name)).await?;
+        Ok((hosts, terms.settings.lasts(ttl)))
     }
 
     /// Refreshes names in use before they expire. Runs as long as the process.
@@ -272,8 +285,16 @@ impl ResolverState {
 
     /// Queries the addresses of a name and their lifetime.
     async fn ask(&self, host: &str) -> Result<(Addresses, Duration), LookupError> {
+        self.in_time(host, self.ask.addresses(host)).await
+    }
+
+    async fn in_time<T>(
+        &self,
+        host: &str,
+        answer: impl Future<Output = Result<T, LookupError>>,
+    ) -> Result<T, LookupError> {
         let timeout = self.settings.timeout;
-        tokio::time::timeout(timeout, self.ask.addresses(host)).await.unwrap_or_else(|_| {
+        tokio::time::timeout(timeout, answer).await.unwrap_or_else(|_| {
             let limit = timeout.as_millis();
             Err(LookupError::Late(format!("host \"{host}\" not looked up within {limit} ms")))
         })

@@ -1,0 +1,275 @@
+//! Forwarding to groups of servers: what nginx 1.22 does not have. What is expected is what the documentation of newer versions
+//! and their modules say.
+
+mod support;
+
+use std::collections::HashSet;
+use std::io::{Read, Write};
+use std::net::{IpAddr, TcpListener};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use support::dns::{NAME_ERROR, SERVER_FAILURE};
+use support::http::{self, Response};
+use support::server::free_port;
+use support::wait::until_true;
+use support::{Conf, DnsServer, Records, Server};
+
+fn ask(server: &Server, target: &str) -> Response {
+    http::get(server.http, target)
+}
+
+/// Waits until requests are answered so.
+#[track_caller]
+fn wait_answer(server: &Server, target: &str, wanted: &str) {
+    let mut last = String::new();
+    until_true(&format!("{target} answered with {wanted}"), || {
+        last = ask(server, target).text();
+        last == wanted
+    });
+}
+
+/// A backend that answers each request with a text, in pieces with the pause before each.
+fn slow_backend(pieces: &'static [&'static str], pause: &'static AtomicU64) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            thread::spawn(move || {
+                let _ = stream.read(&mut [0; 4096]);
+                for piece in pieces {
+                    thread::sleep(Duration::from_millis(pause.load(Ordering::Relaxed)));
+                    let _ = stream.write_all(piece.as_bytes());
+                }
+            });
+        }
+    });
+    port
+}
+
+#[test]
+fn servers_are_tried_again_where_none_is_left() {
+    let (missing, away) = (free_port(), free_port());
+    let location = |name: &str, group: &str, lines: &str| {
+        format!(
+            "location = /{name} {{ proxy_pass http://{group}; proxy_next_upstream error http_404 {lines}; proxy_intercept_errors on;
+             error_page 404 502 = /said; }}"
+        )
+    };
+    let three = "no_live; proxy_next_upstream_tries 3";
+    let conf = Conf::live("")
+        .http(&format!(
+            "upstream two {{ server 127.0.0.1:{missing}; server 127.0.0.2:{missing}; }}
+             upstream one {{ server 127.0.0.1:{missing}; }}
+             upstream gone {{ server 127.0.0.1:{away}; server 127.0.0.2:{away}; }}
+             upstream closed {{ server 127.0.0.1:{away} down; server 127.0.0.2:{away} backup down; }}
+             server {{ listen 127.0.0.1:{missing}; listen 127.0.0.2:{missing}; return 404; }}"
+        ))
+        .http_server(
+            &[
+                "location = /said { return 200 $upstream_status; }".into(),
+                location("two", "two", three),
+                location("one", "one", three),
+                location("address", &format!("127.0.0.1:{missing}"), three),
+                location("gone", "gone", three),
+                location("closed", "closed", three),
+                location("unlimited", "two", "no_live"),
+                location("once", "two", "; proxy_next_upstream_tries 3"),
+            ]
+            .concat(),
+        );
+    let server = Server::start(&conf);
+    for (target, wanted) in [
+        ("/two", "404, 404, 404"),
+        ("/one", "404, 404, 404"),
+        ("/address", "404, 404, 404"),
+        ("/unlimited", "404, 404"),
+        ("/once", "404, 404"),
+        ("/gone", "502, 502, 502"),
+        // Their failures do not count.
+        ("/gone", "502, 502, 502"),
+        ("/closed", "502"),
+    ] {
+        assert_eq!(ask(&server, target).text(), wanted, "{target}");
+    }
+}
+
+#[test]
+fn the_server_that_answers_fast_is_preferred() {
+    static PAUSE: AtomicU64 = AtomicU64::new(400);
+    let slow = slow_backend(&["HTTP/1.0 200 OK\r\n\r\nslow"], &PAUSE);
+    let slow_end = slow_backend(&["", "HTTP/1.0 200 OK\r\n\r\nsl", "ow"], &PAUSE);
+    let fast = free_port();
+    let group = |name: &str, method: &str, slow: u16| {
+        format!("upstream {name} {{ {method} server 127.0.0.1:{slow}; server 127.0.0.1:{fast}; }}")
+    };
+    let conf = Conf::live("")
+        .http(
+            &[
+                group("head", "least_time header;", slow),
+                group("end", "least_time last_byte inflight;", slow_end),
+                group("turns", "", slow),
+                format!("server {{ listen 127.0.0.1:{fast}; return 200 fast; }}"),
+            ]
+            .concat(),
+        )
+        .http_server("location ~ ^/(head|end|turns)$ { proxy_pass http://$1; }");
+    let server = Server::start(&conf);
+    for (target, slow) in [("/head", 1), ("/end", 1), ("/turns", 3)] {
+        let answers: Vec<String> = (0..6).map(|_| ask(&server, target).text()).collect();
+        assert_eq!(answers.iter().filter(|text| *text == "slow").count(), slow, "{target}: {answers:?}");
+    }
+}
+
+#[test]
+fn the_head_of_a_response_has_a_time_of_its_own() {
+    static PAUSE: AtomicU64 = AtomicU64::new(150);
+    // It sends something in each `proxy_read_timeout`.
+    let head = slow_backend(&["HTTP/1.0 ", "200 ", "OK\r\n", "X: y\r\n", "Z: z\r\n", "\r\ntext"], &PAUSE);
+    let body = slow_backend(&["HTTP/1.0 200 OK\r\n\r\n", "t", "e", "x", "t"], &PAUSE);
+    let conf = Conf::live("").http_server(&format!(
+        "location /read {{ proxy_read_timeout 2s; proxy_pass http://127.0.0.1:{head}; }}
+         location /head {{ proxy_read_timeout 2s; proxy_header_timeout 500ms; proxy_pass http://127.0.0.1:{head}; }}
+         location /more {{ proxy_read_timeout 1ms; proxy_header_timeout 5s; proxy_pass http://127.0.0.1:{head}; }}
+         location /body {{ proxy_read_timeout 2s; proxy_header_timeout 500ms; proxy_pass http://127.0.0.1:{body}; }}"
+    ));
+    let server = Server::start(&conf);
+    let statuses = ["/read", "/head", "/more", "/body"].map(|target| ask(&server, target).status());
+    assert_eq!(statuses, [200, 504, 200, 200]);
+    assert_eq!(ask(&server, "/body").text(), "text");
+}
+
+#[test]
+fn the_rate_of_reading_may_depend_on_the_response() {
+    let (backend, text) = (free_port(), "x".repeat(4000));
+    let conf = Conf::live("")
+        .http(&format!("server {{ listen 127.0.0.1:{backend}; add_header X-Rate $arg_rate; return 200 {text}; }}"))
+        .http_server(&format!(
+            "location / {{ proxy_pass http://127.0.0.1:{backend}; proxy_limit_rate $upstream_http_x_rate; proxy_buffer_size 1k; }}"
+        ));
+    let server = Server::start(&conf);
+    let took = |target: &str| {
+        let began = Instant::now();
+        assert_eq!(ask(&server, target).text(), text);
+        began.elapsed()
+    };
+    assert!(took("/?rate=2000") > Duration::from_millis(900));
+    assert!(took("/?rate=0") < Duration::from_millis(900));
+}
+
+#[test]
+fn names_with_resolve_are_what_dns_says() {
+    let dns = DnsServer::start();
+    let port = free_port();
+    let conf = Conf::live("")
+        .http(&format!(
+            "{} upstream group {{ server app.test:{port} resolve max_fails=0; }}
+             server {{ listen 127.0.0.1:{port}; listen 127.0.0.2:{port}; return 200 $server_addr; }}",
+            dns.line("valid=1s ipv6=off")
+        ))
+        .http_server("location / { proxy_pass http://group; }");
+    let ips = |last: u8| Records::Addresses(vec![IpAddr::from([127, 0, 0, last])], 1);
+    dns.set("app.test", ips(1));
+    let server = Server::start(&conf);
+    wait_answer(&server, "/", "127.0.0.1");
+    dns.set("app.test", ips(2));
+    wait_answer(&server, "/", "127.0.0.2");
+    // A failure of the name server changes nothing; that there is no such name does.
+    let before = dns.questions("app.test");
+    dns.set("app.test", Records::Code(SERVER_FAILURE));
+    until_true("questions", || {
+        assert_eq!(ask(&server, "/").text(), "127.0.0.2");
+        dns.questions("app.test") > before + 1
+    });
+    dns.set("app.test", Records::Code(NAME_ERROR));
+    until_true("no server", || ask(&server, "/").status() == 502);
+    dns.set("app.test", ips(1));
+    wait_answer(&server, "/", "127.0.0.1");
+}
+
+#[test]
+fn a_service_names_hosts_ports_and_ranks() {
+    let dns = DnsServer::start();
+    let [a, b] = [free_port(), free_port()];
+    let resolver = dns.line("valid=1s ipv6=off");
+    let conf = |method: &str| {
+        Conf::live("")
+            .http(&format!(
+                "upstream group {{ {method} server app.test resolve service=http max_fails=0; {resolver} }}
+                 upstream named {{ server app.test resolve service=_web._tcp; {resolver} }}
+                 server {{ listen 127.0.0.1:{a}; return 200 a; }}
+                 server {{ listen 127.0.0.1:{b}; return 200 b; }}"
+            ))
+            .http_server(
+                "location / { proxy_pass http://group; } location /named { proxy_pass http://named; }",
+            )
+    };
+    let host = Records::Addresses(vec![IpAddr::from([127, 0, 0, 1])], 1);
+    dns.set("host.test", host.clone());
+    dns.set(
+        "_http._tcp.app.test",
+        Records::Services(vec![(2, 5, b, "host.test"), (1, 3, a, "host.test")], 1),
+    );
+    dns.set("_web._tcp.app.test", Records::Services(vec![(1, 0, b, "host.test")], 1));
+    let server = Server::start(&conf(""));
+    // What does not come first is a backup.
+    assert_eq!([0; 4].map(|_| ask(&server, "/").text()), ["a"; 4]);
+    assert_eq!(ask(&server, "/named").text(), "b");
+    // Weights are shares.
+    dns.set(
+        "_http._tcp.app.test",
+        Records::Services(vec![(1, 3, a, "host.test"), (1, 1, b, "host.test")], 1),
+    );
+    until_true("shares of three to one", || {
+        let answers = [0; 8].map(|_| ask(&server, "/").text()).concat();
+        answers.matches('b').count() == 2
+    });
+    dns.set("_http._tcp.app.test", Records::Services(vec![(1, 1, b, "host.test")], 1));
+    until_true("one server", || [0; 4].map(|_| ask(&server, "/").text()) == ["b"; 4]);
+    // A failure of a part leaves the whole as it was.
+    dns.set("host.test", Records::Code(SERVER_FAILURE));
+    let before = dns.questions("host.test");
+    until_true("questions", || {
+        assert_eq!(ask(&server, "/").text(), "b");
+        dns.questions("host.test") > before + 1
+    });
+    dns.set("host.test", host);
+    // A reload knows the addresses until the name server answers.
+    dns.set("_http._tcp.app.test", Records::Code(SERVER_FAILURE));
+    server.reload(&conf("least_conn;"));
+    assert_eq!(ask(&server, "/").text(), "b");
+    dns.set("_http._tcp.app.test", Records::Code(NAME_ERROR));
+    until_true("no server", || ask(&server, "/").status() == 502);
+}
+
+#[test]
+fn locations_may_keep_their_connections_for_themselves() {
+    let port = free_port();
+    let location = |name: &str, group: &str| format!("location /{name} {{ proxy_pass http://{group}; }}");
+    let conf = Conf::live("")
+        .http(&format!(
+            "proxy_http_version 1.1; proxy_set_header Connection '';
+             upstream shared {{ server 127.0.0.1:{port}; keepalive 4; }}
+             upstream own {{ server 127.0.0.1:{port}; keepalive 4 local; }}
+             server {{ listen 127.0.0.1:{port}; return 200 $connection; }}"
+        ))
+        .http_server(
+            &[location("a", "shared"), location("b", "shared"), location("c", "own"), location("d", "own")]
+                .concat(),
+        );
+    let server = Server::start(&conf);
+    // Each of the workers keeps connections.
+    let used = |first: &str, second: &str| {
+        let mut all = [HashSet::new(), HashSet::new()];
+        for _ in 0..12 {
+            all[0].insert(ask(&server, first).text());
+            all[1].insert(ask(&server, second).text());
+        }
+        all
+    };
+    let [a, b] = used("/a", "/b");
+    assert!(!a.is_disjoint(&b), "{a:?}, {b:?}");
+    let [c, d] = used("/c", "/d");
+    assert!(c.is_disjoint(&d) && c.len() + d.len() < 12, "{c:?}, {d:?}");
+}
