@@ -182,6 +182,15 @@ fn names_with_resolve_are_what_dns_says() {
         assert_eq!(ask(&server, "/").text(), "127.0.0.2");
         dns.questions("app.test") > before + 1
     });
+    // One that does not answer is not waited for.
+    dns.set("app.test", Records::Silent);
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(3) {
+        let asked = Instant::now();
+        assert_eq!(ask(&server, "/").text(), "127.0.0.2");
+        assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
+        thread::sleep(Duration::from_millis(50));
+    }
     dns.set("app.test", Records::Code(NAME_ERROR));
     until_true("no server", || ask(&server, "/").status() == 502);
     dns.set("app.test", ips(1));

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bstr::{BString, ByteSlice};
 use parking_lot::Mutex;
@@ -146,6 +146,8 @@ struct GroupState {
     latest: Vec<Option<NameAddresses>>,
     /// Addresses of the lines that a reload has added.
     added: Vec<BString>,
+    /// Until when name servers that were late are not waited for.
+    late_until: Option<Instant>,
 }
 
 impl GroupState {
@@ -207,6 +209,7 @@ impl RunningGroup {
                     servers: known.servers.clone(),
                     backups: known.backups.clone(),
                     latest: Vec::new(),
+                    late_until: None,
                     added: conf.servers.iter().filter(is_new).map(|server| server.address.clone()).collect(),
                 }
             }
@@ -225,7 +228,7 @@ impl RunningGroup {
         Arc::new(RunningGroup { conf, id, names, state: Mutex::new(state) })
     }
 
-    /// Looks up the servers that are names.
+    /// Looks up the servers that are names. Where there are peers, name servers that do not answer are not waited for.
     ///
     /// # Errors
     ///
@@ -234,6 +237,25 @@ impl RunningGroup {
         if self.names.is_empty() {
             return Ok(());
         }
+        let (is_empty, is_late) = {
+            let state = self.state.lock();
+            (state.is_empty(), state.late_until.is_some_and(|until| Instant::now() < until))
+        };
+        // Without name servers of its own, the last answers are used anyway.
+        if is_empty || self.conf.resolver.is_none() {
+            return self.learn(dns).await;
+        }
+        let patience = if is_late { Duration::ZERO } else { limits::DNS_PATIENCE };
+        tokio::time::timeout(patience, self.learn(dns)).await.unwrap_or_else(|_| {
+            if !is_late {
+                self.state.lock().late_until = Some(Instant::now() + limits::DNS_RETRY);
+            }
+            Ok(())
+        })
+    }
+
+    /// Asks for the servers that are names, and takes the answers.
+    async fn learn(&self, dns: &Dns) -> Result<(), LookupError> {
         let (mut failure, mut found) = (None, Vec::with_capacity(self.names.len()));
         for name in &self.names {
             found.push(name.look_up(dns).await.unwrap_or_else(|error| {

@@ -21,7 +21,7 @@ pub(super) struct ServerName {
     pub(super) is_resolved: bool,
     name: String,
     /// The hosts of a service as last asked.
-    hosts: Mutex<Option<KnownHosts>>,
+    hosts: Arc<Mutex<Option<KnownHosts>>>,
 }
 
 /// The hosts of a service, and until when they count.
@@ -82,7 +82,7 @@ impl ServerName {
             question,
             is_resolved: server.resolve,
             name,
-            hosts: Mutex::default(),
+            hosts: Arc::default(),
         })
     }
 
@@ -104,19 +104,34 @@ impl ServerName {
         Ok(Some(NameAddresses::Service(found)))
     }
 
-    /// The hosts of a service. Requests that come meanwhile wait for the same answer.
+    /// The hosts of a service. Requests that come meanwhile wait for the same answer; it is kept also where they give up.
     async fn hosts(&self, dns: &Dns) -> Result<Arc<[ServiceHost]>, LookupError> {
-        let mut known = self.hosts.lock().await;
-        if let Some(known) = known.as_ref().filter(|known| Instant::now() < known.until) {
-            return known.hosts.clone();
+        if let Ok(known) = self.hosts.try_lock()
+            && let Some(hosts) = valid(&known)
+        {
+            return hosts;
         }
-        let (hosts, lasts) = match dns.service(&self.name).await {
-            Ok((hosts, lasts)) => (Ok(hosts), lasts),
-            Err(error) => (Err(error), limits::DNS_RETRY),
-        };
-        *known = Some(KnownHosts { hosts: hosts.clone(), until: Instant::now() + lasts });
-        hosts
+        let (known, dns, name) = (self.hosts.clone(), dns.clone(), self.name.clone());
+        let asking = tokio::spawn(async move {
+            let mut known = known.lock().await;
+            if let Some(hosts) = valid(&known) {
+                return hosts;
+            }
+            let (hosts, lasts) = match dns.service(&name).await {
+                Ok((hosts, lasts)) => (Ok(hosts), lasts),
+                Err(error) => (Err(error), limits::DNS_RETRY),
+            };
+            *known = Some(KnownHosts { hosts: hosts.clone(), until: Instant::now() + lasts });
+            hosts
+        });
+        let stopped = || Err(LookupError::Failed(format!("host \"{}\" could not be looked up", self.name)));
+        asking.await.unwrap_or_else(|_| stopped())
     }
+}
+
+/// What is known, as long as it counts.
+fn valid(known: &Option<KnownHosts>) -> Option<Result<Arc<[ServiceHost]>, LookupError>> {
+    known.as_ref().filter(|known| Instant::now() < known.until).map(|known| known.hosts.clone())
 }
 
 impl NameAddresses {
