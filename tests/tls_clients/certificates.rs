@@ -48,6 +48,27 @@ fn a_certificate_is_chosen_by_what_a_client_can_verify_and_by_its_name() {
 }
 
 #[test]
+fn of_equal_certificates_the_later_one_is_shown_and_an_issuer_is_named_once() {
+    let made = Made::new();
+    let issuer = std::fs::read_to_string(made.path("ca.crt")).unwrap();
+    std::fs::write(made.path("twice.crt"), issuer.repeat(2)).unwrap();
+    run("chmod", &["-R", "a+rX", made.all.0.to_str().unwrap()]);
+    let port = free_port();
+    let _server = Server::start(&Conf::live("").http(&format!(
+        "server {{ listen 127.0.0.1:{port} ssl; {} {} ssl_verify_client optional; ssl_client_certificate {}; return 200 x; }}",
+        made.shows("server2"),
+        made.shows("server"),
+        made.path("twice.crt"),
+    )));
+    let said = s_client(port, &[], GET);
+    let subject = said.lines().find(|line| line.starts_with("subject=")).unwrap_or("none");
+    assert!(subject.ends_with("CN = server"), "{subject}");
+    let names = said.lines().skip_while(|line| !line.starts_with("Acceptable client")).skip(1);
+    let names: Vec<_> = names.take_while(|line| line.contains("CN = ")).collect();
+    assert_eq!(names.len(), 1, "{names:?}");
+}
+
+#[test]
 fn certificates_are_chosen_by_maps_and_kept() {
     let made = Made::new();
     run("chmod", &["-R", "a+rX", made.all.0.to_str().unwrap()]);
