@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
+use std::future::poll_fn;
 use std::io;
 use std::ops::Range;
 use std::pin::Pin;
@@ -174,6 +175,11 @@ pub trait BodySource: Send + Sync {
         false
     }
 
+    /// Whether the body is kept in a file while it is produced: a later request may be answered with it.
+    fn is_kept(&self) -> bool {
+        false
+    }
+
     /// Tells that only a part of the whole is needed. Returns the offset from which the body is produced then.
     fn cut(&mut self, part: &Range<u64>) -> u64 {
         let _ = part;
@@ -281,6 +287,13 @@ impl Body {
     /// Whether the body is also produced to its end where its client has left.
     pub fn outlasts_client(&self) -> bool {
         matches!(self, Body::Source(source) if source.outlasts_client())
+    }
+
+    /// Waits for the end of a body that is kept, where nothing of it is sent.
+    pub async fn finish_keeping(mut self) {
+        if matches!(&self, Body::Source(source) if source.is_kept()) {
+            while let Some(Ok(_)) = poll_fn(|cx| self.poll_piece(cx)).await {}
+        }
     }
 
     /// The next piece; `None` at the end.

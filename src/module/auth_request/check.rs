@@ -28,6 +28,8 @@ async fn ask(exchange: &mut Exchange<'_>) -> Decision {
     let Some(uri) = &conf.uri.0 else { return Decision::Next };
     // As in nginx, it has no query string: the client must not decide about itself.
     let mut inner = exchange.subrequest(uri.clone(), BString::default(), Some(Method::GET)).await;
+    // As in nginx, what is kept of the answer is there for the next request.
+    std::mem::take(&mut inner.response.body).finish_keeping().await;
     let mut own = Vec::new();
     for set in &conf.sets {
         let value = BString::from(inner.expand(&set.value));

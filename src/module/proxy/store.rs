@@ -200,6 +200,10 @@ impl BodySource for StoredBody {
     fn outlasts_client(&self) -> bool {
         true
     }
+
+    fn is_kept(&self) -> bool {
+        true
+    }
 }
 
 /// Gives a complete file its permissions, time and name.

@@ -279,6 +279,10 @@ impl BodySource for FilledBody {
     fn length(&self) -> Option<u64> {
         self.length
     }
+
+    fn is_kept(&self) -> bool {
+        true
+    }
 }
 
 impl Drop for FilledBody {
