@@ -139,9 +139,10 @@ impl NameServers {
             // One after the other, so that a truncated answer is asked for once more over TCP; each gets its share of the time.
             options.num_concurrent_reqs = 1;
             let share = self.timeout / u32::try_from(servers.len()).unwrap_or(u32::MAX).max(1);
-            options.timeout = options.timeout.min(share);
+            options.timeout = share.min(limits::DNS_ANSWER);
+        } else {
+            options.timeout = self.timeout.min(limits::DNS_ANSWER);
         }
-        options.timeout = self.timeout.min(limits::DNS_ANSWER);
         let builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
         builder
             .with_options(options)
