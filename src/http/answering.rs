@@ -163,10 +163,7 @@ impl HttpConnection {
         let mut processed = pin!(async {
             match refused {
                 Some((status, _)) => exchange.refuse(status).await,
-                None => {
-                    exchange.adopt_keepalive();
-                    exchange.process().await
-                }
+                None => exchange.process().await,
             }
         });
         // Most requests are answered without waiting for anything.
@@ -269,7 +266,9 @@ impl HttpConnection {
             return After::Next;
         }
         let is_body_done = is_body_done || self.discard_rest(exchange).await;
-        if exchange.keeps_alive && is_body_done {
+        // As in nginx, a server that answers before a location is selected does not say so in the head.
+        let is_kept = exchange.keeps_alive && exchange.conf().keepalive_timeout.timeout.0 > 0;
+        if is_kept && is_body_done {
             return After::Next;
         }
         let lingers = match exchange.core().lingering_close {
@@ -348,7 +347,7 @@ impl Exchange<'_> {
             self.keeps_alive = false;
             return;
         }
-        let disabled = self.core().keepalive_disable.0.unwrap_or(KeepaliveDisable::NONE);
+        let disabled = self.core().keepalive_disable.0.unwrap_or(KeepaliveDisable::MSIE6);
         let is_old_msie = || {
             disabled.contains(KeepaliveDisable::MSIE6)
                 && *self.request.method() == Method::POST

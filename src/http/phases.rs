@@ -101,6 +101,7 @@ impl Exchange<'_> {
                     (self.path, self.is_path_replaced) = (path, true);
                     (self.has_query, self.query) = (query.is_some(), query.unwrap_or_default());
                     self.redirect();
+                    self.adopt_keepalive();
                     self.run(Start::ServerRewrite).await
                 }
                 Decision::Named(name) => {

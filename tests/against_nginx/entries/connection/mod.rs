@@ -67,6 +67,21 @@ pub fn entries() -> Vec<Entry> {
             .keep(["/safari/a.txt\nUser-Agent: Mozilla/5.0 (Macintosh; Mac OS X) AppleWebKit/1 Safari/1", "/a.txt"])
             .keep(["/both/a.txt\nUser-Agent: Mozilla/5.0 (Macintosh; Mac OS X) AppleWebKit/1 Safari/1", "/a.txt"])
             .keep(["/safari/a.txt\nUser-Agent: Mozilla/5.0 (Macintosh; Mac OS X) Chrome/1 Safari/1", "/a.txt"]),
+        entry("keep-alive-limits-by-location")
+            .server(
+                "keepalive_requests 1; error_page 403 /e; location / { alias {ROOT}/html/; keepalive_requests 3; } location = /one { return 204; }
+                 location = /e { keepalive_requests 3; return 200 e; } location /to { keepalive_requests 3; rewrite ^ /e last; } location /403 { keepalive_requests 3; return 403; }
+                 location @n { keepalive_requests 3; return 200 n; } location /n { keepalive_requests 3; error_page 404 = @n; return 404; }",
+            )
+            .keep(["/a.txt", "/a.txt", "/a.txt", "/a.txt"])
+            .keep(["/one", "/a.txt"])
+            .keep(["/e", "/a.txt"])
+            .keep(["/to", "/a.txt"])
+            .keep(["/403", "/a.txt"])
+            .keep(["/n", "/a.txt"])
+            .keep(["POST /n\nUser-Agent: Mozilla/4.0 (compatible; MSIE 6.0)\n\nx", "/a.txt"]),
+        entry("keep-alive-of-a-server").server("keepalive_requests 1; return 204;").keep(["/", "/", "/"]),
+        entry("keep-alive-off-for-a-server").server("keepalive_timeout 0; return 204;").keep(["/", "/"]),
         entry("timeouts")
             .http(ORIGIN)
             .server(format!("client_header_timeout 300ms; location / {{ root {{ROOT}}/html; keepalive_timeout 300ms; lingering_timeout 300ms; }} location /body {{ client_body_timeout 300ms; {READS} }} location /discard {{ client_body_timeout 300ms; lingering_timeout 300ms; root {{ROOT}}/html; }}"))
