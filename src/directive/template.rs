@@ -253,6 +253,14 @@ impl<V> Template<V> {
         })
     }
 
+    /// The variable, if the text is one and nothing else.
+    pub fn sole(&self) -> Option<&V> {
+        match self.parts.as_slice() {
+            [Part::Variable(variable)] => Some(variable),
+            _ => None,
+        }
+    }
+
     /// The text, if it contains no variable.
     pub fn literal(&self) -> Option<BString> {
         match self.parts.as_slice() {

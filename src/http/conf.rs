@@ -232,7 +232,7 @@ impl Slot for Files {
 /// Part of the path that `alias` in a location replaces; see [`Files::Alias`].
 fn replaced_by_alias(location: &Block) -> Option<usize> {
     match location.head::<LocationName>() {
-        Some(LocationName::Regex(_)) => None,
+        Some(name) if name.is_no_path() => None,
         name => Some(name.map_or(0, |name| name.spelled().len())),
     }
 }

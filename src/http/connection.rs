@@ -64,6 +64,7 @@ impl HttpConnection {
                 underscores: core.underscores_in_headers,
                 ignores_invalid: core.ignore_invalid_headers,
                 merges_slashes: core.merge_slashes,
+                most: size(core.max_headers),
             },
             timeout: server.get::<ServerConf>().client_header_timeout.nonzero(),
         }

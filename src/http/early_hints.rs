@@ -13,10 +13,7 @@ const OF_CONNECTIONS: [&str; 5] =
 impl Exchange<'_> {
     /// Passes on the fields of an early hint, if the location wants that and the client understands it.
     pub async fn pass_early_hints(&mut self, headers: &Headers) {
-        let is_wanted = || {
-            let mut texts = self.core().early_hints.iter().flat_map(|line| &line.0);
-            texts.any(|text| !matches!(&self.expand(text)[..], b"" | b"0"))
-        };
+        let is_wanted = || self.holds_any(&self.core().early_hints);
         if self.is_subrequest() || self.request.version() < Version::HTTP_11 || !is_wanted() {
             return;
         }

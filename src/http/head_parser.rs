@@ -10,7 +10,6 @@ use super::host;
 use super::request::{BodyFraming, HEAD_TOO_LARGE, HeadError, Request};
 use super::request_line::{self, LineError, RequestLine};
 use super::uri;
-use crate::limits;
 
 /// Buffers of a head, as nginx counts them.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +31,8 @@ pub(super) struct HeaderNames {
     pub(super) ignores_invalid: bool,
     /// `merge_slashes`
     pub(super) merges_slashes: bool,
+    /// `max_headers`
+    pub(super) most: usize,
 }
 
 /// Number of header lines for which there is room from the first on.
@@ -143,10 +144,9 @@ impl HeadParser {
                         self.at += length;
                         continue;
                     }
-                    if self.fields.len() >= limits::HTTP_HEADERS {
+                    if self.fields.len() >= names.most {
                         self.at += length;
-                        let status = StatusCode::from_u16(HEAD_TOO_LARGE).expect("it is one");
-                        return Err((status, "client sent too many header lines"));
+                        return Err(too_many_headers());
                     }
                     let moved = |range: Range<usize>| range.start + self.at..range.end + self.at;
                     let (name, value) = (moved(name), moved(value));
@@ -237,6 +237,11 @@ impl HeadParser {
     }
 }
 
+/// The refusal of a head with more lines than `max_headers`.
+pub(super) fn too_many_headers() -> HeadError {
+    (StatusCode::from_u16(HEAD_TOO_LARGE).expect("it is one"), "client sent too many header lines")
+}
+
 /// Whether a line that was not understood begins with the method HEAD.
 fn begins_head(line: &[u8]) -> bool {
     let start = line.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
@@ -282,7 +287,8 @@ mod tests {
     use super::*;
 
     const NAMES: HeaderNames =
-        HeaderNames { underscores: false, ignores_invalid: true, merges_slashes: true };
+        HeaderNames { underscores: false, ignores_invalid: true, merges_slashes: true, most: MOST };
+    const MOST: usize = 50;
     const BUFFERS: HeadBuffers = HeadBuffers { first: 64, number: 2, size: 128 };
 
     /// Parses a head that comes in pieces of this size.
@@ -339,11 +345,8 @@ mod tests {
             let refused = parser.parse(text.as_bytes(), NAMES).map_err(|(status, _)| status.as_u16());
             (refused, parser.take(&mut BytesMut::from(text.as_str())).head_length())
         };
-        assert_eq!(refused(limits::HTTP_HEADERS), (Ok(true), 16 + 6 * limits::HTTP_HEADERS + 2));
-        assert_eq!(
-            refused(limits::HTTP_HEADERS + 1),
-            (Err(HEAD_TOO_LARGE), 16 + 6 * (limits::HTTP_HEADERS + 1))
-        );
+        assert_eq!(refused(MOST), (Ok(true), 16 + 6 * MOST + 2));
+        assert_eq!(refused(MOST + 1), (Err(HEAD_TOO_LARGE), 16 + 6 * (MOST + 1)));
     }
 
     #[test]

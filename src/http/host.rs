@@ -27,9 +27,40 @@ pub(super) fn name(text: &[u8]) -> &[u8] {
     }
 }
 
+/// The port behind a host; `None` if there is no number from 1 to 65535.
+pub(super) fn port(text: &[u8]) -> Option<u16> {
+    let host = match text.first() {
+        Some(b'[') => text.iter().position(|&b| b == b']')? + 1,
+        _ => text.iter().position(|&b| b == b':')?,
+    };
+    let digits = text[host..].strip_prefix(b":")?;
+    let is_number = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+    let port: u16 = std::str::from_utf8(digits).ok().filter(|_| is_number)?.parse().ok()?;
+    (port > 0).then_some(port)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_port_is_a_number_behind_the_host() {
+        for (text, want) in [
+            ("a:80", Some(80)),
+            ("[::1]:65535", Some(65535)),
+            ("a:0080", Some(80)),
+            ("a", None),
+            ("a:", None),
+            ("a:0", None),
+            ("a:+1", None),
+            ("a:65536", None),
+            ("[::1]", None),
+            ("[::1", None),
+            ("a:1:2", None),
+        ] {
+            assert_eq!(port(text.as_bytes()), want, "{text}");
+        }
+    }
 
     #[test]
     fn hosts_are_taken_as_nginx_takes_them() {

@@ -2,7 +2,7 @@
 
 use bstr::{BStr, BString, ByteSlice};
 
-use super::variable::VariableNames;
+use super::variable::{Template, VariableNames};
 use crate::directive::{Args, Arity, Evaluation, Pattern, Value};
 use crate::syntax::{Problem, Word, sentence};
 
@@ -22,6 +22,13 @@ pub enum LocationName {
     Regex(Pattern),
     /// `@name`: for internal redirects only.
     Named(BString),
+    /// `$variable`: requests for which the variable is neither empty nor `0`.
+    Predicate {
+        /// The variable as written.
+        spelled: BString,
+        /// Gives its value.
+        variable: Template,
+    },
 }
 
 impl LocationName {
@@ -30,7 +37,7 @@ impl LocationName {
         match self {
             LocationName::Exact(uri) | LocationName::Prefix { prefix: uri, .. } => uri.as_bstr(),
             LocationName::Regex(pattern) => pattern.source(),
-            LocationName::Named(name) => name.as_bstr(),
+            LocationName::Named(name) | LocationName::Predicate { spelled: name, .. } => name.as_bstr(),
         }
     }
 
@@ -38,8 +45,16 @@ impl LocationName {
     pub fn prefix(&self) -> Option<&BString> {
         match self {
             LocationName::Prefix { prefix, .. } => Some(prefix),
-            LocationName::Exact(_) | LocationName::Regex(_) | LocationName::Named(_) => None,
+            LocationName::Exact(_)
+            | LocationName::Regex(_)
+            | LocationName::Named(_)
+            | LocationName::Predicate { .. } => None,
         }
+    }
+
+    /// Whether it stands for no part of a path, as that of a regular expression or a predicate.
+    pub fn is_no_path(&self) -> bool {
+        matches!(self, LocationName::Regex(_) | LocationName::Predicate { .. })
     }
 }
 
@@ -47,7 +62,7 @@ impl Value for LocationName {
     const ARITY: Arity = Arity::between(1, 2);
 
     fn syntax() -> String {
-        "[= | ^~ | ~ | ~*] uri | @name".into()
+        "[= | ^~ | ~ | ~*] uri | @name | $variable".into()
     }
 
     fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<LocationName, Problem> {
@@ -73,9 +88,22 @@ impl Value for LocationName {
             [b'~', b'*', text @ ..] => regex(word, text, true, evaluation)?,
             [b'~', text @ ..] => regex(word, text, false, evaluation)?,
             [b'@', ..] => LocationName::Named(text.into()),
+            [b'$', ..] => predicate(word, evaluation)?,
             uri => prefix(uri, false),
         })
     }
+}
+
+/// Parses the variable of a predicate.
+fn predicate(word: &Word, evaluation: &mut Evaluation<'_>) -> Result<LocationName, Problem> {
+    let variable = Template::compile(word, &word.bytes, evaluation)?;
+    if variable.sole().is_none() {
+        let text = sentence(&[b"invalid location predicate \"", &word.bytes, b"\""]);
+        return Err(Problem::new(text)
+            .at(word.span)
+            .help("a predicate is one variable; `map` combines several"));
+    }
+    Ok(LocationName::Predicate { spelled: word.text().to_owned(), variable })
 }
 
 /// Parses a regular expression, whose named groups define variables.

@@ -8,6 +8,7 @@ use rustc_hash::FxHashMap;
 
 use super::location::LocationName;
 use super::plan::Plan;
+use super::variable::Template;
 use crate::directive::context::LOCATION;
 use crate::directive::{Match, Pattern, Undecided, Values};
 use crate::syntax::Pos;
@@ -83,6 +84,26 @@ pub struct Locations {
     /// Locations to which a path without their last slash is redirected.
     slash_added: Vec<Arc<Location>>,
     regexes: Vec<(Pattern, Arc<Location>)>,
+    /// In the order of the file.
+    predicates: Vec<(Template, Arc<Location>)>,
+    /// Whether this level or one inside it has predicates.
+    has_predicates: bool,
+}
+
+/// What a search for a location asks the request.
+pub trait Wanted {
+    /// The decoded path.
+    fn path(&self) -> &[u8];
+
+    /// Is told each regular expression that matches.
+    fn matched(&mut self, found: Match);
+
+    /// Whether a predicate holds.
+    ///
+    /// # Errors
+    ///
+    /// [`Undecided`], if a regular expression exceeds its bounds.
+    fn holds(&self, predicate: &Template) -> Result<bool, Undecided>;
 }
 
 /// A matching location, and whether an outer level may still prefer one of its regular expressions.
@@ -97,6 +118,7 @@ impl Locations {
         if location.adds_slash {
             self.slash_added.push(location.clone());
         }
+        self.has_predicates |= location.nested.has_predicates;
         match &location.name {
             LocationName::Exact(uri) => {
                 self.exact.insert(uri.clone(), location);
@@ -109,20 +131,25 @@ impl Locations {
                 self.prefixes.insert(at, (prefix.clone(), *stops_regex, location));
             }
             LocationName::Regex(pattern) => self.regexes.push((pattern.clone(), location)),
+            LocationName::Predicate { variable, .. } => {
+                self.predicates.push((variable.clone(), location));
+                self.has_predicates = true;
+            }
         }
     }
 
-    /// The location of a decoded path. `matched` receives the matches of regular expressions.
+    /// Whether variables take part in the selection of a location.
+    pub fn has_predicates(&self) -> bool {
+        self.has_predicates
+    }
+
+    /// The location of a request.
     ///
     /// # Errors
     ///
     /// [`Undecided`], if a regular expression exceeds its bounds.
-    pub fn find(
-        &self,
-        path: &[u8],
-        matched: &mut dyn FnMut(Match),
-    ) -> Result<Option<&Arc<Location>>, Undecided> {
-        Ok(self.search(path, matched)?.map(|found| match found {
+    pub fn find(&self, wanted: &mut dyn Wanted) -> Result<Option<&Arc<Location>>, Undecided> {
+        Ok(self.search(wanted)?.map(|found| match found {
             PathLocation::Final(location) | PathLocation::Tentative(location) => location,
         }))
     }
@@ -136,35 +163,38 @@ impl Locations {
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Location>> {
         let prefixes = self.prefixes.iter().map(|(_, _, location)| location);
         let regexes = self.regexes.iter().map(|(_, location)| location);
-        self.exact.values().chain(self.named.values()).chain(prefixes).chain(regexes)
+        let predicates = self.predicates.iter().map(|(_, location)| location);
+        self.exact.values().chain(self.named.values()).chain(prefixes).chain(regexes).chain(predicates)
     }
 
-    fn search(
-        &self,
-        path: &[u8],
-        matched: &mut dyn FnMut(Match),
-    ) -> Result<Option<PathLocation<'_>>, Undecided> {
-        if let Some(location) = self.exact.get(path.as_bstr()) {
+    fn search(&self, wanted: &mut dyn Wanted) -> Result<Option<PathLocation<'_>>, Undecided> {
+        if let Some(location) = self.exact.get(wanted.path().as_bstr()) {
             return Ok(Some(PathLocation::Final(location)));
         }
-        let prefix = self.prefixes.iter().find(|(prefix, _, _)| path.starts_with(prefix));
-        if let Some(location) = self.slash_added.iter().find(|location| location.adds_slash_to(path))
-            && prefix.is_none_or(|(prefix, _, _)| prefix != path)
+        let prefix = self.prefixes.iter().find(|(prefix, _, _)| wanted.path().starts_with(prefix));
+        if let Some(location) = self.slash_added.iter().find(|location| location.adds_slash_to(wanted.path()))
+            && prefix.is_none_or(|(prefix, _, _)| prefix != wanted.path())
         {
             return Ok(Some(PathLocation::Final(location)));
         }
         let mut tentative = None;
         if let Some((_, stops_regex, location)) = prefix {
-            let found = location.nested.search(path, matched)?.unwrap_or(PathLocation::Tentative(location));
+            let found = location.nested.search(wanted)?.unwrap_or(PathLocation::Tentative(location));
             if *stops_regex || matches!(found, PathLocation::Final(_)) {
                 return Ok(Some(found));
             }
             tentative = Some(found);
         }
         for (pattern, location) in &self.regexes {
-            if let Some(found) = pattern.find(path)? {
-                matched(found);
-                let inner = location.nested.find(path, matched)?.unwrap_or(location);
+            if let Some(found) = pattern.find(wanted.path())? {
+                wanted.matched(found);
+                let inner = location.nested.find(wanted)?.unwrap_or(location);
+                return Ok(Some(PathLocation::Final(inner)));
+            }
+        }
+        for (predicate, location) in &self.predicates {
+            if wanted.holds(predicate)? {
+                let inner = location.nested.find(wanted)?.unwrap_or(location);
                 return Ok(Some(PathLocation::Final(inner)));
             }
         }

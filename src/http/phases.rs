@@ -11,9 +11,12 @@ use super::plan::{Phase, Positions};
 use super::request::BodyFraming;
 use super::request_body::RequestBody;
 use super::response::{Body, Response};
-use super::routes::{Location, LocationRefusal};
+use super::routes::{ByPath, Location, LocationRefusal, Wanted};
 use super::status::shown;
+use super::variable::Template;
+use super::variables::is_true;
 use super::{files, log, method, precondition, range_filter};
+use crate::directive::{Match, Undecided};
 
 /// Statuses that close the connection without a response, as in nginx.
 const CLOSING: [u16; 3] = [408, 444, 499];
@@ -34,7 +37,10 @@ impl Exchange<'_> {
     /// [`Exchange::response`]. `false` closes the connection without one.
     pub(super) async fn process(&mut self) -> bool {
         let start = if self.is_subrequest() { Start::ServerRewrite } else { Start::PostRead };
-        let decision = self.run(start).await;
+        let decision = match self.read_body_early().await {
+            Ok(()) => self.run(start).await,
+            Err(decision) => decision,
+        };
         self.conclude(decision).await
     }
 
@@ -239,39 +245,57 @@ impl Exchange<'_> {
         Decision::Next
     }
 
+    /// The location of the path, and of variables if the server has predicates.
+    fn search_location(&mut self) -> Result<Arc<Location>, Undecided> {
+        let routes = self.server.routes();
+        if routes.locations.has_predicates() {
+            // They ask for the whole request, which must not change while it is borrowed.
+            let server = self.server.clone();
+            return server.routes().find_location(self).cloned();
+        }
+        let assigned = &mut self.assigned;
+        let mut wanted = ByPath { path: &self.path, matched: &mut |found| assigned.matched(found) };
+        routes.find_location(&mut wanted).cloned()
+    }
+
     /// Selects the location of the path.
     fn find_location(&mut self) -> Option<Decision> {
-        let assigned = &mut self.assigned;
-        let Ok(location) =
-            self.server.routes().find_location(&self.path, &mut |found| assigned.matched(found))
-        else {
+        let Ok(location) = self.search_location() else {
             log::undecided(self.id(), "the path", self.peer());
             return Some(Decision::page(StatusCode::INTERNAL_SERVER_ERROR));
         };
-        self.location = location.clone();
-        let conf = self.conf();
-        if conf.internal.is_some() && !self.is_internal {
+        self.location = location;
+        if self.conf().internal.is_some() && !self.is_internal {
             return Some(Decision::page(StatusCode::NOT_FOUND));
         }
-        let limit = conf.client_max_body_size.0;
-        if let BodyFraming::Length(length) = self.request.body()
-            && !self.is_subrequest()
-            && !self.is_body_refused
-            && limit > 0
-            && length > limit
-        {
-            log::body_too_large(self, length);
-            (self.is_continued, self.is_body_refused) = (true, true);
-            // As in nginx, it is discarded at once; one that is still to come is not read any more.
-            if self.drop_received_body() != Ok(true) {
-                self.body = Some(RequestBody::default().into());
-            }
-            return Some(Decision::page(StatusCode::PAYLOAD_TOO_LARGE));
+        if let Some(refusal) = self.check_body_size() {
+            return Some(refusal);
         }
         // A path without its last slash leads to the location that forwards requests.
         self.location
             .adds_slash_to(&self.path)
             .then(|| Decision::Done(Box::new(self.moved_to(self.location.name.spelled()))))
+    }
+
+    /// Refuses a body that is longer than the location allows.
+    pub(super) fn check_body_size(&mut self) -> Option<Decision> {
+        let limit = self.conf().client_max_body_size.0;
+        let length = match self.request.body() {
+            BodyFraming::Length(length) => length,
+            // Known once it was read.
+            BodyFraming::Chunked => self.chunked_length.filter(|_| !self.is_body_discarded)?,
+            BodyFraming::None => return None,
+        };
+        if self.is_subrequest() || self.is_body_refused || limit == 0 || length <= limit {
+            return None;
+        }
+        log::body_too_large(self, length);
+        (self.is_continued, self.is_body_refused) = (true, true);
+        // As in nginx, it is discarded at once; one that is still to come is not read any more.
+        if self.body.is_none() && self.drop_received_body() != Ok(true) {
+            self.body = Some(RequestBody::default().into());
+        }
+        Some(Decision::page(StatusCode::PAYLOAD_TOO_LARGE))
     }
 
     /// Applies `limit_except`. Returns whether the statements of the location are executed: those of the server, which
@@ -399,6 +423,21 @@ impl Exchange<'_> {
         (page.headers, page.has_expiry) = (headers, self.response.has_expiry);
         page.expects_trailers = self.response.expects_trailers;
         Some(Decision::Done(Box::new(page)))
+    }
+}
+
+impl Wanted for Exchange<'_> {
+    fn path(&self) -> &[u8] {
+        &self.path
+    }
+
+    fn matched(&mut self, found: Match) {
+        self.assigned.matched(found);
+    }
+
+    fn holds(&self, predicate: &Template) -> Result<bool, Undecided> {
+        let value = self.expand(predicate);
+        if self.take_undecided() { Err(Undecided) } else { Ok(is_true(&value)) }
     }
 }
 

@@ -16,14 +16,36 @@ use super::request_body::{BodyFailure, RequestBody};
 use super::temp_file::{Keeping, TempFile};
 
 /// A body being read.
-#[derive(Default)]
 struct Collected {
     memory: BytesMut,
     file: Option<TempFile>,
     is_present: bool,
+    /// Whether it goes to a file in any case.
+    in_file: BodyInFile,
 }
 
 impl Exchange<'_> {
+    /// Reads the body before anything is decided about the request, if `client_body_early_read` says so.
+    ///
+    /// # Errors
+    ///
+    /// The decision about a request whose body is too long for the server, or cannot be read.
+    pub(super) async fn read_body_early(&mut self) -> Result<(), Decision> {
+        let conditions = &self.core().client_body_early_read;
+        let is_wanted = !conditions.is_empty()
+            && self.request.body() != BodyFraming::None
+            && !self.is_subrequest()
+            && self.holds_any(conditions);
+        if !is_wanted {
+            return Ok(());
+        }
+        match self.check_body_size() {
+            Some(refusal) => Err(refusal),
+            // As in nginx, `client_body_in_file_only` is for bodies that are read later.
+            None => self.read_whole_body(BodyInFile::Off).await,
+        }
+    }
+
     /// Reads the whole body of the client's request, once: [`Exchange::body`] then has it.
     ///
     /// # Errors
@@ -33,8 +55,12 @@ impl Exchange<'_> {
         if self.body.is_some() || self.is_subrequest() || self.is_body_discarded {
             return Ok(());
         }
+        self.read_whole_body(self.core().client_body_in_file_only).await
+    }
+
+    async fn read_whole_body(&mut self, in_file: BodyInFile) -> Result<(), Decision> {
         self.ask_for_body().await;
-        let mut collected = Collected::default();
+        let mut collected = Collected::new(in_file);
         self.connection.input.lock().is_reading = true;
         let read = self.collect(&mut collected).await;
         self.connection.input.lock().is_reading = false;
@@ -55,7 +81,7 @@ impl Exchange<'_> {
     /// The decision about a request whose body cannot be read.
     pub async fn begin_body(&mut self) -> Result<bool, Decision> {
         self.ask_for_body().await;
-        let mut collected = Collected::default();
+        let mut collected = Collected::new(BodyInFile::Off);
         self.connection.input.lock().is_reading = true;
         let taken = self.take_present(&mut collected);
         let memory = collected.memory.freeze();
@@ -127,7 +153,7 @@ impl Exchange<'_> {
         let size = usize::try_from(self.core().client_body_buffer_size.0).unwrap_or(usize::MAX).max(1);
         loop {
             let before = self.connection.input.lock().buffer.len();
-            let mut collected = Collected::default();
+            let mut collected = Collected::new(BodyInFile::Off);
             self.take_into(&mut collected)?;
             let after = self.connection.input.lock().buffer.len();
             self.body_length += signed(before - after);
@@ -222,8 +248,7 @@ impl Exchange<'_> {
 
     /// Writes the rest of a complete body to its file, if it has or needs one.
     async fn complete(&mut self, collected: &mut Collected) -> Result<(), BodyFailure> {
-        let only_in_file = self.core().client_body_in_file_only != BodyInFile::Off;
-        if collected.file.is_some() || only_in_file {
+        if collected.file.is_some() || collected.in_file != BodyInFile::Off {
             self.write_out(collected).await?;
         }
         Ok(())
@@ -235,7 +260,7 @@ impl Exchange<'_> {
         let file = match collected.file.take() {
             Some(file) => file,
             None => {
-                let keeping = match core.client_body_in_file_only {
+                let keeping = match collected.in_file {
                     BodyInFile::Off => Keeping::Nameless,
                     BodyInFile::On => Keeping::Kept,
                     BodyInFile::Clean => Keeping::UntilEnd,
@@ -307,6 +332,10 @@ impl Exchange<'_> {
 }
 
 impl Collected {
+    fn new(in_file: BodyInFile) -> Collected {
+        Collected { memory: BytesMut::new(), file: None, is_present: false, in_file }
+    }
+
     /// Appends a part.
     fn add(&mut self, part: &[u8]) {
         self.is_present = true;

@@ -177,11 +177,26 @@ impl Request {
 
     /// As [`Request::host`], in the client's letters.
     pub(super) fn host_as_sent(&self) -> &[u8] {
-        let authority = match &self.line.host {
+        host::name(self.authority())
+    }
+
+    /// The port beside the host; `None` without one.
+    pub(super) fn port(&self) -> Option<u16> {
+        let Some(host) = &self.line.host else { return host::port(self.authority()) };
+        // The port stands behind the host of an absolute target, which is a valid one.
+        let rest = self.head.get(host.start..).unwrap_or_default();
+        let behind = rest.get(host.len()..).unwrap_or_default();
+        let digits = behind.iter().skip(1).take_while(|byte| byte.is_ascii_digit()).count();
+        let length = host.len() + if behind.first() == Some(&b':') { 1 + digits } else { 0 };
+        host::port(rest.get(..length).unwrap_or_default())
+    }
+
+    /// Host and port that are asked for.
+    fn authority(&self) -> &BStr {
+        match &self.line.host {
             Some(host) => self.part(host),
             None => self.header("host").unwrap_or_default(),
-        };
-        host::name(authority)
+        }
     }
 
     /// How the body is framed, given that the head was accepted.

@@ -10,8 +10,9 @@ use super::core::conf::Current;
 use super::core::methods::MethodList;
 use super::location::LocationName;
 use super::locations::Locations;
-pub use super::locations::{Location, LocationRefusal};
+pub use super::locations::{Location, LocationRefusal, Wanted};
 use super::server_conf::addresses;
+use super::variable::Template;
 use crate::config::model::HttpServer;
 use crate::directive::context::{Contexts, HTTP_SERVER, LIMIT_EXCEPT, LOCATION, LOCATION_IF};
 use crate::directive::evaluate::Block;
@@ -29,27 +30,43 @@ pub struct Routes {
 }
 
 impl Routes {
-    /// The location for a decoded path by nginx's rules: exact, longest prefix (`^~` ends the search), first matching
-    /// regular expression, longest prefix.
+    /// The location for a decoded path, if no predicate holds; see [`Routes::find_location`].
     ///
     /// # Errors
     ///
     /// [`Undecided`], if a regular expression exceeds its bounds.
     pub fn location_for(&self, path: &[u8]) -> Result<&Arc<Location>, Undecided> {
-        self.find_location(path, &mut drop)
+        self.find_location(&mut ByPath { path, matched: &mut drop })
     }
 
-    /// Like [`Routes::location_for`]; calls `matched` for each regular expression that matched.
+    /// The location of a request by nginx's rules: exact, longest prefix (`^~` ends the search), first matching regular
+    /// expression, first predicate that holds, longest prefix.
     ///
     /// # Errors
     ///
     /// [`Undecided`], if a regular expression exceeds its bounds.
-    pub fn find_location(
-        &self,
-        path: &[u8],
-        matched: &mut dyn FnMut(Match),
-    ) -> Result<&Arc<Location>, Undecided> {
-        Ok(self.locations.find(path, matched)?.unwrap_or(&self.fallback))
+    pub fn find_location(&self, wanted: &mut dyn Wanted) -> Result<&Arc<Location>, Undecided> {
+        Ok(self.locations.find(wanted)?.unwrap_or(&self.fallback))
+    }
+}
+
+/// A search by the path alone: no predicate holds.
+pub(super) struct ByPath<'p> {
+    pub(super) path: &'p [u8],
+    pub(super) matched: &'p mut dyn FnMut(Match),
+}
+
+impl Wanted for ByPath<'_> {
+    fn path(&self) -> &[u8] {
+        self.path
+    }
+
+    fn matched(&mut self, found: Match) {
+        (self.matched)(found);
+    }
+
+    fn holds(&self, _: &Template) -> Result<bool, Undecided> {
+        Ok(false)
     }
 }
 
@@ -102,7 +119,7 @@ impl Chain<'_> {
                 LocationName::Exact(_) => 0,
                 LocationName::Prefix { .. } => 1,
                 LocationName::Named(_) => 2,
-                LocationName::Regex(_) => 3,
+                LocationName::Regex(_) | LocationName::Predicate { .. } => 3,
             };
             if let (LocationName::Named(_), Some(alias)) = (name, block.uses("alias")) {
                 let text = sentence(&[b"the \"alias\" directive cannot be used inside the named location"]);
@@ -216,6 +233,7 @@ fn misplaced(name: &LocationName, outer: &LocationName) -> Option<Problem> {
         (LocationName::Named(_), _) => {
             sentence(&[b"named location \"", inner_uri, b"\" can be on the server level only"])
         }
+        (_, LocationName::Predicate { .. }) => return None,
         (LocationName::Exact(_) | LocationName::Prefix { .. }, _)
             if !inner_uri.as_bytes().starts_with(outer_uri.as_bytes()) =>
         {

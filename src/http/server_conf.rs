@@ -26,7 +26,10 @@ directives! {
         /// A virtual server: addresses, names and locations.
         "server" => Present, opens HTTP_SERVER, in HTTP;
         /// Settings of paths. An exact location takes precedence, then the longest prefix if it has `^~`, then the
-        /// first matching regular expression, then the longest prefix.
+        /// first matching regular expression, then the first predicate that holds, then the longest prefix. A predicate
+        /// is a variable, which holds while it is neither empty nor 0: `location $wants_json { ... }`.
+        ///
+        /// Differs from PingOS: it has no predicates, which are as in nginx since 1.31.5.
         "location" => LocationName, opens LOCATION, in HTTP_SERVER | LOCATION;
     }
     held as ServerConf {

@@ -84,6 +84,8 @@ variables! {
     "https" => Https,
     /// `?` if there is a query string.
     "is_args" => IsArgs,
+    /// `:` if the client has named a port beside the host, see `$request_port`.
+    "is_request_port" => IsRequestPort,
     /// Maximum rate of the response, which `set` may change.
     "limit_rate" => LimitRate,
     /// Time in seconds with three decimals.
@@ -128,6 +130,8 @@ variables! {
     "request_body" => RequestBody,
     /// Path of the file with the body of the request, if it is in one.
     "request_body_file" => RequestBodyFile,
+    /// Port that the client has named beside the host (`$host`).
+    "request_port" => RequestPort,
     /// Time since the request began, in seconds with three decimals.
     "request_time" => RequestTime,
     /// Request target as received.

@@ -13,7 +13,7 @@ use super::credentials::Credentials;
 use super::date;
 use super::exchange::{Exchange, Lookup};
 use super::request::is_like;
-use super::variable::{Template, Variable, Variables};
+use super::variable::{Template, Templates, Variable, Variables};
 use crate::directive::Match;
 use crate::media::variables::find_query_argument;
 use crate::notify::ProcessVariables;
@@ -162,6 +162,10 @@ impl Variables for RequestValues<'_, '_> {
             },
             Variable::RequestId => text(exchange.request_id().as_bytes()),
             Variable::RequestLength => text(exchange.request_length().to_string().as_bytes()),
+            Variable::RequestPort => {
+                text(request.port().map(|port| port.to_string()).unwrap_or_default().as_bytes())
+            }
+            Variable::IsRequestPort => text(if request.port().is_some() { b":" } else { b"" }),
             Variable::RequestMethod => text(exchange.main_method().as_str().as_bytes()),
             Variable::RequestTime => text(seconds(exchange.started.elapsed()).as_bytes()),
             Variable::RequestUri if exchange.is_target_invalid || request.target().is_empty() => {
@@ -237,6 +241,11 @@ impl Variables for RequestValues<'_, '_> {
     }
 }
 
+/// Whether a text that stands for a condition is true, as in nginx.
+pub(super) fn is_true(text: &[u8]) -> bool {
+    !matches!(text, b"" | b"0")
+}
+
 impl Exchange<'_> {
     /// Expands a template for this request.
     pub fn expand(&self, template: &Template) -> Vec<u8> {
@@ -248,6 +257,11 @@ impl Exchange<'_> {
         let mut text = Vec::with_capacity(template.literal_bytes());
         template.expand(&RequestValues { exchange: self, matched }, &mut text);
         text
+    }
+
+    /// Whether one of the texts is neither empty nor `0`.
+    pub(super) fn holds_any(&self, lines: &[Templates]) -> bool {
+        lines.iter().flat_map(|line| &line.0).any(|text| is_true(&self.expand(text)))
     }
 
     /// Value of a variable for this request; `None` if it has none.

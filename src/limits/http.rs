@@ -8,9 +8,6 @@ pub const HTTP_DISCARD_BYTES: usize = 1024 * 1024;
 /// Maximum number of attempts to find a free name for a temporary file, and to create its directories.
 pub const HTTP_TEMP_NAMES: u32 = 1000;
 
-/// Maximum number of headers of a request, as in Debian's nginx.
-pub const HTTP_HEADERS: usize = 1000;
-
 /// Maximum number of bytes that are read from an HTTP client at once, and buffered while a response is made.
 pub const HTTP_READ_BYTES: usize = 16 * 1024;
 

@@ -95,7 +95,7 @@ macro_rules! files {
 }
 
 files! {
-    access caching connection documented files filters generated headers heads http2 limits locations log maps proxying ranges rewriting selection tls variables
+    access caching connection documented files filters generated headers heads http2 limits locations log maps newer proxying ranges rewriting selection tls variables
 }
 
 #[test]

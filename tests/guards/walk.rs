@@ -32,6 +32,7 @@ const WEB: &[Web] = &[
     web("rewrite/return", "return 403;", 403),
     web("http auth/auth_basic", "auth_basic OFF; auth_basic_user_file users;", 401),
     web("auth request/auth_request", "auth_request /none;", 500),
+    web("http core/max_headers", "max_headers 0;", 400),
     web("http core/limit_except in location", "limit_except GET { deny all; }", 403),
     web("http static/try_files", "try_files /none.txt =404;", 404),
     web("referer/valid_referers", "valid_referers a.test; if ($invalid_referer) { return 403; }", 403),

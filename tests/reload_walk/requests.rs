@@ -190,6 +190,18 @@ pub const CASES: &[Case] = &[
         "client_header_buffer_size 32; large_client_header_buffers 4 1k; return 204;",
         |walk| own_statuses(walk, "/", LONG_HEADERS, 400, 204)
     ),
+    own_server!(
+        "http core/max_headers",
+        "max_headers 2; return 204;",
+        "max_headers 3; return 204;",
+        |walk| own_statuses(walk, "/", "a: b\r\n", 400, 204)
+    ),
+    own_server!(
+        "http core/client_body_early_read",
+        "client_body_early_read 0; return 200 [$request_body];",
+        "client_body_early_read 0 1; return 200 [$request_body];",
+        |walk| own_texts(walk, "/", "Content-Length: 1\r\n\r\nx", "[]", "[x]")
+    ),
     location!("http core/error_page", "", "error_page 404 =200 /{app}/f;", |walk| statuses(
         walk, "none", "", 404, 200
     )),

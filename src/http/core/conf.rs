@@ -83,6 +83,13 @@ directives! {
         ///
         /// Example: `large_client_header_buffers 8 16k;`
         "large_client_header_buffers" => large_client_header_buffers: BufferCount = "4 8k", in HTTP | HTTP_SERVER;
+        /// Maximum number of header lines of a request. With more it is refused with 400. Those that
+        /// `ignore_invalid_headers` leaves out do not count.
+        ///
+        /// Not in PingOS; as in nginx since 1.29.8.
+        ///
+        /// Example: `max_headers 100;`
+        "max_headers" => max_headers: Num = "1000", in HTTP | HTTP_SERVER, restricts requests;
         /// Ignores headers of requests whose names have other characters than letters, digits, hyphens and, with
         /// `underscores_in_headers`, underscores.
         ///
@@ -219,6 +226,14 @@ directives! {
         ///
         /// Example: `client_body_in_file_only clean;`
         "client_body_in_file_only" => client_body_in_file_only: BodyInFile = "off", in HTTP_ALL;
+        /// Reads the body of a request before its location is selected if one of the texts is neither empty nor 0:
+        /// `$request_body` then has a value everywhere, in predicates of locations for example. The settings of the
+        /// server apply to it, except `client_body_in_file_only`.
+        ///
+        /// Not in PingOS; as in nginx since 1.31.5.
+        ///
+        /// Example: `client_body_early_read $content_type;`
+        "client_body_early_read" => client_body_early_read: Vec<Templates>, in HTTP | HTTP_SERVER, args Arity::SOME;
         /// URI or named location that processes a request once more after its response. The client gets nothing
         /// of the result.
         ///
@@ -261,6 +276,11 @@ directives! {
         "server_names_hash_max_size" => Num = "512", in HTTP;
         /// Bucket size of a hash table.
         "server_names_hash_bucket_size" => Num, in HTTP;
+        /// Time for which nginx leaves a connection without a request open although its worker ends. Here a reload ends no
+        /// connections.
+        ///
+        /// Not in PingOS; as in nginx since 1.27.4.
+        "keepalive_min_timeout" => Msec = "0", in HTTP_ALL;
         /// Size of a memory pool.
         "connection_pool_size" => Size = "512", in HTTP | HTTP_SERVER;
         /// Size of a memory pool.

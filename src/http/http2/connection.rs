@@ -462,7 +462,7 @@ impl HttpConnection {
         // nginx counts names and values only; the rest is what the crate h2 adds to each.
         const FIELD_COST: usize = 32;
         let bytes = head.buffers.number.saturating_mul(head.buffers.size);
-        let head_bytes = bytes.saturating_add(limits::HTTP_HEADERS * FIELD_COST);
+        let head_bytes = bytes.saturating_add(head.names.most.saturating_mul(FIELD_COST));
         Some(Settings {
             streams: narrow(http2.max_streams).max(1),
             preread: narrow(http2.body_preread.0.min(limits::HTTP2_WINDOW)),

@@ -5,7 +5,7 @@ use bytes::BytesMut;
 use http::StatusCode;
 use http::request::Parts;
 
-use crate::http::head_parser::{HeadBuffers, HeadParser, HeaderNames};
+use crate::http::head_parser::{HeadBuffers, HeadParser, HeaderNames, too_many_headers};
 use crate::http::request::{BodyFraming, HEAD_TOO_LARGE, HeadError, Request};
 
 /// Makes a request of what the client has sent. `has_body` tells whether its stream goes on, `length` is the length of the head as it
@@ -47,7 +47,11 @@ pub(super) fn request(
     }
     text.extend_from_slice(b"\r\n");
     let mut parser = HeadParser::default();
-    let parsed = parser.parse(&text, names);
+    // The host header that was made of the authority does not count.
+    let parsed = match parts.headers.len() > names.most {
+        true => Err(too_many_headers()),
+        false => parser.parse(&text, HeaderNames { most: names.most.saturating_add(1), ..names }),
+    };
     let mut request = parser.take(&mut text);
     request.become_http2(version_at, length);
     if has_body && request.body() == BodyFraming::None && request.header("content-length").is_none() {
@@ -96,7 +100,7 @@ mod tests {
     use super::*;
 
     const NAMES: HeaderNames =
-        HeaderNames { underscores: false, ignores_invalid: true, merges_slashes: true };
+        HeaderNames { underscores: false, ignores_invalid: true, merges_slashes: true, most: 5 };
     const BUFFERS: HeadBuffers = HeadBuffers { first: 64, number: 2, size: 128 };
 
     fn read(request: http::Request<()>, has_body: bool) -> (Request, Option<u16>) {
@@ -133,6 +137,12 @@ mod tests {
             read(get("http://a/").header("x", &long).body(()).unwrap(), false).1,
             Some(HEAD_TOO_LARGE)
         );
+        let fields = |count: u16| {
+            let request = get("http://a/");
+            (0..count).fold(request, |request, n| request.header("x", n)).body(()).unwrap()
+        };
+        assert_eq!(read(fields(5), false).1, None);
+        assert_eq!(read(fields(6), false).1, Some(HEAD_TOO_LARGE));
         let odd = http::Request::builder().method("get").uri("http://a/").body(()).unwrap();
         let (request, refused) = read(odd, false);
         assert_eq!((request.text(), refused), ("get / HTTP/2.0".into(), Some(400)));

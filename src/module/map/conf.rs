@@ -21,7 +21,10 @@ directives! {
         ///
         /// Example: `map $http_host $app { default live; sport.example.com sport; }`
         "map" => maps: Vec<Map>, in HTTP;
-        /// Defines a variable by a table from the client's address.
+        /// Defines a variable by a table from the client's address. With `volatile` the value is computed at each use
+        /// instead of once per request.
+        ///
+        /// Differs from PingOS: it has no `volatile`, which is as in nginx since 1.29.3.
         ///
         /// Example: `geo $near { default 0; 10.0.0.0/8 1; }`
         "geo" => geos: Vec<Geo>, in HTTP;

@@ -22,6 +22,8 @@ pub struct Geo {
     pub name: BString,
     /// The variable that has the address; `None` is the address of the client.
     pub source: Option<Variable>,
+    /// Whether the value is computed at each use instead of once per request.
+    pub is_volatile: bool,
     /// Peers whose `X-Forwarded-For` header is believed.
     proxies: Vec<Network>,
     proxy_recursive: bool,
@@ -48,6 +50,7 @@ struct Entries {
     parts: BTreeMap<u32, Vec<(u32, u32, u32)>>,
     proxies: Vec<Network>,
     proxy_recursive: bool,
+    is_volatile: bool,
 }
 
 impl Value for Geo {
@@ -72,6 +75,10 @@ impl Value for Geo {
                 [word] if &word.bytes[..] == b"ranges" => entries.begin_ranges(word),
                 [word] if &word.bytes[..] == b"proxy_recursive" => {
                     entries.proxy_recursive = true;
+                    Ok(())
+                }
+                [word] if &word.bytes[..] == b"volatile" => {
+                    entries.is_volatile = true;
                     Ok(())
                 }
                 [key, network] if &key.bytes[..] == b"proxy" => {
@@ -221,6 +228,7 @@ impl Entries {
         Geo {
             name,
             source,
+            is_volatile: self.is_volatile,
             proxies: self.proxies,
             proxy_recursive: self.proxy_recursive,
             values: self.values,

@@ -37,6 +37,9 @@ impl RequestVariables for MapVariables {
                     None => geo.of_peer(exchange.peer().ip, &forwarded),
                     Some(source) => geo.of_text(&exchange.value(source), &forwarded),
                 });
+                if geo.is_volatile {
+                    return Ok(Some(Lookup::Changing));
+                }
             }
             Definition::Split(split) => out.extend_from_slice(split.find(&exchange.expand(&split.source))),
         }

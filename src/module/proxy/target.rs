@@ -180,7 +180,8 @@ impl Value for ProxyPass {
         })?;
         *evaluation.block.of::<PassSoFar>() = PassSoFar::Fixed;
         let inside = evaluation.head::<LocationName>();
-        let no_prefix = matches!(inside, Some(LocationName::Regex(_) | LocationName::Named(_)));
+        let no_prefix =
+            inside.is_some_and(|name| name.is_no_path() || matches!(name, LocationName::Named(_)));
         if !target.uri.is_empty() && (no_prefix || evaluation.context & (LOCATION_IF | LIMIT_EXCEPT) != 0) {
             let text = "\"proxy_pass\" cannot have URI part in location given by regular expression, or inside named \
                         location, or inside \"if\" statement, or inside \"limit_except\" block";

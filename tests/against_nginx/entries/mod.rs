@@ -14,6 +14,7 @@ pub mod limits;
 pub mod locations;
 pub mod log;
 pub mod maps;
+pub mod newer;
 pub mod proxying;
 pub mod ranges;
 pub mod rewriting;
