@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use support::dns::SERVER_FAILURE;
 use support::frame::Tracks;
+use support::http::get;
 use support::server::{Signal, free_port};
 use support::wait::until_true;
 use support::{Conf, DnsServer, NotifyServer, Player, Publisher, Records, RtmpClient, Server};
@@ -176,6 +177,20 @@ fn an_answer_that_is_cut_off_is_asked_for_over_tcp() {
     let _origin = listening(&address);
     dns.set("origin.test", Records::OverTcp(ips(&["127.0.0.1"]), 60));
     plays(&edge(port, &dns.line("")), &address, "s");
+}
+
+#[test]
+fn name_servers_that_say_nothing_leave_time_for_others() {
+    let silent = [DnsServer::start(), DnsServer::start()];
+    silent.iter().for_each(|dns| dns.set("backend.test", Records::Silent));
+    let dns = DnsServer::start();
+    dns.set("backend.test", at(&["127.0.0.1"], 60));
+    let server = Server::start(&Conf::live("").http_server(&format!(
+        "resolver 127.0.0.1:{} 127.0.0.1:{} 127.0.0.1:{} ipv6=off; resolver_timeout 1500ms;
+         location / {{ proxy_pass http://backend.test:$server_port/there; }} location /there {{ return 200 there; }}",
+        silent[0].port, silent[1].port, dns.port
+    )));
+    assert_eq!(get(server.http, "/").text(), "there");
 }
 
 #[test]

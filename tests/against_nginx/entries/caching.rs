@@ -27,7 +27,21 @@ pub fn entries() -> Vec<Entry> {
         keys(),
         sliced(),
         unbuffered(),
+        asked(),
     ]
+}
+
+/// The answer to a subrequest, whose body nobody gets.
+fn asked() -> Entry {
+    entry("cache-asked")
+        .http("proxy_cache_path {ROOT}/temp/cache-asked levels=1:2 keys_zone=cache-asked:1m;")
+        .server(format!(
+            "proxy_cache cache-asked; proxy_cache_key x; proxy_cache_valid 1m;
+             location /guarded/ {{ alias {{ROOT}}/html/; auth_request /ask; auth_request_set $found $upstream_cache_status; add_header X-Cache $found always; }}
+             location = /ask {{ internal; proxy_pass http://{{BACKEND}}{}; }}",
+            sends("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbody")
+        ))
+        .keep(["/guarded/a.txt", "/guarded/a.txt", "/guarded/none"])
 }
 
 /// An entry with a zone, whose server says how a response was found.
