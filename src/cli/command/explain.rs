@@ -135,13 +135,17 @@ impl ExplanationPage<'_, '_> {
         let path = target.path.split(|b| *b == b'?').next().unwrap_or_default();
         let location =
             server.routes().location_for(path).map_err(|undecided| none(&undecided.to_string()))?;
+        // What a variable says depends on the request.
+        let unless =
+            if server.routes().locations.has_predicates() { ", unless a predicate holds" } else { "" };
         match self.outline.of(LOCATION).find(|at| self.is(*at, location, section)) {
             Some(at) => {
-                self.head(at, "takes that path");
+                self.head(at, &format!("takes that path{unless}"));
                 self.values(at, None);
             }
             None => {
-                self.out.push_str("no location takes that path; the server's own values count\n");
+                let _ =
+                    writeln!(self.out, "no location takes that path{unless}; the server's own values count");
                 self.values(section, None);
             }
         }
