@@ -343,12 +343,12 @@ fn explain_chooses_as_the_server_does() {
 
 #[test]
 fn explain_leaves_predicates_to_requests() {
-    let conf = "events { } http { server { listen 8080; location /a { location $arg_p { } } } server { listen 8081; location /a { } } }";
+    let conf = "events { }\nhttp {\nserver { listen 8080;\nlocation /a {\nlocation $arg_p { } } }\nserver { listen 8081;\nlocation /a { } } }\n";
     let prefix = Prefix::new(conf, &[]);
     let text = |port: u16, path: &str| explained(&prefix, &[&format!("http://h:{port}{path}")]);
-    assert!(text(8080, "/a").starts_with("location /a (takes that path, unless a predicate holds)"));
+    assert!(text(8080, "/a").contains("location /a (takes that path, unless a predicate holds)"));
     assert!(text(8080, "/b").contains("no location takes that path, unless a predicate holds;"));
-    assert!(text(8081, "/a").starts_with("location /a (takes that path)"));
+    assert!(text(8081, "/a").contains("location /a (takes that path)"));
 }
 
 #[test]

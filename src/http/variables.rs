@@ -163,7 +163,7 @@ impl Variables for RequestValues<'_, '_> {
             Variable::RequestId => text(exchange.request_id().as_bytes()),
             Variable::RequestLength => text(exchange.request_length().to_string().as_bytes()),
             Variable::RequestPort => {
-                text(request.port().map(|port| port.to_string()).unwrap_or_default().as_bytes())
+                text(request.port().map(|port| port.to_string()).unwrap_or_default().as_bytes());
             }
             Variable::IsRequestPort => text(if request.port().is_some() { b":" } else { b"" }),
             Variable::RequestMethod => text(exchange.main_method().as_str().as_bytes()),
