@@ -254,11 +254,11 @@ impl ProxyHeader {
     }
 }
 
-/// A type as `0xHH`.
+/// A type as `0xHH`; as in nginx, with any number of zeros before it.
 fn hex(name: &[u8]) -> Option<u8> {
     let digits = std::str::from_utf8(name.strip_prefix(b"0x")?).ok()?;
-    let is_type = digits.len() == 2 && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
-    is_type.then(|| u8::from_str_radix(digits, 16).ok())?
+    let is_number = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    is_number.then(|| u8::from_str_radix(digits, 16).ok())?
 }
 
 /// First value of a type.
@@ -401,6 +401,10 @@ mod tests {
             ("0x01", Some("h2")),
             ("0xe0", Some("x")),
             ("0xE1", None),
+            ("0x1", Some("h2")),
+            ("0x000e0", Some("x")),
+            ("0x1e0", None),
+            ("0x", None),
             ("0x+1", None),
             ("ssl_verify", Some("258")),
             ("ssl_version", Some("TLSv1.3")),
