@@ -41,7 +41,7 @@ use crate::module::stub_status::StubStatusVariables;
 use crate::module::sub::SubFilter;
 use crate::module::trace::{TraceCheck, TraceVariables};
 use crate::module::upstream::sticky::StickyFilter;
-use crate::module::userid::{UserIdFilter, UserIdVariables};
+use crate::module::userid::{UserIdChoice, UserIdFilter, UserIdVariables};
 use crate::net::dns::Dns;
 use crate::net::tls::server::OfHttp;
 
@@ -109,8 +109,9 @@ pub(super) fn filters(workers: usize) -> Vec<Box<dyn ResponseFilter>> {
     vec![
         Box::new(BroadcastFilter { workers }),
         Box::new(ProxyTrailers),
+        Box::<UserIdChoice>::default(),
         Box::new(HeadersFilter),
-        Box::<UserIdFilter>::default(),
+        Box::new(UserIdFilter),
         Box::new(StickyFilter),
         Box::new(GunzipFilter),
         Box::new(AdditionFilter),

@@ -11,25 +11,33 @@ use crate::http::exchange::{Exchange, Lookup, RequestVariables, ResponseFilter, 
 use crate::http::log;
 use crate::http::routes::Location;
 use crate::http::variable::Variable;
+use crate::log::level::LogLevel;
 use crate::task::clock;
 
-/// Sets the cookie.
-pub struct UserIdFilter(UserIdSource);
+/// Chooses the identifier that a response sets, before `add_header` asks for it.
+pub struct UserIdChoice(UserIdSource);
 
-/// The identifier that the response sets.
-#[derive(Clone, Copy)]
-struct SetId(Id);
+/// The identifier that the response sets, and the value of its cookie.
+#[derive(Clone)]
+struct SetId {
+    id: Id,
+    cookie: Vec<u8>,
+}
 
-impl Default for UserIdFilter {
+impl Default for UserIdChoice {
     fn default() -> Self {
         let started = clock::since_1970();
-        UserIdFilter(UserIdSource::new(std::process::id(), started.subsec_micros()))
+        UserIdChoice(UserIdSource::new(std::process::id(), started.subsec_micros()))
     }
 }
 
-impl ResponseFilter for UserIdFilter {
+fn sets_cookies(location: &Location) -> bool {
+    !matches!(location.get::<Current>().mode, UserIdMode::Off | UserIdMode::Log)
+}
+
+impl ResponseFilter for UserIdChoice {
     fn applies_to(&self, location: &Location) -> bool {
-        !matches!(location.get::<Current>().mode, UserIdMode::Off | UserIdMode::Log)
+        sets_cookies(location)
     }
 
     fn filter(&self, exchange: &mut Exchange<'_>) {
@@ -47,13 +55,40 @@ impl ResponseFilter for UserIdFilter {
         let reset = exchange.value(&Variable::Other("uid_reset".into()));
         let local: Option<IpAddr> = exchange.connected_peer().local_addr.parse().ok();
         let now = exchange.received_seconds();
-        let Some(set) = self.0.decide(&settings, &got, &reset, local, now) else { return };
-        let cookie = set.cookie(&settings, &got, now);
-        exchange.response.headers.append("Set-Cookie", cookie.to_vec());
-        if conf.p3p.0 != "none" {
-            exchange.response.headers.append("P3P", conf.p3p.0.to_vec());
+        let set = self.0.decide(&settings, &got, &reset, local, now);
+        if let Some(known) = got.id.filter(|_| reset[..] == *b"log") {
+            let known = text(&conf.name.0, &known);
+            log::about_at(LogLevel::Notice, exchange, &format_args!("userid cookie \"{known}\" was reset"));
         }
-        exchange.kept.insert(SetId(set.id));
+        match set {
+            Some(set) => {
+                let cookie = set.cookie(&settings, &got, now).to_vec();
+                exchange.kept.insert(SetId { id: set.id, cookie });
+            }
+            None => drop(exchange.kept.remove::<SetId>()),
+        }
+    }
+}
+
+/// Sets the cookie that was chosen, behind the headers of `add_header` as in nginx.
+pub struct UserIdFilter;
+
+impl ResponseFilter for UserIdFilter {
+    fn applies_to(&self, location: &Location) -> bool {
+        sets_cookies(location)
+    }
+
+    fn filter(&self, exchange: &mut Exchange<'_>) {
+        if exchange.is_subrequest() {
+            return;
+        }
+        let Some(SetId { cookie, .. }) = exchange.kept.get::<SetId>().cloned() else { return };
+        let location = exchange.location.clone();
+        let p3p = &location.get::<Current>().p3p.0;
+        exchange.response.headers.append("Set-Cookie", cookie);
+        if *p3p != "none" {
+            exchange.response.headers.append("P3P", p3p.to_vec());
+        }
     }
 }
 
@@ -82,7 +117,7 @@ impl RequestVariables for UserIdVariables {
                 let cookie = exchange.cookie(&conf.name.0);
                 UserIdGot::parse(cookie.as_ref().map(|cookie| cookie.as_bytes())).0.id
             }
-            b"uid_set" => exchange.kept.get::<SetId>().map(|set| set.0),
+            b"uid_set" => exchange.kept.get::<SetId>().map(|set| set.id),
             _ => return Ok(None),
         };
         let Some(id) = id else { return Ok(Some(Lookup::Absent)) };

@@ -5,4 +5,4 @@ mod filter;
 pub mod id;
 pub mod settings;
 
-pub use filter::{UserIdFilter, UserIdVariables};
+pub use filter::{UserIdChoice, UserIdFilter, UserIdVariables};

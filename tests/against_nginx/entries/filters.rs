@@ -165,7 +165,7 @@ pub fn entries() -> Vec<Entry> {
             ]),
         entry("userid")
             .server(
-                "location / { userid on; root {ROOT}/html; add_header X-Got \"$uid_got\"; } location /v1/ { userid v1; alias {ROOT}/html/; } location /log/ { userid log; alias {ROOT}/html/; add_header X-Got \"$uid_got\"; } location /off/ { userid off; alias {ROOT}/html/; }
+                "location / { userid on; root {ROOT}/html; add_header X-Got \"$uid_got\"; add_header X-Set \"$uid_set\"; } location /v1/ { userid v1; alias {ROOT}/html/; } location /log/ { userid log; alias {ROOT}/html/; add_header X-Got \"$uid_got\"; } location /off/ { userid off; alias {ROOT}/html/; }
                  location /forms/ { userid on; userid_name odd; userid_domain .example.com; userid_path /p; userid_expires 365d; userid_p3p 'policyref=\"/x\"'; userid_mark z; userid_service 7; userid_flags secure samesite=lax; alias {ROOT}/html/; }
                  location /max/ { userid on; userid_expires max; userid_p3p none; alias {ROOT}/html/; } location /reset/ { userid on; set $uid_reset 1; alias {ROOT}/html/; } location /flags/ { userid on; userid_flags httponly samesite=none; alias {ROOT}/html/; } location /mark/ { userid on; userid_mark =; alias {ROOT}/html/; }",
             )
