@@ -43,7 +43,7 @@ pub(super) fn filter(exchange: &mut Exchange<'_>) -> Option<Response> {
             if exchange.response.foreign.is_some() {
                 // As in nginx, the page has the headers of the other server.
                 page.headers = std::mem::take(&mut exchange.response.headers);
-                for name in [&b"ETag"[..], b"Last-Modified", b"Accept-Ranges"] {
+                for name in [&b"ETag"[..], b"Last-Modified", b"Accept-Ranges", b"Content-Range"] {
                     page.headers.remove(name);
                 }
             }
@@ -52,6 +52,10 @@ pub(super) fn filter(exchange: &mut Exchange<'_>) -> Option<Response> {
         }
         Ranges::Parts(parts) => {
             let response = &mut exchange.response;
+            // One that another server has sent is about something else (as in newer nginx).
+            if response.foreign.is_some() {
+                response.headers.remove(b"Content-Range");
+            }
             response.status = StatusCode::PARTIAL_CONTENT;
             let body = std::mem::take(&mut response.body);
             if let [part] = &parts[..] {

@@ -62,6 +62,8 @@ impl Exchange<'_> {
             // As in nginx, a response has one of each of these: the line replaces it, an empty value removes it.
             if name.eq_ignore_ascii_case(b"Last-Modified") {
                 response.forget_modified();
+                // As in nginx, `If-Range` may name it.
+                response.added_modified = super::date::seconds(&text);
             }
             if name.eq_ignore_ascii_case(b"ETag") {
                 response.headers.remove(b"ETag");

@@ -34,6 +34,8 @@ pub struct Response {
     pub location: Option<BString>,
     /// Seconds since 1970 of the last modification.
     pub last_modified: Option<i64>,
+    /// That of an `add_header` line, which is among the headers.
+    pub added_modified: Option<i64>,
     /// Other headers.
     pub headers: Headers,
     /// Headers after the body; sent only with chunks.
@@ -206,6 +208,7 @@ impl Response {
             charset: None,
             location: None,
             last_modified: None,
+            added_modified: None,
             headers: Headers::default(),
             trailers: Headers::default(),
             has_ranges: false,
@@ -225,12 +228,14 @@ impl Response {
 
     /// Seconds since 1970 of the last modification, also of another server's response.
     pub fn modified(&self) -> Option<i64> {
-        self.last_modified.or(self.foreign.as_ref().and_then(|foreign| foreign.modified))
+        self.added_modified
+            .or(self.last_modified)
+            .or(self.foreign.as_ref().and_then(|foreign| foreign.modified))
     }
 
     /// Drops the date of the last modification.
     pub fn forget_modified(&mut self) {
-        self.last_modified = None;
+        (self.last_modified, self.added_modified) = (None, None);
         if let Some(foreign) = self.foreign.as_mut().filter(|foreign| foreign.modified.is_some()) {
             foreign.modified = None;
             self.headers.remove(b"Last-Modified");

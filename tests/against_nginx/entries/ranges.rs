@@ -170,6 +170,28 @@ pub fn entries() -> Vec<Entry> {
             )
             .mask("[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9:]{8} GMT(?=\\])", "NOW")
             .keep(["/always/digits.txt\nRange: bytes=9999-", "/always/digits.txt"]),
+        entry("if-range-and-added-dates")
+            .server(
+                "location / { add_header Last-Modified \"Mon, 28 Sep 1970 06:00:00 GMT\"; root {ROOT}/html; }
+                 location /none/ { add_header Last-Modified \"\"; alias {ROOT}/html/; } location /odd/ { add_header Last-Modified odd; alias {ROOT}/html/; }",
+            )
+            .asks(
+                ["", "none/", "odd/"]
+                    .iter()
+                    .flat_map(|place| {
+                        ["Mon, 28 Sep 1970 06:00:00 GMT", "Mon, 28 Sep 1970 06:00:01 GMT", "odd"]
+                            .map(|date| format!("/{place}digits.txt\nRange: bytes=0-3\nIf-Range: {date}"))
+                    })
+                    .collect::<Vec<_>>(),
+            ),
+        entry("ranges-and-a-content-range-of-another-server")
+            .http("server { listen {ADDR}:{PORT2}; location / { add_header Content-Range stub; return 200 SEE-THIS; } }")
+            .server("location / { proxy_pass http://{ADDR}:{PORT2}; proxy_force_ranges on; }")
+            .ask("/x\nRange: bytes=0-4")
+            .own(
+                "nginx 1.22 sends both",
+                "HTTP/1.1 206 Partial Content\nConnection: close\nContent-Length: 5\nContent-Range: bytes 0-4/8\nContent-Type: text/plain\nDate: DATE\nServer: PRODUCT\n\nSEE-T(no line end)\n=== closed\n",
+            ),
         entry("ranges-and-methods")
             .server("")
             .asks([
