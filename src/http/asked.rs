@@ -53,11 +53,12 @@ impl Exchange<'_> {
         match self.request.header("content-length") {
             Some(_) if self.is_body_dropped() => Some(0),
             Some(text) => text.to_str().ok()?.parse().ok(),
+            None if self.is_body_refused => None,
             None => self.chunked_length,
         }
     }
 
-    /// Whether the body was refused or discarded: what answers later has none.
+    /// Whether the body was refused, passed on or discarded: what answers later has none.
     pub fn is_body_dropped(&self) -> bool {
         self.is_body_refused || self.is_body_discarded
     }

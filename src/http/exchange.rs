@@ -340,7 +340,7 @@ pub struct Exchange<'a> {
     pub(super) error_status: Option<StatusCode>,
     /// Whether an `error_page` was applied that excludes others.
     pub(super) has_error_page: bool,
-    /// Whether the body was refused as too large.
+    /// Whether the body was refused, could not be read, or was passed on as it came: what answers later has none.
     pub(super) is_body_refused: bool,
     /// Whether the connection is closed without a response.
     pub(super) is_closed: bool,

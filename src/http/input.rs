@@ -28,7 +28,10 @@ enum BodyState {
     /// Bytes left.
     Length(u64),
     /// Everything that comes, until the end of the stream (HTTP/2).
-    Stream,
+    Stream {
+        /// Bytes that are still to come, if the client has declared a length.
+        left: Option<u64>,
+    },
     /// In chunks.
     Chunked(ChunkState),
     /// Lines behind the last chunk.
@@ -45,6 +48,10 @@ enum BodyState {
 pub(super) enum BadBody {
     /// Its chunks are malformed.
     Chunks,
+    /// There is more of it than was declared (HTTP/2).
+    Longer,
+    /// It has ended before its declared length (HTTP/2), by this many bytes.
+    Shorter(u64),
     /// A chunk exceeds the limit: bytes before it, and its size.
     TooLarge {
         /// Bytes of the body before the chunk.
@@ -70,18 +77,23 @@ impl Input {
         };
     }
 
-    /// Lets the body be everything that comes, until the end of the stream (HTTP/2).
-    pub(super) fn begin_stream(&mut self) {
-        self.body = BodyState::Stream;
+    /// Lets the body be everything that comes, until the end of the stream (HTTP/2): as many bytes as were declared, if a length was.
+    pub(super) fn begin_stream(&mut self, declared: Option<u64>) {
+        self.body = BodyState::Stream { left: declared };
     }
 
     /// Called at the end of what the client sends: whether that is how its body ends.
-    pub(super) fn ends_with_stream(&mut self) -> bool {
-        let ends = self.body == BodyState::Stream;
-        if ends {
-            self.body = BodyState::Done;
+    ///
+    /// # Errors
+    ///
+    /// [`BadBody::Shorter`].
+    pub(super) fn ends_with_stream(&mut self) -> Result<bool, BadBody> {
+        let BodyState::Stream { left } = self.body else { return Ok(false) };
+        self.body = BodyState::Done;
+        match left {
+            Some(left @ 1..) => Err(BadBody::Shorter(left)),
+            None | Some(0) => Ok(true),
         }
-        ends
     }
 
     /// Whether the body was received completely.
@@ -93,7 +105,12 @@ impl Input {
     pub(super) fn missing(&self) -> u64 {
         match self.body {
             BodyState::Length(left) => left,
-            BodyState::Done | BodyState::Stream | BodyState::Chunked(_) | BodyState::Trailers { .. } => 0,
+            // There is room for one more, which would be wrong, and for the end of the stream.
+            BodyState::Stream { left: Some(left) } => left.saturating_add(1),
+            BodyState::Done
+            | BodyState::Stream { left: None }
+            | BodyState::Chunked(_)
+            | BodyState::Trailers { .. } => 0,
         }
     }
 
@@ -108,7 +125,10 @@ impl Input {
 
     /// Whether the body has no length and is not complete.
     pub(super) fn is_chunked(&self) -> bool {
-        matches!(self.body, BodyState::Stream | BodyState::Chunked(_) | BodyState::Trailers { .. })
+        matches!(
+            self.body,
+            BodyState::Stream { left: None } | BodyState::Chunked(_) | BodyState::Trailers { .. }
+        )
     }
 
     /// Takes the next bytes of the body; `None` if more has to be received or the body is complete. Chunks that exceed
@@ -121,8 +141,15 @@ impl Input {
         loop {
             match self.body {
                 BodyState::Done => return Ok(None),
-                BodyState::Stream if self.buffer.is_empty() => return Ok(None),
-                BodyState::Stream => {
+                BodyState::Stream { .. } if self.buffer.is_empty() => return Ok(None),
+                BodyState::Stream { left: Some(left) } => {
+                    let came = self.buffer.len() as u64;
+                    let left = left.checked_sub(came).ok_or(BadBody::Longer)?;
+                    self.body = BodyState::Stream { left: Some(left) };
+                    self.body_bytes += came;
+                    return Ok(Some(self.buffer.split().freeze()));
+                }
+                BodyState::Stream { left: None } => {
                     let (received, came) = (self.body_bytes, self.buffer.len() as u64);
                     if limit.saturating_sub(received) < came {
                         return Err(BadBody::TooLarge { received, chunk: came });
@@ -170,6 +197,14 @@ impl Input {
     ///
     /// [`BadBody`].
     pub(super) fn discard_body(&mut self) -> Result<bool, BadBody> {
+        // As in nginx, the length of what is dropped of a stream does not matter.
+        if let BodyState::Stream { left } = self.body {
+            let dropped = self.buffer.len() as u64;
+            self.body_bytes += dropped;
+            self.buffer.clear();
+            self.body = BodyState::Stream { left: left.map(|left| left.saturating_sub(dropped)) };
+            return Ok(false);
+        }
         while self.take_body(u64::MAX)?.is_some() {}
         Ok(self.is_body_done())
     }
@@ -211,6 +246,23 @@ mod tests {
             assert_eq!(body(text, piece).unwrap().0, b"hello ");
         }
         assert_eq!(body(text, text.len()).unwrap().1, 3);
+    }
+
+    #[test]
+    fn a_stream_has_its_declared_length() {
+        let mut input = Input::default();
+        input.begin_stream(Some(5));
+        input.buffer.extend_from_slice(b"abc");
+        assert_eq!(input.take_body(1).unwrap().unwrap(), "abc");
+        assert_eq!(input.missing(), 3);
+        input.buffer.extend_from_slice(b"de");
+        assert_eq!(input.take_body(1).unwrap().unwrap(), "de");
+        assert!(!input.is_body_done() && input.missing() > 0);
+        assert_eq!((input.ends_with_stream(), input.is_body_done()), (Ok(true), true));
+        input.begin_stream(Some(5));
+        input.buffer.extend_from_slice(b"abcdef");
+        assert_eq!(input.take_body(u64::MAX), Err(BadBody::Longer));
+        assert_eq!((input.ends_with_stream(), input.is_body_done()), (Err(BadBody::Shorter(5)), true));
     }
 
     #[test]

@@ -103,6 +103,15 @@ pub(super) fn body_in_file(exchange: &Exchange<'_>, path: &Path, always: bool) {
 pub(super) fn body_failed(exchange: &Exchange<'_>, failure: &BodyFailure) {
     match failure {
         BodyFailure::Bad(BadBody::Chunks) => about(exchange, &"client sent invalid chunked body"),
+        BodyFailure::Bad(BadBody::Longer) => {
+            about(exchange, &"client intended to send body data larger than declared");
+        }
+        BodyFailure::Bad(BadBody::Shorter(left)) => {
+            about(
+                exchange,
+                &format_args!("client prematurely closed stream: {left} bytes of its body are missing"),
+            );
+        }
         BodyFailure::Bad(BadBody::TooLarge { received, chunk }) => {
             let text =
                 format_args!("client intended to send too large chunked body: {received}+{chunk} bytes");

@@ -111,7 +111,7 @@ impl Exchange<'_> {
                 // Ends and errors are met by the next read.
                 let Ok(length) = self.connection.socket.read_some(&mut input.buffer, most) else { break };
                 if length == 0 {
-                    input.ends_with_stream();
+                    input.ends_with_stream().map_err(BodyFailure::Bad)?;
                     break;
                 }
                 length
@@ -133,6 +133,11 @@ impl Exchange<'_> {
     pub fn take_body_beginning(&mut self) -> Bytes {
         let began = self.body.replace(Arc::default());
         began.map_or_else(Bytes::new, |body| body.memory.clone())
+    }
+
+    /// Records that the body is passed on as it comes: what answers later has none.
+    pub fn pass_body_on(&mut self) {
+        self.is_body_refused = true;
     }
 
     /// The next part of a body that is not collected; `None` at its end. As in nginx, a part is all that was received at a time,
@@ -303,8 +308,10 @@ impl Exchange<'_> {
                 room.min(crate::limits::HTTP_READ_BYTES),
             );
             match read {
-                Ok(0) if self.connection.input.lock().ends_with_stream() => return Ok(0),
-                Ok(0) => return Err(BodyFailure::Left),
+                Ok(0) => {
+                    let is_end = self.connection.input.lock().ends_with_stream().map_err(BodyFailure::Bad)?;
+                    return if is_end { Ok(0) } else { Err(BodyFailure::Left) };
+                }
                 Ok(length) => return Ok(length),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(_) => return Err(BodyFailure::Left),
@@ -320,8 +327,17 @@ impl Exchange<'_> {
     /// The decision about a request whose body could not be read.
     fn body_failed(&mut self, failure: BodyFailure) -> Decision {
         log::body_failed(self, &failure);
+        if let Some(stream) = self.connection.socket.http2() {
+            // As in nginx, nothing is known of a body over HTTP/2 that was not read.
+            (self.is_body_refused, self.body, self.chunked_length) = (true, Some(Arc::default()), None);
+            if matches!(failure, BodyFailure::TimedOut | BodyFailure::Left) {
+                stream.blame_client();
+            }
+        }
         match failure {
-            BodyFailure::Bad(BadBody::Chunks) => Decision::page(StatusCode::BAD_REQUEST),
+            BodyFailure::Bad(BadBody::Chunks | BadBody::Longer | BadBody::Shorter(_)) => {
+                Decision::page(StatusCode::BAD_REQUEST)
+            }
             BodyFailure::Bad(BadBody::TooLarge { .. }) => Decision::page(StatusCode::PAYLOAD_TOO_LARGE),
             // As in nginx, these are the statuses in the log of connections that are closed without a response.
             BodyFailure::Left => Decision::Close(StatusCode::BAD_REQUEST.as_u16()),

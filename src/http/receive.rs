@@ -41,6 +41,23 @@ impl HttpConnection {
     /// Resolves when the client has closed while a response is being made, if that ends the request. What it sends meanwhile is
     /// kept, up to a bound. While the request's body is read, its reader sees that the client has closed.
     pub(super) async fn client_left(&self) {
+        self.client_closed().await;
+        if self.socket.http2().is_some() {
+            return;
+        }
+        // It may have closed its sending direction only: then it waits for the response, which a disk may delay.
+        let mut wait = pin!(tokio::time::sleep(limits::HTTP_HALF_CLOSED));
+        poll_fn(|cx| match self.input.lock().on_leaving {
+            OnLeaving::Ends => Poll::Ready(()),
+            // The task that changes this polls it again.
+            OnLeaving::GoesOn => Poll::Pending,
+            OnLeaving::EndsLater => wait.as_mut().poll(cx),
+        })
+        .await;
+    }
+
+    /// Resolves when the client has closed the connection, or its sending direction.
+    pub(super) async fn client_closed(&self) {
         poll_fn(|cx| {
             loop {
                 let mut input = self.input.lock();
@@ -66,18 +83,6 @@ impl HttpConnection {
                     Err(_) => return Poll::Ready(()),
                 }
             }
-        })
-        .await;
-        if self.socket.http2().is_some() {
-            return;
-        }
-        // It may have closed its sending direction only: then it waits for the response, which a disk may delay.
-        let mut wait = pin!(tokio::time::sleep(limits::HTTP_HALF_CLOSED));
-        poll_fn(|cx| match self.input.lock().on_leaving {
-            OnLeaving::Ends => Poll::Ready(()),
-            // The task that changes this polls it again.
-            OnLeaving::GoesOn => Poll::Pending,
-            OnLeaving::EndsLater => wait.as_mut().poll(cx),
         })
         .await;
     }
@@ -177,7 +182,12 @@ impl Exchange<'_> {
             let mut input = self.connection.input.lock();
             match self.connection.socket.read_some(&mut input.buffer, limits::HTTP_READ_BYTES) {
                 Ok(length) if length > 0 && received < limits::HTTP_DISCARD_BYTES => received += length,
-                Ok(0) if input.ends_with_stream() => {}
+                Ok(0) => match input.ends_with_stream() {
+                    Ok(true) => {}
+                    Ok(false) => return Ok(false),
+                    // As in nginx, the length of what is dropped does not matter.
+                    Err(_) => return Ok(true),
+                },
                 _ => return Ok(false),
             }
         }
@@ -187,7 +197,8 @@ impl Exchange<'_> {
     /// complete.
     fn drop_body(&mut self, again: bool) -> Result<bool, BadBody> {
         let mut input = self.connection.input.lock();
-        let is_chunked = input.is_chunked();
+        // As in nginx, what is dropped of a body over HTTP/2 has no length.
+        let is_chunked = input.is_chunked() && self.connection.socket.http2().is_none();
         let is_done = input.discard_body()?;
         if is_chunked {
             let next = self.core().large_client_header_buffers.size.0;

@@ -2,9 +2,20 @@
 
 use std::time::Duration;
 
-/// Maximum number of waiting requests of an HTTP/2 connection for which the length of the head is noted; for further ones it counts
-/// as 0.
+/// Maximum number of requests of an HTTP/2 connection whose heads wait to be taken; when there are more, the oldest is dropped, whose
+/// stream was refused.
 pub const HTTP2_HEADS: usize = 512;
+
+/// Maximum number of bytes of these heads together.
+pub const HTTP2_HEADS_BYTES: usize = 1024 * 1024;
+
+/// Maximum number of fields of a head over HTTP/2: pseudo-headers, cookies one by one, and more than there usually may be headers, so
+/// that too many of them have an answer.
+pub const HTTP2_FIELDS: usize = 2000;
+
+/// Largest frame of HTTP/2 (RFC 9113 §4.2), in bytes. As in nginx, clients may send it: nothing is kept of its payload but heads, which have
+/// bounds of their own.
+pub const HTTP2_LARGEST_FRAME: u32 = (1 << 24) - 1;
 
 /// Maximum number of bytes of an HTTP/2 connection in frames that carry neither requests nor bodies, as in nginx.
 pub const HTTP2_FLOOD_BYTES: u64 = 1024 * 1024;
@@ -40,9 +51,6 @@ pub const HTTP2_TURNS_BEFORE_RESET: usize = 8;
 
 /// Time that an ending HTTP/2 connection has to send its remaining frames.
 pub const HTTP2_LAST_WORDS: Duration = Duration::from_secs(5);
-
-/// Largest head of a request over HTTP/2, as RFC 9113 §6.5.2 counts it, for any `large_client_header_buffers`.
-pub const HTTP2_HEAD_BYTES: u32 = 1024 * 1024;
 
 /// Largest window of HTTP/2 (RFC 9113 §6.9.1), in bytes.
 pub const HTTP2_WINDOW: u64 = i32::MAX as u64;

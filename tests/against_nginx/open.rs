@@ -13,8 +13,6 @@ const HEAD: &str = "\
 # What of tests/against_nginx does not pass yet: an entry, or its exchange `#number` or `#log`, and the first difference.
 # What is listed and passes fails the test, as what differs and is not listed.
 # PINGOSD_BLESS=1 cargo test --test against_nginx writes this file anew.
-# Not asked here, since the client of these tests cannot send it: a control byte in the value of a header over HTTP/2 ends the
-# connection (PROTOCOL_ERROR, as whatever else the crate h2 does not take for a value), in nginx the stream.
 ";
 
 /// Why what is listed stays: beginnings of the lines, and the reason.
@@ -25,10 +23,6 @@ const REASONS: &[(&str, &str)] = &[
     ),
     ("http2/proxying-bare ", "nginx sends a response without a head on a stream, which is no HTTP/2."),
     ("http2/proxying-dropped-bodies#", "nginx leaves the stream open for ever where a body stays unread."),
-    (
-        "http2/proxying-malformed#",
-        "nginx counts the length of a path as it was encoded by HPACK, which the library does not tell.",
-    ),
     (
         "http2/proxying-response-headers#",
         "nginx passes `Keep-Alive` and the like on, which HTTP/2 forbids (RFC 9113, section 8.2.2).",

@@ -24,7 +24,7 @@ directives! {
         ///
         /// Example: `http2_max_concurrent_streams 64;`
         "http2_max_concurrent_streams" => max_streams: Num = "128", in HTTP | HTTP_SERVER;
-        /// Largest piece of a body in one frame of HTTP/2, 16k at most.
+        /// Largest piece of a body in one frame of HTTP/2. Frames are no longer than the client accepts, usually 16k.
         ///
         /// Not in PingOS; as in nginx.
         ///
@@ -103,7 +103,7 @@ impl Value for ChunkSize {
     fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<ChunkSize, Problem> {
         match Size::parse(args, evaluation)?.0 {
             0 => Err(Problem::new("the http2 chunk size cannot be zero").at(args.first().span)),
-            size => Ok(ChunkSize(size.min(limits::HTTP2_FRAME))),
+            size => Ok(ChunkSize(size.min(limits::HTTP2_LARGEST_FRAME.into()))),
         }
     }
 }

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use h2::server::{Builder, Connection, SendResponse};
 use h2::{Reason, RecvStream};
+use http::StatusCode;
 use parking_lot::Mutex;
 use tokio::time::Sleep;
 
@@ -21,13 +22,14 @@ use crate::http::answering::AfterTimes;
 use crate::http::conf::Conf;
 use crate::http::connection::HeadSettings;
 use crate::http::counters::{ConnectionActivity, CountedConnection};
-use crate::http::exchange::{Exchange, HttpConnection, HttpService};
+use crate::http::exchange::{HttpConnection, HttpService};
 use crate::http::input::Input;
 use crate::http::log;
 use crate::http::request::{BodyFraming, HeadError, Request};
 use crate::limits;
 use crate::media::workers::Worker;
-use crate::net::http2::{Http2Io, Http2Stream, Traffic};
+use crate::net::http2::hpack::HeadBounds;
+use crate::net::http2::{Fault, Http2Io, Http2Stream, Traffic};
 use crate::net::socket::{Peer, Socket};
 use crate::task::lifetime::Lifetime;
 
@@ -36,8 +38,6 @@ struct Settings {
     head: HeadSettings,
     streams: u32,
     preread: u32,
-    /// Bytes that a head may have, as the crate h2 counts them.
-    head_bytes: u32,
     keepalive: Duration,
     keepalive_requests: u64,
     keepalive_time: Duration,
@@ -89,8 +89,6 @@ impl Drop for Run {
 
 /// Event on a connection.
 enum Event {
-    /// The stream of a malformed head of this length was reset.
-    Refused(usize),
     /// A request has come.
     Request(Box<http::Request<RecvStream>>, SendResponse<Bytes>),
     /// The client does not keep to the rules, or the socket failed.
@@ -121,7 +119,13 @@ pub(in crate::http) async fn serve(
     let mut base = HttpConnection::new(service, worker, listen, accepted);
     base.nodelay = AtomicBool::new(true);
     let Some(settings) = base.http2_settings() else { return };
-    let traffic = Arc::new(Traffic::default());
+    let buffers = &settings.head.buffers;
+    let bounds = HeadBounds {
+        field: buffers.size,
+        head: buffers.number.saturating_mul(buffers.size),
+        fields: limits::HTTP2_FIELDS,
+    };
+    let traffic = Arc::new(Traffic::of_client(bounds));
     let Some(connection) = begin(&base, &settings, before, traffic.clone()).await else { return };
     traffic.gather();
     let Lifetime { shutdown, draining, .. } = base.service.lifetime.clone();
@@ -164,7 +168,7 @@ async fn begin(
         .initial_window_size(settings.preread)
         // Streams hold the client back, as in nginx.
         .initial_connection_window_size(u32::try_from(limits::HTTP2_WINDOW).unwrap_or(u32::MAX))
-        .max_header_list_size(settings.head_bytes)
+        .max_frame_size(limits::HTTP2_LARGEST_FRAME)
         .max_send_buffer_size(limits::HTTP2_SEND_BUFFER)
         .max_pending_accept_reset_streams(limits::HTTP2_PENDING_RESETS)
         .max_local_error_reset_streams(Some(limits::HTTP2_ERROR_RESETS))
@@ -211,29 +215,26 @@ impl Serving {
             });
             self.adopt_settings();
             let event = poll_fn(|cx| self.poll_event(timer.as_mut(), cx)).await;
-            if matches!(event, Event::Ended) {
-                while let Some(length) = self.traffic.take_refused(true) {
-                    self.log_refused(length);
-                }
-            }
             match event {
                 Event::Request(request, respond) => {
                     counted.request();
                     self.answer(*request, respond).await;
                     self.leave_when_due();
                 }
-                Event::Refused(length) => self.log_refused(length),
                 Event::Drains => self.leave(),
                 // What the client sends before it has read the end must not reset the connection: it would lose the rest of
                 // its responses.
                 Event::Ended if self.is_ending => return self.base.linger(self.settings.lingering).await,
                 Event::Ended | Event::Gone => return,
                 Event::Failed(error) => {
-                    let (why, reason) = match self.traffic.is_flooded() {
-                        true => ("http2 flood detected".to_owned(), Some(Reason::ENHANCE_YOUR_CALM)),
+                    let (why, reason) = match self.traffic.fault() {
+                        Some(Fault::Flood) => {
+                            ("http2 flood detected".to_owned(), Some(Reason::ENHANCE_YOUR_CALM))
+                        }
+                        Some(Fault::Frame(reason)) => (fault_text(reason), Some(reason)),
                         // That a client is gone is nothing to tell.
-                        false if error.is_io() => return,
-                        false => (error.to_string(), error.reason()),
+                        None if error.is_io() => return,
+                        None => (error.to_string(), error.reason()),
                     };
                     log::http2_failed(self.base.id, &why, &self.base.peer);
                     return self.close(reason).await;
@@ -284,11 +285,6 @@ impl Serving {
         if let Poll::Ready(Err(_)) = self.traffic.poll_output(&*self.base.socket, cx) {
             return Poll::Ready(Event::Gone);
         }
-        // Beyond its streams, a client is refused without a line, as by nginx; what waits to be sent may hold requests back.
-        let is_clear = counts.0 < self.settings.streams as usize && self.traffic.blocked_since().is_none();
-        if let Some(length) = self.traffic.take_refused(is_clear).filter(|_| is_clear) {
-            return Poll::Ready(Event::Refused(length));
-        }
         if !self.is_ending && self.base.service.lifetime.draining.is_cancelled() {
             return Poll::Ready(Event::Drains);
         }
@@ -331,25 +327,16 @@ impl Serving {
         }
     }
 
-    /// Logs a request whose head was malformed, as nginx does.
-    fn log_refused(&mut self, length: usize) {
-        self.base.requests += 1;
-        let request = head::unknown(self.settings.head.names, length);
-        self.base.log_reset(&request);
-    }
-
     /// Answers a request: at once, or in a task of its own if that takes time.
     async fn answer(&mut self, request: http::Request<RecvStream>, respond: SendResponse<Bytes>) {
-        let (parts, body) = request.into_parts();
+        let body = request.into_body();
         let has_body = !body.is_end_stream();
-        let length = self.traffic.take_head(respond.stream_id().as_u32());
-        while let Some(length) = self.traffic.take_refused(false) {
-            self.log_refused(length);
-        }
         self.base.requests += 1;
-        let head = (self.settings.head.names, self.settings.head.buffers);
-        let (request, refused) = head::request(&parts, has_body, length, head);
-        drop(parts);
+        let names = self.settings.head.names;
+        let (request, refused) = match self.traffic.take_head(respond.stream_id().as_u32()) {
+            Some(head) => head::request(&head, has_body, names),
+            None => (head::unknown(names, 0), Some((StatusCode::BAD_REQUEST, "too many requests wait"))),
+        };
         let (socket, traffic) = (self.base.socket.clone(), self.traffic.clone());
         let stream = Http2Stream::new(socket, traffic, body, respond);
         let connection = self.base.of_stream(stream);
@@ -395,8 +382,9 @@ async fn answered(mut connection: HttpConnection, request: Request, refused: Opt
     let input = connection.input.get_mut();
     match request.body() {
         _ if refused.is_some() => {}
-        BodyFraming::Chunked => input.begin_stream(),
-        framing => input.begin_body(framing),
+        BodyFraming::Chunked => input.begin_stream(None),
+        BodyFraming::Length(length) => input.begin_stream(Some(length)),
+        BodyFraming::None => input.begin_body(BodyFraming::None),
     }
     // Boxed as for HTTP/1, where the place of a connection is small.
     Box::pin(connection.answer(&request, refused)).await;
@@ -436,20 +424,6 @@ impl HttpConnection {
         }
     }
 
-    /// Logs a request whose stream was reset because its head is malformed: without a line and a status, as nginx does.
-    fn log_reset(&self, request: &Request) {
-        let server = {
-            let config = self.service.store.load();
-            let Some((servers, _)) = self.servers(&config) else { return };
-            self.first_server(servers).clone()
-        };
-        let mut exchange = Exchange::new(self, request, server, request.path().into(), Instant::now());
-        exchange.adopt_error_log();
-        log::http2_failed(self.id, "client sent a malformed head, its stream is reset", &self.peer);
-        exchange.sent.status = 0;
-        exchange.log();
-    }
-
     /// The settings of the server that was negotiated, or of the default server; `None` if there are no servers any more.
     fn http2_settings(&self) -> Option<Settings> {
         let config = self.service.store.load();
@@ -459,14 +433,9 @@ impl HttpConnection {
         let (http2, conf): (&Http2, &Conf) = (location.get(), location.get());
         let head = self.head_settings(server);
         let narrow = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
-        // nginx counts names and values only; the rest is what the crate h2 adds to each.
-        const FIELD_COST: usize = 32;
-        let bytes = head.buffers.number.saturating_mul(head.buffers.size);
-        let head_bytes = bytes.saturating_add(head.names.most.saturating_mul(FIELD_COST));
         Some(Settings {
             streams: narrow(http2.max_streams).max(1),
             preread: narrow(http2.body_preread.0.min(limits::HTTP2_WINDOW)),
-            head_bytes: narrow(head_bytes as u64).min(limits::HTTP2_HEAD_BYTES),
             keepalive: conf.keepalive_timeout.timeout.duration(),
             keepalive_requests: conf.keepalive_requests,
             keepalive_time: http2.keepalive_time.duration(),
@@ -474,5 +443,14 @@ impl HttpConnection {
             lingering: AfterTimes::of_location(location),
             head,
         })
+    }
+}
+
+/// Why a connection is given up, for the log.
+fn fault_text(reason: Reason) -> String {
+    match reason {
+        Reason::ENHANCE_YOUR_CALM => "client sent too large header".to_owned(),
+        Reason::COMPRESSION_ERROR => "client sent invalid header block".to_owned(),
+        _ => format!("client sent invalid frame ({})", reason.description()),
     }
 }

@@ -1,150 +1,274 @@
 //! The head of a request over HTTP/2, as one of HTTP/1: the same rules then apply to its target and its headers.
 
-use bstr::ByteSlice;
 use bytes::BytesMut;
 use http::StatusCode;
-use http::request::Parts;
 
-use crate::http::head_parser::{HeadBuffers, HeadParser, HeaderNames, too_many_headers};
-use crate::http::request::{BodyFraming, HEAD_TOO_LARGE, HeadError, Request};
+use crate::http::head_parser::{HeadParser, HeaderNames};
+use crate::http::request::{BodyFraming, HeadError, Request};
+use crate::net::http2::intake::ReceivedHead;
 
-/// Makes a request of what the client has sent. `has_body` tells whether its stream goes on, `length` is the length of the head as it
-/// was sent.
-pub(super) fn request(
-    parts: &Parts,
-    has_body: bool,
-    length: usize,
-    (names, buffers): (HeaderNames, HeadBuffers),
-) -> (Request, Option<HeadError>) {
-    let target = parts.uri.path_and_query().map_or("", |target| target.as_str());
-    let mut text = BytesMut::with_capacity(256);
-    text.extend_from_slice(parts.method.as_str().as_bytes());
-    text.extend_from_slice(b" ");
-    text.extend_from_slice(target.as_bytes());
-    text.extend_from_slice(b" ");
-    let version_at = text.len();
-    text.extend_from_slice(b"HTTP/1.1\r\n");
-    let mut is_too_large = target.len() > buffers.size;
-    let mut add = |text: &mut BytesMut, name: &[u8], value: &[u8]| {
-        is_too_large |= name.len() > buffers.size || value.len() > buffers.size;
-        text.extend_from_slice(name);
-        text.extend_from_slice(b": ");
-        text.extend_from_slice(value);
-        text.extend_from_slice(b"\r\n");
-    };
-    // As in nginx, the authority is a host header before the others.
-    if let Some(authority) = parts.uri.authority() {
-        add(&mut text, b"host", authority.as_str().as_bytes());
-    }
-    let cookies = parts.headers.get_all(http::header::COOKIE);
-    for (name, value) in parts.headers.iter().filter(|(name, _)| *name != http::header::COOKIE) {
-        add(&mut text, name.as_str().as_bytes(), value.as_bytes());
-    }
-    // Cookies that came one by one are one header again (RFC 9113 §8.2.3), as in nginx behind the others.
-    let crumbs: Vec<&[u8]> = cookies.iter().map(|value| value.as_bytes()).collect();
-    if !crumbs.is_empty() {
-        add(&mut text, b"cookie", &crumbs.join(&b"; "[..]));
-    }
-    text.extend_from_slice(b"\r\n");
-    let mut parser = HeadParser::default();
-    // The host header that was made of the authority does not count.
-    let parsed = match parts.headers.len() > names.most {
-        true => Err(too_many_headers()),
-        false => parser.parse(&text, HeaderNames { most: names.most.saturating_add(1), ..names }),
-    };
-    let mut request = parser.take(&mut text);
-    request.become_http2(version_at, length);
-    if has_body && request.body() == BodyFraming::None && request.header("content-length").is_none() {
-        request.set_body(BodyFraming::Chunked);
-    }
-    let bad = |why| Some((StatusCode::BAD_REQUEST, why));
-    is_too_large |= text_is_too_long(&request, &buffers);
-    request.lacks_line = is_too_large || parsed.is_err() || !target.starts_with('/');
-    let refused = if is_too_large {
-        let status = StatusCode::from_u16(HEAD_TOO_LARGE).expect("it is one");
-        Some((status, "client sent too large header"))
-    } else if target.is_empty() {
-        bad("client sent no :path header")
-    } else if !target.as_bytes().starts_with(b"/") {
-        bad("client sent invalid :path header")
-    } else {
-        match parsed {
-            Err(error) => Some(error),
-            Ok(_) => request.check().err(),
+/// Headers that HTTP/2 has no connection for (RFC 9113 §8.2.2).
+const OF_CONNECTIONS: [&[u8]; 5] =
+    [b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"];
+
+/// The fields of a head by their meaning.
+#[derive(Default)]
+struct Parts<'h> {
+    method: Option<&'h [u8]>,
+    scheme: Option<&'h [u8]>,
+    path: Option<&'h [u8]>,
+    authority: Option<&'h [u8]>,
+    /// Names and values of the others.
+    headers: Vec<(&'h [u8], &'h [u8])>,
+}
+
+impl<'h> Parts<'h> {
+    /// Sorts the fields, up to the first one that may not be there.
+    fn of(head: &'h ReceivedHead) -> Result<Self, &'static str> {
+        let mut parts = Parts::default();
+        for (name, value) in head.fields.iter() {
+            let value = trimmed(value);
+            if value.iter().any(|byte| matches!(byte, 0 | b'\r' | b'\n')) {
+                return Err("client sent header with invalid value");
+            }
+            let slot = match name {
+                b":method" => &mut parts.method,
+                b":scheme" => &mut parts.scheme,
+                b":path" => &mut parts.path,
+                b":authority" => &mut parts.authority,
+                [b':', ..] => return Err("client sent unknown pseudo-header"),
+                _ => {
+                    parts.headers.push(header(name, value)?);
+                    continue;
+                }
+            };
+            if slot.is_some() {
+                return Err("client sent duplicate pseudo-header");
+            }
+            if !parts.headers.is_empty() {
+                return Err("client sent pseudo-header after regular header");
+            }
+            *slot = Some(value);
         }
+        Ok(parts)
+    }
+
+    /// The head as one of HTTP/1, with the offset of its version.
+    fn text(&self) -> Result<(BytesMut, usize), &'static str> {
+        let method = self.method.ok_or("client sent no :method header")?;
+        self.scheme.ok_or("client sent no :scheme header")?;
+        let path = self.path.ok_or("client sent no :path header")?;
+        if method.is_empty()
+            || !method.iter().all(|byte| byte.is_ascii_uppercase() || matches!(byte, b'_' | b'-'))
+        {
+            return Err("client sent invalid method");
+        }
+        if !path.starts_with(b"/") || path.iter().any(|byte| *byte <= b' ' || *byte == 0x7f) {
+            return Err("client sent invalid :path header");
+        }
+        let mut text = BytesMut::with_capacity(256);
+        text.extend_from_slice(&[method, b" ", path, b" "].concat());
+        let version_at = text.len();
+        text.extend_from_slice(b"HTTP/1.1\r\n");
+        let mut add = |name: &[u8], value: &[u8]| {
+            for part in [name, b": ", value, b"\r\n"] {
+                text.extend_from_slice(part);
+            }
+        };
+        // As in nginx, the authority is a host header before the others.
+        if let Some(authority) = self.authority {
+            add(b"host", authority);
+        }
+        let mut crumbs: Vec<&[u8]> = Vec::new();
+        for (name, value) in &self.headers {
+            match (*name, self.authority) {
+                (b"host", Some(authority)) if authority == *value => {}
+                (b"host", Some(_)) => return Err("client sent different :authority and \"Host\" headers"),
+                (b"cookie", _) => crumbs.push(value),
+                _ => add(name, value),
+            }
+        }
+        // Cookies that came one by one are one header again (RFC 9113 §8.2.3), as in nginx behind the others.
+        if !crumbs.is_empty() {
+            add(b"cookie", &crumbs.join(&b"; "[..]));
+        }
+        text.extend_from_slice(b"\r\n");
+        Ok((text, version_at))
+    }
+}
+
+/// A header that is none of HTTP/2's own.
+fn header<'h>(name: &'h [u8], value: &'h [u8]) -> Result<(&'h [u8], &'h [u8]), &'static str> {
+    let is_bad = |byte: &u8| *byte <= b' ' || matches!(byte, 0x7f | b':' | b'A'..=b'Z');
+    if name.is_empty() || name.iter().any(is_bad) {
+        return Err("client sent invalid header name");
+    }
+    let is_of_connection = OF_CONNECTIONS.contains(&name) || (name == b"te" && value != b"trailers");
+    match is_of_connection {
+        true => Err("client sent a header of a connection of HTTP/1"),
+        false => Ok((name, value)),
+    }
+}
+
+/// A value without the spaces and tabs around it.
+fn trimmed(value: &[u8]) -> &[u8] {
+    let is_space = |byte: &u8| matches!(byte, b' ' | b'\t');
+    let start = value.iter().position(|byte| !is_space(byte)).unwrap_or(value.len());
+    let end = value.iter().rposition(|byte| !is_space(byte)).map_or(start, |last| last + 1);
+    &value[start..end]
+}
+
+/// Makes a request of what the client has sent. `has_body` tells whether its stream goes on.
+pub(super) fn request(
+    head: &ReceivedHead,
+    has_body: bool,
+    names: HeaderNames,
+) -> (Request, Option<HeadError>) {
+    let bad = |why| Some((StatusCode::BAD_REQUEST, why));
+    let (mut text, version_at) = match Parts::of(head).and_then(|parts| parts.text()) {
+        Ok(text) => text,
+        Err(why) => return (unknown(names, head.length), bad(why)),
     };
+    let mut parser = HeadParser::default();
+    let parsed = parser.parse(&text, names);
+    let mut request = parser.take(&mut text);
+    request.become_http2(version_at, head.length);
+    request.lacks_line = parsed.is_err();
+    let refused = match parsed {
+        Err(error) => Some(error),
+        Ok(_) => request.check().err(),
+    };
+    match request.body() {
+        BodyFraming::None if has_body && request.header("content-length").is_none() => {
+            request.set_body(BodyFraming::Chunked);
+        }
+        BodyFraming::Length(_) if !has_body && refused.is_none() => {
+            return (request, bad("client prematurely closed stream"));
+        }
+        _ => {}
+    }
     (request, refused)
 }
 
 /// A request of whose head only the length is known.
 pub(super) fn unknown(names: HeaderNames, length: usize) -> Request {
-    const LINE: &[u8] = b"GET / HTTP/1.1\r\n\r\n";
+    const LINE: &[u8] = b"? / HTTP/1.1\r\n\r\n";
     let mut text = BytesMut::from(LINE);
     let mut parser = HeadParser::default();
-    // What is wrong with it does not matter.
+    // It has no method: what is wrong with it does not matter.
     let _ = parser.parse(&text, names);
     let mut request = parser.take(&mut text);
-    request.become_http2(b"GET / ".len(), length);
+    request.become_http2(b"? / ".len(), length);
     request.lacks_line = true;
     request
-}
-
-/// Whether the names and values are longer than all buffers together.
-fn text_is_too_long(request: &Request, buffers: &HeadBuffers) -> bool {
-    let fields: usize = request.headers().map(|(name, value)| name.len() + value.len()).sum();
-    fields + request.target().as_bytes().len() > buffers.number.saturating_mul(buffers.size)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::http2::PREFACE;
+    use crate::net::http2::hpack::HeadBounds;
+    use crate::net::http2::intake::Intake;
 
     const NAMES: HeaderNames =
-        HeaderNames { underscores: false, ignores_invalid: true, merges_slashes: true, most: 5 };
-    const BUFFERS: HeadBuffers = HeadBuffers { first: 64, number: 2, size: 128 };
+        HeaderNames { underscores: false, ignores_invalid: true, merges_slashes: true };
 
-    fn read(request: http::Request<()>, has_body: bool) -> (Request, Option<u16>) {
-        let (request, refused) = super::request(&request.into_parts().0, has_body, 40, (NAMES, BUFFERS));
-        (request, refused.map(|(status, _)| status.as_u16()))
+    /// Reads a head of these fields.
+    fn read(fields: &[(&str, &str)], has_body: bool) -> (Request, Option<&'static str>) {
+        let text = |text: &str| [&[u8::try_from(text.len()).unwrap()], text.as_bytes()].concat();
+        let field = |(name, value): &(&str, &str)| [vec![0], text(name), text(value)].concat();
+        let block: Vec<u8> = fields.iter().flat_map(field).collect();
+        let length = u8::try_from(block.len()).unwrap();
+        let bytes = [PREFACE, &[0, 0, length, 1, 5, 0, 0, 0, 1], &block].concat();
+        let mut intake = Intake::new(HeadBounds { field: 200, head: 400, fields: 20 });
+        intake.take(&bytes, &mut Vec::new()).unwrap();
+        let head = intake.take_head(1).unwrap();
+        assert_eq!(head.length, block.len());
+        let (request, refused) = super::request(&head, has_body, NAMES);
+        (
+            request,
+            refused.map(|(status, why)| {
+                assert_eq!(status, 400);
+                why
+            }),
+        )
+    }
+
+    const GET: [(&str, &str); 3] = [(":method", "GET"), (":scheme", "http"), (":path", "/x%20y?z")];
+
+    fn get(more: &[(&str, &str)]) -> (Request, Option<&'static str>) {
+        read(&[&GET[..], more].concat(), false)
     }
 
     #[test]
     fn a_head_is_one_of_http_1_with_its_own_version() {
-        let request = http::Request::get("http://A.b:80/x%20y?z")
-            .header("cookie", "a=1")
-            .header("x", "1")
-            .header("cookie", "b=2")
-            .body(())
-            .unwrap();
-        let (request, refused) = read(request, true);
+        let more = [
+            (":authority", "A.b:80"),
+            ("cookie", "a=1"),
+            ("x", " \t1 "),
+            ("host", "A.b:80"),
+            ("cookie", "b=2"),
+        ];
+        let (request, refused) = read(&[&GET[..], &more].concat(), true);
         assert_eq!(refused, None);
         assert_eq!(request.text(), "GET /x%20y?z HTTP/2.0");
         assert_eq!((request.protocol(), request.path()), ("HTTP/2.0".into(), &b"/x y"[..]));
-        assert_eq!((&request.host()[..], request.head_length()), (&b"a.b"[..], 40));
-        assert_eq!(request.header("cookie").unwrap(), "a=1; b=2");
+        assert_eq!(&request.host()[..], b"a.b");
+        assert_eq!(
+            (request.header("cookie").unwrap(), request.header("x").unwrap()),
+            ("a=1; b=2".into(), "1".into())
+        );
         assert_eq!(request.body(), BodyFraming::Chunked);
     }
 
     #[test]
     fn what_nginx_refuses_is_refused() {
-        let get = |target: &str| http::Request::get(target);
-        assert_eq!(read(get("/x").body(()).unwrap(), false).1, Some(400));
-        assert_eq!(read(get("http://a/x").header("host", "a").body(()).unwrap(), false).1, Some(400));
-        assert_eq!(read(get("http://a/../x").body(()).unwrap(), false).1, Some(400));
-        assert_eq!(read(get("*").header("host", "a").body(()).unwrap(), false).1, Some(400));
-        let long = "x".repeat(129);
-        assert_eq!(
-            read(get("http://a/").header("x", &long).body(()).unwrap(), false).1,
-            Some(HEAD_TOO_LARGE)
-        );
-        let fields = |count: u16| {
-            let request = get("http://a/");
-            (0..count).fold(request, |request, n| request.header("x", n)).body(()).unwrap()
-        };
-        assert_eq!(read(fields(5), false).1, None);
-        assert_eq!(read(fields(6), false).1, Some(HEAD_TOO_LARGE));
-        let odd = http::Request::builder().method("get").uri("http://a/").body(()).unwrap();
-        let (request, refused) = read(odd, false);
-        assert_eq!((request.text(), refused), ("get / HTTP/2.0".into(), Some(400)));
+        let a = (":authority", "a");
+        assert_eq!(get(&[a]).1, None);
+        for (more, why) in [
+            (&[][..], "client sent HTTP/1.1 request without \"Host\" header"),
+            (&[a, ("host", "b")], "client sent different :authority and \"Host\" headers"),
+            (&[(":authority", "")], "client sent invalid host header"),
+            (&[a, ("x", "1"), (":scheme", "http")], "client sent duplicate pseudo-header"),
+            (&[("host", "a"), (":authority", "a")], "client sent pseudo-header after regular header"),
+            (&[a, (":status", "200")], "client sent unknown pseudo-header"),
+            (&[a, ("x:y", "")], "client sent invalid header name"),
+            (&[a, ("X", "")], "client sent invalid header name"),
+            (&[a, ("x y", "")], "client sent invalid header name"),
+            (&[a, ("", "1")], "client sent invalid header name"),
+            (&[a, ("x", "a\nb: c")], "client sent header with invalid value"),
+            (&[a, ("x", "a\rb: c")], "client sent header with invalid value"),
+            (&[a, ("x", "a\0")], "client sent header with invalid value"),
+            (&[a, ("transfer-encoding", "chunked")], "client sent a header of a connection of HTTP/1"),
+            (&[a, ("te", "gzip")], "client sent a header of a connection of HTTP/1"),
+            (&[a, ("content-length", "3")], "client prematurely closed stream"),
+            (&[a, ("content-length", "x")], "client sent invalid \"Content-Length\" header"),
+        ] {
+            assert_eq!(get(more).1, Some(why), "{more:?}");
+        }
+        assert_eq!(get(&[a, ("te", "trailers"), ("x_y", "left out")]).1, None);
+        for (place, value, why) in [
+            (0, "get", "client sent invalid method"),
+            (0, "", "client sent invalid method"),
+            (2, "x", "client sent invalid :path header"),
+            (2, "*", "client sent invalid :path header"),
+            (2, "", "client sent invalid :path header"),
+            (2, "/a b", "client sent invalid :path header"),
+            (2, "/../x", "client sent invalid request"),
+        ] {
+            let mut fields = [GET[0], GET[1], GET[2], a];
+            fields[place].1 = value;
+            assert_eq!(read(&fields, false).1, Some(why), "{value}");
+        }
+        for (missing, why) in [
+            (0, "client sent no :method header"),
+            (1, "client sent no :scheme header"),
+            (2, "client sent no :path header"),
+        ] {
+            let mut fields = vec![GET[0], GET[1], GET[2], a];
+            fields.remove(missing);
+            let (request, refused) = read(&fields, false);
+            assert_eq!((refused, request.lacks_line), (Some(why), true));
+        }
     }
 }

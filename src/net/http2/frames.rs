@@ -3,10 +3,6 @@
 //! The crate h2 decodes the frames, but does not tell how long the head of a request was, whether a frame is incomplete, and
 //! how many bytes of frames came that carry nothing.
 
-use std::collections::VecDeque;
-
-use crate::limits;
-
 /// Length of the head of a frame.
 const HEAD: usize = 9;
 
@@ -16,10 +12,6 @@ const CONTINUATION: u8 = 9;
 
 /// `END_HEADERS` of HEADERS and CONTINUATION.
 const END_HEADERS: u8 = 4;
-/// `PADDED` of DATA and HEADERS.
-const PADDED: u8 = 8;
-/// `PRIORITY` of HEADERS.
-const PRIORITY: u8 = 0x20;
 
 /// The frames of a connection, read byte by byte behind the preface.
 #[derive(Debug)]
@@ -35,14 +27,6 @@ pub struct FrameReader {
     is_head_open: bool,
     /// Bytes of frames that carry requests and bodies.
     pub payload: u64,
-    /// Streams whose request was not taken yet, with the lengths of their heads.
-    heads: VecDeque<(u32, usize)>,
-    /// The last stream whose request was taken.
-    taken: u32,
-    /// Lengths of heads whose streams the crate has reset instead of passing their requests on.
-    refused: VecDeque<usize>,
-    /// Whether the frames are a backend's: lengths of heads are not noted.
-    is_backend: bool,
 }
 
 impl FrameReader {
@@ -55,16 +39,12 @@ impl FrameReader {
             left: 0,
             is_head_open: false,
             payload: 0,
-            heads: VecDeque::new(),
-            taken: 0,
-            refused: VecDeque::new(),
-            is_backend: false,
         }
     }
 
     /// Of a connection to a backend, which sends no preface.
     pub fn of_backend() -> Self {
-        FrameReader { preface: 0, is_backend: true, ..FrameReader::new() }
+        FrameReader { preface: 0, ..FrameReader::new() }
     }
 
     /// Reads bytes that the client has sent.
@@ -92,83 +72,23 @@ impl FrameReader {
 
     /// Begins the frame whose head has come.
     fn begin(&mut self) {
-        let [a, b, c, kind, flags, stream @ ..] = self.head;
+        let [a, b, c, kind, flags, ..] = self.head;
         let length = u32::from_be_bytes([0, a, b, c]) as usize;
-        let stream = u32::from_be_bytes(stream) & 0x7fff_ffff;
         self.left = length;
         if matches!(kind, DATA | HEADERS | CONTINUATION) {
             self.payload += length as u64;
         }
         match kind {
-            _ if self.is_backend => {}
-            HEADERS => {
-                self.is_head_open = flags & END_HEADERS == 0;
-                let extra = usize::from(flags & PADDED != 0) + 5 * usize::from(flags & PRIORITY != 0);
-                if self.heads.len() >= limits::HTTP2_HEADS {
-                    self.heads.pop_front();
-                }
-                self.heads.push_back((stream, length.saturating_sub(extra)));
-            }
-            CONTINUATION => {
-                self.is_head_open &= flags & END_HEADERS == 0;
-                if let Some((_, head)) = self.heads.back_mut().filter(|(of, _)| *of == stream) {
-                    *head += length;
-                }
-            }
+            HEADERS => self.is_head_open = flags & END_HEADERS == 0,
+            CONTINUATION => self.is_head_open &= flags & END_HEADERS == 0,
             _ => {}
         }
     }
 
-    /// Whether a frame, or the head of a request, has begun and not ended.
+    /// Whether a frame, or the head of a request, has begun and not ended. Bodies are waited for by their requests.
     pub fn is_incomplete(&self) -> bool {
-        self.preface > 0 || self.known > 0 || self.left > 0 || self.is_head_open
-    }
-
-    /// Length of the head of a request, in bytes as it was sent. Those of streams before it are forgotten.
-    pub fn take_head(&mut self, stream: u32) -> usize {
-        while let Some((of, length)) = self.heads.front().copied() {
-            if of > stream {
-                break;
-            }
-            self.heads.pop_front();
-            if of == stream {
-                self.taken = stream;
-                return length;
-            }
-            self.refuse(of, length);
-        }
-        self.taken = self.taken.max(stream);
-        0
-    }
-
-    /// All requests were taken that the crate passes on: the streams of other complete heads were reset.
-    pub fn settle(&mut self) {
-        let is_reading = self.left > 0 && matches!(self.head[3], HEADERS | CONTINUATION);
-        let open = usize::from(self.is_head_open || is_reading);
-        while self.heads.len() > open
-            && let Some((of, length)) = self.heads.pop_front()
-        {
-            self.refuse(of, length);
-        }
-    }
-
-    /// The length of a head whose stream was reset, each once.
-    pub fn take_refused(&mut self) -> Option<usize> {
-        self.refused.pop_front()
-    }
-
-    /// Trailers belong to requests that were taken.
-    fn refuse(&mut self, stream: u32, length: usize) {
-        if stream > self.taken && self.refused.len() < limits::HTTP2_HEADS {
-            self.refused.push_back(length);
-        }
-    }
-
-    /// Gives back the memory that an idle connection does not need.
-    pub fn rest(&mut self) {
-        if self.heads.is_empty() {
-            self.heads = VecDeque::new();
-        }
+        let is_body = self.left > 0 && self.head[3] == DATA;
+        self.preface > 0 || self.known > 0 || self.is_head_open || (self.left > 0 && !is_body)
     }
 }
 
@@ -189,11 +109,11 @@ mod tests {
     }
 
     #[test]
-    fn heads_have_their_lengths_however_they_come() {
+    fn what_carries_requests_and_bodies_is_counted_however_it_comes() {
         let bytes = [
             super::super::PREFACE,
             &frame(4, 0, 0, 6),
-            &frame(HEADERS, PRIORITY, 1, 20),
+            &frame(HEADERS, 0, 1, 20),
             &frame(CONTINUATION, END_HEADERS, 1, 7),
             &frame(DATA, 1, 1, 100),
             &frame(HEADERS, END_HEADERS, 3, 9),
@@ -207,7 +127,6 @@ mod tests {
             }
             assert!(!reader.is_incomplete());
             assert_eq!(reader.payload, 20 + 7 + 100 + 9);
-            assert_eq!((reader.take_head(1), reader.take_head(3), reader.take_head(5)), (22, 9, 0));
         }
     }
 
@@ -221,44 +140,5 @@ mod tests {
         assert!(reader.is_incomplete());
         reader.read(&frame(CONTINUATION, END_HEADERS, 1, 20)[..12]);
         assert!(reader.is_incomplete());
-    }
-
-    #[test]
-    fn heads_that_are_not_taken_were_refused() {
-        let mut reader = FrameReader::new();
-        reader.read(super::super::PREFACE);
-        for (stream, length) in [(1, 10), (3, 11), (5, 12), (7, 13)] {
-            reader.read(&frame(HEADERS, END_HEADERS, stream, length));
-        }
-        assert_eq!(reader.take_head(5), 12);
-        // Trailers of a stream that was taken, and a head that is still to come.
-        reader.read(&frame(HEADERS, END_HEADERS, 5, 14));
-        reader.read(&frame(HEADERS, END_HEADERS, 9, 15)[..12]);
-        reader.settle();
-        let refused: Vec<usize> = std::iter::from_fn(|| reader.take_refused()).collect();
-        assert_eq!(refused, [10, 11, 13]);
-        reader.read(&frame(HEADERS, END_HEADERS, 9, 15)[12..]);
-        assert_eq!(reader.take_head(9), 15);
-        reader.read(&frame(HEADERS, 0, 11, 16));
-        reader.settle();
-        assert_eq!(reader.take_refused(), None);
-        reader.read(&frame(CONTINUATION, END_HEADERS, 11, 17));
-        reader.settle();
-        assert_eq!(reader.take_refused(), Some(33));
-        for stream in 0..=u8::MAX {
-            reader.read(&frame(HEADERS, END_HEADERS, stream, 1));
-            reader.settle();
-        }
-        assert_eq!(reader.refused.len(), limits::HTTP2_HEADS.min(usize::from(u8::MAX) - 9));
-    }
-
-    #[test]
-    fn lengths_of_heads_are_bounded() {
-        let mut reader = FrameReader::new();
-        reader.read(super::super::PREFACE);
-        for _ in 0..limits::HTTP2_HEADS * 2 {
-            reader.read(&frame(HEADERS, END_HEADERS, 1, 1));
-        }
-        assert_eq!(reader.heads.len(), limits::HTTP2_HEADS);
     }
 }

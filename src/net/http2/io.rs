@@ -8,16 +8,21 @@ use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use bytes::{Buf, Bytes};
+use h2::Reason;
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::carrier::Carrier;
 use super::frames::FrameReader;
+use super::hpack::HeadBounds;
+use super::intake::{Intake, ReceivedHead};
 use crate::limits;
 
 thread_local! {
     /// Bytes that were read last.
     static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; limits::READ_BYTES].into());
+    /// What the crate gets for them.
+    static PASSED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
     /// The empty buffer for the next connection that gathers output.
     static SPARE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
@@ -27,6 +32,8 @@ thread_local! {
 #[derive(Debug, Default)]
 pub struct Traffic {
     counts: Mutex<Counts>,
+    /// What makes a client's bytes ready for the crate h2; none for a backend's.
+    intake: Option<Mutex<Intake>>,
     output: Mutex<Output>,
 }
 
@@ -74,14 +81,28 @@ struct Counts {
     sent_payload: u64,
     /// Since when the peer has accepted nothing.
     blocked: Option<Instant>,
-    is_flooded: bool,
+    fault: Option<Fault>,
+}
+
+/// Why a connection is given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Most of what came carries nothing.
+    Flood,
+    /// A frame or a head that the client may not send, with the reason that it is told.
+    Frame(Reason),
 }
 
 impl Traffic {
     /// Of a connection to a backend.
     pub(super) fn of_backend() -> Traffic {
         let counts = Counts { frames: FrameReader::of_backend(), ..Counts::default() };
-        Traffic { counts: Mutex::new(counts), output: Mutex::default() }
+        Traffic { counts: Mutex::new(counts), ..Traffic::default() }
+    }
+
+    /// Of a connection of a client, whose heads have these bounds.
+    pub fn of_client(bounds: HeadBounds) -> Traffic {
+        Traffic { intake: Some(Mutex::new(Intake::new(bounds))), ..Traffic::default() }
     }
 
     /// Bytes received and sent.
@@ -95,23 +116,16 @@ impl Traffic {
         self.counts.lock().frames.is_incomplete()
     }
 
-    /// The length of a head whose stream was reset without being passed on; only with `all_taken` of those behind the last request.
-    pub fn take_refused(&self, all_taken: bool) -> Option<usize> {
-        let mut traffic = self.counts.lock();
-        if all_taken {
-            traffic.frames.settle();
-        }
-        traffic.frames.take_refused()
+    /// See [`Intake::take_head`].
+    pub fn take_head(&self, stream: u32) -> Option<ReceivedHead> {
+        self.intake.as_ref()?.lock().take_head(stream)
     }
 
-    /// See [`FrameReader::take_head`].
-    pub fn take_head(&self, stream: u32) -> usize {
-        self.counts.lock().frames.take_head(stream)
-    }
-
-    /// See [`FrameReader::rest`].
+    /// See [`Intake::rest`].
     pub fn rest(&self) {
-        self.counts.lock().frames.rest();
+        if let Some(intake) = &self.intake {
+            intake.lock().rest();
+        }
     }
 
     /// Since when the peer has accepted nothing of what waits to be sent.
@@ -119,9 +133,9 @@ impl Traffic {
         self.counts.lock().blocked
     }
 
-    /// Whether the connection was given up because most of what came carries nothing.
-    pub fn is_flooded(&self) -> bool {
-        self.counts.lock().is_flooded
+    /// Why the connection was given up, if it was.
+    pub fn fault(&self) -> Option<Fault> {
+        self.counts.lock().fault
     }
 
     /// Counts bytes of a body that were sent.
@@ -140,10 +154,28 @@ impl Traffic {
         counts.total += bytes.len() as u64;
         let payload = counts.frames.payload + counts.sent_payload;
         if counts.total / limits::HTTP2_FLOOD_SHARE > payload + limits::HTTP2_FLOOD_BYTES {
-            counts.is_flooded = true;
+            counts.fault = Some(Fault::Flood);
             return Err(io::Error::other("http2 flood detected"));
         }
         Ok(())
+    }
+
+    /// Takes bytes that were received, and appends what the crate gets for them.
+    ///
+    /// # Errors
+    ///
+    /// The connection is given up: what the crate gets comes first.
+    fn take(&self, bytes: &[u8], passed: &mut Vec<u8>) -> io::Result<()> {
+        self.received(bytes)?;
+        let Some(intake) = &self.intake else {
+            passed.extend_from_slice(bytes);
+            return Ok(());
+        };
+        let taken = intake.lock().take(bytes, passed);
+        taken.map_err(|reason| {
+            self.counts.lock().fault = Some(Fault::Frame(reason));
+            io::Error::other("a frame that the client may not send")
+        })
     }
 
     fn sent(&self, bytes: usize) {
@@ -206,23 +238,40 @@ impl Traffic {
 pub struct Http2Io {
     socket: Arc<dyn Carrier>,
     before: Bytes,
+    /// What the crate is still to get.
+    pending: Bytes,
+    /// What comes behind it.
+    failure: Option<io::Error>,
     traffic: Arc<Traffic>,
 }
 
 impl Http2Io {
     /// The socket, of which `before` was read already.
     pub fn new(socket: Arc<dyn Carrier>, before: Bytes, traffic: Arc<Traffic>) -> Self {
-        Http2Io { socket, before, traffic }
+        Http2Io { socket, before, pending: Bytes::new(), failure: None, traffic }
     }
 
     /// Reads by way of a buffer of the thread's. The one of the connection would be written with zeros from end to end, which costs
-    /// more than to copy what has come, and keeps all of its pages resident.
-    fn read(&self, buf: &mut ReadBuf<'_>) -> io::Result<()> {
+    /// more than to copy what has come, and keeps all of its pages resident. Returns whether the peer has closed.
+    fn read(&mut self, buf: &mut ReadBuf<'_>) -> io::Result<bool> {
         SCRATCH.with_borrow_mut(|scratch| {
             let room = buf.remaining().min(scratch.len());
-            let length = self.socket.try_read(&mut scratch[..room])?;
-            buf.put_slice(&scratch[..length]);
-            self.traffic.received(&scratch[..length])
+            let length = match self.before.is_empty() {
+                true => self.socket.try_read(&mut scratch[..room])?,
+                false => {
+                    let length = self.before.len().min(room);
+                    self.before.copy_to_slice(&mut scratch[..length]);
+                    length
+                }
+            };
+            PASSED.with_borrow_mut(|passed| {
+                passed.clear();
+                self.failure = self.traffic.take(&scratch[..length], passed).err();
+                let (now, later) = passed.split_at(passed.len().min(buf.remaining()));
+                buf.put_slice(now);
+                self.pending = Bytes::copy_from_slice(later);
+            });
+            Ok(length == 0)
         })
     }
 }
@@ -233,16 +282,20 @@ impl AsyncRead for Http2Io {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if !self.before.is_empty() {
-            let length = self.before.len().min(buf.remaining());
-            self.traffic.received(&self.before[..length])?;
-            buf.put_slice(&self.before[..length]);
-            self.before.advance(length);
+        if !self.pending.is_empty() {
+            let length = self.pending.len().min(buf.remaining());
+            buf.put_slice(&self.pending.split_to(length));
             return Poll::Ready(Ok(()));
         }
+        let before = buf.filled().len();
         loop {
+            if let Some(error) = self.failure.take() {
+                return Poll::Ready(Err(error));
+            }
             match self.read(buf) {
-                Ok(()) => return Poll::Ready(Ok(())),
+                // What came may be nothing for the crate: an end is nothing that came.
+                Ok(has_closed) if has_closed || buf.filled().len() > before => return Poll::Ready(Ok(())),
+                Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     ready!(self.socket.poll_read_ready(cx))?;
                 }

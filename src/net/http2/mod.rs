@@ -1,15 +1,18 @@
 //! HTTP/2 (RFC 9113) below HTTP's semantics: the frames of a connection on its socket, and streams with the interface of a
-//! socket. Framing and HPACK are the crate h2's.
+//! socket. Framing is the crate h2's; heads of requests are decoded before it.
 
 mod carrier;
 mod client;
 pub mod frames;
+pub mod hpack;
+pub mod huffman;
+pub mod intake;
 mod io;
 mod stream;
 
 pub use self::carrier::Carrier;
 pub use self::client::{Http2Backend, Http2Request, Http2RequestError};
-pub use self::io::{Http2Io, Traffic};
+pub use self::io::{Fault, Http2Io, Traffic};
 pub use self::stream::Http2Stream;
 
 /// First bytes of an HTTP/2 client.

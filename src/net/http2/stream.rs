@@ -32,6 +32,8 @@ struct State {
     received: Bytes,
     /// Whether the client has sent everything.
     is_received: bool,
+    /// A failure behind what was received.
+    failure: Option<io::Error>,
     /// Whether everything was passed on for sending, or the stream was reset.
     is_finished: bool,
     /// Largest DATA frame.
@@ -47,6 +49,9 @@ struct State {
 impl State {
     /// Resolves when there is input, or no more follows.
     fn poll_received(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if let Some(error) = self.failure.take() {
+            return Poll::Ready(Err(error));
+        }
         while self.received.is_empty() && !self.is_received {
             match ready!(self.receiving.poll_data(cx)) {
                 Some(Ok(bytes)) => self.received = bytes,
@@ -112,6 +117,7 @@ impl Http2Stream {
             receiving,
             received: Bytes::new(),
             is_received,
+            failure: None,
             is_finished: false,
             frame_size: usize::MAX,
             frames: 0,
@@ -219,13 +225,27 @@ impl Http2Stream {
         let mut state = self.state.lock();
         // What waits for input still is to be woken.
         let waker = state.reader.clone().unwrap_or_else(|| Waker::noop().clone());
-        match state.poll_received(&mut Context::from_waker(&waker)) {
-            Poll::Pending => return Err(io::ErrorKind::WouldBlock.into()),
-            Poll::Ready(received) => received?,
+        let mut length = 0;
+        // Frames that came together are read together, as in nginx.
+        while length < buf.len() || length == 0 {
+            match state.poll_received(&mut Context::from_waker(&waker)) {
+                Poll::Pending if length == 0 => return Err(io::ErrorKind::WouldBlock.into()),
+                Poll::Pending => break,
+                Poll::Ready(Err(error)) if length == 0 => return Err(error),
+                Poll::Ready(Err(error)) => {
+                    state.failure = Some(error);
+                    break;
+                }
+                Poll::Ready(Ok(())) => {}
+            }
+            let part = state.received.len().min(buf.len() - length);
+            if part == 0 {
+                break;
+            }
+            buf[length..length + part].copy_from_slice(&state.received[..part]);
+            state.received.advance(part);
+            length += part;
         }
-        let length = state.received.len().min(buf.len());
-        buf[..length].copy_from_slice(&state.received[..length]);
-        state.received.advance(length);
         // The window opens as fast as the body is read.
         let _ = state.receiving.flow_control().release_capacity(length);
         Ok(length)
