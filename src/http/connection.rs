@@ -15,7 +15,7 @@ use tokio::time::Sleep;
 use tokio_util::sync::WaitForCancellationFuture;
 
 use super::answering::{After, AfterTimes};
-use super::counters::ConnectionActivity;
+use super::counters::{ConnectionActivity, CountedConnection};
 use super::exchange::{Exchange, HttpConnection, HttpService};
 use super::head_parser::{HeadBuffers, HeadParser, HeaderNames};
 use super::input::Input;
@@ -94,10 +94,9 @@ pub(super) async fn serve(
     let mut counted = counters.connection();
     let mut idle = None;
     loop {
-        counted.does(if idle.is_some() { ConnectionActivity::Waiting } else { ConnectionActivity::Reading });
         connection.is_pipelined = idle.is_some() && !connection.input.get_mut().buffer.is_empty();
         // Requests are boxed: while the connection is idle, it needs no room for one.
-        let head = connection.read_head(idle, &mut waits).await;
+        let head = connection.read_head(idle, &mut waits, &mut counted).await;
         if matches!(head, Head::None) {
             return;
         }
@@ -186,7 +185,12 @@ impl Waits<'_, '_> {
 
 impl HttpConnection {
     /// Waits for a request head. `idle` is set after the first request.
-    async fn read_head(&mut self, idle: Option<AfterTimes>, waits: &mut Waits<'_, '_>) -> Head {
+    async fn read_head(
+        &mut self,
+        idle: Option<AfterTimes>,
+        waits: &mut Waits<'_, '_>,
+        counted: &mut CountedConnection<'_>,
+    ) -> Head {
         let generation = self.service.store.generation();
         let settings = match waits.settings {
             Some((of, settings)) if of == generation => settings,
@@ -236,6 +240,9 @@ impl HttpConnection {
                 Err(_) if received.is_empty() => return Head::None,
                 Err(_) => return Head::Left(Box::new(parser.take(&mut received))),
             }
+            // As in nginx, a connection also waits before its first request.
+            let has_begun = !received.is_empty();
+            counted.does(if has_begun { ConnectionActivity::Reading } else { ConnectionActivity::Waiting });
             // As in nginx, an empty line is the beginning of a request.
             let is_idle = received.is_empty() && idle.is_some();
             if is_idle {

@@ -66,6 +66,22 @@ impl Exchange<'_> {
         self.write_both(bytes, b"", rate).await
     }
 
+    /// Number of bytes that may be written now, after waiting until there are some.
+    ///
+    /// # Errors
+    ///
+    /// The client has closed meanwhile: as in nginx, that ends a response that waits for its rate.
+    pub(super) async fn room(&self, rate: Option<RateLimit>) -> io::Result<usize> {
+        if rate.is_none() {
+            return Ok(usize::MAX);
+        }
+        tokio::select! {
+            biased;
+            room = rate::room(rate, self.sent.bytes) => Ok(room),
+            () = self.connection.client_closed() => Err(io::ErrorKind::ConnectionReset.into()),
+        }
+    }
+
     /// Writes two buffers as one.
     pub(super) async fn write_both(
         &mut self,
@@ -75,7 +91,7 @@ impl Exchange<'_> {
     ) -> io::Result<()> {
         let (mut first, mut second) = (first, second);
         while !first.is_empty() || !second.is_empty() {
-            let room = rate::room(rate, self.sent.bytes).await;
+            let room = self.room(rate).await?;
             let (now, then) = (&first[..first.len().min(room)], second);
             let then = &then[..then.len().min(room - now.len())];
             let written = match (now, then) {

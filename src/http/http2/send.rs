@@ -9,7 +9,7 @@ use http::{HeaderMap, StatusCode, header};
 use super::conf;
 use crate::http::date::with_date;
 use crate::http::exchange::Exchange;
-use crate::http::rate::{self, RateLimit};
+use crate::http::rate::RateLimit;
 use crate::http::response::{Body, Response};
 
 /// Length of the head of a frame.
@@ -92,7 +92,7 @@ impl Exchange<'_> {
         }
         let mut output = output;
         loop {
-            let room = rate::room(rate, self.sent.bytes).await;
+            let room = self.room(rate).await?;
             let written = match room >= output.len() {
                 true => stream.try_write_last(output),
                 false => self.connection.socket.try_write(&output[..room]),
