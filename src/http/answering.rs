@@ -102,6 +102,8 @@ impl HttpConnection {
         }
         exchange.adopt_error_log();
         exchange.is_target_invalid = request.is_path_invalid();
+        // What `error_page` answers with has no body.
+        exchange.is_body_refused = refused.is_some();
         if exchange.is_target_invalid {
             exchange.query.clear();
             exchange.has_query = false;

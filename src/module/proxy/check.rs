@@ -28,6 +28,7 @@ use crate::config::store::Store;
 use crate::http::core::conf::Current as Core;
 use crate::http::exchange::{Check, Decision, Exchange, PhaseCheck};
 use crate::http::leaving::OnLeaving;
+use crate::http::request::BodyFraming;
 use crate::http::routes::Location;
 use crate::http::upstream::group::{Groups, RunningGroup};
 use crate::http::upstream::peers::ServerPlace;
@@ -241,7 +242,8 @@ async fn body(
     conf: &Current,
     vars: &mut ProxyVars,
 ) -> Result<Outgoing, Decision> {
-    let is_chunked = exchange.request.header("transfer-encoding").is_some();
+    // Over HTTP/2 a body without a length has no header that says so.
+    let is_chunked = exchange.request.body() == BodyFraming::Chunked;
     let is_streamed = !conf.request_buffering
         && conf.set_body.is_none()
         && conf.pass_request_body
@@ -257,6 +259,7 @@ async fn body(
             return Ok(exchange.body.clone().map_or(Outgoing::None, Outgoing::Collected));
         }
         vars.length = exchange.body_length().filter(|_| !is_chunked);
+        exchange.pass_body_on();
         vars.is_chunked = is_chunked && conf.http_version == ProxyHttpVersion::Http11;
         return Ok(Outgoing::Streamed { in_chunks: vars.is_chunked });
     }
