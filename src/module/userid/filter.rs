@@ -6,12 +6,11 @@ use bstr::{BStr, ByteSlice};
 
 use super::conf::Current;
 use super::id::{Id, UserIdGot, UserIdSettings, UserIdSource, text};
+use super::log;
 use super::settings::{UserIdFlags, UserIdMode};
 use crate::http::exchange::{Exchange, Lookup, RequestVariables, ResponseFilter, VariableLookup};
-use crate::http::log;
 use crate::http::routes::Location;
 use crate::http::variable::Variable;
-use crate::log::level::LogLevel;
 use crate::task::clock;
 
 /// Chooses the identifier that a response sets, before `add_header` asks for it.
@@ -50,15 +49,14 @@ impl ResponseFilter for UserIdChoice {
         let cookie = exchange.cookie(&conf.name.0);
         let (got, error) = UserIdGot::parse(cookie.as_ref().map(|cookie| cookie.as_bytes()));
         if let Some(error) = error {
-            log::about(exchange, &error.text(&cookie.unwrap_or_default()));
+            crate::http::log::about(exchange, &error.text(&cookie.unwrap_or_default()));
         }
         let reset = exchange.value(&Variable::Other("uid_reset".into()));
         let local: Option<IpAddr> = exchange.connected_peer().local_addr.parse().ok();
         let now = exchange.received_seconds();
         let set = self.0.decide(&settings, &got, &reset, local, now);
         if let Some(known) = got.id.filter(|_| reset[..] == *b"log") {
-            let known = text(&conf.name.0, &known);
-            log::about_at(LogLevel::Notice, exchange, &format_args!("userid cookie \"{known}\" was reset"));
+            log::cookie_reset(exchange, &text(&conf.name.0, &known));
         }
         match set {
             Some(set) => {

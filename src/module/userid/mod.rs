@@ -3,6 +3,7 @@
 pub mod conf;
 mod filter;
 pub mod id;
+mod log;
 pub mod settings;
 
 pub use filter::{UserIdChoice, UserIdFilter, UserIdVariables};
