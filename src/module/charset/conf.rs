@@ -63,18 +63,12 @@ pub enum Charset {
 pub struct SourceCharset(pub Charset);
 
 impl Current {
-    /// Whether a charset that another server names is one of this location's.
+    /// Whether a charset that another server names is one of this location's, or of a `charset_map`.
     pub(super) fn knows(&self, name: &BString) -> bool {
         let known = [Some(&self.charset), self.source.as_ref().map(|source| &source.0)];
         let is_it =
             |charset: &Charset| matches!(charset, Charset::Name(known) if known.eq_ignore_ascii_case(name));
-        let recodes = |charset: &Charset| match charset {
-            Charset::Name(from) => {
-                self.maps.iter().any(|map| map.recoding(from.as_bstr(), name.as_bstr()).is_some())
-            }
-            Charset::Off | Charset::Variable(_) => false,
-        };
-        known.into_iter().flatten().any(|charset| is_it(charset) || recodes(charset))
+        known.into_iter().flatten().any(is_it) || self.maps.iter().any(|map| map.names(name.as_bstr()))
     }
 }
 

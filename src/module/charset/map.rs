@@ -19,6 +19,11 @@ pub struct CharsetMap {
 }
 
 impl CharsetMap {
+    /// Whether it recodes from or to this charset.
+    pub fn names(&self, charset: &BStr) -> bool {
+        charset.eq_ignore_ascii_case(&self.from) || charset.eq_ignore_ascii_case(&self.to)
+    }
+
     /// The table from a charset to another, if it is this one.
     pub fn recoding(&self, from: &BStr, to: &BStr) -> Option<&Recoding> {
         if from.eq_ignore_ascii_case(&self.from) && to.eq_ignore_ascii_case(&self.to) {

@@ -163,6 +163,10 @@ pub fn entries() -> Vec<Entry> {
                 "/digits.txt", "/a.txt", "/empty.txt", "/missing", "HEAD /digits.txt", "/digits.txt\nRange: bytes=0-10", "/digits.txt\nRange: bytes=299-301", "/digits.txt\nRange: bytes=500-", "/digits.txt\nRange: bytes=-10", "/digits.txt\nRange: bytes=1000-", "/digits.txt\nRange: bytes=0-1,500-501",
                 "/noetag/digits.txt", "/norange/digits.txt", "/static/digits.txt", "/static/digits.txt\nRange: bytes=50-150", "/off/digits.txt", "/digits.txt\nRange: junk", "/digits.txt\nIf-Range: \"x\"\nRange: bytes=0-1", "/dir", "/dir/",
             ]),
+        entry("charset-of-another-server")
+            .http("charset_map odd-b odd-a { 58 59; } server { listen {ADDR}:{PORT2}; charset odd-b; location / { add_header X-Accel-Charset odd-a; return 200 XYZ; } location /not/ { add_header X-Accel-Charset odd-c; return 200 XYZ; } }")
+            .server("location / { proxy_pass http://{ADDR}:{PORT2}; }")
+            .asks(["/", "/not/"]),
         entry("userid")
             .server(
                 "location / { userid on; root {ROOT}/html; add_header X-Got \"$uid_got\"; add_header X-Set \"$uid_set\"; } location /v1/ { userid v1; alias {ROOT}/html/; } location /log/ { userid log; alias {ROOT}/html/; add_header X-Got \"$uid_got\"; } location /off/ { userid off; alias {ROOT}/html/; }
