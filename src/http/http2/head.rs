@@ -11,6 +11,11 @@ use crate::net::http2::intake::ReceivedHead;
 const OF_CONNECTIONS: [&[u8]; 5] =
     [b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"];
 
+/// The error of a malformed head.
+fn bad(why: &'static str) -> HeadError {
+    (StatusCode::BAD_REQUEST, why)
+}
+
 /// The fields of a head by their meaning.
 #[derive(Default)]
 struct Parts<'h> {
@@ -24,29 +29,29 @@ struct Parts<'h> {
 
 impl<'h> Parts<'h> {
     /// Sorts the fields, up to the first one that may not be there.
-    fn of(head: &'h ReceivedHead) -> Result<Self, &'static str> {
+    fn of(head: &'h ReceivedHead) -> Result<Self, HeadError> {
         let mut parts = Parts::default();
         for (name, value) in head.fields.iter() {
             let value = trimmed(value);
             if value.iter().any(|byte| matches!(byte, 0 | b'\r' | b'\n')) {
-                return Err("client sent header with invalid value");
+                return Err(bad("client sent header with invalid value"));
             }
             let slot = match name {
                 b":method" => &mut parts.method,
                 b":scheme" => &mut parts.scheme,
                 b":path" => &mut parts.path,
                 b":authority" => &mut parts.authority,
-                [b':', ..] => return Err("client sent unknown pseudo-header"),
+                [b':', ..] => return Err(bad("client sent unknown pseudo-header")),
                 _ => {
                     parts.headers.push(header(name, value)?);
                     continue;
                 }
             };
             if slot.is_some() {
-                return Err("client sent duplicate pseudo-header");
+                return Err(bad("client sent duplicate pseudo-header"));
             }
             if !parts.headers.is_empty() {
-                return Err("client sent pseudo-header after regular header");
+                return Err(bad("client sent pseudo-header after regular header"));
             }
             *slot = Some(value);
         }
@@ -54,17 +59,17 @@ impl<'h> Parts<'h> {
     }
 
     /// The head as one of HTTP/1, with the offset of its version.
-    fn text(&self) -> Result<(BytesMut, usize), &'static str> {
-        let method = self.method.ok_or("client sent no :method header")?;
-        self.scheme.ok_or("client sent no :scheme header")?;
-        let path = self.path.ok_or("client sent no :path header")?;
+    fn text(&self) -> Result<(BytesMut, usize), HeadError> {
+        let method = self.method.ok_or(bad("client sent no :method header"))?;
+        self.scheme.ok_or(bad("client sent no :scheme header"))?;
+        let path = self.path.ok_or(bad("client sent no :path header"))?;
         if method.is_empty()
             || !method.iter().all(|byte| byte.is_ascii_uppercase() || matches!(byte, b'_' | b'-'))
         {
-            return Err("client sent invalid method");
+            return Err(bad("client sent invalid method"));
         }
         if !path.starts_with(b"/") || path.iter().any(|byte| *byte <= b' ' || *byte == 0x7f) {
-            return Err("client sent invalid :path header");
+            return Err(bad("client sent invalid :path header"));
         }
         let mut text = BytesMut::with_capacity(256);
         text.extend_from_slice(&[method, b" ", path, b" "].concat());
@@ -83,7 +88,9 @@ impl<'h> Parts<'h> {
         for (name, value) in &self.headers {
             match (*name, self.authority) {
                 (b"host", Some(authority)) if authority == *value => {}
-                (b"host", Some(_)) => return Err("client sent different :authority and \"Host\" headers"),
+                (b"host", Some(_)) => {
+                    return Err(bad("client sent different :authority and \"Host\" headers"));
+                }
                 (b"cookie", _) => crumbs.push(value),
                 _ => add(name, value),
             }
@@ -98,14 +105,14 @@ impl<'h> Parts<'h> {
 }
 
 /// A header that is none of HTTP/2's own.
-fn header<'h>(name: &'h [u8], value: &'h [u8]) -> Result<(&'h [u8], &'h [u8]), &'static str> {
+fn header<'h>(name: &'h [u8], value: &'h [u8]) -> Result<(&'h [u8], &'h [u8]), HeadError> {
     let is_bad = |byte: &u8| *byte <= b' ' || matches!(byte, 0x7f | b':' | b'A'..=b'Z');
     if name.is_empty() || name.iter().any(is_bad) {
-        return Err("client sent invalid header name");
+        return Err(bad("client sent invalid header name"));
     }
     let is_of_connection = OF_CONNECTIONS.contains(&name) || (name == b"te" && value != b"trailers");
     match is_of_connection {
-        true => Err("client sent a header of a connection of HTTP/1"),
+        true => Err(bad("client sent a header of a connection of HTTP/1")),
         false => Ok((name, value)),
     }
 }
@@ -124,10 +131,9 @@ pub(super) fn request(
     has_body: bool,
     names: HeaderNames,
 ) -> (Request, Option<HeadError>) {
-    let bad = |why| Some((StatusCode::BAD_REQUEST, why));
     let (mut text, version_at) = match Parts::of(head).and_then(|parts| parts.text()) {
         Ok(text) => text,
-        Err(why) => return (unknown(names, head.length), bad(why)),
+        Err(error) => return (unknown(names, head.length), Some(error)),
     };
     let mut parser = HeadParser::default();
     let parsed = parser.parse(&text, names);
@@ -143,7 +149,7 @@ pub(super) fn request(
             request.set_body(BodyFraming::Chunked);
         }
         BodyFraming::Length(_) if !has_body && refused.is_none() => {
-            return (request, bad("client prematurely closed stream"));
+            return (request, Some(bad("client prematurely closed stream")));
         }
         _ => {}
     }
@@ -184,7 +190,7 @@ mod tests {
         intake.take(&bytes, &mut Vec::new()).unwrap();
         let head = intake.take_head(1).unwrap();
         assert_eq!(head.length, block.len());
-        let (request, refused) = super::request(&head, has_body, NAMES);
+        let (request, refused) = request(&head, has_body, NAMES);
         (
             request,
             refused.map(|(status, why)| {

@@ -1,7 +1,6 @@
-//! Reads along with the frames that a peer sends, without changing them: their lengths, and what they cost.
+//! Reads along with the frames that a peer sends, without changing them: whether one is incomplete, and what they cost.
 //!
-//! The crate h2 decodes the frames, but does not tell how long the head of a request was, whether a frame is incomplete, and
-//! how many bytes of frames came that carry nothing.
+//! The crate h2 tells neither, nor how many bytes of frames came that carry nothing.
 
 /// Length of the head of a frame.
 const HEAD: usize = 9;

@@ -1,7 +1,7 @@
 //! What a client of HTTP/2 sends, made ready for the crate h2.
 //!
 //! Heads are decoded here: the crate refuses the stream, or even the connection, for much that nginx answers with a status. It gets
-//! a head without content for each, and whoever answers the request takes the real one by the number of its stream. Bodies are
+//! a head without content for each, and the connection takes the real one by the number of its stream. Bodies are
 //! passed on as they come, in frames of the crate's size, so that a client may send larger ones. Frames that nginx takes for errors
 //! end the connection for the same reason as there.
 
