@@ -124,11 +124,14 @@ pub struct HeadBounds {
     pub fields: usize,
 }
 
+/// Name and value of a field in the table.
+type Entry = (Box<[u8]>, Box<[u8]>);
+
 /// What a client has sent with its heads so far.
 #[derive(Debug)]
 pub struct Decoder {
     /// The newest entry is the first.
-    table: VecDeque<(Box<[u8]>, Box<[u8]>)>,
+    table: VecDeque<Entry>,
     table_bytes: usize,
     table_bound: usize,
 }

@@ -270,7 +270,7 @@ impl Intake {
             DATA => Payload::Body { padding: Some(padding) },
             PRIORITY_UPDATE => {
                 // A client has streams with odd numbers.
-                if number(&self.beginning) % 2 == 0 {
+                if number(&self.beginning).is_multiple_of(2) {
                     return Err(Reason::PROTOCOL_ERROR);
                 }
                 Payload::Dropped
