@@ -3,7 +3,7 @@
 use bytes::BytesMut;
 use http::StatusCode;
 
-use crate::http::head_parser::{HeadParser, HeaderNames};
+use crate::http::head_parser::{HeadParser, HeaderNames, too_many_headers};
 use crate::http::request::{BodyFraming, HeadError, Request};
 use crate::net::http2::intake::ReceivedHead;
 
@@ -131,12 +131,17 @@ pub(super) fn request(
     has_body: bool,
     names: HeaderNames,
 ) -> (Request, Option<HeadError>) {
-    let (mut text, version_at) = match Parts::of(head).and_then(|parts| parts.text()) {
-        Ok(text) => text,
+    let sorted = Parts::of(head).and_then(|parts| Ok((parts.headers.len(), parts.text()?)));
+    let (headers, (mut text, version_at)) = match sorted {
+        Ok(sorted) => sorted,
         Err(error) => return (unknown(names, head.length), Some(error)),
     };
     let mut parser = HeadParser::default();
-    let parsed = parser.parse(&text, names);
+    // The host header that was made of the authority does not count.
+    let parsed = match headers > names.most {
+        true => Err(too_many_headers()),
+        false => parser.parse(&text, HeaderNames { most: names.most.saturating_add(1), ..names }),
+    };
     let mut request = parser.take(&mut text);
     request.become_http2(version_at, head.length);
     request.lacks_line = parsed.is_err();
