@@ -339,12 +339,11 @@ impl Exchange<'_> {
             return;
         }
         let conf = self.conf();
-        let life = &self.plan().life;
         // As in nginx, at the time when the request began.
         let age = self.started.saturating_duration_since(self.connection.started);
         if conf.keepalive_timeout.timeout.0 == 0
             || self.connection.requests >= conf.keepalive_requests
-            || age > life.keepalive_time.duration()
+            || age > self.life().keepalive_time.duration()
         {
             self.keeps_alive = false;
             return;

@@ -15,6 +15,7 @@ use tokio::time::Sleep;
 use tokio_util::sync::WaitForCancellationFuture;
 
 use super::answering::{After, AfterTimes};
+use super::core::conf::Current as Core;
 use super::counters::{ConnectionActivity, CountedConnection};
 use super::exchange::{Exchange, HttpConnection, HttpService};
 use super::head_parser::{HeadBuffers, HeadParser, HeaderNames};
@@ -52,7 +53,7 @@ pub(super) struct HeadSettings {
 impl HttpConnection {
     pub(super) fn head_settings(&self, server: &HttpServer) -> HeadSettings {
         let fallback = &server.routes().fallback;
-        let core = &self.service.plan(fallback).core;
+        let core: &Core = fallback.get_at(self.service.plan(fallback).core);
         let size = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
         HeadSettings {
             buffers: HeadBuffers {

@@ -18,6 +18,7 @@ use super::core::conf::Current as Core;
 use super::counters::HttpCounters;
 pub use super::decision::{Check, Decision, Lookup, Methods, ResponseFuture, VariableLookup};
 use super::headers::Headers;
+use super::http2::conf::Current as Life;
 use super::input::Input;
 use super::leaving::OnLeaving;
 use super::plan::{Phase, Plan, Positions};
@@ -92,9 +93,9 @@ impl HttpService {
                 Positions::of(filters, |filter| filter.applies_to(location))
             };
             Plan {
-                conf: location.share(),
-                core: location.share(),
-                life: location.share(),
+                conf: location.place_of::<Conf>(),
+                core: location.place_of::<Core>(),
+                life: location.place_of::<Life>(),
                 phases: self
                     .phases
                     .0
@@ -485,12 +486,17 @@ impl<'a> Exchange<'a> {
 
     /// The location's values of the HTTP core.
     pub(super) fn conf(&self) -> &Conf {
-        &self.plan().conf
+        self.location.get_at(self.plan().conf)
     }
 
     /// The location's values of the other directives of the HTTP core.
     pub(super) fn core(&self) -> &Core {
-        &self.plan().core
+        self.location.get_at(self.plan().core)
+    }
+
+    /// The location's life of connections.
+    pub(super) fn life(&self) -> &Life {
+        self.location.get_at(self.plan().life)
     }
 
     /// Modules that take part in requests of the location.

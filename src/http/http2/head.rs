@@ -182,7 +182,7 @@ mod tests {
     use crate::net::http2::intake::Intake;
 
     const NAMES: HeaderNames =
-        HeaderNames { underscores: false, ignores_invalid: true, merges_slashes: true };
+        HeaderNames { underscores: false, ignores_invalid: true, merges_slashes: true, most: 1000 };
 
     /// Reads a head of these fields.
     fn read(fields: &[(&str, &str)], has_body: bool) -> (Request, Option<&'static str>) {

@@ -31,7 +31,7 @@ pub fn entries() -> Vec<Entry> {
     ]
 }
 
-/// The answer to a subrequest, whose body nobody gets.
+/// The answer to a subrequest, whose body is sent to no client.
 fn asked() -> Entry {
     entry("cache-asked")
         .http("proxy_cache_path {ROOT}/temp/cache-asked levels=1:2 keys_zone=cache-asked:1m;")

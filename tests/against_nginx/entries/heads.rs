@@ -22,7 +22,7 @@ pub fn entries() -> Vec<Entry> {
             .server(show)
             .raw(format!("GET / HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n", "y".repeat(100_000)))
             .raw(format!("GET /{} HTTP/1.1\r\nHost: x\r\n\r\n", "y".repeat(100_000)))
-            .raw(format!("GET / HTTP/1.1\r\nHost: x\r\n{}\r\n", "X: y\r\n".repeat(20_000)))
+            .raw(format!("GET / HTTP/1.1\r\nHost: x\r\n{}\r\n", format!("X: {}\r\n", "y".repeat(100)).repeat(900)))
             .raw(format!("GET / HTTP/1.1\r\nHost: x\r\n{}: y\r\n\r\n", "X".repeat(100_000)))
             .raw(format!("{} / HTTP/1.1\r\nHost: x\r\n\r\n", "M".repeat(100_000)))
             .raw(format!("GET / HTTP/1.1\r\nHost: {}\r\n\r\n", "h".repeat(100_000)))
