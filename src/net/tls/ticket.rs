@@ -182,7 +182,7 @@ mod tests {
     fn tickets_are_read_with_any_key_and_for_the_same_servers_only() {
         let (old, new) = (TicketSecret(vec![1; 48]), TicketSecret(vec![2; 80]));
         let of = |secrets: &[&TicketSecret], context: &[u8]| {
-            let given = secrets.iter().map(|secret| TicketSecret::clone(secret)).collect();
+            let given = secrets.iter().copied().cloned().collect();
             Tickets::new(&TicketSecrets::Given(given), context, 300).unwrap()
         };
         let before = of(&[&old], b"a");
