@@ -38,35 +38,32 @@ impl fmt::Debug for TicketSecret {
 #[derive(Clone, Debug, Default)]
 pub(super) struct OwnSecrets(Arc<Mutex<HashMap<u32, Turn>>>);
 
-/// The secret that makes tickets, and the one before.
-#[derive(Clone, Debug)]
+/// The secret that makes tickets, and behind it the one before.
+#[derive(Debug)]
 struct Turn {
-    newest: TicketSecret,
-    /// Second from which it makes tickets.
+    secrets: Arc<[TicketSecret]>,
+    /// Second from which the first one makes tickets.
     since: i64,
-    previous: Option<TicketSecret>,
 }
 
 impl OwnSecrets {
     /// The secrets at a second since 1970, the newest one first; `None` if the system has no random numbers.
-    fn current(&self, lifetime: u32, now: i64) -> Option<Vec<TicketSecret>> {
+    fn current(&self, lifetime: u32, now: i64) -> Option<Arc<[TicketSecret]>> {
         let mut turns = self.0.lock();
         let is_within =
             |turn: &Turn, lifetimes: i64| now.saturating_sub(turn.since) <= i64::from(lifetime) * lifetimes;
-        let turn = match turns.get(&lifetime) {
-            Some(turn) if is_within(turn, 1) => turn.clone(),
-            old => {
-                let previous = old.filter(|turn| is_within(turn, 2)).map(|turn| turn.newest.clone());
-                let mut newest = vec![0; SECRET_SIZES[1]];
-                getrandom::fill(&mut newest).ok()?;
-                // Those of lifetimes that a reload has removed are not asked for.
-                turns.retain(|lifetime, turn| now.saturating_sub(turn.since) <= i64::from(*lifetime) * 2);
-                let turn = Turn { newest: TicketSecret(newest), since: now, previous };
-                turns.insert(lifetime, turn.clone());
-                turn
-            }
-        };
-        Some([turn.newest].into_iter().chain(turn.previous).collect())
+        let old = turns.get(&lifetime);
+        if let Some(turn) = old.filter(|turn| is_within(turn, 1)) {
+            return Some(turn.secrets.clone());
+        }
+        let previous = old.filter(|turn| is_within(turn, 2)).and_then(|turn| turn.secrets.first().cloned());
+        let mut newest = vec![0; SECRET_SIZES[1]];
+        getrandom::fill(&mut newest).ok()?;
+        let secrets: Arc<[_]> = [TicketSecret(newest)].into_iter().chain(previous).collect();
+        // Those of lifetimes that a reload has removed are not asked for.
+        turns.retain(|lifetime, turn| now.saturating_sub(turn.since) <= i64::from(*lifetime) * 2);
+        turns.insert(lifetime, Turn { secrets: secrets.clone(), since: now });
+        Some(secrets)
     }
 }
 
@@ -74,7 +71,7 @@ impl OwnSecrets {
 #[derive(Clone, Debug)]
 pub(super) enum TicketSecrets {
     /// `ssl_session_ticket_key`; the first one makes tickets.
-    Given(Vec<TicketSecret>),
+    Given(Arc<[TicketSecret]>),
     /// The server makes them.
     Own(OwnSecrets),
 }
@@ -86,6 +83,8 @@ pub(super) struct Tickets {
     context: Vec<u8>,
     /// Life of a session in seconds.
     lifetime: u32,
+    /// The keys, and the secrets that they were derived from.
+    derived: Mutex<Option<(Arc<[TicketSecret]>, Arc<[Key]>)>>,
 }
 
 impl fmt::Debug for Tickets {
@@ -109,22 +108,33 @@ type Key = ([u8; NAME], LessSafeKey);
 impl Tickets {
     /// Tickets for what `context` identifies; `None` if the library refuses a key.
     pub(super) fn new(secrets: &TicketSecrets, context: &[u8], lifetime: u32) -> Option<Tickets> {
-        let tickets = Tickets { secrets: secrets.clone(), context: context.to_vec(), lifetime };
+        let derived = Mutex::default();
+        let tickets = Tickets { secrets: secrets.clone(), context: context.to_vec(), lifetime, derived };
         tickets.keys(certificate::now())?;
         Some(tickets)
     }
 
     /// The keys at a second since 1970; the first one makes tickets.
-    fn keys(&self, now: i64) -> Option<Vec<Key>> {
+    fn keys(&self, now: i64) -> Option<Arc<[Key]>> {
         let secrets = match &self.secrets {
             TicketSecrets::Given(secrets) => secrets.clone(),
             TicketSecrets::Own(own) => own.current(self.lifetime, now)?,
         };
-        secrets.iter().map(|secret| derive(secret, &self.context)).collect()
+        let mut derived = self.derived.lock();
+        if let Some((of, keys)) = &*derived
+            && Arc::ptr_eq(of, &secrets)
+        {
+            return Some(keys.clone());
+        }
+        let keys = secrets.iter().map(|secret| derive(secret, &self.context));
+        let keys: Arc<[Key]> = keys.collect::<Option<Vec<_>>>()?.into();
+        *derived = Some((secrets, keys.clone()));
+        Some(keys)
     }
 
     fn encrypt_at(&self, plain: &[u8], now: i64) -> Option<Vec<u8>> {
-        let (name, key) = self.keys(now)?.into_iter().next()?;
+        let keys = self.keys(now)?;
+        let (name, key) = keys.first()?;
         let mut nonce = [0; NONCE_LEN];
         getrandom::fill(&mut nonce).ok()?;
         let mut sealed = now.to_be_bytes().to_vec();
@@ -137,7 +147,8 @@ impl Tickets {
     fn decrypt_at(&self, ticket: &[u8], now: i64) -> Option<Vec<u8>> {
         let (name, rest) = ticket.split_at_checked(NAME)?;
         let (nonce, sealed) = rest.split_at_checked(NONCE_LEN)?;
-        let (name, key) = self.keys(now)?.into_iter().find(|(known, _)| known == name)?;
+        let keys = self.keys(now)?;
+        let (name, key) = keys.iter().find(|(known, _)| known == name)?;
         let mut sealed = sealed.to_vec();
         let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
         let plain = key.open_in_place(nonce, Aad::from(name), &mut sealed).ok()?;
