@@ -548,4 +548,38 @@ mod tests {
         assert!(intake.take_head(2 * 1999 + 1).is_some());
         assert_eq!((intake.heads.len(), intake.heads_bytes), (0, 0));
     }
+
+    #[test]
+    fn any_frames_are_taken_or_refused() {
+        let mut seed = 1u64;
+        let mut random = |bound: usize| {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (seed >> 33) as usize % bound
+        };
+        for _ in 0..5_000 {
+            let (mut intake, mut passed) = (begun(), Vec::new());
+            for _ in 0..=random(12) {
+                let payload: Vec<u8> = (0..random(40)).map(|_| random(256) as u8).collect();
+                let kind =
+                    [DATA, HEADERS, PRIORITY, 3, 4, 6, GOAWAY, 8, CONTINUATION, PRIORITY_UPDATE][random(10)];
+                let mut bytes = sent(kind, random(256) as u8, random(8) as u32, &payload);
+                if random(8) == 0 {
+                    let at = random(bytes.len());
+                    bytes[at] = random(256) as u8;
+                }
+                let piece = 1 + random(bytes.len());
+                let Ok(more) = taken(&mut intake, &bytes, piece) else { break };
+                passed.extend(more);
+                assert!(intake.heads.len() <= limits::HTTP2_HEADS);
+                assert!(intake.heads_bytes <= limits::HTTP2_HEADS_BYTES);
+            }
+            // The crate gets whole frames, of which the last one may go on.
+            let mut rest = &passed[..];
+            while let [a, b, c, ..] = *rest {
+                let length = u32::from_be_bytes([0, a, b, c]);
+                assert!(u64::from(length) <= limits::HTTP2_FRAME);
+                rest = rest.get(HEAD + length as usize..).unwrap_or_default();
+            }
+        }
+    }
 }
