@@ -1,4 +1,4 @@
-//! Any bytes on an HTTP connection: the corpus of the fuzz target, and random changes of it.
+//! Any bytes on an HTTP connection: the corpora of the fuzz targets, and random changes of them.
 
 use std::fs;
 use std::path::PathBuf;
@@ -7,6 +7,8 @@ use support::raw::Random;
 
 #[path = "../fuzz/fuzz_targets/check_http.rs"]
 mod check_http;
+#[path = "../fuzz/fuzz_targets/check_http2.rs"]
+mod check_http2;
 mod support;
 
 /// What is put into requests: bytes and words that mean something to the parser or to a handler.
@@ -86,6 +88,31 @@ fn the_corpus_and_changes_of_it_hold() {
     }
     let grown = resident().saturating_sub(before);
     assert!(grown < MOST_GROWTH, "the server keeps {grown} KiB of {ROUNDS} connections that have ended");
+}
+
+#[test]
+fn the_corpus_of_http2_and_changes_of_it_hold() {
+    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/corpus/http2");
+    let mut paths: Vec<_> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    let corpus: Vec<_> = paths.iter().map(|path| fs::read(path).unwrap()).collect();
+    assert!(corpus.len() >= 10, "{} files", corpus.len());
+    corpus.iter().for_each(|bytes| check_http2::frames(bytes));
+    let mut random = Random::new(0x5eed_0002);
+    for _ in 0..10 * ROUNDS {
+        let mut bytes = corpus[random.below(corpus.len())].clone();
+        for _ in 0..=random.below(4) {
+            let at = random.below(bytes.len() + 1);
+            match random.below(4) {
+                0 => bytes.truncate(at),
+                1 => drop(bytes.splice(at..at, corpus[random.below(corpus.len())].iter().copied())),
+                2 if at < bytes.len() => bytes[at] = random.bytes(1)[0],
+                _ if at < bytes.len() => drop(bytes.remove(at)),
+                _ => {}
+            }
+        }
+        check_http2::frames(&bytes);
+    }
 }
 
 /// Memory of this process, in which the server runs, in KiB.
