@@ -76,6 +76,12 @@ pub(super) enum TicketSecrets {
     Own(OwnSecrets),
 }
 
+/// The keys of secrets.
+struct DerivedKeys {
+    of: Arc<[TicketSecret]>,
+    keys: Arc<[Key]>,
+}
+
 /// Makes and reads tickets.
 pub(super) struct Tickets {
     secrets: TicketSecrets,
@@ -83,8 +89,7 @@ pub(super) struct Tickets {
     context: Vec<u8>,
     /// Life of a session in seconds.
     lifetime: u32,
-    /// The keys, and the secrets that they were derived from.
-    derived: Mutex<Option<(Arc<[TicketSecret]>, Arc<[Key]>)>>,
+    derived: Mutex<Option<DerivedKeys>>,
 }
 
 impl fmt::Debug for Tickets {
@@ -121,14 +126,12 @@ impl Tickets {
             TicketSecrets::Own(own) => own.current(self.lifetime, now)?,
         };
         let mut derived = self.derived.lock();
-        if let Some((of, keys)) = &*derived
-            && Arc::ptr_eq(of, &secrets)
-        {
-            return Some(keys.clone());
+        if let Some(known) = derived.as_ref().filter(|known| Arc::ptr_eq(&known.of, &secrets)) {
+            return Some(known.keys.clone());
         }
         let keys = secrets.iter().map(|secret| derive(secret, &self.context));
         let keys: Arc<[Key]> = keys.collect::<Option<Vec<_>>>()?.into();
-        *derived = Some((secrets, keys.clone()));
+        *derived = Some(DerivedKeys { of: secrets, keys: keys.clone() });
         Some(keys)
     }
 
