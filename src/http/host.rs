@@ -16,10 +16,7 @@ pub(super) fn is_host(text: &[u8]) -> bool {
 
 /// Host without port and final dot; an IPv6 address keeps its brackets.
 pub(super) fn name(text: &[u8]) -> &[u8] {
-    let name = match text.first() {
-        Some(b'[') => text.find_byte(b']').map_or(text, |end| &text[..=end]),
-        _ => text.find_byte(b':').map_or(text, |end| &text[..end]),
-    };
+    let name = end(text).map_or(text, |end| &text[..end]);
     match name.strip_suffix(b".") {
         // As in nginx, the final dot is left out if it is the last one of the whole text.
         Some(short) if !text[name.len()..].contains(&b'.') => short,
@@ -27,13 +24,17 @@ pub(super) fn name(text: &[u8]) -> &[u8] {
     }
 }
 
+/// Where the host ends: behind the bracket of an IPv6 address, or before a colon.
+fn end(text: &[u8]) -> Option<usize> {
+    match text.first() {
+        Some(b'[') => text.find_byte(b']').map(|bracket| bracket + 1),
+        _ => text.find_byte(b':'),
+    }
+}
+
 /// The port behind a host; `None` if there is no number from 1 to 65535.
 pub(super) fn port(text: &[u8]) -> Option<u16> {
-    let host = match text.first() {
-        Some(b'[') => text.iter().position(|&b| b == b']')? + 1,
-        _ => text.iter().position(|&b| b == b':')?,
-    };
-    let digits = text[host..].strip_prefix(b":")?;
+    let digits = text[end(text)?..].strip_prefix(b":")?;
     let is_number = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
     let port: u16 = std::str::from_utf8(digits).ok().filter(|_| is_number)?.parse().ok()?;
     (port > 0).then_some(port)
