@@ -264,7 +264,6 @@ impl Turns {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::VecDeque;
     use std::sync::Arc;
 
     use super::*;
@@ -325,7 +324,7 @@ mod tests {
             part(0, 0),
             Piece::Memory(Bytes::from(text.clone())),
         ];
-        let mut body = Body::Pieces(VecDeque::from(pieces_of_it));
+        let mut body = Body::Pieces(pieces_of_it.into_iter().collect());
         Transformed::replace(&mut body, Repeat(1), None);
         let (pieces, turns) = pieces(&mut body).await;
         assert!(pieces.iter().all(|piece| piece.len() <= limits::HTTP_FILTER_BYTES));

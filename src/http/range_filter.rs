@@ -1,6 +1,5 @@
 //! Ranges of bodies (RFC 9110 §14), as in nginx: parts of what is in memory or in files.
 
-use std::collections::VecDeque;
 use std::io;
 use std::ops::Range;
 use std::task::{Context, Poll, ready};
@@ -63,7 +62,7 @@ pub(super) fn filter(exchange: &mut Exchange<'_>) -> Option<Response> {
                     .headers
                     .append("Content-Range", format!("bytes {}-{}/{length}", part.start, part.end - 1));
                 response.body = match body {
-                    Body::Pieces(pieces) => Body::Pieces(cut(&Vec::from(pieces), part.start, part.end)),
+                    Body::Pieces(pieces) => Body::Pieces(cut(pieces.iter(), part.start, part.end).collect()),
                     mut body => {
                         let at = match &mut body {
                             Body::Source(source) => source.cut(part),
@@ -75,11 +74,10 @@ pub(super) fn filter(exchange: &mut Exchange<'_>) -> Option<Response> {
                 return None;
             }
             let Body::Pieces(pieces) = body else { return None };
-            let pieces = Vec::from(pieces);
             let content_type = response.content_type.take().unwrap_or_default();
             let charset = response.charset.take();
             let boundary = range::boundary();
-            let mut body = VecDeque::new();
+            let mut body = Vec::new();
             for part in &parts {
                 let head = range::part_head(
                     &boundary,
@@ -88,12 +86,12 @@ pub(super) fn filter(exchange: &mut Exchange<'_>) -> Option<Response> {
                     part.clone(),
                     length,
                 );
-                body.push_back(Piece::Memory(head.into()));
-                body.extend(cut(&pieces, part.start, part.end));
+                body.push(Piece::Memory(head.into()));
+                body.extend(cut(pieces.iter(), part.start, part.end));
             }
-            body.push_back(Piece::Memory(range::end(&boundary).into()));
+            body.push(Piece::Memory(range::end(&boundary).into()));
             response.content_type = Some(BString::from(format!("multipart/byteranges; boundary={boundary}")));
-            response.body = Body::Pieces(body);
+            response.body = Body::Pieces(body.into_iter().collect());
         }
     }
     None
@@ -117,8 +115,8 @@ impl BodySource for PartOfBody {
             };
             let (start, length) = (self.at, piece.length());
             self.at += length;
-            let found = cut(&[piece], self.part.start.saturating_sub(start), self.part.end - start);
-            if let Some(piece) = found.into_iter().next() {
+            let part = self.part.start.saturating_sub(start)..self.part.end - start;
+            if let Some(piece) = cut(std::iter::once(&piece), part.start, part.end).next() {
                 return Poll::Ready(Some(Ok(piece)));
             }
         }
@@ -142,26 +140,26 @@ fn is_current(exchange: &Exchange<'_>) -> bool {
 }
 
 /// The bytes from `start` up to `end`.
-fn cut(pieces: &[Piece], start: u64, end: u64) -> VecDeque<Piece> {
-    let mut found = VecDeque::new();
-    let mut at = 0;
-    for piece in pieces {
-        let (from, to) = (start.max(at), end.min(at + piece.length()));
-        if from < to {
-            let (skip, length) = (from - at, to - from);
-            found.push_back(match piece {
-                Piece::Memory(bytes) => {
-                    let index = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
-                    Piece::Memory(bytes.slice(index(skip)..index(skip + length)))
-                }
-                Piece::File(part) => {
-                    Piece::File(FilePart { file: part.file.clone(), start: part.start + skip, length })
-                }
-            });
+fn cut<'p>(pieces: impl Iterator<Item = &'p Piece>, start: u64, end: u64) -> impl Iterator<Item = Piece> {
+    let mut next = 0;
+    pieces.filter_map(move |piece| {
+        let at = next;
+        next += piece.length();
+        let (from, to) = (start.max(at), end.min(next));
+        if from >= to {
+            return None;
         }
-        at += piece.length();
-    }
-    found
+        let (skip, length) = (from - at, to - from);
+        Some(match piece {
+            Piece::Memory(bytes) => {
+                let index = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+                Piece::Memory(bytes.slice(index(skip)..index(skip + length)))
+            }
+            Piece::File(part) => {
+                Piece::File(FilePart { file: part.file.clone(), start: part.start + skip, length })
+            }
+        })
+    })
 }
 
 #[cfg(test)]

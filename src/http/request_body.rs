@@ -1,11 +1,9 @@
 //! The body of a request that was read.
 
-use std::collections::VecDeque;
-
 use bytes::Bytes;
 
 use super::input::BadBody;
-use super::response::{FilePart, Piece};
+use super::response::{FilePart, Piece, Pieces};
 use super::temp_file::{TempFile, TempFileError};
 
 /// A body that was read, completely unless reading it failed.
@@ -48,7 +46,7 @@ impl RequestBody {
     }
 
     /// The body as pieces that can be sent.
-    pub fn pieces(&self) -> VecDeque<Piece> {
+    pub fn pieces(&self) -> Pieces {
         let piece = match &self.file {
             Some(file) => Piece::File(FilePart { file: file.file().clone(), start: 0, length: file.length }),
             None => Piece::Memory(self.memory.clone()),

@@ -133,7 +133,7 @@ impl From<BrokenBody> for io::Error {
 /// A body.
 pub enum Body {
     /// Pieces that exist already.
-    Pieces(VecDeque<Piece>),
+    Pieces(Pieces),
     /// Pieces that are produced while they are sent.
     Source(Box<dyn BodySource>),
     /// Media, sent by the worker's delivery loop once the head is sent.
@@ -147,6 +147,33 @@ pub enum Piece {
     Memory(Bytes),
     /// Part of a file.
     File(FilePart),
+}
+
+/// Pieces of a body in their order. Most bodies have one, for which no memory is allocated.
+#[derive(Clone, Debug, Default)]
+pub struct Pieces {
+    first: Option<Piece>,
+    /// Empty without a first one.
+    rest: VecDeque<Piece>,
+}
+
+impl Pieces {
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Piece> {
+        self.first.iter().chain(&self.rest)
+    }
+
+    /// Takes the first one.
+    fn pop_front(&mut self) -> Option<Piece> {
+        std::mem::replace(&mut self.first, self.rest.pop_front())
+    }
+}
+
+impl FromIterator<Piece> for Pieces {
+    fn from_iter<I: IntoIterator<Item = Piece>>(pieces: I) -> Self {
+        let mut pieces = pieces.into_iter();
+        Pieces { first: pieces.next(), rest: pieces.collect() }
+    }
 }
 
 /// Part of a file.
@@ -327,7 +354,7 @@ impl std::fmt::Debug for Body {
 
 impl Default for Body {
     fn default() -> Self {
-        Body::Pieces(VecDeque::new())
+        Body::Pieces(Pieces::default())
     }
 }
 
@@ -340,7 +367,7 @@ impl<B: Into<Bytes>> From<B> for Body {
 
 impl From<Piece> for Body {
     fn from(piece: Piece) -> Self {
-        Body::Pieces(VecDeque::from([piece]))
+        Body::Pieces(Pieces { first: Some(piece), rest: VecDeque::new() })
     }
 }
 

@@ -256,7 +256,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let to = dir.path().join("a/b/file");
         let pieces = ["some ", "text"].map(|text| Piece::Memory(text.into()));
-        let mut body = stored(&dir.path().join("temp"), &to, Body::Pieces(pieces.into()));
+        let mut body = stored(&dir.path().join("temp"), &to, Body::Pieces(pieces.into_iter().collect()));
         let mut passed = 0;
         while let Some(piece) = poll_fn(|cx| body.poll_piece(cx)).await {
             assert!(!to.exists());
