@@ -45,6 +45,7 @@ pub static MODULES: &[&Module] = &[
     &crate::module::monitor::conf::MODULE,
     &crate::http::server_conf::MODULE,
     &crate::http::conf::MODULE,
+    &crate::http::routes::MODULE,
     &crate::http::core::conf::MODULE,
     &crate::http::http2::conf::MODULE,
     &crate::module::flv::conf::MODULE,

@@ -37,13 +37,13 @@ impl<const HOLDER: Contexts> Values<HOLDER> {
     }
 
     /// Where the values of a type are, for [`Values::get_at`]: the same in all blocks of a kind.
-    pub fn place_of<T: Slot>(&self) -> usize {
+    fn place_of<T: Slot>(&self) -> usize {
         const { assert!(T::HOLDERS & HOLDER != 0, "blocks of this kind have no such values") };
         self.keys.place(TypeId::of::<T>()).expect(LISTED)
     }
 
     /// As [`Values::get`], without a search.
-    pub fn get_at<T: Slot>(&self, place: usize) -> &T {
+    fn get_at<T: Slot>(&self, place: usize) -> &T {
         let any: &dyn Any = self.stored[place].as_ref();
         any.downcast_ref().expect(UNDER_OWN_TYPE)
     }

@@ -3,7 +3,6 @@
 use super::directory::Directory;
 use super::header::{AddHeader, AddedHeaders, HeaderInherit};
 use super::location::LocationName;
-use super::routes::Routes;
 use super::types::ContentTypes;
 use super::variable::RealRootUse;
 use super::{relation, variable};
@@ -134,7 +133,6 @@ directives! {
     made {
         AddedHeaders;
         RealRootUse;
-        Routes;
         Files;
     }
     concludes {

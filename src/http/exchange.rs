@@ -93,9 +93,9 @@ impl HttpService {
                 Positions::of(filters, |filter| filter.applies_to(location))
             };
             Plan {
-                conf: location.place_of::<Conf>(),
-                core: location.place_of::<Core>(),
-                life: location.place_of::<Life>(),
+                conf: location.share(),
+                core: location.share(),
+                life: location.share(),
                 phases: self
                     .phases
                     .0
@@ -486,17 +486,17 @@ impl<'a> Exchange<'a> {
 
     /// The location's values of the HTTP core.
     pub(super) fn conf(&self) -> &Conf {
-        self.location.get_at(self.plan().conf)
+        &self.plan().conf
     }
 
     /// The location's values of the other directives of the HTTP core.
     pub(super) fn core(&self) -> &Core {
-        self.location.get_at(self.plan().core)
+        &self.plan().core
     }
 
     /// The location's life of connections.
     pub(super) fn life(&self) -> &Life {
-        self.location.get_at(self.plan().life)
+        &self.plan().life
     }
 
     /// Modules that take part in requests of the location.

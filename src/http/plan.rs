@@ -1,7 +1,13 @@
 //! Modules that take part in the requests of a location: determined once, because most modules have nothing to do in most
 //! locations.
 
+use std::sync::Arc;
+
 use strum::EnumCount;
+
+use super::conf::Conf;
+use super::core::conf::Current as Core;
+use super::http2::conf::Current as Life;
 
 /// nginx's phases in which modules take part, in their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::EnumCount, strum::EnumIter)]
@@ -55,12 +61,12 @@ impl Iterator for Positions {
     }
 }
 
-/// Modules that take part in the requests of a location, and positions of the values that every request needs.
+/// Modules that take part in the requests of a location, and the values that every request needs.
 #[derive(Debug)]
 pub struct Plan {
-    pub(super) conf: usize,
-    pub(super) core: usize,
-    pub(super) life: usize,
+    pub(super) conf: Arc<Conf>,
+    pub(super) core: Arc<Core>,
+    pub(super) life: Arc<Life>,
     /// Checks by phase.
     pub(super) phases: [Positions; Phase::COUNT],
     pub(super) adapters: Positions,

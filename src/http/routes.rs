@@ -16,9 +16,18 @@ use super::variable::Template;
 use crate::config::model::HttpServer;
 use crate::directive::context::{Contexts, HTTP_SERVER, LIMIT_EXCEPT, LOCATION, LOCATION_IF};
 use crate::directive::evaluate::Block;
+use crate::directive::table::directives;
 use crate::directive::{BlockLevel, Evaluation, ListenAddr, Match, Restricts, Slot, Undecided, Values};
 use crate::net::resolver::server::Resolver;
 use crate::syntax::{Problem, Span, sentence};
+
+directives! {
+    /// Locations of HTTP servers.
+    module "http locations";
+    made {
+        Routes;
+    }
+}
 
 /// Locations of a server.
 #[derive(Debug)]
