@@ -156,7 +156,12 @@ pub fn count_read() {
 pub fn before_park() {
     PROMPT.with(|cell| {
         let Some(prompt) = cell.get() else { return };
-        let wait = MODERATION.with_borrow_mut(|moderation| moderation.park(Instant::now(), READS.get()));
+        let reads = READS.get();
+        // A worker without media needs no clock.
+        if MODERATION.with_borrow(|moderation| moderation.is_at_rest(reads)) {
+            return;
+        }
+        let wait = MODERATION.with_borrow_mut(|moderation| moderation.park(Instant::now(), reads));
         if let Some(wait) = wait
             && prompt.wait(wait) == WaitOutcome::Cut
         {
@@ -169,6 +174,11 @@ impl Moderation {
     /// Starts counting at `now`.
     pub fn new(now: Instant) -> Self {
         Moderation { window: now, parks: 0, reads_before: 0, moderates: false, polled: now }
+    }
+
+    /// Whether nothing of media was read since the last call of [`Moderation::park`] that saw any, and polls are not delayed.
+    fn is_at_rest(&self, reads: u64) -> bool {
+        !self.moderates && reads == self.reads_before
     }
 
     /// Called when the worker is idle. Returns how long to wait before the next poll. `reads` is the number of media
