@@ -267,7 +267,7 @@ impl HttpConnection {
             // The client is told with the end of the stream that the rest of the body is not wanted.
             return After::Next;
         }
-        let is_body_done = is_body_done || self.discard_rest(exchange).await;
+        let is_body_done = is_body_done || Box::pin(self.discard_rest(exchange)).await;
         // As in nginx, a server that answers before a location is selected does not say so in the head.
         let is_kept = exchange.keeps_alive && exchange.conf().keepalive_timeout.timeout.0 > 0;
         if is_kept && is_body_done {

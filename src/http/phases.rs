@@ -37,7 +37,11 @@ impl Exchange<'_> {
     /// [`Exchange::response`]. `false` closes the connection without one.
     pub(super) async fn process(&mut self) -> bool {
         let start = if self.is_subrequest() { Start::ServerRewrite } else { Start::PostRead };
-        let decision = match self.read_body_early().await {
+        let read = match self.reads_body_early() {
+            true => Box::pin(self.read_body_early()).await,
+            false => Ok(()),
+        };
+        let decision = match read {
             Ok(()) => self.run(start).await,
             Err(decision) => decision,
         };
@@ -75,7 +79,7 @@ impl Exchange<'_> {
                     let response = match is_page {
                         false => response,
                         true => match self.special(*response) {
-                            Decision::Done(response) => response,
+                            Decision::Done(page) => page,
                             other => {
                                 decision = other;
                                 continue;
@@ -93,7 +97,7 @@ impl Exchange<'_> {
                         }
                         return true;
                     }
-                    match self.finish(*response).await {
+                    match self.finish(response).await {
                         None => return true,
                         Some(other) => other,
                     }
@@ -153,13 +157,18 @@ impl Exchange<'_> {
     async fn pass(&mut self, start: Start) -> Result<(), Decision> {
         let mut named = None;
         match start {
+            Start::PostRead if !self.has_checks(Phase::PostRead) => {}
             Start::PostRead => self.pass_phase(Phase::PostRead).await?,
             Start::ServerRewrite => self.has_location_name = true,
             Start::Named(location) => named = Some(location),
         }
-        self.find_real_root().await;
+        if self.needs_real_root() {
+            Box::pin(self.find_real_root()).await;
+        }
         if named.is_none() {
-            self.pass_phase(Phase::ServerRewrite).await?;
+            if self.has_checks(Phase::ServerRewrite) {
+                self.pass_phase(Phase::ServerRewrite).await?;
+            }
             self.is_path_changed = false;
         }
         loop {
@@ -172,10 +181,12 @@ impl Exchange<'_> {
                 }
             }
             self.adopt_error_log();
-            self.find_real_root().await;
+            if self.needs_real_root() {
+                Box::pin(self.find_real_root()).await;
+            }
             let is_rewritten = self.limit_methods();
             self.adopt_keepalive();
-            if is_rewritten {
+            if is_rewritten && self.has_checks(Phase::Rewrite) {
                 self.pass_phase(Phase::Rewrite).await?;
             }
             if !std::mem::take(&mut self.is_path_changed) {
@@ -188,8 +199,12 @@ impl Exchange<'_> {
         }
         self.adopt_keepalive();
         // Statements may have changed variables in `root`.
-        self.find_real_root().await;
-        self.pass_phase(Phase::PreAccess).await?;
+        if self.needs_real_root() {
+            Box::pin(self.find_real_root()).await;
+        }
+        if self.has_checks(Phase::PreAccess) {
+            self.pass_phase(Phase::PreAccess).await?;
+        }
         if !self.is_subrequest()
             && (!self.checks(Phase::Access).is_empty() || !self.conf().access.is_empty())
             && let Some(refusal) = self.access().await
@@ -203,7 +218,10 @@ impl Exchange<'_> {
             }
             return Err(refusal);
         }
-        self.pass_phase(Phase::PreContent).await
+        match self.has_checks(Phase::PreContent) {
+            true => self.pass_phase(Phase::PreContent).await,
+            false => Ok(()),
+        }
     }
 
     /// The checks of a phase that apply to the request.
@@ -217,13 +235,15 @@ impl Exchange<'_> {
         plan.phases[phase as usize]
     }
 
-    /// Passes a phase. The error is the decision of one of its checks. A phase without any is passed over.
-    async fn pass_phase(&mut self, phase: Phase) -> Result<(), Decision> {
+    /// Whether a phase has checks: most have none, and are not begun then.
+    fn has_checks(&self, phase: Phase) -> bool {
         let is_left_out = matches!(phase, Phase::ServerRewrite | Phase::Rewrite)
             && matches!(self.location.refusal, Some(LocationRefusal { of_peers: true, .. }));
-        if is_left_out || self.checks(phase).is_empty() {
-            return Ok(());
-        }
+        !is_left_out && !self.checks(phase).is_empty()
+    }
+
+    /// Passes a phase that has checks. The error is the decision of one of them.
+    async fn pass_phase(&mut self, phase: Phase) -> Result<(), Decision> {
         match self.phase(phase).await {
             Decision::Next => Ok(()),
             decision => Err(decision),
@@ -376,8 +396,8 @@ impl Exchange<'_> {
     }
 
     /// Makes a response the one that is sent, after all filters. Returns what replaces it.
-    async fn finish(&mut self, response: Response) -> Option<Decision> {
-        self.response = response;
+    async fn finish(&mut self, response: Box<Response>) -> Option<Decision> {
+        self.response = *response;
         let encoding = self.response.headers.get(b"Content-Encoding");
         self.response.encoding =
             encoding.filter(|encoding| !encoding.is_empty()).map(|encoding| encoding.to_owned());
@@ -406,7 +426,7 @@ impl Exchange<'_> {
         }
         self.plan().filters.for_each(|position| service.filters[position].filter(self));
         if !self.surroundings.is_empty()
-            && let Some(status) = self.surround().await
+            && let Some(status) = Box::pin(self.surround()).await
         {
             return Some(Decision::Close(status));
         }

@@ -35,8 +35,7 @@ impl RateLimit {
 }
 
 /// Number of bytes that may be written now, after waiting until there are some.
-pub(super) async fn room(rate: Option<RateLimit>, sent: u64) -> usize {
-    let Some(rate) = rate else { return usize::MAX };
+pub(super) async fn room(rate: RateLimit, sent: u64) -> usize {
     loop {
         match rate.room(sent) {
             Ok(room) => return room,

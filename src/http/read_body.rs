@@ -25,20 +25,21 @@ struct Collected {
 }
 
 impl Exchange<'_> {
-    /// Reads the body before anything is decided about the request, if `client_body_early_read` says so.
+    /// Whether the body is read before anything is decided about the request, as `client_body_early_read` says.
+    pub(super) fn reads_body_early(&self) -> bool {
+        let conditions = &self.core().client_body_early_read;
+        !conditions.is_empty()
+            && self.request.body() != BodyFraming::None
+            && !self.is_subrequest()
+            && self.holds_any(conditions)
+    }
+
+    /// Reads the body before anything is decided about the request.
     ///
     /// # Errors
     ///
     /// The decision about a request whose body is too long for the server, or cannot be read.
     pub(super) async fn read_body_early(&mut self) -> Result<(), Decision> {
-        let conditions = &self.core().client_body_early_read;
-        let is_wanted = !conditions.is_empty()
-            && self.request.body() != BodyFraming::None
-            && !self.is_subrequest()
-            && self.holds_any(conditions);
-        if !is_wanted {
-            return Ok(());
-        }
         match self.check_body_size() {
             Some(refusal) => Err(refusal),
             // As in nginx, `client_body_in_file_only` is for bodies that are read later.
@@ -59,7 +60,9 @@ impl Exchange<'_> {
     }
 
     async fn read_whole_body(&mut self, in_file: BodyInFile) -> Result<(), Decision> {
-        self.ask_for_body().await;
+        if self.client_waits_to_be_asked() {
+            Box::pin(self.ask_for_body()).await;
+        }
         let mut collected = Collected::new(in_file);
         self.connection.input.lock().is_reading = true;
         let read = self.collect(&mut collected).await;
@@ -80,7 +83,9 @@ impl Exchange<'_> {
     ///
     /// The decision about a request whose body cannot be read.
     pub async fn begin_body(&mut self) -> Result<bool, Decision> {
-        self.ask_for_body().await;
+        if self.client_waits_to_be_asked() {
+            Box::pin(self.ask_for_body()).await;
+        }
         let mut collected = Collected::new(BodyInFile::Off);
         self.connection.input.lock().is_reading = true;
         let taken = self.take_present(&mut collected);

@@ -317,7 +317,8 @@ impl Exchange<'_> {
                     self.write_both(output, &bytes, rate).await?;
                     output.clear();
                 }
-                Piece::File(part) => self.send_file(output, part, rate).await?,
+                // Boxed, as other rare waits are: a response moves the room of all that it may wait for several times.
+                Piece::File(part) => Box::pin(self.send_file(output, part, rate)).await?,
             }
             if is_chunked {
                 output.extend_from_slice(b"\r\n");

@@ -72,14 +72,16 @@ impl Exchange<'_> {
     ///
     /// The client has closed meanwhile: as in nginx, that ends a response that waits for its rate.
     pub(super) async fn room(&self, rate: Option<RateLimit>) -> io::Result<usize> {
-        if rate.is_none() {
-            return Ok(usize::MAX);
-        }
-        tokio::select! {
-            biased;
-            room = rate::room(rate, self.sent.bytes) => Ok(room),
-            () = self.connection.client_closed() => Err(io::ErrorKind::ConnectionReset.into()),
-        }
+        let Some(rate) = rate else { return Ok(usize::MAX) };
+        // Boxed, because most responses have no rate.
+        Box::pin(async {
+            tokio::select! {
+                biased;
+                room = rate::room(rate, self.sent.bytes) => Ok(room),
+                () = self.connection.client_closed() => Err(io::ErrorKind::ConnectionReset.into()),
+            }
+        })
+        .await
     }
 
     /// Writes two buffers as one.
