@@ -6,7 +6,7 @@ use std::io::Write;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use support::http::get;
+use support::http::{Connection, get};
 use support::wait::until_true;
 use support::{Conf, Server};
 
@@ -40,4 +40,28 @@ fn a_connection_waits_reads_and_writes_and_its_end_is_noticed_while_a_response_w
         closed.elapsed() < Duration::from_millis(900)
     });
     assert!(is_noticed_at_once);
+}
+
+#[test]
+fn a_connection_that_rests_is_kept_until_its_time_is_over() {
+    const KEEPALIVE: Duration = Duration::from_secs(5);
+    let server = Server::start(
+        &Conf::live("")
+            .http_server("keepalive_timeout 5s; location / { return 200 \"$connection_requests$pipe\"; }"),
+    );
+    let mut client = Connection::open(server.http);
+    let mut ask = |requests: usize, answers: &[&str]| {
+        client.send(&b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(requests));
+        for answer in answers {
+            assert_eq!(client.response(false).text(), *answer);
+        }
+    };
+    ask(1, &["1."]);
+    ask(3, &["2.", "3p", "4p"]);
+    // Longer than the connection keeps its memory.
+    std::thread::sleep(Duration::from_secs(4));
+    let asked = Instant::now();
+    ask(1, &["5."]);
+    assert_eq!(client.rest(), b"");
+    assert!(asked.elapsed() >= KEEPALIVE);
 }

@@ -15,7 +15,7 @@ use crate::servers::Server;
 /// Number of connections.
 const CONNECTIONS: usize = 2000;
 /// Time after which nothing of the requests is left.
-const REST: Duration = Duration::from_secs(2);
+const REST: Duration = Duration::from_secs(5);
 
 /// What the connections speak.
 #[derive(Clone, Copy, Debug)]

@@ -14,8 +14,7 @@ use parking_lot::Mutex;
 use tokio::time::Sleep;
 use tokio_util::sync::WaitForCancellationFuture;
 
-use super::answering::{After, AfterTimes};
-use super::core::conf::Current as Core;
+use super::answering::After;
 use super::counters::{ConnectionActivity, CountedConnection};
 use super::exchange::{Exchange, HttpConnection, HttpService};
 use super::head_parser::{HeadBuffers, HeadParser, HeaderNames};
@@ -38,8 +37,19 @@ enum Head {
     Refused(Box<Request>, HeadError),
     /// The client has closed before it was complete.
     Left(Box<Request>),
+    /// Nothing has come for a while: the connection becomes idle.
+    Rests,
     /// There is none: the client has closed, was silent for too long, or the server stops.
     None,
+}
+
+/// Wait for the request behind another one.
+#[derive(Clone, Copy)]
+struct Keepalive {
+    /// When the connection is closed.
+    until: Instant,
+    /// When it becomes idle before, if it is not.
+    rests: Option<Instant>,
 }
 
 /// Settings of the head of a request, which its server does not apply to yet: those of the address's default server.
@@ -53,7 +63,7 @@ pub(super) struct HeadSettings {
 impl HttpConnection {
     pub(super) fn head_settings(&self, server: &HttpServer) -> HeadSettings {
         let fallback = &server.routes().fallback;
-        let core: &Core = fallback.get_at(self.service.plan(fallback).core);
+        let core = &self.service.plan(fallback).core;
         let size = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
         HeadSettings {
             buffers: HeadBuffers {
@@ -93,31 +103,17 @@ pub(super) async fn serve(
     };
     let counters = connection.service.counters.clone();
     let mut counted = counters.connection();
-    let mut idle = None;
+    let mut until = None;
     loop {
-        connection.is_pipelined = idle.is_some() && !connection.input.get_mut().buffer.is_empty();
-        // Requests are boxed: while the connection is idle, it needs no room for one.
-        let head = connection.read_head(idle, &mut waits, &mut counted).await;
+        let keepalive = until.map(|until| Keepalive { until, rests: None });
+        let head = connection.read_head(keepalive, &mut waits, &mut counted).await;
         if matches!(head, Head::None) {
             return;
         }
-        counted.request();
-        connection.requests += 1;
-        let (request, refused) = match head {
-            Head::Complete(request) => (request, None),
-            Head::Refused(request, error) => (request, Some(error)),
-            Head::Left(request) => return connection.log_left(&request).await,
-            Head::None => return,
-        };
-        if refused.is_none() {
-            connection.input.get_mut().begin_body(request.body());
-        }
-        let answered = Box::pin(connection.answer(&request, refused)).await;
-        match answered {
-            (After::Next, keepalive) => idle = Some(keepalive),
-            (After::Close { lingers: false }, _) => return connection.socket.shutdown_write(),
-            (After::Close { lingers: true }, settings) => return connection.linger(settings).await,
-            (After::Gone, _) => return,
+        // Boxed: while the connection is idle, it needs no room for requests.
+        until = Box::pin(connection.answer_requests(head, &mut waits, &mut counted)).await;
+        if until.is_none() {
+            return;
         }
     }
 }
@@ -185,10 +181,63 @@ impl Waits<'_, '_> {
 }
 
 impl HttpConnection {
-    /// Waits for a request head. `idle` is set after the first request.
+    /// Answers a request, and those that follow until the connection becomes idle. Returns when the connection is closed without another
+    /// one, if it is kept.
+    async fn answer_requests(
+        &mut self,
+        mut head: Head,
+        waits: &mut Waits<'_, '_>,
+        counted: &mut CountedConnection<'_>,
+    ) -> Option<Instant> {
+        loop {
+            counted.request();
+            self.requests += 1;
+            let (request, refused) = match head {
+                Head::Complete(request) => (request, None),
+                Head::Refused(request, error) => (request, Some(error)),
+                Head::Left(request) => {
+                    Box::pin(self.log_left(&request)).await;
+                    return None;
+                }
+                Head::Rests | Head::None => return None,
+            };
+            if refused.is_none() {
+                self.input.get_mut().begin_body(request.body());
+            }
+            let (after, times) = self.answer(&request, refused).await;
+            match after {
+                After::Next => {}
+                After::Close { lingers: false } => {
+                    self.socket.shutdown_write();
+                    return None;
+                }
+                After::Close { lingers: true } => {
+                    Box::pin(self.linger(times)).await;
+                    return None;
+                }
+                After::Gone => return None,
+            }
+            let input = self.input.get_mut();
+            self.is_pipelined = !input.buffer.is_empty();
+            if !self.is_pipelined {
+                input.buffer = request.into_buffer();
+            }
+            let now = Instant::now();
+            let (rests, until) = (now + limits::HTTP_REST, now + times.keepalive);
+            let keepalive = Keepalive { until, rests: Some(rests).filter(|rests| *rests < until) };
+            head = self.read_head(Some(keepalive), waits, counted).await;
+            match head {
+                Head::Rests => return Some(until),
+                Head::None => return None,
+                _ => {}
+            }
+        }
+    }
+
+    /// Waits for a request head; `keepalive` is set after the first request.
     async fn read_head(
         &mut self,
-        idle: Option<AfterTimes>,
+        keepalive: Option<Keepalive>,
         waits: &mut Waits<'_, '_>,
         counted: &mut CountedConnection<'_>,
     ) -> Head {
@@ -215,17 +264,17 @@ impl HttpConnection {
                         if parser.has_invalid {
                             log::invalid_header(self.id, &self.peer);
                         }
-                        let request = parser.take(&mut received);
+                        let request = Box::new(parser.take(&mut received));
                         self.input.get_mut().buffer = received;
                         return match request.check() {
-                            Ok(()) => Head::Complete(Box::new(request)),
-                            Err(error) => Head::Refused(Box::new(request), error),
+                            Ok(()) => Head::Complete(request),
+                            Err(error) => Head::Refused(request, error),
                         };
                     }
                     Err(error) => {
-                        let request = parser.take(&mut received);
+                        let request = Box::new(parser.take(&mut received));
                         self.input.get_mut().buffer = received;
-                        return Head::Refused(Box::new(request), error);
+                        return Head::Refused(request, error);
                     }
                 }
             }
@@ -245,18 +294,23 @@ impl HttpConnection {
             let has_begun = !received.is_empty();
             counted.does(if has_begun { ConnectionActivity::Reading } else { ConnectionActivity::Waiting });
             // As in nginx, an empty line is the beginning of a request.
-            let is_idle = received.is_empty() && idle.is_some();
-            if is_idle {
-                // An idle connection holds no memory for input; empty lines before a request are forgotten.
-                (received, parser) = (BytesMut::new(), HeadParser::default());
-            }
-            let until = match idle {
-                Some(times) if is_idle => Some(Instant::now() + times.keepalive),
-                _ => *deadline
+            let waiting = keepalive.filter(|_| received.is_empty());
+            let until = match waiting {
+                Some(Keepalive { until, rests }) => {
+                    if rests.is_none() {
+                        // An idle connection holds no memory for input.
+                        received = BytesMut::new();
+                    }
+                    // Empty lines before a request are forgotten.
+                    parser = HeadParser::default();
+                    Some(rests.unwrap_or(until))
+                }
+                None => *deadline
                     .get_or_insert_with(|| settings.timeout.map(|patience| Instant::now() + patience)),
             };
-            match waits.readable(&self.socket, until, is_idle).await {
+            match waits.readable(&self.socket, until, waiting.is_some()).await {
                 Waited::Readable => {}
+                Waited::TimedOut if waiting.is_some_and(|wait| wait.rests.is_some()) => return Head::Rests,
                 Waited::TimedOut if !received.is_empty() => {
                     let error = (StatusCode::REQUEST_TIMEOUT, "client timed out");
                     return Head::Refused(Box::new(parser.take(&mut received)), error);

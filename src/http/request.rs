@@ -68,6 +68,13 @@ impl Request {
         self.head = head.freeze();
     }
 
+    /// The buffer of its head, to be used again: an empty one, without memory if that is used elsewhere.
+    pub(super) fn into_buffer(self) -> BytesMut {
+        let mut buffer = self.head.try_into_mut().unwrap_or_default();
+        buffer.clear();
+        buffer
+    }
+
     /// Sets how the body is framed.
     pub(super) fn set_body(&mut self, body: BodyFraming) {
         self.body = body;

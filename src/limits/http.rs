@@ -14,6 +14,9 @@ pub const HTTP_READ_BYTES: usize = 16 * 1024;
 /// Time that a response may take after its client has closed the connection, or its sending direction.
 pub const HTTP_HALF_CLOSED: Duration = Duration::from_secs(1);
 
+/// Time without a request after which an HTTP connection becomes idle and gives back memory.
+pub const HTTP_REST: Duration = Duration::from_secs(3);
+
 /// Interval at which an idle HTTP connection first checks its timeouts.
 pub const HTTP_FIRST_WAIT: Duration = Duration::from_secs(75);
 
