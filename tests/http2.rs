@@ -590,6 +590,15 @@ fn faults_of_frames_have_nginxs_reasons() {
         ("half a head", frame(HEADERS, END_HEADERS | END_STREAM, 1, &[0x82, 0x41]), Reason::FRAME_SIZE_ERROR),
         ("a long value", frame(HEADERS, END_HEADERS | END_STREAM, 1, &large), Reason::ENHANCE_YOUR_CALM),
         ("a short priority", frame(PRIORITY, 0, 1, &[0; 4]), Reason::FRAME_SIZE_ERROR),
+        ("a priority of no stream", update(0, "u=0"), Reason::PROTOCOL_ERROR),
+        ("a priority of an even stream", update(2, "u=0"), Reason::PROTOCOL_ERROR),
+        (
+            "a priority on a stream",
+            frame(0x10, 0, 1, &[0, 0, 0, 1, b'u', b'=', b'0']),
+            Reason::PROTOCOL_ERROR,
+        ),
+        ("half of a stream's number", frame(0x10, 0, 0, &[0, 0, 0]), Reason::FRAME_SIZE_ERROR),
+        ("an unknown way of priorities", frame(SETTINGS, 0, 0, &[0, 9, 0, 0, 0, 2]), Reason::PROTOCOL_ERROR),
         ("a loop of priorities", frame(PRIORITY, 0, 1, &[0, 0, 0, 1, 0]), Reason::PROTOCOL_ERROR),
     ] {
         let mut raw = Raw::open(server.http);
@@ -606,6 +615,221 @@ fn faults_of_frames_have_nginxs_reasons() {
         assert_eq!(reasons, [u32::from(reason)], "{what}");
         serves_on(&server, "");
     }
+}
+
+/// A head for `GET` of a path, with lines of a `priority` field.
+fn asked(path: &str, lines: &[&str]) -> Vec<u8> {
+    let text = |text: &str| [&[u8::try_from(text.len()).unwrap()], text.as_bytes()].concat();
+    let mut block = [&[0x82, 0x86, 0x04][..], &text(path), &[0x01, 1, b'a']].concat();
+    for line in lines {
+        block.extend_from_slice(&[&[0x00][..], &text("priority"), &text(line)].concat());
+    }
+    block
+}
+
+/// A frame with the priority of a stream.
+fn update(stream: u32, value: &str) -> Vec<u8> {
+    frame(0x10, 0, 0, &[&stream.to_be_bytes()[..], value.as_bytes()].concat())
+}
+
+impl Raw {
+    /// The next frame: its kind, its flags, its stream and its payload.
+    fn next(&mut self) -> (u8, u8, u32, Vec<u8>) {
+        let mut start = [0; 9];
+        self.0.read_exact(&mut start).unwrap();
+        let [a, b, c, kind, flags, of @ ..] = start;
+        let mut payload = vec![0; u32::from_be_bytes([0, a, b, c]) as usize];
+        self.0.read_exact(&mut payload).unwrap();
+        (kind, flags, u32::from_be_bytes(of), payload)
+    }
+
+    /// Waits for a head on a stream.
+    fn wait_for_head(&mut self, stream: u32) {
+        loop {
+            let (kind, _, of, _) = self.next();
+            if (kind, of) == (HEADERS, stream) {
+                return;
+            }
+        }
+    }
+
+    fn open_window(&mut self, stream: u32, bytes: u32) {
+        self.0.write_all(&frame(WINDOW_UPDATE, 0, stream, &bytes.to_be_bytes())).unwrap();
+    }
+
+    fn ask(&mut self, stream: u32, path: &str, lines: &[&str]) {
+        self.0.write_all(&frame(HEADERS, END_HEADERS | END_STREAM, stream, &asked(path, lines))).unwrap();
+    }
+
+    /// Uses the window of the connection up with stream 1, which has 100 bytes more.
+    fn stall(&mut self, lines: &[&str]) {
+        self.ask(1, "/long.bin", lines);
+        let mut length = 0;
+        while length < 65_535 {
+            let (kind, _, stream, payload) = self.next();
+            if kind == DATA {
+                assert_eq!(stream, 1);
+                length += payload.len();
+            }
+        }
+        assert_eq!(length, 65_535);
+    }
+
+    /// Opens the windows; the streams of the DATA frames up to the end of this number of them.
+    fn order(&mut self, streams: &[u32]) -> Vec<u32> {
+        for stream in streams.iter().chain(&[0]) {
+            self.open_window(*stream, 200_000);
+        }
+        let (mut sent, mut ended) = (Vec::new(), 0);
+        while ended < streams.len() {
+            let (kind, flags, stream, _) = self.next();
+            if kind == DATA {
+                sent.push(stream);
+                ended += usize::from(flags & END_STREAM != 0);
+            }
+        }
+        sent
+    }
+}
+
+fn start_with_priorities(more: &str) -> Server {
+    let server = start(&format!(
+        "location /backend {{ add_header Priority $arg_p; return 200 backend; }}
+         location /proxied {{ proxy_pass http://127.0.0.1:{{http_port}}/backend; }}
+         location /mirrored/ {{ mirror /mirror; }}
+         location /mirror {{ internal; proxy_pass http://127.0.0.1:{{http_port}}/backend?p=u=0; }} {more}"
+    ));
+    server.prefix().write("html/long.bin", vec![b'l'; 65_535 + 100]);
+    server.prefix().write("html/short.txt", "short");
+    server.prefix().write("html/mirrored/short.txt", "short");
+    server
+}
+
+#[test]
+fn the_most_urgent_response_is_sent_first() {
+    let server = start_with_priorities("");
+    type Frames = Vec<Vec<u8>>;
+    let none = Frames::new;
+    let cases: [(&str, &[&str], &str, &[&str], Frames, Frames, [u32; 2]); 17] = [
+        ("as usual", &[], "/short.txt", &[], none(), none(), [1, 3]),
+        ("more urgent", &["u=3"], "/short.txt", &["u=0"], none(), none(), [3, 1]),
+        ("less urgent", &["u=0"], "/short.txt", &["u=3"], none(), none(), [1, 3]),
+        ("whole before in parts", &["u=3, i"], "/short.txt", &["u=3"], none(), none(), [3, 1]),
+        ("two lines", &[], "/short.txt", &["u=0", "x"], none(), none(), [3, 1]),
+        ("malformed", &[], "/short.txt", &["u=0, @"], none(), none(), [1, 3]),
+        ("updated", &[], "/short.txt", &[], none(), vec![update(3, "u=0")], [3, 1]),
+        ("updated in full", &[], "/short.txt", &["u=0"], none(), vec![update(3, "x")], [1, 3]),
+        ("a malformed update", &["u=7"], "/short.txt", &[], none(), vec![update(1, "U=0")], [3, 1]),
+        ("an early update", &[], "/short.txt", &[], vec![update(1, "u=7")], none(), [3, 1]),
+        (
+            "an update counts for more",
+            &["u=3"],
+            "/short.txt",
+            &["u=0"],
+            vec![update(3, "u=7")],
+            none(),
+            [1, 3],
+        ),
+        (
+            "frames of other priorities",
+            &[],
+            "/short.txt",
+            &[],
+            none(),
+            vec![frame(PRIORITY, 0, 1, &[0; 5]), frame(PRIORITY, 0, 3, &[0, 0, 0, 0, 255])],
+            [1, 3],
+        ),
+        ("the backend's urgency", &["u=3"], "/proxied?p=u=0", &["u=7"], none(), none(), [3, 1]),
+        ("the client's urgency", &["u=3"], "/proxied?p=i", &["u=0"], none(), none(), [3, 1]),
+        ("the backend's less", &["u=3"], "/proxied?p=u=5", &["u=0"], none(), none(), [1, 3]),
+        ("a malformed one of the backend", &["u=3"], "/proxied?p=u=0,", &["u=7"], none(), none(), [1, 3]),
+        ("that of a subrequest", &[], "/mirrored/short.txt", &[], none(), none(), [1, 3]),
+    ];
+    for (what, first, path, second, before, behind, expected) in cases {
+        let mut raw = Raw::open(server.http);
+        raw.0.write_all(&before.concat()).unwrap();
+        raw.stall(first);
+        raw.ask(3, path, second);
+        raw.wait_for_head(3);
+        raw.0.write_all(&behind.concat()).unwrap();
+        // The rest of the file comes as one frame.
+        assert_eq!(raw.order(&[1, 3]), expected, "{what}");
+    }
+    // What the backend has sent is passed on as it is.
+    let client = Client::open(server.http);
+    let head = client.head(client.ask(Method::GET, "/proxied?p=u=1", None)).unwrap();
+    assert_eq!(head.headers()["priority"], "u=1");
+}
+
+#[test]
+fn responses_take_turns_or_follow_each_other() {
+    let server = start_with_priorities("");
+    server.prefix().write("html/big.bin", vec![b'b'; 100_000]);
+    let sent = |line: &str| {
+        let mut raw = Raw::open(server.http);
+        raw.stall(&["u=0"]);
+        for stream in [3, 5, 7] {
+            raw.ask(stream, "/big.bin", &[line]);
+            raw.wait_for_head(stream);
+        }
+        // The window of 5 closes before its end: it holds up no other.
+        for (stream, bytes) in [(1, 200), (3, 100_000), (5, 0), (7, 100_000), (0, 1_000_000)] {
+            if bytes > 0 {
+                raw.open_window(stream, bytes);
+            }
+        }
+        let (mut sent, mut ended) = (Vec::new(), 0);
+        while ended < 3 {
+            let (kind, flags, stream, _) = raw.next();
+            if kind == DATA {
+                sent.push(stream);
+                ended += usize::from(flags & END_STREAM != 0);
+            }
+        }
+        raw.open_window(5, 100_000);
+        while raw.next().1 & END_STREAM == 0 {}
+        sent.dedup();
+        sent
+    };
+    assert_eq!(sent("u=3"), [1, 3, 5, 7]);
+    let in_turn = sent("u=3, i");
+    assert!(in_turn.len() > 8, "{in_turn:?}");
+}
+
+#[test]
+fn a_reset_stream_leaves_its_window_to_others() {
+    let server = start_with_priorities("");
+    server.prefix().write("html/big.bin", vec![b'b'; 20_000_000]);
+    let mut raw = Raw::open(server.http);
+    raw.0.write_all(&frame(SETTINGS, 0, 0, &[0, 4, 0x7f, 0xff, 0xff, 0xff])).unwrap();
+    // The window of the connection is larger than what the socket holds, which is not read: much of it waits to be written.
+    raw.open_window(0, 16_000_000);
+    raw.ask(1, "/big.bin", &[]);
+    raw.wait_for_head(1);
+    std::thread::sleep(Duration::from_millis(300));
+    raw.ask(3, "/big.bin", &["u=0"]);
+    std::thread::sleep(Duration::from_millis(100));
+    raw.0.write_all(&frame(RESET, 0, 1, &[0, 0, 0, 8])).unwrap();
+    // All of the window is used, by either stream.
+    let mut length = 0;
+    while length < 16_065_535 {
+        let (kind, _, _, payload) = raw.next();
+        length += if kind == DATA { payload.len() } else { 0 };
+    }
+    assert_eq!(length, 16_065_535);
+    raw.open_window(0, 10_000_000);
+    raw.ask(5, "/short.txt", &["u=1"]);
+    assert_eq!(raw.answer(5), (0x88, b"short".to_vec()));
+}
+
+#[test]
+fn settings_say_that_frames_of_priorities_change_nothing() {
+    let server = start("");
+    let mut raw = Raw::open(server.http);
+    let (kind, flags, stream, payload) = raw.next();
+    assert_eq!((kind, flags, stream), (SETTINGS, 0, 0));
+    assert!(payload.chunks(6).any(|setting| setting == [0, 9, 0, 0, 0, 1]), "{payload:?}");
+    assert_eq!(Client::open(server.http).get("/says").0, 200);
 }
 
 #[test]

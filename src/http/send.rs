@@ -260,6 +260,9 @@ impl Exchange<'_> {
         framing: Framing,
     ) -> io::Result<()> {
         if matches!(body, Body::Live(_)) {
+            if let Some(stream) = self.connection.socket.http2() {
+                stream.set_live();
+            }
             self.write(output, None).await?;
             return self.flush().await;
         }

@@ -17,6 +17,9 @@ use crate::task::disk::{self, DiskWork};
 /// Largest file that is copied behind the head, to be sent with it.
 pub(super) const COPIED: u64 = 32 * 1024;
 
+/// Longest rest of a piece that is sent with the next one.
+const SHORT: usize = 4 * 1024;
+
 impl Exchange<'_> {
     /// Sends a part of a file behind what is in `output`, which is then empty.
     pub(super) async fn send_file(
@@ -35,7 +38,9 @@ impl Exchange<'_> {
                 part.start += read as u64;
                 part.length -= read as u64;
                 // What ends a response over HTTP/2 is sent with its end.
-                if part.length > 0 || (!plain && !is_http2) {
+                if part.length > 0 && is_http2 && rate.is_none() {
+                    self.write_most(output).await?;
+                } else if part.length > 0 || (!plain && !is_http2) {
                     self.write(output, rate).await?;
                     output.clear();
                 }
@@ -109,6 +114,23 @@ impl Exchange<'_> {
                     let of_first = written.min(first.len());
                     first = &first[of_first..];
                     second = &second[written - of_first..];
+                }
+                Err(error) => self.wait_for(error).await?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes as [`Exchange::write`], but leaves a short rest that has to wait in `output`: it is sent with what follows.
+    async fn write_most(&mut self, output: &mut Vec<u8>) -> io::Result<()> {
+        while !output.is_empty() {
+            match self.connection.socket.try_write(output) {
+                Ok(written) => {
+                    self.sent.bytes += written as u64;
+                    output.drain(..written);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock && output.len() <= SHORT => {
+                    return Ok(());
                 }
                 Err(error) => self.wait_for(error).await?,
             }

@@ -23,7 +23,8 @@ pub const HTTP2_FLOOD_BYTES: u64 = 1024 * 1024;
 /// Minimum share of requests and bodies in the bytes of an HTTP/2 connection, as in nginx: one byte in this many.
 pub const HTTP2_FLOOD_SHARE: u64 = 8;
 
-/// Maximum number of bytes of an HTTP/2 stream that are buffered for its connection; the rest of the response is made later.
+/// Maximum number of bytes of bodies that are buffered for an HTTP/2 connection, of one stream or of several; the rest of the responses
+/// is made later. What is more urgent and comes later is sent behind them.
 pub const HTTP2_SEND_BUFFER: usize = 64 * 1024;
 
 /// Maximum number of bytes of an HTTP/2 connection that are gathered to be written together.
@@ -57,3 +58,28 @@ pub const HTTP2_WINDOW: u64 = i32::MAX as u64;
 
 /// Largest DATA frame that every client accepts (RFC 9113 §4.2), in bytes.
 pub const HTTP2_FRAME: u64 = 16 * 1024;
+
+/// Maximum number of bytes that a stream of HTTP/2 sends at a time while others wait with which it takes turns.
+pub const HTTP2_TURN: usize = 16 * 1024;
+
+/// Number of turns of an HTTP/2 connection in which a stream that was woken may come and send. Later it is one that does not wait.
+pub const HTTP2_CALLS: u8 = 4;
+
+/// Maximum number of streams of an HTTP/2 connection whose priorities came before their heads, as in nginx. One more replaces the oldest.
+pub const HTTP2_EARLY_PRIORITIES: usize = 32;
+
+/// Longest priority in a frame of its own (`PRIORITY_UPDATE`) that is read, in bytes.
+pub const HTTP2_PRIORITY_BYTES: usize = 1024;
+
+/// Maximum number of members of a structured field (RFC 8941), of items of a list in it, and of parameters: as many as every reader
+/// has to accept.
+pub const STRUCTURED_FIELD_MEMBERS: usize = 1024;
+
+/// Longest string in a structured field: as long as every reader has to accept.
+pub const STRUCTURED_FIELD_STRING: usize = 1024;
+
+/// Longest token or key in a structured field: as long as every reader has to accept.
+pub const STRUCTURED_FIELD_TOKEN: usize = 512;
+
+/// Longest byte sequence in a structured field, decoded: as long as every reader has to accept.
+pub const STRUCTURED_FIELD_BYTES: usize = 16 * 1024;

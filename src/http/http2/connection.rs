@@ -285,6 +285,7 @@ impl Serving {
         if let Poll::Ready(Err(_)) = self.traffic.poll_output(&*self.base.socket, cx) {
             return Poll::Ready(Event::Gone);
         }
+        self.traffic.call_next(cx);
         if !self.is_ending && self.base.service.lifetime.draining.is_cancelled() {
             return Poll::Ready(Event::Drains);
         }

@@ -11,6 +11,7 @@ use crate::http::date::with_date;
 use crate::http::exchange::Exchange;
 use crate::http::rate::RateLimit;
 use crate::http::response::{Body, Response};
+use crate::net::http2::priority;
 
 /// Length of the head of a frame.
 pub(in crate::http) const FRAME_HEAD: u64 = 9;
@@ -25,6 +26,17 @@ impl Exchange<'_> {
         let has_tunnel = self.response.foreign.as_ref().is_some_and(|foreign| foreign.tunnel.is_some());
         if has_tunnel || self.response.status == StatusCode::SWITCHING_PROTOCOLS {
             self.response = Response::new(StatusCode::BAD_GATEWAY, Body::default());
+        }
+    }
+
+    /// Changes the priority of the response, as its backend asks for with these lines of a `Priority` field. As in nginx, the
+    /// response to a subrequest changes nothing: its stream sends another one.
+    pub(crate) fn merge_priority<'l>(&self, lines: impl Iterator<Item = &'l [u8]>) {
+        let stream = self.connection.socket.http2().filter(|_| !self.is_subrequest() && !self.is_post_action);
+        if let Some(stream) = stream
+            && let Some(named) = priority::of_lines(lines)
+        {
+            stream.merge_priority(named);
         }
     }
 

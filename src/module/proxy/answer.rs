@@ -221,6 +221,7 @@ impl ResponseContext<'_> {
         relation: Relation,
     ) -> (Response, Foreign) {
         self.limit_rate(exchange, head);
+        exchange.merge_priority(head.headers.all(b"Priority").map(|line| line.trim_ascii()));
         let status = StatusCode::from_u16(head.status).unwrap_or(StatusCode::BAD_GATEWAY);
         let mut response = Response::new(status, Body::default());
         let mut foreign = Foreign {

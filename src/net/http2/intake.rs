@@ -6,10 +6,13 @@
 //! end the connection for the same reason as there.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use h2::Reason;
 
 use super::hpack::{Decoder, Fields, HeadBounds};
+use super::order::SendOrder;
+use super::priority::{self, NamedPriority, Priority};
 use crate::limits;
 
 /// Length of the head of a frame.
@@ -18,11 +21,15 @@ const HEAD: usize = 9;
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 const PRIORITY: u8 = 2;
+const RST_STREAM: u8 = 3;
+const SETTINGS: u8 = 4;
 const GOAWAY: u8 = 7;
+const WINDOW_UPDATE: u8 = 8;
 const CONTINUATION: u8 = 9;
 /// `PRIORITY_UPDATE` (RFC 9218).
 const PRIORITY_UPDATE: u8 = 0x10;
 
+const ACK: u8 = 1;
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
 const PADDED: u8 = 8;
@@ -30,8 +37,17 @@ const HAS_PRIORITY: u8 = 0x20;
 
 /// Length of a stream's priority.
 const PRIORITY_BYTES: usize = 5;
-/// Bytes of a payload that are looked at before the rest: padding and priority of a head.
+/// Length of a stream's number, and of the bytes by which a window is opened.
+const NUMBER: usize = 4;
+/// Length of a setting: its name and its value.
+const SETTING: usize = 6;
+/// Bytes of a payload that are looked at before the rest: padding and priority of a head, or a setting.
 const BEGINNING: usize = 1 + PRIORITY_BYTES;
+
+/// `SETTINGS_INITIAL_WINDOW_SIZE`.
+const FIRST_WINDOW: u16 = 4;
+/// `SETTINGS_NO_RFC7540_PRIORITIES`.
+const NO_PRIORITY_FRAMES: u16 = 9;
 
 /// The head without content: `GET`, `http` and `/` of HPACK's table.
 const STUB: [u8; 3] = [0x82, 0x86, 0x84];
@@ -44,6 +60,21 @@ pub struct ReceivedHead {
     pub fields: Fields,
     /// Its length as it was sent, in bytes.
     pub length: usize,
+    /// The priority that a frame of its own gave it.
+    priority: Option<Priority>,
+    /// Bytes by which its window was opened.
+    window: i64,
+}
+
+impl ReceivedHead {
+    /// The priority of its response. As in nginx, a frame of its own counts for more than the field.
+    fn priority(&self) -> Priority {
+        let is_priority = |(name, _): &(&[u8], &[u8])| *name == b"priority";
+        self.priority.unwrap_or_else(|| {
+            let lines = self.fields.iter().filter(is_priority).map(|(_, value)| value.trim_ascii());
+            priority::of_lines(lines).unwrap_or_default().over(Priority::default())
+        })
+    }
 }
 
 /// What becomes of the payload of the frame that is being received.
@@ -51,6 +82,8 @@ pub struct ReceivedHead {
 enum Payload {
     /// It is passed on as it is.
     Passed,
+    /// It is passed on, and looked at in pieces of the length of `beginning`.
+    Watched,
     /// It is dropped.
     Dropped,
     /// Its first bytes are collected before it is decided.
@@ -59,6 +92,8 @@ enum Payload {
     Body { padding: Option<u8> },
     /// It is a part of a head, with padding of this length behind it.
     Block { padding: u8 },
+    /// It is the priority of this stream.
+    Update { stream: u32 },
 }
 
 /// A head that has begun and not ended.
@@ -91,6 +126,11 @@ pub struct Intake {
     /// Heads that were not taken yet.
     heads: VecDeque<ReceivedHead>,
     heads_bytes: usize,
+    order: Arc<SendOrder>,
+    /// Priorities of streams whose heads have not come.
+    early: Vec<(u32, Priority)>,
+    /// The priority that is being received.
+    update: Vec<u8>,
 }
 
 impl Intake {
@@ -111,7 +151,15 @@ impl Intake {
             last: 0,
             heads: VecDeque::new(),
             heads_bytes: 0,
+            order: Arc::default(),
+            early: Vec::new(),
+            update: Vec::new(),
         }
+    }
+
+    /// The order in which the connection's streams send.
+    pub(super) fn order(&self) -> &Arc<SendOrder> {
+        &self.order
     }
 
     /// Takes bytes that the client has sent, and appends what the crate gets.
@@ -200,7 +248,7 @@ impl Intake {
                 Payload::Beginning
             }
             PRIORITY_UPDATE => {
-                self.needed = 4;
+                self.needed = NUMBER;
                 if stream != 0 {
                     return Err(Reason::PROTOCOL_ERROR);
                 }
@@ -210,12 +258,18 @@ impl Intake {
             // As in nginx, unknown frames are skipped, whatever their length.
             kind if kind > CONTINUATION => Payload::Dropped,
             _ if length as u64 > limits::HTTP2_FRAME => return Err(Reason::FRAME_SIZE_ERROR),
+            SETTINGS if stream == 0 && flags & ACK == 0 && length.is_multiple_of(SETTING) => Payload::Watched,
+            WINDOW_UPDATE if length == NUMBER => Payload::Watched,
+            RST_STREAM => {
+                self.order.reset(stream);
+                Payload::Passed
+            }
             _ => Payload::Passed,
         };
         if self.needed > length {
             return Err(Reason::FRAME_SIZE_ERROR);
         }
-        if self.payload == Payload::Passed {
+        if matches!(self.payload, Payload::Passed | Payload::Watched) {
             passed.extend_from_slice(&self.head);
         }
         // A body without bytes is passed on at once.
@@ -229,7 +283,19 @@ impl Intake {
     fn take_payload(&mut self, part: &[u8], passed: &mut Vec<u8>) -> Result<(), Reason> {
         match self.payload {
             Payload::Passed => passed.extend_from_slice(part),
+            Payload::Watched => {
+                passed.extend_from_slice(part);
+                for byte in part {
+                    self.watch(*byte)?;
+                }
+            }
             Payload::Dropped => {}
+            Payload::Update { stream } => {
+                self.update.extend_from_slice(part);
+                if self.left == 0 {
+                    self.prioritize(stream);
+                }
+            }
             Payload::Beginning => {
                 self.beginning[self.begun..self.begun + part.len()].copy_from_slice(part);
                 self.begun += part.len();
@@ -270,10 +336,19 @@ impl Intake {
             DATA => Payload::Body { padding: Some(padding) },
             PRIORITY_UPDATE => {
                 // A client has streams with odd numbers.
-                if number(&self.beginning).is_multiple_of(2) {
+                let stream = number(&self.beginning);
+                if stream.is_multiple_of(2) {
                     return Err(Reason::PROTOCOL_ERROR);
                 }
-                Payload::Dropped
+                match self.left {
+                    // An empty value names nothing, so that the usual one counts.
+                    0 => {
+                        self.prioritize(stream);
+                        Payload::Dropped
+                    }
+                    1..=limits::HTTP2_PRIORITY_BYTES => Payload::Update { stream },
+                    _ => Payload::Dropped,
+                }
             }
             kind => {
                 let depends_at = usize::from(has_padding);
@@ -285,6 +360,60 @@ impl Intake {
             }
         };
         Ok(())
+    }
+
+    /// Looks at a byte of what is passed on.
+    fn watch(&mut self, byte: u8) -> Result<(), Reason> {
+        self.beginning[self.begun] = byte;
+        self.begun += 1;
+        match self.kind() {
+            SETTINGS if self.begun == SETTING => {
+                self.begun = 0;
+                let [a, b, value @ ..] = self.beginning;
+                match (u16::from_be_bytes([a, b]), u32::from_be_bytes(value)) {
+                    (FIRST_WINDOW, window) => self.order.set_first_window(window),
+                    (NO_PRIORITY_FRAMES, 2..) => return Err(Reason::PROTOCOL_ERROR),
+                    _ => {}
+                }
+            }
+            WINDOW_UPDATE if self.begun == NUMBER => {
+                self.begun = 0;
+                let (stream, bytes) = (self.stream(), number(&self.beginning));
+                if !self.order.open_window(stream, bytes)
+                    && let Some(head) = self.waiting_head(stream)
+                {
+                    head.window = head.window.saturating_add(i64::from(bytes));
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The head of a stream, if it was not taken yet.
+    fn waiting_head(&mut self, stream: u32) -> Option<&mut ReceivedHead> {
+        let at = self.heads.binary_search_by_key(&stream, |head| head.stream).ok()?;
+        self.heads.get_mut(at)
+    }
+
+    /// Gives a stream the priority that has come. As in nginx, a malformed one changes nothing.
+    fn prioritize(&mut self, stream: u32) {
+        let named = NamedPriority::read(&self.update);
+        self.update = Vec::new();
+        let Some(named) = named else { return };
+        // It is complete: what it does not name is as usual (RFC 9218 §7.1).
+        let priority = named.over(Priority::default());
+        if stream > self.last {
+            self.early.retain(|(early, _)| *early != stream);
+            if self.early.len() == limits::HTTP2_EARLY_PRIORITIES {
+                self.early.remove(0);
+            }
+            self.early.push((stream, priority));
+        } else if let Some(head) = self.waiting_head(stream) {
+            head.priority = Some(priority);
+        } else {
+            self.order.prioritize(stream, priority);
+        }
     }
 
     /// Passes a part of a body on, in frames of the crate's size.
@@ -333,7 +462,11 @@ impl Intake {
         }
         self.last = open.stream;
         self.heads_bytes += fields.size();
-        self.heads.push_back(ReceivedHead { stream: open.stream, fields, length: open.block.len() });
+        let priority = self.early.iter().find(|(stream, _)| *stream == open.stream).map(|(_, early)| *early);
+        // Streams that were left out are closed.
+        self.early.retain(|(stream, _)| *stream > open.stream);
+        let length = open.block.len();
+        self.heads.push_back(ReceivedHead { stream: open.stream, fields, length, priority, window: 0 });
         while self.heads.len() > limits::HTTP2_HEADS || self.heads_bytes > limits::HTTP2_HEADS_BYTES {
             let Some(oldest) = self.heads.pop_front() else { break };
             self.heads_bytes -= oldest.fields.size();
@@ -342,8 +475,19 @@ impl Intake {
         Ok(())
     }
 
-    /// The head of a stream's request. Those of streams before it, which were refused, are forgotten.
+    /// The head of a stream's request, which then is one of the streams that send. Those of streams before it, which were refused,
+    /// are forgotten.
     pub fn take_head(&mut self, stream: u32) -> Option<ReceivedHead> {
+        let head = self.take_front(stream);
+        let (priority, window) = match &head {
+            Some(head) => (head.priority(), head.window),
+            None => (Priority::default(), 0),
+        };
+        self.order.begin(stream, priority, window);
+        head
+    }
+
+    fn take_front(&mut self, stream: u32) -> Option<ReceivedHead> {
         while self.heads.front().is_some_and(|head| head.stream <= stream) {
             let head = self.heads.pop_front()?;
             self.heads_bytes -= head.fields.size();
@@ -359,6 +503,7 @@ impl Intake {
         if self.heads.is_empty() {
             self.heads = VecDeque::new();
         }
+        self.order.rest();
     }
 }
 
@@ -487,6 +632,100 @@ mod tests {
         }
     }
 
+    /// A head with a `priority` of these lines.
+    fn asked(stream: u32, lines: &[&str]) -> Vec<u8> {
+        let mut block = vec![0x82];
+        for line in lines {
+            let field = [&[0x00, 8], &b"priority"[..], &[u8::try_from(line.len()).unwrap()], line.as_bytes()];
+            block.extend_from_slice(&field.concat());
+        }
+        sent(HEADERS, END_HEADERS, stream, &block)
+    }
+
+    fn update(stream: u32, value: &str) -> Vec<u8> {
+        sent(PRIORITY_UPDATE, 0, 0, &[&stream.to_be_bytes()[..], value.as_bytes()].concat())
+    }
+
+    #[test]
+    fn priorities_come_with_heads_and_before_and_behind_them() {
+        let of_7 = |frames: &[Vec<u8>], later: &[Vec<u8>]| {
+            let (frames, later) = (frames.concat(), later.concat());
+            let mut urgency = Vec::new();
+            for piece in [1, 5, 1000] {
+                let mut intake = begun();
+                taken(&mut intake, &frames, piece).unwrap();
+                intake.take_head(7).unwrap();
+                taken(&mut intake, &later, piece).unwrap();
+                let (priority, _) = intake.order().of(7).unwrap();
+                urgency.push((priority.urgency, priority.is_incremental));
+            }
+            urgency.dedup();
+            assert_eq!(urgency.len(), 1);
+            urgency[0]
+        };
+        let plain = asked(7, &[]);
+        assert_eq!(of_7(std::slice::from_ref(&plain), &[]), (3, false));
+        assert_eq!(of_7(&[asked(7, &[" u=5 "])], &[]), (5, false));
+        assert_eq!(of_7(&[asked(7, &["u=5", "i"])], &[]), (5, true));
+        assert_eq!(of_7(&[asked(7, &["u=5, @"])], &[]), (3, false));
+        // A frame counts for more than the field, whenever it comes; the last one counts.
+        assert_eq!(of_7(&[update(7, "u=1"), asked(7, &["u=5"])], &[]), (1, false));
+        assert_eq!(of_7(&[asked(7, &["u=5"]), update(7, "i")], &[]), (3, true));
+        assert_eq!(of_7(&[asked(7, &["u=5"])], &[update(7, " u=2")]), (2, false));
+        assert_eq!(of_7(&[update(7, "u=1"), update(7, "u=2"), plain.clone()], &[]), (2, false));
+        assert_eq!(of_7(&[asked(7, &["u=5, i"])], &[update(7, "")]), (3, false));
+        // What is malformed or too long changes nothing, nor what is for another stream.
+        assert_eq!(
+            of_7(&[asked(7, &["u=5"])], &[update(7, "U=1"), update(5, "u=0"), update(9, "u=0")]),
+            (5, false)
+        );
+        let long = |length: usize| update(7, &format!("u=1, {}", "x".repeat(length - 5)));
+        assert_eq!(of_7(&[plain.clone(), long(500)], &[]), (1, false));
+        assert_eq!(of_7(&[plain.clone(), update(7, &format!("u=1{}", " ".repeat(1021)))], &[]), (1, false));
+        assert_eq!(of_7(&[plain.clone(), update(7, &format!("u=1{}", " ".repeat(1022)))], &[]), (3, false));
+        // The oldest of too many that came early is forgotten.
+        let early = |number: u32| {
+            let others = (0..number).map(|n| update(2 * n + 101, "u=0"));
+            of_7(&[&[update(7, "u=1")], &others.collect::<Vec<_>>()[..], &[plain.clone()]].concat(), &[])
+        };
+        let most = u32::try_from(limits::HTTP2_EARLY_PRIORITIES).unwrap();
+        assert_eq!((early(most - 1), early(most)), ((1, false), (3, false)));
+        let mut intake = begun();
+        let passed = [update(3, "u=1"), update(9, "u=1"), plain].concat();
+        taken(&mut intake, &passed, 1000).unwrap();
+        assert_eq!(intake.early.iter().map(|(stream, _)| *stream).collect::<Vec<_>>(), [9]);
+    }
+
+    #[test]
+    fn windows_are_counted_from_the_beginning_of_a_stream() {
+        let window = |stream, bytes: u32| sent(WINDOW_UPDATE, 0, stream, &bytes.to_be_bytes());
+        let first = |bytes: u32| {
+            sent(SETTINGS, 0, 0, &[&[0, 3, 0, 0, 0, 1, 0, 4], &bytes.to_be_bytes()[..]].concat())
+        };
+        let frames = [
+            first(1000),
+            asked(1, &[]),
+            window(1, 5),
+            asked(3, &[]),
+            window(0, 7),
+            window(3, 1),
+            window(3, 1),
+        ];
+        for piece in [1, 4, 1000] {
+            let mut intake = begun();
+            assert_eq!(taken(&mut intake, &frames[0], piece).unwrap(), frames[0]);
+            taken(&mut intake, &frames[1..].concat(), piece).unwrap();
+            intake.take_head(1).unwrap();
+            let more =
+                [window(1, 0x8000_0003), window(5, 9), first(900), sent(SETTINGS, ACK, 0, &[])].concat();
+            assert_eq!(taken(&mut intake, &more, piece).unwrap(), more);
+            intake.take_head(3).unwrap();
+            let of = |stream| intake.order().of(stream).map(|(_, window)| window);
+            assert_eq!((of(1), of(3), of(5)), (Some(908), Some(902), None));
+            assert_eq!(intake.order().window(), 65_535 + 7);
+        }
+    }
+
     #[test]
     fn faults_end_the_connection_as_in_nginx() {
         let head = sent(HEADERS, 0, 1, &[0x82]);
@@ -521,6 +760,11 @@ mod tests {
             ("too much padding", sent(DATA, PADDED, 1, &[3, 0, 0]), Reason::PROTOCOL_ERROR),
             ("padding that is missing", sent(DATA, PADDED, 1, &[]), Reason::FRAME_SIZE_ERROR),
             ("half a field", sent(HEADERS, END_HEADERS, 1, &[0x42]), Reason::FRAME_SIZE_ERROR),
+            (
+                "an unknown way of priorities",
+                sent(SETTINGS, 0, 0, &[0, 9, 0, 0, 0, 2]),
+                Reason::PROTOCOL_ERROR,
+            ),
             ("long settings", sent(4, 0, 0, &[0; 20_000]), Reason::FRAME_SIZE_ERROR),
         ] {
             assert_eq!(taken(&mut begun(), &bytes, 4), Err(reason), "{what}");
@@ -560,8 +804,18 @@ mod tests {
             let (mut intake, mut passed) = (begun(), Vec::new());
             for _ in 0..=random(12) {
                 let payload: Vec<u8> = (0..random(40)).map(|_| random(256) as u8).collect();
-                let kind =
-                    [DATA, HEADERS, PRIORITY, 3, 4, 6, GOAWAY, 8, CONTINUATION, PRIORITY_UPDATE][random(10)];
+                let kind = [
+                    DATA,
+                    HEADERS,
+                    PRIORITY,
+                    RST_STREAM,
+                    SETTINGS,
+                    6,
+                    GOAWAY,
+                    WINDOW_UPDATE,
+                    CONTINUATION,
+                    PRIORITY_UPDATE,
+                ][random(10)];
                 let mut bytes = sent(kind, random(256) as u8, random(8) as u32, &payload);
                 if random(8) == 0 {
                     let at = random(bytes.len());
@@ -572,6 +826,8 @@ mod tests {
                 passed.extend(more);
                 assert!(intake.heads.len() <= limits::HTTP2_HEADS);
                 assert!(intake.heads_bytes <= limits::HTTP2_HEADS_BYTES);
+                assert!(intake.early.len() <= limits::HTTP2_EARLY_PRIORITIES);
+                assert!(intake.update.len() <= limits::HTTP2_PRIORITY_BYTES);
             }
             // The crate gets whole frames, of which the last one may go on.
             let mut rest = &passed[..];

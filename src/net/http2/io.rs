@@ -16,6 +16,8 @@ use super::carrier::Carrier;
 use super::frames::FrameReader;
 use super::hpack::HeadBounds;
 use super::intake::{Intake, ReceivedHead};
+use super::order::SendOrder;
+use super::written::without_priority_frames;
 use crate::limits;
 
 thread_local! {
@@ -34,6 +36,8 @@ pub struct Traffic {
     counts: Mutex<Counts>,
     /// What makes a client's bytes ready for the crate h2; none for a backend's.
     intake: Option<Mutex<Intake>>,
+    /// The order in which streams send; none for a backend's.
+    order: Option<Arc<SendOrder>>,
     output: Mutex<Output>,
 }
 
@@ -102,7 +106,9 @@ impl Traffic {
 
     /// Of a connection of a client, whose heads have these bounds.
     pub fn of_client(bounds: HeadBounds) -> Traffic {
-        Traffic { intake: Some(Mutex::new(Intake::new(bounds))), ..Traffic::default() }
+        let intake = Intake::new(bounds);
+        let order = intake.order().clone();
+        Traffic { intake: Some(Mutex::new(intake)), order: Some(order), ..Traffic::default() }
     }
 
     /// Bytes received and sent.
@@ -119,6 +125,18 @@ impl Traffic {
     /// See [`Intake::take_head`].
     pub fn take_head(&self, stream: u32) -> Option<ReceivedHead> {
         self.intake.as_ref()?.lock().take_head(stream)
+    }
+
+    /// The order in which streams send.
+    pub(super) fn order(&self) -> Option<&SendOrder> {
+        self.order.as_deref()
+    }
+
+    /// See [`SendOrder::call_next`].
+    pub fn call_next(&self, cx: &mut Context<'_>) {
+        if let Some(order) = &self.order {
+            order.call_next(cx);
+        }
     }
 
     /// See [`Intake::rest`].
@@ -243,12 +261,14 @@ pub struct Http2Io {
     /// What comes behind it.
     failure: Option<io::Error>,
     traffic: Arc<Traffic>,
+    /// Whether something was written.
+    has_begun: bool,
 }
 
 impl Http2Io {
     /// The socket, of which `before` was read already.
     pub fn new(socket: Arc<dyn Carrier>, before: Bytes, traffic: Arc<Traffic>) -> Self {
-        Http2Io { socket, before, pending: Bytes::new(), failure: None, traffic }
+        Http2Io { socket, before, pending: Bytes::new(), failure: None, traffic, has_begun: false }
     }
 
     /// Reads by way of a buffer of the thread's. The one of the connection would be written with zeros from end to end, which costs
@@ -273,6 +293,32 @@ impl Http2Io {
             });
             Ok(length == 0)
         })
+    }
+
+    /// Writes, or gathers what is to be written; how many bytes.
+    fn poll_written(&mut self, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        let length = bufs.iter().map(|buf| buf.len()).sum();
+        if !std::mem::replace(&mut self.has_begun, true) && self.traffic.order.is_some() {
+            let beginning: Vec<u8> = bufs.iter().flat_map(|buf| buf.iter().copied()).collect();
+            if let Some(changed) = without_priority_frames(&beginning) {
+                self.traffic.output.lock().bytes = changed;
+                return Poll::Ready(Ok(length));
+            }
+        }
+        let (gathers, waits) = {
+            let mut output = self.traffic.output.lock();
+            if output.gathers && length <= limits::HTTP2_GATHERED_WRITE && output.add(bufs, length) {
+                return Poll::Ready(Ok(length));
+            }
+            (output.gathers, !output.bytes.is_empty())
+        };
+        if waits {
+            ready!(self.traffic.poll_output(&*self.socket, cx))?;
+        }
+        if gathers && length <= limits::HTTP2_GATHERED_WRITE && self.traffic.output.lock().add(bufs, length) {
+            return Poll::Ready(Ok(length));
+        }
+        self.traffic.poll_written(&*self.socket, bufs, cx)
     }
 }
 
@@ -312,25 +358,15 @@ impl AsyncWrite for Http2Io {
     }
 
     fn poll_write_vectored(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let length = bufs.iter().map(|buf| buf.len()).sum();
-        let gathers = {
-            let mut output = self.traffic.output.lock();
-            if output.gathers && length <= limits::HTTP2_GATHERED_WRITE && output.add(bufs, length) {
-                return Poll::Ready(Ok(length));
-            }
-            output.gathers
-        };
-        if gathers {
-            ready!(self.traffic.poll_output(&*self.socket, cx))?;
-            if length <= limits::HTTP2_GATHERED_WRITE && self.traffic.output.lock().add(bufs, length) {
-                return Poll::Ready(Ok(length));
-            }
+        let length = ready!(self.poll_written(cx, bufs))?;
+        if let Some(order) = self.traffic.order() {
+            order.wrote(bufs, length);
         }
-        self.traffic.poll_written(&*self.socket, bufs, cx)
+        Poll::Ready(Ok(length))
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -341,7 +377,7 @@ impl AsyncWrite for Http2Io {
         if self.traffic.output.lock().gathers {
             return Poll::Ready(Ok(()));
         }
-        self.socket.poll_flush(cx)
+        self.traffic.poll_output(&*self.socket, cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

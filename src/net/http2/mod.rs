@@ -3,12 +3,16 @@
 
 mod carrier;
 mod client;
+mod dictionary;
 pub mod frames;
 pub mod hpack;
 pub mod huffman;
 pub mod intake;
 mod io;
+mod order;
+pub mod priority;
 mod stream;
+mod written;
 
 pub use self::carrier::Carrier;
 pub use self::client::{Http2Backend, Http2Request, Http2RequestError};

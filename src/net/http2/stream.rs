@@ -15,6 +15,8 @@ use parking_lot::Mutex;
 
 use super::carrier::Carrier;
 use super::io::Traffic;
+use super::order::SendOrder;
+use super::priority::NamedPriority;
 
 /// A request's stream. All calls are non-blocking and take `&self`.
 pub struct Http2Stream {
@@ -24,6 +26,7 @@ pub struct Http2Stream {
 }
 
 struct State {
+    stream: u32,
     respond: SendResponse<Bytes>,
     /// The body of the response, once its head was sent.
     sending: Option<SendStream<Bytes>>,
@@ -40,6 +43,10 @@ struct State {
     frame_size: usize,
     /// DATA frames so far.
     frames: u64,
+    /// Whether it sends without waiting for its turn.
+    is_live: bool,
+    /// Whether the crate accepts less than its turn allows.
+    is_held: bool,
     /// Reason of a reset.
     reset_as: Reason,
     /// Task that waits for input.
@@ -63,7 +70,7 @@ impl State {
     }
 
     /// Passes bytes on as far as the window is open; `ends` ends the body if all are.
-    fn write(&mut self, bufs: &[IoSlice<'_>], ends: bool) -> io::Result<usize> {
+    fn write(&mut self, order: Option<&SendOrder>, bufs: &[IoSlice<'_>], ends: bool) -> io::Result<usize> {
         let frame_size = self.frame_size;
         let Some(sending) = self.sending.as_mut() else { return Err(io::ErrorKind::NotConnected.into()) };
         let length: usize = bufs.iter().map(|buf| buf.len()).sum();
@@ -75,10 +82,22 @@ impl State {
             }
             return Ok(0);
         }
-        if sending.capacity() < length {
-            sending.reserve_capacity(length);
+        let turns = order.filter(|_| !self.is_live);
+        let turn = turns.map_or(length, |order| order.take(self.stream, length));
+        if turn == 0 {
+            self.is_held = false;
+            return Err(io::ErrorKind::WouldBlock.into());
         }
-        let room = sending.capacity().min(length);
+        if sending.capacity() < turn {
+            sending.reserve_capacity(turn);
+        }
+        let room = sending.capacity().min(turn);
+        self.is_held = room == 0;
+        match order {
+            Some(order) if self.is_live => order.note(self.stream, room),
+            Some(order) if room < turn => order.give_back(self.stream, turn - room),
+            _ => {}
+        }
         if room == 0 {
             return Err(io::ErrorKind::WouldBlock.into());
         }
@@ -112,6 +131,7 @@ impl Http2Stream {
     ) -> Self {
         let is_received = receiving.is_end_stream();
         let state = State {
+            stream: respond.stream_id().as_u32(),
             respond,
             sending: None,
             receiving,
@@ -121,6 +141,8 @@ impl Http2Stream {
             is_finished: false,
             frame_size: usize::MAX,
             frames: 0,
+            is_live: false,
+            is_held: false,
             reset_as: Reason::INTERNAL_ERROR,
             reader: None,
         };
@@ -145,6 +167,18 @@ impl Http2Stream {
     /// Sets the size of the largest DATA frame.
     pub fn set_frame_size(&self, bytes: usize) {
         self.state.lock().frame_size = bytes.max(1);
+    }
+
+    /// From now on it sends at once what there is, without waiting for its turn: packets of a live stream are of no use later.
+    pub fn set_live(&self) {
+        self.state.lock().is_live = true;
+    }
+
+    /// Changes the priority of the response as its backend asks for (RFC 9218 §8): what is not named stays.
+    pub fn merge_priority(&self, named: NamedPriority) {
+        if let Some(order) = self.traffic.order() {
+            order.merge(self.state.lock().stream, named);
+        }
     }
 
     /// Sends the head of the response; `ends` if no body follows.
@@ -188,7 +222,7 @@ impl Http2Stream {
     ///
     /// As for [`Http2Stream::try_write_vectored`].
     pub fn try_write_last(&self, bytes: &[u8]) -> io::Result<usize> {
-        self.counted(|state| state.write(&[IoSlice::new(bytes)], true))
+        self.counted(|state, order| state.write(order, &[IoSlice::new(bytes)], true))
     }
 
     /// Writes as much as the client's window and the connection accept.
@@ -197,11 +231,14 @@ impl Http2Stream {
     ///
     /// [`io::ErrorKind::WouldBlock`] where the window is closed; the client has reset the stream.
     pub fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.counted(|state| state.write(bufs, false))
+        self.counted(|state, order| state.write(order, bufs, false))
     }
 
-    fn counted(&self, write: impl FnOnce(&mut State) -> io::Result<usize>) -> io::Result<usize> {
-        let written = write(&mut self.state.lock())?;
+    fn counted(
+        &self,
+        write: impl FnOnce(&mut State, Option<&SendOrder>) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        let written = write(&mut self.state.lock(), self.traffic.order())?;
         self.traffic.sent_payload(written);
         Ok(written)
     }
@@ -263,7 +300,19 @@ impl Http2Stream {
     /// Waits until the client's window and the connection accept data.
     pub(in crate::net) fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut state = self.state.lock();
+        let state = &mut *state;
         let Some(sending) = state.sending.as_mut() else { return Poll::Ready(Ok(())) };
+        let order = self.traffic.order().filter(|_| !state.is_live && !state.is_held);
+        if let Some(order) = order {
+            return match order.poll_turn(state.stream, cx) {
+                Poll::Ready(()) => Poll::Ready(Ok(())),
+                // The crate knows when the stream or the connection has ended.
+                Poll::Pending => match ready!(sending.poll_reset(cx)) {
+                    Ok(_) => Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
+                    Err(error) => Poll::Ready(Err(failed(&error))),
+                },
+            };
+        }
         loop {
             if sending.capacity() > 0 {
                 return Poll::Ready(Ok(()));
@@ -293,6 +342,14 @@ impl Http2Stream {
     /// Waits until the client has reset the stream, or the connection has ended.
     pub async fn gone(&self) {
         poll_fn(|cx| self.poll_gone(cx)).await;
+    }
+}
+
+impl Drop for Http2Stream {
+    fn drop(&mut self) {
+        if let Some(order) = self.traffic.order() {
+            order.end(self.state.get_mut().stream);
+        }
     }
 }
 

@@ -1,0 +1,666 @@
+//! The order in which the streams of a connection send their bodies (RFC 9218 §10).
+//!
+//! The crate h2 sends what it was given in the order in which it got it. So a stream asks here before it gives the crate bytes, and
+//! gets as much room as its window, the one of the connection and what waits to be written leave. What wants more waits; when
+//! there is room again, the connection lets one stream after the other continue, the most urgent first. A stream whose own window
+//! is closed, or that has nothing to send, holds up no other.
+//!
+//! Windows are counted along: what the client allows comes from the frames that it sends, what was used from those that the crate
+//! writes. The crate still has the last word.
+
+use std::task::{Context, Poll, Waker};
+
+use parking_lot::Mutex;
+
+use super::priority::{NamedPriority, Priority};
+use super::written::{WrittenFrame, WrittenFrames};
+use crate::limits;
+
+/// Window of a connection, and of its streams until its client says otherwise (RFC 9113 §6.9.2).
+const FIRST_WINDOW: i64 = 65_535;
+
+/// The streams of a connection and what they may send.
+#[derive(Debug)]
+pub(super) struct SendOrder(Mutex<State>);
+
+#[derive(Debug)]
+struct State {
+    /// Bytes that the client accepts of all streams, of those that were not written.
+    window: i64,
+    /// Window of new streams.
+    first_window: i64,
+    /// Bytes that the crate has and has not written.
+    queued: i64,
+    /// By their numbers.
+    streams: Vec<Sending>,
+    /// How many of them wait.
+    waiting: usize,
+    /// Turns of streams that take turns.
+    turns: u64,
+    written: WrittenFrames,
+    /// The connection's task.
+    connection: Option<Waker>,
+}
+
+/// A stream whose response is being sent.
+#[derive(Debug)]
+struct Sending {
+    stream: u32,
+    priority: Priority,
+    window: i64,
+    queued: i64,
+    waits: Waits,
+    /// Its last turn.
+    turn: u64,
+    /// Whether nothing more comes from its owner.
+    is_over: bool,
+}
+
+/// Whether a stream waits.
+#[derive(Debug)]
+enum Waits {
+    No,
+    /// Until its task is woken.
+    For(Waker),
+    /// Its task was woken, and has not come in this many turns of the connection.
+    Called(u8),
+}
+
+impl Sending {
+    /// Place among those that wait: the least goes first. What is sent as a whole goes before what takes turns.
+    fn place(&self) -> (u8, bool, u64) {
+        let Priority { urgency, is_incremental } = self.priority;
+        (urgency, is_incremental, if is_incremental { self.turn } else { u64::from(self.stream) })
+    }
+
+    fn waits(&self) -> bool {
+        !matches!(self.waits, Waits::No)
+    }
+
+    fn room(&self) -> i64 {
+        self.window - self.queued
+    }
+}
+
+impl State {
+    fn find(&mut self, stream: u32) -> Option<usize> {
+        self.streams.binary_search_by_key(&stream, |sending| sending.stream).ok()
+    }
+
+    /// Bytes that all streams together may give the crate.
+    fn room(&self) -> i64 {
+        self.window.min(signed(limits::HTTP2_SEND_BUFFER)) - self.queued
+    }
+
+    /// Bytes that the stream may give the crate now.
+    fn room_of(&self, at: usize, length: usize) -> usize {
+        let sending = &self.streams[at];
+        let room = self.room().min(sending.room());
+        if room <= 0 {
+            return 0;
+        }
+        let mut most = usize::try_from(room).unwrap_or(0).min(length);
+        if self.waiting > usize::from(sending.waits()) {
+            let place = sending.place();
+            for other in self.streams.iter().filter(|other| other.waits() && other.room() > 0) {
+                if other.stream == sending.stream {
+                    continue;
+                }
+                if other.place() < place {
+                    return 0;
+                }
+                if sending.priority.is_incremental && other.priority == sending.priority {
+                    most = most.min(limits::HTTP2_TURN);
+                }
+            }
+        }
+        most
+    }
+
+    fn stop_waiting(&mut self, at: usize) {
+        if !matches!(std::mem::replace(&mut self.streams[at].waits, Waits::No), Waits::No) {
+            self.waiting -= 1;
+        }
+    }
+
+    /// The stream gives the crate bytes.
+    fn gives(&mut self, at: usize, bytes: usize) {
+        self.queued += signed(bytes);
+        self.streams[at].queued += signed(bytes);
+        if bytes > 0 && self.streams[at].priority.is_incremental {
+            self.turns += 1;
+            self.streams[at].turn = self.turns;
+        }
+    }
+
+    /// The crate has written, or does not have any more, this much of a stream.
+    fn leaves(&mut self, at: usize, bytes: i64) {
+        let bytes = bytes.min(self.streams[at].queued);
+        self.streams[at].queued -= bytes;
+        self.queued -= bytes;
+        if self.streams[at].is_over && self.streams[at].queued == 0 {
+            self.stop_waiting(at);
+            self.streams.remove(at);
+        }
+    }
+}
+
+impl SendOrder {
+    /// Of a new connection.
+    pub(super) fn new() -> SendOrder {
+        SendOrder(Mutex::new(State {
+            window: FIRST_WINDOW,
+            first_window: FIRST_WINDOW,
+            queued: 0,
+            streams: Vec::new(),
+            waiting: 0,
+            turns: 0,
+            written: WrittenFrames::default(),
+            connection: None,
+        }))
+    }
+
+    /// A stream begins, of which the client has opened the window further by `more` bytes.
+    pub(super) fn begin(&self, stream: u32, priority: Priority, more: i64) {
+        let mut state = self.0.lock();
+        let window = state.first_window.saturating_add(more);
+        let sending = Sending {
+            stream,
+            priority,
+            window,
+            queued: 0,
+            waits: Waits::No,
+            turn: state.turns,
+            is_over: false,
+        };
+        match state.streams.binary_search_by_key(&stream, |sending| sending.stream) {
+            Ok(at) => {
+                state.stop_waiting(at);
+                state.queued -= state.streams[at].queued;
+                state.streams[at] = sending;
+            }
+            Err(at) => state.streams.insert(at, sending),
+        }
+    }
+
+    /// Nothing more comes from the owner of a stream.
+    pub(super) fn end(&self, stream: u32) {
+        let mut state = self.0.lock();
+        let Some(at) = state.find(stream) else { return };
+        state.stop_waiting(at);
+        state.streams[at].is_over = true;
+        state.leaves(at, 0);
+    }
+
+    /// Takes room for some of `length` bytes of a stream, which are then given to the crate: how many. None means to wait.
+    pub(super) fn take(&self, stream: u32, length: usize) -> usize {
+        let mut state = self.0.lock();
+        let Some(at) = state.find(stream) else { return length };
+        let taken = state.room_of(at, length);
+        state.gives(at, taken);
+        taken
+    }
+
+    /// Notes bytes that a stream has given the crate without asking.
+    pub(super) fn note(&self, stream: u32, bytes: usize) {
+        let mut state = self.0.lock();
+        if let Some(at) = state.find(stream) {
+            state.gives(at, bytes);
+        }
+    }
+
+    /// Gives back room that was taken and not used.
+    pub(super) fn give_back(&self, stream: u32, bytes: usize) {
+        let mut state = self.0.lock();
+        if let Some(at) = state.find(stream) {
+            state.leaves(at, signed(bytes));
+        }
+    }
+
+    /// Waits until it is the stream's turn and there is room for it.
+    pub(super) fn poll_turn(&self, stream: u32, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.0.lock();
+        let Some(at) = state.find(stream) else { return Poll::Ready(()) };
+        if state.room_of(at, 1) > 0 {
+            state.stop_waiting(at);
+            return Poll::Ready(());
+        }
+        let waits = Waits::For(cx.waker().clone());
+        if matches!(std::mem::replace(&mut state.streams[at].waits, waits), Waits::No) {
+            state.waiting += 1;
+        }
+        // What goes first may have been woken and not come: the connection looks.
+        if state.room().min(state.streams[at].room()) > 0
+            && let Some(connection) = &state.connection
+        {
+            connection.wake_by_ref();
+        }
+        Poll::Pending
+    }
+
+    /// Lets the stream continue whose turn it is, as far as there is room. Called by the connection at each of its turns, when the
+    /// crate has written what it can.
+    pub(super) fn call_next(&self, cx: &mut Context<'_>) {
+        let mut state = self.0.lock();
+        if state.waiting == 0 {
+            return;
+        }
+        if !state.connection.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            state.connection = Some(cx.waker().clone());
+        }
+        while state.room() > 0 && state.waiting > 0 {
+            let able = state.streams.iter_mut().filter(|sending| sending.waits() && sending.room() > 0);
+            let Some(first) = able.min_by_key(|sending| sending.place()) else { return };
+            let calls = match &first.waits {
+                Waits::Called(calls) => *calls,
+                _ => 0,
+            };
+            let waits = if calls < limits::HTTP2_CALLS { Waits::Called(calls + 1) } else { Waits::No };
+            match std::mem::replace(&mut first.waits, waits) {
+                Waits::For(waker) => waker.wake(),
+                // It has something else to do: it is as if it did not wait.
+                Waits::Called(_) if matches!(first.waits, Waits::No) => {
+                    state.waiting -= 1;
+                    continue;
+                }
+                Waits::Called(_) | Waits::No => {}
+            }
+            if state.waiting > 1 {
+                cx.waker().wake_by_ref();
+            }
+            return;
+        }
+    }
+
+    /// The client opens the window of a stream, or with 0 that of the connection; whether the stream has begun.
+    pub(super) fn open_window(&self, stream: u32, bytes: u32) -> bool {
+        let mut state = self.0.lock();
+        let bytes = i64::from(bytes);
+        if stream == 0 {
+            state.window += bytes;
+            return true;
+        }
+        let Some(at) = state.find(stream) else { return false };
+        state.streams[at].window += bytes;
+        true
+    }
+
+    /// The client sets the window of new streams, which changes that of all.
+    pub(super) fn set_first_window(&self, bytes: u32) {
+        let mut state = self.0.lock();
+        let change = i64::from(bytes) - state.first_window;
+        state.first_window += change;
+        state.streams.iter_mut().for_each(|sending| sending.window += change);
+    }
+
+    /// A stream was reset, which drops what the crate has of it.
+    pub(super) fn reset(&self, stream: u32) {
+        let mut state = self.0.lock();
+        if let Some(at) = state.find(stream) {
+            state.leaves(at, i64::MAX);
+        }
+    }
+
+    /// Sets the priority of a stream; whether the stream has begun.
+    pub(super) fn prioritize(&self, stream: u32, priority: Priority) -> bool {
+        let mut state = self.0.lock();
+        let Some(at) = state.find(stream) else { return false };
+        state.streams[at].priority = priority;
+        true
+    }
+
+    /// Changes the priority of a stream in what `named` names.
+    pub(super) fn merge(&self, stream: u32, named: NamedPriority) {
+        let mut state = self.0.lock();
+        if let Some(at) = state.find(stream) {
+            state.streams[at].priority = named.over(state.streams[at].priority);
+        }
+    }
+
+    /// Gives back the memory that an idle connection does not need.
+    pub(super) fn rest(&self) {
+        let mut state = self.0.lock();
+        if state.streams.is_empty() {
+            state.streams = Vec::new();
+        }
+    }
+
+    /// Reads along with what the crate has written: `length` bytes of these buffers.
+    pub(super) fn wrote(&self, bufs: &[std::io::IoSlice<'_>], length: usize) {
+        let mut state = self.0.lock();
+        let mut left = length;
+        for buf in bufs {
+            let mut bytes = &buf[..left.min(buf.len())];
+            left -= bytes.len();
+            while let Some(frame) = state.written.next(&mut bytes) {
+                let (stream, used) = match frame {
+                    WrittenFrame::Data { stream, length } => (stream, i64::from(length)),
+                    WrittenFrame::Reset { stream } => (stream, i64::MAX),
+                };
+                let at = state.find(stream);
+                if let WrittenFrame::Data { .. } = frame {
+                    state.window -= used;
+                    if let Some(at) = at {
+                        state.streams[at].window -= used;
+                    }
+                }
+                if let Some(at) = at {
+                    state.leaves(at, used);
+                }
+            }
+        }
+    }
+}
+
+impl Default for SendOrder {
+    fn default() -> Self {
+        SendOrder::new()
+    }
+}
+
+#[cfg(test)]
+impl SendOrder {
+    /// Priority and window of a stream.
+    pub(super) fn of(&self, stream: u32) -> Option<(Priority, i64)> {
+        let mut state = self.0.lock();
+        let at = state.find(stream)?;
+        Some((state.streams[at].priority, state.streams[at].window))
+    }
+
+    /// Window of the connection.
+    pub(super) fn window(&self) -> i64 {
+        self.0.lock().window
+    }
+}
+
+fn signed(bytes: usize) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::IoSlice;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Wake;
+
+    use super::*;
+
+    /// Counts how often it is woken.
+    #[derive(Default)]
+    struct Calls(AtomicUsize);
+
+    impl Wake for Calls {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// A connection with streams of these priorities, 1, 3 and so on, whose windows are open.
+    struct Connection {
+        order: SendOrder,
+        calls: Vec<Arc<Calls>>,
+        own: Arc<Calls>,
+    }
+
+    const WINDOW: usize = FIRST_WINDOW as usize;
+
+    fn priority(text: &str) -> Priority {
+        NamedPriority::read(text.as_bytes()).unwrap().over(Priority::default())
+    }
+
+    impl Connection {
+        fn of(priorities: &[&str]) -> Connection {
+            let order = SendOrder::new();
+            for (at, text) in priorities.iter().enumerate() {
+                order.begin(2 * at as u32 + 1, priority(text), 1_000_000);
+            }
+            let calls = priorities.iter().map(|_| Arc::default()).collect();
+            Connection { order, calls, own: Arc::default() }
+        }
+
+        fn waits(&self, stream: u32) -> bool {
+            let waker = self.calls[stream as usize / 2].clone().into();
+            self.order.poll_turn(stream, &mut Context::from_waker(&waker)).is_pending()
+        }
+
+        /// Lets the next one continue: the streams that were woken.
+        fn called(&self) -> Vec<u32> {
+            let before: Vec<usize> = self.calls.iter().map(|calls| calls.0.load(Ordering::Relaxed)).collect();
+            let waker = self.own.clone().into();
+            self.order.call_next(&mut Context::from_waker(&waker));
+            let is_called = |at: &usize| self.calls[*at].0.load(Ordering::Relaxed) > before[*at];
+            (0..before.len()).filter(is_called).map(|at| 2 * at as u32 + 1).collect()
+        }
+
+        /// The crate writes this much of a stream.
+        fn writes(&self, stream: u32, length: usize) {
+            self.writes_frame(0, stream, length);
+        }
+
+        fn writes_frame(&self, kind: u8, stream: u32, length: usize) {
+            let [0, a, b, c] = u32::try_from(length).unwrap().to_be_bytes() else { unreachable!() };
+            let mut frame = vec![a, b, c, kind, 0];
+            frame.extend_from_slice(&stream.to_be_bytes());
+            frame.resize(9 + length, 0);
+            self.order.wrote(&[IoSlice::new(&frame)], frame.len());
+        }
+
+        /// A stream uses up what is left of the connection's window.
+        fn fill(&self, stream: u32) {
+            let taken = self.order.take(stream, usize::MAX);
+            self.writes(stream, taken);
+            assert_eq!(self.order.take(stream, 1), 0);
+        }
+
+        /// The streams in the order in which they send a part of this size, when there is room again.
+        fn sequence(&self, room: u32, part: usize) -> Vec<u32> {
+            self.order.open_window(0, room);
+            let mut sent = Vec::new();
+            for _ in 0..100 {
+                let [stream] = self.called()[..] else { break };
+                assert!(!self.waits(stream));
+                let taken = self.order.take(stream, part);
+                self.writes(stream, taken);
+                sent.push(stream);
+            }
+            sent
+        }
+    }
+
+    #[test]
+    fn a_lone_stream_gets_what_windows_and_the_crate_have_room_for() {
+        let connection = Connection::of(&["u=3"]);
+        assert_eq!(connection.order.take(1, 100), 100);
+        assert_eq!(connection.order.take(1, usize::MAX), WINDOW - 100);
+        assert!(connection.waits(1));
+        connection.writes(1, WINDOW);
+        assert!(connection.waits(1));
+        assert!(connection.called().is_empty());
+        connection.order.open_window(0, 1_000_000);
+        assert_eq!(connection.called(), [1]);
+        assert!(!connection.waits(1));
+        // Its own window was opened by a million more than that of the connection, of which 64 KiB may wait to be written.
+        assert_eq!(connection.order.take(1, usize::MAX), limits::HTTP2_SEND_BUFFER);
+        assert_eq!(connection.order.take(1, 1), 0);
+        connection.writes(1, 10);
+        assert_eq!(connection.order.take(1, 100), 10);
+        connection.order.give_back(1, 4);
+        assert_eq!(connection.order.take(1, 100), 4);
+        // A stream that never began is not held back.
+        assert_eq!(connection.order.take(7, 5), 5);
+        assert!(connection.order.poll_turn(7, &mut Context::from_waker(Waker::noop())).is_ready());
+    }
+
+    #[test]
+    fn the_most_urgent_goes_first_and_equals_by_their_numbers() {
+        let connection = Connection::of(&["u=4", "u=3, i", "u=3", "u=0, i", "u=3"]);
+        connection.fill(1);
+        for stream in [1, 3, 5, 7, 9] {
+            assert!(connection.waits(stream));
+        }
+        assert_eq!(connection.sequence(1_000_000, 10), [7, 5, 9, 3, 1]);
+    }
+
+    #[test]
+    fn those_that_take_turns_do_and_have_short_ones() {
+        let connection = Connection::of(&["u=3, i", "u=3, i", "u=3, i", "u=5"]);
+        connection.fill(7);
+        let mut sent = Vec::new();
+        for stream in [1, 3, 5, 7] {
+            assert!(connection.waits(stream));
+        }
+        connection.order.open_window(0, 1_000_000);
+        for _ in 0..6 {
+            let [stream] = connection.called()[..] else { panic!("one goes on") };
+            assert!(!connection.waits(stream));
+            let taken = connection.order.take(stream, 100_000);
+            assert_eq!(taken, limits::HTTP2_TURN);
+            connection.writes(stream, taken);
+            sent.push(stream);
+            // It wants more, and has to wait.
+            assert_eq!(connection.order.take(stream, 100_000), 0);
+            assert!(connection.waits(stream));
+        }
+        assert_eq!(sent, [1, 3, 5, 1, 3, 5]);
+        // Alone in its urgency, it may send more.
+        for stream in [1, 3] {
+            connection.order.end(stream);
+        }
+        let [stream] = connection.called()[..] else { panic!("one goes on") };
+        assert_eq!((stream, connection.order.take(5, 100_000)), (5, limits::HTTP2_SEND_BUFFER));
+    }
+
+    #[test]
+    fn what_cannot_send_holds_up_no_other() {
+        let connection = Connection::of(&["u=0", "u=1", "u=2", "u=7"]);
+        // The window of 1 is closed, 3 has nothing to send, 5 does not come.
+        connection.order.set_first_window(0);
+        connection.order.open_window(0, 10_000_000);
+        for stream in [3, 5, 7] {
+            connection.order.open_window(stream, 10_000_000);
+        }
+        let mut own = 0;
+        while let taken @ 1.. = connection.order.take(1, usize::MAX) {
+            connection.writes(1, taken);
+            own += taken;
+        }
+        assert_eq!(own, 1_000_000);
+        assert!(connection.waits(1));
+        connection.order.note(7, 2 * limits::HTTP2_SEND_BUFFER);
+        assert!(connection.waits(5));
+        assert!(connection.waits(7));
+        connection.writes(7, 2 * limits::HTTP2_SEND_BUFFER);
+        assert_eq!(connection.called(), [5]);
+        assert_eq!(connection.order.take(7, 1), 0);
+        for _ in 0..limits::HTTP2_CALLS {
+            assert_eq!(connection.own.0.swap(0, Ordering::Relaxed), 1);
+            let called = connection.called();
+            assert!(called.is_empty() || called == [7], "{called:?}");
+        }
+        assert!(!connection.waits(7));
+        assert_eq!(connection.order.take(7, 1), 1);
+        // With its window open, 1 goes on.
+        connection.order.open_window(1, 1);
+        assert_eq!(connection.called(), [1]);
+        assert_eq!(connection.order.take(1, 100), 1);
+    }
+
+    #[test]
+    fn what_comes_later_does_not_overtake_and_looks_after_what_does_not_come() {
+        let connection = Connection::of(&["u=1", "u=3", "u=0"]);
+        connection.fill(1);
+        assert!(connection.waits(1));
+        connection.order.open_window(0, 100);
+        assert_eq!(connection.called(), [1]);
+        // One that is less urgent waits, and wakes the connection; one that is more urgent does not wait.
+        let own = connection.own.0.load(Ordering::Relaxed);
+        assert_eq!(connection.order.take(3, 10), 0);
+        assert!(connection.waits(3));
+        assert_eq!(connection.own.0.load(Ordering::Relaxed), own + 1);
+        assert_eq!(connection.order.take(5, 10), 10);
+        // It ends without having sent: the next one is called.
+        connection.order.end(1);
+        assert_eq!(connection.called(), [3]);
+    }
+
+    #[test]
+    fn priorities_change_while_streams_wait() {
+        let connection = Connection::of(&["u=3", "u=3", "u=3"]);
+        connection.fill(1);
+        for stream in [1, 3, 5] {
+            assert!(connection.waits(stream));
+        }
+        assert!(connection.order.prioritize(5, priority("u=1")));
+        connection.order.merge(3, NamedPriority::read(b"u=2").unwrap());
+        assert!(!connection.order.prioritize(7, priority("u=0")));
+        assert_eq!(connection.sequence(1000, 10), [5, 3, 1]);
+    }
+
+    #[test]
+    fn what_a_reset_drops_is_room_again() {
+        for kind in [None, Some(3)] {
+            let connection = Connection::of(&["", ""]);
+            assert_eq!(connection.order.take(1, WINDOW), WINDOW);
+            connection.writes(1, 1000);
+            assert!(connection.waits(3));
+            match kind {
+                None => connection.order.reset(1),
+                Some(kind) => connection.writes_frame(kind, 1, 4),
+            }
+            connection.order.end(1);
+            assert_eq!(connection.called(), [3]);
+            assert_eq!(connection.order.take(3, usize::MAX), WINDOW - 1000);
+        }
+    }
+
+    #[test]
+    fn a_stream_is_forgotten_when_all_of_it_was_written() {
+        let connection = Connection::of(&["", ""]);
+        assert_eq!(connection.order.take(1, 500), 500);
+        connection.order.end(1);
+        connection.order.end(3);
+        let numbers = || connection.order.0.lock().streams.iter().map(|s| s.stream).collect::<Vec<_>>();
+        assert_eq!(numbers(), [1]);
+        connection.writes(1, 200);
+        assert_eq!(numbers(), [1]);
+        connection.writes(1, 300);
+        assert!(numbers().is_empty());
+        connection.order.rest();
+        let state = connection.order.0.lock();
+        assert_eq!((state.queued, state.waiting, state.window), (0, 0, FIRST_WINDOW - 500));
+        assert_eq!(state.streams.capacity(), 0);
+    }
+
+    #[test]
+    fn any_course_keeps_the_counts() {
+        let mut seed = 1u64;
+        let mut random = |bound: usize| {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (seed >> 33) as usize % bound
+        };
+        for _ in 0..500 {
+            let connection = Connection::of(&["u=0", "u=3", "u=3, i", "u=3, i", "u=7"]);
+            for _ in 0..100 {
+                let stream = 2 * random(6) as u32 + 1;
+                match random(10) {
+                    0 => connection.order.note(stream, random(50_000)),
+                    1 | 2 => drop(connection.order.take(stream, random(50_000))),
+                    3 => drop(connection.waits(1 + 2 * random(5) as u32)),
+                    4 => connection.writes(stream, random(40_000)),
+                    5 => drop(connection.called()),
+                    6 => drop(connection.order.open_window(2 * random(3) as u32, random(70_000) as u32)),
+                    7 if random(4) == 0 => connection.order.end(stream),
+                    7 => connection.order.reset(stream),
+                    8 => connection.order.set_first_window(random(100_000) as u32),
+                    _ => connection.order.begin(stream, priority("u=2"), random(100) as i64),
+                }
+                let state = connection.order.0.lock();
+                assert_eq!(state.queued, state.streams.iter().map(|s| s.queued).sum::<i64>());
+                assert_eq!(state.waiting, state.streams.iter().filter(|s| s.waits()).count());
+                assert!(state.streams.iter().all(|s| s.queued >= 0));
+                assert!(state.streams.is_sorted_by_key(|s| s.stream));
+            }
+        }
+    }
+}
