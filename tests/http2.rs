@@ -709,8 +709,18 @@ fn start_with_priorities(more: &str) -> Server {
 fn the_most_urgent_response_is_sent_first() {
     let server = start_with_priorities("");
     type Frames = Vec<Vec<u8>>;
+    /// What it is, lines of the first request, path and lines of the second, frames before and behind them, and the order.
+    type Case = (
+        &'static str,
+        &'static [&'static str],
+        &'static str,
+        &'static [&'static str],
+        Frames,
+        Frames,
+        [u32; 2],
+    );
     let none = Frames::new;
-    let cases: [(&str, &[&str], &str, &[&str], Frames, Frames, [u32; 2]); 17] = [
+    let cases: [Case; 17] = [
         ("as usual", &[], "/short.txt", &[], none(), none(), [1, 3]),
         ("more urgent", &["u=3"], "/short.txt", &["u=0"], none(), none(), [3, 1]),
         ("less urgent", &["u=0"], "/short.txt", &["u=3"], none(), none(), [1, 3]),

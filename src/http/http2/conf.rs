@@ -12,7 +12,8 @@ directives! {
     live as Current {
         /// Speaks HTTP/2 at all addresses of a server besides HTTP/1: over TLS as its clients choose in the
         /// handshake, without TLS with those that begin with it. The parameter `http2` of `listen` does so for one
-        /// address; without TLS such an address speaks HTTP/2 only, as in nginx before 1.25.1.
+        /// address; without TLS such an address speaks HTTP/2 only, as in nginx before 1.25.1. Responses are sent by
+        /// their priorities (RFC 9218).
         ///
         /// Not in PingOS; as in nginx since 1.25.1.
         ///

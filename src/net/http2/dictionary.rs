@@ -5,7 +5,7 @@
 
 use crate::limits;
 
-/// A value that a member has, as far as somebody asks for it.
+/// A value that a member has, as far as priorities need it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Value {
     /// An integer.

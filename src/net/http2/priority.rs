@@ -2,7 +2,7 @@
 
 use super::dictionary::{self, Value};
 
-/// Urgency of a response that nobody has given another one.
+/// Urgency of a response for which neither side names another one.
 const USUAL: u8 = 3;
 /// The least urgent.
 const LEAST: i64 = 7;

@@ -38,7 +38,7 @@ pub(super) struct WrittenFrames {
 }
 
 impl WrittenFrames {
-    /// Goes on behind what was read, up to the next frame that somebody asks for; `None` at the end of the bytes.
+    /// Goes on behind what was read, up to the next frame of a kind that the order needs; `None` at the end of the bytes.
     pub(super) fn next(&mut self, bytes: &mut &[u8]) -> Option<WrittenFrame> {
         while !bytes.is_empty() {
             let skipped = self.left.min(bytes.len());
