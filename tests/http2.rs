@@ -843,6 +843,30 @@ fn settings_say_that_frames_of_priorities_change_nothing() {
 }
 
 #[test]
+fn a_client_that_acknowledges_nothing_delays_no_end() {
+    let server = start(
+        "lingering_timeout 30s; keepalive_requests 2; location /slow { limit_rate 20; return 200 $arg_text; }",
+    );
+    let mut raw = Raw::open(server.http);
+    raw.ask(1, "/says", &[]);
+    assert_eq!(raw.status(1), 0x88);
+    raw.ask(3, &format!("/slow?text={}", "x".repeat(50)), &[]);
+    // The last stream that is answered is named though the client does not say that it knows of the end, while the response goes on.
+    let mut last = Vec::new();
+    loop {
+        let (kind, flags, stream, payload) = raw.next();
+        match kind {
+            7 => last.push(u32::from_be_bytes(payload[..4].try_into().unwrap())),
+            DATA if flags & END_STREAM != 0 && stream == 3 => break,
+            _ => {}
+        }
+    }
+    assert_eq!(last, [0x7fff_ffff, 3]);
+    // Behind it the server has nothing more to say.
+    assert!(raw.closed().is_empty());
+}
+
+#[test]
 fn idle_connections_need_little_memory() {
     const COUNT: u64 = 500;
     let server = start("keepalive_timeout 60s;");

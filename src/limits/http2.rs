@@ -53,6 +53,9 @@ pub const HTTP2_TURNS_BEFORE_RESET: usize = 8;
 /// Time that an ending HTTP/2 connection has to send its remaining frames.
 pub const HTTP2_LAST_WORDS: Duration = Duration::from_secs(5);
 
+/// Time that a client of HTTP/2 has to acknowledge that its further requests are not answered. Later the connection goes on as if it had.
+pub const HTTP2_PONG_WAIT: Duration = Duration::from_millis(500);
+
 /// Largest window of HTTP/2 (RFC 9113 §6.9.1), in bytes.
 pub const HTTP2_WINDOW: u64 = i32::MAX as u64;
 

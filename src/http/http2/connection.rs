@@ -139,6 +139,7 @@ pub(in crate::http) async fn serve(
         idle_since: None,
         incomplete_since: None,
         is_ending: false,
+        acknowledges_until: None,
     };
     let served = serving.run(counters.connection());
     let mut served = pin!(served);
@@ -202,6 +203,8 @@ struct Serving {
     incomplete_since: Option<Instant>,
     /// Whether the client was told that its further requests are not answered.
     is_ending: bool,
+    /// Until when it may acknowledge that.
+    acknowledges_until: Option<Instant>,
 }
 
 impl Serving {
@@ -291,6 +294,12 @@ impl Serving {
         }
         let now = Instant::now();
         self.incomplete_since = self.traffic.is_incomplete().then(|| self.incomplete_since.unwrap_or(now));
+        if self.acknowledges_until.is_some_and(|until| now >= until) {
+            // The crate would wait for it for as long as the connection is open.
+            self.acknowledges_until = None;
+            self.traffic.acknowledge_ping();
+            cx.waker().wake_by_ref();
+        }
         let is_idle = counts.0 == 0 && !self.connection.has_streams();
         if is_idle && self.idle_since.is_none() {
             self.traffic.rest();
@@ -306,6 +315,7 @@ impl Serving {
             (self.incomplete_since.zip(settings.head.timeout), "client timed out"),
             (self.idle_since.map(|since| (since, patience)), ""),
             (self.traffic.blocked_since().zip(settings.send_timeout), "client timed out"),
+            (self.acknowledges_until.map(|until| (until, Duration::ZERO)), ""),
         ];
         let until = until.into_iter().filter_map(|(wait, why)| wait.map(|(since, wait)| (since + wait, why)));
         let Some((until, why)) = until.min_by_key(|(until, _)| *until) else { return Poll::Pending };
@@ -363,6 +373,7 @@ impl Serving {
     fn leave(&mut self) {
         if !std::mem::replace(&mut self.is_ending, true) {
             self.connection.graceful_shutdown();
+            self.acknowledges_until = Some(Instant::now() + limits::HTTP2_PONG_WAIT);
         }
     }
 

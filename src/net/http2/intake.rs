@@ -498,6 +498,12 @@ impl Intake {
         None
     }
 
+    /// Whether the crate has got whole frames so far, behind which another one may come.
+    pub(super) fn is_between_frames(&self) -> bool {
+        let is_open = matches!(self.payload, Payload::Passed | Payload::Watched) && self.known == HEAD;
+        self.preface == 0 && !is_open
+    }
+
     /// Gives back the memory that an idle connection does not need.
     pub fn rest(&mut self) {
         if self.heads.is_empty() {
@@ -830,12 +836,14 @@ mod tests {
                 assert!(intake.update.len() <= limits::HTTP2_PRIORITY_BYTES);
             }
             // The crate gets whole frames, of which the last one may go on.
-            let mut rest = &passed[..];
+            let (mut rest, mut is_whole) = (&passed[..], true);
             while let [a, b, c, ..] = *rest {
                 let length = u32::from_be_bytes([0, a, b, c]);
                 assert!(u64::from(length) <= limits::HTTP2_FRAME);
+                is_whole = rest.len() >= HEAD + length as usize;
                 rest = rest.get(HEAD + length as usize..).unwrap_or_default();
             }
+            assert!(is_whole || !intake.is_between_frames());
         }
     }
 }

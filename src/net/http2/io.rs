@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
@@ -39,7 +40,12 @@ pub struct Traffic {
     /// The order in which streams send; none for a backend's.
     order: Option<Arc<SendOrder>>,
     output: Mutex<Output>,
+    /// Whether the crate is to get an acknowledgement that the client has not sent.
+    owes_pong: AtomicBool,
 }
+
+/// An acknowledgement (RFC 9113 §6.7) of the PING by which the crate h2 finds out whether the client knows that the connection ends.
+const PONG: [u8; 17] = [0, 0, 8, 6, 1, 0, 0, 0, 0, 0x0b, 0x7b, 0xa2, 0xf0, 0x8b, 0x9b, 0xfe, 0x54];
 
 /// Output that waits to be written. The crate h2 writes every response by itself; gathered, those to requests that came together
 /// take one call of the system, and one record of TLS.
@@ -130,6 +136,21 @@ impl Traffic {
     /// The order in which streams send.
     pub(super) fn order(&self) -> Option<&SendOrder> {
         self.order.as_deref()
+    }
+
+    /// Lets the connection go on ending as if the client had acknowledged it.
+    pub fn acknowledge_ping(&self) {
+        self.owes_pong.store(true, Ordering::Relaxed);
+    }
+
+    /// What the crate gets that the client has not sent.
+    fn take_pong(&self) -> Option<[u8; PONG.len()]> {
+        let owes = self.owes_pong.load(Ordering::Relaxed);
+        let intake = self.intake.as_ref().filter(|_| owes)?.lock();
+        intake.is_between_frames().then(|| {
+            self.owes_pong.store(false, Ordering::Relaxed);
+            PONG
+        })
     }
 
     /// See [`SendOrder::call_next`].
@@ -337,6 +358,12 @@ impl AsyncRead for Http2Io {
         loop {
             if let Some(error) = self.failure.take() {
                 return Poll::Ready(Err(error));
+            }
+            if buf.remaining() >= PONG.len()
+                && let Some(pong) = self.traffic.take_pong()
+            {
+                buf.put_slice(&pong);
+                return Poll::Ready(Ok(()));
             }
             match self.read(buf) {
                 // What came may be nothing for the crate: an end is nothing that came.
