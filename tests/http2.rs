@@ -425,14 +425,27 @@ fn what_is_too_slow_is_closed() {
         "http2 on; client_header_timeout 300ms; client_body_timeout 300ms; send_timeout 300ms; keepalive_timeout 5s;
          {SAYS} location /body {{ proxy_pass http://127.0.0.1:{{http_port}}; }}"
     )));
-    // No end of a head.
+    // No end of a head, or of a frame of one: as in nginx, the stream is reset and its connection goes on.
+    let whole = frame(HEADERS, END_HEADERS | END_STREAM, 1, &head(2));
+    let open = frame(HEADERS, END_STREAM, 1, &head(2));
+    let end = frame(CONTINUATION, END_HEADERS, 1, &[0x40, 1, b'a', 1, b'b']);
+    for (beginning, rest) in [(&open[..], &end[..]), whole.split_at(12), whole.split_at(10)] {
+        let mut raw = Raw::open(server.http);
+        raw.0.write_all(beginning).unwrap();
+        let (stream, payload) = loop {
+            let (kind, _, stream, payload) = raw.next();
+            if kind == RESET {
+                break (stream, payload);
+            }
+        };
+        assert_eq!((stream, payload), (1, vec![0, 0, 0, 1]));
+        raw.0.write_all(&[rest, &frame(HEADERS, END_HEADERS | END_STREAM, 3, &head(2))].concat()).unwrap();
+        assert_eq!(raw.status(3), 0x88);
+    }
+    server.wait_log("client timed out");
+    // Half of another frame.
     let mut raw = Raw::open(server.http);
-    raw.0.write_all(&frame(HEADERS, 0, 1, &head(2))).unwrap();
-    raw.closed();
-    serves_on(&server, "client timed out");
-    // Half of a frame.
-    let mut raw = Raw::open(server.http);
-    raw.0.write_all(&frame(HEADERS, END_HEADERS, 1, &head(2))[..12]).unwrap();
+    raw.0.write_all(&frame(PING, 0, 0, &[0; 8])[..12]).unwrap();
     raw.closed();
     // Nothing at all, and half of a preface.
     let mut socket = TcpStream::connect(("127.0.0.1", server.http)).unwrap();

@@ -17,9 +17,6 @@ use crate::task::disk::{self, DiskWork};
 /// Largest file that is copied behind the head, to be sent with it.
 pub(super) const COPIED: u64 = 32 * 1024;
 
-/// Longest rest of a piece that is sent with the next one.
-const SHORT: usize = 4 * 1024;
-
 impl Exchange<'_> {
     /// Sends a part of a file behind what is in `output`, which is then empty.
     pub(super) async fn send_file(
@@ -33,7 +30,9 @@ impl Exchange<'_> {
         let mut part = part;
         if part.length <= COPIED || !plain {
             while part.length > 0 {
-                let want = usize::try_from(part.length.min(COPIED)).unwrap_or(0);
+                let room = COPIED.saturating_sub(output.len() as u64).max(1);
+                let want =
+                    usize::try_from(part.length.min(if is_http2 { room } else { COPIED })).unwrap_or(0);
                 let read = append(output, &part, want).await?;
                 part.start += read as u64;
                 part.length -= read as u64;
@@ -121,7 +120,8 @@ impl Exchange<'_> {
         Ok(())
     }
 
-    /// Writes as [`Exchange::write`], but leaves a short rest that has to wait in `output`: it is sent with what follows.
+    /// Writes as [`Exchange::write`], but leaves in `output` what has to wait if there is room for more: it is sent with what
+    /// follows.
     async fn write_most(&mut self, output: &mut Vec<u8>) -> io::Result<()> {
         while !output.is_empty() {
             match self.connection.socket.try_write(output) {
@@ -129,7 +129,7 @@ impl Exchange<'_> {
                     self.sent.bytes += written as u64;
                     output.drain(..written);
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock && output.len() <= SHORT => {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock && (output.len() as u64) < COPIED => {
                     return Ok(());
                 }
                 Err(error) => self.wait_for(error).await?,

@@ -294,6 +294,16 @@ impl Serving {
         }
         let now = Instant::now();
         self.incomplete_since = self.traffic.is_incomplete().then(|| self.incomplete_since.unwrap_or(now));
+        // As in nginx, a slow head costs its stream.
+        if self
+            .incomplete_since
+            .zip(self.settings.head.timeout)
+            .is_some_and(|(since, wait)| now >= since + wait)
+            && self.traffic.give_up_head()
+        {
+            self.incomplete_since = None;
+            cx.waker().wake_by_ref();
+        }
         if self.acknowledges_until.is_some_and(|until| now >= until) {
             // The crate would wait for it for as long as the connection is open.
             self.acknowledges_until = None;
@@ -339,12 +349,16 @@ impl Serving {
     }
 
     /// Answers a request: at once, or in a task of its own if that takes time.
-    async fn answer(&mut self, request: http::Request<RecvStream>, respond: SendResponse<Bytes>) {
+    async fn answer(&mut self, request: http::Request<RecvStream>, mut respond: SendResponse<Bytes>) {
         let body = request.into_body();
         let has_body = !body.is_end_stream();
         self.base.requests += 1;
         let names = self.settings.head.names;
         let (request, refused) = match self.traffic.take_head(respond.stream_id().as_u32()) {
+            Some(head) if head.is_late => {
+                log::http2_failed(self.base.id, "client timed out", &self.base.peer);
+                return respond.send_reset(Reason::PROTOCOL_ERROR);
+            }
             Some(head) => head::request(&head, has_body, names),
             None => (head::unknown(names, 0), Some((StatusCode::BAD_REQUEST, "too many requests wait"))),
         };

@@ -60,6 +60,8 @@ pub struct ReceivedHead {
     pub fields: Fields,
     /// Its length as it was sent, in bytes.
     pub length: usize,
+    /// Whether it did not come in time: its stream is to be reset.
+    pub is_late: bool,
     /// The priority that a frame of its own gave it.
     priority: Option<Priority>,
     /// Bytes by which its window was opened.
@@ -102,6 +104,8 @@ struct OpenHead {
     stream: u32,
     ends_stream: bool,
     block: Vec<u8>,
+    /// Whether nobody waits for its end any more.
+    is_late: bool,
 }
 
 /// The frames of a connection, behind its preface.
@@ -231,8 +235,8 @@ impl Intake {
             }
             DATA => Payload::Body { padding: None },
             HEADERS => {
-                self.open =
-                    Some(OpenHead { stream, ends_stream: flags & END_STREAM != 0, block: Vec::new() });
+                let ends_stream = flags & END_STREAM != 0;
+                self.open = Some(OpenHead { stream, ends_stream, block: Vec::new(), is_late: false });
                 self.needed = is_padded + PRIORITY_BYTES * usize::from(flags & HAS_PRIORITY != 0);
                 if self.needed == 0 { Payload::Block { padding: 0 } } else { Payload::Beginning }
             }
@@ -455,24 +459,57 @@ impl Intake {
     fn end_head(&mut self, open: OpenHead, passed: &mut Vec<u8>) -> Result<(), Reason> {
         let fields = self.decoder.decode(&open.block, &self.bounds)?;
         let flags = END_HEADERS | if open.ends_stream { END_STREAM } else { 0 };
+        if open.is_late {
+            return Ok(());
+        }
         // What comes behind the head of a stream are trailers, of which nothing is used.
         if open.stream <= self.last {
             frame(HEADERS, flags, open.stream, &[], passed);
             return Ok(());
         }
+        self.add_head(&open, fields);
+        frame(HEADERS, flags, open.stream, &[&STUB], passed);
+        Ok(())
+    }
+
+    fn add_head(&mut self, open: &OpenHead, fields: Fields) {
         self.last = open.stream;
         self.heads_bytes += fields.size();
         let priority = self.early.iter().find(|(stream, _)| *stream == open.stream).map(|(_, early)| *early);
         // Streams that were left out are closed.
         self.early.retain(|(stream, _)| *stream > open.stream);
-        let length = open.block.len();
-        self.heads.push_back(ReceivedHead { stream: open.stream, fields, length, priority, window: 0 });
+        self.heads.push_back(ReceivedHead {
+            stream: open.stream,
+            fields,
+            length: open.block.len(),
+            is_late: open.is_late,
+            priority,
+            window: 0,
+        });
         while self.heads.len() > limits::HTTP2_HEADS || self.heads_bytes > limits::HTTP2_HEADS_BYTES {
             let Some(oldest) = self.heads.pop_front() else { break };
             self.heads_bytes -= oldest.fields.size();
         }
+    }
+
+    /// Waits no longer for the rest of a head that has begun; appends what the crate gets for it. False if there is none.
+    pub(super) fn give_up_head(&mut self, passed: &mut Vec<u8>) -> bool {
+        let last = self.last;
+        let Some(mut open) = self.open.take_if(|open| !open.is_late && open.stream > last) else {
+            return false;
+        };
+        open.is_late = true;
+        let flags = END_HEADERS | if open.ends_stream { END_STREAM } else { 0 };
         frame(HEADERS, flags, open.stream, &[&STUB], passed);
-        Ok(())
+        self.add_head(&open, Fields::default());
+        // What comes of it still is decoded, because later heads may refer to it.
+        self.open = Some(open);
+        true
+    }
+
+    /// Whether a head has begun for whose rest nobody waits.
+    pub(super) fn has_late_head(&self) -> bool {
+        self.open.as_ref().is_some_and(|open| open.is_late)
     }
 
     /// The head of a stream's request, which then is one of the streams that send. Those of streams before it, which were refused,
@@ -483,7 +520,9 @@ impl Intake {
             Some(head) => (head.priority(), head.window),
             None => (Priority::default(), 0),
         };
-        self.order.begin(stream, priority, window);
+        if !head.as_ref().is_some_and(|head| head.is_late) {
+            self.order.begin(stream, priority, window);
+        }
         head
     }
 
@@ -774,6 +813,32 @@ mod tests {
             ("long settings", sent(4, 0, 0, &[0; 20_000]), Reason::FRAME_SIZE_ERROR),
         ] {
             assert_eq!(taken(&mut begun(), &bytes, 4), Err(reason), "{what}");
+        }
+    }
+
+    #[test]
+    fn a_head_that_is_late_is_decoded_and_nothing_more() {
+        let mut intake = begun();
+        let mut passed = Vec::new();
+        assert!(!intake.give_up_head(&mut passed));
+        let late = sent(HEADERS, END_HEADERS | END_STREAM, 1, &[0x82, 0x40, 1, b'a', 1, b'b']);
+        for at in 9..late.len() {
+            let mut intake = begun();
+            let mut passed = taken(&mut intake, &late[..at], 100).unwrap();
+            assert!(intake.give_up_head(&mut passed));
+            assert!(!intake.give_up_head(&mut passed));
+            assert_eq!(passed, sent(HEADERS, END_HEADERS | END_STREAM, 1, &STUB));
+            assert!(intake.has_late_head() && intake.is_between_frames());
+            // The rest of it is nothing for the crate. Another head may refer to it.
+            let rest = [&late[at..], &sent(HEADERS, END_HEADERS, 3, &[0xbe])].concat();
+            assert_eq!(taken(&mut intake, &rest, 3).unwrap(), sent(HEADERS, END_HEADERS, 3, &STUB));
+            assert!(!intake.has_late_head());
+            let head = intake.take_head(1).unwrap();
+            assert!(head.is_late && head.fields.iter().next().is_none());
+            assert!(intake.order().of(1).is_none());
+            let head = intake.take_head(3).unwrap();
+            assert!(!head.is_late);
+            assert_eq!(head.fields.iter().next(), Some((&b"a"[..], &b"b"[..])));
         }
     }
 

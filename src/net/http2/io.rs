@@ -4,7 +4,6 @@ use std::cell::RefCell;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
@@ -40,8 +39,8 @@ pub struct Traffic {
     /// The order in which streams send; none for a backend's.
     order: Option<Arc<SendOrder>>,
     output: Mutex<Output>,
-    /// Whether the crate is to get an acknowledgement that the client has not sent.
-    owes_pong: AtomicBool,
+    /// Frames that the crate is to get and the client has not sent.
+    made: Mutex<Vec<u8>>,
 }
 
 /// An acknowledgement (RFC 9113 §6.7) of the PING by which the crate h2 finds out whether the client knows that the connection ends.
@@ -123,9 +122,10 @@ impl Traffic {
         (counts.total - counts.sent, counts.sent)
     }
 
-    /// Whether a frame or the head of a request has begun and not ended.
+    /// Whether a frame or the head of a request has begun and not ended, and is waited for.
     pub fn is_incomplete(&self) -> bool {
-        self.counts.lock().frames.is_incomplete()
+        let is_late = || self.intake.as_ref().is_some_and(|intake| intake.lock().has_late_head());
+        self.counts.lock().frames.is_incomplete() && !is_late()
     }
 
     /// See [`Intake::take_head`].
@@ -140,17 +140,22 @@ impl Traffic {
 
     /// Lets the connection go on ending as if the client had acknowledged it.
     pub fn acknowledge_ping(&self) {
-        self.owes_pong.store(true, Ordering::Relaxed);
+        self.made.lock().extend_from_slice(&PONG);
     }
 
-    /// What the crate gets that the client has not sent.
-    fn take_pong(&self) -> Option<[u8; PONG.len()]> {
-        let owes = self.owes_pong.load(Ordering::Relaxed);
-        let intake = self.intake.as_ref().filter(|_| owes)?.lock();
-        intake.is_between_frames().then(|| {
-            self.owes_pong.store(false, Ordering::Relaxed);
-            PONG
-        })
+    /// Waits no longer for the rest of a head that has begun, so that its stream can be reset. False if there is none.
+    pub fn give_up_head(&self) -> bool {
+        let Some(intake) = &self.intake else { return false };
+        intake.lock().give_up_head(&mut self.made.lock())
+    }
+
+    /// Takes what the crate is to get and the client has not sent, if it may come now and has room.
+    fn take_made(&self, room: usize) -> Option<Vec<u8>> {
+        let mut made = self.made.lock();
+        if made.is_empty() || made.len() > room || !self.intake.as_ref()?.lock().is_between_frames() {
+            return None;
+        }
+        Some(std::mem::take(&mut *made))
     }
 
     /// See [`SendOrder::call_next`].
@@ -359,10 +364,8 @@ impl AsyncRead for Http2Io {
             if let Some(error) = self.failure.take() {
                 return Poll::Ready(Err(error));
             }
-            if buf.remaining() >= PONG.len()
-                && let Some(pong) = self.traffic.take_pong()
-            {
-                buf.put_slice(&pong);
+            if let Some(made) = self.traffic.take_made(buf.remaining()) {
+                buf.put_slice(&made);
                 return Poll::Ready(Ok(()));
             }
             match self.read(buf) {
