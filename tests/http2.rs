@@ -820,6 +820,35 @@ fn responses_take_turns_or_follow_each_other() {
 }
 
 #[test]
+fn what_is_urgent_overtakes_what_the_socket_does_not_take() {
+    let server = start_with_priorities("");
+    server.prefix().write("html/big.bin", vec![b'b'; 20_000_000]);
+    server.prefix().write("html/urgent.bin", vec![b'u'; 1_000_000]);
+    let mut raw = Raw::open(server.http);
+    raw.0.write_all(&frame(SETTINGS, 0, 0, &[0, 4, 0x7f, 0xff, 0xff, 0xff])).unwrap();
+    raw.open_window(0, 100_000_000);
+    raw.ask(1, "/big.bin", &[]);
+    raw.wait_for_head(1);
+    raw.ask(3, "/urgent.bin", &["u=0"]);
+    let (mut of_first, mut before, mut between) = (0, None, 0);
+    loop {
+        let (kind, flags, stream, payload) = raw.next();
+        match (kind, stream) {
+            (DATA, 1) => of_first += payload.len(),
+            (DATA, 3) if flags & END_STREAM != 0 => break,
+            (DATA, 3) => {
+                let before = *before.get_or_insert(of_first);
+                between = of_first - before;
+            }
+            _ => {}
+        }
+    }
+    // Much of the other response is still to come. What the crate had of it comes between parts of the urgent one.
+    assert!(of_first < 20_000_000, "{of_first}");
+    assert!(between <= 64 * 1024, "{between}");
+}
+
+#[test]
 fn a_reset_stream_leaves_its_window_to_others() {
     let server = start_with_priorities("");
     server.prefix().write("html/big.bin", vec![b'b'; 20_000_000]);

@@ -104,7 +104,7 @@ struct OpenHead {
     stream: u32,
     ends_stream: bool,
     block: Vec<u8>,
-    /// Whether nobody waits for its end any more.
+    /// Whether the connection has given it up.
     is_late: bool,
 }
 
@@ -492,7 +492,7 @@ impl Intake {
         }
     }
 
-    /// Waits no longer for the rest of a head that has begun; appends what the crate gets for it. False if there is none.
+    /// Gives up a head that has begun and not ended; appends what the crate gets for it. False if there is none.
     pub(super) fn give_up_head(&mut self, passed: &mut Vec<u8>) -> bool {
         let last = self.last;
         let Some(mut open) = self.open.take_if(|open| !open.is_late && open.stream > last) else {
@@ -507,7 +507,7 @@ impl Intake {
         true
     }
 
-    /// Whether a head has begun for whose rest nobody waits.
+    /// Whether a head has begun that was given up.
     pub(super) fn has_late_head(&self) -> bool {
         self.open.as_ref().is_some_and(|open| open.is_late)
     }
@@ -731,7 +731,11 @@ mod tests {
         // The oldest of too many that came early is forgotten.
         let early = |number: u32| {
             let others = (0..number).map(|n| update(2 * n + 101, "u=0"));
-            of_7(&[&[update(7, "u=1")], &others.collect::<Vec<_>>()[..], &[plain.clone()]].concat(), &[])
+            of_7(
+                &[&[update(7, "u=1")], &others.collect::<Vec<_>>()[..], std::slice::from_ref(&plain)]
+                    .concat(),
+                &[],
+            )
         };
         let most = u32::try_from(limits::HTTP2_EARLY_PRIORITIES).unwrap();
         assert_eq!((early(most - 1), early(most)), ((1, false), (3, false)));

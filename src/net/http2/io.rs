@@ -143,10 +143,11 @@ impl Traffic {
         self.made.lock().extend_from_slice(&PONG);
     }
 
-    /// Waits no longer for the rest of a head that has begun, so that its stream can be reset. False if there is none.
+    /// Gives up a head that has begun and not ended, so that its stream can be reset. False if there is none.
     pub fn give_up_head(&self) -> bool {
         let Some(intake) = &self.intake else { return false };
-        intake.lock().give_up_head(&mut self.made.lock())
+        let mut made = self.made.lock();
+        intake.lock().give_up_head(&mut made)
     }
 
     /// Takes what the crate is to get and the client has not sent, if it may come now and has room.
