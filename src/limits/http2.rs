@@ -50,6 +50,13 @@ pub const HTTP2_RESETS: u64 = 1000;
 /// Number of times that a connection may write before a stream is reset, so that the available part of the response is sent.
 pub const HTTP2_TURNS_BEFORE_RESET: usize = 8;
 
+/// Time that an HTTP/2 connection has had nothing to do before it is parked: what the crate h2 holds for it is made anew with the
+/// client's next frame, which takes about as long as a short request.
+pub const HTTP2_PARKED_AFTER: Duration = Duration::from_millis(500);
+
+/// Time for which an HTTP/2 connection ignores late frames of a stream that the server has reset. It is not parked before.
+pub const HTTP2_RESET_MEMORY: Duration = Duration::from_secs(1);
+
 /// Time that an ending HTTP/2 connection has to send its remaining frames.
 pub const HTTP2_LAST_WORDS: Duration = Duration::from_secs(5);
 

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use h2::server::{Builder, Connection, SendResponse};
+use h2::server::SendResponse;
 use h2::{Reason, RecvStream};
 use http::StatusCode;
 use parking_lot::Mutex;
@@ -29,7 +29,7 @@ use crate::http::request::{BodyFraming, HeadError, Request};
 use crate::limits;
 use crate::media::workers::Worker;
 use crate::net::http2::hpack::HeadBounds;
-use crate::net::http2::{Fault, Http2Io, Http2Stream, Traffic};
+use crate::net::http2::{Fault, Http2Connection, Http2Stream, Offer, Traffic};
 use crate::net::socket::{Peer, Socket};
 use crate::task::lifetime::Lifetime;
 
@@ -126,7 +126,9 @@ pub(in crate::http) async fn serve(
         fields: limits::HTTP2_FIELDS,
     };
     let traffic = Arc::new(Traffic::of_client(bounds));
-    let Some(connection) = begin(&base, &settings, before, traffic.clone()).await else { return };
+    // Boxed, because it needs much room, and for a short time.
+    let begun = Box::pin(begin(&base, &settings, before, traffic.clone())).await;
+    let Some(connection) = begun else { return };
     traffic.gather();
     let Lifetime { shutdown, draining, .. } = base.service.lifetime.clone();
     let mut serving = Serving {
@@ -161,20 +163,9 @@ async fn begin(
     settings: &Settings,
     before: Bytes,
     traffic: Arc<Traffic>,
-) -> Option<Connection<Http2Io, Bytes>> {
-    let io = Http2Io::new(base.socket.clone(), before, traffic);
-    let mut builder = Builder::new();
-    builder
-        .max_concurrent_streams(settings.streams)
-        .initial_window_size(settings.preread)
-        // Streams hold the client back, as in nginx.
-        .initial_connection_window_size(u32::try_from(limits::HTTP2_WINDOW).unwrap_or(u32::MAX))
-        .max_frame_size(limits::HTTP2_LARGEST_FRAME)
-        .max_send_buffer_size(limits::HTTP2_SEND_BUFFER)
-        .max_pending_accept_reset_streams(limits::HTTP2_PENDING_RESETS)
-        .max_local_error_reset_streams(Some(limits::HTTP2_ERROR_RESETS))
-        .max_concurrent_reset_streams(limits::HTTP2_LOCAL_RESETS);
-    let handshake = builder.handshake::<_, Bytes>(io);
+) -> Option<Http2Connection> {
+    let offer = Offer { streams: settings.streams, window: settings.preread };
+    let handshake = Http2Connection::begin(base.socket.clone(), before, traffic, offer);
     let begun = async {
         match settings.head.timeout {
             None => handshake.await.ok(),
@@ -194,7 +185,7 @@ struct Serving {
     settings: Settings,
     /// Generation of the configuration that the settings are from.
     generation: u64,
-    connection: Connection<Http2Io, Bytes>,
+    connection: Http2Connection,
     traffic: Arc<Traffic>,
     running: Arc<Running>,
     /// Since when no request is being answered.
@@ -315,6 +306,7 @@ impl Serving {
             self.traffic.rest();
         }
         self.idle_since = is_idle.then(|| self.idle_since.unwrap_or(now));
+        let parks_at = self.connection.rest(is_idle && !self.is_ending, now);
         let settings = &self.settings;
         let patience = if self.is_ending {
             limits::HTTP2_LAST_WORDS.min(settings.keepalive)
@@ -328,10 +320,13 @@ impl Serving {
             (self.acknowledges_until.map(|until| (until, Duration::ZERO)), ""),
         ];
         let until = until.into_iter().filter_map(|(wait, why)| wait.map(|(since, wait)| (since + wait, why)));
-        let Some((until, why)) = until.min_by_key(|(until, _)| *until) else { return Poll::Pending };
-        if now >= until {
+        let last = until.min_by_key(|(until, _)| *until);
+        if let Some((_, why)) = last.filter(|(until, _)| now >= *until) {
             return Poll::Ready(Event::TimedOut(why));
         }
+        let Some(until) = last.map(|(until, _)| until).into_iter().chain(parks_at).min() else {
+            return Poll::Pending;
+        };
         // It is set anew only when it has passed, or is too late: most waits are as long as the one before.
         while timer.is_elapsed() || timer.deadline().into_std() > until {
             timer.as_mut().reset(until.into());

@@ -16,13 +16,14 @@ use super::priority::{self, NamedPriority, Priority};
 use crate::limits;
 
 /// Length of the head of a frame.
-const HEAD: usize = 9;
+pub(super) const HEAD: usize = 9;
 
-const DATA: u8 = 0;
-const HEADERS: u8 = 1;
+pub(super) const DATA: u8 = 0;
+pub(super) const HEADERS: u8 = 1;
 const PRIORITY: u8 = 2;
 const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
+const PUSH_PROMISE: u8 = 5;
 const GOAWAY: u8 = 7;
 const WINDOW_UPDATE: u8 = 8;
 const CONTINUATION: u8 = 9;
@@ -30,8 +31,8 @@ const CONTINUATION: u8 = 9;
 const PRIORITY_UPDATE: u8 = 0x10;
 
 const ACK: u8 = 1;
-const END_STREAM: u8 = 1;
-const END_HEADERS: u8 = 4;
+pub(super) const END_STREAM: u8 = 1;
+pub(super) const END_HEADERS: u8 = 4;
 const PADDED: u8 = 8;
 const HAS_PRIORITY: u8 = 0x20;
 
@@ -50,7 +51,7 @@ const FIRST_WINDOW: u16 = 4;
 const NO_PRIORITY_FRAMES: u16 = 9;
 
 /// The head without content: `GET`, `http` and `/` of HPACK's table.
-const STUB: [u8; 3] = [0x82, 0x86, 0x84];
+pub(super) const STUB: [u8; 3] = [0x82, 0x86, 0x84];
 
 /// A request's head.
 #[derive(Debug)]
@@ -258,6 +259,8 @@ impl Intake {
                 }
                 Payload::Beginning
             }
+            // The crate would wait for the rest of it first.
+            PUSH_PROMISE => return Err(Reason::PROTOCOL_ERROR),
             GOAWAY if length < 8 => return Err(Reason::FRAME_SIZE_ERROR),
             // As in nginx, unknown frames are skipped, whatever their length.
             kind if kind > CONTINUATION => Payload::Dropped,
@@ -561,12 +564,12 @@ impl HeadBounds {
 }
 
 /// A stream's number, without the bit before it.
-fn number(bytes: &[u8]) -> u32 {
+pub(super) fn number(bytes: &[u8]) -> u32 {
     bytes.iter().take(4).fold(0, |number, byte| number << 8 | u32::from(*byte)) & 0x7fff_ffff
 }
 
 /// Appends a frame.
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[&[u8]], passed: &mut Vec<u8>) {
+pub(super) fn frame(kind: u8, flags: u8, stream: u32, payload: &[&[u8]], passed: &mut Vec<u8>) {
     let length: usize = payload.iter().map(|part| part.len()).sum();
     let length = u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes();
     passed.extend_from_slice(&length[1..]);
@@ -791,6 +794,7 @@ mod tests {
                 sent(HEADERS, END_HEADERS | HAS_PRIORITY, 1, &[0x80, 0, 0, 1, 0, 0x82]),
                 Reason::PROTOCOL_ERROR,
             ),
+            ("a stream that the client promises", sent(PUSH_PROMISE, 0, 1, &[0; 6]), Reason::PROTOCOL_ERROR),
             ("a short GOAWAY", sent(GOAWAY, 0, 0, &[0; 7]), Reason::FRAME_SIZE_ERROR),
             (
                 "an update for an even stream",

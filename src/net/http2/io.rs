@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
@@ -18,6 +19,7 @@ use super::hpack::HeadBounds;
 use super::intake::{Intake, ReceivedHead};
 use super::order::SendOrder;
 use super::written::without_priority_frames;
+use super::parked::{Account, Replay, Replayed};
 use crate::limits;
 
 thread_local! {
@@ -34,13 +36,25 @@ thread_local! {
 #[derive(Debug, Default)]
 pub struct Traffic {
     counts: Mutex<Counts>,
-    /// What makes a client's bytes ready for the crate h2; none for a backend's.
-    intake: Option<Mutex<Intake>>,
+    /// Of a client's connection.
+    client: Option<Mutex<Client>>,
     /// The order in which streams send; none for a backend's.
     order: Option<Arc<SendOrder>>,
     output: Mutex<Output>,
     /// Frames that the crate is to get and the client has not sent.
     made: Mutex<Vec<u8>>,
+    /// Whether the crate has read everything that came.
+    is_read: AtomicBool,
+    /// Whether everything that the crate has to say was accepted.
+    is_flushed: AtomicBool,
+}
+
+/// What goes along with the frames of a client's connection.
+#[derive(Debug)]
+struct Client {
+    /// Makes the client's bytes ready for the crate h2.
+    intake: Intake,
+    account: Account,
 }
 
 /// An acknowledgement (RFC 9113 §6.7) of the PING by which the crate h2 finds out whether the client knows that the connection ends.
@@ -113,7 +127,8 @@ impl Traffic {
     pub fn of_client(bounds: HeadBounds) -> Traffic {
         let intake = Intake::new(bounds);
         let order = intake.order().clone();
-        Traffic { intake: Some(Mutex::new(intake)), order: Some(order), ..Traffic::default() }
+        let client = Client { intake, account: Account::new() };
+        Traffic { client: Some(Mutex::new(client)), order: Some(order), ..Traffic::default() }
     }
 
     /// Bytes received and sent.
@@ -124,13 +139,13 @@ impl Traffic {
 
     /// Whether a frame or the head of a request has begun and not ended, and is waited for.
     pub fn is_incomplete(&self) -> bool {
-        let is_late = || self.intake.as_ref().is_some_and(|intake| intake.lock().has_late_head());
+        let is_late = || self.client.as_ref().is_some_and(|client| client.lock().intake.has_late_head());
         self.counts.lock().frames.is_incomplete() && !is_late()
     }
 
     /// See [`Intake::take_head`].
     pub fn take_head(&self, stream: u32) -> Option<ReceivedHead> {
-        self.intake.as_ref()?.lock().take_head(stream)
+        self.client.as_ref()?.lock().intake.take_head(stream)
     }
 
     /// The order in which streams send.
@@ -145,17 +160,18 @@ impl Traffic {
 
     /// Gives up a head that has begun and not ended, so that its stream can be reset. False if there is none.
     pub fn give_up_head(&self) -> bool {
-        let Some(intake) = &self.intake else { return false };
-        let mut made = self.made.lock();
-        intake.lock().give_up_head(&mut made)
+        let Some(client) = &self.client else { return false };
+        client.lock().intake.give_up_head(&mut self.made.lock())
     }
 
     /// Takes what the crate is to get and the client has not sent, if it may come now and has room.
     fn take_made(&self, room: usize) -> Option<Vec<u8>> {
+        let mut client = self.client.as_ref()?.lock();
         let mut made = self.made.lock();
-        if made.is_empty() || made.len() > room || !self.intake.as_ref()?.lock().is_between_frames() {
+        if made.is_empty() || made.len() > room || !client.intake.is_between_frames() {
             return None;
         }
+        client.account.received(&made);
         Some(std::mem::take(&mut *made))
     }
 
@@ -168,9 +184,23 @@ impl Traffic {
 
     /// See [`Intake::rest`].
     pub fn rest(&self) {
-        if let Some(intake) = &self.intake {
-            intake.lock().rest();
+        if let Some(client) = &self.client {
+            client.lock().intake.rest();
         }
+    }
+
+    /// Whether nothing is under way between the crate and the client, so that the connection may be parked.
+    pub(super) fn is_settled(&self) -> bool {
+        self.is_read.load(Ordering::Relaxed)
+            && self.is_flushed.load(Ordering::Relaxed)
+            && self.output.lock().bytes.is_empty()
+            && self.made.lock().is_empty()
+            && self.client.as_ref().is_some_and(|client| client.lock().account.is_settled())
+    }
+
+    /// Calls `with` with what both sides of a client's connection have agreed on.
+    pub(super) fn account<T>(&self, with: impl FnOnce(&mut Account) -> T) -> Option<T> {
+        Some(with(&mut self.client.as_ref()?.lock().account))
     }
 
     /// Since when the peer has accepted nothing of what waits to be sent.
@@ -212,15 +242,31 @@ impl Traffic {
     /// The connection is given up: what the crate gets comes first.
     fn take(&self, bytes: &[u8], passed: &mut Vec<u8>) -> io::Result<()> {
         self.received(bytes)?;
-        let Some(intake) = &self.intake else {
+        let Some(client) = &self.client else {
             passed.extend_from_slice(bytes);
             return Ok(());
         };
-        let taken = intake.lock().take(bytes, passed);
+        let taken = {
+            let mut client = client.lock();
+            let taken = client.intake.take(bytes, passed);
+            client.account.received(passed);
+            taken
+        };
         taken.map_err(|reason| {
             self.counts.lock().fault = Some(Fault::Frame(reason));
             io::Error::other("a frame that the client may not send")
         })
+    }
+
+    /// Takes note of bytes of the crate's that were accepted.
+    fn accepted(&self, bufs: &[IoSlice<'_>], mut length: usize) {
+        let Some(client) = &self.client else { return };
+        let mut client = client.lock();
+        for buf in bufs {
+            let part = length.min(buf.len());
+            client.account.sent(&buf[..part]);
+            length -= part;
+        }
     }
 
     fn sent(&self, bytes: usize) {
@@ -237,6 +283,13 @@ impl Traffic {
     /// From now on output is gathered until [`Traffic::poll_output`] is called, or there is enough of it.
     pub fn gather(&self) {
         self.output.lock().gathers = true;
+    }
+
+    /// Adds short frames to the output of a connection that was parked: it is empty, so there is room for them.
+    pub(super) fn say(&self, frames: &[u8]) {
+        if !frames.is_empty() {
+            self.output.lock().add(&[IoSlice::new(frames)], frames.len());
+        }
     }
 
     /// Writes what was gathered.
@@ -280,7 +333,7 @@ impl Traffic {
 
 /// A connection's socket. What was read of it before comes first.
 #[derive(Debug)]
-pub struct Http2Io {
+pub(super) struct Http2Io {
     socket: Arc<dyn Carrier>,
     before: Bytes,
     /// What the crate is still to get.
@@ -290,12 +343,25 @@ pub struct Http2Io {
     traffic: Arc<Traffic>,
     /// Whether something was written.
     has_begun: bool,
+    /// What stands in for the socket, until it has ended.
+    replay: Option<Arc<Replay>>,
 }
 
 impl Http2Io {
     /// The socket, of which `before` was read already.
-    pub fn new(socket: Arc<dyn Carrier>, before: Bytes, traffic: Arc<Traffic>) -> Self {
-        Http2Io { socket, before, pending: Bytes::new(), failure: None, traffic, has_begun: false }
+    pub(super) fn new(socket: Arc<dyn Carrier>, before: Bytes, traffic: Arc<Traffic>) -> Self {
+        let (pending, failure) = (Bytes::new(), None);
+        Http2Io { socket, before, pending, failure, traffic, has_begun: false, replay: None }
+    }
+
+    /// The socket of a connection that was parked.
+    pub(super) fn resumed(socket: Arc<dyn Carrier>, traffic: Arc<Traffic>, replay: Arc<Replay>) -> Self {
+        Http2Io { replay: Some(replay), has_begun: true, ..Http2Io::new(socket, Bytes::new(), traffic) }
+    }
+
+    /// Whether what is written is for the stand-in, and therefore for nobody.
+    fn is_replaying(&self) -> bool {
+        self.replay.as_ref().is_some_and(|replay| !replay.has_ended())
     }
 
     /// Reads by way of a buffer of the thread's. The one of the connection would be written with zeros from end to end, which costs
@@ -322,8 +388,8 @@ impl Http2Io {
         })
     }
 
-    /// Writes, or gathers what is to be written; how many bytes.
-    fn poll_written(&mut self, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+    /// Gathers output or writes it; how much of it.
+    fn poll_accepted(&mut self, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         let length = bufs.iter().map(|buf| buf.len()).sum();
         if !std::mem::replace(&mut self.has_begun, true) && self.traffic.order.is_some() {
             let beginning: Vec<u8> = bufs.iter().flat_map(|buf| buf.iter().copied()).collect();
@@ -355,11 +421,19 @@ impl AsyncRead for Http2Io {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if let Some(replay) = &self.replay {
+            match replay.read(buf) {
+                Replayed::Bytes => return Poll::Ready(Ok(())),
+                Replayed::Nothing => return Poll::Pending,
+                Replayed::Ended => self.replay = None,
+            }
+        }
         if !self.pending.is_empty() {
             let length = self.pending.len().min(buf.remaining());
             buf.put_slice(&self.pending.split_to(length));
             return Poll::Ready(Ok(()));
         }
+        self.traffic.is_read.store(false, Ordering::Relaxed);
         let before = buf.filled().len();
         loop {
             if let Some(error) = self.failure.take() {
@@ -374,7 +448,10 @@ impl AsyncRead for Http2Io {
                 Ok(has_closed) if has_closed || buf.filled().len() > before => return Poll::Ready(Ok(())),
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    ready!(self.socket.poll_read_ready(cx))?;
+                    if self.socket.poll_read_ready(cx)?.is_pending() {
+                        self.traffic.is_read.store(true, Ordering::Relaxed);
+                        return Poll::Pending;
+                    }
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Poll::Ready(Err(error)),
@@ -393,11 +470,16 @@ impl AsyncWrite for Http2Io {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let length = ready!(self.poll_written(cx, bufs))?;
-        if let Some(order) = self.traffic.order() {
-            order.wrote(bufs, length);
+        if self.is_replaying() {
+            return Poll::Ready(Ok(bufs.iter().map(|buf| buf.len()).sum()));
         }
-        Poll::Ready(Ok(length))
+        self.traffic.is_flushed.store(false, Ordering::Relaxed);
+        let accepted = ready!(self.poll_accepted(cx, bufs))?;
+        self.traffic.accepted(bufs, accepted);
+        if let Some(order) = self.traffic.order() {
+            order.wrote(bufs, accepted);
+        }
+        Poll::Ready(Ok(accepted))
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -405,10 +487,13 @@ impl AsyncWrite for Http2Io {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.traffic.output.lock().gathers {
-            return Poll::Ready(Ok(()));
+        if !self.is_replaying() {
+            if !self.traffic.output.lock().gathers {
+                ready!(self.traffic.poll_output(&*self.socket, cx))?;
+            }
+            self.traffic.is_flushed.store(true, Ordering::Relaxed);
         }
-        self.traffic.poll_output(&*self.socket, cx)
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -3,6 +3,7 @@
 
 mod carrier;
 mod client;
+mod connection;
 mod dictionary;
 pub mod frames;
 pub mod hpack;
@@ -11,12 +12,14 @@ pub mod intake;
 mod io;
 mod order;
 pub mod priority;
+mod parked;
 mod stream;
 mod written;
 
 pub use self::carrier::Carrier;
 pub use self::client::{Http2Backend, Http2Request, Http2RequestError};
-pub use self::io::{Fault, Http2Io, Traffic};
+pub use self::connection::{Http2Connection, Offer};
+pub use self::io::{Fault, Traffic};
 pub use self::stream::Http2Stream;
 
 /// First bytes of an HTTP/2 client.
