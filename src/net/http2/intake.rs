@@ -510,6 +510,11 @@ impl Intake {
         true
     }
 
+    /// Whether a head has begun and not ended.
+    pub(super) fn has_open_head(&self) -> bool {
+        self.open.is_some()
+    }
+
     /// Whether a head has begun that was given up.
     pub(super) fn has_late_head(&self) -> bool {
         self.open.as_ref().is_some_and(|open| open.is_late)

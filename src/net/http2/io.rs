@@ -195,7 +195,10 @@ impl Traffic {
             && self.is_flushed.load(Ordering::Relaxed)
             && self.output.lock().bytes.is_empty()
             && self.made.lock().is_empty()
-            && self.client.as_ref().is_some_and(|client| client.lock().account.is_settled())
+            && self.client.as_ref().is_some_and(|client| {
+                let client = client.lock();
+                !client.intake.has_open_head() && client.account.is_settled()
+            })
     }
 
     /// Calls `with` with what both sides of a client's connection have agreed on.

@@ -46,8 +46,8 @@ pub(super) struct Account {
     received: Walk,
     sent: Walk,
     settings: ClientSettings,
-    /// Number of the server's SETTINGS that the client has not acknowledged.
-    unacknowledged: u32,
+    /// Whether the client has acknowledged the server's settings.
+    has_acknowledged: bool,
     /// Bytes of bodies that the client still accepts.
     send_window: i64,
     /// Bytes of bodies that the client may still send.
@@ -75,7 +75,7 @@ impl Account {
             received: Walk { left: PREFACE.len(), ..Walk::default() },
             sent: Walk::default(),
             settings: ClientSettings::default(),
-            unacknowledged: 0,
+            has_acknowledged: false,
             send_window: FIRST_WINDOW,
             receive_window: FIRST_WINDOW,
             last: 0,
@@ -90,7 +90,7 @@ impl Account {
                 Part::Frame { kind: DATA, length, .. } => self.receive_window -= length,
                 Part::Frame { kind: HEADERS, stream, .. } => self.last = self.last.max(stream),
                 Part::Frame { kind: SETTINGS, flags, .. } if flags & ACK != 0 => {
-                    self.unacknowledged = self.unacknowledged.saturating_sub(1);
+                    self.has_acknowledged = true;
                 }
                 Part::Setting(name, value) => self.settings.set(name, value),
                 Part::Increment { stream: 0, by } => self.send_window += by,
@@ -104,7 +104,6 @@ impl Account {
         while let Some(part) = self.sent.next(&mut bytes) {
             match part {
                 Part::Frame { kind: DATA, length, .. } => self.send_window -= length,
-                Part::Frame { kind: SETTINGS, flags, .. } if flags & ACK == 0 => self.unacknowledged += 1,
                 Part::Increment { stream: 0, by } => self.receive_window += by,
                 Part::Frame { kind: RESET, .. } => self.last_reset = Some(Instant::now()),
                 Part::Frame { .. } | Part::Increment { .. } | Part::Setting(..) => {}
@@ -112,9 +111,9 @@ impl Account {
         }
     }
 
-    /// Whether a new connection can take over: nothing is half sent, and both sides know all settings.
+    /// Whether no frame is half sent.
     pub(super) fn is_settled(&self) -> bool {
-        self.received.is_between() && self.sent.is_between() && self.unacknowledged == 0
+        self.received.is_between() && self.sent.is_between()
     }
 
     /// Until when the crate ignores what comes late of a stream that was reset, which a new connection would not.
@@ -140,7 +139,9 @@ impl Account {
     pub(super) fn beginning(&self) -> Vec<u8> {
         let mut bytes = PREFACE.to_vec();
         frame(SETTINGS, 0, 0, &[], &mut bytes);
-        frame(SETTINGS, ACK, 0, &[], &mut bytes);
+        if self.has_acknowledged {
+            frame(SETTINGS, ACK, 0, &[], &mut bytes);
+        }
         if self.has_streams() {
             frame(HEADERS, END_HEADERS | END_STREAM, self.last, &[&STUB], &mut bytes);
         }
