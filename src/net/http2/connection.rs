@@ -125,7 +125,7 @@ impl Http2Connection {
 
     /// A connection of the crate's that goes on where the one before was given up; see [`super::parked`].
     fn resumed(&self) -> Result<Connection<Http2Io, Bytes>, h2::Error> {
-        /// What a response consists of that is for nobody.
+        /// Bytes of a response that is dropped.
         static NOTHING: [u8; u16::MAX as usize] = [0; u16::MAX as usize];
         let traffic = &self.traffic;
         let unexpected = || h2::Error::from(Reason::INTERNAL_ERROR);
@@ -207,11 +207,13 @@ mod tests {
     use super::super::PREFACE;
     use super::super::hpack::{Decoder, HeadBounds};
     use super::super::intake::{DATA, END_HEADERS, END_STREAM, HEADERS, frame, number};
+    use super::super::parked::Account;
     use super::*;
     use crate::net::plain::PlainSocket;
     use crate::net::tls::TlsInfo;
 
     const BOUNDS: HeadBounds = HeadBounds { field: 1000, head: 2000, fields: 50 };
+    const PADDED: u8 = 8;
     const PRIORITY: u8 = 2;
     const RESET: u8 = 3;
     const SETTINGS: u8 = 4;
@@ -491,17 +493,35 @@ mod tests {
         let window = |talk: &Talk| talk.traffic.account(|account| account.receive_window()).unwrap();
         let all = u32::try_from(limits::HTTP2_WINDOW).unwrap();
         assert_eq!(window(&talk), all);
-        // Late DATA counts, with its padding.
-        talk.says(&request(1, 1));
-        let frames = talk.says(&[sent(DATA, 8, 1, &[3, 1, 1, 1, 1, 1, 0, 0, 0])].concat());
-        assert_eq!(frames, [(RESET, 0, 1, 5u32.to_be_bytes().to_vec())]);
-        assert_eq!(window(&talk), all - 9);
-        // The window opens before less than half of it is left.
-        for part in [limits::HTTP2_FRAME as usize; 4] {
-            talk.says(&sent(DATA, 0, 1, &vec![0; part]));
+        // Bodies count, with their padding.
+        let open = sent(HEADERS, END_HEADERS, 1, &[0x82, 0x86, 0x84]);
+        let body = sent(DATA, PADDED | END_STREAM, 1, &[3, 1, 1, 1, 1, 1, 0, 0, 0]);
+        assert_eq!(talk.says(&[open, body].concat()).len(), 1);
+        let pong = (PING, ACK, 0, vec![0; 8]);
+        for _ in 0..3 {
+            assert!(talk.connection.is_parked());
+            assert_eq!(talk.says(&sent(PING, 0, 0, &[0; 8])), [pong.clone()]);
+            assert_eq!(window(&talk), all - 9);
         }
-        talk.traffic.account(|account| account.received(&[0xff, 0xff, 0xff, 0, 0, 0, 0, 0, 1])).unwrap();
-        assert_eq!(window(&talk), all - 9 - 4 * 16_384 - 0x00ff_ffff);
+        // What has come is made up for once that is more than half of the window.
+        let largest = limits::HTTP2_LARGEST_FRAME;
+        let frames = all / 2 / largest + 1;
+        let [_, a, b, c] = largest.to_be_bytes();
+        let payload = vec![0; largest as usize];
+        for _ in 0..frames {
+            let received = |account: &mut Account| {
+                account.received(&[a, b, c, DATA, 0, 0, 0, 0, 1]);
+                account.received(&payload);
+            };
+            talk.traffic.account(received).unwrap();
+        }
+        let opened = (WINDOW_UPDATE, 0, 0, (frames * largest + 9).to_be_bytes().to_vec());
+        assert_eq!(talk.says(&sent(PING, 0, 0, &[0; 8])), [opened, pong]);
+        assert_eq!(window(&talk), all);
+        // Late DATA counts, too.
+        let reset = (RESET, 0, 1, 5u32.to_be_bytes().to_vec());
+        assert_eq!(talk.says(&sent(DATA, 0, 1, b"late")), [reset]);
+        assert_eq!(window(&talk), all - 4);
     }
 
     #[test]

@@ -362,7 +362,7 @@ impl Http2Io {
         Http2Io { replay: Some(replay), has_begun: true, ..Http2Io::new(socket, Bytes::new(), traffic) }
     }
 
-    /// Whether what is written is for the stand-in, and therefore for nobody.
+    /// Whether what is written is for the stand-in, which drops it.
     fn is_replaying(&self) -> bool {
         self.replay.as_ref().is_some_and(|replay| !replay.has_ended())
     }
