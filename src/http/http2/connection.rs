@@ -212,6 +212,8 @@ impl Serving {
             match event {
                 Event::Request(request, respond) => {
                     counted.request();
+                    // Many are answered before the next turn, which would take the connection for idle all along.
+                    self.idle_since = None;
                     self.answer(*request, respond).await;
                     self.leave_when_due();
                 }

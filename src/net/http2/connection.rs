@@ -64,7 +64,9 @@ impl Http2Connection {
             // Errors of the socket are found by reading.
             let _ = ready!(self.socket.poll_read_ready(cx));
         }
-        self.active()?.poll_accept(cx)
+        let accepted = ready!(self.active()?.poll_accept(cx));
+        self.parks_at = None;
+        Poll::Ready(accepted)
     }
 
     /// Whether streams are open.
@@ -201,6 +203,7 @@ impl fmt::Debug for Http2Connection {
 mod tests {
     use std::collections::VecDeque;
     use std::io::{self, IoSlice};
+    use std::time::Duration;
 
     use parking_lot::Mutex;
 
@@ -613,9 +616,13 @@ mod tests {
         let now = Instant::now();
         let at = talk.connection.rest(true, now).expect("it rests");
         assert!(at > now + limits::HTTP2_PARKED_AFTER && at <= now + limits::HTTP2_RESET_MEMORY);
-        // What comes begins the rest anew.
-        let at = Talk::begin(false).connection.rest(true, now).expect("it rests");
-        assert_eq!(at, now + limits::HTTP2_PARKED_AFTER);
+        // A request begins the rest anew, also if it is answered at once.
+        let mut talk = Talk::begin(false);
+        for seconds in 0..5 {
+            let now = now + Duration::from_secs(seconds);
+            assert_eq!(talk.connection.rest(true, now), Some(now + limits::HTTP2_PARKED_AFTER));
+            talk.says(&request(2 * u32::try_from(seconds).unwrap() + 1, 10));
+        }
     }
 
     #[test]
