@@ -236,10 +236,12 @@ mod tests {
     /// Lengths and MD5 sums of the answers of nginx 1.22 are compared, `500` for an error.
     #[test]
     fn parts_are_those_of_nginx() {
-        let files: [(&str, &[u8]); 3] = [
+        let files: [(&str, &[u8]); 4] = [
             ("front.mp4", include_bytes!("testdata/front.mp4")),
             ("back.mp4", include_bytes!("testdata/back.mp4")),
             ("audio.mp4", include_bytes!("testdata/audio.mp4")),
+            // Many chunks have as many samples each.
+            ("runs.mp4", include_bytes!("testdata/runs.mp4")),
         ];
         let mut seen = 0;
         let mut wrong = Vec::new();
@@ -265,6 +267,27 @@ mod tests {
         }
         assert!(seen > 50, "{seen}");
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+
+    #[test]
+    fn every_part_of_a_whole_file_is_cut() {
+        let files: [&[u8]; 4] = [
+            include_bytes!("testdata/front.mp4"),
+            include_bytes!("testdata/back.mp4"),
+            include_bytes!("testdata/audio.mp4"),
+            include_bytes!("testdata/runs.mp4"),
+        ];
+        for file in files {
+            for (start, end) in (0..20).flat_map(|start| (start + 1..40).map(move |end| (start, end))) {
+                let seconds = |part: u32| format!("{}", f64::from(part) / 10.0);
+                // Only the beginning may lie behind the file.
+                if let Err(why) = cut(file, &seconds(start), &seconds(end), false) {
+                    let Mp4Error::In(why) = why else { panic!("{start} to {end}: {why:?}") };
+                    let is_empty = why.starts_with("start time is out") || why.starts_with("no data between");
+                    assert!(is_empty, "{start} to {end}: {why}");
+                }
+            }
+        }
     }
 
     #[test]

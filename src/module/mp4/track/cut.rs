@@ -207,7 +207,8 @@ impl Track {
         self.chunks.end += 1;
         self.end_chunk_samples = found.rest;
         let kept = found.rest as u32;
-        if u64::from(chunk) + 1 - found.chunk == 2 {
+        // The chunk is the first one of its run.
+        if u64::from(chunk) == found.chunk + 1 {
             table.entries[found.at][1] = kept;
             return Ok(None);
         }
