@@ -32,6 +32,12 @@ pub const TLS_SESSION_BYTES: usize = 64 * 1024;
 /// Maximum number of passwords of an `ssl_password_file` that are tried.
 pub const TLS_PASSWORDS: usize = 128;
 
+/// Time that the writer of an `ssl_password_file` that is a FIFO has to write the passwords.
+pub const TLS_PASSWORD_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Maximum number of bytes that are read from an `ssl_password_file` that is a FIFO.
+pub const TLS_PASSWORD_BYTES: usize = 128 * 1024;
+
 /// Time that a client has to close its connection after a failed TLS handshake.
 pub const TLS_PARTING: Duration = Duration::from_secs(1);
 

@@ -3,11 +3,14 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::fd::AsFd;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::{JoinError, JoinHandle};
 
@@ -102,6 +105,37 @@ pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Reads what is written into a FIFO until its writers have closed it. Waits for them at most `patience`.
+///
+/// # Errors
+///
+/// Errors of the system; [`io::ErrorKind::InvalidInput`] for what is no FIFO, [`io::ErrorKind::TimedOut`] if no process
+/// has written into it and closed it in time, [`io::ErrorKind::FileTooLarge`] for more than `most` bytes.
+pub fn read_fifo(path: &Path, patience: Duration, most: usize) -> io::Result<Vec<u8>> {
+    // Without O_NONBLOCK the call waits for a writer, however long that takes.
+    let mut fifo = OpenOptions::new().read(true).custom_flags(O_NONBLOCK).open(path)?;
+    if !fifo.metadata()?.file_type().is_fifo() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a FIFO"));
+    }
+    let until = Instant::now() + patience;
+    let mut bytes = Vec::new();
+    let mut part = [0; 4096];
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        let left = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+        if poll(&mut [PollFd::new(fifo.as_fd(), PollFlags::POLLIN)], left)? == 0 {
+            return Err(io::Error::new(io::ErrorKind::TimedOut, "no process has written into it and closed it"));
+        }
+        match fifo.read(&mut part) {
+            Ok(0) => return Ok(bytes),
+            Ok(read) if bytes.len() + read > most => return Err(io::ErrorKind::FileTooLarge.into()),
+            Ok(read) => bytes.extend_from_slice(&part[..read]),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
 /// Reads a whole text file that the configuration names, as [`read`] does.
 ///
 /// # Errors
@@ -139,6 +173,32 @@ mod tests {
         assert_eq!(read(&fifo).unwrap_err().to_string(), "it is not a regular file");
         std::fs::write(dir.path().join("file"), "text").unwrap();
         assert_eq!(read(&dir.path().join("file")).unwrap(), b"text");
+    }
+
+    #[test]
+    fn a_fifo_is_read_until_it_is_closed_and_waits_only_so_long() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("fifo");
+        nix::unistd::mkfifo(&path, Mode::S_IRWXU).unwrap();
+        let long = Duration::from_secs(10);
+        let writes = |text: &'static [u8]| {
+            let path = path.clone();
+            std::thread::spawn(move || std::fs::write(path, text))
+        };
+        let writer = writes(b"one\ntwo\n");
+        assert_eq!(read_fifo(&path, long, 100).unwrap(), b"one\ntwo\n");
+        writer.join().unwrap().unwrap();
+        let writer = writes(b"too long");
+        assert_eq!(read_fifo(&path, long, 4).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
+        let _ = writer.join().unwrap();
+        let soon = Duration::from_millis(10);
+        assert_eq!(read_fifo(&path, soon, 100).unwrap_err().kind(), io::ErrorKind::TimedOut);
+        let held = OpenOptions::new().read(true).write(true).open(&path).unwrap();
+        assert_eq!(read_fifo(&path, soon, 100).unwrap_err().kind(), io::ErrorKind::TimedOut);
+        drop(held);
+        let file = dir.path().join("file");
+        std::fs::write(&file, "text").unwrap();
+        assert_eq!(read_fifo(&file, soon, 100).unwrap_err().kind(), io::ErrorKind::InvalidInput);
     }
 
     #[test]

@@ -246,6 +246,41 @@ fn what_cannot_be_used_is_refused_with_its_name() {
     }
 }
 
+/// What was read from a FIFO is gone: it is read once for all servers that inherit it.
+#[test]
+fn passwords_may_come_from_a_fifo() {
+    let made = Made::new();
+    made.all.openssl(&[
+        "ec",
+        "-in",
+        "server.key",
+        "-out",
+        "locked.key",
+        "-aes128",
+        "-passout",
+        "pass:secret",
+    ]);
+    let fifo = made.path("fifo");
+    run("mkfifo", &[&fifo]);
+    run("chmod", &["-R", "a+rX", made.all.0.to_str().unwrap()]);
+    let ports = [free_port(), free_port()];
+    let shown = format!(
+        "ssl_certificate {}; ssl_certificate_key {};",
+        made.path("server.crt"),
+        made.path("locked.key")
+    );
+    let mut conf = format!("ssl_password_file {fifo};\n");
+    for port in ports {
+        conf.push_str(&format!("server {{ listen 127.0.0.1:{port} ssl; {shown} return 200 {port}; }}\n"));
+    }
+    let writer = std::thread::spawn(move || std::fs::write(fifo, "wrong\nsecret\n"));
+    let _server = Server::start(&Conf::live("").http(&conf));
+    writer.join().unwrap().unwrap();
+    for port in ports {
+        assert_eq!(curl(&format!("https://127.0.0.1:{port}/"), &[]), format!("{port} 200"));
+    }
+}
+
 #[test]
 fn encrypted_keys_of_all_usual_forms_are_decrypted() {
     let made = Made::new();

@@ -135,7 +135,8 @@ directives! {
             ///
             /// Example: `ssl_buffer_size 4k;`
             "ssl_buffer_size" => buffer_size: Size = "16k", in SERVERS;
-            /// File with passwords of encrypted keys, one per line; each is tried.
+            /// File with passwords of encrypted keys, one per line; each is tried. It may be a FIFO, into which they are written
+            /// within 10 seconds.
             ///
             /// Example: `ssl_password_file /etc/pingosd/key.password;`
             "ssl_password_file" => password_file: Option<ConfPath>, in SERVERS;

@@ -1,6 +1,8 @@
 //! The files that the settings of listening sockets are made of.
 
 use std::collections::HashMap;
+use std::io;
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,20 +12,37 @@ use rustls::sign::CertifiedKey;
 use super::error::{CertificateError, TlsError, VerificationError};
 use super::key::{self, Passwords};
 use super::x509::trust::Trust;
+use crate::limits;
 use crate::net::ssl::conf::Conf;
 use crate::net::ssl::source::CertificateSource;
 use crate::task::disk;
 
-/// Certificates with their keys; each pair of files is read once.
+/// What was read of files.
 #[derive(Default)]
-pub(super) struct LoadedFiles(HashMap<(PathBuf, PathBuf), Arc<CertifiedKey>>);
+pub(super) struct LoadedFiles {
+    /// Certificates with their keys; each pair of files is read once.
+    pairs: HashMap<(PathBuf, PathBuf), Arc<CertifiedKey>>,
+    /// By file, which is read once: what was read from a FIFO is gone, and several servers may inherit it.
+    passwords: HashMap<PathBuf, Passwords>,
+}
 
 impl LoadedFiles {
-    pub(super) fn passwords(&self, own: &Conf) -> Result<Passwords, TlsError> {
-        match &own.password_file {
-            Some(path) => Ok(key::passwords(&read("ssl_password_file", &path.0)?)),
-            None => Ok(Passwords::new()),
+    /// The passwords of a server's keys. As in nginx, a FIFO may hold them, so that they need not be on a disk.
+    pub(super) fn passwords(&mut self, own: &Conf) -> Result<Passwords, TlsError> {
+        let Some(path) = &own.password_file else { return Ok(Passwords::new()) };
+        if let Some(known) = self.passwords.get(&path.0) {
+            return Ok(known.clone());
         }
+        let is_fifo = std::fs::metadata(&path.0).is_ok_and(|found| found.file_type().is_fifo());
+        let text = if is_fifo {
+            let read = disk::read_fifo(&path.0, limits::TLS_PASSWORD_PATIENCE, limits::TLS_PASSWORD_BYTES);
+            read.map_err(|source| unreadable("ssl_password_file", &path.0, source))?
+        } else {
+            read("ssl_password_file", &path.0)?
+        };
+        let passwords = key::passwords(&text);
+        self.passwords.insert(path.0.clone(), passwords.clone());
+        Ok(passwords)
     }
 
     pub(super) fn pair(
@@ -33,7 +52,7 @@ impl LoadedFiles {
         passwords: &[Vec<u8>],
     ) -> Result<Arc<CertifiedKey>, TlsError> {
         let (certificate, key) = (&certificate.path, &key.path);
-        if let Some(pair) = self.0.get(&(certificate.clone(), key.clone())) {
+        if let Some(pair) = self.pairs.get(&(certificate.clone(), key.clone())) {
             return Ok(pair.clone());
         }
         let cannot = |part: &'static str, path: &Path| {
@@ -44,7 +63,7 @@ impl LoadedFiles {
         let chain = chain.map_err(cannot("certificate", certificate))?;
         let pair = key::text_of(key).and_then(|text| key::certified(chain, &text, passwords));
         let pair = Arc::new(pair.map_err(cannot("certificate key", key))?);
-        self.0.insert((certificate.clone(), key.clone()), pair.clone());
+        self.pairs.insert((certificate.clone(), key.clone()), pair.clone());
         Ok(pair)
     }
 
@@ -82,5 +101,9 @@ impl LoadedFiles {
 ///
 /// It cannot be read.
 pub(super) fn read(directive: &'static str, path: &Path) -> Result<Vec<u8>, TlsError> {
-    disk::read(path).map_err(|source| TlsError::Unreadable { directive, path: path.to_owned(), source })
+    disk::read(path).map_err(|source| unreadable(directive, path, source))
+}
+
+fn unreadable(directive: &'static str, path: &Path, source: io::Error) -> TlsError {
+    TlsError::Unreadable { directive, path: path.to_owned(), source }
 }
