@@ -342,6 +342,17 @@ fn explain_chooses_as_the_server_does() {
 }
 
 #[test]
+fn explain_tells_blocks_in_one_line_apart() {
+    let conf = "events { }\nhttp {\nserver { listen 8080; location /a { } location /b/a { } location = /b { } }\n}\n";
+    let prefix = Prefix::new(conf, &[]);
+    let text = |path: &str| explained(&prefix, &[&format!("http://h:8080{path}")]);
+    assert!(text("/a").contains("location /a (takes that path)"), "{}", text("/a"));
+    assert!(text("/b/a").contains("location /b/a (takes that path)"), "{}", text("/b/a"));
+    assert!(text("/b").contains("location = /b (takes that path)"), "{}", text("/b"));
+    assert!(text("/c").contains("no location takes that path;"), "{}", text("/c"));
+}
+
+#[test]
 fn explain_leaves_predicates_to_requests() {
     let conf = "events { }\nhttp {\nserver { listen 8080;\nlocation /a {\nlocation $arg_p { } } }\nserver { listen 8081;\nlocation /a { } } }\n";
     let prefix = Prefix::new(conf, &[]);

@@ -155,7 +155,13 @@ impl ExplanationPage<'_, '_> {
     /// Whether a block of a server is that location.
     fn is(&self, section: usize, location: &Location, server: usize) -> bool {
         let Some(head) = self.outline.sections[section].head else { return false };
-        let named = head.words().last().is_some_and(|w| w.bytes.ends_with(location.name.spelled()));
+        // Several blocks may stand in one line: it is the one with this name, not with one that ends with it, and none where
+        // no location takes the path.
+        let spelled = location.name.spelled();
+        let modifiers = [&b""[..], b"=", b"^~", b"~", b"~*"];
+        let is_name =
+            |word: &[u8]| modifiers.iter().any(|modifier| word.strip_prefix(*modifier) == Some(spelled));
+        let named = !spelled.is_empty() && head.words().last().is_some_and(|word| is_name(&word.bytes));
         let inside = self.outline.around(section).any(|at| at == server);
         named && inside && self.origins.reading.sources.pos(head.terminator()) == location.pos
     }
