@@ -47,6 +47,20 @@ fn conditions_are_met_at_both_levels() {
     assert_eq!(get(server.http, "/after?a=1").header("x-args"), Some("a=1"));
 }
 
+/// As in nginx, which says nothing of a check where another one may grant access.
+#[test]
+fn with_satisfy_any_a_refused_address_is_not_logged() {
+    let server = start(
+        "",
+        r#"location /any { satisfy any; deny all; auth_basic x; auth_basic_user_file html/f.txt; }
+           location /all { deny all; }"#,
+    );
+    assert_eq!(get(server.http, "/any").status(), 401);
+    assert_eq!(get(server.http, "/all").status(), 403);
+    server.wait_log("request: \"GET /all");
+    assert_eq!(server.log_lines("access forbidden by rule").len(), 1);
+}
+
 #[test]
 fn what_restricts_refuses() {
     let server = start(

@@ -369,7 +369,10 @@ impl Exchange<'_> {
             None => Decision::Next,
             Some(rule) if rule.allow => Decision::Allow,
             Some(_) => {
-                log::access_denied(self);
+                // As in nginx, which says nothing where another check may grant access.
+                if self.core().satisfy == Satisfy::All {
+                    log::access_denied(self);
+                }
                 Decision::page(StatusCode::FORBIDDEN)
             }
         }
