@@ -1,10 +1,12 @@
 //! Ranges of bodies (RFC 9110 §14), as in nginx: parts of what is in memory or in files.
 
+use std::collections::VecDeque;
 use std::io;
 use std::ops::Range;
 use std::task::{Context, Poll, ready};
 
 use bstr::BString;
+use bytes::Bytes;
 use http::StatusCode;
 
 use super::exchange::Exchange;
@@ -30,8 +32,13 @@ pub(super) fn filter(exchange: &mut Exchange<'_>) -> Option<Response> {
         range::parse(asked, length, usize::try_from(most).unwrap_or(usize::MAX))
     };
     let ranges = match ranges {
-        // A body that is produced while it is sent is produced once.
-        Ranges::Parts(parts) if parts.len() > 1 && matches!(response.body, Body::Source(_)) => Ranges::Whole,
+        // A body that is produced while it is sent is produced once, from its beginning to its end.
+        Ranges::Parts(parts)
+            if matches!(response.body, Body::Source(_))
+                && parts.windows(2).any(|two| two[1].start < two[0].end) =>
+        {
+            Ranges::Whole
+        }
         Ranges::Parts(_) if matches!(response.body, Body::Live(_)) => Ranges::Whole,
         ranges => ranges,
     };
@@ -73,25 +80,28 @@ pub(super) fn filter(exchange: &mut Exchange<'_>) -> Option<Response> {
                 };
                 return None;
             }
-            let Body::Pieces(pieces) = body else { return None };
             let content_type = response.content_type.take().unwrap_or_default();
             let charset = response.charset.take();
             let boundary = range::boundary();
-            let mut body = Vec::new();
-            for part in &parts {
-                let head = range::part_head(
-                    &boundary,
-                    &content_type,
-                    charset.as_ref().map(|charset| charset.as_slice()),
-                    part.clone(),
-                    length,
-                );
-                body.push(Piece::Memory(head.into()));
-                body.extend(cut(pieces.iter(), part.start, part.end));
-            }
-            body.push(Piece::Memory(range::end(&boundary).into()));
+            let charset = charset.as_ref().map(|charset| charset.as_slice());
+            let head = |part: &Range<u64>| {
+                Bytes::from(range::part_head(&boundary, &content_type, charset, part.clone(), length))
+            };
+            let end = Bytes::from(range::end(&boundary));
+            response.body = match body {
+                Body::Pieces(pieces) => {
+                    let parts = parts.iter().flat_map(|part| {
+                        let found = cut(pieces.iter(), part.start, part.end);
+                        std::iter::once(Piece::Memory(head(part))).chain(found)
+                    });
+                    Body::Pieces(parts.chain([Piece::Memory(end)]).collect())
+                }
+                body => {
+                    let parts = parts.iter().map(|part| (head(part), part.clone())).collect();
+                    Body::Source(Box::new(PartsOfBody::new(body, parts, end)))
+                }
+            };
             response.content_type = Some(BString::from(format!("multipart/byteranges; boundary={boundary}")));
-            response.body = Body::Pieces(body.into_iter().collect());
         }
     }
     None
@@ -125,6 +135,66 @@ impl BodySource for PartOfBody {
 
     fn length(&self) -> Option<u64> {
         Some(self.part.end - self.part.start)
+    }
+}
+
+/// Parts of a body that is produced while it is sent.
+struct PartsOfBody {
+    body: Body,
+    /// A piece of the body that was produced, and where it begins.
+    piece: Option<(u64, Piece)>,
+    /// Bytes of the body that were produced.
+    at: u64,
+    /// What stands before each part, until it was sent, and what is left of the part; in their order.
+    parts: VecDeque<(Bytes, Range<u64>)>,
+    /// What stands behind the parts, until it was sent.
+    end: Bytes,
+    length: u64,
+}
+
+impl PartsOfBody {
+    fn new(body: Body, parts: VecDeque<(Bytes, Range<u64>)>, end: Bytes) -> PartsOfBody {
+        let of_parts: u64 = parts.iter().map(|(head, part)| head.len() as u64 + part.end - part.start).sum();
+        PartsOfBody { body, piece: None, at: 0, length: of_parts + end.len() as u64, parts, end }
+    }
+}
+
+impl BodySource for PartsOfBody {
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Piece>>> {
+        while let Some((head, part)) = self.parts.front_mut() {
+            if !head.is_empty() {
+                return Poll::Ready(Some(Ok(Piece::Memory(std::mem::take(head)))));
+            }
+            if part.is_empty() {
+                self.parts.pop_front();
+                continue;
+            }
+            let Some((start, piece)) =
+                self.piece.as_ref().filter(|(start, piece)| start + piece.length() > part.start)
+            else {
+                let piece = match ready!(self.body.poll_piece(cx)) {
+                    Some(Ok(piece)) => piece,
+                    Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                    None => return Poll::Ready(Some(Err(io::ErrorKind::UnexpectedEof.into()))),
+                };
+                let start = self.at;
+                self.at += piece.length();
+                self.piece = Some((start, piece));
+                continue;
+            };
+            let wanted = part.start.saturating_sub(*start)..part.end - start;
+            let Some(found) = cut(std::iter::once(piece), wanted.start, wanted.end).next() else {
+                return Poll::Ready(Some(Err(io::ErrorKind::UnexpectedEof.into())));
+            };
+            part.start += found.length();
+            return Poll::Ready(Some(Ok(found)));
+        }
+        let end = std::mem::take(&mut self.end);
+        Poll::Ready((!end.is_empty()).then_some(Ok(Piece::Memory(end))))
+    }
+
+    fn length(&self) -> Option<u64> {
+        Some(self.length)
     }
 }
 
@@ -165,6 +235,27 @@ fn cut<'p>(pieces: impl Iterator<Item = &'p Piece>, start: u64, end: u64) -> imp
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn parts_of_a_produced_body() {
+        let text: Vec<u8> = (0..100).collect();
+        for size in [1, 7, 10, 100] {
+            let pieces = text.chunks(size).map(|piece| Piece::Memory(piece.to_vec().into())).collect();
+            let parts = [(0, 1), (1, 3), (5, 25), (26, 27), (90, 100)];
+            let head = Bytes::from_static(b"<");
+            let heads = parts.iter().map(|(start, end)| (head.clone(), *start..*end)).collect();
+            let mut body = PartsOfBody::new(Body::Pieces(pieces), heads, Bytes::from_static(b">"));
+            let mut found = Vec::new();
+            while let Some(piece) = std::future::poll_fn(|cx| body.poll_piece(cx)).await {
+                let Piece::Memory(bytes) = piece.unwrap() else { panic!("it is in memory") };
+                assert!(!bytes.is_empty());
+                found.extend_from_slice(&bytes);
+            }
+            let of_part = |(start, end): (u64, u64)| [b"<", &text[start as usize..end as usize]].concat();
+            assert_eq!(found, [parts.map(of_part).concat(), b">".to_vec()].concat());
+            assert_eq!(body.length(), Some(found.len() as u64));
+        }
+    }
 
     #[tokio::test]
     async fn a_part_of_a_produced_body() {

@@ -97,7 +97,8 @@ impl Slices {
         response.status = StatusCode::OK;
         response.headers.remove(b"Content-Range");
         response.headers.remove(b"Accept-Ranges");
-        response.has_ranges = true;
+        // Slices are fetched one after the other, for one range.
+        (response.has_ranges, response.has_single_range) = (true, true);
         response.body = Body::Source(Box::new(SlicedBody {
             slices: self.clone(),
             offset: part.start,
