@@ -5,8 +5,9 @@ mod support;
 
 use std::collections::HashSet;
 use std::io::{Read, Write};
-use std::net::{IpAddr, TcpListener};
+use std::net::{IpAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -138,6 +139,79 @@ fn the_head_of_a_response_has_a_time_of_its_own() {
     let statuses = ["/read", "/head", "/more", "/body"].map(|target| ask(&server, target).status());
     assert_eq!(statuses, [200, 504, 200, 200]);
     assert_eq!(ask(&server, "/body").text(), "text");
+}
+
+/// A backend that answers a request with a part of a text, and with the rest once it is told to.
+fn waiting_backend(head: &'static str) -> (u16, Sender<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (tell, told) = channel();
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(
+                format!("HTTP/1.0 200 OK\r\nContent-Type: text/html\r\n{head}\r\nfirst o").as_bytes(),
+            );
+            if told.recv().is_err() {
+                return;
+            }
+            let _ = stream.write_all(b"ne last");
+        }
+    });
+    (port, tell)
+}
+
+#[test]
+fn filters_hold_nothing_back_of_an_unbuffered_response() {
+    let (plain, go) = waiting_backend("");
+    let (saying, go_saying) = waiting_backend("X-Accel-Buffering: no\r\n");
+    let conf = Conf::live("").http_server(&format!(
+        "location /gzip {{ gzip on; gzip_min_length 0; gzip_http_version 1.0; proxy_buffering off; proxy_pass http://127.0.0.1:{plain}; }}
+         location /said {{ gzip on; gzip_min_length 0; gzip_http_version 1.0; proxy_pass http://127.0.0.1:{saying}; }}
+         location /sub {{ sub_filter one two; proxy_buffering off; proxy_pass http://127.0.0.1:{plain}; }}
+         location /both {{ sub_filter one two; gzip on; gzip_min_length 0; gzip_http_version 1.0; proxy_buffering off; proxy_pass http://127.0.0.1:{plain}; }}"
+    ));
+    let server = Server::start(&conf);
+    for (target, go, first, whole) in [
+        ("/gzip", &go, "first o", "first one last"),
+        ("/said", &go_saying, "first o", "first one last"),
+        ("/sub", &go, "first ", "first two last"),
+        ("/both", &go, "first ", "first two last"),
+    ] {
+        let mut stream = TcpStream::connect(("127.0.0.1", server.http)).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        stream
+            .write_all(format!("GET {target} HTTP/1.0\r\nAccept-Encoding: gzip\r\n\r\n").as_bytes())
+            .unwrap();
+        let (mut bytes, mut is_told) = (Vec::new(), false);
+        loop {
+            let mut part = [0; 4096];
+            let length = stream.read(&mut part).unwrap_or_else(|error| panic!("{target}: {error}"));
+            bytes.extend_from_slice(&part[..length]);
+            let text = body_so_far(&bytes);
+            if text == first && !is_told {
+                is_told = true;
+                go.send(()).unwrap();
+            }
+            if length == 0 {
+                assert_eq!(text, whole, "{target}");
+                break;
+            }
+        }
+    }
+}
+
+/// The body of a response so far, decompressed if it is compressed.
+fn body_so_far(response: &[u8]) -> String {
+    let Some(end) = response.windows(4).position(|four| four == b"\r\n\r\n") else { return String::new() };
+    let (head, body) = (String::from_utf8_lossy(&response[..end]), &response[end + 4..]);
+    if !head.contains("Content-Encoding: gzip") {
+        return String::from_utf8_lossy(body).into_owned();
+    }
+    let mut text = Vec::with_capacity(4096);
+    let mut inflate = flate2::Decompress::new_gzip(15);
+    let _ = inflate.decompress_vec(body, &mut text, flate2::FlushDecompress::Sync);
+    String::from_utf8(text).unwrap()
 }
 
 #[test]

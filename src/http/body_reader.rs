@@ -29,7 +29,8 @@ pub trait Transform: Send + Sync {
     /// The input is incomplete.
     fn end(&mut self, output: &mut Vec<u8>) -> io::Result<bool>;
 
-    /// Appends what is held back of the input so far, because the input ends too early.
+    /// Appends what is held back of the input so far, because the input ends too early, or more is waited for and the
+    /// body [`is_flushed`](BodySource::is_flushed).
     ///
     /// # Errors
     ///
@@ -52,6 +53,8 @@ pub struct Transformed<T> {
     input: Bytes,
     state: State,
     length: Option<u64>,
+    /// Whether something of the input may be held back.
+    holds: bool,
     /// The failure of the input, until what came before is handed out.
     failure: Option<io::Error>,
     turns: Turns,
@@ -74,10 +77,28 @@ impl<T: Transform + 'static> Transformed<T> {
             input: Bytes::new(),
             state: State::Reading,
             length,
+            holds: false,
             failure: None,
             turns: Turns::default(),
         };
         *body = Body::Source(Box::new(source));
+    }
+
+    /// What is sent while more of the input is waited for.
+    fn poll_flushed(&mut self) -> Poll<Option<io::Result<Piece>>> {
+        if !self.holds || !self.reader.body.is_flushed() {
+            return Poll::Pending;
+        }
+        self.holds = false;
+        let mut output = Vec::new();
+        match self.transform.flush(&mut output) {
+            Ok(()) if output.is_empty() => Poll::Pending,
+            Ok(()) => Poll::Ready(Some(Ok(Piece::Memory(output.into())))),
+            Err(error) => {
+                self.state = State::Done;
+                Poll::Ready(Some(Err(error)))
+            }
+        }
     }
 
     /// One step; a part of the result may be appended.
@@ -106,7 +127,8 @@ impl<T: Transform + 'static> BodySource for Transformed<T> {
         while self.state != State::Done {
             ready!(self.turns.poll(cx));
             if self.state == State::Reading && self.input.is_empty() {
-                match ready!(self.reader.poll_bytes(cx)) {
+                let Poll::Ready(read) = self.reader.poll_bytes(cx) else { return self.poll_flushed() };
+                match read {
                     Some(Ok(bytes)) => self.input = bytes,
                     Some(Err(error)) => {
                         self.state = State::Done;
@@ -128,6 +150,7 @@ impl<T: Transform + 'static> BodySource for Transformed<T> {
                 self.state = State::Done;
                 return Poll::Ready(Some(Err(error)));
             }
+            self.holds |= self.input.len() < before;
             self.turns.worked(before - self.input.len() + output.len());
             if !output.is_empty() {
                 return Poll::Ready(Some(Ok(Piece::Memory(output.into()))));
@@ -138,6 +161,10 @@ impl<T: Transform + 'static> BodySource for Transformed<T> {
 
     fn length(&self) -> Option<u64> {
         self.length
+    }
+
+    fn is_flushed(&self) -> bool {
+        self.reader.body.is_flushed()
     }
 }
 

@@ -204,6 +204,11 @@ pub trait BodySource: Send + Sync {
         false
     }
 
+    /// Whether filters may not hold back for later what they could send of the pieces so far.
+    fn is_flushed(&self) -> bool {
+        false
+    }
+
     /// Whether the body is kept in a file while it is produced: a later request may be answered with it.
     fn is_kept(&self) -> bool {
         false
@@ -319,6 +324,11 @@ impl Body {
     /// Whether the body is also produced to its end where its client has left.
     pub fn outlasts_client(&self) -> bool {
         matches!(self, Body::Source(source) if source.outlasts_client())
+    }
+
+    /// Whether filters may not hold back for later what they could send of the pieces so far.
+    pub fn is_flushed(&self) -> bool {
+        matches!(self, Body::Source(source) if source.is_flushed())
     }
 
     /// Waits for the end of a body that is kept, where nothing of it is sent.

@@ -186,4 +186,8 @@ impl BodySource for Bodies {
     fn length(&self) -> Option<u64> {
         None
     }
+
+    fn is_flushed(&self) -> bool {
+        self.0.front().is_some_and(Body::is_flushed)
+    }
 }

@@ -249,4 +249,8 @@ impl BodySource for EventBody {
     fn length(&self) -> Option<u64> {
         None
     }
+
+    fn is_flushed(&self) -> bool {
+        true
+    }
 }

@@ -315,7 +315,9 @@ impl ResponseContext<'_> {
         };
         let patience = self.conf.read_timeout.duration();
         let rate = self.conf.limit_rate.bytes(|template| exchange.expand(template));
-        response.body = Body::Source(Box::new(UpstreamBody::new(link, afterwards, framing, patience, rate)));
+        let is_flushed = !self.conf.buffers(&head.headers);
+        let body = UpstreamBody::new(link, afterwards, framing, patience, rate, is_flushed);
+        response.body = Body::Source(Box::new(body));
         if let Some(filling) = filling {
             fill::keep(filling, &mut response.body);
         }

@@ -90,6 +90,8 @@ pub(super) struct UpstreamBody {
     rate: Rate,
     /// Bytes that came with the head, until they count.
     early: u64,
+    /// Whether filters send on at once what has come.
+    is_flushed: bool,
 }
 
 /// `proxy_limit_rate`
@@ -139,6 +141,7 @@ impl UpstreamBody {
         framing: Framing,
         patience: Duration,
         rate: u64,
+        is_flushed: bool,
     ) -> UpstreamBody {
         let length = match &framing {
             Framing::Length(length) => Some(*length),
@@ -148,7 +151,8 @@ impl UpstreamBody {
         let limit = (rate > 0).then(|| RateLimit { bytes: rate, after: 0, began: Instant::now() });
         let rate = Rate { limit, received: link.received.len() as u64, wait: None };
         let early = link.received.len() as u64;
-        UpstreamBody { open: Some((link, afterwards)), framing, length, patience, until: None, rate, early }
+        let open = Some((link, afterwards));
+        UpstreamBody { open, framing, length, patience, until: None, rate, early, is_flushed }
     }
 
     fn broken(&mut self, text: &str, is_sent: bool) -> io::Error {
@@ -309,6 +313,10 @@ impl BodySource for UpstreamBody {
 
     fn length(&self) -> Option<u64> {
         self.length
+    }
+
+    fn is_flushed(&self) -> bool {
+        self.is_flushed
     }
 }
 

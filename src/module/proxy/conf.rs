@@ -1,6 +1,6 @@
 //! Directives of the proxy module.
 
-use bstr::BString;
+use bstr::{BStr, BString};
 
 use super::bind::ProxyBind;
 use super::buffer_sizes::{BufferSizes, Buffers, ComparedSize};
@@ -18,6 +18,7 @@ use crate::directive::{
 };
 use crate::http::core::buffers::SizeOrVariable;
 use crate::http::core::temp_path::TempPath;
+use crate::http::headers::Headers;
 use crate::http::variable::{Template, Templates};
 use crate::net::ssl::certificate_cache::CertificateCache;
 use crate::net::ssl::cipher::Ciphers;
@@ -421,8 +422,9 @@ directives! {
         ///
         /// Example: `proxy_cache_max_range_offset 10m;`
         "proxy_cache_max_range_offset" => cache_max_range_offset: Option<Offset>, in HTTP_ALL;
-        /// Whether responses are cached; it has no other effect. A response is read as fast as the client takes it, with bounded
-        /// memory, and as fast as the backend sends it where it is cached.
+        /// Whether responses are cached, and whether `gzip` and `sub_filter` may hold back what they could send; a backend's header
+        /// `X-Accel-Buffering: yes` or `no` decides for its response. It has no other effect. A response is read as fast as the
+        /// client takes it, with bounded memory, and as fast as the backend sends it where it is cached.
         ///
         /// Example: `proxy_buffering off;`
         "proxy_buffering" => buffering: Flag = "on", in HTTP_ALL;
@@ -436,6 +438,8 @@ directives! {
         "proxy_max_temp_file_size" => ComparedSize<Offset> = "1024m", in HTTP_ALL;
         /// Number of bytes written to a temporary file at once.
         "proxy_temp_file_write_size" => ComparedSize<Offset>, in HTTP_ALL;
+        /// Ignored on Linux.
+        "proxy_send_lowat" => Size = "0", in HTTP_ALL;
         /// Size of a hash table.
         "proxy_headers_hash_max_size" => Num = "512", in HTTP_ALL;
         /// Bucket size of a hash table.
@@ -464,6 +468,19 @@ impl Slot for CachePaths {
 }
 
 impl Current {
+    /// Whether a response with these headers may be cached and held back, as `proxy_buffering` and `X-Accel-Buffering` say.
+    pub(super) fn buffers(&self, headers: &Headers) -> bool {
+        let ignored = self.ignore_headers.0.unwrap_or_default();
+        let said = |value: &BStr| match () {
+            () if value.eq_ignore_ascii_case(b"yes") => Some(true),
+            () if value.eq_ignore_ascii_case(b"no") => Some(false),
+            () => None,
+        };
+        // As in nginx, the last one that says one of them counts.
+        let latest = headers.all(b"X-Accel-Buffering").filter_map(said).last();
+        latest.filter(|_| !ignored.contains(IgnoredHeaders::BUFFERING)).unwrap_or(self.buffering)
+    }
+
     /// Whether a response is no longer wanted once its client has left.
     pub(super) fn needs_client(&self) -> bool {
         !self.ignore_client_abort && matches!(self.store, Store::Off)

@@ -197,6 +197,10 @@ impl BodySource for StoredBody {
         self.body.length()
     }
 
+    fn is_flushed(&self) -> bool {
+        self.body.is_flushed()
+    }
+
     fn outlasts_client(&self) -> bool {
         true
     }

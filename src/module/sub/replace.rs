@@ -75,6 +75,13 @@ impl Replace {
         Found::Nothing
     }
 
+    /// Whether a text could begin at this place of the window, which ends before the text does.
+    fn may_begin(&self, at: usize) -> bool {
+        let here = &self.window[at..];
+        let mut open = self.pairs.iter().filter(|pair| !pair.is_done && here.len() < pair.pattern.len());
+        open.any(|pair| here.eq_ignore_ascii_case(&pair.pattern[..here.len()]))
+    }
+
     /// Replaces what is in the window, except for what may be the beginning of a text; returns whether it was done
     /// before the output was full.
     fn scan(&mut self, output: &mut Vec<u8>) -> bool {
@@ -143,6 +150,17 @@ impl Transform for Replace {
         self.at = 0;
         Ok(true)
     }
+
+    /// As in nginx, only the beginning of a text stays.
+    fn flush(&mut self, output: &mut Vec<u8>) -> io::Result<()> {
+        if self.scan(output) {
+            let length = self.window.len();
+            let held = (0..length).find(|at| self.may_begin(*at)).unwrap_or(length);
+            output.extend(self.window.drain(..held));
+            self.at = self.at.saturating_sub(held);
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -172,6 +190,25 @@ mod tests {
             all.extend(output);
         }
         all
+    }
+
+    #[test]
+    fn what_is_flushed_is_all_that_begins_no_text() {
+        let flushed = |pairs: &[(&str, &str)], text: &str| {
+            let pairs = pairs.iter().map(|(pattern, new)| (pattern.as_bytes().into(), new.as_bytes().into()));
+            let (mut replace, mut output) = (Replace::new(pairs, false).unwrap(), Vec::new());
+            replace.take(&mut text.as_bytes(), &mut output).unwrap();
+            replace.flush(&mut output).unwrap();
+            let held = String::from_utf8(replace.window.clone()).unwrap();
+            replace.take(&mut &b"ne one"[..], &mut output).unwrap();
+            replace.end(&mut output).unwrap();
+            (held, String::from_utf8(output).unwrap())
+        };
+        assert_eq!(flushed(&[("one", "1")], "event one o"), ("o".into(), "event 1 1 1".into()));
+        assert_eq!(flushed(&[("one", "1")], "event one OoN"), ("oN".into(), "event 1 OoNne 1".into()));
+        assert_eq!(flushed(&[("one", "1")], "event\r\n"), (String::new(), "event\r\nne 1".into()));
+        assert_eq!(flushed(&[("one", "1")], ""), (String::new(), "ne 1".into()));
+        assert_eq!(flushed(&[("zzzz", "1"), ("tone", "2")], "a to"), ("to".into(), "a 2 one".into()));
     }
 
     /// Texts with what replaces them, whether once, the body, and what becomes of it.

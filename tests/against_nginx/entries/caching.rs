@@ -504,7 +504,22 @@ fn sliced() -> Entry {
 fn unbuffered() -> Entry {
     cached(
         "cache-unbuffered",
-        "proxy_buffering off; proxy_cache_valid 1m; location / { proxy_pass http://{BACKEND}; }",
+        "proxy_buffering off; proxy_cache_valid 1m; location / { proxy_pass http://{BACKEND}; }
+         location /x/on { proxy_buffering on; rewrite ^/x/on(.*) /x/$1 break; proxy_pass http://{BACKEND}; }
+         location /x/ignored { proxy_buffering on; proxy_ignore_headers X-Accel-Buffering; rewrite ^/x/ignored(.*) /x/$1 break; proxy_pass http://{BACKEND}; }",
     )
     .asks([ok("a", &[], "first"), ok("a", &[], "second")])
+    .asks([ok("b", &["X-Accel-Buffering: Yes"], "first"), ok("b", &[], "second")])
+    .asks(["on", "ignored"].iter().flat_map(|place| {
+        let at = |text: String| text.replacen("/x/", &format!("/x/{place}"), 1);
+        let key = |key: &str| format!("{place}-{key}");
+        [
+            at(ok(&key("no"), &["X-Accel-Buffering: no"], "first")),
+            at(ok(&key("no"), &[], "second")),
+            at(ok(&key("both"), &["X-Accel-Buffering: no", "X-Accel-Buffering: yes"], "first")),
+            at(ok(&key("both"), &[], "second")),
+            at(ok(&key("other"), &["X-Accel-Buffering: off"], "first")),
+            at(ok(&key("other"), &[], "second")),
+        ]
+    }))
 }

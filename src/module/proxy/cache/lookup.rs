@@ -290,7 +290,10 @@ impl CacheUse {
         head: &ResponseHead,
         said: Freshness,
     ) -> Option<Filling> {
-        if !self.is_cacheable || !said.is_cacheable || is_any_set(exchange, &conf.no_cache) || !conf.buffering
+        if !self.is_cacheable
+            || !said.is_cacheable
+            || is_any_set(exchange, &conf.no_cache)
+            || !conf.buffers(&head.headers)
         {
             return None;
         }
