@@ -307,6 +307,12 @@ directives! {
         "aio" => Aio = "off", in HTTP_ALL;
         /// Uses O_DIRECT for files above this size.
         "directio" => SizeOrOff = "off", in HTTP_ALL;
+        /// Alignment for O_DIRECT.
+        "directio_alignment" => Size = "512", in HTTP_ALL;
+        /// Writes files asynchronously too, with `aio threads`.
+        "aio_write" => Flag = "off", in HTTP_ALL;
+        /// Bytes that the system reads of a file in advance.
+        "read_ahead" => Size = "0", in HTTP_ALL;
         /// Number and size of buffers for reading a response from disk.
         "output_buffers" => BufferCount = "2 32k", in HTTP_ALL;
     }

@@ -106,6 +106,14 @@ directives! {
     needless {
         /// Number and size of buffers.
         "gzip_buffers" => BufferCount = "32 4k", in HTTP_ALL;
+        /// Size of the window of compression.
+        "gzip_window" => Size, in HTTP_ALL;
+        /// Size of the hash table of compression.
+        "gzip_hash" => Size, in HTTP_ALL;
+        /// Sends what is compressed without waiting for a full buffer.
+        "gzip_no_buffer" => Flag = "off", in HTTP_ALL;
+        /// Bytes of a body that are waited for before it is compressed.
+        "postpone_gzipping" => Size = "0", in HTTP_ALL;
         /// Number and size of buffers of `gunzip`.
         ///
         /// Not in PingOS; as in nginx.

@@ -1,6 +1,7 @@
 //! Directives of the referer module.
 
 use super::valid::{Referers, ValidReferers};
+use crate::directive::Num;
 use crate::directive::context::{HTTP_SERVER, LOCATION};
 use crate::directive::table::directives;
 
@@ -16,6 +17,12 @@ directives! {
         ///
         /// Example: `valid_referers none blocked server_names *.example.com;`
         "valid_referers" => lines: Vec<ValidReferers>, in HTTP_SERVER | LOCATION, restricts requests;
+    }
+    needless {
+        /// Size of a hash table.
+        "referer_hash_max_size" => Num = "2048", in HTTP_SERVER | LOCATION;
+        /// Bucket size of a hash table.
+        "referer_hash_bucket_size" => Num = "64", in HTTP_SERVER | LOCATION;
     }
     made {
         Referers;
