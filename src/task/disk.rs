@@ -124,7 +124,7 @@ pub fn read_fifo(path: &Path, patience: Duration, most: usize) -> io::Result<Vec
         let left = until.saturating_duration_since(Instant::now());
         let left = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
         if poll(&mut [PollFd::new(fifo.as_fd(), PollFlags::POLLIN)], left)? == 0 {
-            return Err(io::Error::new(io::ErrorKind::TimedOut, "no process has written into it and closed it"));
+            return Err(io::Error::new(io::ErrorKind::TimedOut, "no process has written and closed it"));
         }
         match fifo.read(&mut part) {
             Ok(0) => return Ok(bytes),
