@@ -76,6 +76,11 @@ pub(super) fn no_named_location(exchange: &Exchange<'_>, name: &[u8]) {
     about(exchange, &format_args!("could not find named location \"{}\"", Shown::new(name)));
 }
 
+/// A redirect to a named location of a request whose line was not understood.
+pub(super) fn no_path_for_location(exchange: &Exchange<'_>, name: &[u8]) {
+    about(exchange, &format_args!("empty URI in redirect to named location \"{}\"", Shown::new(name)));
+}
+
 /// Too many internal redirects.
 pub(super) fn redirect_cycle(exchange: &Exchange<'_>, doing: &str, target: &[u8]) {
     let target = Shown::new(target);

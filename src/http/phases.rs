@@ -117,6 +117,11 @@ impl Exchange<'_> {
                 Decision::Named(name) => {
                     let location = self.server.routes().locations.named(&name).cloned();
                     match (self.count_change(), location) {
+                        // As in nginx: the request line was not understood.
+                        (true, _) if self.path.is_empty() => {
+                            log::no_path_for_location(self, &name);
+                            Decision::page(StatusCode::INTERNAL_SERVER_ERROR)
+                        }
                         (true, Some(location)) => {
                             self.redirect();
                             self.run(Start::Named(location)).await
@@ -413,9 +418,8 @@ impl Exchange<'_> {
             }
             self.response.headers = headers;
         }
-        if let Some((content_type, charset)) =
-            self.carried_type.take().filter(|_| self.response.foreign.is_none())
-        {
+        let has_type = self.response.foreign.is_some() && self.response.content_type.is_some();
+        if let Some((content_type, charset)) = self.carried_type.take().filter(|_| !has_type) {
             (self.response.content_type, self.response.charset) = (Some(content_type), charset);
         }
         if let Some(status) = self.error_status {

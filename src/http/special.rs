@@ -23,6 +23,8 @@ impl Exchange<'_> {
     pub(super) fn special(&mut self, mut response: Response) -> Decision {
         let status = response.status;
         self.error_status = Some(status);
+        // As in nginx, a page has a type of its own.
+        self.carried_type = None;
         // As in nginx, the client is not asked for the body of a request that fails.
         self.is_continued = true;
         if CLOSING.contains(&status.as_u16()) {
@@ -67,7 +69,6 @@ impl Exchange<'_> {
                 is_page_elsewhere = true;
             }
         }
-        self.carried_type = None;
         if (is_page_elsewhere || matches!(response.status.as_u16(), 301 | 302))
             && self.core().msie_refresh
             && browser::is_msie(self.header("user-agent"))

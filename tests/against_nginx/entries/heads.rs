@@ -9,6 +9,16 @@ const REST: &str = "\r\nHost: x\r\nConnection: close\r\n\r\n";
 pub fn entries() -> Vec<Entry> {
     let show = "location / { return 200 \"[$request_method][$uri][$args][$request_uri][$server_protocol][$host][$http_x][$request]\"; } location /file/ { alias {ROOT}/html/; }";
     vec![
+        entry("named-pages-of-bad-requests")
+            .server(
+                "error_page 400 405 414 494 = @named; error_page 501 @none; large_client_header_buffers 2 1k;
+                 location @named { return 200 \"named $uri $status\"; }
+                 location / { root {ROOT}/html; }",
+            )
+            .asks(["POST /a.txt\n\nx", "POST /a.txt\nTransfer-Encoding: x\n\n"])
+            .raw(format!("GET /{} HTTP/1.1\r\nHost: x\r\n\r\n", "a".repeat(2000)))
+            .raw(format!("GET /a.txt HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n", "a".repeat(2000)))
+            .raws(["BAD\r\n\r\n", "GET / HTTP/1.1\r\n\r\n", "GET /%zz HTTP/1.1\r\nHost: x\r\n\r\n", "GET /../.. HTTP/1.1\r\nHost: x\r\n\r\n"]),
         lines(show),
         headers(show),
         entry("invalid-headers-kept").server(format!("ignore_invalid_headers off; {show}")).raws(odd_headers()),

@@ -9,7 +9,7 @@ use self::requests::{bodies, dropped_bodies, heads, leaving, unbuffered, uris};
 use self::responses::{
     bare, cut_off, malformed, response_bodies, response_headers, statuses, stricter, trailers,
 };
-use self::rewriting::{after_redirects, cookies, internal_redirects, passed_parts, redirects};
+use self::rewriting::{after_redirects, carried_types, cookies, internal_redirects, passed_parts, redirects};
 use self::servers::{errors, failures, keepalive, methods, next_upstream, timeouts, weights};
 use crate::backend::sends;
 use crate::entry::{Entry, Step, entry};
@@ -28,6 +28,7 @@ pub fn entries() -> Vec<Entry> {
         redirects(),
         cookies(),
         internal_redirects(),
+        carried_types(),
         errors(),
         failures(),
         next_upstream(),

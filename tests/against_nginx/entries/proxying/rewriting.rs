@@ -137,6 +137,21 @@ pub(super) fn cookies() -> Entry {
     found
 }
 
+/// The type of a response that redirects, where the redirect leads to a page or to a backend's response without a type.
+pub(super) fn carried_types() -> Entry {
+    let without = response("200 OK", &["X-A: 1"], "without a type");
+    let mut found = entry("accel-types").server(format!(
+        "error_page 404 /page; location /page {{ return 401 page; }} location /p/ {{ proxy_pass http://{{BACKEND}}/; }}
+         location /without {{ internal; proxy_pass http://{{BACKEND}}{without}; }} location /empty {{ internal; return 204; }}"
+    ));
+    for uri in ["/without", "/empty", "/none", "/../x", "", "/page"] {
+        let target =
+            response("200 OK", &[&format!("X-Accel-Redirect: {uri}"), "Content-Type: x/y"], "hidden");
+        found = found.asks([format!("/p{target}"), format!("HEAD /p{target}")]);
+    }
+    found
+}
+
 pub(super) fn internal_redirects() -> Entry {
     let uris = [
         "/file.txt",
