@@ -18,8 +18,8 @@ use super::frames::FrameReader;
 use super::hpack::HeadBounds;
 use super::intake::{Intake, ReceivedHead};
 use super::order::SendOrder;
-use super::written::without_priority_frames;
 use super::parked::{Account, Replay, Replayed};
+use super::written::without_priority_frames;
 use crate::limits;
 
 thread_local! {

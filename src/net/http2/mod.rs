@@ -11,8 +11,8 @@ pub mod huffman;
 pub mod intake;
 mod io;
 mod order;
-pub mod priority;
 mod parked;
+pub mod priority;
 mod stream;
 mod written;
 
