@@ -503,7 +503,7 @@ mod tests {
         let pong = (PING, ACK, 0, vec![0; 8]);
         for _ in 0..3 {
             assert!(talk.connection.is_parked());
-            assert_eq!(talk.says(&sent(PING, 0, 0, &[0; 8])), [pong.clone()]);
+            assert_eq!(talk.says(&sent(PING, 0, 0, &[0; 8])), std::slice::from_ref(&pong));
             assert_eq!(window(&talk), all - 9);
         }
         // What has come is made up for once that is more than half of the window.
