@@ -175,7 +175,7 @@ impl Traffic {
         Some(std::mem::take(&mut *made))
     }
 
-    /// See [`SendOrder::call_next`].
+    /// Lets the streams whose turn it is to send go on; to be called when the connection has done what it can.
     pub fn call_next(&self, cx: &mut Context<'_>) {
         if let Some(order) = &self.order {
             order.call_next(cx);
