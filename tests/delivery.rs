@@ -388,8 +388,7 @@ fn memory_goes_back_to_the_system_when_slow_players_have_left() {
     let before = server.resident();
     publisher.set_size(1_000_000);
     publisher.send(150);
-    let grown = server.resident().saturating_sub(before);
-    assert!(grown > 64 * 1024, "only {grown} KiB more: nothing waited");
+    until_true("much waits", || server.resident().saturating_sub(before) > 64 * 1024);
     drop(players);
     // The stream's own cache holds no large frame any more either.
     publisher.set_size(100);
