@@ -208,22 +208,18 @@ mod tests {
     use parking_lot::Mutex;
 
     use super::super::PREFACE;
+    use super::super::framing::{
+        ACK, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PADDED, PRIORITY, RST_STREAM, SETTINGS,
+        WINDOW_UPDATE, frame, number,
+    };
     use super::super::hpack::{Decoder, HeadBounds};
-    use super::super::intake::{DATA, END_HEADERS, END_STREAM, HEADERS, frame, number};
     use super::super::parked::Account;
     use super::*;
     use crate::net::plain::PlainSocket;
     use crate::net::tls::TlsInfo;
 
     const BOUNDS: HeadBounds = HeadBounds { field: 1000, head: 2000, fields: 50 };
-    const PADDED: u8 = 8;
-    const PRIORITY: u8 = 2;
-    const RESET: u8 = 3;
-    const SETTINGS: u8 = 4;
     const PING: u8 = 6;
-    const GOAWAY: u8 = 7;
-    const WINDOW_UPDATE: u8 = 8;
-    const ACK: u8 = 1;
 
     /// A socket in memory.
     #[derive(Debug, Default)]
@@ -522,7 +518,7 @@ mod tests {
         assert_eq!(talk.says(&sent(PING, 0, 0, &[0; 8])), [opened, pong]);
         assert_eq!(window(&talk), all);
         // Late DATA counts, too.
-        let reset = (RESET, 0, 1, 5u32.to_be_bytes().to_vec());
+        let reset = (RST_STREAM, 0, 1, 5u32.to_be_bytes().to_vec());
         assert_eq!(talk.says(&sent(DATA, 0, 1, b"late")), [reset]);
         assert_eq!(window(&talk), all - 4);
     }
@@ -649,7 +645,7 @@ mod tests {
                         sent(HEADERS, END_HEADERS, next - 2, &[0x82, 0x86, 0x84])
                     }
                     5 => sent(DATA, (random(2) as u8) * END_STREAM, any, &vec![1; random(300) as usize]),
-                    6 => sent(RESET, 0, any, &8u32.to_be_bytes()),
+                    6 => sent(RST_STREAM, 0, any, &8u32.to_be_bytes()),
                     7 => update(any, random(60_000)),
                     8 => update(0, random(90_000)),
                     9 => setting(4, random(100_000)),

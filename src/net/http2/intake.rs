@@ -10,45 +10,20 @@ use std::sync::Arc;
 
 use h2::Reason;
 
+use super::framing::{
+    ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HAS_PRIORITY, HEAD, HEADERS,
+    INITIAL_WINDOW_SIZE, NO_RFC7540_PRIORITIES, NUMBER, PADDED, PRIORITY, PRIORITY_UPDATE, PUSH_PROMISE,
+    RST_STREAM, SETTING, SETTINGS, WINDOW_UPDATE, frame, number,
+};
 use super::hpack::{Decoder, Fields, HeadBounds};
 use super::order::SendOrder;
 use super::priority::{self, NamedPriority, Priority};
 use crate::limits;
 
-/// Length of the head of a frame.
-pub(super) const HEAD: usize = 9;
-
-pub(super) const DATA: u8 = 0;
-pub(super) const HEADERS: u8 = 1;
-const PRIORITY: u8 = 2;
-const RST_STREAM: u8 = 3;
-const SETTINGS: u8 = 4;
-const PUSH_PROMISE: u8 = 5;
-const GOAWAY: u8 = 7;
-const WINDOW_UPDATE: u8 = 8;
-const CONTINUATION: u8 = 9;
-/// `PRIORITY_UPDATE` (RFC 9218).
-const PRIORITY_UPDATE: u8 = 0x10;
-
-const ACK: u8 = 1;
-pub(super) const END_STREAM: u8 = 1;
-pub(super) const END_HEADERS: u8 = 4;
-const PADDED: u8 = 8;
-const HAS_PRIORITY: u8 = 0x20;
-
 /// Length of a stream's priority.
 const PRIORITY_BYTES: usize = 5;
-/// Length of a stream's number, and of the bytes by which a window is opened.
-const NUMBER: usize = 4;
-/// Length of a setting: its name and its value.
-const SETTING: usize = 6;
 /// Bytes of a payload that are looked at before the rest: padding and priority of a head, or a setting.
 const BEGINNING: usize = 1 + PRIORITY_BYTES;
-
-/// `SETTINGS_INITIAL_WINDOW_SIZE`.
-const FIRST_WINDOW: u16 = 4;
-/// `SETTINGS_NO_RFC7540_PRIORITIES`.
-const NO_PRIORITY_FRAMES: u16 = 9;
 
 /// The head without content: `GET`, `http` and `/` of HPACK's table.
 pub(super) const STUB: [u8; 3] = [0x82, 0x86, 0x84];
@@ -378,8 +353,8 @@ impl Intake {
                 self.begun = 0;
                 let [a, b, value @ ..] = self.beginning;
                 match (u16::from_be_bytes([a, b]), u32::from_be_bytes(value)) {
-                    (FIRST_WINDOW, window) => self.order.set_first_window(window),
-                    (NO_PRIORITY_FRAMES, 2..) => return Err(Reason::PROTOCOL_ERROR),
+                    (INITIAL_WINDOW_SIZE, window) => self.order.set_first_window(window),
+                    (NO_RFC7540_PRIORITIES, 2..) => return Err(Reason::PROTOCOL_ERROR),
                     _ => {}
                 }
             }
@@ -566,21 +541,6 @@ impl HeadBounds {
         const LONGEST_CODE: usize = 4;
         self.head.saturating_add(self.fields).saturating_mul(LONGEST_CODE)
     }
-}
-
-/// A stream's number, without the bit before it.
-pub(super) fn number(bytes: &[u8]) -> u32 {
-    bytes.iter().take(4).fold(0, |number, byte| number << 8 | u32::from(*byte)) & 0x7fff_ffff
-}
-
-/// Appends a frame.
-pub(super) fn frame(kind: u8, flags: u8, stream: u32, payload: &[&[u8]], passed: &mut Vec<u8>) {
-    let length: usize = payload.iter().map(|part| part.len()).sum();
-    let length = u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes();
-    passed.extend_from_slice(&length[1..]);
-    passed.extend_from_slice(&[kind, flags]);
-    passed.extend_from_slice(&stream.to_be_bytes());
-    payload.iter().for_each(|part| passed.extend_from_slice(part));
 }
 
 #[cfg(test)]

@@ -15,11 +15,11 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::carrier::Carrier;
 use super::frames::FrameReader;
+use super::framing::{FrameWalk, without_priority_frames};
 use super::hpack::HeadBounds;
 use super::intake::{Intake, ReceivedHead};
 use super::order::SendOrder;
 use super::parked::{Account, Replay, Replayed};
-use super::written::without_priority_frames;
 use crate::limits;
 
 thread_local! {
@@ -55,6 +55,8 @@ struct Client {
     /// Makes the client's bytes ready for the crate h2.
     intake: Intake,
     account: Account,
+    /// Goes along with what the crate sends.
+    sent: FrameWalk,
 }
 
 /// An acknowledgement (RFC 9113 §6.7) of the PING by which the crate h2 finds out whether the client knows that the connection ends.
@@ -127,7 +129,7 @@ impl Traffic {
     pub fn of_client(bounds: HeadBounds) -> Traffic {
         let intake = Intake::new(bounds);
         let order = intake.order().clone();
-        let client = Client { intake, account: Account::new() };
+        let client = Client { intake, account: Account::new(), sent: FrameWalk::default() };
         Traffic { client: Some(Mutex::new(client)), order: Some(order), ..Traffic::default() }
     }
 
@@ -197,7 +199,7 @@ impl Traffic {
             && self.made.lock().is_empty()
             && self.client.as_ref().is_some_and(|client| {
                 let client = client.lock();
-                !client.intake.has_open_head() && client.account.is_settled()
+                !client.intake.has_open_head() && client.account.is_settled() && client.sent.is_between()
             })
     }
 
@@ -264,11 +266,16 @@ impl Traffic {
     /// Takes note of bytes of the crate's that were accepted.
     fn accepted(&self, bufs: &[IoSlice<'_>], mut length: usize) {
         let Some(client) = &self.client else { return };
-        let mut client = client.lock();
+        let Client { account, sent, .. } = &mut *client.lock();
         for buf in bufs {
-            let part = length.min(buf.len());
-            client.account.sent(&buf[..part]);
-            length -= part;
+            let mut bytes = &buf[..length.min(buf.len())];
+            length -= bytes.len();
+            while let Some(part) = sent.next(&mut bytes) {
+                account.sent(&part);
+                if let Some(order) = &self.order {
+                    order.wrote(&part);
+                }
+            }
         }
     }
 
@@ -479,9 +486,6 @@ impl AsyncWrite for Http2Io {
         self.traffic.is_flushed.store(false, Ordering::Relaxed);
         let accepted = ready!(self.poll_accepted(cx, bufs))?;
         self.traffic.accepted(bufs, accepted);
-        if let Some(order) = self.traffic.order() {
-            order.wrote(bufs, accepted);
-        }
         Poll::Ready(Ok(accepted))
     }
 

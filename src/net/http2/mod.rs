@@ -6,6 +6,7 @@ mod client;
 mod connection;
 mod dictionary;
 pub mod frames;
+mod framing;
 pub mod hpack;
 pub mod huffman;
 pub mod intake;
@@ -14,7 +15,6 @@ mod order;
 mod parked;
 pub mod priority;
 mod stream;
-mod written;
 
 pub use self::carrier::Carrier;
 pub use self::client::{Http2Backend, Http2Request, Http2RequestError};

@@ -12,12 +12,9 @@ use std::task::{Context, Poll, Waker};
 
 use parking_lot::Mutex;
 
+use super::framing::{DATA, FIRST_WINDOW, Part, RST_STREAM};
 use super::priority::{NamedPriority, Priority};
-use super::written::{WrittenFrame, WrittenFrames};
 use crate::limits;
-
-/// Window of a connection, and of its streams until its client says otherwise (RFC 9113 §6.9.2).
-const FIRST_WINDOW: i64 = 65_535;
 
 /// The streams of a connection and what they may send.
 #[derive(Debug)]
@@ -37,7 +34,6 @@ struct State {
     waiting: usize,
     /// Turns of streams that take turns.
     turns: u64,
-    written: WrittenFrames,
     /// The connection's task.
     connection: Option<Waker>,
 }
@@ -155,7 +151,6 @@ impl SendOrder {
             streams: Vec::new(),
             waiting: 0,
             turns: 0,
-            written: WrittenFrames::default(),
             connection: None,
         }))
     }
@@ -325,30 +320,19 @@ impl SendOrder {
         }
     }
 
-    /// Reads along with what the crate has written: `length` bytes of these buffers.
-    pub(super) fn wrote(&self, bufs: &[std::io::IoSlice<'_>], length: usize) {
+    /// Takes note of a part of a frame that the crate has written.
+    pub(super) fn wrote(&self, part: &Part) {
+        let Part::Frame { kind: kind @ (DATA | RST_STREAM), stream, length, .. } = *part else { return };
         let mut state = self.0.lock();
-        let mut left = length;
-        for buf in bufs {
-            let mut bytes = &buf[..left.min(buf.len())];
-            left -= bytes.len();
-            while let Some(frame) = state.written.next(&mut bytes) {
-                let (stream, used) = match frame {
-                    WrittenFrame::Data { stream, length } => (stream, i64::from(length)),
-                    WrittenFrame::Reset { stream } => (stream, i64::MAX),
-                };
-                let at = state.find(stream);
-                if let WrittenFrame::Data { .. } = frame {
-                    state.window -= used;
-                    if let Some(at) = at {
-                        state.streams[at].window -= used;
-                    }
-                }
-                if let Some(at) = at {
-                    state.leaves(at, used);
-                }
-            }
+        let at = state.find(stream);
+        if kind == DATA {
+            state.window -= length;
         }
+        let Some(at) = at else { return };
+        if kind == DATA {
+            state.streams[at].window -= length;
+        }
+        state.leaves(at, if kind == DATA { length } else { i64::MAX });
     }
 }
 
@@ -379,7 +363,6 @@ fn signed(bytes: usize) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use std::io::IoSlice;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::task::Wake;
@@ -435,15 +418,11 @@ mod tests {
 
         /// The crate writes this much of a stream.
         fn writes(&self, stream: u32, length: usize) {
-            self.writes_frame(0, stream, length);
+            self.writes_frame(DATA, stream, length);
         }
 
         fn writes_frame(&self, kind: u8, stream: u32, length: usize) {
-            let [0, a, b, c] = u32::try_from(length).unwrap().to_be_bytes() else { unreachable!() };
-            let mut frame = vec![a, b, c, kind, 0];
-            frame.extend_from_slice(&stream.to_be_bytes());
-            frame.resize(9 + length, 0);
-            self.order.wrote(&[IoSlice::new(&frame)], frame.len());
+            self.order.wrote(&Part::Frame { kind, flags: 0, stream, length: signed(length) });
         }
 
         /// A stream uses up what is left of the connection's window.

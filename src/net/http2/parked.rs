@@ -22,29 +22,17 @@ use parking_lot::Mutex;
 use tokio::io::ReadBuf;
 
 use super::PREFACE;
-use super::intake::{DATA, END_HEADERS, END_STREAM, HEAD, HEADERS, STUB, frame, number};
+use super::framing::{
+    ACK, DATA, END_HEADERS, END_STREAM, FIRST_WINDOW, FrameWalk, HEADER_TABLE_SIZE, HEADERS,
+    INITIAL_WINDOW_SIZE, MAX_FRAME_SIZE, Part, RST_STREAM, SETTING, SETTINGS, WINDOW_UPDATE, frame,
+};
+use super::intake::STUB;
 use crate::limits;
-
-const RESET: u8 = 3;
-const SETTINGS: u8 = 4;
-const WINDOW_UPDATE: u8 = 8;
-/// `ACK` of SETTINGS.
-const ACK: u8 = 1;
-
-const HEADER_TABLE_SIZE: u16 = 1;
-const INITIAL_WINDOW_SIZE: u16 = 4;
-const MAX_FRAME_SIZE: u16 = 5;
-
-/// Window of a connection that begins (RFC 9113 §6.9.2).
-const FIRST_WINDOW: i64 = 65_535;
-/// Length of a setting, which is the longest part of a payload that is looked at.
-const SETTING: usize = 6;
 
 /// What both sides have agreed on, for the connection as a whole.
 #[derive(Debug)]
 pub(super) struct Account {
-    received: Walk,
-    sent: Walk,
+    received: FrameWalk,
     settings: ClientSettings,
     /// Whether the client has acknowledged the server's settings.
     has_acknowledged: bool,
@@ -72,8 +60,7 @@ impl Account {
     /// Of a connection that begins with its preface.
     pub(super) fn new() -> Account {
         Account {
-            received: Walk { left: PREFACE.len(), ..Walk::default() },
-            sent: Walk::default(),
+            received: FrameWalk::behind_preface(),
             settings: ClientSettings::default(),
             has_acknowledged: false,
             send_window: FIRST_WINDOW,
@@ -99,21 +86,19 @@ impl Account {
         }
     }
 
-    /// Takes note of bytes that the crate sends to the client.
-    pub(super) fn sent(&mut self, mut bytes: &[u8]) {
-        while let Some(part) = self.sent.next(&mut bytes) {
-            match part {
-                Part::Frame { kind: DATA, length, .. } => self.send_window -= length,
-                Part::Increment { stream: 0, by } => self.receive_window += by,
-                Part::Frame { kind: RESET, .. } => self.last_reset = Some(Instant::now()),
-                Part::Frame { .. } | Part::Increment { .. } | Part::Setting(..) => {}
-            }
+    /// Takes note of a part of a frame that the crate sends to the client.
+    pub(super) fn sent(&mut self, part: &Part) {
+        match *part {
+            Part::Frame { kind: DATA, length, .. } => self.send_window -= length,
+            Part::Increment { stream: 0, by } => self.receive_window += by,
+            Part::Frame { kind: RST_STREAM, .. } => self.last_reset = Some(Instant::now()),
+            Part::Frame { .. } | Part::Increment { .. } | Part::Setting(..) => {}
         }
     }
 
-    /// Whether no frame is half sent.
+    /// Whether the crate has got no frame in part.
     pub(super) fn is_settled(&self) -> bool {
-        self.received.is_between() && self.sent.is_between()
+        self.received.is_between()
     }
 
     /// Until when the crate ignores what comes late of a stream that was reset, which a new connection would not.
@@ -207,95 +192,6 @@ fn setting(name: u16, value: u32) -> [u8; SETTING] {
 fn update(increment: i64, frames: &mut Vec<u8>) {
     let increment = u32::try_from(increment).unwrap_or_default();
     frame(WINDOW_UPDATE, 0, 0, &[&increment.to_be_bytes()], frames);
-}
-
-/// Goes along with frames, however they come.
-#[derive(Debug, Default)]
-struct Walk {
-    head: [u8; HEAD],
-    known: usize,
-    /// Bytes of the payload that are still to come.
-    left: usize,
-    item: [u8; SETTING],
-    filled: usize,
-}
-
-/// A part of a frame that has come.
-#[derive(Debug, PartialEq, Eq)]
-enum Part {
-    /// Its head.
-    Frame { kind: u8, flags: u8, stream: u32, length: i64 },
-    /// A setting of SETTINGS.
-    Setting(u16, u32),
-    /// The increment of `WINDOW_UPDATE`.
-    Increment { stream: u32, by: i64 },
-}
-
-impl Walk {
-    /// Whether the last frame has ended.
-    fn is_between(&self) -> bool {
-        self.known == 0 && self.left == 0
-    }
-
-    /// Takes bytes up to the end of the next part; `None` once there are no more.
-    fn next(&mut self, bytes: &mut &[u8]) -> Option<Part> {
-        while !bytes.is_empty() {
-            if self.left == 0 {
-                take(bytes, &mut self.head, &mut self.known, HEAD);
-                if self.known < HEAD {
-                    return None;
-                }
-                let [a, b, c, kind, flags, stream @ ..] = self.head;
-                let length = u32::from_be_bytes([0, a, b, c]);
-                (self.known, self.filled, self.left) = (0, 0, length as usize);
-                return Some(Part::Frame { kind, flags, stream: number(&stream), length: i64::from(length) });
-            }
-            let size = self.item_size();
-            if size == 0 {
-                let skipped = self.left.min(bytes.len());
-                *bytes = &bytes[skipped..];
-                self.left -= skipped;
-                continue;
-            }
-            let mut of_frame = &bytes[..self.left.min(bytes.len())];
-            let before = of_frame.len();
-            take(&mut of_frame, &mut self.item, &mut self.filled, size);
-            let taken = before - of_frame.len();
-            *bytes = &bytes[taken..];
-            self.left -= taken;
-            if self.filled == size {
-                self.filled = 0;
-                return Some(self.item());
-            }
-        }
-        None
-    }
-
-    /// Length of the items that the frame's payload consists of; 0 if it is not looked at.
-    fn item_size(&self) -> usize {
-        match self.head[3] {
-            SETTINGS => SETTING,
-            WINDOW_UPDATE => 4,
-            _ => 0,
-        }
-    }
-
-    fn item(&self) -> Part {
-        let [a, b, c, d, e, f] = self.item;
-        match self.head[3] {
-            SETTINGS => Part::Setting(u16::from_be_bytes([a, b]), u32::from_be_bytes([c, d, e, f])),
-            _ => Part::Increment { stream: number(&self.head[5..]), by: i64::from(number(&self.item)) },
-        }
-    }
-}
-
-/// Moves bytes into `place` until `filled` is `size`, or there are no more.
-fn take(bytes: &mut &[u8], place: &mut [u8], filled: &mut usize, size: usize) {
-    let length = (size - *filled).min(bytes.len());
-    let (part, rest) = bytes.split_at(length);
-    place[*filled..*filled + length].copy_from_slice(part);
-    *filled += length;
-    *bytes = rest;
 }
 
 /// Stands in for the socket until it ends. Shared with the crate's connection.
