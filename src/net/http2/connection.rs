@@ -12,6 +12,7 @@ use h2::{Reason, RecvStream};
 use http::{Request, Response};
 
 use super::carrier::Carrier;
+use super::framing::FIRST_WINDOW;
 use super::io::{Http2Io, Traffic};
 use super::parked::Replay;
 use crate::limits;
@@ -137,6 +138,7 @@ impl Http2Connection {
             (frames, account.receive_window(), account.beginning(), account.has_streams())
         });
         let (frames, window, beginning, has_streams) = begins.ok_or_else(unexpected)?;
+        let send_window = traffic.order().ok_or_else(unexpected)?.window();
         traffic.say(&frames);
         let replay = Arc::new(Replay::new());
         replay.say(&beginning);
@@ -152,14 +154,16 @@ impl Http2Connection {
                 return Err(unexpected());
             };
             let (_, mut respond) = accepted?;
-            let length = traffic.account(|account| account.response()).unwrap_or_default().min(NOTHING.len());
+            // It leaves of the window what the client's has.
+            let length =
+                usize::try_from(FIRST_WINDOW - send_window.max(0)).unwrap_or_default().min(NOTHING.len());
             let mut response = respond.send_response(Response::new(()), length == 0)?;
             if length > 0 {
                 response.send_data(Bytes::from_static(&NOTHING[..length]), true)?;
             }
             nothing_comes(connection.poll_accept(&mut cx))?;
         }
-        replay.say(&traffic.account(|account| account.rest()).unwrap_or_default());
+        replay.say(&traffic.account(|account| account.rest(send_window)).unwrap_or_default());
         nothing_comes(connection.poll_accept(&mut cx))?;
         replay.end();
         Ok(connection)

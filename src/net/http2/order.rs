@@ -288,6 +288,11 @@ impl SendOrder {
         state.streams.iter_mut().for_each(|sending| sending.window += change);
     }
 
+    /// Bytes of bodies that the client accepts of all streams, of those that were not written.
+    pub(super) fn window(&self) -> i64 {
+        self.0.lock().window
+    }
+
     /// A stream was reset, which drops what the crate has of it.
     pub(super) fn reset(&self, stream: u32) {
         let mut state = self.0.lock();
@@ -349,11 +354,6 @@ impl SendOrder {
         let mut state = self.0.lock();
         let at = state.find(stream)?;
         Some((state.streams[at].priority, state.streams[at].window))
-    }
-
-    /// Window of the connection.
-    pub(super) fn window(&self) -> i64 {
-        self.0.lock().window
     }
 }
 

@@ -3,8 +3,8 @@
 //! The crate h2 holds 17 KB for each connection, which one that rests does not need. So the crate's connection is given up once
 //! nothing is under way, and a new one takes its place when the client sends something. The client notices nothing:
 //!
-//! - An [`Account`] goes along with the frames of both sides, and knows what they have agreed on: the client's settings, both
-//!   windows of the connection, and the last stream.
+//! - An [`Account`] goes along with the frames of both sides, and knows what they have agreed on: the client's settings, the server's
+//!   window, and the last stream. The client's window is counted by the [`SendOrder`](super::order::SendOrder), which stays.
 //! - A [`Replay`] stands in for the socket while the new connection begins. It reads as if a client that agreed on all this had
 //!   just come, and what the server answers is dropped, because the real client knows it.
 //!
@@ -36,8 +36,6 @@ pub(super) struct Account {
     settings: ClientSettings,
     /// Whether the client has acknowledged the server's settings.
     has_acknowledged: bool,
-    /// Bytes of bodies that the client still accepts.
-    send_window: i64,
     /// Bytes of bodies that the client may still send.
     receive_window: i64,
     /// The last stream that the client has begun.
@@ -63,7 +61,6 @@ impl Account {
             received: FrameWalk::behind_preface(),
             settings: ClientSettings::default(),
             has_acknowledged: false,
-            send_window: FIRST_WINDOW,
             receive_window: FIRST_WINDOW,
             last: 0,
             last_reset: None,
@@ -80,7 +77,6 @@ impl Account {
                     self.has_acknowledged = true;
                 }
                 Part::Setting(name, value) => self.settings.set(name, value),
-                Part::Increment { stream: 0, by } => self.send_window += by,
                 Part::Frame { .. } | Part::Increment { .. } => {}
             }
         }
@@ -89,7 +85,6 @@ impl Account {
     /// Takes note of a part of a frame that the crate sends to the client.
     pub(super) fn sent(&mut self, part: &Part) {
         match *part {
-            Part::Frame { kind: DATA, length, .. } => self.send_window -= length,
             Part::Increment { stream: 0, by } => self.receive_window += by,
             Part::Frame { kind: RST_STREAM, .. } => self.last_reset = Some(Instant::now()),
             Part::Frame { .. } | Part::Increment { .. } | Part::Setting(..) => {}
@@ -138,14 +133,10 @@ impl Account {
         self.last > 0
     }
 
-    /// Length of the response to that request: it leaves of the window what the client's has.
-    pub(super) fn response(&self) -> usize {
-        usize::try_from(FIRST_WINDOW - self.send_window.max(0)).unwrap_or_default()
-    }
-
     /// What a stand-in says when it has the response. What the client has set comes now: its table has to be told of its size by a head
     /// that it gets, and its window of streams may be too small for the response.
-    pub(super) fn rest(&self) -> Vec<u8> {
+    /// The client accepts `send_window` bytes of bodies.
+    pub(super) fn rest(&self, send_window: i64) -> Vec<u8> {
         let mut bytes = Vec::new();
         let ClientSettings { table, window, frame: size } = self.settings;
         if let Some((smallest, _)) = table {
@@ -161,8 +152,8 @@ impl Account {
         if !now.is_empty() {
             frame(SETTINGS, 0, 0, &[&now], &mut bytes);
         }
-        if self.send_window > FIRST_WINDOW {
-            update(self.send_window - FIRST_WINDOW, &mut bytes);
+        if send_window > FIRST_WINDOW {
+            update(send_window - FIRST_WINDOW, &mut bytes);
         }
         bytes
     }
