@@ -205,11 +205,7 @@ impl fmt::Debug for Http2Connection {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::VecDeque;
-    use std::io::{self, IoSlice};
     use std::time::Duration;
-
-    use parking_lot::Mutex;
 
     use super::super::PREFACE;
     use super::super::framing::{
@@ -217,74 +213,19 @@ mod tests {
         WINDOW_UPDATE, frame, number,
     };
     use super::super::hpack::{Decoder, HeadBounds};
+    use super::super::memory_socket::MemorySocket;
     use super::super::parked::Account;
     use super::*;
-    use crate::net::plain::PlainSocket;
-    use crate::net::tls::TlsInfo;
 
     const BOUNDS: HeadBounds = HeadBounds { field: 1000, head: 2000, fields: 50 };
     const PING: u8 = 6;
-
-    /// A socket in memory.
-    #[derive(Debug, Default)]
-    struct Memory {
-        input: Mutex<VecDeque<u8>>,
-        output: Mutex<Vec<u8>>,
-        has_ended: Mutex<bool>,
-    }
-
-    impl Carrier for Memory {
-        fn without_tls(&self) -> &PlainSocket {
-            unreachable!("nothing asks for it")
-        }
-
-        fn is_tls(&self) -> bool {
-            false
-        }
-
-        fn tls_info(&self) -> Option<&Arc<TlsInfo>> {
-            None
-        }
-
-        fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
-            let mut input = self.input.lock();
-            if input.is_empty() && !*self.has_ended.lock() {
-                return Err(io::ErrorKind::WouldBlock.into());
-            }
-            let length = input.len().min(buf.len());
-            buf[..length].iter_mut().zip(input.drain(..length)).for_each(|(place, byte)| *place = byte);
-            Ok(length)
-        }
-
-        fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-            bufs.iter().for_each(|buf| self.output.lock().extend_from_slice(buf));
-            Ok(bufs.iter().map(|buf| buf.len()).sum())
-        }
-
-        fn poll_read_ready(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-            match self.input.lock().is_empty() && !*self.has_ended.lock() {
-                true => Poll::Pending,
-                false => Poll::Ready(Ok(())),
-            }
-        }
-
-        fn poll_write_ready(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Poll::Ready(Ok(()))
-        }
-
-        fn poll_flush(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Poll::Ready(Ok(()))
-        }
-
-        fn shutdown_write(&self) {}
-    }
 
     /// A frame of the server: kind, flags, stream and payload.
     type Frame = (u8, u8, u32, Vec<u8>);
 
     /// A connection, and what its client knows.
     struct Talk {
-        socket: Arc<Memory>,
+        socket: Arc<MemorySocket>,
         traffic: Arc<Traffic>,
         connection: Http2Connection,
         decoder: Decoder,
@@ -322,7 +263,7 @@ mod tests {
 
     impl Talk {
         fn begin(parks: bool) -> Talk {
-            let socket = Arc::new(Memory::default());
+            let socket = Arc::new(MemorySocket::default());
             let traffic = Arc::new(Traffic::of_client(BOUNDS));
             socket.input.lock().extend(PREFACE.iter().copied().chain(sent(SETTINGS, 0, 0, &[])));
             let offer = Offer { streams: 100, window: 70_000 };
@@ -414,7 +355,7 @@ mod tests {
 
         /// What the server has sent since, with heads decoded as the client does.
         fn frames(&mut self) -> Vec<Frame> {
-            let output = std::mem::take(&mut *self.socket.output.lock());
+            let output = self.socket.take_output();
             let mut rest = &output[..];
             let mut frames = Vec::new();
             while let [a, b, c, kind, flags, after @ ..] = rest {
@@ -543,7 +484,7 @@ mod tests {
                 // As a client that has set this may expect it.
                 talk.socket.input.lock().extend(request(7, 0));
                 talk.turn();
-                let output = std::mem::take(&mut *talk.socket.output.lock());
+                let output = talk.socket.take_output();
                 assert_eq!(output[3], HEADERS);
                 assert_eq!(output[9] & 0xe0, 0x20, "{sizes:?}");
             }

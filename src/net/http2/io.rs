@@ -514,66 +514,8 @@ impl AsyncWrite for Http2Io {
 mod tests {
     use tokio::io::AsyncWriteExt;
 
+    use super::super::memory_socket::MemorySocket;
     use super::*;
-    use crate::net::plain::PlainSocket;
-    use crate::net::tls::TlsInfo;
-
-    /// A socket that accepts this many bytes, and what it was given call by call.
-    #[derive(Debug, Default)]
-    struct Accepting {
-        room: Mutex<usize>,
-        calls: Mutex<Vec<Vec<u8>>>,
-    }
-
-    impl Accepting {
-        fn lengths(&self) -> Vec<usize> {
-            self.calls.lock().iter().map(Vec::len).collect()
-        }
-    }
-
-    impl Carrier for Accepting {
-        fn without_tls(&self) -> &PlainSocket {
-            unreachable!("nothing asks for it")
-        }
-
-        fn is_tls(&self) -> bool {
-            false
-        }
-
-        fn tls_info(&self) -> Option<&Arc<TlsInfo>> {
-            None
-        }
-
-        fn try_read(&self, _: &mut [u8]) -> io::Result<usize> {
-            Err(io::ErrorKind::WouldBlock.into())
-        }
-
-        fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-            let mut room = self.room.lock();
-            if *room == 0 {
-                return Err(io::ErrorKind::WouldBlock.into());
-            }
-            let mut bytes: Vec<u8> = bufs.iter().flat_map(|buf| buf.iter().copied()).collect();
-            bytes.truncate(*room);
-            *room -= bytes.len();
-            self.calls.lock().push(bytes);
-            Ok(self.calls.lock().last().map_or(0, Vec::len))
-        }
-
-        fn poll_read_ready(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Poll::Pending
-        }
-
-        fn poll_write_ready(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Poll::Pending
-        }
-
-        fn poll_flush(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Poll::Ready(Ok(()))
-        }
-
-        fn shutdown_write(&self) {}
-    }
 
     fn waker() -> Context<'static> {
         Context::from_waker(std::task::Waker::noop())
@@ -588,9 +530,8 @@ mod tests {
 
     #[tokio::test]
     async fn output_is_gathered_up_to_its_bound_and_keeps_its_order() {
-        let (socket, traffic) = (Arc::new(Accepting::default()), Arc::new(Traffic::default()));
+        let (socket, traffic) = (Arc::new(MemorySocket::default()), Arc::new(Traffic::default()));
         let mut io = Http2Io::new(socket.clone(), Bytes::new(), traffic.clone());
-        *socket.room.lock() = usize::MAX;
         io.write_all(b"settings").await.unwrap();
         assert_eq!(socket.lengths(), [8]);
         traffic.gather();

@@ -11,6 +11,8 @@ pub mod hpack;
 pub mod huffman;
 pub mod intake;
 mod io;
+#[cfg(test)]
+mod memory_socket;
 mod order;
 mod parked;
 pub mod priority;
