@@ -167,9 +167,7 @@ impl Exchange<'_> {
             Start::ServerRewrite => self.has_location_name = true,
             Start::Named(location) => named = Some(location),
         }
-        if self.needs_real_root() {
-            Box::pin(self.find_real_root()).await;
-        }
+        self.find_real_root().await;
         if named.is_none() {
             if self.has_checks(Phase::ServerRewrite) {
                 self.pass_phase(Phase::ServerRewrite).await?;
@@ -186,9 +184,7 @@ impl Exchange<'_> {
                 }
             }
             self.adopt_error_log();
-            if self.needs_real_root() {
-                Box::pin(self.find_real_root()).await;
-            }
+            self.find_real_root().await;
             let is_rewritten = self.limit_methods();
             self.adopt_keepalive();
             if is_rewritten && self.has_checks(Phase::Rewrite) {
@@ -204,9 +200,7 @@ impl Exchange<'_> {
         }
         self.adopt_keepalive();
         // Statements may have changed variables in `root`.
-        if self.needs_real_root() {
-            Box::pin(self.find_real_root()).await;
-        }
+        self.find_real_root().await;
         if self.has_checks(Phase::PreAccess) {
             self.pass_phase(Phase::PreAccess).await?;
         }

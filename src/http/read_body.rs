@@ -60,9 +60,7 @@ impl Exchange<'_> {
     }
 
     async fn read_whole_body(&mut self, in_file: BodyInFile) -> Result<(), Decision> {
-        if self.client_waits_to_be_asked() {
-            Box::pin(self.ask_for_body()).await;
-        }
+        self.ask_for_body().await;
         let mut collected = Collected::new(in_file);
         self.connection.input.lock().is_reading = true;
         let read = self.collect(&mut collected).await;
@@ -83,9 +81,7 @@ impl Exchange<'_> {
     ///
     /// The decision about a request whose body cannot be read.
     pub async fn begin_body(&mut self) -> Result<bool, Decision> {
-        if self.client_waits_to_be_asked() {
-            Box::pin(self.ask_for_body()).await;
-        }
+        self.ask_for_body().await;
         let mut collected = Collected::new(BodyInFile::Off);
         self.connection.input.lock().is_reading = true;
         let taken = self.take_present(&mut collected);

@@ -10,13 +10,11 @@ use crate::net::links::{self, Access, LinkPolicy};
 use crate::task::disk::{self, DiskWork};
 
 impl Exchange<'_> {
-    /// Whether the configuration uses the real path of the location's directory anywhere.
-    pub(super) fn needs_real_root(&self) -> bool {
-        self.plan().uses_real_root
-    }
-
-    /// Finds the real path of the location's directory.
+    /// Finds the real path of the location's directory, if the configuration uses it anywhere.
     pub(super) async fn find_real_root(&mut self) {
+        if !self.plan().uses_real_root {
+            return;
+        }
         let root = self.document_root();
         if self.real_root.as_ref().is_some_and(|(of, _)| *of == root) {
             return;

@@ -98,9 +98,7 @@ impl HttpConnection {
         match exchange.is_body_discarded {
             true => Ok(self.input.lock().is_body_done() || !exchange.keeps_alive),
             false => {
-                if exchange.client_waits_to_be_asked() {
-                    Box::pin(exchange.ask_for_body()).await;
-                }
+                exchange.ask_for_body().await;
                 exchange.drop_received_body()
             }
         }
@@ -141,23 +139,21 @@ impl HttpConnection {
 }
 
 impl Exchange<'_> {
-    /// Whether the client waits for `100 Continue`, at the first call; as in nginx 1.22, also where the request has no body.
-    pub(super) fn client_waits_to_be_asked(&mut self) -> bool {
+    /// Sends `100 Continue` if the client waits for it; as in nginx 1.22, also where the request has no body.
+    pub(super) async fn ask_for_body(&mut self) {
         let asked = std::mem::replace(&mut self.is_continued, true);
         // As in nginx, the client of HTTP/2 is not asked.
-        !asked
+        let waits = !asked
             && self.connection.socket.http2().is_none()
             && self.request.version() >= Version::HTTP_11
-            && self.header("expect").eq_ignore_ascii_case(b"100-continue")
-    }
-
-    /// Sends `100 Continue`.
-    pub(super) async fn ask_for_body(&mut self) {
-        // A failure shows when the response is written.
-        let _ = self.connection.socket.write_all(CONTINUE).await;
-        // nginx counts these bytes, as of a body.
-        self.sent.bytes += CONTINUE.len() as u64;
-        self.sent.body_bytes = self.sent.bytes;
+            && self.header("expect").eq_ignore_ascii_case(b"100-continue");
+        if waits {
+            // Boxed, because few clients wait. A failure shows when the response is written.
+            let _ = Box::pin(self.connection.socket.write_all(CONTINUE)).await;
+            // nginx counts these bytes, as of a body.
+            self.sent.bytes += CONTINUE.len() as u64;
+            self.sent.body_bytes = self.sent.bytes;
+        }
     }
 
     /// Discards the body of the request, once, before content answers: as in nginx, a malformed one is answered with an error instead of
@@ -167,9 +163,7 @@ impl Exchange<'_> {
         {
             return true;
         }
-        if self.client_waits_to_be_asked() {
-            Box::pin(self.ask_for_body()).await;
-        }
+        self.ask_for_body().await;
         let is_understood = self.drop_received_body().is_ok();
         self.keeps_alive &= is_understood;
         is_understood
