@@ -96,6 +96,8 @@ async fn accept_tcp(acceptor: &AcceptTask, listener: &TcpListener) {
                 let Ok(stream) = stream.into_std() else { continue };
                 dispatch(acceptor, move || TcpStream::from_std(stream).map(Socket::from));
             }
+            // Its client has left before it was accepted.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) => answering(&mut asked, pause(&acceptor.addr, &error)).await,
         }
     }
@@ -109,6 +111,8 @@ async fn accept_unix(acceptor: &AcceptTask, listener: &UnixListener) {
                 let Ok(stream) = stream.into_std() else { continue };
                 dispatch(acceptor, move || UnixStream::from_std(stream).map(Socket::from));
             }
+            // Its client has left before it was accepted.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) => answering(&mut asked, pause(&acceptor.addr, &error)).await,
         }
     }
