@@ -6,7 +6,8 @@
 //!
 //! Only media is counted and delayed. Other sockets (HTTP requests, handshakes, commands) are `PromptSockets`: input on one of
 //! them, or a new connection, ends the wait. A publisher's socket stops being prompt with its first media
-//! ([`ReadPause`](super::read_pause::ReadPause)).
+//! ([`ReadPause`](super::read_pause::ReadPause)). Sockets are marked as prompt only while the worker waits at all, because each mark
+//! makes every arrival dearer: a connection that is older is delayed once, and is marked when it next waits for a request.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::io;
@@ -95,6 +96,14 @@ impl PromptSockets {
         Ok(PromptSockets { epoll, _bell: waker })
     }
 
+    /// Lets input on a socket end a wait.
+    fn mark(&self, socket: BorrowedFd<'_>) {
+        match self.epoll.add(socket, arrivals()) {
+            // Without a free slot, the socket is delayed as media sockets are.
+            Ok(()) | Err(_) => {}
+        }
+    }
+
     /// Waits for `time`, or until something arrives on one of the sockets.
     fn wait(&self, time: Duration) -> WaitOutcome {
         let mut set = [PollFd::new(self.epoll.0.as_fd(), PollFlags::POLLIN)];
@@ -126,12 +135,12 @@ pub fn begin(waker: WorkerWaker) -> io::Result<()> {
     Ok(())
 }
 
-/// Marks a socket of the calling worker as prompt: input on it ends a wait. Closing the socket removes the mark.
+/// Marks a socket of the calling worker as prompt, if the worker waits before it polls: input on it ends a wait. Closing the socket
+/// removes the mark.
 pub fn is_prompt(socket: BorrowedFd<'_>) {
-    with_prompt(|prompt| match prompt.epoll.add(socket, arrivals()) {
-        // Without a free slot, the socket is delayed as media sockets are.
-        Ok(()) | Err(_) => {}
-    });
+    if MODERATION.with_borrow(|moderation| moderation.moderates) {
+        with_prompt(|prompt| prompt.mark(socket));
+    }
 }
 
 /// Marks a socket as carrying media from now on.
@@ -294,7 +303,8 @@ mod tests {
         begin(waker.clone()).unwrap();
 
         let waits = |time| PROMPT.with(|cell| cell.get().unwrap().wait(time));
-        is_prompt(near.as_fd());
+        let is_prompt = |socket: &UnixStream| with_prompt(|prompt| prompt.mark(socket.as_fd()));
+        is_prompt(&near);
         far.write_all(b"GET / HTTP/1.1").unwrap();
         assert_eq!(waits(LONG), WaitOutcome::Cut);
         // Reported once: a peer that sends more than is read does not keep the worker awake.
@@ -308,7 +318,7 @@ mod tests {
         assert_eq!(waits(LONG), WaitOutcome::Cut);
         assert_eq!(waits(US), WaitOutcome::Through);
         // Unread input counts as an arrival when the mark is set.
-        is_prompt(near.as_fd());
+        is_prompt(&near);
         assert_eq!(waits(LONG), WaitOutcome::Cut);
         drop(far);
         assert_eq!(waits(LONG), WaitOutcome::Cut);

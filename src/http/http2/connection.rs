@@ -30,6 +30,7 @@ use crate::limits;
 use crate::media::workers::Worker;
 use crate::net::http2::hpack::HeadBounds;
 use crate::net::http2::{Fault, Http2Connection, Http2Stream, Offer, Traffic};
+use crate::net::moderation;
 use crate::net::socket::{Peer, Socket};
 use crate::task::lifetime::Lifetime;
 
@@ -276,7 +277,7 @@ impl Serving {
             }
             Poll::Ready(Some(Err(error))) => return Poll::Ready(Event::Failed(error)),
             Poll::Ready(None) => return Poll::Ready(Event::Ended),
-            Poll::Pending => {}
+            Poll::Pending => moderation::is_prompt(self.base.socket.descriptor()),
         }
         if let Poll::Ready(Err(_)) = self.traffic.poll_output(&*self.base.socket, cx) {
             return Poll::Ready(Event::Gone);
