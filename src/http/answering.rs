@@ -1,7 +1,6 @@
 //! The answer to a request on its connection: what is sent, what is logged, and what follows.
 
 use std::future::poll_fn;
-use std::io;
 use std::pin::pin;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
@@ -19,6 +18,7 @@ use super::request::{HeadError, Request};
 use super::response::Body;
 use super::routes::Location;
 use super::select::Selected;
+use super::send::Sending;
 use crate::limits;
 
 /// Next step after a response.
@@ -180,22 +180,21 @@ impl HttpConnection {
         }
     }
 
-    /// Sends the response, unless its client leaves where it needs the client, or the server stops: then the second value is the status
-    /// for the log.
-    async fn send(&self, exchange: &mut Exchange<'_>) -> (io::Result<()>, Option<u16>) {
+    /// Sends the rest of the response, unless its client leaves where it needs the client, or the server stops: then the value is the
+    /// status for the log.
+    async fn send_rest(&self, exchange: &mut Exchange<'_>, sending: &mut Sending) -> Option<u16> {
         let needs_client = exchange.response.foreign.as_ref().is_some_and(|foreign| foreign.needs_client);
-        let mut sending = pin!(exchange.send());
+        let mut sent = pin!(exchange.send_rest(sending));
         // Most responses are sent without waiting for anything.
-        let ended = match poll_fn(|cx| Poll::Ready(sending.as_mut().poll(cx))).await {
-            Poll::Ready(sent) => return (sent, None),
+        match poll_fn(|cx| Poll::Ready(sent.as_mut().poll(cx))).await {
+            Poll::Ready(()) => None,
             Poll::Pending => tokio::select! {
                 biased;
-                sent = sending.as_mut() => return (sent, None),
-                () = self.client_left(), if needs_client => CLIENT_CLOSED_REQUEST,
-                () = self.service.lifetime.shutdown.cancelled() => NO_STATUS,
+                () = sent.as_mut() => None,
+                () = self.client_left(), if needs_client => Some(CLIENT_CLOSED_REQUEST),
+                () = self.service.lifetime.shutdown.cancelled() => Some(NO_STATUS),
             },
-        };
-        (Err(io::ErrorKind::ConnectionAborted.into()), Some(ended))
+        }
     }
 
     /// Does what follows the response, until the server stops.
@@ -215,6 +214,7 @@ impl HttpConnection {
             exchange.keeps_alive = false;
         }
         let is_body_done = was_refused
+            || exchange.has_nothing_to_discard()
             || match self.discard(exchange).await {
                 Ok(is_done) => is_done,
                 // As in nginx, one that is found only now, when a page is sent, is not told.
@@ -227,7 +227,13 @@ impl HttpConnection {
         if self.socket.http2().is_some() {
             exchange.refuse_tunnel();
         }
-        let (sent, ended) = self.send(exchange).await;
+        let mut sending = exchange.begin_sending();
+        let ended = match sending.is_over() {
+            true => None,
+            // Boxed, because most responses need no room for it.
+            false => Box::pin(self.send_rest(exchange, &mut sending)).await,
+        };
+        let sent = exchange.end_sending(sending);
         if let Some(status) = ended.filter(|_| exchange.sent.bytes == 0) {
             exchange.sent.status = status;
         }

@@ -1,5 +1,6 @@
 //! One HTTP connection: reads requests one after another, and answers each before the next.
 
+use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
@@ -26,6 +27,7 @@ use crate::config::model::HttpServer;
 use crate::directive::ListenAddr;
 use crate::limits;
 use crate::media::workers::Worker;
+use crate::net::moderation;
 use crate::net::socket::{Peer, Socket};
 use crate::task::lifetime::{Lifetime, StopSignal};
 
@@ -37,19 +39,14 @@ enum Head {
     Refused(Box<Request>, HeadError),
     /// The client has closed before it was complete.
     Left(Box<Request>),
-    /// Nothing has come for a while: the connection becomes idle.
-    Rests,
     /// There is none: the client has closed, was silent for too long, or the server stops.
     None,
 }
 
-/// Wait for the request behind another one.
-#[derive(Clone, Copy)]
-struct Keepalive {
-    /// When the connection is closed.
-    until: Instant,
-    /// When it becomes idle before, if it is not.
-    rests: Option<Instant>,
+thread_local! {
+    /// Requests that are over, for their memory, the latest one last. A worker whose connections use the same memory in turn finds it in the
+    /// processor's cache, and a connection that waits holds none.
+    static SPARES: RefCell<Vec<Box<Request>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Settings of the head of a request, which its server does not apply to yet: those of the address's default server.
@@ -103,19 +100,19 @@ pub(super) async fn serve(
     };
     let counters = connection.service.counters.clone();
     let mut counted = counters.connection();
-    let mut until = None;
-    loop {
-        let keepalive = until.map(|until| Keepalive { until, rests: None });
-        let head = connection.read_head(keepalive, &mut waits, &mut counted).await;
-        if matches!(head, Head::None) {
-            return;
-        }
-        // Boxed: while the connection is idle, it needs no room for requests.
-        until = Box::pin(connection.answer_requests(head, &mut waits, &mut counted)).await;
-        if until.is_none() {
-            return;
-        }
+    let mut keepalive = None;
+    while let Some(until) = connection.serve_request(keepalive, &mut waits, &mut counted).await {
+        keepalive = Some(until);
     }
+}
+
+/// Keeps a request that is over for its memory.
+fn keep_spare(request: Box<Request>) {
+    SPARES.with_borrow_mut(|spares| {
+        if spares.len() < limits::HTTP_SPARES {
+            spares.push(request);
+        }
+    });
 }
 
 /// Timer and signals that end the wait for a request, kept for the life of a connection: to begin such a wait anew for each
@@ -181,63 +178,58 @@ impl Waits<'_, '_> {
 }
 
 impl HttpConnection {
-    /// Answers a request, and those that follow until the connection becomes idle. Returns when the connection is closed without another
-    /// one, if it is kept.
-    async fn answer_requests(
+    /// Waits for a request, until `keepalive` behind another one, and answers it. Returns how long the next one is waited for; `None` if
+    /// there will be none.
+    async fn serve_request(
         &mut self,
-        mut head: Head,
+        keepalive: Option<Instant>,
         waits: &mut Waits<'_, '_>,
         counted: &mut CountedConnection<'_>,
     ) -> Option<Instant> {
-        loop {
-            counted.request();
-            self.requests += 1;
-            let (request, refused) = match head {
-                Head::Complete(request) => (request, None),
-                Head::Refused(request, error) => (request, Some(error)),
-                Head::Left(request) => {
-                    Box::pin(self.log_left(&request)).await;
-                    return None;
-                }
-                Head::Rests | Head::None => return None,
-            };
-            if refused.is_none() {
-                self.input.get_mut().begin_body(request.body());
+        let (mut request, refused) = match self.read_head(keepalive, waits, counted).await {
+            Head::Complete(request) => (request, None),
+            Head::Refused(request, error) => (request, Some(error)),
+            Head::Left(request) => {
+                self.count_request(counted);
+                Box::pin(self.log_left(&request)).await;
+                return None;
             }
-            let (after, times) = self.answer(&request, refused).await;
-            match after {
-                After::Next => {}
-                After::Close { lingers: false } => {
-                    self.socket.shutdown_write();
-                    return None;
-                }
-                After::Close { lingers: true } => {
-                    Box::pin(self.linger(times)).await;
-                    return None;
-                }
-                After::Gone => return None,
-            }
-            let input = self.input.get_mut();
-            self.is_pipelined = !input.buffer.is_empty();
-            if !self.is_pipelined {
-                input.buffer = request.into_buffer();
-            }
-            let now = Instant::now();
-            let (rests, until) = (now + limits::HTTP_REST, now + times.keepalive);
-            let keepalive = Keepalive { until, rests: Some(rests).filter(|rests| *rests < until) };
-            head = self.read_head(Some(keepalive), waits, counted).await;
-            match head {
-                Head::Rests => return Some(until),
-                Head::None => return None,
-                _ => {}
-            }
+            Head::None => return None,
+        };
+        self.count_request(counted);
+        if refused.is_none() {
+            self.input.get_mut().begin_body(request.body());
         }
+        // Boxed: while the connection is idle, it needs no room for requests.
+        let (after, times) = Box::pin(self.answer(&request, refused)).await;
+        match after {
+            After::Next => {}
+            After::Close { lingers: false } => {
+                self.socket.shutdown_write();
+                return None;
+            }
+            After::Close { lingers: true } => {
+                Box::pin(self.linger(times)).await;
+                return None;
+            }
+            After::Gone => return None,
+        }
+        self.is_pipelined = !self.input.get_mut().buffer.is_empty();
+        if request.forget() {
+            keep_spare(request);
+        }
+        Some(Instant::now() + times.keepalive)
+    }
+
+    fn count_request(&mut self, counted: &mut CountedConnection<'_>) {
+        counted.request();
+        self.requests += 1;
     }
 
     /// Waits for a request head; `keepalive` is set after the first request.
     async fn read_head(
         &mut self,
-        keepalive: Option<Keepalive>,
+        keepalive: Option<Instant>,
         waits: &mut Waits<'_, '_>,
         counted: &mut CountedConnection<'_>,
     ) -> Head {
@@ -256,6 +248,7 @@ impl HttpConnection {
         let mut parser = HeadParser::default();
         let mut received = std::mem::take(&mut self.input.get_mut().buffer);
         let mut deadline = None;
+        let mut spare = None;
         loop {
             if !received.is_empty() {
                 match parser.parse(&received, settings.names) {
@@ -264,7 +257,7 @@ impl HttpConnection {
                         if parser.has_invalid {
                             log::invalid_header(self.id, &self.peer);
                         }
-                        let request = Box::new(parser.take(&mut received));
+                        let request = parser.take_again(&mut received, spare);
                         self.input.get_mut().buffer = received;
                         return match request.check() {
                             Ok(()) => Head::Complete(request),
@@ -282,6 +275,12 @@ impl HttpConnection {
                 Ok(room) => room,
                 Err(error) => return Head::Refused(Box::new(parser.take(&mut received)), error),
             };
+            if received.capacity() == 0 && spare.is_none() {
+                spare = SPARES.with_borrow_mut(Vec::pop);
+                if let Some(request) = &mut spare {
+                    (received, parser.fields) = request.take_memory();
+                }
+            }
             match self.socket.read_some(&mut received, room.min(limits::HTTP_READ_BYTES)) {
                 Ok(0) if received.is_empty() => return Head::None,
                 Ok(0) => return Head::Left(Box::new(parser.take(&mut received))),
@@ -296,21 +295,24 @@ impl HttpConnection {
             // As in nginx, an empty line is the beginning of a request.
             let waiting = keepalive.filter(|_| received.is_empty());
             let until = match waiting {
-                Some(Keepalive { until, rests }) => {
-                    if rests.is_none() {
-                        // An idle connection holds no memory for input.
-                        received = BytesMut::new();
-                    }
+                Some(until) => {
                     // Empty lines before a request are forgotten.
-                    parser = HeadParser::default();
-                    Some(rests.unwrap_or(until))
+                    parser.begin_again();
+                    Some(until)
                 }
                 None => *deadline
                     .get_or_insert_with(|| settings.timeout.map(|patience| Instant::now() + patience)),
             };
+            if received.is_empty() {
+                let (buffer, fields) = (std::mem::take(&mut received), std::mem::take(&mut parser.fields));
+                if let Some(mut request) = spare.take() {
+                    request.give_memory(buffer, fields);
+                    keep_spare(request);
+                }
+            }
+            moderation::is_prompt(self.socket.descriptor());
             match waits.readable(&self.socket, until, waiting.is_some()).await {
                 Waited::Readable => {}
-                Waited::TimedOut if waiting.is_some_and(|wait| wait.rests.is_some()) => return Head::Rests,
                 Waited::TimedOut if !received.is_empty() => {
                     let error = (StatusCode::REQUEST_TIMEOUT, "client timed out");
                     return Head::Refused(Box::new(parser.take(&mut received)), error);

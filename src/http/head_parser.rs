@@ -7,7 +7,9 @@ use http::{Method, StatusCode, Version};
 
 use super::header_line::{self, HeaderLine};
 use super::host;
-use super::request::{BodyFraming, HEAD_TOO_LARGE, HeadError, Request};
+use super::request::{
+    BodyFraming, HEAD_TOO_LARGE, HeadError, HeaderRange, Request, UniqueHeader, UniqueHeaders,
+};
 use super::request_line::{self, LineError, RequestLine};
 use super::uri;
 
@@ -44,7 +46,8 @@ pub(super) struct HeadParser {
     line: Option<RequestLine>,
     /// Offset of the line that is being received.
     at: usize,
-    fields: Vec<(Range<usize>, Range<usize>)>,
+    /// The headers so far, in memory that may be given before.
+    pub(super) fields: Vec<HeaderRange>,
     /// Offset and size of nginx's current buffer, and the number of large ones in use.
     buffer_start: usize,
     buffer_size: usize,
@@ -55,8 +58,10 @@ pub(super) struct HeadParser {
     path: Option<Vec<u8>>,
     /// Whether the path was not understood.
     is_path_invalid: bool,
-    /// Which of the headers that may appear only once have appeared.
-    once: [bool; UNIQUE.len()],
+    /// The headers that may appear only once, of those that have appeared.
+    unique: UniqueHeaders,
+    /// The host that was asked for.
+    host: Range<usize>,
     /// Whether the line was refused as one of HTTP/0.9, which is answered without a head.
     is_bare: bool,
     /// Whether the head was parsed to its end.
@@ -64,6 +69,13 @@ pub(super) struct HeadParser {
 }
 
 impl HeadParser {
+    /// Forgets what was parsed.
+    pub(super) fn begin_again(&mut self) {
+        let mut fields = std::mem::take(&mut self.fields);
+        fields.clear();
+        *self = HeadParser { fields, ..HeadParser::default() };
+    }
+
     /// Number of bytes that may be received now, given that `received` are here.
     ///
     /// # Errors
@@ -117,7 +129,7 @@ impl HeadParser {
             let offset = self.at;
             let length = line.length;
             let line = shifted(line, offset);
-            let is_host = line.host.as_ref().is_none_or(|host| host::is_host(&received[host.clone()]));
+            let is_host = line.host.clone().is_none_or(|host| self.adopt_host(received, host));
             self.line = Some(line);
             self.at = offset + length;
             self.normalize(received, names.merges_slashes)?;
@@ -150,12 +162,12 @@ impl HeadParser {
                     }
                     let moved = |range: Range<usize>| range.start + self.at..range.end + self.at;
                     let (name, value) = (moved(name), moved(value));
-                    if self.fields.is_empty() {
+                    if self.fields.capacity() == 0 {
                         self.fields.reserve(USUAL_HEADERS);
                     }
                     self.fields.push((name.clone(), value.clone()));
                     self.at += length;
-                    self.check_field(&received[name], &received[value])?;
+                    self.check_field(received, name, value)?;
                 }
             }
         }
@@ -177,17 +189,41 @@ impl HeadParser {
     }
 
     /// Checks a header as soon as it is there, as nginx does: its client may wait for the answer.
-    fn check_field(&mut self, name: &[u8], value: &[u8]) -> Result<(), HeadError> {
-        let Some(number) = UNIQUE.iter().position(|known| name.eq_ignore_ascii_case(known.as_bytes())) else {
-            return Ok(());
-        };
-        let why = match (std::mem::replace(&mut self.once[number], true), number) {
-            (true, 0) => "client sent duplicate host header",
-            (true, _) => "client sent duplicate header line",
-            (false, 0) if !host::is_host(value) => "client sent invalid host header",
-            (false, _) => return Ok(()),
+    fn check_field(
+        &mut self,
+        received: &[u8],
+        name: Range<usize>,
+        value: Range<usize>,
+    ) -> Result<(), HeadError> {
+        let Some(header) = UniqueHeader::named(&received[name]) else { return Ok(()) };
+        let is_host = header == UniqueHeader::Host;
+        let why = match (self.unique.add(header), is_host) {
+            (false, true) => "client sent duplicate host header",
+            (false, false) => "client sent duplicate header line",
+            (true, true) if !self.adopt_host(received, value) => "client sent invalid host header",
+            (true, _) => return Ok(()),
         };
         Err((StatusCode::BAD_REQUEST, why))
+    }
+
+    /// Keeps the host that is asked for: that of an absolute target goes before the header. Returns whether it is one.
+    fn adopt_host(&mut self, received: &[u8], text: Range<usize>) -> bool {
+        let name = host::find(&received[text.clone()]);
+        if self.line.as_ref().is_none_or(|line| line.host.is_none()) {
+            self.host = text.start..text.start + name.unwrap_or(0);
+        }
+        name.is_some()
+    }
+
+    /// As [`HeadParser::take`], in the place of a request that is over.
+    pub(super) fn take_again(self, received: &mut BytesMut, used: Option<Box<Request>>) -> Box<Request> {
+        match used {
+            Some(mut request) => {
+                *request = self.take(received);
+                request
+            }
+            None => Box::new(self.take(received)),
+        }
     }
 
     /// Takes the head, complete or not, from the received bytes.
@@ -197,7 +233,6 @@ impl HeadParser {
         // Alone, it stays where it is; its buffer is not shared with what follows it.
         let head =
             if length == received.len() { std::mem::take(received) } else { received.split_to(length) };
-        let head = head.freeze();
         let has_line = self.line.is_some();
         // As in nginx, lines count once they are complete and understood, the empty ones before them do not.
         let counted = self.line.as_ref().map_or(0, |line| self.at - line.start);
@@ -219,6 +254,8 @@ impl HeadParser {
             method,
             version,
             line,
+            host: self.host,
+            unique: self.unique,
             fields: self.fields,
             path: self.path,
             is_path_invalid: self.is_path_invalid,
@@ -266,21 +303,6 @@ fn shifted(line: RequestLine, offset: usize) -> RequestLine {
         ..line
     }
 }
-
-/// Headers that may appear only once, as in nginx 1.22; `Host` first.
-const UNIQUE: [&str; 11] = [
-    "host",
-    "authorization",
-    "content-length",
-    "content-range",
-    "expect",
-    "if-match",
-    "if-modified-since",
-    "if-none-match",
-    "if-range",
-    "if-unmodified-since",
-    "transfer-encoding",
-];
 
 #[cfg(test)]
 mod tests {

@@ -71,7 +71,9 @@ impl Exchange<'_> {
                 }
                 Decision::Done(response) => {
                     let is_page = response.is_page;
-                    let discards = (!is_page || response.discards_body) && !self.is_post_action;
+                    let discards = (!is_page || response.discards_body)
+                        && !self.is_post_action
+                        && !self.has_nothing_to_discard();
                     if discards && !self.discard_body().await {
                         decision = Decision::page(StatusCode::BAD_REQUEST);
                         continue;
@@ -243,14 +245,6 @@ impl Exchange<'_> {
 
     /// Passes a phase that has checks. The error is the decision of one of them.
     async fn pass_phase(&mut self, phase: Phase) -> Result<(), Decision> {
-        match self.phase(phase).await {
-            Decision::Next => Ok(()),
-            decision => Err(decision),
-        }
-    }
-
-    /// Runs the checks of a phase until one decides.
-    async fn phase(&mut self, phase: Phase) -> Decision {
         let checks = self.service().phases.of(phase);
         for position in self.checks(phase) {
             let decision = match checks[position].check(self) {
@@ -258,10 +252,10 @@ impl Exchange<'_> {
                 Check::Later(decision) => decision.await,
             };
             if !matches!(decision, Decision::Next | Decision::Allow) {
-                return decision;
+                return Err(decision);
             }
         }
-        Decision::Next
+        Ok(())
     }
 
     /// The location of the path, and of variables if the server has predicates.
@@ -390,11 +384,10 @@ impl Exchange<'_> {
             };
             return Decision::Done(Box::new(response));
         }
-        let decision = self.phase(Phase::Content).await;
-        if !matches!(decision, Decision::Next) {
-            return decision;
+        match self.pass_phase(Phase::Content).await {
+            Ok(()) => files::content(self).await,
+            Err(decision) => decision,
         }
-        files::content(self).await
     }
 
     /// Makes a response the one that is sent, after all filters. Returns what replaces it.

@@ -13,6 +13,7 @@ use super::answering::AfterTimes;
 use super::exchange::{Exchange, HttpConnection};
 use super::input::BadBody;
 use super::leaving::OnLeaving;
+use super::request::UniqueHeader;
 use crate::limits;
 
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
@@ -144,6 +145,7 @@ impl Exchange<'_> {
         let asked = std::mem::replace(&mut self.is_continued, true);
         // As in nginx, the client of HTTP/2 is not asked.
         let waits = !asked
+            && self.request.has(UniqueHeader::Expect)
             && self.connection.socket.http2().is_none()
             && self.request.version() >= Version::HTTP_11
             && self.header("expect").eq_ignore_ascii_case(b"100-continue");
@@ -154,6 +156,11 @@ impl Exchange<'_> {
             self.sent.bytes += CONTINUE.len() as u64;
             self.sent.body_bytes = self.sent.bytes;
         }
+    }
+
+    /// Whether the client sends no body, and does not wait to be asked for one.
+    pub(super) fn has_nothing_to_discard(&self) -> bool {
+        !self.has_body() && !self.request.has(UniqueHeader::Expect)
     }
 
     /// Discards the body of the request, once, before content answers: as in nginx, a malformed one is answered with an error instead of

@@ -5,9 +5,11 @@ use std::ops::Range;
 use bstr::{BStr, ByteSlice};
 use bytes::{Bytes, BytesMut};
 use http::{Method, StatusCode, Version};
+use strum::{AsRefStr, EnumCount, VariantArray};
 
 use super::host;
 use super::request_line::RequestLine;
+use crate::limits;
 
 /// Refusal of a head: its status, and the reason for the log.
 pub(super) type HeadError = (StatusCode, &'static str);
@@ -26,14 +28,56 @@ pub enum BodyFraming {
     Chunked,
 }
 
+/// Where the name and the value of a header stand in the head.
+pub(super) type HeaderRange = (Range<usize>, Range<usize>);
+
+/// Headers that may appear only once, as in nginx 1.22.
+#[derive(AsRefStr, Clone, Copy, Debug, EnumCount, PartialEq, Eq, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
+pub(super) enum UniqueHeader {
+    Host,
+    Authorization,
+    ContentLength,
+    ContentRange,
+    Expect,
+    IfMatch,
+    IfModifiedSince,
+    IfNoneMatch,
+    IfRange,
+    IfUnmodifiedSince,
+    TransferEncoding,
+}
+
+impl UniqueHeader {
+    /// The header with this name, in any case.
+    pub(super) fn named(name: &[u8]) -> Option<UniqueHeader> {
+        let is_named = |known: &&UniqueHeader| known.as_ref().as_bytes().eq_ignore_ascii_case(name);
+        UniqueHeader::VARIANTS.iter().find(is_named).copied()
+    }
+}
+
+/// The headers of a request that may appear only once.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct UniqueHeaders([bool; UniqueHeader::COUNT]);
+
+impl UniqueHeaders {
+    /// Adds one. Returns whether it is the first of its name.
+    pub(super) fn add(&mut self, header: UniqueHeader) -> bool {
+        !std::mem::replace(&mut self.0[header as usize], true)
+    }
+}
+
 /// The head of a request.
 #[derive(Clone, Debug)]
 pub struct Request {
-    pub(super) head: Bytes,
+    pub(super) head: BytesMut,
     pub(super) method: Method,
     pub(super) version: Version,
     pub(super) line: RequestLine,
-    pub(super) fields: Vec<(Range<usize>, Range<usize>)>,
+    /// The host that was asked for, without port and final dot; empty if it is none.
+    pub(super) host: Range<usize>,
+    pub(super) unique: UniqueHeaders,
+    pub(super) fields: Vec<HeaderRange>,
     pub(super) path: Option<Vec<u8>>,
     pub(super) is_path_invalid: bool,
     /// Whether it was refused before it had a line, as nginx makes one of a request over HTTP/2.
@@ -46,11 +90,17 @@ pub struct Request {
 }
 
 impl Request {
+    /// Whether it has this header.
+    pub(super) fn has(&self, header: UniqueHeader) -> bool {
+        self.unique.0[header as usize]
+    }
+
     pub(super) fn find_body(&self) -> BodyFraming {
-        if self.header("transfer-encoding").is_some() {
+        if self.has(UniqueHeader::TransferEncoding) {
             return BodyFraming::Chunked;
         }
-        match self.header("content-length").and_then(|text| number(text)) {
+        let length = self.has(UniqueHeader::ContentLength).then(|| self.header("content-length"));
+        match length.flatten().and_then(|text| number(text)) {
             None | Some(0) => BodyFraming::None,
             Some(length) => BodyFraming::Length(length),
         }
@@ -61,18 +111,28 @@ impl Request {
     pub(super) fn become_http2(&mut self, version_at: usize, length: usize) {
         const VERSION: &[u8] = b"HTTP/2.0";
         (self.version, self.counted, self.room) = (Version::HTTP_2, length, 0);
-        let mut head = BytesMut::from(std::mem::take(&mut self.head));
-        if let Some(version) = head.get_mut(version_at..version_at + VERSION.len()) {
+        if let Some(version) = self.head.get_mut(version_at..version_at + VERSION.len()) {
             version.copy_from_slice(VERSION);
         }
-        self.head = head.freeze();
     }
 
-    /// The buffer of its head, to be used again: an empty one, without memory if that is used elsewhere.
-    pub(super) fn into_buffer(self) -> BytesMut {
-        let mut buffer = self.head.try_into_mut().unwrap_or_default();
-        buffer.clear();
-        buffer
+    /// Forgets what it says, once it is over. Returns whether its memory is worth to be used again.
+    pub(super) fn forget(&mut self) -> bool {
+        self.head.clear();
+        self.fields.clear();
+        self.path = None;
+        self.head.capacity() <= limits::HTTP_SPARE_BYTES
+            && self.fields.capacity() <= limits::HTTP_SPARE_HEADERS
+    }
+
+    /// Takes the memory of a request that is over: for a head, and for the list of its headers.
+    pub(super) fn take_memory(&mut self) -> (BytesMut, Vec<HeaderRange>) {
+        (std::mem::take(&mut self.head), std::mem::take(&mut self.fields))
+    }
+
+    /// Takes back what [`Request::take_memory`] has given.
+    pub(super) fn give_memory(&mut self, head: BytesMut, fields: Vec<HeaderRange>) {
+        (self.head, self.fields) = (head, fields);
     }
 
     /// Sets how the body is framed.
@@ -184,26 +244,20 @@ impl Request {
 
     /// As [`Request::host`], in the client's letters.
     pub(super) fn host_as_sent(&self) -> &[u8] {
-        host::name(self.authority())
+        self.part(&self.host)
     }
 
     /// The port beside the host; `None` without one.
     pub(super) fn port(&self) -> Option<u16> {
-        let Some(host) = &self.line.host else { return host::port(self.authority()) };
+        let Some(host) = &self.line.host else {
+            return host::port(self.header("host").unwrap_or_default());
+        };
         // The port stands behind the host of an absolute target, which is a valid one.
         let rest = self.head.get(host.start..).unwrap_or_default();
         let behind = rest.get(host.len()..).unwrap_or_default();
         let digits = behind.iter().skip(1).take_while(|byte| byte.is_ascii_digit()).count();
         let length = host.len() + if behind.first() == Some(&b':') { 1 + digits } else { 0 };
         host::port(rest.get(..length).unwrap_or_default())
-    }
-
-    /// Host and port that are asked for.
-    fn authority(&self) -> &BStr {
-        match &self.line.host {
-            Some(host) => self.part(host),
-            None => self.header("host").unwrap_or_default(),
-        }
     }
 
     /// How the body is framed, given that the head was accepted.
@@ -218,21 +272,23 @@ impl Request {
     /// Status and reason of the refusal.
     pub(super) fn check(&self) -> Result<(), HeadError> {
         let bad = |why| Err((StatusCode::BAD_REQUEST, why));
-        if self.version >= Version::HTTP_11 && self.header("host").is_none() {
+        if self.version >= Version::HTTP_11 && !self.has(UniqueHeader::Host) {
             return bad("client sent HTTP/1.1 request without \"Host\" header");
         }
-        let length = self.header("content-length");
-        if length.is_some_and(|text| number(text).is_none()) {
+        let has_length = self.has(UniqueHeader::ContentLength);
+        if has_length && self.header("content-length").is_none_or(|text| number(text).is_none()) {
             return bad("client sent invalid \"Content-Length\" header");
         }
-        if let Some(encoding) = self.header("transfer-encoding") {
+        if self.has(UniqueHeader::TransferEncoding)
+            && let Some(encoding) = self.header("transfer-encoding")
+        {
             if self.version < Version::HTTP_11 {
                 return bad("client sent HTTP/1.0 request with \"Transfer-Encoding\" header");
             }
             if !encoding.eq_ignore_ascii_case(b"chunked") {
                 return Err((StatusCode::NOT_IMPLEMENTED, "client sent unknown \"Transfer-Encoding\""));
             }
-            if length.is_some() {
+            if has_length {
                 return bad(
                     "client sent \"Content-Length\" and \"Transfer-Encoding\" headers at the same time",
                 );

@@ -1,6 +1,5 @@
 //! Responses and their bodies.
 
-use std::collections::VecDeque;
 use std::fs::File;
 use std::future::poll_fn;
 use std::io;
@@ -153,26 +152,29 @@ pub enum Piece {
 #[derive(Clone, Debug, Default)]
 pub struct Pieces {
     first: Option<Piece>,
-    /// Empty without a first one.
-    rest: VecDeque<Piece>,
+    /// Those behind it, the last one first; empty without a first one.
+    rest: Vec<Piece>,
 }
 
 impl Pieces {
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = &Piece> {
-        self.first.iter().chain(&self.rest)
+        self.first.iter().chain(self.rest.iter().rev())
     }
 
     /// Takes the first one.
     fn pop_front(&mut self) -> Option<Piece> {
-        std::mem::replace(&mut self.first, self.rest.pop_front())
+        std::mem::replace(&mut self.first, self.rest.pop())
     }
 }
 
 impl FromIterator<Piece> for Pieces {
     fn from_iter<I: IntoIterator<Item = Piece>>(pieces: I) -> Self {
         let mut pieces = pieces.into_iter();
-        Pieces { first: pieces.next(), rest: pieces.collect() }
+        let first = pieces.next();
+        let mut rest: Vec<Piece> = pieces.collect();
+        rest.reverse();
+        Pieces { first, rest }
     }
 }
 
@@ -321,6 +323,16 @@ impl Body {
         }
     }
 
+    /// The only piece of a body that has at most this many bytes: none of an empty body.
+    pub(super) fn small(&self, most: u64) -> Option<Option<&Piece>> {
+        match self {
+            Body::Pieces(Pieces { first, rest }) if rest.is_empty() => {
+                first.as_ref().is_none_or(|piece| piece.length() <= most).then_some(first.as_ref())
+            }
+            _ => None,
+        }
+    }
+
     /// Whether the body is also produced to its end where its client has left.
     pub fn outlasts_client(&self) -> bool {
         matches!(self, Body::Source(source) if source.outlasts_client())
@@ -377,7 +389,7 @@ impl<B: Into<Bytes>> From<B> for Body {
 
 impl From<Piece> for Body {
     fn from(piece: Piece) -> Self {
-        Body::Pieces(Pieces { first: Some(piece), rest: VecDeque::new() })
+        Body::Pieces(Pieces { first: Some(piece), rest: Vec::new() })
     }
 }
 

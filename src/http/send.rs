@@ -16,7 +16,7 @@ use super::http2::FRAME_HEAD;
 use super::rate::RateLimit;
 use super::response::{Body, BrokenBody, Piece, Response};
 use super::status::reason;
-use super::write::COPIED;
+use super::write::{COPIED, append_present};
 use crate::limits;
 
 /// How the end of a body is shown.
@@ -32,19 +32,52 @@ enum Framing {
     UntilClose,
 }
 
+/// A response being sent.
+pub(super) struct Sending {
+    /// Bytes that are written next.
+    output: Vec<u8>,
+    /// What is left of the body.
+    body: Body,
+    framing: Framing,
+    rate: Option<RateLimit>,
+    head_bytes: u64,
+    /// How it ended, once it has.
+    ended: Option<io::Result<()>>,
+}
+
 thread_local! {
     /// Output that is written at once.
     static OUTPUT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
+impl Sending {
+    /// Whether nothing is left to send.
+    pub(super) fn is_over(&self) -> bool {
+        // A body that is kept is made to its end also where its client has left.
+        matches!(self.ended, Some(Ok(()))) || self.ended.is_some() && !self.body.outlasts_client()
+    }
+
+    /// Appends the body to the output, if it is small and in memory.
+    fn append_small(&mut self) -> bool {
+        match self.body.small(COPIED) {
+            None => return false,
+            Some(None) => {}
+            Some(Some(Piece::Memory(bytes))) => self.output.extend_from_slice(bytes),
+            Some(Some(Piece::File(part))) => {
+                if !append_present(&mut self.output, part) {
+                    return false;
+                }
+            }
+        }
+        self.body = Body::default();
+        true
+    }
+}
+
 impl Exchange<'_> {
-    /// Sends the response, and leaves the connection open or not as [`Exchange::keeps_alive`] then says. The body of a
-    /// live response is left for its player.
-    ///
-    /// # Errors
-    ///
-    /// The client has closed or accepts nothing, or the body could not be completed.
-    pub(super) async fn send(&mut self) -> io::Result<()> {
+    /// Begins to send the response, and leaves the connection open or not as [`Exchange::keeps_alive`] then says. One that is small
+    /// and in memory is sent whole: most are.
+    pub(super) fn begin_sending(&mut self) -> Sending {
         let framing = self.framing();
         let mut body = std::mem::take(&mut self.response.body);
         self.sent.length = body.length();
@@ -53,34 +86,74 @@ impl Exchange<'_> {
         }
         let mut output = OUTPUT.with_borrow_mut(std::mem::take);
         output.clear();
-        let is_bare = self.is_bare();
         // As in nginx, what a backend has sent without a head has the status 009.
         self.sent.status = match &self.response.foreign {
             Some(foreign) if foreign.is_bare => 9,
             _ => self.response.status.as_u16(),
         };
         self.sent.is_chunked = framing == Framing::Chunked;
-        let is_http2 = self.connection.socket.http2().is_some();
-        let mut head_bytes = 0;
-        let begun = if is_http2 {
-            let is_empty =
-                framing == Framing::HeadOnly || body.length() == Some(0) && !self.response.expects_trailers;
-            let head = self.send_http2_head(self.sent_length(framing), is_empty);
-            head.map(|length| head_bytes = length)
-        } else {
-            if !is_bare {
-                self.write_head(&mut output, framing);
+        let mut sending = Sending { output, body, framing, rate: None, head_bytes: 0, ended: None };
+        if self.connection.socket.http2().is_some() {
+            let is_empty = framing == Framing::HeadOnly
+                || sending.body.length() == Some(0) && !self.response.expects_trailers;
+            match self.send_http2_head(self.sent_length(framing), is_empty) {
+                Ok(length) => sending.head_bytes = length,
+                Err(error) => sending.ended = Some(Err(error)),
             }
-            head_bytes = output.len() as u64;
-            Ok(())
-        };
-        let sent = match begun {
-            Ok(()) => self.send_output(&mut output, &mut body, framing).await,
-            Err(error) => Err(error),
-        };
-        if sent.is_err() && body.outlasts_client() {
-            while let Some(Ok(_)) = poll_fn(|cx| body.poll_piece(cx)).await {}
+        } else {
+            if !self.is_bare() {
+                self.write_head(&mut sending.output, framing);
+            }
+            sending.head_bytes = sending.output.len() as u64;
         }
+        if !matches!(sending.body, Body::Live(_)) {
+            sending.rate = self.rate();
+            self.send_at_once(&mut sending);
+        }
+        sending
+    }
+
+    /// Sends all of a response that is small and in memory, or as much of it as the client accepts now.
+    fn send_at_once(&mut self, sending: &mut Sending) {
+        let is_whole = matches!(sending.framing, Framing::Length(_) | Framing::HeadOnly)
+            && sending.rate.is_none()
+            && self.continuation.is_none()
+            && !self.response.expects_trailers;
+        // Over TLS, what was written is still to be flushed.
+        if !is_whole || self.connection.socket.plain().is_none() || !sending.append_small() {
+            return;
+        }
+        match self.connection.socket.try_write(&sending.output) {
+            Ok(written) => {
+                self.sent.bytes += written as u64;
+                sending.output.drain(..written);
+                sending.ended = sending.output.is_empty().then_some(Ok(()));
+            }
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
+            Err(error) => sending.ended = Some(Err(error)),
+        }
+    }
+
+    /// Sends the rest of the response. The body of a live one is left for its player.
+    pub(super) async fn send_rest(&mut self, sending: &mut Sending) {
+        let sent = match sending.ended.take() {
+            Some(ended) => ended,
+            None => self.send_output(sending).await,
+        };
+        if sent.is_err() && sending.body.outlasts_client() {
+            while let Some(Ok(_)) = poll_fn(|cx| sending.body.poll_piece(cx)).await {}
+        }
+        sending.ended = Some(sent);
+    }
+
+    /// Ends what was begun with [`Exchange::begin_sending`].
+    ///
+    /// # Errors
+    ///
+    /// The client has closed or accepts nothing, or the body could not be completed; also if the rest was not sent.
+    pub(super) fn end_sending(&mut self, sending: Sending) -> io::Result<()> {
+        let Sending { mut output, body, mut head_bytes, ended, .. } = sending;
+        let sent = ended.unwrap_or_else(|| Err(io::ErrorKind::ConnectionAborted.into()));
         if let Some(stream) = self.connection.socket.http2() {
             // As in nginx, the heads of frames do not count as body.
             head_bytes += stream.frames() * FRAME_HEAD;
@@ -252,13 +325,10 @@ impl Exchange<'_> {
         }
     }
 
-    /// Writes the head and the body.
-    async fn send_output(
-        &mut self,
-        output: &mut Vec<u8>,
-        body: &mut Body,
-        framing: Framing,
-    ) -> io::Result<()> {
+    /// Writes the head and the body, as far as they are not written.
+    async fn send_output(&mut self, sending: &mut Sending) -> io::Result<()> {
+        let Sending { output, body, framing, rate, .. } = sending;
+        let rate = *rate;
         if matches!(body, Body::Live(_)) {
             if let Some(stream) = self.connection.socket.http2() {
                 stream.set_live();
@@ -266,8 +336,7 @@ impl Exchange<'_> {
             self.write(output, None).await?;
             return self.flush().await;
         }
-        let is_chunked = framing == Framing::Chunked;
-        let rate = self.rate();
+        let is_chunked = *framing == Framing::Chunked;
         loop {
             let continuation = self.continuation.as_ref();
             let piece = match poll_fn(|cx| match body.poll_piece(cx) {

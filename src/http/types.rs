@@ -20,27 +20,26 @@ impl ContentTypes {
 
     /// Type of a path's last extension.
     pub fn of_path(&self, path: &[u8]) -> Option<&BStr> {
-        let name = last_name(path);
+        let (name, dot) = last_dot(path)?;
         // As in nginx, a name that begins with its only dot has no extension.
-        let dot = name.rfind_byte(b'.').filter(|dot| *dot > 0)?;
-        self.find(&name[dot + 1..])
+        if dot > 0 { self.find(&name[dot + 1..]) } else { None }
     }
 
     /// Type of the path of a request as received. As in nginx, no dot of those with which a name begins, up to the third,
     /// begins an extension.
     pub fn of_request_path(&self, path: &[u8]) -> Option<&BStr> {
-        let name = last_name(path);
+        let (name, dot) = last_dot(path)?;
         let leading = name.iter().take(3).take_while(|b| **b == b'.').count();
-        if !name[leading..].contains(&b'.') {
-            return None;
-        }
-        self.of_path(name)
+        if dot >= leading { self.find(&name[dot + 1..]) } else { None }
     }
 }
 
-/// A path behind its last slash.
-fn last_name(path: &[u8]) -> &[u8] {
-    path.rfind_byte(b'/').map_or(path, |slash| &path[slash + 1..])
+/// A path behind its last slash, and where its last dot is.
+fn last_dot(path: &[u8]) -> Option<(&[u8], usize)> {
+    // Most paths without a dot end soon behind their slash.
+    let dot = path.iter().rposition(|byte| matches!(byte, b'.' | b'/')).filter(|at| path[*at] == b'.')?;
+    let start = path[..dot].rfind_byte(b'/').map_or(0, |slash| slash + 1);
+    Some((&path[start..], dot - start))
 }
 
 impl Default for ContentTypes {

@@ -189,6 +189,19 @@ impl Exchange<'_> {
     }
 }
 
+/// Reads a part of a file behind `output`, if it is in memory. Returns whether it was read.
+pub(super) fn append_present(output: &mut Vec<u8>, part: &FilePart) -> bool {
+    let before = output.len();
+    let Ok(length) = usize::try_from(part.length) else { return false };
+    output.resize(before + length, 0);
+    let read = crate::net::file::read_present(&part.file, &mut output[before..], part.start);
+    let is_whole = matches!(read, Some(Ok(read)) if read == length);
+    if !is_whole {
+        output.truncate(before);
+    }
+    is_whole
+}
+
 /// Reads from a file behind `output`; from the disk on another thread.
 async fn append(output: &mut Vec<u8>, part: &FilePart, want: usize) -> io::Result<usize> {
     let before = output.len();

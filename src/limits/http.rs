@@ -14,8 +14,14 @@ pub const HTTP_READ_BYTES: usize = 16 * 1024;
 /// Time that a response may take after its client has closed the connection, or its sending direction.
 pub const HTTP_HALF_CLOSED: Duration = Duration::from_secs(1);
 
-/// Time without a request after which an HTTP connection becomes idle and gives back memory.
-pub const HTTP_REST: Duration = Duration::from_secs(3);
+/// Maximum number of requests that are over whose memory a worker keeps for the next ones.
+pub const HTTP_SPARES: usize = 32;
+
+/// Maximum size of the buffer of a head that a worker keeps for the next request, in bytes.
+pub const HTTP_SPARE_BYTES: usize = 16 * 1024;
+
+/// Maximum number of headers for which a worker keeps room for the next request.
+pub const HTTP_SPARE_HEADERS: usize = 100;
 
 /// Interval at which an idle HTTP connection first checks its timeouts.
 pub const HTTP_FIRST_WAIT: Duration = Duration::from_secs(75);

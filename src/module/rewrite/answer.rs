@@ -1,5 +1,7 @@
 //! The `return` directive.
 
+use bytes::Bytes;
+
 use crate::directive::{Args, Arity, Evaluation, Value, number};
 use crate::http::variable::Template;
 use crate::syntax::{Problem, sentence};
@@ -16,11 +18,18 @@ pub struct Return {
     pub status: u16,
     /// Body, or the `Location` of a redirect.
     pub text: Option<Template>,
+    /// The text, if it has no variables.
+    pub constant: Option<Bytes>,
     /// Reading-order number of its statement.
     pub order: u32,
 }
 
 impl Return {
+    fn new(status: u16, text: Option<Template>, order: u32) -> Return {
+        let constant = text.as_ref().and_then(Template::literal).map(|text| Vec::from(text).into());
+        Return { status, text, constant, order }
+    }
+
     /// Whether it is a redirect, to the text.
     pub fn is_redirect(&self) -> bool {
         REDIRECTS.contains(&self.status)
@@ -39,14 +48,13 @@ impl Value for Return {
         let code = number::digits(&first.bytes);
         let url = [&b"http://"[..], b"https://", b"$scheme"].iter().any(|p| first.bytes.starts_with(p));
         match (code, args.words.get(1)) {
-            (None, None) if url => Ok(Return {
-                status: 302,
-                text: Some(Template::compile(first, &first.bytes, evaluation)?),
-                order: evaluation.order,
-            }),
+            (None, None) if url => {
+                let text = Template::compile(first, &first.bytes, evaluation)?;
+                Ok(Return::new(302, Some(text), evaluation.order))
+            }
             (Some(code @ 0..=MAX_STATUS), text) => {
                 let text = text.map(|t| Template::compile(t, &t.bytes, evaluation)).transpose()?;
-                Ok(Return { status: u16::try_from(code).unwrap_or(0), text, order: evaluation.order })
+                Ok(Return::new(u16::try_from(code).unwrap_or(0), text, evaluation.order))
             }
             _ => {
                 let text = sentence(&[b"invalid return code \"", &first.bytes, b"\""]);

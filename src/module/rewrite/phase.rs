@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use bstr::{BString, ByteSlice};
+use bytes::Bytes;
 use http::StatusCode;
 
 use super::answer::Return;
@@ -310,17 +311,20 @@ fn reply(exchange: &mut Exchange<'_>, fixed: &Return) -> Decision {
         return Decision::Close(fixed.status);
     }
     exchange.set_status(StatusCode::from_u16(fixed.status).unwrap_or_default());
-    let text = fixed.text.as_ref().map(|template| exchange.expand(template));
+    let text = match (&fixed.constant, &fixed.text) {
+        (Some(constant), _) => constant.clone(),
+        (None, Some(template)) => exchange.expand(template).into(),
+        (None, None) => Bytes::new(),
+    };
     let status = StatusCode::from_u16(fixed.status).unwrap_or(StatusCode::BAD_REQUEST);
     if status.as_u16() >= 400 && fixed.text.as_ref().is_none_or(Template::is_empty) {
         return Decision::page(status);
     }
     if fixed.is_redirect() {
         let mut page = Response::page(status);
-        (page.location, page.discards_body) = (Some(text.unwrap_or_default().into()), true);
+        (page.location, page.discards_body) = (Some(Vec::from(text).into()), true);
         return Decision::Done(Box::new(page));
     }
-    let text = text.unwrap_or_default();
     let mut response = Response::new(status, text);
     response.content_type = Some(exchange.type_of_path());
     Decision::Done(Box::new(response))
