@@ -5,10 +5,12 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use procfs::process::Process;
+use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 
 use super::own_file;
 use super::process::can_make;
@@ -51,28 +53,37 @@ pub enum PidFileError {
 pub struct PidFile {
     path: PathBuf,
     file: File,
+    /// Whether the path names the file already.
+    is_named: bool,
 }
 
 impl PidFile {
     /// Locks the file, so that no other process can claim it. [`PidFile::write`] writes the process id, once it is
-    /// final.
+    /// final; a new file appears only then, as many wait for it before they connect.
     ///
     /// # Errors
     ///
     /// A running process uses the file, or it cannot be opened.
     pub fn claim(path: &Path) -> Result<PidFile, PidFileError> {
+        match without_name(path) {
+            Some(file) => Ok(PidFile { path: path.to_owned(), file, is_named: false }),
+            None => PidFile::claim_by_name(path),
+        }
+    }
+
+    fn claim_by_name(path: &Path) -> Result<PidFile, PidFileError> {
         for _ in 0..ATTEMPTS {
             let file = options().open(path).map_err(FileError::of("open", path))?;
             if file.metadata().is_ok_and(|metadata| !metadata.is_file()) {
                 // A device such as `/dev/null` can be shared and must not be removed.
-                return Ok(PidFile { path: path.to_owned(), file });
+                return Ok(PidFile { path: path.to_owned(), file, is_named: true });
             }
             match file.try_lock() {
                 // On a file system without locks, bound sockets must reveal another process.
                 Ok(()) | Err(TryLockError::Error(_)) => {}
                 Err(TryLockError::WouldBlock) => return Err(taken(path)),
             }
-            let claimed = PidFile { path: path.to_owned(), file };
+            let claimed = PidFile { path: path.to_owned(), file, is_named: true };
             // Its last owner may have removed it in the meantime.
             if claimed.is_there() {
                 return Ok(claimed);
@@ -98,13 +109,29 @@ impl PidFile {
     ///
     /// # Errors
     ///
-    /// Errors of the system.
+    /// Errors of the system; or another process has made a file of that name since.
     pub fn write(&mut self) -> io::Result<()> {
+        self.write_number()?;
+        if !self.is_named && self.name().is_err() {
+            *self = PidFile::claim_by_name(&self.path).map_err(io::Error::other)?;
+            self.write_number()?;
+        }
+        self.is_named = true;
+        Ok(())
+    }
+
+    fn write_number(&mut self) -> io::Result<()> {
         if self.file.metadata()?.is_file() {
             self.file.set_len(0)?;
             self.file.rewind()?;
         }
-        writeln!(self.file, "{}", std::process::id())
+        self.file.write_all(format!("{}\n", std::process::id()).as_bytes())
+    }
+
+    /// Gives a file without a name the one that it is to have.
+    fn name(&self) -> rustix::io::Result<()> {
+        let file = format!("/proc/self/fd/{}", self.file.as_raw_fd());
+        rustix::fs::linkat(CWD, file, CWD, &self.path, AtFlags::SYMLINK_FOLLOW)
     }
 
     /// Reads the process id from a pid file.
@@ -188,6 +215,20 @@ fn options() -> OpenOptions {
     options
 }
 
+/// A locked file in the directory of one that does not exist, to be named later. `None` if it exists, or if the file system
+/// has no such files.
+fn without_name(path: &Path) -> Option<File> {
+    if path.symlink_metadata().is_ok() {
+        return None;
+    }
+    let parent = path.parent()?;
+    let directory = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+    let (flags, mode) = (OFlags::RDWR | OFlags::TMPFILE | OFlags::CLOEXEC, Mode::from_raw_mode(0o666));
+    let file = File::from(rustix::fs::open(directory, flags, mode).ok()?);
+    file.try_lock().ok()?;
+    Some(file)
+}
+
 fn taken(path: &Path) -> PidFileError {
     let path = path.to_owned();
     match PidFile::read(&path) {
@@ -226,10 +267,25 @@ mod tests {
     }
 
     #[test]
+    fn it_appears_with_its_number() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("pid");
+        drop(PidFile::claim(&path).unwrap());
+        let (mut first, mut second) = (PidFile::claim(&path).unwrap(), PidFile::claim(&path).unwrap());
+        assert!(!path.exists());
+        first.write().unwrap();
+        let refused = second.write().unwrap_err().to_string();
+        assert!(refused.contains("which is running"), "{refused}");
+        drop(second);
+        assert!(PidFile::read(&path).is_ok());
+    }
+
+    #[test]
     fn a_file_of_somebody_else_is_left_alone() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("pid");
-        let ours = PidFile::claim(&path).unwrap();
+        let mut ours = PidFile::claim(&path).unwrap();
+        ours.write().unwrap();
         std::fs::remove_file(&path).unwrap();
         std::fs::write(&path, "77\n").unwrap();
         drop(ours);
