@@ -33,8 +33,12 @@ const DEFAULT_MODULES: &[(&str, &str)] = &[
     ("upstream_hash", "hash"),
     ("upstream_ip_hash", "ip_hash"),
     ("upstream_least_conn", "least_conn"),
+    ("upstream_least_time", "least_time"),
     ("upstream_random", "random"),
     ("upstream_keepalive", "keepalive"),
+    ("upstream_zone", "zone"),
+    ("upstream_sticky", "sticky"),
+    ("tunnel", "tunnel_pass"),
 ];
 
 /// Modules that nginx builds in when told to.
@@ -94,10 +98,15 @@ mod tests {
     fn modules_are_told_as_nginx_tells_them() {
         let text = details(&LANGUAGE, "/x/");
         assert!(text.starts_with(&format!("nginx version: nginx/{} (", crate::NGINX_VERSION)));
-        for option in ["--prefix=/x/", "--with-http_sub_module", "--without-http_fastcgi_module"] {
+        for option in [
+            "--prefix=/x/",
+            "--with-http_sub_module",
+            "--without-http_fastcgi_module",
+            "--without-http_tunnel_module",
+        ] {
             assert!(text.contains(option), "{text}");
         }
-        for option in ["proxy_module", "--with-http_dav_module"] {
+        for option in ["proxy_module", "--with-http_dav_module", "upstream"] {
             assert!(!text.contains(option), "{text}");
         }
     }
