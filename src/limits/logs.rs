@@ -21,7 +21,7 @@ pub const LOG_QUEUE_BYTES: usize = 4 * 1024 * 1024;
 /// Maximum number of bytes of several lines that are written to a log at once.
 pub const LOG_WRITE: usize = 64 * 1024;
 
-/// Time for which lines gather before they are written to a log together.
+/// Time after a write to a log in which lines gather before they are written together.
 pub const LOG_GATHER: Duration = Duration::from_millis(1);
 
 /// Number of items that the queue of a log keeps room for while it is empty.

@@ -6,9 +6,12 @@ use tracing::error;
 pub(super) fn lines_lost(why: &str, lines: u64) {
     let what = if lines == 1 { "line was" } else { "lines were" };
     // As in nginx, that a file cannot be opened is critical, and that it cannot be written an alert.
-    match why.starts_with("open() ") {
-        true => error!(target: "crit", "{why}, {lines} log {what} lost"),
-        false => error!(target: "alert", "{why}, {lines} log {what} lost"),
+    if why.starts_with("open() ") {
+        error!(target: "crit", "{why}, {lines} log {what} lost");
+    } else if why.starts_with("send() ") {
+        error!("{why}, {lines} log {what} lost");
+    } else {
+        error!(target: "alert", "{why}, {lines} log {what} lost");
     }
 }
 

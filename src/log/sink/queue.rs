@@ -6,8 +6,9 @@
 //! other logs in the error log, once in [`limits::LOG_LOSS_REPORT`]. Until the thread starts, when the process is still
 //! attached to its terminal, each line is written immediately.
 //!
-//! To wake the thread for each line would cost more than many requests do. The first line wakes it; it then lets lines
-//! gather for [`limits::LOG_GATHER`], which only a full write, a severe line, a flush, reopening or the end cuts short.
+//! To wake the thread for each line would cost more than many requests do. A line that comes after a pause is written at
+//! once; those that come within [`limits::LOG_GATHER`] of the last write gather until then, which only a full write, a
+//! severe line, a flush, reopening or the end cuts short.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -253,9 +254,14 @@ impl Queue {
 
     fn run(&self, mut writer: Writer) {
         let mut lines = Vec::new();
+        let mut gather_until = None;
         loop {
-            let lost = match self.next(&mut lines, writer.due()) {
-                NextAction::Lines => writer.write(&lines),
+            let lost = match self.next(&mut lines, writer.due(), gather_until) {
+                NextAction::Lines => {
+                    let lost = writer.write(&lines);
+                    gather_until = Instant::now().checked_add(limits::LOG_GATHER);
+                    lost
+                }
                 NextAction::Flush => writer.flush(),
                 NextAction::Tick => writer.tick(),
                 NextAction::Reopen(file, done) => {
@@ -272,16 +278,23 @@ impl Queue {
         }
     }
 
-    /// Waits for the next item, at most until `due`; the preceding one counts as done. Lines are put into `lines`.
-    fn next(&self, lines: &mut Vec<QueuedLine>, due: Option<Instant>) -> NextAction {
+    /// Waits for the next item, at most until `due`; the preceding one counts as done. Lines are put into `lines`, and may
+    /// gather until then.
+    fn next(
+        &self,
+        lines: &mut Vec<QueuedLine>,
+        due: Option<Instant>,
+        gather_until: Option<Instant>,
+    ) -> NextAction {
         let mut state = self.state.lock();
         loop {
             if state.work.is_empty() {
                 state.tell_lost_errors();
             }
-            if state.may_gather() {
+            if state.may_gather()
+                && let Some(until) = gather_until.filter(|until| Instant::now() < *until)
+            {
                 state.doing = ThreadActivity::Gathering;
-                let until = Instant::now() + limits::LOG_GATHER;
                 self.filled.wait_while_until(&mut state, |state| state.may_gather(), until);
             }
             if let Some(work) = state.take() {
