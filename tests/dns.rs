@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use support::dns::SERVER_FAILURE;
 use support::frame::Tracks;
@@ -191,6 +191,69 @@ fn name_servers_that_say_nothing_leave_time_for_others() {
         silent[0].port, silent[1].port, dns.port
     )));
     assert_eq!(get(server.http, "/").text(), "there");
+}
+
+#[test]
+fn the_answers_for_both_families_of_a_backend_are_put_together_as_in_nginx() {
+    let (dns, nowhere) = (DnsServer::start(), free_port());
+    let (v4, v6) = (at(&["127.0.0.2"], 60), at(&["::1"], 60));
+    let (none, failure) = (at(&[], 60), Records::Code(SERVER_FAILURE));
+    let alias = |name| Records::Alias(name, Vec::new(), 60);
+    dns.set("both.test", at(&["127.0.0.3", "::1"], 60));
+    dns.set("v4.test", at(&["127.0.0.4"], 60));
+    dns.set("v6.test", v6.clone());
+    let server = Server::start(&Conf::live("").http_server(&format!(
+        "{} error_page 502 @tried; location / {{ proxy_pass http://$arg_name:{nowhere}; }}
+         location @tried {{ return 200 $upstream_addr; }}",
+        dns.line("")
+    )));
+    let cases = [
+        (v4.clone(), v6.clone(), &["127.0.0.2", "::1"][..]),
+        (v4.clone(), none.clone(), &["127.0.0.2"]),
+        (v4.clone(), failure.clone(), &[]),
+        (failure, v6, &[]),
+        (v4, alias("both.test"), &["127.0.0.2"]),
+        (none, alias("both.test"), &["127.0.0.3", "::1"]),
+        (alias("v4.test"), alias("v6.test"), &["::1"]),
+        (alias("both.test"), alias("nowhere.test"), &[]),
+    ];
+    for (number, (of_v4, of_v6, wanted)) in cases.into_iter().enumerate() {
+        let name = format!("name{number}.test");
+        dns.set(&name, Records::ByFamily(of_v4.clone().into(), of_v6.clone().into()));
+        let tried = get(server.http, &format!("/?name={name}")).text();
+        let mut tried: Vec<IpAddr> =
+            tried.split(", ").filter_map(|addr| Some(addr.parse::<SocketAddr>().ok()?.ip())).collect();
+        tried.sort();
+        assert_eq!(tried, ips(wanted), "{of_v4:?} {of_v6:?}");
+    }
+}
+
+#[test]
+fn addresses_of_version_4_may_be_switched_off() {
+    let (dns, nowhere) = (DnsServer::start(), free_port());
+    dns.set("backend.test", at(&["127.0.0.2", "::1"], 60));
+    let server = Server::start(&Conf::live("").http_server(&format!(
+        "{} error_page 502 @tried; location / {{ proxy_pass http://$arg_name:{nowhere}; }}
+         location @tried {{ return 200 $upstream_addr; }}",
+        dns.line("ipv4=off")
+    )));
+    assert_eq!(get(server.http, "/?name=backend.test").text(), format!("[::1]:{nowhere}"));
+    assert_eq!(dns.questions("backend.test"), 0);
+}
+
+#[test]
+fn the_answer_of_the_name_server_whose_turn_it_is_stands() {
+    let (refusing, dns) = (DnsServer::start(), DnsServer::start());
+    refusing.set("backend.test", Records::Code(SERVER_FAILURE));
+    dns.set("backend.test", at(&["127.0.0.1"], 60));
+    let server = Server::start(&Conf::live("").http_server(&format!(
+        "resolver 127.0.0.1:{} 127.0.0.1:{};
+         location / {{ proxy_pass http://backend.test:$server_port/there; }} location /there {{ return 200 there; }}",
+        refusing.port, dns.port
+    )));
+    assert_eq!(get(server.http, "/").status, 502);
+    assert_eq!(get(server.http, "/").text(), "there");
+    assert_eq!((refusing.questions("backend.test"), dns.questions("backend.test")), (1, 1));
 }
 
 #[test]

@@ -25,6 +25,12 @@ pub const DNS_ADDRESSES: usize = 16;
 /// Maximum number of name servers used of a `resolver` line.
 pub const DNS_SERVERS: usize = 8;
 
+/// Maximum number of names, each of which stands for the next, between a name and its addresses, as in nginx.
+pub const DNS_ALIASES: usize = 50;
+
+/// Maximum length of an answer over UDP, in bytes, as in nginx.
+pub const DNS_DATAGRAM: usize = 4096;
+
 /// Maximum number of concurrent DNS queries; further ones queue.
 pub const DNS_QUESTIONS: usize = 32;
 

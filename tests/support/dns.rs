@@ -31,6 +31,8 @@ pub enum Records {
     Silent,
     /// As [`Records::Addresses`] over UDP, but not before [`DnsServer::release`].
     Withheld(Vec<IpAddr>, u32),
+    /// The first to questions for IPv4 addresses, the second to those for IPv6 addresses.
+    ByFamily(Box<Records>, Box<Records>),
 }
 
 /// No error.
@@ -164,8 +166,13 @@ impl Shared {
         let (name, kind, end) = question(query)?;
         self.questions.lock().unwrap().push(format!("{name} {kind}"));
         let records = self.names.lock().unwrap().get(&name).cloned();
+        let records = match records.unwrap_or(Records::Code(NAME_ERROR)) {
+            Records::ByFamily(v4, v6) => *if kind == AAAA { v6 } else { v4 },
+            records => records,
+        };
         let query = &query[..end];
-        Some(match records.unwrap_or(Records::Code(NAME_ERROR)) {
+        Some(match records {
+            Records::ByFamily(..) => panic!("a family has no families"),
             Records::Silent => return None,
             Records::OneFamily(..) if kind == AAAA => return None,
             Records::Withheld(..) if !over_udp => return None,

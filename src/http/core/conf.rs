@@ -244,8 +244,8 @@ directives! {
         /// Example: `msie_refresh on;`
         "msie_refresh" => msie_refresh: Flag = "off", in HTTP_ALL;
         /// DNS servers for host names with variables in proxy_pass, and in `http` for servers of an upstream with `resolve`:
-        /// ADDRESS[:PORT]... [valid=TIME] [ipv6=on|off]. /etc/hosts is not read. Without the directive, requests with variables are
-        /// refused with 502.
+        /// ADDRESS[:PORT]... [valid=TIME] [ipv4=on|off] [ipv6=on|off]. The servers are asked in turn, and only silence leads to
+        /// the next one. /etc/hosts is not read. Without the directive, requests with variables are refused with 502.
         ///
         /// Example: `resolver 127.0.0.53 valid=30s;`
         "resolver" => resolver: Option<Resolver>, in HTTP_ALL;

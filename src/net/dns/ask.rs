@@ -1,5 +1,6 @@
 //! DNS queries.
 
+use std::fmt::Display;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 use std::sync::Arc;
@@ -11,12 +12,13 @@ use hickory_resolver::config::{
 use hickory_resolver::lookup::Lookup;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError};
-use hickory_resolver::proto::op::Query;
+use hickory_resolver::proto::op::{Query, ResponseCode};
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
 use hickory_resolver::{Hosts, TokioResolver, system_conf};
 use tokio::sync::OnceCell;
 
 use super::answer::{Addresses, LookupError, ServiceHost};
+use super::in_turn::ServersInTurn;
 use crate::directive::ListenAddr;
 use crate::directive::address::listen_addrs;
 use crate::limits;
@@ -25,12 +27,14 @@ use crate::net::resolver::server::{PORT, Resolver};
 /// Name servers and parameters of queries.
 pub(super) struct NameServers {
     servers: Servers,
-    ipv6: bool,
+    families: &'static [RecordType],
     timeout: Duration,
     hosts: Hosts,
     is_strict: bool,
     /// Created at the first query, because a name server may be given by name.
     resolver: OnceCell<TokioResolver>,
+    /// Created with it, for servers that are asked as nginx asks.
+    in_turn: OnceCell<ServersInTurn>,
 }
 
 enum Servers {
@@ -50,12 +54,17 @@ impl NameServers {
         };
         NameServers {
             servers,
-            ipv6: resolver.is_none_or(|resolver| resolver.ipv6),
+            families: match resolver.map(|resolver| (resolver.ipv4, resolver.ipv6)) {
+                Some((true, false)) => &[RecordType::A],
+                Some((false, true)) => &[RecordType::AAAA],
+                _ => &[RecordType::A, RecordType::AAAA],
+            },
             timeout,
             // A missing file counts as empty.
             hosts: if is_strict { Hosts::default() } else { Hosts::from_system().unwrap_or_default() },
             is_strict,
             resolver: OnceCell::new(),
+            in_turn: OnceCell::new(),
         }
     }
 
@@ -63,9 +72,8 @@ impl NameServers {
     pub(super) fn hosts_file(&self, host: &str) -> Option<Addresses> {
         let name = Name::from_str(host).ok()?;
         let of = |kind| self.hosts.lookup_static_host(&Query::query(name.clone(), kind));
-        let kinds = if self.ipv6 { &[RecordType::A, RecordType::AAAA][..] } else { &[RecordType::A] };
         let found: Vec<IpAddr> =
-            kinds.iter().filter_map(|kind| of(*kind)).flat_map(|lookup| addresses(&lookup)).collect();
+            self.families.iter().filter_map(|kind| of(*kind)).flat_map(|lookup| addresses(&lookup)).collect();
         (!found.is_empty()).then(|| found.into())
     }
 
@@ -73,13 +81,13 @@ impl NameServers {
     pub(super) async fn addresses(&self, host: &str) -> Result<(Addresses, Duration), LookupError> {
         let name =
             Name::from_str(host).map_err(|_| LookupError::NotFound(host.escape_debug().to_string()))?;
+        if let (true, Servers::Given(servers)) = (self.is_strict, &self.servers) {
+            return self.addresses_in_turn(servers, host, name).await;
+        }
         let resolver = self.resolver.get_or_try_init(|| self.connect()).await?;
-        let v4 = resolver.lookup(name.clone(), RecordType::A);
-        let answers = if self.ipv6 {
-            both(v4, resolver.lookup(name, RecordType::AAAA)).await
-        } else {
-            [Some(v4.await), None]
-        };
+        let useful =
+            |answer: &Result<Lookup, NetError>| answer.as_ref().is_ok_and(|l| !addresses(l).is_empty());
+        let answers = self.of_families(|family| resolver.lookup(name.clone(), family), useful).await;
         let mut found = Vec::new();
         let mut ttl = u32::MAX;
         for lookup in answers.iter().flatten().flatten() {
@@ -95,6 +103,71 @@ impl NameServers {
         match failure.into_iter().find(|error| !error.is_no_records_found()) {
             Some(error) => Err(failed(host, error)),
             None => Err(LookupError::NotFound(host.into())),
+        }
+    }
+
+    /// As nginx: a refusal of one family is one of the name, and a name that stands for another is asked for only where
+    /// neither family has an address.
+    async fn addresses_in_turn(
+        &self,
+        servers: &[String],
+        host: &str,
+        mut name: Name,
+    ) -> Result<(Addresses, Duration), LookupError> {
+        let servers = self.in_turn.get_or_try_init(|| async {
+            let servers = socket_addresses(servers).await?;
+            Ok(ServersInTurn::new(servers, self.timeout))
+        });
+        let servers = servers.await?;
+        let mut ttl = u32::MAX;
+        for _ in 0..limits::DNS_ALIASES {
+            let turn = servers.turn();
+            let ask = |family| servers.ask(turn, &name, family);
+            let answers = self.of_families(ask, |answer| !answer.addresses.is_empty()).await;
+            let (mut found, mut alias) = (Vec::new(), None);
+            for answer in answers.into_iter().flatten() {
+                match answer.code {
+                    ResponseCode::NoError => {}
+                    ResponseCode::NXDomain => return Err(LookupError::NotFound(host.into())),
+                    code => return Err(refused(host, code, code)),
+                }
+                found.extend(answer.addresses);
+                alias = answer.alias.or(alias);
+                ttl = ttl.min(answer.ttl);
+            }
+            if !found.is_empty() {
+                found.truncate(limits::DNS_ADDRESSES);
+                return Ok((found.into(), Duration::from_secs(ttl.into())));
+            }
+            match alias {
+                Some(alias) => name = alias,
+                None => break,
+            }
+        }
+        Err(LookupError::NotFound(host.into()))
+    }
+
+    /// Asks for each address family. Once one is known, the wait for the other is short.
+    async fn of_families<T, F: Future<Output = T>>(
+        &self,
+        ask: impl Fn(RecordType) -> F,
+        is_useful: impl Fn(&T) -> bool,
+    ) -> [Option<T>; 2] {
+        let &[one, other] = self.families else {
+            let family = self.families.first().copied().unwrap_or(RecordType::A);
+            return [Some(ask(family).await), None];
+        };
+        let (mut one, mut other) = (std::pin::pin!(ask(one)), std::pin::pin!(ask(other)));
+        let wait = |first: &T| if is_useful(first) { limits::DNS_OTHER_FAMILY } else { Duration::MAX };
+        tokio::select! {
+            first = &mut one => {
+                let wait = wait(&first);
+                [Some(first), tokio::time::timeout(wait, other).await.ok()]
+            }
+            first = &mut other => {
+                let wait = wait(&first);
+                [tokio::time::timeout(wait, one).await.ok(), Some(first)]
+            }
         }
     }
 
@@ -153,45 +226,37 @@ impl NameServers {
 
 /// What the failure of a query means.
 fn failed(host: &str, error: &NetError) -> LookupError {
-    let text = format!("host \"{host}\" could not be looked up ({error})");
     match error {
-        NetError::Dns(DnsError::ResponseCode(code)) => LookupError::Refused((*code).into(), text),
-        NetError::Timeout => LookupError::Late(text),
-        _ => LookupError::Failed(text),
+        NetError::Dns(DnsError::ResponseCode(code)) => refused(host, *code, error),
+        NetError::Timeout => LookupError::Late(not_looked_up(host, error)),
+        _ => LookupError::Failed(not_looked_up(host, error)),
     }
 }
 
-/// Queries both address families. Once one is known, the wait for the other is short.
-async fn both(
-    v4: impl Future<Output = Result<Lookup, NetError>>,
-    v6: impl Future<Output = Result<Lookup, NetError>>,
-) -> [Option<Result<Lookup, NetError>>; 2] {
-    let (mut v4, mut v6) = (std::pin::pin!(v4), std::pin::pin!(v6));
-    let useful = |answer: &Result<Lookup, NetError>| answer.as_ref().is_ok_and(|l| !addresses(l).is_empty());
-    tokio::select! {
-        first = &mut v4 => {
-            let wait = if useful(&first) { limits::DNS_OTHER_FAMILY } else { Duration::MAX };
-            [Some(first), tokio::time::timeout(wait, v6).await.ok()]
-        }
-        first = &mut v6 => {
-            let wait = if useful(&first) { limits::DNS_OTHER_FAMILY } else { Duration::MAX };
-            [tokio::time::timeout(wait, v4).await.ok(), Some(first)]
-        }
-    }
+fn refused(host: &str, code: ResponseCode, why: impl Display) -> LookupError {
+    LookupError::Refused(code.into(), not_looked_up(host, why))
+}
+
+fn not_looked_up(host: &str, why: impl Display) -> String {
+    format!("host \"{host}\" could not be looked up ({why})")
 }
 
 fn addresses(lookup: &Lookup) -> Vec<IpAddr> {
     lookup.answers().iter().filter_map(|record| record.data.ip_addr()).collect()
 }
 
-/// Resolves name servers as written: addresses or names, optionally with a port. Unresolvable ones are skipped.
 async fn name_servers(written: &[String]) -> Result<Vec<NameServerConfig>, LookupError> {
+    Ok(socket_addresses(written).await?.into_iter().map(server).collect())
+}
+
+/// Resolves name servers as written: addresses or names, optionally with a port. Unresolvable ones are skipped.
+async fn socket_addresses(written: &[String]) -> Result<Vec<SocketAddr>, LookupError> {
     let mut servers = Vec::new();
     for text in written {
         let text = text.clone();
         let found = tokio::task::spawn_blocking(move || listen_addrs(text.as_bytes(), PORT)).await;
         servers.extend(found.into_iter().flatten().flatten().filter_map(|addr| match addr {
-            ListenAddr::Tcp(addr) => Some(server(addr)),
+            ListenAddr::Tcp(addr) => Some(addr),
             ListenAddr::Unix(_) => None,
         }));
     }

@@ -6,6 +6,7 @@
 mod answer;
 mod ask;
 mod cache;
+mod in_turn;
 mod system;
 
 use std::net::{IpAddr, SocketAddr};

@@ -9,10 +9,10 @@ directives! {
     /// Host name resolution for relays and notifications.
     module "resolver";
     live as Current {
-        /// DNS servers for push/pull/notify host names: ADDRESS[:PORT]... [valid=TIME] [ipv6=on|off]. Without the
-        /// directive, the servers in /etc/resolv.conf are used. /etc/hosts takes precedence over both. Answers are
-        /// cached for their TTL (1s to 1h) or for `valid`; while no server answers, the last answer continues to be
-        /// used.
+        /// DNS servers for push/pull/notify host names: ADDRESS[:PORT]... [valid=TIME] [ipv4=on|off] [ipv6=on|off].
+        /// Without the directive, the servers in /etc/resolv.conf are used. /etc/hosts takes precedence over both.
+        /// Answers are cached for their TTL (1s to 1h) or for `valid`; while no server answers, the last answer
+        /// continues to be used.
         ///
         /// Differs from PingOS, which needs the line to resolve names of callback servers and relays at run
         /// time.
