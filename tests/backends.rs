@@ -247,6 +247,8 @@ fn names_with_resolve_are_what_dns_says() {
     dns.set("app.test", ips(1));
     let server = Server::start(&conf);
     wait_answer(&server, "/", "127.0.0.1");
+    // Also without requests it is asked for again.
+    dns.wait_questions("app.test", dns.questions("app.test") + 1);
     dns.set("app.test", ips(2));
     wait_answer(&server, "/", "127.0.0.2");
     // A failure of the name server changes nothing; that there is no such name does.

@@ -8,6 +8,9 @@ pub const UPSTREAM_POINTS: usize = 1 << 20;
 /// Number of groups of servers above which groups without requests are dropped.
 pub const UPSTREAM_GROUPS: usize = 1024;
 
+/// Interval at which answers for the names of a group are asked for again if they have ended.
+pub const UPSTREAM_REFRESH: Duration = Duration::from_secs(1);
+
 /// Maximum number of bytes of trailers behind a backend's last chunk.
 pub const PROXY_TRAILER_BYTES: usize = 16 * 1024;
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bstr::{BString, ByteSlice};
@@ -133,6 +133,8 @@ pub struct RunningGroup {
     pub id: u64,
     /// The servers that are names.
     names: Vec<ServerName>,
+    /// Whether a task asks for the names again.
+    is_kept_fresh: AtomicBool,
     state: Mutex<GroupState>,
 }
 
@@ -148,6 +150,8 @@ struct GroupState {
     added: Vec<BString>,
     /// Until when name servers that were late are not waited for.
     late_until: Option<Instant>,
+    /// When a request last needed the names.
+    used: Option<Instant>,
 }
 
 impl GroupState {
@@ -210,6 +214,7 @@ impl RunningGroup {
                     backups: known.backups.clone(),
                     latest: Vec::new(),
                     late_until: None,
+                    used: None,
                     added: conf.servers.iter().filter(is_new).map(|server| server.address.clone()).collect(),
                 }
             }
@@ -225,7 +230,8 @@ impl RunningGroup {
         state.rebuild(&conf, &[], now());
         let id = NUMBER.fetch_add(1, Ordering::Relaxed);
         let names = conf.servers.iter().filter_map(|server| ServerName::of(server)).collect();
-        Arc::new(RunningGroup { conf, id, names, state: Mutex::new(state) })
+        let is_kept_fresh = AtomicBool::new(false);
+        Arc::new(RunningGroup { conf, id, names, is_kept_fresh, state: Mutex::new(state) })
     }
 
     /// Looks up the servers that are names. Where there are peers, name servers that do not answer are not waited for.
@@ -233,16 +239,22 @@ impl RunningGroup {
     /// # Errors
     ///
     /// A name cannot be looked up, and the group has no peer.
-    pub async fn look_up(&self, dns: &Dns) -> Result<(), LookupError> {
+    pub async fn look_up(self: &Arc<Self>, dns: &Dns) -> Result<(), LookupError> {
         if self.names.is_empty() {
             return Ok(());
         }
         let (is_empty, is_late) = {
-            let state = self.state.lock();
-            (state.is_empty(), state.late_until.is_some_and(|until| Instant::now() < until))
+            let mut state = self.state.lock();
+            let now = Instant::now();
+            state.used = Some(now);
+            (state.is_empty(), state.late_until.is_some_and(|until| now < until))
         };
-        // Without name servers of its own, the last answers are used anyway.
-        if is_empty || self.conf.resolver.is_none() {
+        // Without name servers of its own, the last answers are used anyway, and kept fresh for all.
+        if self.conf.resolver.is_none() {
+            return self.learn(dns).await;
+        }
+        self.keep_fresh(dns);
+        if is_empty {
             return self.learn(dns).await;
         }
         let patience = if is_late { Duration::ZERO } else { limits::DNS_PATIENCE };
@@ -252,6 +264,27 @@ impl RunningGroup {
             }
             Ok(())
         })
+    }
+
+    /// Has answers that end asked for again while requests come, as in nginx, so that these need not wait.
+    fn keep_fresh(self: &Arc<Self>, dns: &Dns) {
+        if self.is_kept_fresh.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let (group, dns) = (Arc::downgrade(self), dns.clone());
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(limits::UPSTREAM_REFRESH).await;
+                let Some(group) = group.upgrade() else { return };
+                let used = group.state.lock().used;
+                if used.is_none_or(|used| used.elapsed() >= limits::DNS_IN_USE) {
+                    group.is_kept_fresh.store(false, Ordering::Relaxed);
+                    return;
+                }
+                // Requests tell of a failure.
+                let _ = group.learn(&dns).await;
+            }
+        });
     }
 
     /// Asks for the servers that are names, and takes the answers.
