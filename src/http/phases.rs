@@ -13,8 +13,7 @@ use super::request_body::RequestBody;
 use super::response::{Body, Response};
 use super::routes::{ByPath, Location, LocationRefusal, Wanted};
 use super::status::shown;
-use super::variable::Template;
-use super::variables::is_true;
+use super::variable::{Template, is_true};
 use super::{files, log, method, precondition, range_filter};
 use crate::directive::{Match, Undecided};
 

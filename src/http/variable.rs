@@ -448,6 +448,11 @@ fn known_names<'n>() -> impl Iterator<Item = &'n str> {
     fixed.chain(OF_MODULES.iter().map(|(name, _)| *name))
 }
 
+/// Whether a text that stands for a condition is true: neither empty nor `0`, as in nginx.
+pub fn is_true(text: &[u8]) -> bool {
+    !matches!(text, b"" | b"0")
+}
+
 /// Names of the variables in a text, as written. A dollar sign without a name ends the iteration.
 pub fn names(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     NOTATION.names(text)

@@ -13,7 +13,7 @@ use super::credentials::Credentials;
 use super::date;
 use super::exchange::{Exchange, Lookup};
 use super::request::is_like;
-use super::variable::{Template, Templates, Variable, Variables};
+use super::variable::{Template, Templates, Variable, Variables, is_true};
 use crate::directive::Match;
 use crate::media::variables::find_query_argument;
 use crate::notify::ProcessVariables;
@@ -241,11 +241,6 @@ impl Variables for RequestValues<'_, '_> {
     }
 }
 
-/// Whether a text that stands for a condition is true, as in nginx.
-pub(super) fn is_true(text: &[u8]) -> bool {
-    !matches!(text, b"" | b"0")
-}
-
 impl Exchange<'_> {
     /// Expands a template for this request.
     pub fn expand(&self, template: &Template) -> Vec<u8> {
@@ -259,8 +254,8 @@ impl Exchange<'_> {
         text
     }
 
-    /// Whether one of the texts is neither empty nor `0`.
-    pub(super) fn holds_any(&self, lines: &[Templates]) -> bool {
+    /// Whether one of the texts is true.
+    pub fn holds_any(&self, lines: &[Templates]) -> bool {
         lines.iter().flat_map(|line| &line.0).any(|text| is_true(&self.expand(text)))
     }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::access_log::{HttpLog, HttpLogs, LogPath};
 use crate::http::exchange::{Exchange, RequestLog};
 use crate::http::routes::Location;
-use crate::http::variable::{Template, Variable};
+use crate::http::variable::{Template, Variable, is_true};
 use crate::log::sink::{LineFile, Sinks};
 
 /// A request at its end.
@@ -63,7 +63,7 @@ impl HttpAccess {
 }
 
 fn applies(log: &HttpLog, request: &dyn LoggedRequest) -> bool {
-    log.condition.as_ref().is_none_or(|condition| !matches!(&expand(condition, request)[..], b"" | b"0"))
+    log.condition.as_ref().is_none_or(|condition| is_true(&expand(condition, request)))
 }
 
 fn line(log: &HttpLog, request: &dyn LoggedRequest) -> Vec<u8> {

@@ -19,7 +19,7 @@ use crate::http::log;
 use crate::http::response::Response;
 use crate::http::routes::Location;
 use crate::http::uri::{Escape, escape};
-use crate::http::variable::{Template, Variable};
+use crate::http::variable::{Template, Variable, is_true};
 
 /// Statuses of `return` that close the connection without a response.
 const CLOSE: [u16; 2] = [444, 499];
@@ -194,7 +194,7 @@ impl Execution<'_, '_> {
 
     async fn meets(&mut self, condition: &Condition) -> Result<bool, Undecided> {
         match condition {
-            Condition::True(name) => Ok(!matches!(&self.variable(name)?[..], b"" | b"0")),
+            Condition::True(name) => Ok(is_true(&self.variable(name)?)),
             Condition::Equal(name, text, negated) => {
                 Ok((self.variable(name)? == self.text(text)?) != *negated)
             }

@@ -13,6 +13,7 @@ use bstr::{BStr, BString};
 use super::settings::{UserIdExpires, UserIdFlags, UserIdMode};
 use crate::http::base64::decode;
 use crate::http::date::cookie_date;
+use crate::http::variable::is_true;
 use crate::syntax::sentence;
 
 /// Length of the part of a cookie that is read: sixteen bytes in base64 without padding.
@@ -157,7 +158,7 @@ impl UserIdSource {
         if matches!(settings.mode, UserIdMode::Off | UserIdMode::Log) {
             return None;
         }
-        let is_reset = got.id.is_some() && !matches!(reset, b"" | b"0");
+        let is_reset = got.id.is_some() && is_true(reset);
         if let Some(id) = got.id.filter(|_| !is_reset) {
             let is_marked = match settings.mark {
                 None => true,

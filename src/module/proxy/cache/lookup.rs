@@ -24,7 +24,6 @@ use super::zone::{Claim, Entry, Zone};
 use crate::config::store::Store;
 use crate::http::date;
 use crate::http::exchange::Exchange;
-use crate::http::variable::Templates;
 use crate::limits;
 
 /// The use of the cache by a request that is forwarded.
@@ -137,7 +136,7 @@ pub(in super::super) async fn find(
         request: None,
         _place: None,
     });
-    if is_any_set(exchange, &conf.cache_bypass) {
+    if exchange.holds_any(&conf.cache_bypass) {
         using.status = CacheStatus::Bypass;
         return Found::Fetch(using);
     }
@@ -292,7 +291,7 @@ impl CacheUse {
     ) -> Option<Filling> {
         if !self.is_cacheable
             || !said.is_cacheable
-            || is_any_set(exchange, &conf.no_cache)
+            || exchange.holds_any(&conf.no_cache)
             || !conf.buffers(&head.headers)
         {
             return None;
@@ -356,12 +355,6 @@ fn variant(exchange: &Exchange<'_>, main: &Key, vary: &[u8]) -> Key {
         let all = exchange.request.headers();
         all.filter(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_bstr()).collect()
     })
-}
-
-/// Whether a value of `proxy_cache_bypass` or `proxy_no_cache` is neither empty nor `0`.
-fn is_any_set(exchange: &Exchange<'_>, lines: &[Templates]) -> bool {
-    let all = lines.iter().flat_map(|line| &line.0);
-    all.map(|value| exchange.expand(value)).any(|value| !matches!(&value[..], b"" | b"0"))
 }
 
 /// `proxy_cache_max_range_offset`: whether the whole is fetched for a range.
