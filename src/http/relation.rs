@@ -4,7 +4,7 @@ use bstr::{BString, ByteSlice};
 
 use crate::directive::address::literal_addr;
 use crate::directive::conclusion::WholeConfig;
-use crate::directive::{Args, Evaluation, ListenAddr};
+use crate::directive::{Args, Arity, Evaluation, ListenAddr, Value};
 use crate::media::listen::DEFAULT_PORT;
 use crate::syntax::{Problem, Spanned, Word, sentence};
 
@@ -37,6 +37,35 @@ impl RtmpAddress {
         let noted = Spanned { value: relation.clone(), span: word.span, place: args.terminator };
         evaluation.notes.of::<RtmpAddresses>().0.push(noted);
         Ok(relation)
+    }
+}
+
+/// The applications whose streams a location serves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RtmpApp {
+    /// Address of their rtmp server.
+    pub addr: ListenAddr,
+    /// Application, unless the request names one.
+    pub app: Option<BString>,
+}
+
+impl Value for RtmpApp {
+    const ARITY: Arity = Arity::between(1, 2);
+
+    fn syntax() -> String {
+        "address [app=name]".into()
+    }
+
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<RtmpApp, Problem> {
+        let RtmpAddress { addr, .. } = RtmpAddress::read(args, evaluation)?;
+        let mut live = RtmpApp { addr, app: None };
+        for word in args.words.get(1..).unwrap_or_default() {
+            match parameter(word) {
+                (b"app", Some(value)) => live.app = Some(value.into()),
+                _ => return Err(unsupported(word, "app=")),
+            }
+        }
+        Ok(live)
     }
 }
 

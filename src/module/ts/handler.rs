@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use super::conf::{Current, TsLive};
+use super::conf::Current;
 use crate::http::exchange::Exchange;
 use crate::http::exchange::{Handler, Methods, ResponseFuture};
 use crate::http::live::{self, LiveLocation};
 use crate::http::live_format::{LiveFormat, Sending};
+use crate::http::relation::RtmpApp;
 use crate::hub::packet::Container;
 use crate::media::admission::{Admission, AdmittedSession};
 use crate::media::mpegts::{self, FeedSettings, Feeds, player_settings};
@@ -30,7 +31,7 @@ impl Handler for TsHandler {
     }
 
     fn answer<'a>(&'a self, exchange: &'a Exchange<'a>) -> Option<ResponseFuture<'a>> {
-        let TsLive { addr, app } = exchange.chosen_by::<Current>().ts_live.0.as_ref()?;
+        let RtmpApp { addr, app } = exchange.chosen_by::<Current>().ts_live.0.as_ref()?;
         let format = Arc::new(Ts(self.feeds.clone()));
         let live = LiveLocation { addr, app: app.as_ref(), format, pasts: &*self.pasts };
         Some(Box::pin(live::answer(exchange, live, &self.admission)))

@@ -1,21 +1,9 @@
 //! Directives of playback.
 
-use bstr::BString;
-
+use crate::directive::NotInherited;
 use crate::directive::context::LOCATION;
 use crate::directive::table::directives;
-use crate::directive::{Args, Arity, Evaluation, ListenAddr, NotInherited, Value};
-use crate::http::relation::{RtmpAddress, parameter, unsupported};
-use crate::syntax::Problem;
-
-/// A location that serves recordings.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct VodLive {
-    /// RTMP address whose applications' recordings are served.
-    pub addr: ListenAddr,
-    /// Application, unless the request names one.
-    pub app: Option<BString>,
-}
+use crate::http::relation::RtmpApp;
 
 directives! {
     /// Playback of recordings over HTTP.
@@ -32,26 +20,6 @@ directives! {
         /// Not in PingOS.
         ///
         /// Example: `vod_live 1935 app=live;`
-        "vod_live" => vod_live: NotInherited<VodLive>, in LOCATION;
-    }
-}
-
-impl Value for VodLive {
-    const ARITY: Arity = Arity::between(1, 2);
-
-    fn syntax() -> String {
-        "address [app=name]".into()
-    }
-
-    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<VodLive, Problem> {
-        let RtmpAddress { addr, .. } = RtmpAddress::read(args, evaluation)?;
-        let mut live = VodLive { addr, app: None };
-        for word in args.words.get(1..).unwrap_or_default() {
-            match parameter(word) {
-                (b"app", Some(value)) => live.app = Some(value.into()),
-                _ => return Err(unsupported(word, "app=")),
-            }
-        }
-        Ok(live)
+        "vod_live" => vod_live: NotInherited<RtmpApp>, in LOCATION;
     }
 }

@@ -10,7 +10,7 @@ use http::StatusCode;
 use super::super::RecordingDirectory;
 use super::super::conf::Current as RecordConf;
 use super::catalogue::{RecordingIndex, find, open_file};
-use super::conf::{Current, VodLive};
+use super::conf::Current;
 use super::entry::{RecordedFile, RecordedPart};
 use super::flv::{FlvBody, FlvPlan};
 use super::log;
@@ -21,6 +21,7 @@ use crate::http::cors;
 use crate::http::exchange::Exchange;
 use crate::http::exchange::{Handler, Methods, ResponseFuture};
 use crate::http::origin::{IdentityOverrides, PathParts, RequestedStream};
+use crate::http::relation::RtmpApp;
 use crate::http::response::{Body, FilePart, Piece, Response};
 use crate::media::admission::{Admission, AdmissionRefusal, AdmittedSession};
 use crate::media::session::{Protocol, Reason};
@@ -60,7 +61,7 @@ impl Handler for VodHandler {
 }
 
 impl VodHandler {
-    async fn respond(&self, exchange: &Exchange<'_>, live: &VodLive) -> Response {
+    async fn respond(&self, exchange: &Exchange<'_>, live: &RtmpApp) -> Response {
         let Some(place) = PathParts::of(exchange) else { return Response::page(StatusCode::BAD_REQUEST) };
         let mut formats = FORMATS.iter();
         let chosen = formats.find_map(|(suffix, format, content_type)| {
