@@ -163,12 +163,16 @@ impl Exchange<'_> {
                 io::ErrorKind::Interrupted => return Ok(()),
                 _ => return Err(error),
             }
-            let writable = self.connection.socket.writable();
-            match self.conf().send_timeout.nonzero() {
-                None => writable.await,
-                Some(patience) => timeout(patience, writable).await.map_err(|_| io::ErrorKind::TimedOut)?,
-            }
+            self.within_send_timeout(self.connection.socket.writable()).await
         })
+    }
+
+    /// Waits for what is sent, for `send_timeout` at most.
+    async fn within_send_timeout(&self, sent: impl Future<Output = io::Result<()>>) -> io::Result<()> {
+        match self.conf().send_timeout.nonzero() {
+            None => sent.await,
+            Some(patience) => timeout(patience, sent).await.map_err(|_| io::ErrorKind::TimedOut)?,
+        }
     }
 
     pub(super) async fn flush(&self) -> io::Result<()> {
@@ -177,15 +181,7 @@ impl Exchange<'_> {
         if let Poll::Ready(flushed) = poll_fn(|cx| Poll::Ready(stream.poll_flush(cx))).await {
             return flushed;
         }
-        Box::pin(async {
-            match self.conf().send_timeout.nonzero() {
-                None => stream.flush().await,
-                Some(patience) => {
-                    timeout(patience, stream.flush()).await.map_err(|_| io::ErrorKind::TimedOut)?
-                }
-            }
-        })
-        .await
+        Box::pin(self.within_send_timeout(stream.flush())).await
     }
 }
 
