@@ -237,6 +237,11 @@ impl HttpConnection {
     pub(super) fn beside(&self) -> HttpConnection {
         let mut input = Input::default();
         input.on_leaving = OnLeaving::GoesOn;
+        self.with(self.socket.clone(), input)
+    }
+
+    /// The connection for a request that has its own socket or its own input.
+    pub(super) fn with(&self, socket: Arc<Socket>, input: Input) -> HttpConnection {
         HttpConnection {
             service: self.service.clone(),
             worker: self.worker.clone(),
@@ -246,7 +251,7 @@ impl HttpConnection {
             scheme: self.scheme,
             lacks_tls: self.lacks_tls,
             started: self.started,
-            socket: self.socket.clone(),
+            socket,
             input: Mutex::new(input),
             requests: self.requests,
             is_pipelined: self.is_pipelined,

@@ -429,22 +429,10 @@ async fn answered(mut connection: HttpConnection, request: Request, refused: Opt
 impl HttpConnection {
     /// The connection, for a request on a stream.
     fn of_stream(&self, stream: Http2Stream) -> HttpConnection {
+        let socket = Arc::new(Socket::Http2(Box::new(stream)));
         HttpConnection {
-            service: self.service.clone(),
-            worker: self.worker.clone(),
-            listen: self.listen.clone(),
-            id: self.id,
-            peer: self.peer.clone(),
-            scheme: self.scheme,
-            lacks_tls: false,
-            started: self.started,
-            socket: Arc::new(Socket::Http2(Box::new(stream))),
-            input: Mutex::new(Input::default()),
-            requests: self.requests,
-            is_pipelined: false,
             nodelay: AtomicBool::new(self.nodelay.load(Ordering::Relaxed)),
-            error_log: Mutex::new(self.service.error_log.connection(self.id)),
-            has_error_log: AtomicBool::new(false),
+            ..self.with(socket, Input::default())
         }
     }
 
