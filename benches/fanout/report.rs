@@ -155,139 +155,118 @@ impl Report {
         if let Some(most) = others.max_by(f64::total_cmp).filter(|most| *most > QUIET_PERCENT) {
             println!("\nThe machine was not idle: other processes used up to {most:.0} % of a core.");
         }
-        if !self.join.is_empty() {
-            println!(
-                "\n| case | server | joins | connect to key frame p50 ms | p99 ms | play to key frame p50 ms | p99 ms |"
-            );
-            println!("|---|---|{}", "--:|".repeat(5));
-        }
-        for row in &self.join {
-            let cell = |value: fn(&Join) -> f64, digits| spread(row.runs.iter().map(value), digits);
-            println!(
-                "| {} | {} | {} | {} | {} | {} | {} |",
-                row.case,
-                row.server,
-                cell(|run| run.joins, 0),
-                cell(|run| run.connect_p50_ms, 2),
-                cell(|run| run.connect_p99_ms, 2),
-                cell(|run| run.play_p50_ms, 2),
-                cell(|run| run.play_p99_ms, 2),
-            );
-        }
-        if !self.idle.is_empty() {
-            println!("\n| case | server | CPU % | KiB/connection | closed |");
-            println!("|---|---|--:|--:|--:|");
-        }
-        for row in &self.idle {
-            let cell = |value: fn(&Idle) -> f64, digits| spread(row.runs.iter().map(value), digits);
-            println!(
-                "| {} | {} | {} | {} | {} |",
-                row.case,
-                row.server,
-                cell(|run| run.server_percent, 2),
-                cell(|run| run.kib_per_connection, 1),
-                cell(|run| run.closed, 0),
-            );
-        }
-        if !self.start.is_empty() {
-            println!("\n| case | server | exec to listening, ms |");
-            println!("|---|---|--:|");
-        }
-        for row in &self.start {
-            println!("| {} | {} | {} |", row.case, row.server, spread(row.runs.iter().copied(), 1));
-        }
+        print_table(
+            &self.join,
+            &[
+                column("joins", 0, |run| run.joins),
+                column("connect to key frame p50 ms", 2, |run| run.connect_p50_ms),
+                column("p99 ms", 2, |run| run.connect_p99_ms),
+                column("play to key frame p50 ms", 2, |run| run.play_p50_ms),
+                column("p99 ms", 2, |run| run.play_p99_ms),
+            ],
+        );
+        print_table(
+            &self.idle,
+            &[
+                column("CPU %", 2, |run| run.server_percent),
+                column("KiB/connection", 1, |run| run.kib_per_connection),
+                column("closed", 0, |run| run.closed),
+            ],
+        );
+        print_table(&self.start, &[column("exec to listening, ms", 1, |run| *run)]);
     }
 
     fn print_live(&self) {
-        if self.live.is_empty() {
-            return;
-        }
-        println!(
-            "\n| case | server | server CPU s/GB | × floor | players CPU s/GB | server+players CPU s/GB | × floor \
-             | server CPU % | p50 ms | p99 ms | gaps | short | closed | seen % | KiB/player |"
+        let to_floor = |value: fn(&Live) -> f64| {
+            ratio("× floor", value, |row: &Row<Live>| {
+                let mut rows = self.live.iter().filter(|other| other.case == row.case);
+                rows.find(|other| other.server == "floor" && row.server != "floor")
+            })
+        };
+        print_table(
+            &self.live,
+            &[
+                column("server CPU s/GB", 3, |run| run.server_per_gb),
+                to_floor(|run| run.server_per_gb),
+                column("players CPU s/GB", 3, |run| run.players_per_gb),
+                column("server+players CPU s/GB", 3, |run| run.server_per_gb + run.players_per_gb),
+                to_floor(|run| run.server_per_gb + run.players_per_gb),
+                column("server CPU %", 1, |run| run.server_percent),
+                column("p50 ms", 2, |run| run.p50_ms),
+                column("p99 ms", 2, |run| run.p99_ms),
+                column("gaps", 0, |run| run.gaps),
+                column("short", 0, |run| run.short),
+                column("closed", 0, |run| run.closed),
+                column("seen %", 0, |run| run.seen_percent),
+                column("KiB/player", 1, |run| run.kib_per_player),
+            ],
         );
-        println!("|---|---|{}", "--:|".repeat(13));
-        for row in &self.live {
-            let cell = |value: fn(&Live) -> f64, digits| spread(row.runs.iter().map(value), digits);
-            println!(
-                "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
-                row.case,
-                row.server,
-                cell(|run| run.server_per_gb, 3),
-                self.ratio(row, |run| run.server_per_gb),
-                cell(|run| run.players_per_gb, 3),
-                cell(|run| run.server_per_gb + run.players_per_gb, 3),
-                self.ratio(row, |run| run.server_per_gb + run.players_per_gb),
-                cell(|run| run.server_percent, 1),
-                cell(|run| run.p50_ms, 2),
-                cell(|run| run.p99_ms, 2),
-                cell(|run| run.gaps, 0),
-                cell(|run| run.short, 0),
-                cell(|run| run.closed, 0),
-                cell(|run| run.seen_percent, 0),
-                cell(|run| run.kib_per_player, 1),
-            );
-        }
     }
 
     fn print_hls(&self) {
-        if self.hls.is_empty() {
-            return;
-        }
-        println!(
-            "\n| case | server | server CPU s/GB | × files | players CPU s/GB | server+players CPU s/GB | × files \
-             | server CPU % | without players | segments | p50 ms | p99 ms | gaps | short | failed | closed | KiB/player |"
+        let to_files = |value: fn(&Hls) -> f64| {
+            ratio("× files", value, |row: &Row<Hls>| {
+                let server = row.server.strip_suffix(Way::Memory.name())?;
+                let name = format!("{server}{}", Way::Files.name());
+                self.hls.iter().find(|other| other.case == row.case && other.server == name)
+            })
+        };
+        print_table(
+            &self.hls,
+            &[
+                column("server CPU s/GB", 3, |run| run.server_per_gb),
+                to_files(|run| run.server_per_gb),
+                column("players CPU s/GB", 3, |run| run.players_per_gb),
+                column("server+players CPU s/GB", 3, |run| run.server_per_gb + run.players_per_gb),
+                to_files(|run| run.server_per_gb + run.players_per_gb),
+                column("server CPU %", 1, |run| run.server_percent),
+                column("without players", 1, |run| run.alone_percent),
+                column("segments", 0, |run| run.segments),
+                column("p50 ms", 2, |run| run.p50_ms),
+                column("p99 ms", 2, |run| run.p99_ms),
+                column("gaps", 0, |run| run.gaps),
+                column("short", 0, |run| run.short),
+                column("failed", 0, |run| run.failed),
+                column("closed", 0, |run| run.closed),
+                column("KiB/player", 1, |run| run.kib_per_player),
+            ],
         );
-        println!("|---|---|{}", "--:|".repeat(15));
-        for row in &self.hls {
-            let cell = |value: fn(&Hls) -> f64, digits| spread(row.runs.iter().map(value), digits);
-            println!(
-                "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
-                row.case,
-                row.server,
-                cell(|run| run.server_per_gb, 3),
-                self.to_files(row, |run| run.server_per_gb),
-                cell(|run| run.players_per_gb, 3),
-                cell(|run| run.server_per_gb + run.players_per_gb, 3),
-                self.to_files(row, |run| run.server_per_gb + run.players_per_gb),
-                cell(|run| run.server_percent, 1),
-                cell(|run| run.alone_percent, 1),
-                cell(|run| run.segments, 0),
-                cell(|run| run.p50_ms, 2),
-                cell(|run| run.p99_ms, 2),
-                cell(|run| run.gaps, 0),
-                cell(|run| run.short, 0),
-                cell(|run| run.failed, 0),
-                cell(|run| run.closed, 0),
-                cell(|run| run.kib_per_player, 1),
-            );
-        }
     }
+}
 
-    /// Each run against the static files of the same run and server.
-    fn to_files(&self, row: &Row<Hls>, value: fn(&Hls) -> f64) -> String {
-        let ours = row.server.strip_suffix(Way::Memory.name());
-        let files = ours.and_then(|server| {
-            let name = format!("{server}{}", Way::Files.name());
-            self.hls.iter().find(|other| other.case == row.case && other.server == name)
-        });
-        match files {
-            Some(files) => {
-                spread(row.runs.iter().zip(&files.runs).map(|(run, file)| value(run) / value(file)), 2)
-            }
-            None => "1".to_owned(),
-        }
+/// A column of a table: its name, and what it says of a row.
+type Column<'a, T> = (&'static str, Box<dyn Fn(&Row<T>) -> String + 'a>);
+
+fn column<'a, T>(name: &'static str, digits: usize, value: fn(&T) -> f64) -> Column<'a, T>
+where
+    T: 'a,
+{
+    (name, Box::new(move |row| spread(row.runs.iter().map(value), digits)))
+}
+
+/// Each run against the one of the same number in another row: what the machine did to both cancels out.
+fn ratio<'a, T>(
+    name: &'static str,
+    value: fn(&T) -> f64,
+    other: impl Fn(&Row<T>) -> Option<&'a Row<T>> + 'a,
+) -> Column<'a, T> {
+    let cell = move |row: &Row<T>| match other(row) {
+        Some(other) => spread(row.runs.iter().zip(&other.runs).map(|(run, to)| value(run) / value(to)), 2),
+        None => "1".to_owned(),
+    };
+    (name, Box::new(cell))
+}
+
+fn print_table<T>(rows: &[Row<T>], columns: &[Column<'_, T>]) {
+    if rows.is_empty() {
+        return;
     }
-
-    /// Each run against the floor of the same run: what the machine did to both cancels out.
-    fn ratio(&self, row: &Row<Live>, value: fn(&Live) -> f64) -> String {
-        let floor = self.live.iter().find(|other| other.case == row.case && other.server == "floor");
-        match floor {
-            Some(floor) if row.server != "floor" => {
-                spread(row.runs.iter().zip(&floor.runs).map(|(run, floor)| value(run) / value(floor)), 2)
-            }
-            _ => "1".to_owned(),
-        }
+    let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
+    println!("\n| case | server | {} |", names.join(" | "));
+    println!("|---|---|{}", "--:|".repeat(columns.len()));
+    for row in rows {
+        let cells: Vec<String> = columns.iter().map(|(_, cell)| cell(row)).collect();
+        println!("| {} | {} | {} |", row.case, row.server, cells.join(" | "));
     }
 }
 
