@@ -80,16 +80,3 @@ pub const HTTP2_EARLY_PRIORITIES: usize = 32;
 
 /// Longest priority in a frame of its own (`PRIORITY_UPDATE`) that is read, in bytes.
 pub const HTTP2_PRIORITY_BYTES: usize = 1024;
-
-/// Maximum number of members of a structured field (RFC 8941), of items of a list in it, and of parameters: as many as every reader
-/// has to accept.
-pub const STRUCTURED_FIELD_MEMBERS: usize = 1024;
-
-/// Longest string in a structured field: as long as every reader has to accept.
-pub const STRUCTURED_FIELD_STRING: usize = 1024;
-
-/// Longest token or key in a structured field: as long as every reader has to accept.
-pub const STRUCTURED_FIELD_TOKEN: usize = 512;
-
-/// Longest byte sequence in a structured field, decoded: as long as every reader has to accept.
-pub const STRUCTURED_FIELD_BYTES: usize = 16 * 1024;

@@ -4,7 +4,6 @@
 mod carrier;
 mod client;
 mod connection;
-mod dictionary;
 pub mod frames;
 mod framing;
 pub mod hpack;

@@ -1,6 +1,6 @@
 //! Priorities of responses (RFC 9218): how urgent one is, and whether its client uses it piece by piece.
 
-use super::dictionary::{self, Value};
+use sfparse::{Parser, Value};
 
 /// Urgency of a response for which neither side names another one.
 const USUAL: u8 = 3;
@@ -30,19 +30,22 @@ pub struct NamedPriority {
 }
 
 impl NamedPriority {
-    /// Reads the value of a field; `None` if it is not well-formed. As the RFC says, unknown parameters and values of another
-    /// kind are as if they were not there.
+    /// Reads the value of a field, a dictionary of structured fields (RFC 9651 §3.2); `None` if it is not well-formed. As the RFC of
+    /// priorities says, unknown parameters and values of another kind are as if they were not there.
     pub fn read(text: &[u8]) -> Option<NamedPriority> {
         let mut named = NamedPriority::default();
-        dictionary::read(text, |key, value| match (key, value) {
-            (b"u", Value::Integer(urgency)) => {
-                named.urgency = (0..=LEAST).contains(&urgency).then_some(urgency.unsigned_abs() as u8);
+        let mut members = Parser::new(text);
+        while let Some(member) = members.parse_dict().ok()? {
+            match member {
+                ("u", Value::Integer(urgency)) => {
+                    named.urgency = (0..=LEAST).contains(&urgency).then_some(urgency.unsigned_abs() as u8);
+                }
+                ("u", _) => named.urgency = None,
+                ("i", Value::Bool(is_incremental)) => named.is_incremental = Some(is_incremental),
+                ("i", _) => named.is_incremental = None,
+                _ => {}
             }
-            (b"u", _) => named.urgency = None,
-            (b"i", Value::Boolean(is_incremental)) => named.is_incremental = Some(is_incremental),
-            (b"i", _) => named.is_incremental = None,
-            _ => {}
-        })?;
+        }
         Some(named)
     }
 
@@ -96,7 +99,95 @@ mod tests {
         ] {
             assert_eq!(read(text), Some(priority), "{text}");
         }
-        assert_eq!(read("u=0, @"), None);
+    }
+
+    #[test]
+    fn members_of_every_kind_are_passed_over() {
+        for member in [
+            "k",
+            "k=?0",
+            "k=-999999999999999",
+            "k=007",
+            "k=123456789012.125",
+            "k=\"a \\\"b\\\\, u=0\"",
+            "k=*t/o:k!",
+            "k=:aGk=:",
+            "k=:aGk:",
+            "k=::",
+            "k=()",
+            "k=( a;u=1  \"u=0\" )",
+            "a.b-c_d*1=5",
+        ] {
+            for text in [member.to_owned(), format!("{member};a; b=?0;*c=\"d\""), format!("  {member}")] {
+                assert_eq!(read(&format!("{text} \t,\tu=5  ")), Some((5, false)), "{text}");
+                assert_eq!(read(&text), Some((3, false)), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_dictionary_names_nothing() {
+        for text in [
+            "u=0, ",
+            ",",
+            "a,",
+            "a, ",
+            ",a",
+            "a,,b",
+            "a b",
+            "A",
+            "1",
+            "a=",
+            "a= 1",
+            "a =1",
+            "a=@b",
+            "a=?",
+            "a=?2",
+            "a=-",
+            "a=1.",
+            "a=.5",
+            "a=1.2345",
+            "a=1234567890123.5",
+            "a=1234567890123456",
+            "a=1.2.3",
+            "a=\"b",
+            "a=\"\\c\"",
+            "a=\"\u{7f}\"",
+            "a=\"b\\",
+            "a=:a:",
+            "a=:ab",
+            "a=:ab===:",
+            "a=:abc==:",
+            "a=:a-b:",
+            "a=(",
+            "a=(b",
+            "a=(b,c)",
+            "a=(b\"c\")",
+            "a=((b))",
+            "a;",
+            "a;B",
+            "a;b=",
+            "a;b=(c)",
+            "a=b c",
+            "é",
+        ] {
+            assert_eq!(read(text), None, "{text}");
+            assert_eq!(read(&format!("u=0, {text}")), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn any_text_is_read_or_names_nothing() {
+        let mut seed = 1u64;
+        let mut random = |bound: usize| {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (seed >> 33) as usize % bound
+        };
+        let alphabet = b"iu=,; \t\"\\:()?01-.*@%=A\x7f\xff";
+        for _ in 0..20_000 {
+            let text: Vec<u8> = (0..random(24)).map(|_| alphabet[random(alphabet.len())]).collect();
+            let _ = NamedPriority::read(&text);
+        }
     }
 
     #[test]
