@@ -93,7 +93,7 @@ pub fn paths(code: &str, module: &[String]) -> Vec<Names> {
     for start in ["crate::", "super::", "self::"] {
         for (at, _) in code.match_indices(start) {
             let before = code[..at].chars().next_back();
-            // `pub(in crate::room)` says who may use an item, and uses nothing.
+            // `pub(in crate::room)` says where an item is visible, and uses nothing.
             let is_visibility = code[..at].ends_with("(in ");
             if is_visibility || before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == ':') {
                 continue;
