@@ -317,6 +317,42 @@ fn a_licence_that_is_not_allowed_is_refused() {
     assert!(said.contains("deny.toml does not allow ") && said.contains("ISC"), "{said}");
 }
 
+/// The crates in a lock file, with their versions; each with the crates that it needs.
+fn locked(path: &str) -> BTreeMap<(String, String), Vec<String>> {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
+    let quoted = |text: &str| text.split('"').nth(1).unwrap().to_owned();
+    let packages = text.split("[[package]]\n").skip(1);
+    packages
+        .map(|package| {
+            let value =
+                |key: &str| quoted(package.lines().find_map(|line| line.strip_prefix(key)).expect(key));
+            let needs = package.lines().filter(|line| line.starts_with(" \"")).map(quoted).collect();
+            ((value("name = "), value("version = ")), needs)
+        })
+        .collect()
+}
+
+/// The fuzz targets are a workspace of their own, which no other test compiles.
+#[test]
+fn the_fuzz_targets_have_the_crates_of_the_program() {
+    let (of_program, of_targets) = (locked("Cargo.lock"), locked("fuzz/Cargo.lock"));
+    let own = ["pingosd-fuzz", "libfuzzer-sys", "arbitrary"];
+    let other: Vec<_> = of_targets
+        .keys()
+        .filter(|package| !of_program.contains_key(package) && !own.contains(&&package.0[..]))
+        .collect();
+    assert!(other.is_empty(), "fuzz/Cargo.lock has other versions: {other:?}");
+    let manifest = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml")).unwrap();
+    let (_, dependencies) = manifest.split_once("[dependencies]\n").unwrap();
+    let (dependencies, _) = dependencies.split_once("\n\n").unwrap();
+    let needs = &of_targets.iter().find(|(package, _)| package.0 == "pingosd").expect("the program").1;
+    for line in dependencies.lines() {
+        let name = line.split(' ').next().unwrap();
+        let is_locked = needs.iter().any(|need| need.split(' ').next() == Some(name));
+        assert!(is_locked, "fuzz/Cargo.lock lacks {name}");
+    }
+}
+
 /// The fields of a Debian package that is built around a small program for the ELF machine.
 fn fields_of_package(machine: u8) -> Option<BTreeMap<String, String>> {
     run("dpkg-deb", &["--version"])?;
