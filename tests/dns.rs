@@ -213,7 +213,8 @@ fn the_answers_for_both_families_of_a_backend_are_put_together_as_in_nginx() {
         (v4.clone(), failure.clone(), &[]),
         (failure, v6, &[]),
         (v4, alias("both.test"), &["127.0.0.2"]),
-        (none, alias("both.test"), &["127.0.0.3", "::1"]),
+        (none.clone(), alias("both.test"), &["127.0.0.3", "::1"]),
+        (alias("both.test"), none, &[]),
         (alias("v4.test"), alias("v6.test"), &["::1"]),
         (alias("both.test"), alias("nowhere.test"), &[]),
     ];
@@ -251,7 +252,7 @@ fn the_answer_of_the_name_server_whose_turn_it_is_stands() {
          location / {{ proxy_pass http://backend.test:$server_port/there; }} location /there {{ return 200 there; }}",
         refusing.port, dns.port
     )));
-    assert_eq!(get(server.http, "/").status, 502);
+    assert_eq!(get(server.http, "/").status(), 502);
     assert_eq!(get(server.http, "/").text(), "there");
     assert_eq!((refusing.questions("backend.test"), dns.questions("backend.test")), (1, 1));
 }

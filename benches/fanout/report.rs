@@ -237,15 +237,12 @@ impl Report {
 /// A column of a table: its name, and what it says of a row.
 type Column<'a, T> = (&'static str, Box<dyn Fn(&Row<T>) -> String + 'a>);
 
-fn column<'a, T>(name: &'static str, digits: usize, value: fn(&T) -> f64) -> Column<'a, T>
-where
-    T: 'a,
-{
+fn column<'a, T: 'a>(name: &'static str, digits: usize, value: fn(&T) -> f64) -> Column<'a, T> {
     (name, Box::new(move |row| spread(row.runs.iter().map(value), digits)))
 }
 
 /// Each run against the one of the same number in another row: what the machine did to both cancels out.
-fn ratio<'a, T>(
+fn ratio<'a, T: 'a>(
     name: &'static str,
     value: fn(&T) -> f64,
     other: impl Fn(&Row<T>) -> Option<&'a Row<T>> + 'a,

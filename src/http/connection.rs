@@ -46,6 +46,7 @@ enum Head {
 thread_local! {
     /// Requests that are over, for their memory, the latest one last. A worker whose connections use the same memory in turn finds it in the
     /// processor's cache, and a connection that waits holds none.
+    #[expect(clippy::vec_box, reason = "they are boxed before they come here and afterwards")]
     static SPARES: RefCell<Vec<Box<Request>>> = const { RefCell::new(Vec::new()) };
 }
 

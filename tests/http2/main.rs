@@ -9,10 +9,9 @@ mod rests;
 #[path = "../support/mod.rs"]
 mod support;
 
-use std::io::{Read, Write};
+use std::io::Read;
 use std::time::Duration;
 
-use bytes::Bytes;
 use client::Client;
 use frames::{DATA, END_STREAM, Raw};
 use http::Method;

@@ -3,8 +3,10 @@
 use std::io::Write;
 use std::time::Duration;
 
+use http::Method;
+
 use crate::client::Client;
-use crate::frames::{DATA, END_STREAM, HEADERS, RESET, Raw, SETTINGS, frame, update};
+use crate::frames::{DATA, END_STREAM, HEADERS, PRIORITY, RESET, Raw, SETTINGS, frame, update};
 use crate::start;
 use crate::support::Server;
 

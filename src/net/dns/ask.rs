@@ -106,8 +106,8 @@ impl NameServers {
         }
     }
 
-    /// As nginx: a refusal of one family is one of the name, and a name that stands for another is asked for only where
-    /// neither family has an address.
+    /// As nginx: a refusal of one family is one of the name, and where neither family has an address, the last one says
+    /// which other name it stands for.
     async fn addresses_in_turn(
         &self,
         servers: &[String],
@@ -132,7 +132,7 @@ impl NameServers {
                     code => return Err(refused(host, code, code)),
                 }
                 found.extend(answer.addresses);
-                alias = answer.alias.or(alias);
+                alias = answer.alias;
                 ttl = ttl.min(answer.ttl);
             }
             if !found.is_empty() {
