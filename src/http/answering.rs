@@ -49,10 +49,10 @@ const MISDIRECTED: HeadError = (
 );
 
 /// nginx's status of a request whose client has closed the connection before the response.
-const CLIENT_CLOSED_REQUEST: u16 = 499;
+pub(super) const CLIENT_CLOSED_REQUEST: u16 = 499;
 
-/// The log's status of a request that ends with the server before anything was answered.
-const NO_STATUS: u16 = 0;
+/// The log's status of a request that ends, with the server or its connection, before anything was answered.
+pub(super) const NO_STATUS: u16 = 0;
 
 /// Status of requests whose connection is closed without a response, as the configuration says.
 const CLOSED_WITHOUT_RESPONSE: u16 = 444;

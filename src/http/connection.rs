@@ -73,7 +73,7 @@ impl HttpConnection {
                 underscores: core.underscores_in_headers,
                 ignores_invalid: core.ignore_invalid_headers,
                 merges_slashes: core.merge_slashes,
-                most: size(core.max_headers),
+                most: size(core.max_headers.0),
             },
             timeout: server.get::<ServerConf>().client_header_timeout.nonzero(),
         }
@@ -325,20 +325,25 @@ impl HttpConnection {
 
     /// Logs a request whose client has closed the connection before its head was complete, as nginx does.
     async fn log_left(&self, request: &Request) {
+        let Some(mut exchange) = self.unanswered(request) else { return };
+        log::left_early(self.id, &self.peer);
+        exchange.sent.status = StatusCode::BAD_REQUEST.as_u16();
+        self.follow_up(&mut exchange, true).await;
+        exchange.log();
+    }
+
+    /// A request whose head is incomplete, to be logged; `None` if there are no servers any more.
+    pub(super) fn unanswered<'r>(&'r self, request: &'r Request) -> Option<Exchange<'r>> {
         let server = {
             let config = self.service.store.load();
-            let Some((servers, _)) = self.servers(&config) else { return };
+            let (servers, _) = self.servers(&config)?;
             let selected = self.select(servers, Some(request.host_as_sent()));
             selected.map_or_else(|_| servers.default_server().clone(), |selected| selected.server.clone())
         };
         let path: BString = request.path().into();
-        let is_target_invalid = request.is_path_invalid();
         let mut exchange = Exchange::new(self, request, server, path, Instant::now());
         exchange.adopt_error_log();
-        log::left_early(self.id, &self.peer);
-        exchange.is_target_invalid = is_target_invalid;
-        exchange.sent.status = StatusCode::BAD_REQUEST.as_u16();
-        self.follow_up(&mut exchange, true).await;
-        exchange.log();
+        exchange.is_target_invalid = request.is_path_invalid();
+        Some(exchange)
     }
 }

@@ -158,7 +158,8 @@ impl HeadParser {
                     }
                     if self.fields.len() >= names.most {
                         self.at += length;
-                        return Err(too_many_headers());
+                        let status = StatusCode::from_u16(HEAD_TOO_LARGE).expect("it is one");
+                        return Err((status, "client sent too many header lines"));
                     }
                     let moved = |range: Range<usize>| range.start + self.at..range.end + self.at;
                     let (name, value) = (moved(name), moved(value));
@@ -260,6 +261,7 @@ impl HeadParser {
             path: self.path,
             is_path_invalid: self.is_path_invalid,
             lacks_line: false,
+            lacks_method: false,
             counted,
             room,
             is_complete: self.is_complete,
@@ -272,11 +274,6 @@ impl HeadParser {
     fn version(&self) -> (u32, u32) {
         self.line.as_ref().map_or((0, 9), |line| line.version)
     }
-}
-
-/// The refusal of a head with more lines than `max_headers`.
-pub(super) fn too_many_headers() -> HeadError {
-    (StatusCode::from_u16(HEAD_TOO_LARGE).expect("it is one"), "client sent too many header lines")
 }
 
 /// Whether a line that was not understood begins with the method HEAD.

@@ -49,6 +49,14 @@ impl Headers {
             .map(|(_, value)| value.as_bstr())
     }
 
+    /// Values of all fields whose name is this one, with every `-` written as `_`, as one value; `None` if there is none. As in nginx
+    /// since 1.23.
+    pub fn joined(&self, name: &[u8]) -> Option<Vec<u8>> {
+        let alike = || self.0.iter().filter(|(known, _)| is_like(known, name)).map(|(_, value)| value);
+        alike().next()?;
+        Some(bstr::join(", ", alike()))
+    }
+
     /// All fields.
     pub fn iter(&self) -> impl Iterator<Item = (&BStr, &BStr)> {
         self.0.iter().map(|(name, value)| (name.as_bstr(), value.as_bstr()))
@@ -65,6 +73,12 @@ impl Headers {
     }
 }
 
+/// Whether a field's name is this one, in any case and with `-` written as `_`.
+pub(super) fn is_like(known: &[u8], name: &[u8]) -> bool {
+    let plain = |byte: &u8| if *byte == b'-' { b'_' } else { byte.to_ascii_lowercase() };
+    known.len() == name.len() && known.iter().map(plain).eq(name.iter().map(plain))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -76,6 +90,8 @@ mod tests {
         headers.append("x-Two", "2");
         headers.append("X-one", "3");
         assert_eq!(headers.all(b"x-one").collect::<Vec<_>>(), ["1", "3"]);
+        assert_eq!(headers.joined(b"x_one").unwrap(), b"1, 3");
+        assert_eq!(headers.joined(b"x_on"), None);
         headers.set("X-ONE", "4");
         let all: Vec<_> = headers.iter().map(|(name, value)| format!("{name}: {value}")).collect();
         assert_eq!(all, ["X-ONE: 4", "x-Two: 2"]);

@@ -56,6 +56,15 @@ pub(super) fn http2_failed(conn: u64, why: &str, peer: &Peer) {
     info!(conn, "{why}, client: {}", peer.addr);
 }
 
+/// The head of a request over HTTP/2 does not come in time.
+pub(super) fn head_timed_out(conn: u64, peer: &Peer) {
+    info!(
+        conn,
+        "client timed out (110: Connection timed out) while reading client request headers, client: {}",
+        peer.addr
+    );
+}
+
 /// Header lines with invalid names were left out.
 pub fn invalid_header(conn: u64, peer: &Peer) {
     info!(conn, "client sent invalid header line, client: {}", peer.addr);
@@ -121,6 +130,9 @@ pub(super) fn body_failed(exchange: &Exchange<'_>, failure: &BodyFailure) {
             let text =
                 format_args!("client intended to send too large chunked body: {received}+{chunk} bytes");
             about(exchange, &text);
+        }
+        BodyFailure::Left if exchange.connection.socket.http2().is_some() => {
+            about_at(LogLevel::Info, exchange, &"client prematurely closed stream");
         }
         BodyFailure::Left => about_at(LogLevel::Info, exchange, &"client prematurely closed connection"),
         BodyFailure::TimedOut => {

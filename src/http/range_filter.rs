@@ -12,6 +12,7 @@ use http::StatusCode;
 use super::exchange::Exchange;
 use super::range::{self, Ranges};
 use super::response::{Body, BodySource, FilePart, Piece, Response};
+use crate::limits;
 
 /// Replaces a response by the ranges that the request asks for. Returns a page where there are none of them.
 pub(super) fn filter(exchange: &mut Exchange<'_>) -> Option<Response> {
@@ -32,10 +33,11 @@ pub(super) fn filter(exchange: &mut Exchange<'_>) -> Option<Response> {
         range::parse(asked, length, usize::try_from(most).unwrap_or(usize::MAX))
     };
     let ranges = match ranges {
-        // A body that is produced while it is sent is produced once, from its beginning to its end.
+        // A body that is produced while it is sent is produced once, from its beginning to its end. Only a short one is kept.
         Ranges::Parts(parts)
             if matches!(response.body, Body::Source(_))
-                && parts.windows(2).any(|two| two[1].start < two[0].end) =>
+                && length > limits::HTTP_RANGES_IN_MEMORY
+                && !is_ascending(&parts) =>
         {
             Ranges::Whole
         }
@@ -97,14 +99,20 @@ pub(super) fn filter(exchange: &mut Exchange<'_>) -> Option<Response> {
                     Body::Pieces(parts.chain([Piece::Memory(end)]).collect())
                 }
                 body => {
+                    let keeps = !is_ascending(&parts);
                     let parts = parts.iter().map(|part| (head(part), part.clone())).collect();
-                    Body::Source(Box::new(PartsOfBody::new(body, parts, end)))
+                    Body::Source(Box::new(PartsOfBody::new(body, parts, end, keeps)))
                 }
             };
             response.content_type = Some(BString::from(format!("multipart/byteranges; boundary={boundary}")));
         }
     }
     None
+}
+
+/// Whether each part begins behind the one before it.
+fn is_ascending(parts: &[Range<u64>]) -> bool {
+    parts.windows(2).all(|two| two[0].end <= two[1].start)
 }
 
 /// Part of a body that is produced while it is sent.
@@ -141,8 +149,10 @@ impl BodySource for PartOfBody {
 /// Parts of a body that is produced while it is sent.
 struct PartsOfBody {
     body: Body,
-    /// A piece of the body that was produced, and where it begins.
-    piece: Option<(u64, Piece)>,
+    /// Pieces of the body that were produced, and where they begin: the last one, or all.
+    pieces: Vec<(u64, Piece)>,
+    /// Whether all are kept, because a part may begin before the end of the one before it.
+    keeps: bool,
     /// Bytes of the body that were produced.
     at: u64,
     /// What stands before each part, until it was sent, and what is left of the part; in their order.
@@ -153,9 +163,10 @@ struct PartsOfBody {
 }
 
 impl PartsOfBody {
-    fn new(body: Body, parts: VecDeque<(Bytes, Range<u64>)>, end: Bytes) -> PartsOfBody {
+    fn new(body: Body, parts: VecDeque<(Bytes, Range<u64>)>, end: Bytes, keeps: bool) -> PartsOfBody {
         let of_parts: u64 = parts.iter().map(|(head, part)| head.len() as u64 + part.end - part.start).sum();
-        PartsOfBody { body, piece: None, at: 0, length: of_parts + end.len() as u64, parts, end }
+        let length = of_parts + end.len() as u64;
+        PartsOfBody { body, pieces: Vec::new(), keeps, at: 0, length, parts, end }
     }
 }
 
@@ -169,9 +180,9 @@ impl BodySource for PartsOfBody {
                 self.parts.pop_front();
                 continue;
             }
-            let Some((start, piece)) =
-                self.piece.as_ref().filter(|(start, piece)| start + piece.length() > part.start)
-            else {
+            let has_start =
+                |(start, piece): &&(u64, Piece)| (*start..start + piece.length()).contains(&part.start);
+            let Some((start, piece)) = self.pieces.iter().find(has_start) else {
                 let piece = match ready!(self.body.poll_piece(cx)) {
                     Some(Ok(piece)) => piece,
                     Some(Err(error)) => return Poll::Ready(Some(Err(error))),
@@ -179,7 +190,10 @@ impl BodySource for PartsOfBody {
                 };
                 let start = self.at;
                 self.at += piece.length();
-                self.piece = Some((start, piece));
+                if !self.keeps {
+                    self.pieces.clear();
+                }
+                self.pieces.push((start, piece));
                 continue;
             };
             let wanted = part.start.saturating_sub(*start)..part.end - start;
@@ -239,12 +253,14 @@ mod tests {
     #[tokio::test]
     async fn parts_of_a_produced_body() {
         let text: Vec<u8> = (0..100).collect();
-        for size in [1, 7, 10, 100] {
+        let ascending = [(0, 1), (1, 3), (5, 25), (26, 27), (90, 100)];
+        let others = [(90, 100), (26, 60), (5, 30), (5, 6), (0, 3)];
+        let cases = [1, 7, 10, 100].map(|size| [(size, ascending, false), (size, others, true)]);
+        for (size, parts, keeps) in cases.into_iter().flatten() {
             let pieces = text.chunks(size).map(|piece| Piece::Memory(piece.to_vec().into())).collect();
-            let parts = [(0, 1), (1, 3), (5, 25), (26, 27), (90, 100)];
             let head = Bytes::from_static(b"<");
             let heads = parts.iter().map(|(start, end)| (head.clone(), *start..*end)).collect();
-            let mut body = PartsOfBody::new(Body::Pieces(pieces), heads, Bytes::from_static(b">"));
+            let mut body = PartsOfBody::new(Body::Pieces(pieces), heads, Bytes::from_static(b">"), keeps);
             let mut found = Vec::new();
             while let Some(piece) = std::future::poll_fn(|cx| body.poll_piece(cx)).await {
                 let Piece::Memory(bytes) = piece.unwrap() else { panic!("it is in memory") };

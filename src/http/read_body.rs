@@ -7,6 +7,7 @@ use bytes::{Bytes, BytesMut};
 use http::StatusCode;
 use tokio::time::timeout;
 
+use super::answering::CLIENT_CLOSED_REQUEST;
 use super::core::conf::BodyInFile;
 use super::exchange::{Decision, Exchange};
 use super::input::BadBody;
@@ -340,7 +341,10 @@ impl Exchange<'_> {
                 Decision::page(StatusCode::BAD_REQUEST)
             }
             BodyFailure::Bad(BadBody::TooLarge { .. }) => Decision::page(StatusCode::PAYLOAD_TOO_LARGE),
-            // As in nginx, these are the statuses in the log of connections that are closed without a response.
+            // As in nginx, these are the statuses in the log of streams and connections that are closed without a response.
+            BodyFailure::Left if self.connection.socket.http2().is_some() => {
+                Decision::Close(CLIENT_CLOSED_REQUEST)
+            }
             BodyFailure::Left => Decision::Close(StatusCode::BAD_REQUEST.as_u16()),
             BodyFailure::TimedOut => Decision::Close(StatusCode::REQUEST_TIMEOUT.as_u16()),
             BodyFailure::Disk(_) => Decision::page(StatusCode::INTERNAL_SERVER_ERROR),

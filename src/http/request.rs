@@ -7,6 +7,7 @@ use bytes::{Bytes, BytesMut};
 use http::{Method, StatusCode, Version};
 use strum::{AsRefStr, EnumCount, VariantArray};
 
+use super::headers::is_like;
 use super::host;
 use super::request_line::RequestLine;
 use crate::limits;
@@ -82,6 +83,8 @@ pub struct Request {
     pub(super) is_path_invalid: bool,
     /// Whether it was refused before it had a line, as nginx makes one of a request over HTTP/2.
     pub(super) lacks_line: bool,
+    /// Whether its method is not known.
+    pub(super) lacks_method: bool,
     pub(super) counted: usize,
     pub(super) room: usize,
     /// Whether the head was received and understood to its end.
@@ -113,6 +116,15 @@ impl Request {
         (self.version, self.counted, self.room) = (Version::HTTP_2, length, 0);
         if let Some(version) = self.head.get_mut(version_at..version_at + VERSION.len()) {
             version.copy_from_slice(VERSION);
+        }
+    }
+
+    /// Makes it one that has no line, and perhaps neither a method nor a path.
+    pub(super) fn become_incomplete(&mut self, lacks_method: bool, lacks_path: bool) {
+        (self.lacks_line, self.lacks_method, self.is_complete) = (true, lacks_method, false);
+        if lacks_path {
+            (self.line.target, self.line.path, self.line.query) = (0..0, 0..0, None);
+            self.path = None;
         }
     }
 
@@ -212,9 +224,9 @@ impl Request {
         found.map(|(_, value)| self.part(value))
     }
 
-    /// Value of the first header whose name is this one, with every `-` written as `_`.
-    pub fn header_like(&self, name: &[u8]) -> Option<&BStr> {
-        self.headers().find(|(known, _)| is_like(known, name)).map(|(_, value)| value)
+    /// Values of all headers whose name is this one, with every `-` written as `_`.
+    pub(super) fn headers_like(&self, name: &[u8]) -> impl Iterator<Item = &BStr> {
+        self.headers().filter(move |(known, _)| is_like(known, name)).map(|(_, value)| value)
     }
 
     /// Values of all headers with this name.
@@ -306,12 +318,6 @@ impl Request {
     fn part(&self, range: &Range<usize>) -> &BStr {
         self.head.get(range.clone()).unwrap_or_default().as_bstr()
     }
-}
-
-/// Whether a header's name is this one, in any case and with `-` written as `_`.
-pub(super) fn is_like(known: &[u8], name: &[u8]) -> bool {
-    let plain = |byte: &u8| if *byte == b'-' { b'_' } else { byte.to_ascii_lowercase() };
-    known.len() == name.len() && known.iter().map(plain).eq(name.iter().map(plain))
 }
 
 /// A decimal number without sign.

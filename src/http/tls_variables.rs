@@ -30,7 +30,7 @@ impl RequestVariables for TlsVariables {
 }
 
 /// Names after `ssl_`.
-const NAMES: [&str; 23] = [
+const NAMES: [&str; 26] = [
     "alpn_protocol",
     "cipher",
     "ciphers",
@@ -43,6 +43,7 @@ const NAMES: [&str; 23] = [
     "client_s_dn",
     "client_s_dn_legacy",
     "client_serial",
+    "client_sigalg",
     "client_v_end",
     "client_v_remain",
     "client_v_start",
@@ -54,6 +55,8 @@ const NAMES: [&str; 23] = [
     "server_name",
     "session_id",
     "session_reused",
+    "sigalg",
+    "sigalgs",
 ];
 
 fn is_known(name: &[u8]) -> bool {
@@ -70,17 +73,21 @@ fn of_connection(info: &TlsInfo, name: &[u8]) -> Option<Vec<u8>> {
         b"curves" => info.curves().into_bytes(),
         b"early_data" => if info.is_early() { "1" } else { "" }.into(),
         b"protocol" => info.protocol().into(),
-        b"server_name" => info.server_name().unwrap_or_default().into(),
+        b"server_name" => info.written_name().unwrap_or_default().into(),
         b"session_id" => info.session_id().into_bytes(),
         b"session_reused" => if info.is_resumed() { "r" } else { "." }.into(),
+        b"sigalg" => info.scheme().into_bytes(),
+        b"sigalgs" => info.schemes().into_bytes(),
         _ => return None,
     })
 }
 
 /// A value of the client's certificate.
 fn of_client(info: &TlsInfo, name: &[u8]) -> Option<Vec<u8>> {
-    if name == b"verify" {
-        return Some(info.client_verify().into_bytes());
+    match name {
+        b"verify" => return Some(info.client_verify().into_bytes()),
+        b"sigalg" => return Some(info.client_scheme().into_bytes()),
+        _ => {}
     }
     let pem = info.client_pem()?;
     match name {

@@ -12,7 +12,6 @@ use http::{StatusCode, Version};
 use super::credentials::Credentials;
 use super::date;
 use super::exchange::{Exchange, Lookup};
-use super::request::is_like;
 use super::variable::{Template, Templates, Variable, Variables, is_true};
 use crate::directive::Match;
 use crate::media::variables::find_query_argument;
@@ -85,7 +84,7 @@ impl Variables for RequestValues<'_, '_> {
                 host if host.is_empty() => text(&exchange.server_name()),
                 host => text(&host),
             },
-            Variable::Http2 if exchange.connection.socket.http2().is_some() => {
+            Variable::Http2 if request.version() == Version::HTTP_2 => {
                 text(if exchange.connection.socket.is_tls() { b"h2" } else { b"h2c" });
             }
             Variable::Http2 => return true,
@@ -166,6 +165,7 @@ impl Variables for RequestValues<'_, '_> {
                 text(request.port().map(|port| port.to_string()).unwrap_or_default().as_bytes());
             }
             Variable::IsRequestPort => text(if request.port().is_some() { b":" } else { b"" }),
+            Variable::RequestMethod if request.lacks_method => return false,
             Variable::RequestMethod => text(exchange.main_method().as_str().as_bytes()),
             Variable::RequestTime => text(seconds(exchange.started.elapsed()).as_bytes()),
             Variable::RequestUri if exchange.is_target_invalid || request.target().is_empty() => {
@@ -222,9 +222,8 @@ impl Variables for RequestValues<'_, '_> {
                 });
             }
             Variable::SentTrailer(name) => {
-                let trailer = exchange.response.trailers.get(&name.replace("_", "-"));
                 return exchange.keep_value(&[b"sent_trailer_", &name[..]].concat(), out, |out| {
-                    out.extend_from_slice(trailer?);
+                    out.extend_from_slice(&exchange.response.trailers.joined(name)?);
                     Some(())
                 });
             }
@@ -389,21 +388,11 @@ fn of_module(exchange: &Exchange<'_>, name: &BStr, out: &mut Vec<u8>) -> bool {
     false
 }
 
-/// Appends a request header. Of several, the first one counts, except for those that are lists.
+/// Appends the value of a request header; of several, all of them, as in nginx since 1.23.
 fn header(exchange: &Exchange<'_>, name: &[u8], out: &mut Vec<u8>) -> bool {
-    let between: &[u8] = match name {
-        b"cookie" => b"; ",
-        b"x_forwarded_for" | b"x-forwarded-for" => b", ",
-        _ => match exchange.request.header_like(name) {
-            Some(value) => {
-                out.extend_from_slice(value);
-                return true;
-            }
-            None => return false,
-        },
-    };
+    let between: &[u8] = if name == b"cookie" { b"; " } else { b", " };
     let mut is_found = false;
-    for (_, value) in exchange.request.headers().filter(|(known, _)| is_like(known, name)) {
+    for value in exchange.request.headers_like(name) {
         out.extend_from_slice(if is_found { between } else { b"" });
         out.extend_from_slice(value);
         is_found = true;
@@ -433,12 +422,7 @@ fn sent_header(exchange: &Exchange<'_>, name: &[u8]) -> Option<Vec<u8>> {
             seconds.map(|seconds| format!("timeout={seconds}").into_bytes())
         }
         b"transfer-encoding" => exchange.sent.is_chunked.then(|| b"chunked".to_vec()),
-        // Those that nginx keeps as lists.
-        b"cache-control" | b"link" => {
-            let all: Vec<_> = response.headers.all(name).collect();
-            (!all.is_empty()).then(|| bstr::join(", ", all))
-        }
-        _ => response.headers.get(name).map(|value| value.to_vec()),
+        _ => response.headers.joined(name),
     }
 }
 

@@ -45,6 +45,13 @@ pub const HTTP_FILTER_BYTES: usize = 32 * 1024;
 /// Bytes of a response that a filter reads and writes before the other tasks of its worker run.
 pub const HTTP_FILTER_TURN: usize = 128 * 1024;
 
+/// Largest number of header lines that `max_headers` may allow: over HTTP/2 a line may take one byte, and each needs memory.
+pub const HTTP_HEADERS: u64 = 50_000;
+
+/// Longest body that is produced while it is sent, as by `charset`, of which ranges may be asked for in any order, in bytes: it is kept
+/// in memory for them. Ranges of a longer one have to follow each other.
+pub const HTTP_RANGES_IN_MEMORY: u64 = 64 * 1024;
+
 /// Maximum number of files that `open_file_cache` keeps open, whatever `max=` is: descriptors must remain for connections.
 pub const HTTP_CACHED_FILES: usize = 16_384;
 

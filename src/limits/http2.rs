@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::HTTP_HEADERS;
+
 /// Maximum number of requests of an HTTP/2 connection whose heads wait to be taken; when there are more, the oldest is dropped, whose
 /// stream was refused.
 pub const HTTP2_HEADS: usize = 512;
@@ -9,9 +11,12 @@ pub const HTTP2_HEADS: usize = 512;
 /// Maximum number of bytes of these heads together.
 pub const HTTP2_HEADS_BYTES: usize = 1024 * 1024;
 
-/// Maximum number of fields of a head over HTTP/2: pseudo-headers, cookies one by one, and more than there usually may be headers, so
-/// that too many of them have an answer.
-pub const HTTP2_FIELDS: usize = 2000;
+/// Maximum number of fields of a head over HTTP/2 besides the header lines that `max_headers` allows: pseudo-headers, cookies one by one,
+/// and further lines, so that too many of them have an answer.
+pub const HTTP2_FIELDS: usize = 1000;
+
+// A head with as many fields as may be can wait to be taken.
+const _: () = assert!((HTTP_HEADERS + HTTP2_FIELDS as u64) * 16 < HTTP2_HEADS_BYTES as u64);
 
 /// Largest frame of HTTP/2 (RFC 9113 §4.2), in bytes. As in nginx, clients may send it: nothing is kept of its payload but heads, which have
 /// bounds of their own.

@@ -8,15 +8,16 @@ use std::thread;
 use std::time::Duration;
 
 use pcre2::bytes::Regex;
+use pingosd::net::http2::PREFACE;
 
 use crate::difference::{excerpt, first_difference, print_exchange, sides, summary, targets, without};
-use crate::entry::Entry;
+use crate::entry::{Entry, Step};
 use crate::render::{Renderer, by_name};
 use crate::run::{Difference, Outcome, Settings};
 use crate::side::{Ports, Side, Which};
 use crate::support::certificates::Certificates;
 use crate::talk::{Talk, Target, talk};
-use crate::talk_http2;
+use crate::{talk_frames, talk_http2};
 
 /// The entries of a file, and the two servers that have them all.
 pub struct Group {
@@ -254,6 +255,11 @@ fn address(side: &Side, member: &Member) -> std::net::SocketAddr {
     }
 }
 
+/// Whether an exchange begins with the preface of HTTP/2.
+fn is_frames(steps: &[Step]) -> bool {
+    matches!(steps.first(), Some(Step::Send(bytes)) if bytes.starts_with(PREFACE))
+}
+
 /// Lets one server answer all exchanges of an entry.
 fn exchange(side: &Side, member: &Member, pause: Duration) -> Vec<Talk> {
     let mut silent = 0;
@@ -261,6 +267,7 @@ fn exchange(side: &Side, member: &Member, pause: Duration) -> Vec<Talk> {
     for exchange in &member.entry.exchanges {
         let target = side.target(&member.entry, &member.ports, exchange.listener);
         let talk = match member.entry.is_http2 {
+            true if is_frames(&exchange.steps) => talk_frames::talk(&target, &exchange.steps, pause),
             true => talk_http2::talk(&target, &exchange.steps),
             false => {
                 let tls = exchange.tls.as_ref().map(|tls| (tls, side.tls()));

@@ -27,6 +27,8 @@
 //!
 //! With [`over_http2`](entry::Entry::over_http2) the requests are sent over HTTP/2; `entries/http2.rs` repeats those of other files so.
 //!
+//! Steps that begin with the preface of HTTP/2 send these very frames; of what comes, ends of streams, resets and GOAWAY are compared.
+//!
 //! With [`over_tls`](entry::Entry::over_tls) the server speaks TLS, and [`tls`](entry::Entry::tls) says how the client of an exchange does; `{TLS}` is a
 //! directory of certificates (`tests/support/certificates.rs`).
 //!
@@ -72,6 +74,7 @@ mod side;
 #[path = "../support/mod.rs"]
 mod support;
 mod talk;
+mod talk_frames;
 mod talk_http2;
 mod talk_tls;
 
@@ -95,7 +98,7 @@ macro_rules! files {
 }
 
 files! {
-    access caching connection documented files filters generated headers heads http2 limits locations log maps newer proxying ranges rewriting selection tls variables
+    access caching connection documented files filters frames generated headers heads http2 limits locations log maps newer proxying ranges rewriting selection tls variables
 }
 
 #[test]

@@ -84,6 +84,24 @@ fn heads_are_bounded() {
 }
 
 #[test]
+fn max_headers_decides_how_many_there_may_be() {
+    let server = start("max_headers 5000; large_client_header_buffers 4 16k;");
+    let lines = |count| [&head(2)[..], &[0, 1, b'x', 1, b'y'].repeat(count)].concat();
+    let mut raw = Raw::open(server.http);
+    for (stream, count, status) in [(1, 3000, 0x88), (3, 5000, 0x88), (5, 5001, 0x8c)] {
+        let block = lines(count);
+        let mut parts = block.chunks(16_384).enumerate().peekable();
+        while let Some((number, part)) = parts.next() {
+            let kind = if number == 0 { HEADERS } else { CONTINUATION };
+            let ends = if parts.peek().is_none() { END_HEADERS } else { 0 };
+            let flags = if number == 0 { END_STREAM | ends } else { ends };
+            raw.0.write_all(&frame(kind, flags, stream, part)).unwrap();
+        }
+        assert_eq!(raw.status(stream), status, "{count}");
+    }
+}
+
+#[test]
 fn what_is_too_slow_is_closed() {
     let server = Server::start(&Conf::live("").http_server(&format!(
         "http2 on; client_header_timeout 300ms; client_body_timeout 300ms; send_timeout 300ms; keepalive_timeout 5s;
@@ -154,6 +172,11 @@ fn faults_of_frames_have_nginxs_reasons() {
         ),
         ("half a head", frame(HEADERS, END_HEADERS | END_STREAM, 1, &[0x82, 0x41]), Reason::FRAME_SIZE_ERROR),
         ("a long value", frame(HEADERS, END_HEADERS | END_STREAM, 1, &large), Reason::ENHANCE_YOUR_CALM),
+        ("a short ping", frame(PING, 0, 0, &[0; 7]), Reason::FRAME_SIZE_ERROR),
+        ("a long reset", frame(RESET, 0, 1, &[0; 5]), Reason::FRAME_SIZE_ERROR),
+        ("half a window", frame(WINDOW_UPDATE, 0, 0, &[0; 2]), Reason::FRAME_SIZE_ERROR),
+        ("half a setting", frame(SETTINGS, 0, 0, &[0; 3]), Reason::FRAME_SIZE_ERROR),
+        ("an acknowledgement with a setting", frame(SETTINGS, 1, 0, &[0; 6]), Reason::FRAME_SIZE_ERROR),
         ("a short priority", frame(PRIORITY, 0, 1, &[0; 4]), Reason::FRAME_SIZE_ERROR),
         ("a priority of no stream", update(0, "u=0"), Reason::PROTOCOL_ERROR),
         ("a priority of an even stream", update(2, "u=0"), Reason::PROTOCOL_ERROR),

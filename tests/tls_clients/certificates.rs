@@ -47,6 +47,59 @@ fn a_certificate_is_chosen_by_what_a_client_can_verify_and_by_its_name() {
     assert_eq!(subject(inline, &[]), "server");
 }
 
+/// As in nginx, the variable has it as the client writes it.
+#[test]
+fn the_name_of_a_server_is_asked_for_in_any_case() {
+    let made = Made::new();
+    let port = free_port();
+    let shows = made.shows("server");
+    let _server = Server::start(&Conf::live("").http(&format!(
+        "server {{ listen 127.0.0.1:{port} ssl; {shows} return 200 '<other>'; }}
+         server {{ listen 127.0.0.1:{port} ssl; server_name a.test; {shows} return 200 '<$ssl_server_name $server_name>'; }}"
+    )));
+    for version in ["-tls1_2", "-tls1_3"] {
+        let said = s_client(
+            port,
+            &[version, "-servername", "A.Test"],
+            "GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n",
+        );
+        assert!(said.contains("\n<A.Test a.test>"), "{said}");
+    }
+}
+
+#[test]
+fn the_schemes_of_signatures_are_known() {
+    let made = Made::new();
+    made.all.openssl(&[
+        "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "rsa.key", "-out", "rsa.crt", "-subj",
+        "/CN=rsa",
+    ]);
+    run("chmod", &["-R", "a+rX", made.all.0.to_str().unwrap()]);
+    let port = free_port();
+    let _server = Server::start(&Conf::live("").http(&format!(
+        "server {{ listen 127.0.0.1:{port} ssl; {} {} ssl_verify_client optional_no_ca;
+           return 200 '<$ssl_sigalg|$ssl_client_sigalg|$ssl_sigalgs>'; }}",
+        made.shows("server"),
+        made.shows("rsa"),
+    )));
+    let says = |more: &[&str]| {
+        let said = s_client(port, more, GET);
+        let (_, after) = said.split_once("\n<").unwrap_or_else(|| panic!("{more:?}: {said}"));
+        after.split_once('>').expect("it is complete").0.to_owned()
+    };
+    let both = "ECDSA+SHA384:rsa_pss_rsae_sha384:RSA+SHA256";
+    let names = "ecdsa_secp384r1_sha384:rsa_pss_rsae_sha384:rsa_pkcs1_sha256";
+    assert_eq!(says(&["-sigalgs", both]), format!("rsa_pss_rsae_sha384||{names}"));
+    assert_eq!(says(&["-sigalgs", "RSA+SHA256", "-tls1_2"]), "rsa_pkcs1_sha256||rsa_pkcs1_sha256".to_owned());
+    let (certificate, key) = (made.path("rsa.crt"), made.path("rsa.key"));
+    for version in ["-tls1_3", "-tls1_2"] {
+        let sigalgs = "ECDSA+SHA256:rsa_pss_rsae_sha512";
+        let shows = [version, "-cert", &certificate, "-key", &key, "-sigalgs", sigalgs];
+        let [server, client] = ["ecdsa_secp256r1_sha256", "rsa_pss_rsae_sha512"];
+        assert_eq!(says(&shows), format!("{server}|{client}|{server}:{client}"));
+    }
+}
+
 #[test]
 fn of_equal_certificates_the_later_one_is_shown_and_an_issuer_is_named_once() {
     let made = Made::new();
@@ -143,6 +196,15 @@ fn what_cannot_be_used_is_refused_with_its_name() {
         "-out",
         "legacy.key",
     ]);
+    let self_signed = |name: &str, kind: &[&str]| {
+        let (key, certificate) = (format!("{name}.key"), format!("{name}.crt"));
+        let asks =
+            ["req", "-x509", "-nodes", "-keyout", &key, "-out", &certificate, "-subj", "/CN=x", "-newkey"];
+        made.all.openssl(&[&asks[..], kind].concat());
+    };
+    self_signed("short", &["rsa:1024"]);
+    self_signed("p521", &["ec", "-pkeyopt", "ec_paramgen_curve:P-521"]);
+    self_signed("k256", &["ec", "-pkeyopt", "ec_paramgen_curve:secp256k1"]);
     std::fs::write(made.path("passwords"), "secret\n").unwrap();
     std::fs::write(made.path("wrong"), "no\n").unwrap();
     let good = made.shows("server");
@@ -192,6 +254,9 @@ fn what_cannot_be_used_is_refused_with_its_name() {
             ),
             "it is encrypted with a cipher that is not supported".to_owned(),
         ),
+        (made.shows("short"), "keys of RSA with 1024 bits are not supported".to_owned()),
+        (made.shows("p521"), "keys of the curve P-521 are not supported".to_owned()),
+        (made.shows("k256"), "keys of the curve 1.3.132.0.10 are not supported".to_owned()),
         (certificate.clone(), "no \"ssl_certificate_key\" is defined for certificate".to_owned()),
         (
             String::new(),

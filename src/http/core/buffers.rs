@@ -1,7 +1,8 @@
 //! Sizes in HTTP directives.
 
-use crate::directive::{Args, Arity, Evaluation, Offset, Size, Value, number};
+use crate::directive::{Args, Arity, Evaluation, Num, Offset, Size, Value, number};
 use crate::http::variable::Template;
+use crate::limits;
 use crate::syntax::Problem;
 
 /// Number and size of buffers.
@@ -12,6 +13,10 @@ pub struct BufferCount {
     /// Size of each, at least one byte.
     pub size: Size,
 }
+
+/// Number of header lines, at most [`limits::HTTP_HEADERS`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeaderCount(pub u64);
 
 /// Size of the buffer for a request body, at least one byte as in later versions of nginx.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +55,22 @@ impl SizeOrVariable {
             SizeOrVariable::Size(size) => size.0,
             SizeOrVariable::Variable(template) => number::size(&expand(template)).unwrap_or(0),
         }
+    }
+}
+
+impl Value for HeaderCount {
+    fn syntax() -> String {
+        Num::syntax()
+    }
+
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<HeaderCount, Problem> {
+        let count = Num::parse(args, evaluation)?;
+        let most = limits::HTTP_HEADERS;
+        if count > most {
+            let text = format!("\"max_headers\" {count} is out of range, {most} is used");
+            evaluation.report(Problem::warning(text).at(args.span()));
+        }
+        Ok(HeaderCount(count.min(most)))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Directives of the http core module.
 
-use super::buffers::{BodyBufferSize, BufferCount, SizeOrOff, SizeOrVariable};
+use super::buffers::{BodyBufferSize, BufferCount, HeaderCount, SizeOrOff, SizeOrVariable};
 use super::error_page::ErrorPage;
 use super::file_access::{Aio, DisableSymlinks, OpenFileCache};
 use super::methods::MethodList;
@@ -83,13 +83,13 @@ directives! {
         ///
         /// Example: `large_client_header_buffers 8 16k;`
         "large_client_header_buffers" => large_client_header_buffers: BufferCount = "4 8k", in HTTP | HTTP_SERVER;
-        /// Maximum number of header lines of a request. With more it is refused with 400. Those that
-        /// `ignore_invalid_headers` leaves out do not count.
+        /// Maximum number of header lines of a request, up to 50000. With more it is refused with 400. Those that
+        /// `ignore_invalid_headers` leaves out do not count, and over HTTP/2 cookies do not.
         ///
         /// Not in PingOS; as in nginx since 1.29.8.
         ///
         /// Example: `max_headers 100;`
-        "max_headers" => max_headers: Num = "1000", in HTTP | HTTP_SERVER, restricts requests;
+        "max_headers" => max_headers: HeaderCount = "1000", in HTTP | HTTP_SERVER, restricts requests;
         /// Ignores headers of requests whose names have other characters than letters, digits, hyphens and, with
         /// `underscores_in_headers`, underscores.
         ///
@@ -110,7 +110,8 @@ directives! {
         /// Example: `if_modified_since before;`
         "if_modified_since" => if_modified_since: IfModifiedSince = "exact", in HTTP_ALL;
         /// Maximum number of byte ranges in a request; with more, the whole file is sent. 0 turns ranges off. Without
-        /// the directive there is no limit.
+        /// the directive there is no limit. Of a body of more than 64k that is changed while it is sent, as by `charset`, several
+        /// ranges have to follow each other; otherwise it is sent whole.
         ///
         /// Example: `max_ranges 1;`
         "max_ranges" => max_ranges: Option<Num>, in HTTP_ALL;

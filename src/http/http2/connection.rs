@@ -18,7 +18,7 @@ use tokio::time::Sleep;
 use super::conf::Current as Http2;
 use super::head;
 use crate::directive::ListenAddr;
-use crate::http::answering::AfterTimes;
+use crate::http::answering::{AfterTimes, NO_STATUS};
 use crate::http::conf::Conf;
 use crate::http::connection::HeadSettings;
 use crate::http::counters::{ConnectionActivity, CountedConnection};
@@ -29,6 +29,7 @@ use crate::http::request::{BodyFraming, HeadError, Request};
 use crate::limits;
 use crate::media::workers::Worker;
 use crate::net::http2::hpack::HeadBounds;
+use crate::net::http2::intake::ReceivedHead;
 use crate::net::http2::{Fault, Http2Connection, Http2Stream, Offer, Traffic};
 use crate::net::moderation;
 use crate::net::socket::{Peer, Socket};
@@ -124,7 +125,7 @@ pub(in crate::http) async fn serve(
     let bounds = HeadBounds {
         field: buffers.size,
         head: buffers.number.saturating_mul(buffers.size),
-        fields: limits::HTTP2_FIELDS,
+        fields: settings.head.names.most.saturating_add(limits::HTTP2_FIELDS),
     };
     let traffic = Arc::new(Traffic::of_client(bounds));
     // Boxed, because it needs much room, and for a short time.
@@ -210,6 +211,9 @@ impl Serving {
             });
             self.adopt_settings();
             let event = poll_fn(|cx| self.poll_event(timer.as_mut(), cx)).await;
+            if !matches!(event, Event::Request(..) | Event::Drains) {
+                self.log_incomplete(&mut counted);
+            }
             match event {
                 Event::Request(request, respond) => {
                     counted.request();
@@ -295,7 +299,8 @@ impl Serving {
             .is_some_and(|(since, wait)| now >= since + wait)
             && self.traffic.give_up_head()
         {
-            self.incomplete_since = None;
+            // Its stream is taken next: until then the connection is not idle for long.
+            (self.incomplete_since, self.idle_since) = (None, None);
             cx.waker().wake_by_ref();
         }
         if self.acknowledges_until.is_some_and(|until| now >= until) {
@@ -311,14 +316,17 @@ impl Serving {
         self.idle_since = is_idle.then(|| self.idle_since.unwrap_or(now));
         let parks_at = self.connection.rest(is_idle && !self.is_ending, now);
         let settings = &self.settings;
-        let patience = if self.is_ending {
-            limits::HTTP2_LAST_WORDS.min(settings.keepalive)
-        } else {
-            settings.keepalive
+        let patience = match self.base.requests {
+            _ if self.is_ending => limits::HTTP2_LAST_WORDS.min(settings.keepalive),
+            // As in nginx, the first request is waited for like its head.
+            0 => settings.head.timeout.unwrap_or(settings.keepalive),
+            _ => settings.keepalive,
         };
+        let incomplete = self.incomplete_since.zip(settings.head.timeout);
+        let idle = self.idle_since.filter(|_| incomplete.is_none());
         let until = [
-            (self.incomplete_since.zip(settings.head.timeout), "client timed out"),
-            (self.idle_since.map(|since| (since, patience)), ""),
+            (incomplete, "client timed out"),
+            (idle.map(|since| (since, patience)), ""),
             (self.traffic.blocked_since().zip(settings.send_timeout), "client timed out"),
             (self.acknowledges_until.map(|until| (until, Duration::ZERO)), ""),
         ];
@@ -354,11 +362,14 @@ impl Serving {
         let names = self.settings.head.names;
         let (request, refused) = match self.traffic.take_head(respond.stream_id().as_u32()) {
             Some(head) if head.is_late => {
-                log::http2_failed(self.base.id, "client timed out", &self.base.peer);
+                self.log_unanswered(&head, StatusCode::REQUEST_TIMEOUT.as_u16());
                 return respond.send_reset(Reason::PROTOCOL_ERROR);
             }
             Some(head) => head::request(&head, has_body, names),
-            None => (head::unknown(names, 0), Some((StatusCode::BAD_REQUEST, "too many requests wait"))),
+            None => {
+                let refused = (StatusCode::BAD_REQUEST, "too many requests wait");
+                (head::beginning(None, names), Some(refused))
+            }
         };
         let (socket, traffic) = (self.base.socket.clone(), self.traffic.clone());
         let stream = Http2Stream::new(socket, traffic, body, respond);
@@ -369,6 +380,25 @@ impl Serving {
         if poll_fn(|cx| Poll::Ready(answered.as_mut().poll(cx))).await.is_pending() {
             tokio::spawn(answered);
         }
+    }
+
+    /// As nginx does, logs the request whose head has begun and does not end with the connection.
+    fn log_incomplete(&mut self, counted: &mut CountedConnection<'_>) {
+        let Some(head) = self.traffic.incomplete_head() else { return };
+        counted.request();
+        self.base.requests += 1;
+        self.log_unanswered(&head, NO_STATUS);
+    }
+
+    /// Logs a request whose head is incomplete.
+    fn log_unanswered(&self, head: &ReceivedHead, status: u16) {
+        let request = head::beginning(Some(head), self.settings.head.names);
+        let Some(mut exchange) = self.base.unanswered(&request) else { return };
+        if head.is_late {
+            log::head_timed_out(self.base.id, &self.base.peer);
+        }
+        exchange.sent.status = status;
+        exchange.log();
     }
 
     /// Ends the connection, as the settings say, once its requests are answered.

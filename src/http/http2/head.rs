@@ -3,7 +3,7 @@
 use bytes::BytesMut;
 use http::StatusCode;
 
-use crate::http::head_parser::{HeadParser, HeaderNames, too_many_headers};
+use crate::http::head_parser::{HeadParser, HeaderNames};
 use crate::http::request::{BodyFraming, HeadError, Request};
 use crate::net::http2::intake::ReceivedHead;
 
@@ -29,33 +29,36 @@ struct Parts<'h> {
 
 impl<'h> Parts<'h> {
     /// Sorts the fields, up to the first one that may not be there.
-    fn of(head: &'h ReceivedHead) -> Result<Self, HeadError> {
-        let mut parts = Parts::default();
+    fn sort(&mut self, head: &'h ReceivedHead) -> Result<(), HeadError> {
         for (name, value) in head.fields.iter() {
             let value = trimmed(value);
             if value.iter().any(|byte| matches!(byte, 0 | b'\r' | b'\n')) {
                 return Err(bad("client sent header with invalid value"));
             }
             let slot = match name {
-                b":method" => &mut parts.method,
-                b":scheme" => &mut parts.scheme,
-                b":path" => &mut parts.path,
-                b":authority" => &mut parts.authority,
+                b":method" => &mut self.method,
+                b":scheme" => &mut self.scheme,
+                b":path" => &mut self.path,
+                b":authority" => &mut self.authority,
                 [b':', ..] => return Err(bad("client sent unknown pseudo-header")),
                 _ => {
-                    parts.headers.push(header(name, value)?);
+                    self.headers.push(header(name, value)?);
                     continue;
                 }
             };
             if slot.is_some() {
                 return Err(bad("client sent duplicate pseudo-header"));
             }
-            if !parts.headers.is_empty() {
+            if !self.headers.is_empty() {
                 return Err(bad("client sent pseudo-header after regular header"));
             }
             *slot = Some(value);
         }
-        Ok(parts)
+        Ok(())
+    }
+
+    fn has_cookies(&self) -> bool {
+        self.headers.iter().any(|(name, _)| *name == b"cookie")
     }
 
     /// The head as one of HTTP/1, with the offset of its version.
@@ -63,12 +66,10 @@ impl<'h> Parts<'h> {
         let method = self.method.ok_or(bad("client sent no :method header"))?;
         self.scheme.ok_or(bad("client sent no :scheme header"))?;
         let path = self.path.ok_or(bad("client sent no :path header"))?;
-        if method.is_empty()
-            || !method.iter().all(|byte| byte.is_ascii_uppercase() || matches!(byte, b'_' | b'-'))
-        {
+        if !is_method(method) {
             return Err(bad("client sent invalid method"));
         }
-        if !path.starts_with(b"/") || path.iter().any(|byte| *byte <= b' ' || *byte == 0x7f) {
+        if !is_path(path) {
             return Err(bad("client sent invalid :path header"));
         }
         let mut text = BytesMut::with_capacity(256);
@@ -104,6 +105,14 @@ impl<'h> Parts<'h> {
     }
 }
 
+fn is_method(text: &[u8]) -> bool {
+    !text.is_empty() && text.iter().all(|byte| byte.is_ascii_uppercase() || matches!(byte, b'_' | b'-'))
+}
+
+fn is_path(text: &[u8]) -> bool {
+    text.starts_with(b"/") && text.iter().all(|byte| *byte > b' ' && *byte != 0x7f)
+}
+
 /// A header that is none of HTTP/2's own.
 fn header<'h>(name: &'h [u8], value: &'h [u8]) -> Result<(&'h [u8], &'h [u8]), HeadError> {
     let is_bad = |byte: &u8| *byte <= b' ' || matches!(byte, 0x7f | b':' | b'A'..=b'Z');
@@ -131,17 +140,15 @@ pub(super) fn request(
     has_body: bool,
     names: HeaderNames,
 ) -> (Request, Option<HeadError>) {
-    let sorted = Parts::of(head).and_then(|parts| Ok((parts.headers.len(), parts.text()?)));
-    let (headers, (mut text, version_at)) = match sorted {
-        Ok(sorted) => sorted,
-        Err(error) => return (unknown(names, head.length), Some(error)),
+    let mut parts = Parts::default();
+    let (mut text, version_at) = match parts.sort(head).and_then(|()| parts.text()) {
+        Ok(text) => text,
+        Err(error) => return (beginning(Some(head), names), Some(error)),
     };
     let mut parser = HeadParser::default();
-    // The host header that was made of the authority does not count.
-    let parsed = match headers > names.most {
-        true => Err(too_many_headers()),
-        false => parser.parse(&text, HeaderNames { most: names.most.saturating_add(1), ..names }),
-    };
+    // As in nginx, what was made of the authority and of cookies does not count.
+    let made = usize::from(parts.authority.is_some()) + usize::from(parts.has_cookies());
+    let parsed = parser.parse(&text, HeaderNames { most: names.most.saturating_add(made), ..names });
     let mut request = parser.take(&mut text);
     request.become_http2(version_at, head.length);
     request.lacks_line = parsed.is_err();
@@ -161,16 +168,31 @@ pub(super) fn request(
     (request, refused)
 }
 
-/// A request of whose head only the length is known.
-pub(super) fn unknown(names: HeaderNames, length: usize) -> Request {
-    const LINE: &[u8] = b"? / HTTP/1.1\r\n\r\n";
-    let mut text = BytesMut::from(LINE);
+/// A request as far as its head is known, up to what is malformed or missing: it is logged or refused.
+pub(super) fn beginning(head: Option<&ReceivedHead>, names: HeaderNames) -> Request {
+    let mut parts = Parts::default();
+    // What stands before an error is known.
+    let _ = head.map(|head| parts.sort(head));
+    let lacks_method = parts.method.is_none_or(|method| !is_method(method));
+    let lacks_path = parts.path.is_none_or(|path| !is_path(path));
+    // Stand-ins, so that the rest can be parsed.
+    if lacks_method {
+        parts.method = Some(b"GET");
+    }
+    if lacks_path {
+        parts.path = Some(b"/");
+    }
+    parts.scheme = Some(b"http");
+    let text = parts.text().or_else(|_| {
+        parts.headers.clear();
+        parts.text()
+    });
+    let (mut text, version_at) = text.unwrap_or_default();
     let mut parser = HeadParser::default();
-    // It has no method: what is wrong with it does not matter.
     let _ = parser.parse(&text, names);
     let mut request = parser.take(&mut text);
-    request.become_http2(b"? / ".len(), length);
-    request.lacks_line = true;
+    request.become_http2(version_at, head.map_or(0, |head| head.length));
+    request.become_incomplete(lacks_method, lacks_path);
     request
 }
 

@@ -144,15 +144,6 @@ fn shown(attempt: &Attempt, figure: Figure) -> String {
     }
 }
 
-/// Value of a header whose name is written with `_` in place of `-`.
-pub(super) fn header<'h>(headers: &'h Headers, name: &[u8]) -> Option<&'h [u8]> {
-    let plain = |byte: u8| if byte == b'-' { b'_' } else { byte.to_ascii_lowercase() };
-    let is_it = |known: &[u8]| {
-        known.len() == name.len() && known.iter().zip(name).all(|(a, b)| plain(*a) == plain(*b))
-    };
-    headers.iter().find(|(known, _)| is_it(known)).map(|(_, value)| value.as_bytes())
-}
-
 /// Value of a cookie that a response sets.
 pub(super) fn cookie(headers: &Headers, name: &[u8]) -> Option<BString> {
     headers.all(b"set-cookie").find_map(|line| {
@@ -190,7 +181,5 @@ mod tests {
         assert_eq!(cookie(&headers, b"A").unwrap(), "1");
         assert_eq!(cookie(&headers, b"ab").unwrap(), "2");
         assert_eq!(cookie(&headers, b"b"), None);
-        headers.append("X-One-two", "x");
-        assert_eq!(header(&headers, b"x_one_two"), Some(&b"x"[..]));
     }
 }

@@ -3,7 +3,7 @@
 use bstr::{BStr, BString, ByteSlice};
 
 use super::cache::status::CacheVars;
-use super::states::{Figure, UpstreamAttempts, cookie, header};
+use super::states::{Figure, UpstreamAttempts, cookie};
 use crate::http::date;
 use crate::http::exchange::{Exchange, Lookup, RequestVariables, VariableLookup};
 
@@ -73,11 +73,11 @@ impl RequestVariables for ProxyVariables {
             _ => {
                 if let Some(name) = name.strip_prefix(b"upstream_http_") {
                     let Some(attempts) = attempts() else { return Ok(Some(Lookup::Absent)) };
-                    return found(header(&attempts.0.lock().headers, name), out);
+                    return found(attempts.0.lock().headers.joined(name).as_deref(), out);
                 }
                 if let Some(name) = name.strip_prefix(b"upstream_trailer_") {
                     let Some(attempts) = attempts() else { return Ok(Some(Lookup::Absent)) };
-                    return found(header(&attempts.0.lock().trailers, name), out);
+                    return found(attempts.0.lock().trailers.joined(name).as_deref(), out);
                 }
                 if let Some(name) = name.strip_prefix(b"upstream_cookie_") {
                     let value = attempts().and_then(|attempts| cookie(&attempts.0.lock().headers, name));

@@ -55,7 +55,8 @@ impl Http2Connection {
         let io = Http2Io::new(socket.clone(), before, traffic.clone());
         // Streams hold the client back, as in nginx.
         let window = u32::try_from(limits::HTTP2_WINDOW).unwrap_or(u32::MAX);
-        let active = Some(Box::new(offer.builder(window).handshake(io).await?));
+        let begun = offer.builder(window, limits::HTTP2_ERROR_RESETS).handshake(io).await?;
+        let active = Some(Box::new(begun));
         Ok(Http2Connection { socket, traffic, offer, active, parks_at: None })
     }
 
@@ -135,9 +136,10 @@ impl Http2Connection {
         let begins = traffic.account(|account| {
             let mut frames = Vec::new();
             account.open_window(&mut frames);
-            (frames, account.receive_window(), account.beginning(), account.has_streams())
+            let has_streams = account.has_streams();
+            (frames, account.receive_window(), account.error_resets_left(), account.beginning(), has_streams)
         });
-        let (frames, window, beginning, has_streams) = begins.ok_or_else(unexpected)?;
+        let (frames, window, resets, beginning, has_streams) = begins.ok_or_else(unexpected)?;
         let send_window = traffic.order().ok_or_else(unexpected)?.window();
         traffic.say(&frames);
         let replay = Arc::new(Replay::new());
@@ -145,7 +147,8 @@ impl Http2Connection {
         let io = Http2Io::resumed(self.socket.clone(), traffic.clone(), replay.clone());
         // The stand-in never waits, and the connection is polled again once it has ended.
         let mut cx = Context::from_waker(Waker::noop());
-        let Poll::Ready(connection) = pin!(self.offer.builder(window).handshake(io)).poll(&mut cx) else {
+        let begun = self.offer.builder(window, resets).handshake(io);
+        let Poll::Ready(connection) = pin!(begun).poll(&mut cx) else {
             return Err(unexpected());
         };
         let mut connection = connection?;
@@ -180,8 +183,8 @@ fn nothing_comes(polled: Poll<Option<Result<Accepted, h2::Error>>>) -> Result<()
 }
 
 impl Offer {
-    /// Of a connection on which the client may send this many bytes of bodies.
-    fn builder(self, window: u32) -> Builder {
+    /// Of a connection on which the client may send this many bytes of bodies, and make errors for which this many streams are reset.
+    fn builder(self, window: u32, resets: usize) -> Builder {
         let mut builder = Builder::new();
         builder
             .max_concurrent_streams(self.streams)
@@ -190,7 +193,7 @@ impl Offer {
             .max_frame_size(limits::HTTP2_LARGEST_FRAME)
             .max_send_buffer_size(limits::HTTP2_SEND_BUFFER)
             .max_pending_accept_reset_streams(limits::HTTP2_PENDING_RESETS)
-            .max_local_error_reset_streams(Some(limits::HTTP2_ERROR_RESETS))
+            .max_local_error_reset_streams(Some(resets))
             .max_concurrent_reset_streams(limits::HTTP2_LOCAL_RESETS)
             .reset_stream_duration(limits::HTTP2_RESET_MEMORY);
         builder

@@ -1,5 +1,7 @@
 //! Frames as they are on the wire (RFC 9113 §4.1): their names and lengths, and what goes along with them.
 
+use h2::Reason;
+
 use super::PREFACE;
 
 /// Length of the head of a frame.
@@ -11,6 +13,7 @@ pub(super) const PRIORITY: u8 = 2;
 pub(super) const RST_STREAM: u8 = 3;
 pub(super) const SETTINGS: u8 = 4;
 pub(super) const PUSH_PROMISE: u8 = 5;
+pub(super) const PING: u8 = 6;
 pub(super) const GOAWAY: u8 = 7;
 pub(super) const WINDOW_UPDATE: u8 = 8;
 pub(super) const CONTINUATION: u8 = 9;
@@ -79,6 +82,8 @@ pub(super) enum Part {
     Setting(u16, u32),
     /// The increment of `WINDOW_UPDATE`.
     Increment { stream: u32, by: i64 },
+    /// The reason of `RST_STREAM`.
+    Reset(Reason),
 }
 
 impl FrameWalk {
@@ -138,7 +143,7 @@ impl FrameWalk {
     fn item_size(&self) -> usize {
         match self.head[3] {
             SETTINGS => SETTING,
-            WINDOW_UPDATE => NUMBER,
+            WINDOW_UPDATE | RST_STREAM => NUMBER,
             _ => 0,
         }
     }
@@ -147,6 +152,7 @@ impl FrameWalk {
         let [a, b, c, d, e, f] = self.item;
         match self.head[3] {
             SETTINGS => Part::Setting(u16::from_be_bytes([a, b]), u32::from_be_bytes([c, d, e, f])),
+            RST_STREAM => Part::Reset(u32::from_be_bytes([a, b, c, d]).into()),
             _ => Part::Increment { stream: number(&self.head[5..]), by: i64::from(number(&self.item)) },
         }
     }

@@ -81,7 +81,7 @@ const STATIC: [(&str, &str); 61] = [
 ];
 
 /// Fields of a head, as they were sent.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fields {
     /// Names and values, one behind the other.
     bytes: Vec<u8>,
@@ -128,7 +128,7 @@ pub struct HeadBounds {
 type Entry = (Box<[u8]>, Box<[u8]>);
 
 /// What a client has sent with its heads so far.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Decoder {
     /// The newest entry is the first.
     table: VecDeque<Entry>,
@@ -147,8 +147,31 @@ impl Decoder {
     /// # Errors
     ///
     /// Why the connection has to end.
-    pub fn decode(&mut self, mut block: &[u8], bounds: &HeadBounds) -> Result<Fields, Reason> {
+    pub fn decode(&mut self, block: &[u8], bounds: &HeadBounds) -> Result<Fields, Reason> {
         let mut fields = Fields::default();
+        self.decode_into(block, bounds, &mut fields)?;
+        Ok(fields)
+    }
+
+    /// The fields of a head that has not ended, as far as they came. It is decoded once more when it has.
+    pub fn decode_beginning(&self, block: &[u8], bounds: &HeadBounds) -> Fields {
+        let mut fields = Fields::default();
+        // The last field may be incomplete.
+        let _ = self.clone().decode_into(block, bounds, &mut fields);
+        fields
+    }
+
+    /// As [`Decoder::decode`]; what comes before an error is added.
+    ///
+    /// # Errors
+    ///
+    /// Why the connection has to end.
+    pub fn decode_into(
+        &mut self,
+        mut block: &[u8],
+        bounds: &HeadBounds,
+        fields: &mut Fields,
+    ) -> Result<(), Reason> {
         let mut decoded = Vec::new();
         while let Some(&first) = block.first() {
             if first & 0xe0 == 0x20 {
@@ -166,7 +189,7 @@ impl Decoder {
             if first & 0x80 != 0 {
                 let number = integer(&mut block, 7)?;
                 let (name, value) = self.entry(number)?;
-                room_for(&fields, name.len() + value.len(), bounds)?;
+                room_for(fields, name.len() + value.len(), bounds)?;
                 fields.add(name, value);
                 continue;
             }
@@ -180,14 +203,14 @@ impl Decoder {
             }
             let name_length = decoded.len();
             string(&mut block, bounds, &mut decoded)?;
-            room_for(&fields, decoded.len(), bounds)?;
+            room_for(fields, decoded.len(), bounds)?;
             let (name, value) = decoded.split_at(name_length);
             fields.add(name, value);
             if is_kept {
                 self.keep(name, value);
             }
         }
-        Ok(fields)
+        Ok(())
     }
 
     /// A field of the tables.

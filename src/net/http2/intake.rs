@@ -12,14 +12,16 @@ use h2::Reason;
 
 use super::framing::{
     ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HAS_PRIORITY, HEAD, HEADERS,
-    INITIAL_WINDOW_SIZE, NO_RFC7540_PRIORITIES, NUMBER, PADDED, PRIORITY, PRIORITY_UPDATE, PUSH_PROMISE,
-    RST_STREAM, SETTING, SETTINGS, WINDOW_UPDATE, frame, number,
+    INITIAL_WINDOW_SIZE, NO_RFC7540_PRIORITIES, NUMBER, PADDED, PING, PRIORITY, PRIORITY_UPDATE,
+    PUSH_PROMISE, RST_STREAM, SETTING, SETTINGS, WINDOW_UPDATE, frame, number,
 };
 use super::hpack::{Decoder, Fields, HeadBounds};
 use super::order::SendOrder;
 use super::priority::{self, NamedPriority, Priority};
 use crate::limits;
 
+/// Length of a PING's payload, and the least one of GOAWAY's.
+const PING_BYTES: usize = 8;
 /// Length of a stream's priority.
 const PRIORITY_BYTES: usize = 5;
 /// Bytes of a payload that are looked at before the rest: padding and priority of a head, or a setting.
@@ -36,7 +38,7 @@ pub struct ReceivedHead {
     pub fields: Fields,
     /// Its length as it was sent, in bytes.
     pub length: usize,
-    /// Whether it did not come in time: its stream is to be reset.
+    /// Whether it did not come in time, so that it is incomplete: its stream is to be reset.
     pub is_late: bool,
     /// The priority that a frame of its own gave it.
     priority: Option<Priority>,
@@ -44,7 +46,18 @@ pub struct ReceivedHead {
     window: i64,
 }
 
+impl OpenHead {
+    fn new(stream: u32, ends_stream: bool) -> OpenHead {
+        OpenHead { stream, ends_stream, block: Vec::new(), is_late: false, failed: None }
+    }
+}
+
 impl ReceivedHead {
+    fn new(open: &OpenHead, fields: Fields, length: usize) -> ReceivedHead {
+        let (stream, is_late) = (open.stream, open.is_late);
+        ReceivedHead { stream, fields, length, is_late, priority: None, window: 0 }
+    }
+
     /// The priority of its response. As in nginx, a frame of its own counts for more than the field.
     fn priority(&self) -> Priority {
         let is_priority = |(name, _): &(&[u8], &[u8])| *name == b"priority";
@@ -82,6 +95,8 @@ struct OpenHead {
     block: Vec<u8>,
     /// Whether the connection has given it up.
     is_late: bool,
+    /// Its fields before the one that could not be decoded.
+    failed: Option<Fields>,
 }
 
 /// The frames of a connection, behind its preface.
@@ -193,7 +208,6 @@ impl Intake {
     fn begin(&mut self, passed: &mut Vec<u8>) -> Result<(), Reason> {
         let [a, b, c, ..] = self.head;
         let length = u32::from_be_bytes([0, a, b, c]) as usize;
-        (self.left, self.begun, self.needed) = (length, 0, 0);
         let stream = self.stream();
         let flags = self.flags();
         match &self.open {
@@ -203,6 +217,7 @@ impl Intake {
             None if self.kind() == CONTINUATION => return Err(Reason::PROTOCOL_ERROR),
             _ => {}
         }
+        (self.left, self.begun, self.needed) = (length, 0, 0);
         let is_padded = usize::from(flags & PADDED != 0);
         self.payload = match self.kind() {
             DATA if is_padded == 1 => {
@@ -212,7 +227,7 @@ impl Intake {
             DATA => Payload::Body { padding: None },
             HEADERS => {
                 let ends_stream = flags & END_STREAM != 0;
-                self.open = Some(OpenHead { stream, ends_stream, block: Vec::new(), is_late: false });
+                self.open = Some(OpenHead::new(stream, ends_stream));
                 self.needed = is_padded + PRIORITY_BYTES * usize::from(flags & HAS_PRIORITY != 0);
                 if self.needed == 0 { Payload::Block { padding: 0 } } else { Payload::Beginning }
             }
@@ -236,12 +251,17 @@ impl Intake {
             }
             // The crate would wait for the rest of it first.
             PUSH_PROMISE => return Err(Reason::PROTOCOL_ERROR),
-            GOAWAY if length < 8 => return Err(Reason::FRAME_SIZE_ERROR),
+            GOAWAY if length < PING_BYTES => return Err(Reason::FRAME_SIZE_ERROR),
+            // The crate has another reason for these.
+            PING if length != PING_BYTES => return Err(Reason::FRAME_SIZE_ERROR),
+            RST_STREAM | WINDOW_UPDATE if length != NUMBER => return Err(Reason::FRAME_SIZE_ERROR),
+            SETTINGS if flags & ACK != 0 && length > 0 => return Err(Reason::FRAME_SIZE_ERROR),
+            SETTINGS if !length.is_multiple_of(SETTING) => return Err(Reason::FRAME_SIZE_ERROR),
             // As in nginx, unknown frames are skipped, whatever their length.
             kind if kind > CONTINUATION => Payload::Dropped,
             _ if length as u64 > limits::HTTP2_FRAME => return Err(Reason::FRAME_SIZE_ERROR),
-            SETTINGS if stream == 0 && flags & ACK == 0 && length.is_multiple_of(SETTING) => Payload::Watched,
-            WINDOW_UPDATE if length == NUMBER => Payload::Watched,
+            SETTINGS if stream == 0 => Payload::Watched,
+            WINDOW_UPDATE => Payload::Watched,
             RST_STREAM => {
                 self.order.reset(stream);
                 Payload::Passed
@@ -424,8 +444,11 @@ impl Intake {
                 frame(DATA, PADDED | self.flags() & END_STREAM, self.stream(), &padded, passed);
             }
             Payload::Block { .. } if self.flags() & END_HEADERS != 0 => {
-                if let Some(open) = self.open.take() {
-                    self.end_head(open, passed)?;
+                if let Some(mut open) = self.open.take()
+                    && let Err(reason) = self.end_head(&mut open, passed)
+                {
+                    self.open = Some(open);
+                    return Err(reason);
                 }
             }
             _ => {}
@@ -434,8 +457,12 @@ impl Intake {
     }
 
     /// Decodes a head that is complete.
-    fn end_head(&mut self, open: OpenHead, passed: &mut Vec<u8>) -> Result<(), Reason> {
-        let fields = self.decoder.decode(&open.block, &self.bounds)?;
+    fn end_head(&mut self, open: &mut OpenHead, passed: &mut Vec<u8>) -> Result<(), Reason> {
+        let mut fields = Fields::default();
+        if let Err(reason) = self.decoder.decode_into(&open.block, &self.bounds, &mut fields) {
+            open.failed = Some(fields);
+            return Err(reason);
+        }
         let flags = END_HEADERS | if open.ends_stream { END_STREAM } else { 0 };
         if open.is_late {
             return Ok(());
@@ -445,25 +472,19 @@ impl Intake {
             frame(HEADERS, flags, open.stream, &[], passed);
             return Ok(());
         }
-        self.add_head(&open, fields);
+        self.add_head(ReceivedHead::new(open, fields, open.block.len()));
         frame(HEADERS, flags, open.stream, &[&STUB], passed);
         Ok(())
     }
 
-    fn add_head(&mut self, open: &OpenHead, fields: Fields) {
-        self.last = open.stream;
-        self.heads_bytes += fields.size();
-        let priority = self.early.iter().find(|(stream, _)| *stream == open.stream).map(|(_, early)| *early);
+    fn add_head(&mut self, mut head: ReceivedHead) {
+        let of = head.stream;
+        self.last = of;
+        self.heads_bytes += head.fields.size();
+        head.priority = self.early.iter().find(|(stream, _)| *stream == of).map(|(_, early)| *early);
         // Streams that were left out are closed.
-        self.early.retain(|(stream, _)| *stream > open.stream);
-        self.heads.push_back(ReceivedHead {
-            stream: open.stream,
-            fields,
-            length: open.block.len(),
-            is_late: open.is_late,
-            priority,
-            window: 0,
-        });
+        self.early.retain(|(stream, _)| *stream > of);
+        self.heads.push_back(head);
         while self.heads.len() > limits::HTTP2_HEADS || self.heads_bytes > limits::HTTP2_HEADS_BYTES {
             let Some(oldest) = self.heads.pop_front() else { break };
             self.heads_bytes -= oldest.fields.size();
@@ -479,10 +500,30 @@ impl Intake {
         open.is_late = true;
         let flags = END_HEADERS | if open.ends_stream { END_STREAM } else { 0 };
         frame(HEADERS, flags, open.stream, &[&STUB], passed);
-        self.add_head(&open, Fields::default());
+        self.add_head(self.beginning_of(&open));
         // What comes of it still is decoded, because later heads may refer to it.
         self.open = Some(open);
         true
+    }
+
+    /// What has come of a request's head that has begun and was neither ended nor given up.
+    pub fn incomplete_head(&self) -> Option<ReceivedHead> {
+        let open = self.open.as_ref().filter(|open| !open.is_late && open.stream > self.last)?;
+        Some(self.beginning_of(open))
+    }
+
+    /// What has come of the head that has begun.
+    fn beginning_of(&self, open: &OpenHead) -> ReceivedHead {
+        // As in nginx, a frame that has begun counts with its whole length.
+        let missing = match self.payload {
+            Payload::Block { padding } if self.known == HEAD => self.left.saturating_sub(padding.into()),
+            _ => 0,
+        };
+        let fields = match &open.failed {
+            Some(fields) => fields.clone(),
+            None => self.decoder.decode_beginning(&open.block, &self.bounds),
+        };
+        ReceivedHead::new(open, fields, open.block.len() + missing)
     }
 
     /// Whether a head has begun and not ended.
@@ -507,6 +548,11 @@ impl Intake {
             self.order.begin(stream, priority, window);
         }
         head
+    }
+
+    /// Number of heads that were not taken yet.
+    pub(super) fn waiting_heads(&self) -> usize {
+        self.heads.len()
     }
 
     fn take_front(&mut self, stream: u32) -> Option<ReceivedHead> {

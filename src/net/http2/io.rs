@@ -160,6 +160,16 @@ impl Traffic {
         self.made.lock().extend_from_slice(&PONG);
     }
 
+    /// Number of heads that the connection has not taken.
+    fn waiting_heads(&self) -> usize {
+        self.client.as_ref().map_or(0, |client| client.lock().intake.waiting_heads())
+    }
+
+    /// See [`Intake::incomplete_head`].
+    pub fn incomplete_head(&self) -> Option<ReceivedHead> {
+        self.client.as_ref()?.lock().intake.incomplete_head()
+    }
+
     /// Gives up a head that has begun and not ended, so that its stream can be reset. False if there is none.
     pub fn give_up_head(&self) -> bool {
         let Some(client) = &self.client else { return false };
@@ -350,6 +360,8 @@ pub(super) struct Http2Io {
     pending: Bytes,
     /// What comes behind it.
     failure: Option<io::Error>,
+    /// Number of requests that the connection had to take when the failure was put off.
+    put_off: Option<usize>,
     traffic: Arc<Traffic>,
     /// Whether something was written.
     has_begun: bool,
@@ -360,8 +372,8 @@ pub(super) struct Http2Io {
 impl Http2Io {
     /// The socket, of which `before` was read already.
     pub(super) fn new(socket: Arc<dyn Carrier>, before: Bytes, traffic: Arc<Traffic>) -> Self {
-        let (pending, failure) = (Bytes::new(), None);
-        Http2Io { socket, before, pending, failure, traffic, has_begun: false, replay: None }
+        let (pending, failure, put_off) = (Bytes::new(), None, None);
+        Http2Io { socket, before, pending, failure, put_off, traffic, has_begun: false, replay: None }
     }
 
     /// The socket of a connection that was parked.
@@ -446,6 +458,14 @@ impl AsyncRead for Http2Io {
         self.traffic.is_read.store(false, Ordering::Relaxed);
         let before = buf.filled().len();
         loop {
+            if self.failure.is_some() {
+                // As in nginx, requests that came before are answered: the crate would not pass them on.
+                let waiting = self.traffic.waiting_heads();
+                if self.put_off.replace(waiting) != Some(waiting) {
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+            }
             if let Some(error) = self.failure.take() {
                 return Poll::Ready(Err(error));
             }

@@ -4,7 +4,7 @@
 //! nothing is under way, and a new one takes its place when the client sends something. The client notices nothing:
 //!
 //! - An [`Account`] goes along with the frames of both sides, and knows what they have agreed on: the client's settings, the server's
-//!   window, and the last stream. The client's window is counted by the [`SendOrder`](super::order::SendOrder), which stays.
+//!   window, and the last stream; and how many streams were reset, whose number is bounded. The client's window is counted by the [`SendOrder`](super::order::SendOrder), which stays.
 //! - A [`Replay`] stands in for the socket while the new connection begins. It reads as if a client that agreed on all this had
 //!   just come, and what the server answers is dropped, because the real client knows it.
 //!
@@ -18,6 +18,7 @@
 use std::time::Instant;
 
 use bytes::{Buf, BytesMut};
+use h2::Reason;
 use parking_lot::Mutex;
 use tokio::io::ReadBuf;
 
@@ -42,6 +43,8 @@ pub(super) struct Account {
     last: u32,
     /// When the server has last reset a stream.
     last_reset: Option<Instant>,
+    /// Streams that the server has reset because of errors of the client.
+    error_resets: usize,
 }
 
 /// What the client has set.
@@ -64,6 +67,7 @@ impl Account {
             receive_window: FIRST_WINDOW,
             last: 0,
             last_reset: None,
+            error_resets: 0,
         }
     }
 
@@ -77,7 +81,7 @@ impl Account {
                     self.has_acknowledged = true;
                 }
                 Part::Setting(name, value) => self.settings.set(name, value),
-                Part::Frame { .. } | Part::Increment { .. } => {}
+                Part::Frame { .. } | Part::Increment { .. } | Part::Reset(_) => {}
             }
         }
     }
@@ -87,6 +91,9 @@ impl Account {
         match *part {
             Part::Increment { stream: 0, by } => self.receive_window += by,
             Part::Frame { kind: RST_STREAM, .. } => self.last_reset = Some(Instant::now()),
+            // These are no fault of the client's.
+            Part::Reset(Reason::NO_ERROR | Reason::INTERNAL_ERROR | Reason::CANCEL) => {}
+            Part::Reset(_) => self.error_resets += 1,
             Part::Frame { .. } | Part::Increment { .. } | Part::Setting(..) => {}
         }
     }
@@ -99,6 +106,11 @@ impl Account {
     /// Until when the crate ignores what comes late of a stream that was reset, which a new connection would not.
     pub(super) fn ignores_until(&self) -> Option<Instant> {
         self.last_reset.map(|at| at + limits::HTTP2_RESET_MEMORY)
+    }
+
+    /// Streams that the server may still reset because of errors of the client.
+    pub(super) fn error_resets_left(&self) -> usize {
+        limits::HTTP2_ERROR_RESETS.saturating_sub(self.error_resets)
     }
 
     /// Bytes of bodies that the client may still send.

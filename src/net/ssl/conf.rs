@@ -71,7 +71,8 @@ directives! {
             /// Example: `ssl_certificate /etc/pingosd/fullchain.pem;`
             "ssl_certificate" => certificate: Vec<CertificateSource>, in SERVERS;
             /// Private key file. An encrypted key needs `ssl_password_file`. `$acme_certificate_key` is the key of
-            /// `$acme_certificate`.
+            /// `$acme_certificate`. Keys are of RSA with 2048 to 4096 bits, of the curves P-256 and P-384, or Ed25519; others
+            /// are refused.
             ///
             /// Example: `ssl_certificate_key /etc/pingosd/privkey.pem;`
             "ssl_certificate_key" => certificate_key: Vec<CertificateSource>, in SERVERS;

@@ -6,12 +6,13 @@
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use rustls::client::danger::HandshakeSignatureValid;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::server::{ProducesTickets, StoresServerSessions};
-use rustls::{DistinguishedName, Error};
+use rustls::{DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 
-use super::handshake_signature::checks_signatures;
+use super::handshake_signature;
 use super::ocsp::client::StatusTerms;
 use super::x509::certificate;
 use super::x509::chain::{Purpose, Verdict, verify};
@@ -30,12 +31,21 @@ pub(super) struct ClientAuth {
 
 /// Result of verifying a client's certificate, in this handshake or in the one from which a resumed session comes.
 #[derive(Debug, Default)]
-pub(super) struct Judged(Mutex<Option<Verdict>>);
+pub(super) struct Judged {
+    verdict: Mutex<Option<Verdict>>,
+    /// By what the client has signed this handshake.
+    scheme: Mutex<Option<SignatureScheme>>,
+}
 
 impl Judged {
     /// The verdict; `None` if no certificate was shown.
     pub(super) fn verdict(&self) -> Option<Verdict> {
-        *self.0.lock()
+        *self.verdict.lock()
+    }
+
+    /// By what the client has signed this handshake, if it has.
+    pub(super) fn scheme(&self) -> Option<SignatureScheme> {
+        *self.scheme.lock()
     }
 
     /// A session with the verdict.
@@ -46,7 +56,7 @@ impl Judged {
 
     /// A session without its verdict, which is kept; `None` if it has none.
     fn detached(&self, mut session: Vec<u8>) -> Option<Vec<u8>> {
-        *self.0.lock() = match session.pop()? {
+        *self.verdict.lock() = match session.pop()? {
             NO_VERDICT => None,
             code => Some(Verdict::of_code(code)?),
         };
@@ -82,11 +92,33 @@ impl ClientCertVerifier for AsksClient {
         let shown: Vec<_> = std::iter::once(first).chain(others).cloned().collect();
         let ClientAuth { trust, depth, .. } = &*self.auth;
         let verdict = verify(trust, &shown, *depth, Purpose::Client, certificate::now());
-        *self.judged.0.lock() = Some(verdict);
+        *self.judged.verdict.lock() = Some(verdict);
         Ok(ClientCertVerified::assertion())
     }
 
-    checks_signatures!();
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        *self.judged.scheme.lock() = Some(signed.scheme);
+        handshake_signature::tls12(message, certificate, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        *self.judged.scheme.lock() = Some(signed.scheme);
+        handshake_signature::tls13(message, certificate, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        handshake_signature::schemes()
+    }
 }
 
 /// Sessions of a server, with verdicts.

@@ -100,6 +100,9 @@ pub enum CertificateError {
     /// The type of the key is unknown.
     #[error(transparent)]
     Key(#[from] rustls::Error),
+    /// The key is of a kind that is not supported.
+    #[error("keys of {0} are not supported")]
+    UnsupportedKey(String),
     /// The key is encrypted, and no password fits.
     #[error("it is encrypted, and no password of \"ssl_password_file\" decrypts it")]
     Encrypted,

@@ -1,12 +1,15 @@
 //! Properties of a connection after its handshake: the source of `$ssl_*` variables.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use data_encoding::HEXLOWER;
-use rustls::{CipherSuite, HandshakeKind, NamedGroup, ProtocolVersion, ServerConnection};
+use rustls::sign::CertifiedKey;
+use rustls::{CipherSuite, HandshakeKind, NamedGroup, ProtocolVersion, ServerConnection, SignatureScheme};
 
 use super::names;
 use super::ocsp::ClientStatus;
+use super::sniff;
 use super::x509::certificate;
 use super::x509::chain::Verdict;
 use crate::limits;
@@ -16,11 +19,14 @@ use crate::net::ssl::conf::VerifyClient;
 #[derive(Debug, Default)]
 pub struct TlsInfo {
     server_name: Option<Box<str>>,
+    written_name: Option<Box<str>>,
     suites: Box<[CipherSuite]>,
     curves: Box<[NamedGroup]>,
+    schemes: Box<[SignatureScheme]>,
     protocol: &'static str,
     suite: Option<CipherSuite>,
     curve: Option<NamedGroup>,
+    signed: SignedBy,
     alpn: Box<[u8]>,
     is_resumed: bool,
     session_id: Box<[u8]>,
@@ -29,12 +35,36 @@ pub struct TlsInfo {
     is_early: AtomicBool,
 }
 
-/// Name, cipher suites and curves in a client's first message.
+/// Schemes of the signatures of a handshake; none in that of a resumed session.
+#[derive(Clone, Copy, Debug, Default)]
+struct SignedBy {
+    server: Option<SignatureScheme>,
+    client: Option<SignatureScheme>,
+}
+
+/// Name, cipher suites, curves and schemes of signatures in a client's first message.
 #[derive(Debug, Default)]
 pub(super) struct Offered {
+    /// In lower case.
     pub(super) server_name: Option<Box<str>>,
+    /// As the client writes it, if that is known.
+    pub(super) written_name: Option<Box<str>>,
     pub(super) suites: Box<[CipherSuite]>,
     pub(super) curves: Box<[NamedGroup]>,
+    pub(super) schemes: Box<[SignatureScheme]>,
+}
+
+/// What is known of the two certificates of a handshake.
+#[derive(Debug)]
+pub(super) struct UsedCertificates {
+    /// The server's, if it was shown.
+    pub(super) own: Option<Arc<CertifiedKey>>,
+    /// What was found of the client's.
+    pub(super) verdict: Verdict,
+    /// What its responder says.
+    pub(super) status: Option<ClientStatus>,
+    /// By what the client has signed.
+    pub(super) scheme: Option<SignatureScheme>,
 }
 
 /// A client's certificate, and what was found of it.
@@ -60,38 +90,51 @@ pub enum Refusal {
 }
 
 impl Offered {
-    pub(super) fn of(hello: &rustls::server::ClientHello<'_>) -> Offered {
+    /// Of a message that came as these bytes.
+    pub(super) fn of(hello: &rustls::server::ClientHello<'_>, message: &[u8]) -> Offered {
         let suites = hello.cipher_suites().iter().copied().take(limits::TLS_OFFERED);
         let curves = hello.named_groups().unwrap_or_default().iter().copied().take(limits::TLS_OFFERED);
         Offered {
             server_name: hello.server_name().map(Into::into),
+            written_name: hello.server_name().and_then(|name| sniff::name_as_written(message, name)),
             suites: suites.collect(),
             curves: curves.collect(),
+            schemes: hello.signature_schemes().iter().copied().take(limits::TLS_OFFERED).collect(),
         }
     }
 }
 
 impl TlsInfo {
     /// Of a handshake that is complete, or as far as data may be read. `session_id` is what the server has sent of it, `curve` that
-    /// of a resumed session of TLS 1.2. What is known of the client's certificate is its verdict and its status.
+    /// of a resumed session of TLS 1.2.
     pub(super) fn new(
         offered: Offered,
         connection: &ServerConnection,
         session_id: &[u8],
         curve: Option<NamedGroup>,
-        (verdict, status): (Verdict, Option<ClientStatus>),
+        certificates: UsedCertificates,
     ) -> TlsInfo {
+        let UsedCertificates { own, verdict, status, scheme } = certificates;
         let is_tls13 = connection.protocol_version() == Some(ProtocolVersion::TLSv1_3);
         let shown = connection.peer_certificates().filter(|shown| !shown.is_empty());
         let is_resumed = connection.handshake_kind() == Some(HandshakeKind::Resumed);
+        let server = own.and_then(|own| {
+            let fits = |scheme: &SignatureScheme| !is_tls13 || is_of_tls13(*scheme);
+            let offered: Vec<_> = offered.schemes.iter().copied().filter(fits).collect();
+            own.key.choose_scheme(&offered).map(|signer| signer.scheme())
+        });
+        let signed = if is_resumed { SignedBy::default() } else { SignedBy { server, client: scheme } };
         let used = connection.negotiated_key_exchange_group().map(|group| group.name());
         TlsInfo {
             server_name: offered.server_name,
+            written_name: offered.written_name,
             suites: offered.suites,
             curves: offered.curves,
+            schemes: offered.schemes,
             protocol: if is_tls13 { "TLSv1.3" } else { "TLSv1.2" },
             suite: connection.negotiated_cipher_suite().map(|suite| suite.suite()),
             curve: used.or(curve.filter(|_| is_resumed && !is_tls13)),
+            signed,
             alpn: connection.alpn_protocol().unwrap_or_default().into(),
             is_resumed,
             session_id: if is_tls13 { own_session_id(connection) } else { session_id.into() },
@@ -100,9 +143,14 @@ impl TlsInfo {
         }
     }
 
-    /// Name of the server that the client asked for.
+    /// Name of the server that the client asked for, in lower case.
     pub fn server_name(&self) -> Option<&str> {
         self.server_name.as_deref()
+    }
+
+    /// Name of the server that the client asked for, as it was written.
+    pub fn written_name(&self) -> Option<&str> {
+        self.written_name.as_deref().or(self.server_name())
     }
 
     /// `TLSv1.2` or `TLSv1.3`.
@@ -131,6 +179,21 @@ impl TlsInfo {
             return String::new();
         }
         self.curves.iter().map(|curve| names::curve(*curve)).collect::<Vec<_>>().join(":")
+    }
+
+    /// The scheme by which the server has signed; empty for a resumed session, as in nginx.
+    pub fn scheme(&self) -> String {
+        self.signed.server.map(names::scheme).unwrap_or_default()
+    }
+
+    /// The scheme by which the client has signed; empty without a certificate, and for a resumed session.
+    pub fn client_scheme(&self) -> String {
+        self.signed.client.map(names::scheme).unwrap_or_default()
+    }
+
+    /// The schemes of signatures that the client accepts.
+    pub fn schemes(&self) -> String {
+        self.schemes.iter().map(|scheme| names::scheme(*scheme)).collect::<Vec<_>>().join(":")
     }
 
     /// Identifier of the session in hexadecimal digits. TLS 1.3 has none: each connection then has one of its own.
@@ -197,6 +260,19 @@ impl TlsInfo {
         }
         if verify == VerifyClient::On { Err(Refusal::NoCertificate) } else { Ok(()) }
     }
+}
+
+/// Whether handshakes of TLS 1.3 are signed by a scheme (RFC 8446 §4.2.3).
+fn is_of_tls13(scheme: SignatureScheme) -> bool {
+    use SignatureScheme as Scheme;
+    !matches!(
+        scheme,
+        Scheme::RSA_PKCS1_SHA1
+            | Scheme::ECDSA_SHA1_Legacy
+            | Scheme::RSA_PKCS1_SHA256
+            | Scheme::RSA_PKCS1_SHA384
+            | Scheme::RSA_PKCS1_SHA512
+    )
 }
 
 /// An identifier of a connection with TLS 1.3: derived from its keys, so it is as good as random.

@@ -1,5 +1,6 @@
 //! Certificates with their private keys.
 
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use pkcs8::EncryptedPrivateKeyInfoRef;
@@ -7,12 +8,22 @@ use rustls::crypto::ring::sign;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::sign::CertifiedKey;
+use x509_parser::certificate::X509Certificate;
 use x509_parser::pem::Pem;
+use x509_parser::prelude::FromDer;
+use x509_parser::public_key::PublicKey;
 
 use super::error::CertificateError;
 use super::old_key;
 use crate::limits;
 use crate::task::disk;
+
+/// Lengths of RSA keys with which the TLS library signs, in bits.
+const RSA_BITS: RangeInclusive<usize> = 2048..=4096;
+/// Identifiers of curves (RFC 5480 §2.1.1.1).
+const P256: &str = "1.2.840.10045.3.1.7";
+const P384: &str = "1.3.132.0.34";
+const P521: &str = "1.3.132.0.35";
 
 /// Label of encrypted keys in PEM files.
 const ENCRYPTED: &str = "ENCRYPTED PRIVATE KEY";
@@ -51,12 +62,37 @@ pub(super) fn certified(
     text: &[u8],
     passwords: &[Vec<u8>],
 ) -> Result<CertifiedKey, CertificateError> {
-    let pair = CertifiedKey::new(chain, sign::any_supported_type(&private(text, passwords)?)?);
+    let key = private(text, passwords)?;
+    let key = sign::any_supported_type(&key).map_err(|error| match unsupported(&chain) {
+        Some(kind) => CertificateError::UnsupportedKey(kind),
+        None => error.into(),
+    })?;
+    let pair = CertifiedKey::new(chain, key);
     let mismatch = rustls::Error::InconsistentKeys(rustls::InconsistentKeys::KeyMismatch);
     if pair.keys_match() == Err(mismatch) {
         return Err(CertificateError::OtherKey);
     }
     Ok(pair)
+}
+
+/// What kind of key a certificate has, if the TLS library does not sign with such keys.
+fn unsupported(chain: &[CertificateDer<'_>]) -> Option<String> {
+    let (_, certificate) = X509Certificate::from_der(chain.first()?).ok()?;
+    match certificate.public_key().parsed().ok()? {
+        PublicKey::RSA(key) if !RSA_BITS.contains(&key.key_size()) => {
+            Some(format!("RSA with {} bits", key.key_size()))
+        }
+        PublicKey::EC(_) => {
+            let curve = certificate.subject_pki.algorithm.parameters.as_ref()?.as_oid().ok()?.to_id_string();
+            let name = match curve.as_str() {
+                P256 | P384 => return None,
+                P521 => "P-521",
+                other => other,
+            };
+            Some(format!("the curve {name}"))
+        }
+        _ => None,
+    }
 }
 
 /// The private key of a PEM text, decrypted with the first password that fits.

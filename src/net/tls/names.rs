@@ -1,6 +1,6 @@
-//! OpenSSL's names of cipher suites and curves.
+//! OpenSSL's names of cipher suites, curves and schemes of signatures.
 
-use rustls::{CipherSuite, NamedGroup};
+use rustls::{CipherSuite, NamedGroup, SignatureScheme};
 
 /// Suites that OpenSSL 3.0 knows, by number.
 const SUITES: [(u16, &str); 160] = [
@@ -205,6 +205,26 @@ const CURVES: [(u16, &str); 35] = [
     (260, "ffdhe8192"),
 ];
 
+/// Schemes of signatures, by number.
+const SCHEMES: [(u16, &str); 16] = [
+    (0x0201, "rsa_pkcs1_sha1"),
+    (0x0203, "ecdsa_sha1"),
+    (0x0401, "rsa_pkcs1_sha256"),
+    (0x0403, "ecdsa_secp256r1_sha256"),
+    (0x0501, "rsa_pkcs1_sha384"),
+    (0x0503, "ecdsa_secp384r1_sha384"),
+    (0x0601, "rsa_pkcs1_sha512"),
+    (0x0603, "ecdsa_secp521r1_sha512"),
+    (0x0804, "rsa_pss_rsae_sha256"),
+    (0x0805, "rsa_pss_rsae_sha384"),
+    (0x0806, "rsa_pss_rsae_sha512"),
+    (0x0807, "ed25519"),
+    (0x0808, "ed448"),
+    (0x0809, "rsa_pss_pss_sha256"),
+    (0x080A, "rsa_pss_pss_sha384"),
+    (0x080B, "rsa_pss_pss_sha512"),
+];
+
 /// Name of a suite; its number if it is unknown.
 pub(super) fn suite(suite: CipherSuite) -> String {
     let number = u16::from(suite);
@@ -215,6 +235,12 @@ pub(super) fn suite(suite: CipherSuite) -> String {
 pub(super) fn curve(group: NamedGroup) -> String {
     let number = u16::from(group);
     known(&CURVES, number).map_or_else(|| format!("0x{number:04x}"), str::to_owned)
+}
+
+/// Name of a scheme of signatures; its number if it is unknown.
+pub(super) fn scheme(scheme: SignatureScheme) -> String {
+    let number = u16::from(scheme);
+    known(&SCHEMES, number).map_or_else(|| format!("0x{number:04x}"), str::to_owned)
 }
 
 fn known(names: &[(u16, &'static str)], number: u16) -> Option<&'static str> {
@@ -229,6 +255,9 @@ mod tests {
     fn tables_are_in_order() {
         assert!(SUITES.is_sorted_by_key(|(number, _)| *number));
         assert!(CURVES.is_sorted_by_key(|(number, _)| *number));
+        assert!(SCHEMES.is_sorted_by_key(|(number, _)| *number));
+        assert_eq!(scheme(SignatureScheme::RSA_PSS_SHA256), "rsa_pss_rsae_sha256");
+        assert_eq!(scheme(SignatureScheme::Unknown(0x0a0a)), "0x0a0a");
         assert_eq!(suite(CipherSuite::TLS13_AES_128_GCM_SHA256), "TLS_AES_128_GCM_SHA256");
         assert_eq!(suite(CipherSuite::Unknown(0x0A0A)), "0x0a0a");
         assert_eq!(curve(NamedGroup::secp256r1), "prime256v1");

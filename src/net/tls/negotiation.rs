@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bstr::BStr;
+use parking_lot::Mutex;
 use rustls::pki_types::CertificateDer;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
@@ -170,12 +171,16 @@ impl Negotiation {
         &self,
         facts: &HandshakeFacts,
         judged: &Arc<Judged>,
+        own: &Arc<OwnCertificate>,
     ) -> io::Result<Arc<ServerConfig>> {
         let config = self.shown(facts).await?;
-        match &self.auth {
-            Some(auth) => self.asking(&config, auth, judged).map(Arc::new).map_err(io::Error::other),
-            None => Ok(config),
-        }
+        let mut config = match &self.auth {
+            Some(auth) => self.asking(&config, auth, judged).map_err(io::Error::other)?,
+            None => (*config).clone(),
+        };
+        config.cert_resolver =
+            Arc::new(NotingResolver { certificates: config.cert_resolver.clone(), own: own.clone() });
+        Ok(Arc::new(config))
     }
 
     /// The settings, with a verifier of a client's certificate.
@@ -268,6 +273,24 @@ fn read_all(
             Ok(((certificate, key), Arc::new(pair)))
         })
         .collect()
+}
+
+/// The certificate that a handshake has used; none for a resumed session.
+pub(super) type OwnCertificate = Mutex<Option<Arc<CertifiedKey>>>;
+
+/// Chooses a certificate, and notes which.
+#[derive(Debug)]
+struct NotingResolver {
+    certificates: Arc<dyn ResolvesServerCert>,
+    own: Arc<OwnCertificate>,
+}
+
+impl ResolvesServerCert for NotingResolver {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let chosen = self.certificates.resolve(hello);
+        self.own.lock().clone_from(&chosen);
+        chosen
+    }
 }
 
 /// Certificates of one server.

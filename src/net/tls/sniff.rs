@@ -1,6 +1,7 @@
-//! Notes the beginning of what is sent in a handshake: the TLS library does not tell the identifier of a session.
+//! Notes the beginning of what is sent and received in a handshake: the TLS library tells neither the identifier of a session, nor a
+//! server's name as its client writes it.
 
-use std::io::{self, IoSlice, Write};
+use std::io::{self, IoSlice, Read, Write};
 
 /// Bytes up to the end of the session's identifier: heads of record and message, version, random number, and identifier.
 const NOTED: usize = 5 + 4 + 2 + 32 + 1 + 32;
@@ -8,6 +9,29 @@ const NOTED: usize = 5 + 4 + 2 + 32 + 1 + 32;
 /// The first bytes that were sent.
 #[derive(Debug, Default)]
 pub(super) struct FirstSent(Vec<u8>);
+
+/// A reader of a client's first message, which is noted. The TLS library bounds it.
+pub(super) struct NotingReader<'n, R>(pub(super) R, pub(super) &'n mut Vec<u8>);
+
+impl<R: Read> Read for NotingReader<'_, R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let count = self.0.read(buf)?;
+        self.1.extend_from_slice(&buf[..count]);
+        Ok(count)
+    }
+}
+
+/// The name in a client's first message (RFC 6066 §3) as it is written there; `None` if it is spread over several records.
+pub(super) fn name_as_written(message: &[u8], name: &str) -> Option<Box<str>> {
+    const HOST_NAME: u8 = 0;
+    let [a, b] = u16::try_from(name.len()).ok()?.to_be_bytes();
+    let head = [HOST_NAME, a, b];
+    let written = message.windows(head.len() + name.len()).find_map(|part| {
+        let written = part.strip_prefix(&head)?;
+        written.eq_ignore_ascii_case(name.as_bytes()).then_some(written)
+    });
+    std::str::from_utf8(written?).ok().map(Into::into)
+}
 
 /// A writer whose first bytes are noted.
 pub(super) struct Noting<'n, W>(pub(super) W, pub(super) &'n mut FirstSent);

@@ -21,10 +21,10 @@ use tokio::sync::Notify;
 use tokio_rustls::TlsConnector;
 
 use super::client_auth::Judged;
-use super::info::{Offered, TlsInfo};
+use super::info::{Offered, TlsInfo, UsedCertificates};
 use super::issued::ACME_TLS;
-use super::negotiation::{HandshakeFacts, SocketTls};
-use super::sniff::{FirstSent, Noting};
+use super::negotiation::{HandshakeFacts, OwnCertificate, SocketTls};
+use super::sniff::{FirstSent, Noting, NotingReader};
 use super::x509::chain::Verdict;
 use crate::limits;
 use crate::net::plain::{PlainSocket, PlainStream};
@@ -295,8 +295,9 @@ struct Handshake {
 /// before the end, as in nginx.
 async fn handshake(socket: &PlainSocket, settings: &SocketTls) -> io::Result<Handshake> {
     let mut acceptor = Acceptor::default();
+    let mut message = Vec::new();
     let accepted = loop {
-        receive(socket, |raw| acceptor.read_tls(raw)).await?;
+        receive(socket, |raw| acceptor.read_tls(&mut NotingReader(raw, &mut message))).await?;
         match acceptor.accept() {
             Ok(Some(accepted)) => break accepted,
             Ok(None) => {}
@@ -308,7 +309,8 @@ async fn handshake(socket: &PlainSocket, settings: &SocketTls) -> io::Result<Han
             }
         }
     };
-    let offered = Offered::of(&accepted.client_hello());
+    let offered = Offered::of(&accepted.client_hello(), &message);
+    drop(message);
     let is_challenge =
         accepted.client_hello().alpn().is_some_and(|mut names| names.any(|name| name == ACME_TLS));
     if is_challenge
@@ -328,7 +330,8 @@ async fn handshake(socket: &PlainSocket, settings: &SocketTls) -> io::Result<Han
         remote: socket.remote_addr(),
         local: socket.local_addr(),
     };
-    let config = match chosen.config(&facts, &judged).await {
+    let own = Arc::<OwnCertificate>::default();
+    let config = match chosen.config(&facts, &judged, &own).await {
         Ok(config) => config,
         Err(error) => {
             let _ = socket.try_write(&alert(INTERNAL_ERROR));
@@ -374,7 +377,8 @@ async fn handshake(socket: &PlainSocket, settings: &SocketTls) -> io::Result<Han
         Some(shown) if verdict.is_ok() => chosen.look_up(shown).await?,
         _ => None,
     };
-    let info = TlsInfo::new(offered, &connection, sent.session_id(), kept.or(curve), (verdict, status));
+    let certificates = UsedCertificates { own: own.lock().take(), verdict, status, scheme: judged.scheme() };
+    let info = TlsInfo::new(offered, &connection, sent.session_id(), kept.or(curve), certificates);
     Ok(Handshake { connection, info, early })
 }
 

@@ -199,7 +199,8 @@ pub fn entries() -> Vec<Entry> {
             .own(NO_ROOM, RECODED_TO_MORE[3].1)
             .asks([
                 "/return", "/return-own", "/override", "/html", "/empty-type", "/error", "/redirect", "/list/", "/add", "/var/a.html?c=none", "/var/a.html?c=off", "/var/a.html?c=koi", "/var/a.html?c=win",
-                "HEAD /recode/a.html", "/recode/a.html\nRange: bytes=0-1", "/koi/k.html\nRange: bytes=0-0,3-4", "/koi/k.html\nRange: bytes=1-2,-1", "/recode/a.html\nIf-None-Match: *",
+                "HEAD /recode/a.html", "/recode/a.html\nRange: bytes=0-1", "/koi/k.html\nRange: bytes=0-0,3-4", "/koi/k.html\nRange: bytes=1-2,-1",
+                "/koi/k.html\nRange: bytes=3-4,0-0", "/koi/k.html\nRange: bytes=1-2,2-3", "/koi/k.html\nRange: bytes=-1,0-0,1-1", "/recode/a.html\nIf-None-Match: *",
             ]),
         entry("server-tokens")
             .server(

@@ -6,6 +6,7 @@ pub mod connection;
 pub mod documented;
 pub mod files;
 pub mod filters;
+pub mod frames;
 pub mod generated;
 pub mod headers;
 pub mod heads;

@@ -1,6 +1,6 @@
 //! What nginx has since versions later than 1.22: the results stand here.
 
-use crate::entry::{Entry, entry, page};
+use crate::entry::{Entry, TlsClient, entry, page};
 
 pub fn entries() -> Vec<Entry> {
     vec![
@@ -12,6 +12,8 @@ pub fn entries() -> Vec<Entry> {
         max_headers(),
         max_headers_over_http2(),
         ports(),
+        repeated_headers(),
+        signatures(),
         volatile_geo(),
     ]
 }
@@ -195,7 +197,7 @@ fn max_headers() -> Entry {
         .own(MAX_HEADERS, too_many())
 }
 
-/// The authority does not count.
+/// Neither the authority nor cookies count.
 fn max_headers_over_http2() -> Entry {
     let over_http2 = |result: String| {
         let headers = ["Content-Length", "Content-Type", "Date", "Server"];
@@ -212,6 +214,10 @@ fn max_headers_over_http2() -> Entry {
         .ask("/\nA: 1\nB: 2")
         .own(MAX_HEADERS, over_http2(said("x")))
         .ask("/\nA: 1\nB: 2\nC: 3")
+        .own(MAX_HEADERS, over_http2(too_many()))
+        .ask("/\nA: 1\nB: 2\nCookie: a=1\nCookie: b=2\nx_y: 1")
+        .own(MAX_HEADERS, over_http2(said("x")))
+        .ask("/\nA: 1\nB: 2\nCookie: a=1\nC: 3")
         .own(MAX_HEADERS, over_http2(too_many()))
 }
 
@@ -251,6 +257,52 @@ fn ports() -> Entry {
             ("GET http://[::1]:83 HTTP/1.1", "[:83]"),
         ],
     )
+}
+
+/// Headers of several lines have one value.
+fn repeated_headers() -> Entry {
+    const REASON: &str = "nginx joins the values since 1.23.0";
+    let entry = entry("repeated-headers")
+        .http("server { listen {ADDR}:{PORT2}; location / { add_header X-Many one; add_header x-Many two; return 200 given; } }")
+        .server(
+            "location /asked { return 200 '[$http_x][$http_user_agent][$http_via][$http_x_y][$content_type][$http_cookie]'; }
+             location /sent { add_header X-Many 1; add_header x-many 2; sub_filter_types *; sub_filter Z $sent_http_x_many; return 200 [Z]; }
+             location /given { proxy_pass http://{ADDR}:{PORT2}; proxy_hide_header X-Many; sub_filter_types *; sub_filter given [$upstream_http_x_many]; }",
+        );
+    answered(
+        entry,
+        REASON,
+        &[
+            ("/asked\nX: 1\nX: 2\nx: 3", "[1, 2, 3][][][][][]"),
+            ("/asked\nX: 1\nX:\nX: 3", "[1, , 3][][][][][]"),
+            ("/asked\nUser-Agent: a\nVia: b\nUser-Agent: c\nVia: d", "[][a, c][b, d][][][]"),
+            ("/asked\nX-Y: 1\nx-y: 2", "[][][][1, 2][][]"),
+            ("/asked\nContent-Type: a\nContent-Type: b", "[][][][][a, b][]"),
+            ("/asked\nCookie: a=1\nCookie: b=2", "[][][][][][a=1; b=2]"),
+        ],
+    )
+}
+
+fn signatures() -> Entry {
+    const REASON: &str = "nginx has the variables since 1.29.3";
+    const ECDSA: &str = "ecdsa_secp256r1_sha256";
+    let entry = entry("signatures").over_tls().newer(REASON).server(
+        "ssl_verify_client optional_no_ca; location / { return 200 '$ssl_session_reused<$ssl_sigalg|$ssl_client_sigalg>'; }",
+    );
+    let c = TlsClient::new;
+    let alone = format!(".<{ECDSA}|>");
+    let shown = format!(".<{ECDSA}|{ECDSA}>");
+    [
+        (c(), &alone[..]),
+        (c().tls12(), &alone),
+        (c().identity("client"), &shown),
+        (c().identity("client").tls12(), &shown),
+        // They are those of a new session only.
+        (c().identity("client").resumes(), "r<|>"),
+        (c().identity("client").tls12().resumes(), "r<|>"),
+    ]
+    .into_iter()
+    .fold(entry, |entry, (client, text)| entry.ask("/").tls(client).own(REASON, said(text)))
 }
 
 fn volatile_geo() -> Entry {

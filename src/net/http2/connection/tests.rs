@@ -1,8 +1,10 @@
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Wake;
 use std::time::Duration;
 
 use super::super::PREFACE;
 use super::super::framing::{
-    ACK, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PADDED, PRIORITY, RST_STREAM, SETTINGS,
+    ACK, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PADDED, PING, PRIORITY, RST_STREAM, SETTINGS,
     WINDOW_UPDATE, frame, number,
 };
 use super::super::hpack::{Decoder, HeadBounds};
@@ -11,7 +13,6 @@ use super::super::parked::Account;
 use super::*;
 
 const BOUNDS: HeadBounds = HeadBounds { field: 1000, head: 2000, fields: 50 };
-const PING: u8 = 6;
 
 /// A frame of the server: kind, flags, stream and payload.
 type Frame = (u8, u8, u32, Vec<u8>);
@@ -29,6 +30,16 @@ struct Talk {
     parked: usize,
     /// How the connection has ended, if it has.
     end: Option<String>,
+}
+
+/// Whether the connection is to be polled again.
+#[derive(Default)]
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 fn sent(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
@@ -90,7 +101,9 @@ impl Talk {
 
     /// Does all that can be done now.
     fn turn(&mut self) {
-        let mut cx = Context::from_waker(Waker::noop());
+        let woken = Arc::new(Woken::default());
+        let waker = Waker::from(woken.clone());
+        let mut cx = Context::from_waker(&waker);
         while self.end.is_none() {
             match self.connection.poll_accept(&mut cx) {
                 Poll::Ready(Some(Ok((_, respond)))) => self.answer(respond),
@@ -98,7 +111,7 @@ impl Talk {
                     self.end = Some(format!("{:?} {:?}", self.traffic.fault(), error.reason()));
                 }
                 Poll::Ready(None) => self.end = Some("ended".to_owned()),
-                Poll::Pending if self.send() => {}
+                Poll::Pending if self.send() || woken.0.swap(false, Ordering::Relaxed) => {}
                 Poll::Pending => break,
             }
         }
@@ -187,6 +200,30 @@ fn a_client_notices_nothing_of_being_parked() {
     // Before the first one, behind each, and for nothing but the update.
     assert_eq!(talk.parked, 1 + 2 * 500);
     assert_eq!(talk.says(&sent(PING, 0, 0, b"12345678")), [(PING, ACK, 0, b"12345678".to_vec())]);
+}
+
+#[test]
+fn resets_are_counted_beyond_rests() {
+    let mut talk = Talk::begin(false);
+    let mut resets = 0;
+    for number in 0.. {
+        let stream = 2 * number + 1;
+        // Its window becomes larger than the largest one.
+        let frames = talk.says(&[request(stream, 1_000_000), update(stream, 0x7fff_ffff)].concat());
+        if talk.end.is_some() {
+            break;
+        }
+        let reset = (RST_STREAM, 0, stream, u32::from(Reason::FLOW_CONTROL_ERROR).to_be_bytes().to_vec());
+        assert!(frames.contains(&reset), "{frames:?}");
+        resets += 1;
+        talk.open.clear();
+        talk.says(&[]);
+        let at = talk.connection.rest(true, Instant::now()).expect("nothing is under way");
+        assert_eq!(talk.connection.rest(true, at), None);
+        assert!(talk.connection.is_parked());
+    }
+    assert_eq!(resets, limits::HTTP2_ERROR_RESETS);
+    assert_eq!(talk.end.as_deref(), Some("None Some(ENHANCE_YOUR_CALM)"));
 }
 
 #[test]

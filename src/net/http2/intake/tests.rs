@@ -242,12 +242,56 @@ fn a_head_that_is_late_is_decoded_and_nothing_more() {
         assert_eq!(taken(&mut intake, &rest, 3).unwrap(), sent(HEADERS, END_HEADERS, 3, &STUB));
         assert!(!intake.has_late_head());
         let head = intake.take_head(1).unwrap();
-        assert!(head.is_late && head.fields.iter().next().is_none());
+        let method = (&b":method"[..], &b"GET"[..]);
+        assert!(head.is_late && head.fields.iter().next().is_none_or(|field| field == method));
         assert!(intake.order().of(1).is_none());
         let head = intake.take_head(3).unwrap();
         assert!(!head.is_late);
         assert_eq!(head.fields.iter().next(), Some((&b"a"[..], &b"b"[..])));
     }
+}
+
+#[test]
+fn the_beginning_of_a_head_is_known() {
+    let block = [&[0x82][..], &[0x40, 1, b'a', 1, b'b'], &[0xbe, 0x40, 1, b'c', 9, b'd']].concat();
+    let fields: [(&[u8], &[u8]); 3] = [(b":method", b"GET"), (b"a", b"b"), (b"a", b"b")];
+    let whole = sent(HEADERS, END_HEADERS, 1, &[&block[..], &[b'd'; 8]].concat());
+    let parts = [
+        // In a frame of its own, and as a part of one: its length counts.
+        (sent(HEADERS, 0, 1, &block), block.len()),
+        ([sent(HEADERS, 0, 1, &block[..3]), sent(CONTINUATION, 0, 1, &block[3..])].concat(), block.len()),
+        (whole[..HEAD + block.len()].to_vec(), block.len() + 8),
+    ];
+    for (bytes, length) in &parts {
+        let mut intake = begun();
+        taken(&mut intake, bytes, 100).unwrap();
+        let head = intake.incomplete_head().unwrap();
+        assert!(head.fields.iter().eq(fields));
+        assert_eq!(head.length, *length);
+        // The next frame is a fault that is found behind it.
+        if intake.is_between_frames() && *length == block.len() {
+            assert!(taken(&mut intake, &sent(6, 0, 0, &[0; 8]), 100).is_err());
+            assert_eq!(intake.incomplete_head().unwrap().length, *length);
+        }
+    }
+    // It goes on: the table has its fields once.
+    let mut intake = begun();
+    taken(&mut intake, &parts[2].0, 100).unwrap();
+    assert!(intake.incomplete_head().is_some());
+    taken(&mut intake, &whole[HEAD + block.len()..], 100).unwrap();
+    assert!(intake.incomplete_head().is_none());
+    let all = [&fields[..], &[(&b"c"[..], &[b'd'; 9][..])]].concat();
+    assert!(intake.take_head(1).unwrap().fields.iter().eq(all));
+    taken(&mut intake, &sent(HEADERS, END_HEADERS, 3, &[0xbf]), 100).unwrap();
+    assert!(intake.take_head(3).unwrap().fields.iter().eq([fields[1]]));
+    // What stands before an error is known, too.
+    taken(&mut intake, &sent(HEADERS, END_HEADERS, 5, &[0x82, 0xff, 0xff]), 100).unwrap_err();
+    assert!(intake.incomplete_head().unwrap().fields.iter().eq([fields[0]]));
+    // Trailers are no request.
+    let mut intake = begun();
+    taken(&mut intake, &sent(HEADERS, END_HEADERS, 1, &[0x82]), 100).unwrap();
+    taken(&mut intake, &sent(HEADERS, 0, 1, &[0x82]), 100).unwrap();
+    assert!(intake.incomplete_head().is_none());
 }
 
 #[test]
