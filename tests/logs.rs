@@ -260,8 +260,8 @@ fn a_syslog_server_that_is_missing_costs_lines_and_one_that_comes_back_gets_the_
 
 #[test]
 fn a_syslog_server_that_is_missing_is_an_error_and_no_alert() {
-    let server = Server::start(&conf("access_log syslog:server=unix:{dir}/syslog;"));
-    publish(&server, "s");
+    let server = Server::start(&Conf::live("").http_server("access_log syslog:server=unix:{dir}/syslog;"));
+    support::http::get(server.http, "/");
     server.wait_log("send() to \"syslog:server=unix:");
     let lines = server.log_lines("send() to \"syslog:server=unix:");
     assert!(lines.iter().all(|line| line.contains(" [error] ")), "{lines:?}");

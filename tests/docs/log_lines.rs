@@ -25,6 +25,7 @@ const NOT_LISTED: [(&str, &str); 26] = [
     ("line was", "of the number of lines that were lost"),
     ("lines were", "of the number of lines that were lost"),
     ("open() ", "compared with, decides the level"),
+    ("send() ", "compared with, decides the level"),
     ("it is not signed", INFO),
     ("its signature was made with another relay_secret, or for another stream", INFO),
     ("the time of its signature differs too much from the time here, or it was used before", INFO),
