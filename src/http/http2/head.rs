@@ -36,8 +36,10 @@ impl<'h> Parts<'h> {
                 return Err(bad("client sent header with invalid value"));
             }
             let slot = match name {
+                b":method" if !is_method(value) => return Err(bad("client sent invalid method")),
                 b":method" => &mut self.method,
                 b":scheme" => &mut self.scheme,
+                b":path" if !is_path(value) => return Err(bad("client sent invalid :path header")),
                 b":path" => &mut self.path,
                 b":authority" => &mut self.authority,
                 [b':', ..] => return Err(bad("client sent unknown pseudo-header")),
@@ -66,12 +68,6 @@ impl<'h> Parts<'h> {
         let method = self.method.ok_or(bad("client sent no :method header"))?;
         self.scheme.ok_or(bad("client sent no :scheme header"))?;
         let path = self.path.ok_or(bad("client sent no :path header"))?;
-        if !is_method(method) {
-            return Err(bad("client sent invalid method"));
-        }
-        if !is_path(path) {
-            return Err(bad("client sent invalid :path header"));
-        }
         let mut text = BytesMut::with_capacity(256);
         text.extend_from_slice(&[method, b" ", path, b" "].concat());
         let version_at = text.len();
@@ -173,15 +169,10 @@ pub(super) fn beginning(head: Option<&ReceivedHead>, names: HeaderNames) -> Requ
     let mut parts = Parts::default();
     // What stands before an error is known.
     let _ = head.map(|head| parts.sort(head));
-    let lacks_method = parts.method.is_none_or(|method| !is_method(method));
-    let lacks_path = parts.path.is_none_or(|path| !is_path(path));
+    let (lacks_method, lacks_path) = (parts.method.is_none(), parts.path.is_none());
     // Stand-ins, so that the rest can be parsed.
-    if lacks_method {
-        parts.method = Some(b"GET");
-    }
-    if lacks_path {
-        parts.path = Some(b"/");
-    }
+    parts.method = parts.method.or(Some(b"GET"));
+    parts.path = parts.path.or(Some(b"/"));
     parts.scheme = Some(b"http");
     let text = parts.text().or_else(|_| {
         parts.headers.clear();

@@ -22,7 +22,7 @@ pub fn entries() -> Vec<Entry> {
         lines(show),
         headers(show),
         entry("invalid-headers-kept").server(format!("ignore_invalid_headers off; {show}")).raws(odd_headers()),
-        entry("underscores-on").server(format!("underscores_in_headers on; {show} location /u {{ return 200 \"[$http_x_y][$http_a_b]\"; }}")).raws(odd_headers()).asks(["/u\nX_Y: 1", "/u\nX-Y: 1", "/u\nX-Y: 1\nX_Y: 2", "/u\nX_Y: 2\nX-Y: 1", "/u\n_x: 1", "/u\nA_B: 1"]),
+        entry("underscores-on").server(format!("underscores_in_headers on; {show} location /u {{ return 200 \"[$http_x_y][$http_a_b]\"; }}")).raws(odd_headers()).asks(["/u\nX_Y: 1", "/u\nX-Y: 1", "/u\nX-Y: 1\nA_B: 2", "/u\nA_B: 2\nX-Y: 1", "/u\n_x: 1", "/u\nA_B: 1"]),
         entry("underscores-off").server("location /u { return 200 \"[$http_x_y][$http_a_b]\"; }").asks(["/u\nX_Y: 1", "/u\nX-Y: 1", "/u\nX-Y: 1\nX_Y: 2", "/u\nX_Y: 2\nX-Y: 1", "/u\n_x: 1", "/u\nA_B: 1"]),
         entry("underscores-and-invalid").server("ignore_invalid_headers off; underscores_in_headers off; location / { return 200 \"[$http_x_y][$http_x]\"; }").asks(["/\nX_Y: 1", "/\nX.Y: 1", "/\nX@Y: 1"]).raws(odd_headers()),
         targets(show),
@@ -37,10 +37,10 @@ pub fn entries() -> Vec<Entry> {
             .raw(format!("{} / HTTP/1.1\r\nHost: x\r\n\r\n", "M".repeat(100_000)))
             .raw(format!("GET / HTTP/1.1\r\nHost: {}\r\n\r\n", "h".repeat(100_000)))
             .raw("x".repeat(100_000))
-            .raw(format!("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{}\r\n", "X: y\r\n".repeat(500)))
+            .raw(format!("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{}\r\n", "Z: y\r\n".repeat(500)))
             .raw(format!("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX: {}\r\n\r\n", "y".repeat(7000)))
             // One more is refused by some updates of Debian's nginx and not by others; a test of the head's parser has it.
-            .raw(format!("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{}\r\n", "X: y\r\n".repeat(998)))
+            .raw(format!("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{}\r\n", "Z: y\r\n".repeat(998)))
             .raw(format!("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{}\r\n", "X_: y\r\n".repeat(1100)))
             .raw(format!("GET /?{} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "y".repeat(7000)))
             .raw(format!("{}GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "\r\n".repeat(100)))

@@ -263,11 +263,12 @@ fn ports() -> Entry {
 fn repeated_headers() -> Entry {
     const REASON: &str = "nginx joins the values since 1.23.0";
     let entry = entry("repeated-headers")
-        .http("server { listen {ADDR}:{PORT2}; location / { add_header X-Many one; add_header x-Many two; return 200 given; } }")
+        .http("server { listen {ADDR}:{PORT2}; location / { add_header X-Many one always; add_header x-many two always; return 418 x; } }")
         .server(
             "location /asked { return 200 '[$http_x][$http_user_agent][$http_via][$http_x_y][$content_type][$http_cookie]'; }
-             location /sent { add_header X-Many 1; add_header x-many 2; sub_filter_types *; sub_filter Z $sent_http_x_many; return 200 [Z]; }
-             location /given { proxy_pass http://{ADDR}:{PORT2}; proxy_hide_header X-Many; sub_filter_types *; sub_filter given [$upstream_http_x_many]; }",
+             location /given { proxy_pass http://{ADDR}:{PORT2}; proxy_intercept_errors on; error_page 418 =200 @said; }
+             location @said { return 200 '[$upstream_http_x_many]'; }
+             location /sent { add_header X-Many 1; add_header X-Many 2; add_header X-Seen $sent_http_x_many; return 200 x; }",
         );
     answered(
         entry,
@@ -279,8 +280,11 @@ fn repeated_headers() -> Entry {
             ("/asked\nX-Y: 1\nx-y: 2", "[][][][1, 2][][]"),
             ("/asked\nContent-Type: a\nContent-Type: b", "[][][][][a, b][]"),
             ("/asked\nCookie: a=1\nCookie: b=2", "[][][][][][a=1; b=2]"),
+            ("/given", "[one, two]"),
         ],
     )
+    .ask("/sent")
+    .own(REASON, said("x").replace("PRODUCT\n", "PRODUCT\nX-Many: 1\nX-Many: 2\nX-Seen: 1, 2\n"))
 }
 
 fn signatures() -> Entry {

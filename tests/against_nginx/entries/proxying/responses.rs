@@ -184,7 +184,7 @@ pub(super) fn response_headers() -> Entry {
              location /pass/ { proxy_pass_header Server; proxy_pass_header date; proxy_pass_header X-Pad; proxy_pass_header X-Accel-Charset; proxy_pass http://{BACKEND}/; }
              location /hide/ { proxy_hide_header x-hide; proxy_hide_header ETag; proxy_hide_header Set-Cookie; proxy_hide_header Content-Type; proxy_pass http://{BACKEND}/; }
              location /ranges/ { proxy_force_ranges on; proxy_pass http://{BACKEND}/; }
-             location /add/ { add_header X-Up \"$upstream_http_x_kept|$upstream_http_set_cookie|$upstream_cookie_a|$upstream_cookie_c|$upstream_http_server|$sent_http_last_modified|$sent_http_content_type|$sent_http_location\" always; expires 1h; proxy_pass http://{BACKEND}/; }",
+             location /add/ { add_header X-Up \"$upstream_http_x_kept|$upstream_cookie_a|$upstream_cookie_c|$upstream_http_server|$sent_http_last_modified|$sent_http_content_type|$sent_http_location\" always; expires 1h; proxy_pass http://{BACKEND}/; }",
         )
         .mask("Expires: [^\\n]*\\n", "Expires: E\n")
         .asks(all("/plain"))
