@@ -128,7 +128,7 @@ impl Request {
         }
     }
 
-    /// Forgets what it says, once it is over. Returns whether its memory is worth to be used again.
+    /// Forgets what it says, once it is over. Returns whether its memory is worth using again.
     pub(super) fn forget(&mut self) -> bool {
         self.head.clear();
         self.fields.clear();
