@@ -259,15 +259,6 @@ fn a_syslog_server_that_is_missing_costs_lines_and_one_that_comes_back_gets_the_
 }
 
 #[test]
-fn a_syslog_server_that_is_missing_is_an_error_and_no_alert() {
-    let server = Server::start(&Conf::live("").http_server("access_log syslog:server=unix:{dir}/syslog;"));
-    support::http::get(server.http, "/");
-    server.wait_log("send() to \"syslog:server=unix:");
-    let lines = server.log_lines("send() to \"syslog:server=unix:");
-    assert!(lines.iter().all(|line| line.contains(" [error] ")), "{lines:?}");
-}
-
-#[test]
 fn lines_of_the_last_moment_are_written_before_the_end() {
     let mut server = Server::start(&conf("access_log logs/a.log;"));
     let mut publisher = Publisher::start(server.rtmp, "s");

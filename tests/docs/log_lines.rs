@@ -10,7 +10,7 @@ use super::{CHINESE, project};
 pub(crate) const PAGE: &str = "docs/reference/log-lines.md";
 
 /// Texts in files of log lines that are not on the page, and why.
-const NOT_LISTED: [(&str, &str); 26] = [
+const NOT_LISTED: [(&str, &str); 27] = [
     (", host: \"{}\"", HTTP_END),
     (", upstream: \"{to}\"", HTTP_END),
     ("{what}, client: {client}, server: {server}, request: \"{request}\"{upstream}{host}{suffix}", HTTP_END),
