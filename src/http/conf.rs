@@ -87,8 +87,7 @@ directives! {
         ///
         /// Example: `keepalive_timeout 30s;`
         "keepalive_timeout" => keepalive_timeout: KeepaliveTimeout = "75s", in HTTP_ALL;
-        /// Maximum number of requests on one connection. Over HTTP/2 the client gets GOAWAY with the response to the last one, and what
-        /// it has sent before is answered, too.
+        /// Maximum number of requests on one connection.
         ///
         /// Example: `keepalive_requests 1000;`
         "keepalive_requests" => keepalive_requests: Num = "100", in HTTP_ALL;
