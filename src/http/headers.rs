@@ -10,6 +10,16 @@ use bytes::Bytes;
 pub struct Headers(Vec<(Bytes, Bytes)>);
 
 impl Headers {
+    /// Allocates memory for further fields.
+    pub fn reserve(&mut self, number: usize) {
+        self.0.reserve(number);
+    }
+
+    /// Number of fields.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Adds a field after those that exist.
     pub fn append(&mut self, name: impl Into<Bytes>, value: impl Into<Bytes>) {
         self.0.push((name.into(), value.into()));
@@ -70,6 +80,12 @@ impl Headers {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+impl FromIterator<(Bytes, Bytes)> for Headers {
+    fn from_iter<I: IntoIterator<Item = (Bytes, Bytes)>>(fields: I) -> Self {
+        Headers(fields.into_iter().collect())
     }
 }
 

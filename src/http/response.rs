@@ -12,6 +12,7 @@ use bstr::BString;
 use bytes::Bytes;
 use http::StatusCode;
 
+use super::date;
 use super::headers::Headers;
 use super::player::HttpPlayer;
 use crate::net::socket::Socket;
@@ -74,8 +75,8 @@ pub struct Foreign {
     pub is_bare: bool,
     /// `Content-Type` as it was received, and what it was taken apart into: it is sent as long as filters do not change that.
     pub content_type: Option<(BString, BString, Option<BString>)>,
-    /// Seconds since 1970 of the last modification; the header is among the others.
-    pub modified: Option<i64>,
+    /// `Last-Modified`, which is among the other headers as well.
+    pub modified: Option<Bytes>,
     /// Whether its `Server` replaces ours.
     pub has_server: bool,
     /// Whether its `Date` replaces ours.
@@ -264,7 +265,7 @@ impl Response {
     pub fn modified(&self) -> Option<i64> {
         self.added_modified
             .or(self.last_modified)
-            .or(self.foreign.as_ref().and_then(|foreign| foreign.modified))
+            .or_else(|| date::seconds(self.foreign.as_ref()?.modified.as_ref()?))
     }
 
     /// Drops the date of the last modification.

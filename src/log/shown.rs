@@ -1,6 +1,6 @@
 //! Formatting of peers' bytes in log lines.
 
-use std::fmt::{self, Write};
+use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -23,11 +23,18 @@ impl<'a> Shown<'a> {
 
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for &byte in self.0 {
-            match byte {
-                b'"' | b'\\' | 0..b' ' | 0x7F.. => write!(f, "\\x{byte:02X}")?,
-                plain => f.write_char(char::from(plain))?,
-            }
+        let is_escaped = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..b' ' | 0x7F..);
+        let mut rest = self.0;
+        while !rest.is_empty() {
+            let (plain, escaped) = rest.split_at(rest.iter().position(is_escaped).unwrap_or(rest.len()));
+            f.write_str(std::str::from_utf8(plain).map_err(|_| fmt::Error)?)?;
+            rest = match escaped {
+                [byte, rest @ ..] => {
+                    write!(f, "\\x{byte:02X}")?;
+                    rest
+                }
+                [] => escaped,
+            };
         }
         Ok(())
     }

@@ -233,6 +233,7 @@ impl ResponseContext<'_> {
             ..Foreign::default()
         };
         let mut has_ranges = self.conf.force_ranges;
+        response.headers.reserve(head.headers.len());
         for (name, value) in head.headers.shared() {
             if self.is_hidden(name) {
                 continue;
@@ -254,7 +255,7 @@ impl ResponseContext<'_> {
                     None => response.headers.append("Location", value.clone()),
                 },
                 () if is("Last-Modified") => {
-                    foreign.modified = date::seconds(value);
+                    foreign.modified = Some(value.clone());
                     response.headers.append("Last-Modified", value.clone());
                 }
                 () if is("Accept-Ranges") && self.conf.force_ranges => {}

@@ -1,5 +1,6 @@
 //! Attempts to forward a request: to one server after another, as `proxy_next_upstream` allows.
 
+use std::fmt::Write;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -243,8 +244,11 @@ impl ForwardedRequest<'_> {
     /// Lets log lines name the server; returns its URL.
     fn name_upstream(&self, exchange: &mut Exchange<'_>, peer: &str) -> Arc<str> {
         let colon = if peer.starts_with("unix:") { ":" } else { "" };
-        let uri = crate::log::shown::Shown::new(&self.head.uri);
-        let url: Arc<str> = format!("{}{peer}{colon}{uri}", self.scheme).into();
+        let mut url = String::with_capacity(self.scheme.len() + peer.len() + self.head.uri.len() + 1);
+        url.extend([self.scheme, peer, colon]);
+        // Writing to a text does not fail.
+        let _ = write!(url, "{}", crate::log::shown::Shown::new(&self.head.uri));
+        let url: Arc<str> = url.into();
         exchange.upstream = Some(url.clone());
         url
     }

@@ -1,5 +1,8 @@
 //! Heads of responses, read as strictly as nginx reads them.
 
+use std::ops::Range;
+use std::sync::Arc;
+
 use bstr::ByteSlice;
 use bytes::{Bytes, BytesMut};
 use http::Response;
@@ -14,7 +17,7 @@ pub(super) struct ResponseHead {
     /// Status and reason as received.
     pub(super) status_line: Bytes,
     /// Headers as received.
-    pub(super) headers: Headers,
+    pub(super) headers: Arc<Headers>,
     /// Length of the body.
     pub(super) length: Option<u64>,
     /// Whether the body comes in chunks.
@@ -42,6 +45,7 @@ impl ResponseHead {
         let mut bytes = line.len();
         let mut read = ResponseHead { status: status.as_u16(), ..ResponseHead::default() };
         read.status_line = line.into();
+        let mut headers = Headers::default();
         for (name, value) in head.headers() {
             bytes += name.as_str().len() + value.len() + ": \r\n".len();
             if name == http::header::CONTENT_LENGTH {
@@ -50,8 +54,9 @@ impl ResponseHead {
                     BadHead(format!("upstream sent invalid \"Content-Length\" header: \"{name}: {shown}\""))
                 })?);
             }
-            read.headers.append(name.as_str().to_owned(), value.as_bytes().to_vec());
+            headers.append(name.as_str().to_owned(), value.as_bytes().to_vec());
         }
+        read.headers = Arc::new(headers);
         Ok((read, bytes))
     }
 }
@@ -60,113 +65,134 @@ impl ResponseHead {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct BadHead(pub(super) String);
 
+/// Headers of a response for which memory is allocated at once.
+const USUAL_HEADERS: usize = 16;
+
 /// A head being received.
 #[derive(Debug, Default)]
 pub(super) struct HeadReader {
+    /// What the lines say so far, without the headers.
     head: ResponseHead,
-    has_line: bool,
-    /// Bytes behind the last complete line that were searched.
+    /// Bytes of complete lines: those of a head are taken together, once all of them are there.
+    read: usize,
+    /// Bytes behind them that were searched.
     searched: usize,
-    /// Bytes of complete lines.
+    /// Where status and reason are.
+    status: Option<Range<usize>>,
+    /// Where the names and values of the headers are.
+    fields: Vec<(Range<usize>, Range<usize>)>,
+    /// Bytes of the head that was taken.
     taken: usize,
 }
 
 impl HeadReader {
-    /// Bytes of the head so far.
+    /// Bytes of the head, once it is complete.
     pub(super) fn taken(&self) -> usize {
         self.taken
     }
 
-    /// Takes complete lines from what was received. Returns the head once it is complete.
+    /// Reads what was received, and takes the head from it once that is complete. Until then nothing is taken.
     ///
     /// # Errors
     ///
     /// [`BadHead`].
     pub(super) fn read(&mut self, received: &mut BytesMut) -> Result<Option<ResponseHead>, BadHead> {
         loop {
-            if !self.has_line {
+            if self.status.is_none() {
                 // What cannot become a status line is refused at once.
                 let start = &received[..received.len().min(5)];
                 if !b"HTTP/".starts_with(start) {
                     return Ok(Some(ResponseHead::bare()));
                 }
             }
-            let Some(end) = received[self.searched..].find_byte(b'\n') else {
-                self.searched = received.len();
+            let start = self.read;
+            let Some(newline) = received[start + self.searched..].find_byte(b'\n') else {
+                self.searched = received.len() - start;
                 return Ok(None);
             };
-            let length = self.searched + end + 1;
-            self.searched = 0;
-            if !self.has_line {
-                let line = Bytes::copy_from_slice(&received[..length - 1]);
-                if self.status_line(&line).is_none() {
+            let end = start + self.searched + newline;
+            (self.read, self.searched) = (end + 1, 0);
+            let line = &received[start..end];
+            if self.status.is_none() {
+                self.status = self.status_line(line);
+                if self.status.is_none() {
                     return Ok(Some(ResponseHead::bare()));
                 }
-                let _ = received.split_to(length);
-                self.taken += length;
-                self.has_line = true;
-                continue;
+            } else if matches!(line, b"" | b"\r") {
+                return self.complete(received).map(Some);
+            } else {
+                self.header(start, line)?;
             }
-            let line = received.split_to(length).freeze();
-            self.taken += line.len();
-            let line = line.slice(..line.len() - 1);
-            if matches!(&line[..], b"" | b"\r") {
-                return self.complete().map(Some);
-            }
-            self.header(&line)?;
         }
     }
 
-    /// Takes the status line; `None` if the line is none.
-    fn status_line(&mut self, line: &Bytes) -> Option<()> {
-        let line = line.slice(..line.len() - usize::from(line.ends_with(b"\r")));
-        let rest = line.strip_prefix(b"HTTP/")?;
-        let (version, rest) = rest.split_once_str(" ")?;
-        let number = |text: &[u8]| {
-            let is_number = (1..=2).contains(&text.len()) && text.iter().all(u8::is_ascii_digit);
-            text.to_str().ok().filter(|_| is_number)?.parse::<u32>().ok()
-        };
-        let (major, minor) = version.split_once_str(".")?;
-        let (major, minor) = (number(major)?, number(minor)?);
-        let text = rest.trim_start_with(|c| c == ' ');
+    /// Reads the status line; returns where status and reason are in it, `None` if the line is none.
+    fn status_line(&mut self, line: &[u8]) -> Option<Range<usize>> {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let (major, rest) = version_number(line.strip_prefix(b"HTTP/")?)?;
+        let (minor, rest) = version_number(rest.strip_prefix(b".")?)?;
+        let mut text = rest.strip_prefix(b" ")?;
+        while let Some(rest) = text.strip_prefix(b" ") {
+            text = rest;
+        }
         let (code, reason) = text.split_at_checked(3)?;
         let is_code = code.iter().all(u8::is_ascii_digit) && code[0] != b'0';
         if !is_code || !matches!(reason.first(), None | Some(b' ' | b'.')) || reason.contains(&b'\r') {
             return None;
         }
         self.head.status = code.iter().fold(0, |status, digit| status * 10 + u16::from(digit - b'0'));
-        self.head.status_line = line.slice_ref(text);
         self.head.closes = (major, minor) < (1, 1);
-        Some(())
+        Some(line.len() - text.len()..line.len())
     }
 
-    fn header(&mut self, line: &Bytes) -> Result<(), BadHead> {
+    /// Reads the line of a header, which begins at an offset.
+    fn header(&mut self, start: usize, line: &[u8]) -> Result<(), BadHead> {
         let is_end = |b: &u8| *b <= b' ' || *b == 0x7f || *b == b':';
-        let end = line.iter().position(is_end);
-        let (name, value) = match end {
+        let length = line.len();
+        let (name, mut value) = match line.iter().position(is_end) {
             Some(0) => return Err(invalid(line, 0)),
-            Some(end) if line[end] == b':' => (line.slice(..end), line.slice(end + 1..)),
+            Some(end) if line[end] == b':' => (0..end, end + 1..length),
             // A line without a value, and what a server sends twice.
-            Some(end) if line[end..].iter().all(|b| *b == b'\r') => (line.slice(..end), Bytes::new()),
-            None => (line.clone(), Bytes::new()),
+            Some(end) if line[end..].iter().all(|b| *b == b'\r') => (0..end, length..length),
+            None => (0..length, length..length),
             Some(_) if line.starts_with(b"HTTP/") => return Ok(()),
             Some(end) => return Err(invalid(line, end)),
         };
-        let offset = line.len() - value.len();
-        let text = value.trim_end_with(|c| c == '\r');
-        if let Some(at) = text.find_byteset(b"\r\0") {
-            return Err(invalid(line, offset + at));
+        while value.end > value.start && line[value.end - 1] == b'\r' {
+            value.end -= 1;
         }
-        let value = value.slice_ref(text.trim_with(|c| c == ' '));
+        let is_bad = |b: &u8| matches!(b, b'\r' | 0);
+        // All bytes are looked at, which for a few is faster than to search.
+        if line[value.clone()].iter().fold(false, |found, b| found | is_bad(b)) {
+            let at = line[value.clone()].iter().position(is_bad).unwrap_or_default();
+            return Err(invalid(line, value.start + at));
+        }
+        while value.start < value.end && line[value.start] == b' ' {
+            value.start += 1;
+        }
+        while value.start < value.end && line[value.end - 1] == b' ' {
+            value.end -= 1;
+        }
+        self.note(&line[name.clone()], &line[value.clone()])?;
+        let at = |range: Range<usize>| start + range.start..start + range.end;
+        if self.fields.is_empty() {
+            self.fields.reserve(USUAL_HEADERS);
+        }
+        self.fields.push((at(name), at(value)));
+        Ok(())
+    }
+
+    /// Notes what a header says about the connection and the body.
+    fn note(&mut self, name: &[u8], value: &[u8]) -> Result<(), BadHead> {
         let refuse = |what: &str| {
             let shown = |text: &[u8]| crate::log::shown::Shown::new(text).to_string();
-            Err(BadHead(format!("upstream sent {what}: \"{}: {}\"", shown(&name), shown(&value))))
+            Err(BadHead(format!("upstream sent {what}: \"{}: {}\"", shown(name), shown(value))))
         };
         if name.eq_ignore_ascii_case(b"content-length") {
             if self.head.length.is_some() {
                 return refuse("duplicate header line");
             }
-            match length_of(&value) {
+            match length_of(value) {
                 Some(length) => self.head.length = Some(length),
                 None => return refuse("invalid \"Content-Length\" header"),
             }
@@ -181,27 +207,43 @@ impl HeadReader {
             self.head.is_chunked = true;
         }
         if name.eq_ignore_ascii_case(b"connection") {
-            let is_close = |option: &[u8]| option.trim().eq_ignore_ascii_case(b"close");
+            let is_close = |option: &[u8]| option.trim_ascii().eq_ignore_ascii_case(b"close");
             self.head.closes |= value.split(|byte| *byte == b',').any(is_close);
         }
-        self.head.headers.append(name, value);
         Ok(())
     }
 
-    fn complete(&mut self) -> Result<ResponseHead, BadHead> {
+    /// Takes the complete head.
+    fn complete(&mut self, received: &mut BytesMut) -> Result<ResponseHead, BadHead> {
         if self.head.is_chunked && self.head.length.is_some() {
             let text = "upstream sent \"Content-Length\" and \"Transfer-Encoding\" headers at the same time";
             return Err(BadHead(text.into()));
         }
-        self.has_line = false;
-        Ok(std::mem::take(&mut self.head))
+        let reader = std::mem::take(self);
+        self.taken = reader.read;
+        let bytes = received.split_to(reader.read).freeze();
+        let shared = |at: Range<usize>| bytes.slice(at);
+        let headers = reader.fields.into_iter().map(|(name, value)| (shared(name), shared(value))).collect();
+        let status_line = reader.status.map(shared).unwrap_or_default();
+        Ok(ResponseHead { status_line, headers: Arc::new(headers), ..reader.head })
     }
+}
+
+/// A number of a version, and what follows it.
+fn version_number(text: &[u8]) -> Option<(u32, &[u8])> {
+    let digits = text.iter().take_while(|b| b.is_ascii_digit()).count();
+    let (number, rest) = text.split_at_checked(digits).filter(|_| (1..=2).contains(&digits))?;
+    Some((number.iter().fold(0, |number, digit| number * 10 + u32::from(digit - b'0')), rest))
 }
 
 /// The value of `Content-Length`.
 fn length_of(value: &[u8]) -> Option<u64> {
-    let digits = value.to_str().ok().filter(|text| text.bytes().all(|b| b.is_ascii_digit()))?;
-    digits.parse().ok().filter(|length| *length <= i64::MAX as u64)
+    let add = |length: u64, digit: &u8| {
+        let digit = digit.is_ascii_digit().then(|| u64::from(digit - b'0'))?;
+        length.checked_mul(10)?.checked_add(digit)
+    };
+    let length = value.iter().try_fold(0, add).filter(|_| !value.is_empty())?;
+    (length <= i64::MAX as u64).then_some(length)
 }
 
 /// The complaint about a byte of a line.

@@ -52,7 +52,7 @@ impl Attempt {
 pub(super) struct Attempts {
     all: Vec<Attempt>,
     /// Headers of the latest response.
-    pub(super) headers: Headers,
+    pub(super) headers: Arc<Headers>,
     /// Its trailers.
     pub(super) trailers: Headers,
 }
