@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustls::client::Resumption;
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ClientConnection, HandshakeKind, StreamOwned};
+use rustls::{CipherSuite, ClientConfig, ClientConnection, HandshakeKind, StreamOwned};
 
 use crate::any_server::AnyServer;
 use crate::load::Counted;
@@ -21,6 +21,26 @@ pub enum Handshake {
     Full,
     /// With the ticket of the connection before.
     Resumed,
+    /// The same with `TLS_AES_256_GCM_SHA384`, which clients that use OpenSSL ask for first.
+    ResumedSha384,
+}
+
+impl Handshake {
+    /// The cipher suite that the client asks for first: browsers ask for `TLS_AES_128_GCM_SHA256`.
+    fn suite(self) -> CipherSuite {
+        match self {
+            Handshake::Full | Handshake::Resumed => CipherSuite::TLS13_AES_128_GCM_SHA256,
+            Handshake::ResumedSha384 => CipherSuite::TLS13_AES_256_GCM_SHA384,
+        }
+    }
+
+    /// How the server is to say that it began.
+    fn kind(self) -> HandshakeKind {
+        match self {
+            Handshake::Full => HandshakeKind::Full,
+            Handshake::Resumed | Handshake::ResumedSha384 => HandshakeKind::Resumed,
+        }
+    }
 }
 
 /// Longest wait for an answer.
@@ -39,13 +59,13 @@ pub fn run(port: u16, handshake: Handshake, threads: u32, time: Duration) -> Res
                 // Each has tickets of its own.
                 let config = client(handshake);
                 let mut times = Vec::new();
-                if handshake == Handshake::Resumed {
+                if handshake.kind() == HandshakeKind::Resumed {
                     request(port, &config).map_err(|error| error.to_string())?;
                 }
                 while began.elapsed() < time {
                     let start = Instant::now();
                     let kind = request(port, &config).map_err(|error| error.to_string())?;
-                    if (kind == HandshakeKind::Resumed) != (handshake == Handshake::Resumed) {
+                    if kind != handshake.kind() {
                         return Err(format!("a handshake of another kind than {handshake:?}"));
                     }
                     times.push(start.elapsed().as_secs_f64() * 1e6);
@@ -84,7 +104,8 @@ pub fn connect(port: u16, config: &Arc<ClientConfig>) -> Result<StreamOwned<Clie
 
 /// A client that trusts every certificate: the servers are ours, and the client's share of a processor is not measured.
 pub fn client(handshake: Handshake) -> Arc<ClientConfig> {
-    let provider = rustls::crypto::ring::default_provider();
+    let mut provider = rustls::crypto::ring::default_provider();
+    provider.cipher_suites.sort_by_key(|suite| suite.suite() != handshake.suite());
     let mut config = ClientConfig::builder_with_provider(Arc::new(provider))
         .with_safe_default_protocol_versions()
         .expect("the versions fit the provider")
