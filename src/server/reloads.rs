@@ -197,6 +197,8 @@ async fn until_replaced<T>(
 mod tests {
     use std::sync::mpsc as sync;
 
+    use tokio::sync::oneshot;
+
     use super::*;
 
     const SOON: Duration = Duration::from_millis(20);
@@ -205,7 +207,11 @@ mod tests {
     async fn a_reload_that_hangs_is_given_up_for_the_next_one() {
         let (requests, loader) = (ReloadRequests::default(), Loader::start().unwrap());
         let (release, hung) = sync::channel::<()>();
-        let hanging = async { assert!(loader.run(move || hung.recv()).await.is_none()) };
+        let (began, begun) = oneshot::channel();
+        let reading = loader.begin(move || (began.send(()), hung.recv()));
+        // Otherwise the thread that replaces the first one could be the one that hangs.
+        begun.await.unwrap();
+        let hanging = async { drop(reading.await) };
         let next = until_replaced(&requests, hanging, async { 7 }, &loader, SOON).await;
         assert_eq!(next, Some(7));
         assert_eq!(loader.run(|| 8).await, Some(8), "another thread reads");
