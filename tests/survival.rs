@@ -290,12 +290,36 @@ mod faults {
 
     #[test]
     fn a_panic_while_accepting_loses_that_connection_alone() {
-        let (server, faults) = Faults::start(&Conf::live(""));
-        faults.strike("accept");
-        let _lost = std::net::TcpStream::connect(("127.0.0.1", server.rtmp)).unwrap();
-        server.wait_log(&format!("accepting rtmp on 0.0.0.0:{} has panicked and is restarted", server.rtmp));
+        // The control thread accepts, or the only worker.
+        for workers in [2, 1] {
+            let (server, faults) = Faults::start(&Conf::live("").workers(workers));
+            faults.strike("accept");
+            let _lost = std::net::TcpStream::connect(("127.0.0.1", server.rtmp)).unwrap();
+            server.wait_log(&format!(
+                "accepting rtmp on 0.0.0.0:{} has panicked and is restarted",
+                server.rtmp
+            ));
+            let feed = Publisher::start(server.rtmp, "s").keep_sending();
+            Player::start(server.rtmp, "s").wait_key();
+            feed.stop().leave();
+        }
+    }
+
+    #[test]
+    fn the_connections_of_the_only_worker_are_accepted_by_the_one_that_replaces_it() {
+        let (server, faults) = Faults::start(&Conf::live("").workers(1));
+        for turn in 1..=2 {
+            let feed = Publisher::start(server.rtmp, "s").keep_sending();
+            let player = Player::start(server.rtmp, "s");
+            player.wait_key();
+            faults.strike("delivery");
+            player.wait_end();
+            drop(feed);
+            until_true("it is replaced", || server.log_lines("worker thread 0 is replaced").len() == turn);
+        }
         let feed = Publisher::start(server.rtmp, "s").keep_sending();
         Player::start(server.rtmp, "s").wait_key();
+        assert_eq!(http::get(server.http, "/nothing").status(), 404);
         feed.stop().leave();
     }
 

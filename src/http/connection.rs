@@ -205,15 +205,11 @@ impl HttpConnection {
         let (after, times) = Box::pin(self.answer(&request, refused)).await;
         match after {
             After::Next => {}
-            After::Close { lingers: false } => {
-                self.socket.shutdown_write();
-                return None;
-            }
             After::Close { lingers: true } => {
                 Box::pin(self.linger(times)).await;
                 return None;
             }
-            After::Gone => return None,
+            After::Close { lingers: false } | After::Gone => return None,
         }
         self.is_pipelined = !self.input.get_mut().buffer.is_empty();
         if request.forget() {

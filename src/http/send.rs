@@ -410,10 +410,25 @@ impl Exchange<'_> {
         if self.connection.socket.http2().is_some() {
             return self.end_http2(output, rate).await;
         }
+        if !output.is_empty() && rate.is_none() && self.ends_connection() {
+            match self.connection.socket.try_write_last(output) {
+                Ok(written) => {
+                    self.sent.bytes += written as u64;
+                    output.drain(..written);
+                }
+                Err(error) => self.wait_for(error).await?,
+            }
+        }
         if !output.is_empty() {
             self.write(output, rate).await?;
         }
         self.flush().await
+    }
+
+    /// Whether nothing follows the response on its connection.
+    fn ends_connection(&self) -> bool {
+        let has_tunnel = self.response.foreign.as_ref().is_some_and(|foreign| foreign.tunnel.is_some());
+        !self.keeps_alive && !has_tunnel
     }
 
     /// The rate of the response: `$limit_rate`, `limit_rate`.

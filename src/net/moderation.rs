@@ -13,6 +13,7 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -53,7 +54,14 @@ thread_local! {
 
 /// Ends a worker's wait from another thread when a connection is passed to it.
 #[derive(Clone, Debug)]
-pub struct WorkerWaker(Arc<EventFd>);
+pub struct WorkerWaker(Arc<Bell>);
+
+#[derive(Debug)]
+struct Bell {
+    event: EventFd,
+    /// Whether the worker waits before it polls.
+    moderates: AtomicBool,
+}
 
 impl WorkerWaker {
     /// Creates a bell; no worker listens to it yet.
@@ -63,13 +71,17 @@ impl WorkerWaker {
     /// The system provides no event descriptor.
     pub fn new() -> io::Result<Self> {
         let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
-        Ok(WorkerWaker(Arc::new(EventFd::from_value_and_flags(0, flags)?)))
+        let event = EventFd::from_value_and_flags(0, flags)?;
+        Ok(WorkerWaker(Arc::new(Bell { event, moderates: AtomicBool::new(false) })))
     }
 
-    /// Ends the current wait, or else the next one.
+    /// Ends the current wait, or else the next one, of a worker that waits before it polls. One that begins to at this moment may
+    /// finish its first wait, of [`limits::POLL_INTERVAL`] at most.
     pub fn ring(&self) {
-        // Fails only after 2^64 rings; the cost is one early poll missed.
-        let _ = self.0.write(1);
+        if self.0.moderates.load(Ordering::Relaxed) {
+            // Fails only after 2^64 rings; the cost is one early poll missed.
+            let _ = self.0.event.write(1);
+        }
     }
 }
 
@@ -77,7 +89,7 @@ impl WorkerWaker {
 struct PromptSockets {
     epoll: Epoll,
     /// Kept open, because the epoll set refers to its descriptor.
-    _bell: WorkerWaker,
+    bell: WorkerWaker,
 }
 
 /// Outcome of a wait.
@@ -92,8 +104,8 @@ enum WaitOutcome {
 impl PromptSockets {
     fn new(waker: WorkerWaker) -> io::Result<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
-        epoll.add(&*waker.0, arrivals())?;
-        Ok(PromptSockets { epoll, _bell: waker })
+        epoll.add(&waker.0.event, arrivals())?;
+        Ok(PromptSockets { epoll, bell: waker })
     }
 
     /// Lets input on a socket end a wait.
@@ -143,6 +155,11 @@ pub fn is_prompt(socket: BorrowedFd<'_>) {
     }
 }
 
+/// Marks a socket that lives longer than a wait as prompt, whether or not the calling worker waits before it polls now.
+pub fn is_always_prompt(socket: BorrowedFd<'_>) {
+    with_prompt(|prompt| prompt.mark(socket));
+}
+
 /// Marks a socket as carrying media from now on.
 pub fn is_media(socket: BorrowedFd<'_>) {
     with_prompt(|prompt| match prompt.epoll.delete(socket) {
@@ -170,7 +187,11 @@ pub fn before_park() {
         if MODERATION.with_borrow(|moderation| moderation.is_at_rest(reads)) {
             return;
         }
-        let wait = MODERATION.with_borrow_mut(|moderation| moderation.park(Instant::now(), reads));
+        let (wait, moderates) = MODERATION.with_borrow_mut(|moderation| {
+            let wait = moderation.park(Instant::now(), reads);
+            (wait, moderation.moderates)
+        });
+        prompt.bell.0.moderates.store(moderates, Ordering::Relaxed);
         if let Some(wait) = wait
             && prompt.wait(wait) == WaitOutcome::Cut
         {
@@ -314,6 +335,9 @@ mod tests {
         is_media(near.as_fd());
         far.write_all(b"media").unwrap();
         assert_eq!(waits(limits::POLL_INTERVAL), WaitOutcome::Through);
+        waker.ring();
+        assert_eq!(waits(US), WaitOutcome::Through, "a worker that does not moderate has nothing to end");
+        waker.0.moderates.store(true, Ordering::Relaxed);
         waker.ring();
         assert_eq!(waits(LONG), WaitOutcome::Cut);
         assert_eq!(waits(US), WaitOutcome::Through);

@@ -3,9 +3,9 @@
 use std::fs::File;
 use std::io::{self, IoSlice};
 use std::net::{IpAddr, Shutdown, SocketAddr};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -25,6 +25,10 @@ pub struct PlainSocket {
     pub(super) stream: PlainStream,
     /// Addresses that the PROXY header declared.
     pub(super) declared: Option<Arc<ProxyHeader>>,
+    /// Address of the other end of a TCP connection, once the system was asked for it.
+    remote: OnceLock<SocketAddr>,
+    /// Address of this end of a TCP connection, once the system was asked for it.
+    local: OnceLock<SocketAddr>,
 }
 
 /// The connection of a socket.
@@ -38,7 +42,7 @@ pub(super) enum PlainStream {
 
 impl From<PlainStream> for PlainSocket {
     fn from(stream: PlainStream) -> PlainSocket {
-        PlainSocket { stream, declared: None }
+        PlainSocket { stream, declared: None, remote: OnceLock::new(), local: OnceLock::new() }
     }
 }
 
@@ -83,11 +87,22 @@ fn unix_text(socket: &UnixStream) -> String {
 }
 
 impl PlainSocket {
+    /// See [`Socket::accepted`](super::socket::Socket::accepted).
+    pub(super) fn accepted(connection: OwnedFd, remote: Option<SocketAddr>) -> io::Result<PlainSocket> {
+        let Some(remote) = remote else {
+            return Ok(PlainStream::Unix(UnixStream::from_std(connection.into())?).into());
+        };
+        let mut socket = PlainSocket::from(PlainStream::Tcp(TcpStream::from_std(connection.into())?));
+        socket.remote = remote.into();
+        Ok(socket)
+    }
+
     pub(super) fn peer(&self) -> io::Result<Peer> {
         let declared = self.declared.clone();
         match &self.stream {
             PlainStream::Tcp(s) => {
-                let (peer, local) = (s.peer_addr()?, s.local_addr()?);
+                let peer = known(&self.remote, || s.peer_addr())?;
+                let local = known(&self.local, || s.local_addr())?;
                 let ip = peer.ip().to_canonical();
                 Ok(Peer {
                     addr: address_text(ip),
@@ -112,7 +127,7 @@ impl PlainSocket {
     /// The address of the other end, whatever a PROXY header has declared; `None` over a Unix socket.
     pub(super) fn remote_addr(&self) -> Option<SocketAddr> {
         match &self.stream {
-            PlainStream::Tcp(s) => s.peer_addr().ok(),
+            PlainStream::Tcp(s) => known(&self.remote, || s.peer_addr()).ok(),
             PlainStream::Unix(_) => None,
         }
     }
@@ -120,7 +135,7 @@ impl PlainSocket {
     /// The local address of a TCP socket.
     pub(super) fn local_addr(&self) -> Option<SocketAddr> {
         match &self.stream {
-            PlainStream::Tcp(s) => s.local_addr().ok(),
+            PlainStream::Tcp(s) => known(&self.local, || s.local_addr()).ok(),
             PlainStream::Unix(_) => None,
         }
     }
@@ -227,6 +242,17 @@ impl AsFd for PlainSocket {
             PlainStream::Tcp(s) => s.as_fd(),
             PlainStream::Unix(s) => s.as_fd(),
         }
+    }
+}
+
+/// An address that the system is asked for once.
+fn known(
+    address: &OnceLock<SocketAddr>,
+    ask: impl FnOnce() -> io::Result<SocketAddr>,
+) -> io::Result<SocketAddr> {
+    match address.get() {
+        Some(address) => Ok(*address),
+        None => ask().map(|asked| *address.get_or_init(|| asked)),
     }
 }
 

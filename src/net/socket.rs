@@ -5,7 +5,7 @@ use std::fs::File;
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -64,6 +64,16 @@ impl From<UnixStream> for Socket {
 }
 
 impl Socket {
+    /// Registers an accepted connection with the reactor of the calling thread: of TCP if the address of its other end is given,
+    /// otherwise of a Unix socket.
+    ///
+    /// # Errors
+    ///
+    /// The system has no memory left.
+    pub fn accepted(connection: OwnedFd, remote: Option<SocketAddr>) -> io::Result<Socket> {
+        PlainSocket::accepted(connection, remote).map(Socket::Plain)
+    }
+
     /// Addresses of both ends.
     ///
     /// # Errors
@@ -278,6 +288,19 @@ impl Socket {
             Socket::Plain(s) => s.try_write_vectored(bufs),
             Socket::Tls(s) => s.try_write_vectored(bufs),
             Socket::Http2(s) => s.try_write_vectored(bufs),
+        }
+    }
+
+    /// Writes as much as the socket accepts of the last bytes before the connection is closed. Over TLS, close_notify is sent with
+    /// them.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Socket::try_write`].
+    pub fn try_write_last(&self, buf: &[u8]) -> io::Result<usize> {
+        match self {
+            Socket::Tls(s) => s.try_write_last(buf),
+            Socket::Plain(_) | Socket::Http2(_) => self.try_write(buf),
         }
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use tokio::runtime::Handle;
 
 use crate::config::model::Config;
 use crate::config::store::Store;
@@ -44,16 +45,16 @@ struct Beginning {
 }
 
 impl Accept for Acceptor {
-    fn accepted(&self, speaks: ListenProtocol, addr: &ListenAddr, worker: Option<usize>, socket: Accepted) {
+    fn accepted(&self, speaks: ListenProtocol, addr: ListenAddr, worker: Option<usize>, accepted: Accepted) {
         let config = self.store.load();
         let Some(counted) = self.connections.open(config.connection_limit()) else { return };
         let worker = worker.map_or_else(|| self.workers.next(), |number| self.workers.at(number));
-        let (addr, runtime, waker) = (addr.clone(), worker.runtime.clone(), worker.waker.clone());
+        let (runtime, waker) = (worker.runtime.clone(), worker.waker.clone());
         let (tls, rtmp, http) = (self.tls.clone(), self.rtmp.clone(), self.http.clone());
         let (store, lifetime) = (self.store.clone(), self.lifetime.clone());
         runtime.spawn(async move {
             let _counted = counted;
-            let Ok(socket) = socket() else { return };
+            let Ok(socket) = accepted.register() else { return };
             moderation::is_prompt(socket.descriptor());
             let begin = begin(&store, &tls, &lifetime, (speaks, &addr), socket);
             // The connection does not reserve memory for what precedes it.
@@ -64,6 +65,11 @@ impl Accept for Acceptor {
             }
         });
         waker.ring();
+    }
+
+    fn only_runtime(&self, worker: Option<usize>) -> Option<Handle> {
+        let is_alone = self.workers.count() == 1;
+        worker.or(is_alone.then_some(0)).map(|number| self.workers.at(number).runtime)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The server process: sockets, threads, timers, files, signals.
 //!
-//! There is one process. The control thread accepts connections, sends callbacks and handles signals; each worker
-//! thread runs sessions and one delivery loop ([`crate::media::delivery`]) for its players' sockets.
+//! There is one process. The control thread accepts connections, unless all go to one worker, sends callbacks and handles signals;
+//! each worker thread runs sessions and one delivery loop ([`crate::media::delivery`]) for its players' sockets.
 
 mod acceptor;
 mod console;

@@ -9,6 +9,7 @@ use std::path::Path;
 #[derive(Clone, Debug, Default)]
 pub struct Conf {
     user: Option<String>,
+    workers: Option<usize>,
     main: String,
     events: String,
     rtmp: String,
@@ -32,6 +33,12 @@ impl Conf {
     /// User and group of a server that is started as root; `root` by default.
     pub fn user(mut self, user: &str) -> Self {
         self.user = Some(user.into());
+        self
+    }
+
+    /// Number of workers; two by default.
+    pub fn workers(mut self, number: usize) -> Self {
+        self.workers = Some(number);
         self
     }
 
@@ -89,8 +96,9 @@ impl Conf {
         // Started as root, the server would otherwise switch to a user without access to the test's files.
         let user = self.user.as_deref().unwrap_or("root");
         let user = if nix::unistd::geteuid().is_root() { format!("user {user};") } else { String::new() };
+        let workers = self.workers.unwrap_or(2);
         let mut text = format!(
-            "{user}\ndaemon off;\nworker_processes 2;\nerror_log logs/error.log info;\npid logs/pingosd.pid;\n\
+            "{user}\ndaemon off;\nworker_processes {workers};\nerror_log logs/error.log info;\npid logs/pingosd.pid;\n\
              {main}\n\
              events {{ {events} }}\n\
              rtmp {{\n{rtmp}\nserver {{ listen {{rtmp_port}};\n{server}\n}}\n}}\n\

@@ -12,7 +12,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 
 use rustls::version::{TLS12, TLS13};
-use rustls::{ClientConfig, HandshakeKind};
+use rustls::{ClientConfig, ClientConnection, HandshakeKind};
 use support::certificates::Certificates;
 use support::server::free_port;
 use support::tls::{client_config, handshake};
@@ -125,7 +125,8 @@ fn resumes(config: &Arc<ClientConfig>, port: u16) -> bool {
     let mut client = handshake(TcpStream::connect(("127.0.0.1", port)).unwrap(), config).unwrap();
     client.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
     let mut answer = Vec::new();
-    let _ = client.read_to_end(&mut answer);
+    // Fails without close_notify.
+    client.read_to_end(&mut answer).unwrap();
     let text = String::from_utf8_lossy(&answer).into_owned();
     let is_resumed = client.conn.handshake_kind() == Some(HandshakeKind::Resumed);
     assert!(text.ends_with(if is_resumed { "<r>" } else { "<.>" }), "{text}");
@@ -170,6 +171,42 @@ fn sessions_are_resumed_over_reloads_with_tickets_and_with_a_shared_cache() {
     // A session of another server, with the same name, is not resumed.
     let config = client_config("origin", &[&TLS13]);
     assert!(!resumes(&config, tickets) && !resumes(&config, shared));
+}
+
+#[test]
+fn a_request_behind_the_end_of_the_handshake_is_answered_with_tickets_and_close_notify() {
+    let port = free_port();
+    let _server = Server::start(&Conf::live("").http(&format!(
+        "server {{ listen 127.0.0.1:{port} ssl; ssl_certificate {}; ssl_certificate_key {}; return 200 '<$ssl_session_reused>'; }}",
+        support::tls::file("origin.crt"),
+        support::tls::file("origin.key")
+    )));
+    let config = client_config("origin", &[&TLS13]);
+    for expected in ["<.>", "<r>", "<r>"] {
+        let mut socket = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        socket.set_read_timeout(Some(support::wait::PATIENCE)).unwrap();
+        let mut client = ClientConnection::new(config.clone(), "localhost".try_into().unwrap()).unwrap();
+        // Up to the client's last message, which is then sent together with the request.
+        while client.is_handshaking() {
+            while client.wants_write() {
+                client.write_tls(&mut socket).unwrap();
+            }
+            assert!(client.read_tls(&mut socket).unwrap() > 0);
+            client.process_new_packets().unwrap();
+        }
+        client.writer().write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
+        let mut last = Vec::new();
+        while client.wants_write() {
+            client.write_tls(&mut last).unwrap();
+        }
+        socket.write_all(&last).unwrap();
+        while client.read_tls(&mut socket).unwrap() > 0 {
+            client.process_new_packets().unwrap();
+        }
+        let mut answer = Vec::new();
+        client.reader().read_to_end(&mut answer).unwrap();
+        assert!(answer.ends_with(expected.as_bytes()), "{}", String::from_utf8_lossy(&answer));
+    }
 }
 
 #[test]

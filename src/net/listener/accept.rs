@@ -1,19 +1,28 @@
 //! The task that accepts connections on a socket.
 
 use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, OwnedFd};
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use rustix::net::{SocketFlags, acceptfrom_with};
 use socket2::{SockRef, TcpKeepalive};
-use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::bind::Bound;
 use crate::directive::listen::StandsFor;
 use crate::directive::{Keepalive, ListenAddr, ListenOptions};
+use crate::limits;
 use crate::net::log;
+use crate::net::moderation;
 use crate::net::socket::Socket;
 use crate::net::speaks::ListenProtocol;
 use crate::task::fault;
@@ -24,11 +33,30 @@ use crate::task::supervise;
 pub trait Accept: Send + Sync {
     /// Handles a connection to a listening address, or to a socket that stands for it. With `reuseport` and `multi_listen`,
     /// `worker` is the number of the worker to whose socket the client connected.
-    fn accepted(&self, speaks: ListenProtocol, addr: &ListenAddr, worker: Option<usize>, socket: Accepted);
+    fn accepted(&self, speaks: ListenProtocol, addr: ListenAddr, worker: Option<usize>, accepted: Accepted);
+
+    /// Runtime of the worker that gets all connections of a socket; `None` if they are distributed.
+    fn only_runtime(&self, worker: Option<usize>) -> Option<Handle>;
 }
 
-/// Registers an accepted connection with the reactor of the calling thread.
-pub type Accepted = Box<dyn FnOnce() -> io::Result<Socket> + Send>;
+/// A connection that no reactor knows yet.
+#[derive(Debug)]
+pub struct Accepted {
+    connection: OwnedFd,
+    /// Address of the client; `None` on a Unix socket.
+    peer: Option<SocketAddr>,
+}
+
+impl Accepted {
+    /// Registers the connection with the reactor of the calling thread.
+    ///
+    /// # Errors
+    ///
+    /// The system has no memory or descriptors left.
+    pub fn register(self) -> io::Result<Socket> {
+        Socket::accepted(self.connection, self.peer)
+    }
+}
 
 /// An accepting task and the channel for its liveness probes.
 pub(super) struct RunningListener {
@@ -43,91 +71,106 @@ pub(super) fn accept(
     number: usize,
     bound: Bound,
     options: &Arc<ArcSwap<ListenOptions>>,
-) -> io::Result<RunningListener> {
+) -> RunningListener {
     let (accept, (speaks, addr), options) = (accept.clone(), key.clone(), options.clone());
     let (questions, asked) = mpsc::channel(1);
     let name = format!("accepting {speaks} on {addr}");
     let asked = tokio::sync::Mutex::new(asked);
-    let acceptor = AcceptTask { accept, speaks, addr, number, options, asked };
-    let handle = match bound {
-        Bound::Tcp(listener) => {
-            let shared = Arc::new((acceptor, TcpListener::from_std(listener)?));
-            supervise::keep(name, move || {
-                let shared = shared.clone();
-                async move { accept_tcp(&shared.0, &shared.1).await }
-            })
-        }
-        Bound::Unix(listener) => {
-            let shared = Arc::new((acceptor, UnixListener::from_std(listener)?));
-            supervise::keep(name, move || {
-                let shared = shared.clone();
-                async move { accept_unix(&shared.0, &shared.1).await }
-            })
-        }
-    };
-    Ok(RunningListener { handle, questions })
+    let socket = Arc::new(OwnedFd::from(bound));
+    let acceptor = Arc::new(AcceptTask { accept, speaks, addr, number, socket, options, asked });
+    let handle = supervise::keep(name, move || acceptor.clone().begin());
+    RunningListener { handle, questions }
 }
 
-/// Data of an accepting task besides the socket.
+/// Data of an accepting task.
 struct AcceptTask {
     accept: Arc<dyn Accept>,
     speaks: ListenProtocol,
     addr: ListenAddr,
     /// Number among the sockets of the address.
     number: usize,
+    socket: Arc<OwnedFd>,
     options: Arc<ArcSwap<ListenOptions>>,
     /// Locked only by the task.
     asked: tokio::sync::Mutex<Questions>,
 }
 
-async fn accept_tcp(acceptor: &AcceptTask, listener: &TcpListener) {
-    let mut asked = acceptor.asked.lock().await;
-    loop {
-        match answering(&mut asked, listener.accept()).await {
-            Ok((stream, _)) => {
-                if let Some(keepalive) = acceptor.options.load().keepalive {
-                    let socket = SockRef::from(&stream);
-                    // This fails if the peer is already gone, which reading will show.
-                    let _ = match keepalive.on {
-                        true => socket.set_tcp_keepalive(&keepalive_of(keepalive)),
-                        false => socket.set_keepalive(false),
-                    };
-                }
-                let Ok(stream) = stream.into_std() else { continue };
-                dispatch(acceptor, move || TcpStream::from_std(stream).map(Socket::from));
+impl AcceptTask {
+    /// Accepts on the thread of the worker that gets all connections, which spares passing them on, or else on the calling one.
+    async fn begin(self: Arc<Self>) {
+        while let Some(runtime) = self.accept.only_runtime(self.place().1) {
+            let acceptor = self.clone();
+            match AbortOnDropHandle::new(runtime.spawn(async move { acceptor.run().await })).await {
+                Ok(()) => {}
+                Err(error) if error.is_panic() => resume_unwind(error.into_panic()),
+                // The thread has ended, and another one replaces it.
+                Err(_) => tokio::time::sleep(limits::REVIVE_AFTER).await,
             }
-            // Its client has left before it was accepted.
-            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-            Err(error) => answering(&mut asked, pause(&acceptor.addr, &error)).await,
         }
+        self.run().await;
+    }
+
+    /// Accepts until the task is aborted.
+    async fn run(&self) {
+        let mut asked = self.asked.lock().await;
+        moderation::is_always_prompt(self.socket.as_fd());
+        loop {
+            // One of the runtime's own listeners would register each connection with the reactor of this thread, which may not be
+            // the one that serves it.
+            #[expect(
+                deprecated,
+                reason = "an owned descriptor stays open, which the newer function asks for as unsafe code"
+            )]
+            let registered = AsyncFd::with_interest(self.socket.clone(), Interest::READABLE);
+            match registered {
+                Ok(listener) => self.accept_on(&listener, &mut asked).await,
+                Err(error) => answering(&mut asked, pause(&self.addr, &error)).await,
+            }
+        }
+    }
+
+    async fn accept_on(&self, listener: &AsyncFd<Arc<OwnedFd>>, asked: &mut Questions) {
+        loop {
+            match answering(asked, listener.async_io(Interest::READABLE, accept_one)).await {
+                Ok(accepted) => self.dispatch(accepted),
+                // Its client has left before it was accepted.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+                Err(error) => answering(asked, pause(&self.addr, &error)).await,
+            }
+        }
+    }
+
+    /// The address that the socket stands for, and the worker that gets its connections, if it is always the same one.
+    fn place(&self) -> (ListenAddr, Option<usize>) {
+        let options = self.options.load();
+        let by_system = matches!(self.addr, ListenAddr::Tcp(_)) && options.reuseport;
+        match &options.stands_for {
+            Some(StandsFor { addr, worker }) => (addr.clone(), Some(*worker)),
+            None => (self.addr.clone(), by_system.then_some(self.number)),
+        }
+    }
+
+    /// Passes a connection on.
+    fn dispatch(&self, accepted: Accepted) {
+        fault::panic_at("accept");
+        let options = self.options.load();
+        if let Some(keepalive) = options.keepalive.filter(|_| accepted.peer.is_some()) {
+            let socket = SockRef::from(&accepted.connection);
+            // This fails if the peer is already gone, which reading will show.
+            let _ = match keepalive.on {
+                true => socket.set_tcp_keepalive(&keepalive_of(keepalive)),
+                false => socket.set_keepalive(false),
+            };
+        }
+        let (addr, worker) = self.place();
+        self.accept.accepted(self.speaks, addr, worker, accepted);
     }
 }
 
-async fn accept_unix(acceptor: &AcceptTask, listener: &UnixListener) {
-    let mut asked = acceptor.asked.lock().await;
-    loop {
-        match answering(&mut asked, listener.accept()).await {
-            Ok((stream, _)) => {
-                let Ok(stream) = stream.into_std() else { continue };
-                dispatch(acceptor, move || UnixStream::from_std(stream).map(Socket::from));
-            }
-            // Its client has left before it was accepted.
-            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-            Err(error) => answering(&mut asked, pause(&acceptor.addr, &error)).await,
-        }
-    }
-}
-
-/// Passes a connection on.
-fn dispatch(acceptor: &AcceptTask, socket: impl FnOnce() -> io::Result<Socket> + Send + 'static) {
-    fault::panic_at("accept");
-    let options = acceptor.options.load();
-    let by_system = matches!(acceptor.addr, ListenAddr::Tcp(_)) && options.reuseport;
-    let (addr, worker) = match &options.stands_for {
-        Some(StandsFor { addr, worker }) => (addr, Some(*worker)),
-        None => (&acceptor.addr, by_system.then_some(acceptor.number)),
-    };
-    acceptor.accept.accepted(acceptor.speaks, addr, worker, Box::new(socket));
+/// Accepts a connection that waits.
+fn accept_one(listener: &Arc<OwnedFd>) -> io::Result<Accepted> {
+    let (connection, peer) = acceptfrom_with(listener, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)?;
+    Ok(Accepted { connection, peer: peer.and_then(|peer| peer.try_into().ok()) })
 }
 
 fn keepalive_of(keepalive: Keepalive) -> TcpKeepalive {

@@ -1,4 +1,5 @@
-//! Listening sockets: bound during preparation, accepted on the control thread, served by workers.
+//! Listening sockets: bound during preparation, accepted on the control thread, or where one worker gets all connections on its
+//! thread, and served by workers.
 
 mod accept;
 mod bind;
@@ -117,7 +118,7 @@ impl Listeners {
                 bound.listen_again(&key.1, options);
             }
             let (socket, number) = (bound.try_clone()?, accepting.sockets.len());
-            let task = Some(accept(&self.accept, &key, number, bound, &accepting.options)?);
+            let task = Some(accept(&self.accept, &key, number, bound, &accepting.options));
             accepting.sockets.push(AcceptingSocket { socket, task });
         }
         Ok(())
@@ -181,7 +182,7 @@ impl Listeners {
             for (number, one) in accepting.sockets.iter_mut().enumerate() {
                 if one.task.is_none() {
                     let socket = one.socket.try_clone()?;
-                    one.task = Some(accept(&self.accept, key, number, socket, &accepting.options)?);
+                    one.task = Some(accept(&self.accept, key, number, socket, &accepting.options));
                 }
             }
         }

@@ -37,6 +37,8 @@ pub struct TlsStream {
     /// Properties of the client.
     info: Option<Arc<TlsInfo>>,
     early: Option<EarlyData>,
+    /// Whether tickets wait for the first bytes that are written, to be sent with them.
+    holds_tickets: AtomicBool,
     /// Signalled when a write leaves ciphertext in the buffer.
     held_back: Notify,
 }
@@ -94,9 +96,10 @@ impl TlsStream {
     /// The handshake failed, or is rejected as the configuration says.
     pub(super) async fn accept(socket: PlainSocket, settings: &SocketTls) -> io::Result<Self> {
         let Handshake { connection, info, early } = handshake(&socket, settings).await?;
-        let is_early = connection.is_handshaking();
+        let (is_early, holds_tickets) = (connection.is_handshaking(), connection.wants_write());
         let mut accepted = TlsStream::new(socket, connection.into());
         accepted.info = Some(Arc::new(info));
+        accepted.holds_tickets = holds_tickets.into();
         // Early data may have come together with the end of the handshake.
         if is_early || !early.is_empty() {
             accepted.early = Some(EarlyData { data: Mutex::new(early), is_open: AtomicBool::new(is_early) });
@@ -107,7 +110,8 @@ impl TlsStream {
     fn new(socket: PlainSocket, mut connection: Connection) -> Self {
         connection.set_buffer_limit(Some(limits::TLS_WRITE));
         let connection = Mutex::new(connection);
-        TlsStream { socket, connection, info: None, early: None, held_back: Notify::new() }
+        let holds_tickets = AtomicBool::new(false);
+        TlsStream { socket, connection, info: None, early: None, holds_tickets, held_back: Notify::new() }
     }
 
     /// Properties of a client; `None` for a server.
@@ -197,9 +201,28 @@ impl TlsStream {
     ///
     /// Errors of the system.
     pub fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.write(bufs, false)
+    }
+
+    /// See [`Socket::try_write_last`](crate::net::socket::Socket::try_write_last).
+    ///
+    /// # Errors
+    ///
+    /// Errors of the system.
+    pub fn try_write_last(&self, buf: &[u8]) -> io::Result<usize> {
+        self.write(&[IoSlice::new(buf)], true)
+    }
+
+    /// Writes as much as the socket accepts; with `is_last`, sends close_notify with the last byte.
+    fn write(&self, bufs: &[IoSlice<'_>], is_last: bool) -> io::Result<usize> {
         let mut connection = self.connection.lock();
-        self.send(&mut connection)?;
+        if !self.holds_tickets.swap(false, Ordering::Relaxed) {
+            self.send(&mut connection)?;
+        }
         let accepted = connection.writer().write_vectored(bufs)?;
+        if is_last && accepted == bufs.iter().map(|buf| buf.len()).sum::<usize>() {
+            connection.send_close_notify();
+        }
         if !all_out(self.send(&mut connection))? {
             self.held_back.notify_one();
         }
@@ -357,11 +380,18 @@ async fn handshake(socket: &PlainSocket, settings: &SocketTls) -> io::Result<Han
         let processed = connection.process_new_packets();
         collect_early(&mut connection, &mut early);
         let mut out = Noting(Raw(socket), &mut sent);
-        if let Err(error) = processed {
-            // An alert, as far as the socket accepts it at once.
-            let _ = connection.write_tls(&mut out);
-            part(socket).await;
-            return Err(io::Error::new(io::ErrorKind::InvalidData, error));
+        let has_plaintext = match processed {
+            Ok(state) => state.plaintext_bytes_to_read() > 0,
+            Err(error) => {
+                // An alert, as far as the socket accepts it at once.
+                let _ = connection.write_tls(&mut out);
+                part(socket).await;
+                return Err(io::Error::new(io::ErrorKind::InvalidData, error));
+            }
+        };
+        // The tickets of a client that has sent a request already go with the response to it.
+        if !connection.is_handshaking() && has_plaintext {
+            break;
         }
         transmit(socket, &mut connection, &mut out).await?;
         if !connection.is_handshaking() || !early.is_empty() {
