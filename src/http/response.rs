@@ -14,6 +14,7 @@ use http::StatusCode;
 
 use super::headers::Headers;
 use super::player::HttpPlayer;
+use super::rest_of_body::RestOfBody;
 use crate::net::socket::Socket;
 
 /// A response before it is sent.
@@ -84,6 +85,8 @@ pub struct Foreign {
     pub wanted_charset: Option<BString>,
     /// Whether the body is no longer wanted once the client has left.
     pub needs_client: bool,
+    /// Rest of the request's body, which is passed on while the response is sent.
+    pub rest: Option<RestOfBody>,
     /// Owner of the connection after the head.
     pub tunnel: Option<Box<dyn Tunnel>>,
 }

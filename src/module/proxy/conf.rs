@@ -165,7 +165,8 @@ directives! {
         ///
         /// Example: `proxy_cookie_flags session secure httponly;`
         "proxy_cookie_flags" => cookie_flags: Vec<CookieFlags> = "off", in HTTP_ALL;
-        /// Reads request bodies completely before they are sent to the upstream.
+        /// Reads request bodies completely before they are sent to the upstream. With `off` they are passed on as they come, also
+        /// while the response of an upstream that answers early is sent.
         ///
         /// Example: `proxy_request_buffering off;`
         "proxy_request_buffering" => request_buffering: Flag = "on", in HTTP_ALL;
