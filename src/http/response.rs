@@ -404,4 +404,12 @@ impl Piece {
             Piece::File(part) => part.length,
         }
     }
+
+    /// Cuts off what exceeds a length.
+    pub fn truncate(&mut self, length: u64) {
+        match self {
+            Piece::Memory(bytes) => bytes.truncate(usize::try_from(length).unwrap_or(usize::MAX)),
+            Piece::File(part) => part.length = part.length.min(length),
+        }
+    }
 }
