@@ -33,6 +33,7 @@ use crate::http::rest_of_body::RestOfBody;
 use crate::http::routes::Location;
 use crate::http::upstream::group::{Groups, RunningGroup};
 use crate::http::upstream::peers::ServerPlace;
+use crate::log::sink::Sinks;
 use crate::net::dns::Dns;
 
 /// Forwards requests.
@@ -41,9 +42,9 @@ pub struct ProxyCheck {
 }
 
 impl ProxyCheck {
-    /// `dns` looks up names without variables.
-    pub fn new(store: Arc<Store>, dns: Dns) -> ProxyCheck {
-        ProxyCheck { keeper: Keeper::new(store, dns) }
+    /// `dns` looks up names without variables; `logs` has the files of keys.
+    pub fn new(store: Arc<Store>, dns: Dns, logs: Sinks) -> ProxyCheck {
+        ProxyCheck { keeper: Keeper::new(store, dns, logs) }
     }
 }
 

@@ -6,6 +6,7 @@ use super::bind::ProxyBind;
 use super::buffer_sizes::{BufferSizes, Buffers, ComparedSize};
 use super::cache::values::{CachePath, CacheValid, CacheZone, are_defined};
 use super::file::ProxyFile;
+use super::key_log::KeyLogFile;
 use super::rewriting::{CookieDomain, CookieFlags, CookiePath, ProxyRedirect};
 use super::store::{Store, StoreAccess};
 use super::target::ProxyPass;
@@ -334,6 +335,13 @@ directives! {
         ///
         /// Example: `proxy_ssl_crl /etc/ssl/internal-ca.crl;`
         "proxy_ssl_crl" => ssl_crl: Option<ConfPath>, in HTTP_ALL;
+        /// File to which the keys of TLS connections to upstream servers are appended, in the format of `SSLKEYLOGFILE`, with which
+        /// captured connections can be decrypted. A file that is created may be read by the server's user only.
+        ///
+        /// Not in PingOS; as in nginx since 1.27.2.
+        ///
+        /// Example: `proxy_ssl_key_log /var/log/pingosd/keys.log;`
+        "proxy_ssl_key_log" => ssl_key_log: Option<KeyLogFile>, in HTTP_ALL;
         /// Cipher list of TLS 1.2 for the upstream, as of `ssl_ciphers`.
         ///
         /// Example: `proxy_ssl_ciphers ECDHE-RSA-AES128-GCM-SHA256;`

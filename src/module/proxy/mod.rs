@@ -18,6 +18,7 @@ mod head;
 mod http2;
 mod http2_fields;
 mod keeper;
+mod key_log;
 mod link;
 mod link_error;
 mod log;
