@@ -14,8 +14,10 @@ use super::conf::Conf;
 use super::core::conf::{Current as Core, KeepaliveDisable, LingeringClose};
 use super::exchange::{Exchange, HttpConnection};
 use super::log;
+use super::pass_body::RestFailure;
 use super::request::{HeadError, Request};
 use super::response::Body;
+use super::rest_of_body::RestOfBody;
 use super::routes::Location;
 use super::select::Selected;
 use super::send::Sending;
@@ -29,6 +31,27 @@ pub(super) enum After {
     Close { lingers: bool },
     /// The socket is closed at once.
     Gone,
+}
+
+/// Why a response ends before it is sent.
+enum CutShort {
+    /// The client has left where it is needed.
+    ClientLeft,
+    /// The server stops.
+    Stopped,
+    /// The rest of the request's body cannot be read.
+    Body(RestFailure),
+}
+
+impl CutShort {
+    /// The status for the log of a request whose client has not seen one.
+    fn status(&self, is_http2: bool) -> u16 {
+        match self {
+            CutShort::ClientLeft => CLIENT_CLOSED_REQUEST,
+            CutShort::Stopped => NO_STATUS,
+            CutShort::Body(failure) => failure.0.status(is_http2).as_u16(),
+        }
+    }
 }
 
 /// Times that the location of a response has set for what follows it.
@@ -180,20 +203,40 @@ impl HttpConnection {
         }
     }
 
-    /// Sends the rest of the response, unless its client leaves where it needs the client, or the server stops: then the value is the
-    /// status for the log.
-    async fn send_rest(&self, exchange: &mut Exchange<'_>, sending: &mut Sending) -> Option<u16> {
+    /// Sends the rest of the response, and passes the rest of the request's body on meanwhile. Returns why it ends early, if it does.
+    async fn send_rest(
+        &self,
+        exchange: &mut Exchange<'_>,
+        sending: &mut Sending,
+        rest: &mut Option<RestOfBody>,
+    ) -> Option<CutShort> {
         let needs_client = exchange.response.foreign.as_ref().is_some_and(|foreign| foreign.needs_client);
+        let client = exchange.client_of_body();
         let mut sent = pin!(exchange.send_rest(sending));
         // Most responses are sent without waiting for anything.
-        match poll_fn(|cx| Poll::Ready(sent.as_mut().poll(cx))).await {
-            Poll::Ready(()) => None,
-            Poll::Pending => tokio::select! {
+        if poll_fn(|cx| Poll::Ready(sent.as_mut().poll(cx))).await.is_ready() {
+            return None;
+        }
+        let mut left = pin!(self.client_left());
+        loop {
+            let is_passed_on = rest.as_ref().is_some_and(|rest| !rest.is_over());
+            let passed_on = async {
+                match rest {
+                    Some(rest) => rest.pass_on(client).await,
+                    None => Ok(()),
+                }
+            };
+            tokio::select! {
                 biased;
-                () = sent.as_mut() => None,
-                () = self.client_left(), if needs_client => Some(CLIENT_CLOSED_REQUEST),
-                () = self.service.lifetime.shutdown.cancelled() => Some(NO_STATUS),
-            },
+                () = sent.as_mut() => return None,
+                passed = passed_on, if is_passed_on => {
+                    if let Err(failure) = passed {
+                        return Some(CutShort::Body(failure));
+                    }
+                }
+                () = left.as_mut(), if needs_client => return Some(CutShort::ClientLeft),
+                () = self.service.lifetime.shutdown.cancelled() => return Some(CutShort::Stopped),
+            }
         }
     }
 
@@ -213,7 +256,10 @@ impl HttpConnection {
         if self.service.lifetime.draining.is_cancelled() {
             exchange.keeps_alive = false;
         }
+        let mut rest = exchange.response.foreign.as_mut().and_then(|foreign| foreign.rest.take());
+        // As in nginx, the head does not tell whether the rest of the body will have been passed on.
         let is_body_done = was_refused
+            || rest.is_some()
             || exchange.has_nothing_to_discard()
             || match self.discard(exchange).await {
                 Ok(is_done) => is_done,
@@ -231,17 +277,22 @@ impl HttpConnection {
         let ended = match sending.is_over() {
             true => None,
             // Boxed, because most responses need no room for it.
-            false => Box::pin(self.send_rest(exchange, &mut sending)).await,
+            false => Box::pin(self.send_rest(exchange, &mut sending, &mut rest)).await,
         };
         let sent = exchange.end_sending(sending);
-        if let Some(status) = ended.filter(|_| exchange.sent.bytes == 0) {
-            exchange.sent.status = status;
+        if let Some(rest) = rest {
+            exchange.end_rest(rest);
+            exchange.keeps_alive &= exchange.is_body_received();
+        }
+        if let Some(why) = ended.as_ref().filter(|_| exchange.sent.bytes == 0) {
+            exchange.sent.status = why.status(self.socket.http2().is_some());
         }
         if let Err(error) = sent {
             match ended {
                 None => log::send_failed(exchange, &error),
-                Some(NO_STATUS) => {}
-                Some(_) => log::client_left(exchange),
+                Some(CutShort::Stopped) => {}
+                Some(CutShort::ClientLeft) => log::client_left(exchange),
+                Some(CutShort::Body(failure)) => drop(exchange.rest_failed(failure)),
             }
             if exchange.core().reset_timedout_connection {
                 self.socket.abort_on_close();

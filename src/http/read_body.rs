@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::StatusCode;
@@ -9,11 +10,12 @@ use tokio::time::timeout;
 
 use super::answering::CLIENT_CLOSED_REQUEST;
 use super::core::conf::BodyInFile;
-use super::exchange::{Decision, Exchange};
+use super::exchange::{Decision, Exchange, HttpConnection};
 use super::input::BadBody;
 use super::log;
 use super::request::BodyFraming;
 use super::request_body::{BodyFailure, RequestBody};
+use super::rest_of_body::PartReader;
 use super::temp_file::{Keeping, TempFile};
 
 /// A body being read.
@@ -142,40 +144,38 @@ impl Exchange<'_> {
         self.is_body_refused = true;
     }
 
-    /// The next part of a body that is not collected; `None` at its end. As in nginx, a part is all that was received at a time,
-    /// by a buffer of which `filled` bytes are in use.
+    /// Reads the rest of a body part by part.
+    pub fn body_parts(&self) -> PartReader {
+        let core = self.core();
+        PartReader {
+            size: usize::try_from(core.client_body_buffer_size.0).unwrap_or(usize::MAX).max(1),
+            filled: 0,
+            most: self.largest_body(),
+            patience: core.client_body_timeout.duration(),
+            length: 0,
+        }
+    }
+
+    /// The next part of a body that is not collected; `None` at its end.
     ///
     /// # Errors
     ///
     /// The decision about a request whose body cannot be read.
-    pub async fn next_body_part(&mut self, filled: &mut usize) -> Result<Option<Bytes>, Decision> {
-        let part = self.part_of_body(filled).await;
+    pub async fn next_body_part(&mut self, parts: &mut PartReader) -> Result<Option<Bytes>, Decision> {
+        let part = parts.next(self.connection).await;
         if !matches!(part, Ok(Some(_))) {
-            self.end_body();
+            self.end_parts(parts);
         }
         part.map_err(|failure| self.body_failed(failure))
     }
 
-    async fn part_of_body(&mut self, filled: &mut usize) -> Result<Option<Bytes>, BodyFailure> {
-        let size = usize::try_from(self.core().client_body_buffer_size.0).unwrap_or(usize::MAX).max(1);
-        loop {
-            let before = self.connection.input.lock().buffer.len();
-            let mut collected = Collected::new(BodyInFile::Off);
-            self.take_into(&mut collected)?;
-            let after = self.connection.input.lock().buffer.len();
-            self.body_length += signed(before - after);
-            if !collected.memory.is_empty() {
-                return Ok(Some(collected.memory.freeze()));
-            }
-            if self.is_body_received() {
-                return Ok(None);
-            }
-            *filled = (*filled + self.receive_body(size - *filled).await?) % size;
-        }
+    /// Ends the reading of a body of which no more is needed.
+    pub fn end_parts(&mut self, parts: &mut PartReader) {
+        self.body_length += signed(std::mem::take(&mut parts.length));
+        self.end_body();
     }
 
-    /// Ends the reading of a body of which no more is needed.
-    pub fn end_body(&mut self) {
+    fn end_body(&mut self) {
         let mut input = self.connection.input.lock();
         input.is_reading = false;
         if self.request.body() == BodyFraming::Chunked {
@@ -289,11 +289,15 @@ impl Exchange<'_> {
     ///
     /// [`BodyFailure::Bad`].
     pub(super) fn take_body_part(&mut self) -> Result<Option<Bytes>, BodyFailure> {
-        let limit = match self.conf().client_max_body_size.0 {
+        self.connection.input.lock().take_body(self.largest_body()).map_err(BodyFailure::Bad)
+    }
+
+    /// `client_max_body_size`
+    fn largest_body(&self) -> u64 {
+        match self.conf().client_max_body_size.0 {
             0 => u64::MAX,
             limit => limit,
-        };
-        self.connection.input.lock().take_body(limit).map_err(BodyFailure::Bad)
+        }
     }
 
     /// Receives bytes of the body, `room` at most; returns how many.
@@ -301,17 +305,43 @@ impl Exchange<'_> {
     /// # Errors
     ///
     /// [`BodyFailure::Left`], [`BodyFailure::TimedOut`].
-    pub(super) async fn receive_body(&self, room: usize) -> Result<usize, BodyFailure> {
-        let socket = &self.connection.socket;
-        let patience = self.core().client_body_timeout.duration();
+    async fn receive_body(&self, room: usize) -> Result<usize, BodyFailure> {
+        self.connection.receive_body(room, self.core().client_body_timeout.duration()).await
+    }
+
+    /// The decision about a request whose body could not be read.
+    pub(super) fn body_failed(&mut self, failure: BodyFailure) -> Decision {
+        log::body_failed(self, &failure);
+        if let Some(stream) = self.connection.socket.http2() {
+            // As in nginx, nothing is known of a body over HTTP/2 that was not read.
+            (self.is_body_refused, self.body, self.chunked_length) = (true, Some(Arc::default()), None);
+            if matches!(failure, BodyFailure::TimedOut | BodyFailure::Left) {
+                stream.blame_client();
+            }
+        }
+        let status = failure.status(self.connection.socket.http2().is_some());
+        match failure {
+            BodyFailure::Bad(_) | BodyFailure::Disk(_) => Decision::page(status),
+            // As in nginx, these are the statuses in the log of streams and connections that are closed without a response.
+            BodyFailure::Left | BodyFailure::TimedOut => Decision::Close(status.as_u16()),
+        }
+    }
+}
+
+impl HttpConnection {
+    /// Receives bytes of a body, `room` at most; returns how many. `patience` is the time between two reads.
+    ///
+    /// # Errors
+    ///
+    /// [`BodyFailure::Left`], [`BodyFailure::TimedOut`], and [`BodyFailure::Bad`] where the end comes too early.
+    pub(super) async fn receive_body(&self, room: usize, patience: Duration) -> Result<usize, BodyFailure> {
+        let socket = &self.socket;
         loop {
-            let read = socket.read_some(
-                &mut self.connection.input.lock().buffer,
-                room.min(crate::limits::HTTP_READ_BYTES),
-            );
+            let read =
+                socket.read_some(&mut self.input.lock().buffer, room.min(crate::limits::HTTP_READ_BYTES));
             match read {
                 Ok(0) => {
-                    let is_end = self.connection.input.lock().ends_with_stream().map_err(BodyFailure::Bad)?;
+                    let is_end = self.input.lock().ends_with_stream().map_err(BodyFailure::Bad)?;
                     return if is_end { Ok(0) } else { Err(BodyFailure::Left) };
                 }
                 Ok(length) => return Ok(length),
@@ -325,29 +355,20 @@ impl Exchange<'_> {
             }
         }
     }
+}
 
-    /// The decision about a request whose body could not be read.
-    fn body_failed(&mut self, failure: BodyFailure) -> Decision {
-        log::body_failed(self, &failure);
-        if let Some(stream) = self.connection.socket.http2() {
-            // As in nginx, nothing is known of a body over HTTP/2 that was not read.
-            (self.is_body_refused, self.body, self.chunked_length) = (true, Some(Arc::default()), None);
-            if matches!(failure, BodyFailure::TimedOut | BodyFailure::Left) {
-                stream.blame_client();
-            }
-        }
-        match failure {
+impl BodyFailure {
+    /// The status of the request.
+    pub(super) fn status(&self, is_http2: bool) -> StatusCode {
+        match self {
             BodyFailure::Bad(BadBody::Chunks | BadBody::Longer | BadBody::Shorter(_)) => {
-                Decision::page(StatusCode::BAD_REQUEST)
+                StatusCode::BAD_REQUEST
             }
-            BodyFailure::Bad(BadBody::TooLarge { .. }) => Decision::page(StatusCode::PAYLOAD_TOO_LARGE),
-            // As in nginx, these are the statuses in the log of streams and connections that are closed without a response.
-            BodyFailure::Left if self.connection.socket.http2().is_some() => {
-                Decision::Close(CLIENT_CLOSED_REQUEST)
-            }
-            BodyFailure::Left => Decision::Close(StatusCode::BAD_REQUEST.as_u16()),
-            BodyFailure::TimedOut => Decision::Close(StatusCode::REQUEST_TIMEOUT.as_u16()),
-            BodyFailure::Disk(_) => Decision::page(StatusCode::INTERNAL_SERVER_ERROR),
+            BodyFailure::Bad(BadBody::TooLarge { .. }) => StatusCode::PAYLOAD_TOO_LARGE,
+            BodyFailure::Left if is_http2 => StatusCode::from_u16(CLIENT_CLOSED_REQUEST).expect("it is one"),
+            BodyFailure::Left => StatusCode::BAD_REQUEST,
+            BodyFailure::TimedOut => StatusCode::REQUEST_TIMEOUT,
+            BodyFailure::Disk(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 }

@@ -92,7 +92,12 @@ impl HttpConnection {
     /// whether it is complete.
     pub(super) async fn discard(&self, exchange: &mut Exchange<'_>) -> Result<bool, BadBody> {
         if exchange.body.is_some() {
-            let is_done = self.input.lock().is_body_done();
+            let is_done = {
+                let mut input = self.input.lock();
+                // What was to be passed on may be left over from a response that another one has replaced.
+                input.is_reading = false;
+                input.is_body_done()
+            };
             exchange.keeps_alive &= is_done;
             return Ok(is_done || !exchange.keeps_alive);
         }

@@ -15,6 +15,7 @@ use http::StatusCode;
 use super::date;
 use super::headers::Headers;
 use super::player::HttpPlayer;
+use super::rest_of_body::RestOfBody;
 use crate::net::socket::Socket;
 
 /// A response before it is sent.
@@ -85,6 +86,8 @@ pub struct Foreign {
     pub wanted_charset: Option<BString>,
     /// Whether the body is no longer wanted once the client has left.
     pub needs_client: bool,
+    /// Rest of the request's body, which is passed on while the response is sent.
+    pub rest: Option<RestOfBody>,
     /// Owner of the connection after the head.
     pub tunnel: Option<Box<dyn Tunnel>>,
 }
@@ -400,6 +403,14 @@ impl Piece {
         match self {
             Piece::Memory(bytes) => bytes.len() as u64,
             Piece::File(part) => part.length,
+        }
+    }
+
+    /// Cuts off what exceeds a length.
+    pub fn truncate(&mut self, length: u64) {
+        match self {
+            Piece::Memory(bytes) => bytes.truncate(usize::try_from(length).unwrap_or(usize::MAX)),
+            Piece::File(part) => part.length = part.length.min(length),
         }
     }
 }

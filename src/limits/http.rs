@@ -11,6 +11,9 @@ pub const HTTP_TEMP_NAMES: u32 = 1000;
 /// Maximum number of bytes that are read from an HTTP client at once, and buffered while a response is made.
 pub const HTTP_READ_BYTES: usize = 16 * 1024;
 
+/// Parts of a request body that are passed on before the other tasks of the worker run.
+pub const HTTP_BODY_TURNS: usize = 16;
+
 /// Time that a response may take after its client has closed the connection, or its sending direction.
 pub const HTTP_HALF_CLOSED: Duration = Duration::from_secs(1);
 

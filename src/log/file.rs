@@ -12,6 +12,12 @@ use crate::limits;
 use crate::task::disk;
 use crate::task::rights::{self, OpenMode};
 
+/// Permissions of a log that is created, before the process's mask.
+const FOR_ALL: u32 = 0o666;
+
+/// Permissions of one with secrets.
+const FOR_OWNER: u32 = 0o600;
+
 /// Opens a log for appending; one write is one line, also between processes.
 ///
 /// Operators use symbolic links, for example from a log to `/dev/stdout`. If logs are in a directory of the server's
@@ -27,7 +33,16 @@ use crate::task::rights::{self, OpenMode};
 /// Errors of the system, [`io::ErrorKind::PermissionDenied`] for such a link, and [`io::ErrorKind::NotConnected`] for a
 /// FIFO without a reader.
 pub fn open_log(path: &Path) -> io::Result<File> {
-    rights::or_helped(open(path, disk::no_links()), path, OpenMode::Append)
+    rights::or_helped(open(path, disk::no_links(), FOR_ALL), path, OpenMode::Append)
+}
+
+/// As [`open_log`], for secrets: a file that is created may be read by its owner only.
+///
+/// # Errors
+///
+/// As for [`open_log`].
+pub(super) fn open_secret_log(path: &Path) -> io::Result<File> {
+    rights::or_helped(open(path, disk::no_links(), FOR_OWNER), path, OpenMode::AppendSecret)
 }
 
 /// As [`open_log`], with the rights of the server's user only.
@@ -36,13 +51,13 @@ pub fn open_log(path: &Path) -> io::Result<File> {
 ///
 /// As for [`open_log`].
 pub(super) fn open_own_log(path: &Path) -> io::Result<File> {
-    open(path, disk::no_links())
+    open(path, disk::no_links(), FOR_ALL)
 }
 
-fn open(path: &Path, no_links: i32) -> io::Result<File> {
+fn open(path: &Path, no_links: i32, mode: u32) -> io::Result<File> {
     let mut path = path.to_owned();
     for _ in 0..=limits::LOG_LINKS {
-        match append(&path, no_links) {
+        match append(&path, no_links, mode) {
             Err(error) if no_links != 0 && error.raw_os_error() == Some(ELOOP) => {}
             opened => return opened,
         }
@@ -56,15 +71,16 @@ fn open(path: &Path, no_links: i32) -> io::Result<File> {
         }
         if fs::canonicalize(&directory)?.starts_with("/proc") {
             // A link of the kernel such as /proc/self/fd/1, whose target is not necessarily a path.
-            return append(&path, 0);
+            return append(&path, 0, mode);
         }
         path = directory.join(fs::read_link(&path)?);
     }
     Err(io::Error::from_raw_os_error(ELOOP))
 }
 
-fn append(path: &Path, flags: i32) -> io::Result<File> {
-    let opened = OpenOptions::new().append(true).create(true).custom_flags(flags | O_NONBLOCK).open(path);
+fn append(path: &Path, flags: i32, mode: u32) -> io::Result<File> {
+    let opened =
+        OpenOptions::new().append(true).create(true).mode(mode).custom_flags(flags | O_NONBLOCK).open(path);
     let file = opened.map_err(|error| match fs::metadata(path) {
         Ok(found) if error.raw_os_error() == Some(ENXIO) && found.file_type().is_fifo() => {
             io::Error::new(io::ErrorKind::NotConnected, "it is a FIFO that no program reads")

@@ -8,6 +8,7 @@ use crate::http::exchange::{PhaseChecks, RequestVariables, ResponseFilter};
 use crate::http::plan::Phase;
 use crate::http::routes::resolver_of;
 use crate::http::tls_variables::TlsVariables;
+use crate::log::sink::Sinks;
 use crate::media::files::stream_files::StreamFiles;
 use crate::module::acme::{Answers, ChallengeCheck};
 use crate::module::addition::AdditionFilter;
@@ -51,7 +52,13 @@ pub(super) fn tls_of_http() -> OfHttp {
 }
 
 /// What looks at requests before their handler, by phase; in a phase the first that answers ends it.
-pub(super) fn phases(store: &Arc<Store>, dns: &Dns, bans: &Arc<Bans>, answers: Arc<Answers>) -> PhaseChecks {
+pub(super) fn phases(
+    store: &Arc<Store>,
+    dns: &Dns,
+    logs: &Sinks,
+    bans: &Arc<Bans>,
+    answers: Arc<Answers>,
+) -> PhaseChecks {
     let zones: Arc<ZoneKeeper> = Arc::default();
     let stream_files: Arc<[Box<dyn StreamFiles>]> = Arc::new([
         Box::new(HlsStreamFiles) as _,
@@ -93,7 +100,7 @@ pub(super) fn phases(store: &Arc<Store>, dns: &Dns, bans: &Arc<Bans>, answers: A
             Phase::Content,
             [
                 // Modules that a location chooses come first.
-                Box::new(ProxyCheck::new(store.clone(), dns.clone())),
+                Box::new(ProxyCheck::new(store.clone(), dns.clone(), logs.clone())),
                 Box::new(FlvFileCheck),
                 Box::new(Mp4Check),
                 Box::new(RandomIndexCheck),

@@ -375,7 +375,7 @@ impl Parts {
             sessions: sessions.clone(),
             trails: trails.clone(),
             lifetime: lifetime.clone(),
-            phases: http_modules::phases(&store, &dns, &bans, answers),
+            phases: http_modules::phases(&store, &dns, log.sinks(), &bans, answers),
             handlers,
             adapters: vec![Box::new(SliceFilter)],
             filters: http_modules::filters(workers.count()),

@@ -22,6 +22,8 @@ pub enum OpenMode {
     Read,
     /// For appending, created if it does not exist: logs.
     Append,
+    /// As [`OpenMode::Append`]; one that is created may be read by the server's user only: logs of keys.
+    AppendSecret,
 }
 
 /// A process with more rights that opens what the configuration names, and nothing else.

@@ -66,6 +66,18 @@ fn serve(mut stream: TcpStream) {
             send(&mut stream, text);
             continue;
         }
+        if target.starts_with(b"/early/") {
+            // Before the body: its length is told already, and it comes back as it is received.
+            let length = length_of(&request);
+            let short = target.ends_with(b"/short");
+            let told = if short { "2\r\n\r\nok".to_owned() } else { format!("{length}\r\n\r\n") };
+            let _ = stream.write_all(format!("HTTP/1.1 200 OK\r\nContent-Length: {told}").as_bytes());
+            if short || echo(&mut stream, &mut received, length).is_err() {
+                let _ = stream.read(&mut [0; 64]);
+                return;
+            }
+            continue;
+        }
         if target.starts_with(b"/count") {
             // Which request of the connection it is.
             let body = count.to_string();
@@ -107,7 +119,24 @@ fn send(stream: &mut TcpStream, text: &[u8]) {
     }
 }
 
-/// The next request with its body, as received.
+/// Sends what comes of a body back, in capitals.
+fn echo(stream: &mut TcpStream, received: &mut Vec<u8>, length: usize) -> std::io::Result<()> {
+    let (mut left, mut bytes) = (length, [0; 4096]);
+    while left > 0 {
+        if received.is_empty() {
+            match stream.read(&mut bytes)? {
+                0 => return Err(std::io::ErrorKind::UnexpectedEof.into()),
+                count => received.extend_from_slice(&bytes[..count]),
+            }
+        }
+        let part: Vec<u8> = received.drain(..left.min(received.len())).collect();
+        stream.write_all(&part.to_ascii_uppercase())?;
+        left -= part.len();
+    }
+    Ok(())
+}
+
+/// The next request with its body, as received; without it for the targets that are answered before it.
 fn request(stream: &mut TcpStream, received: &mut Vec<u8>) -> Option<Vec<u8>> {
     let mut bytes = [0; 65536];
     loop {
@@ -131,11 +160,20 @@ fn length(received: &[u8]) -> Option<usize> {
             .map(|at| from + at + what.len())
     };
     let head = find(b"\r\n\r\n", 0)?;
+    if received.starts_with(b"POST /early/") {
+        return Some(head);
+    }
     let text = String::from_utf8_lossy(&received[..head]).to_lowercase();
-    let header = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
-    if header("transfer-encoding:").is_some() {
+    if text.lines().any(|line| line.starts_with("transfer-encoding:")) {
         return find(b"0\r\n\r\n", head);
     }
-    let length: usize = header("content-length:").and_then(|text| text.parse().ok()).unwrap_or(0);
+    let length = length_of(&received[..head]);
     (received.len() >= head + length).then_some(head + length)
+}
+
+/// The length that a head tells of the body.
+fn length_of(head: &[u8]) -> usize {
+    let text = String::from_utf8_lossy(head).to_lowercase();
+    let length = text.lines().find_map(|line| line.strip_prefix("content-length:"));
+    length.and_then(|text| text.trim().parse().ok()).unwrap_or(0)
 }

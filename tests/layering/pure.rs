@@ -152,6 +152,7 @@ const WAITING: &[&str] = &[
     "module::proxy::http2",
     "module::proxy::keeper",
     "module::proxy::link",
+    "module::proxy::send_parts",
     "module::proxy::store",
     "module::proxy::tunnel",
     "module::record::flv_file",

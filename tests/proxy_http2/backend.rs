@@ -21,6 +21,8 @@ pub struct Counts {
     pub requests: AtomicUsize,
     /// Bytes of bodies that were passed on for sending.
     pub sent: AtomicUsize,
+    /// Bytes of bodies received by paths that count them.
+    pub received: AtomicUsize,
     /// Streams that the server has reset, or whose connection it has closed, while they were held.
     pub cancelled: AtomicUsize,
 }
@@ -160,7 +162,10 @@ async fn answer(
         "/echo-at-once" => {
             let mut stream = respond.send_response(head(200), false).ok()?;
             while let Some(data) = body.data().await {
-                let data = data.ok()?;
+                let Ok(data) = data else {
+                    counts.cancelled.fetch_add(1, Ordering::SeqCst);
+                    return None;
+                };
                 send(&mut stream, data.clone(), &counts).await?;
                 let _ = body.flow_control().release_capacity(data.len());
             }
@@ -171,6 +176,19 @@ async fn answer(
             let mut stream = respond.send_response(head(403), false).ok()?;
             // The stream is reset with NO_ERROR, as its body is dropped.
             stream.send_data("no".into(), true).ok()?;
+        }
+        // A response that does not wait for the body, which is read meanwhile.
+        "/download" => {
+            let mut stream = respond.send_response(with_length(crate::LARGE), false).ok()?;
+            let counting = counts.clone();
+            tokio::spawn(async move {
+                while let Some(Ok(data)) = body.data().await {
+                    counting.received.fetch_add(data.len(), Ordering::SeqCst);
+                    let _ = body.flow_control().release_capacity(data.len());
+                }
+            });
+            send(&mut stream, vec![b'x'; crate::LARGE].into(), &counts).await?;
+            stream.send_data(Bytes::new(), true).ok()?;
         }
         "/large" => {
             let mut stream = respond.send_response(with_length(crate::LARGE), false).ok()?;

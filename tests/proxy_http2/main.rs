@@ -1,6 +1,8 @@
-//! `proxy_http_version 2`: requests, responses and connections over HTTP/2 to backends.
+//! `proxy_http_version 2`: requests, responses and connections over HTTP/2 to backends; and responses that come before the body of
+//! the request, over HTTP/1.1 too.
 
 mod backend;
+mod early;
 mod failures;
 #[path = "../support/mod.rs"]
 mod support;

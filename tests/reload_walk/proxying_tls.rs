@@ -2,6 +2,7 @@
 
 use crate::support::http;
 use crate::support::tls::file;
+use crate::support::wait::until_true;
 use crate::walk::{Case, Place, Walk, walk_with};
 
 /// A row of a location that forwards over TLS.
@@ -114,6 +115,26 @@ pub const CASES: &[Case] = &[
         502,
         200
     ),
+    Case {
+        row: "proxy/proxy_ssl_key_log",
+        place: Place::Http,
+        before: "server { listen 127.0.0.1:{web}; location / { proxy_ssl_key_log {dir}/keys.one; proxy_pass https://127.0.0.1:{port}; } } server { listen 127.0.0.1:{port} ssl; ssl_certificate {tls}/origin.crt; ssl_certificate_key {tls}/origin.key; return 200 text; }",
+        after: "server { listen 127.0.0.1:{web}; location / { proxy_ssl_key_log {dir}/keys.two; proxy_pass https://127.0.0.1:{port}; } } server { listen 127.0.0.1:{port} ssl; ssl_certificate {tls}/origin.crt; ssl_certificate_key {tls}/origin.key; return 200 text; }",
+        look: |walk| {
+            let prefix = walk.server.prefix();
+            let logged = |walk: &Walk<'_>, name: &str| {
+                assert_eq!(http::get(walk.own_web, "/").status(), 200);
+                until_true("keys are logged", || prefix.read(name).contains("CLIENT_RANDOM "));
+            };
+            logged(walk, "keys.one");
+            assert_eq!(prefix.read("keys.two"), "");
+            let before = prefix.read("keys.one");
+            Box::new(move || {
+                logged(walk, "keys.two");
+                assert_eq!(prefix.read("keys.one"), before);
+            })
+        },
+    },
     Case {
         row: "proxy/proxy_ssl_certificate_cache",
         place: Place::Http,

@@ -1,5 +1,7 @@
 //! The other side: servers that are connected to.
 
+use std::os::unix::fs::PermissionsExt;
+
 use crate::support::server::free_port;
 use crate::support::tool::run;
 use crate::support::wait::until_true;
@@ -170,4 +172,56 @@ fn backends_are_verified_as_nginx_does_it() {
             }
         }
     }
+}
+
+#[test]
+fn keys_of_connections_to_backends_are_logged() {
+    let made = Made::new();
+    let (front, backend) = (free_port(), free_port());
+    let conf = |more: &str| {
+        Conf::live("").http(&format!(
+            "server {{ listen 127.0.0.1:{front}; location / {{ proxy_pass https://127.0.0.1:{backend}; {more}
+             location /old {{ proxy_pass https://127.0.0.1:{backend}; proxy_ssl_protocols TLSv1.2; }} }} }}
+             server {{ listen 127.0.0.1:{backend} ssl; ssl_protocols TLSv1.2 TLSv1.3; {} return 200 x; }}",
+            made.shows("server")
+        ))
+    };
+    // Relative to the directory of the configuration.
+    let server = Server::start(&conf("proxy_ssl_key_log keys; proxy_ssl_protocols TLSv1.3;"));
+    let ask = |path: &str| assert_eq!(curl(&format!("http://127.0.0.1:{front}{path}"), &[]), "x 200");
+    let lines = |name: &str| {
+        let text = server.prefix().read(&format!("conf/{name}"));
+        let lines = text.lines().map(|line| line.split(' ').map(str::to_owned).collect::<Vec<_>>());
+        lines.collect::<Vec<_>>()
+    };
+    let has = |name: &str, label: &str| {
+        let is_hex = |text: &str, length| text.len() >= length && text.bytes().all(|b| b.is_ascii_hexdigit());
+        lines(name).iter().any(|line| {
+            line.len() == 3
+                && line[0] == label
+                && line[1].len() == 64
+                && is_hex(&line[1], 64)
+                && is_hex(&line[2], 64)
+        })
+    };
+    ask("/");
+    until_true("keys of TLS 1.3", || has("keys", "CLIENT_TRAFFIC_SECRET_0"));
+    assert!(has("keys", "CLIENT_HANDSHAKE_TRAFFIC_SECRET") && has("keys", "SERVER_TRAFFIC_SECRET_0"));
+    ask("/old");
+    until_true("keys of TLS 1.2", || has("keys", "CLIENT_RANDOM"));
+    let mode = server.prefix().path().join("conf/keys").metadata().unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    // After the reload, keys go to the other file.
+    let before = lines("keys");
+    server.reload(&conf("proxy_ssl_key_log other; proxy_ssl_protocols TLSv1.3;"));
+    ask("/");
+    until_true("keys after the reload", || has("other", "CLIENT_TRAFFIC_SECRET_0"));
+    assert_eq!(lines("keys"), before);
+    // A file that cannot be opened is refused.
+    server.rewrite(&conf("proxy_ssl_key_log none/keys;"));
+    let tested = server.run(&["-t"]);
+    assert!(!tested.status.success());
+    assert!(
+        String::from_utf8_lossy(&tested.stderr).contains("none/keys\" failed (2: No such file or directory)")
+    );
 }

@@ -22,8 +22,7 @@ pub use self::lost::lines_lost_total;
 pub use self::paths::LineFile;
 use self::queue::Queue;
 pub use self::spec::SinkSpec;
-use self::writer::QueuedLine;
-use super::file::open_log;
+use self::writer::{QueuedLine, opener};
 use super::file_error::FileError;
 use super::form::LineForm;
 use super::level::LogLevel;
@@ -40,7 +39,8 @@ impl OpenedSinks {
     /// The error of the first file that cannot be opened.
     pub fn open(specs: &[SinkSpec]) -> Result<OpenedSinks, FileError> {
         let open = |spec: &SinkSpec| {
-            let file = spec.path().map(|path| open_log(path).map_err(FileError::of("open", path)));
+            let open = opener(spec);
+            let file = spec.path().map(|path| open(path).map_err(FileError::of("open", path)));
             Ok((spec.clone(), file.transpose()?))
         };
         Ok(OpenedSinks(specs.iter().map(open).collect::<Result<_, _>>()?))

@@ -7,6 +7,7 @@ use bstr::BString;
 
 use super::syslog::Syslog;
 use crate::log::shown::Shown;
+use crate::task::rights::OpenMode;
 
 /// Where a log's lines go, and how they are collected on the way. Equal ones are one log with one writer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -22,6 +23,8 @@ pub struct SinkSpec {
 pub enum SinkTarget {
     /// File with an absolute path.
     File(PathBuf),
+    /// The same, with secrets.
+    SecretFile(PathBuf),
     /// Ring buffer of this size in bytes.
     Memory(u64),
     /// Standard error.
@@ -83,15 +86,23 @@ impl SinkSpec {
     /// The file, if it is a fixed one.
     pub fn path(&self) -> Option<&Path> {
         match &self.target {
-            SinkTarget::File(path) => Some(path),
-            _ => None,
+            SinkTarget::File(path) | SinkTarget::SecretFile(path) => Some(path),
+            SinkTarget::Memory(_) | SinkTarget::Stderr | SinkTarget::Syslog(_) | SinkTarget::Paths(_) => None,
+        }
+    }
+
+    /// How the file is opened.
+    pub fn open_mode(&self) -> OpenMode {
+        match &self.target {
+            SinkTarget::SecretFile(_) => OpenMode::AppendSecret,
+            _ => OpenMode::Append,
         }
     }
 
     /// Name in messages.
     pub(super) fn name(&self) -> String {
         match &self.target {
-            SinkTarget::File(path) => Shown::path(path).to_string(),
+            SinkTarget::File(path) | SinkTarget::SecretFile(path) => Shown::path(path).to_string(),
             SinkTarget::Memory(size) => format!("memory:{size}"),
             SinkTarget::Stderr => "stderr".into(),
             SinkTarget::Syslog(syslog) => format!("syslog:server={}", syslog.server),

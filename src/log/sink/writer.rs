@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use flate2::Compression;
@@ -13,12 +14,13 @@ use super::paths::{LineFile, PathFailure, Paths};
 use super::spec::{Buffering, SinkSpec, SinkTarget};
 use super::syslog::SyslogSocket;
 use crate::limits;
-use crate::log::file::open_log;
+use crate::log::file::{open_log, open_secret_log};
 use crate::log::file_error::FileError;
 use crate::log::form::LineForm;
 use crate::log::level::LogLevel;
 use crate::log::os_text::os_text;
 use crate::log::shown::Shown;
+use crate::task::rights::OpenMode;
 
 /// A line with its newline.
 #[derive(Debug)]
@@ -31,6 +33,17 @@ pub(super) struct QueuedLine {
     pub(super) file: Option<LineFile>,
     /// The line.
     pub(super) bytes: Vec<u8>,
+}
+
+/// Opens the file of a log.
+type Opener = fn(&Path) -> io::Result<File>;
+
+/// How the file of a destination is opened.
+pub(super) fn opener(spec: &SinkSpec) -> Opener {
+    match spec.open_mode() {
+        OpenMode::AppendSecret => open_secret_log,
+        OpenMode::Append | OpenMode::Read => open_log,
+    }
 }
 
 /// Lines that were not written.
@@ -59,8 +72,8 @@ pub(super) struct Writer {
 
 #[derive(Debug)]
 enum Destination {
-    /// A file; opened when needed if the configuration did not name it in time.
-    File(std::path::PathBuf, Option<File>),
+    /// A file; opened when needed, in this way, if the configuration did not name it in time.
+    File(PathBuf, Option<File>, Opener),
     Stderr,
     Memory(Ring),
     Syslog(SyslogSocket),
@@ -82,7 +95,9 @@ impl Writer {
     /// Writer to a destination; `file` is the open file if it is one.
     pub(super) fn new(spec: &SinkSpec, file: Option<File>) -> Writer {
         let out = match &spec.target {
-            SinkTarget::File(path) => Destination::File(path.clone(), file),
+            SinkTarget::File(path) | SinkTarget::SecretFile(path) => {
+                Destination::File(path.clone(), file, opener(spec))
+            }
             SinkTarget::Stderr => Destination::Stderr,
             SinkTarget::Memory(size) => Destination::Memory(Ring::new(*size)),
             SinkTarget::Syslog(syslog) => Destination::Syslog(SyslogSocket::new(syslog.clone())),
@@ -125,9 +140,9 @@ impl Writer {
         let lost = self.flush();
         self.full_until = None;
         let opened = match &mut self.out {
-            Destination::File(path, open) => match file.map_or_else(|| open_log(path), Ok) {
+            Destination::File(path, current, open) => match file.map_or_else(|| open(path), Ok) {
                 Ok(file) => {
-                    *open = Some(file);
+                    *current = Some(file);
                     Ok(())
                 }
                 Err(error) => Err(FileError::of("open", path)(error)),
@@ -227,9 +242,9 @@ impl Writer {
         }
         self.full_until = None;
         let written = match &mut self.out {
-            Destination::File(path, file) => {
+            Destination::File(path, file, open) => {
                 if file.is_none() {
-                    match open_log(path) {
+                    match open(path) {
                         Ok(opened) => *file = Some(opened),
                         Err(error) => {
                             let (path, error) = (Shown::path(path), os_text(&error));
@@ -277,7 +292,6 @@ fn failure_text(name: &str, file: &LineFile, failure: &PathFailure) -> String {
 #[cfg(test)]
 mod tests {
     use std::io::Read;
-    use std::path::Path;
     use std::time::Duration;
 
     use flate2::read::MultiGzDecoder;

@@ -12,7 +12,8 @@ use super::conf::{Current, NextUpstream};
 use super::connect::{ConnectSettings, connect};
 use super::failure::{CONNECTING, Failure, READING, SENDING, case_of, connect_failed, link_failed, refused};
 use super::head::{HeadReader, ResponseHead};
-use super::link::{BackendConnection, LinkError, SendOutcome};
+use super::link::{BackendConnection, SendOutcome};
+use super::link_error::LinkError;
 use super::log;
 use super::request::RequestHead;
 use super::states::UpstreamAttempts;
@@ -65,6 +66,9 @@ pub(super) struct HeadPatience {
 }
 
 impl HeadPatience {
+    /// No end.
+    pub(super) const ENDLESS: HeadPatience = HeadPatience { until: None, each: Duration::MAX };
+
     /// The time for the next read.
     pub(super) fn left(self) -> Duration {
         self.until.map_or(self.each, |until| until.saturating_duration_since(Instant::now()))
@@ -201,8 +205,8 @@ impl ForwardedRequest<'_> {
                         choice.tries > 1 && self.may_repeat(exchange, case, progress.has_begun, began)
                     });
                     if !repeats {
-                        // Over HTTP/2, the rest of the request is sent beside the response.
-                        let is_reusable = (progress.is_complete || link.is_http2()) && !head.closes;
+                        let is_sent_beside = link.is_http2() || link.rest.is_some();
+                        let is_reusable = (progress.is_complete || is_sent_beside) && !head.closes;
                         ending.0 = None;
                         if choice.is_bound() {
                             self.attempts.0.lock().headers = head.headers.clone();
@@ -279,10 +283,7 @@ impl ForwardedRequest<'_> {
         self.attempts.latest(|attempt| link.count(attempt));
         progress.is_complete = sent? == SendOutcome::All;
         exchange.doing = Some(READING);
-        let head = match link.is_http2() {
-            true => self.read_http2_head(exchange, &mut link).await,
-            false => self.read_head(exchange, &mut link).await,
-        };
+        let head = self.read_beside(exchange, &mut link).await;
         if let Ok(head) = &head {
             self.attempts.latest(|attempt| {
                 attempt.header = Some(attempt.began.elapsed());
@@ -343,62 +344,14 @@ impl ForwardedRequest<'_> {
         self.flushed(exchange, link, sent).await
     }
 
-    /// Sends the client's body as it comes.
-    async fn send_parts(
-        &self,
-        exchange: &mut Exchange<'_>,
-        link: &mut BackendConnection,
-        in_chunks: bool,
-    ) -> Result<SendOutcome, Failure> {
-        let patience = self.conf.send_timeout.duration();
-        // What came with the head of the client's request is sent with that of ours.
-        let began = exchange.take_body_beginning();
-        let mut first = self.head.bytes.clone();
-        if in_chunks && !began.is_empty() {
-            first.extend_from_slice(&chunk(&began));
-        } else {
-            first.extend_from_slice(&began);
-        }
-        let mut filled = 0;
-        let mut sent = link.send(&first, patience).await;
-        while let Ok(SendOutcome::All) = sent {
-            if link.flush(patience).await.is_err() {
-                sent = Err(LinkError::Closed);
-                break;
-            }
-            let part = tokio::select! {
-                biased;
-                part = exchange.next_body_part(&mut filled) => part,
-                answered = link.answered() => {
-                    sent = answered.map(|()| SendOutcome::Early);
-                    break;
-                }
-            };
-            match part.map_err(Failure::Client)? {
-                Some(part) if in_chunks => {
-                    sent = link.send(&chunk(&part), patience).await;
-                }
-                Some(part) => sent = link.send(&part, patience).await,
-                None => {
-                    if in_chunks {
-                        sent = link.send(b"0\r\n\r\n", patience).await;
-                    }
-                    break;
-                }
-            }
-        }
-        exchange.end_body();
-        self.flushed(exchange, link, sent).await
-    }
-
     /// Reads the head of the response; interim ones before it are passed over.
-    async fn read_head(
+    pub(super) async fn read_head(
         &self,
         exchange: &mut Exchange<'_>,
         link: &mut BackendConnection,
+        patience: HeadPatience,
     ) -> Result<ResponseHead, Failure> {
         let size = usize::try_from(self.conf.buffer_size.0.0).unwrap_or(usize::MAX).max(1);
-        let patience = self.head_patience();
         // What came while the request was being sent.
         let early = link.received.len() as u64;
         self.attempts.latest(|attempt| attempt.received += early);
@@ -431,8 +384,4 @@ impl ForwardedRequest<'_> {
         }
         Err(refused(exchange, "upstream sent too many interim responses"))
     }
-}
-
-fn chunk(bytes: &[u8]) -> Vec<u8> {
-    [format!("{:x}\r\n", bytes.len()).as_bytes(), bytes, b"\r\n"].concat()
 }

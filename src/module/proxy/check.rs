@@ -29,9 +29,11 @@ use crate::http::core::conf::Current as Core;
 use crate::http::exchange::{Check, Decision, Exchange, PhaseCheck};
 use crate::http::leaving::OnLeaving;
 use crate::http::request::BodyFraming;
+use crate::http::rest_of_body::RestOfBody;
 use crate::http::routes::Location;
 use crate::http::upstream::group::{Groups, RunningGroup};
 use crate::http::upstream::peers::ServerPlace;
+use crate::log::sink::Sinks;
 use crate::net::dns::Dns;
 
 /// Forwards requests.
@@ -40,9 +42,9 @@ pub struct ProxyCheck {
 }
 
 impl ProxyCheck {
-    /// `dns` looks up names without variables.
-    pub fn new(store: Arc<Store>, dns: Dns) -> ProxyCheck {
-        ProxyCheck { keeper: Keeper::new(store, dns) }
+    /// `dns` looks up names without variables; `logs` has the files of keys.
+    pub fn new(store: Arc<Store>, dns: Dns, logs: Sinks) -> ProxyCheck {
+        ProxyCheck { keeper: Keeper::new(store, dns, logs) }
     }
 }
 
@@ -195,7 +197,7 @@ async fn forward(keeper: &Keeper, exchange: &mut Exchange<'_>) -> Result<Decisio
     };
     let choice = group.choice(exchange);
     let result = job.run(exchange, choice).await;
-    let answered = match result {
+    let mut answered = match result {
         Ok(answered) => answered,
         Err(failed) => {
             let stale =
@@ -209,10 +211,12 @@ async fn forward(keeper: &Keeper, exchange: &mut Exchange<'_>) -> Result<Decisio
             return Err(failed.decision);
         }
     };
+    let rest = answered.link.rest.take();
     if let Some(using) = &mut cache {
         let status = answered.head.status;
         if let Some(entry) = case_of(status).and_then(|case| using.instead_of(conf, case)) {
             context.leave(&job, answered);
+            end_rest(exchange, rest);
             return Ok(answer(exchange, &entry, CacheStatus::Stale));
         }
         if status == 304
@@ -221,14 +225,30 @@ async fn forward(keeper: &Keeper, exchange: &mut Exchange<'_>) -> Result<Decisio
         {
             log::not_modified(exchange);
             context.leave(&job, answered);
+            end_rest(exchange, rest);
             return Ok(answer(exchange, &entry, CacheStatus::Revalidated));
         }
     }
-    let (decision, empty) = context.decide(exchange, &job, answered, cache);
+    let (mut decision, empty) = context.decide(exchange, &job, answered, cache);
+    let foreign = match &mut decision {
+        Decision::Done(response) => response.foreign.as_mut().filter(|foreign| foreign.tunnel.is_none()),
+        _ => None,
+    };
+    match foreign {
+        Some(foreign) => foreign.rest = rest,
+        None => end_rest(exchange, rest),
+    }
     if let Some(empty) = empty {
         fill::keep_empty(empty).await;
     }
     Ok(decision)
+}
+
+/// Gives up the rest of a body that was to be passed on beside the response of a backend.
+fn end_rest(exchange: &mut Exchange<'_>, rest: Option<RestOfBody>) {
+    if let Some(rest) = rest {
+        exchange.end_rest(rest);
+    }
 }
 
 /// Whether HEAD is forwarded as GET.

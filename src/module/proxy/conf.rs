@@ -6,6 +6,7 @@ use super::bind::ProxyBind;
 use super::buffer_sizes::{BufferSizes, Buffers, ComparedSize};
 use super::cache::values::{CachePath, CacheValid, CacheZone, are_defined};
 use super::file::ProxyFile;
+use super::key_log::KeyLogFile;
 use super::rewriting::{CookieDomain, CookieFlags, CookiePath, ProxyRedirect};
 use super::store::{Store, StoreAccess};
 use super::target::ProxyPass;
@@ -165,7 +166,8 @@ directives! {
         ///
         /// Example: `proxy_cookie_flags session secure httponly;`
         "proxy_cookie_flags" => cookie_flags: Vec<CookieFlags> = "off", in HTTP_ALL;
-        /// Reads request bodies completely before they are sent to the upstream.
+        /// Reads request bodies completely before they are sent to the upstream. With `off` they are passed on as they come, also
+        /// while the response of an upstream that answers early is sent.
         ///
         /// Example: `proxy_request_buffering off;`
         "proxy_request_buffering" => request_buffering: Flag = "on", in HTTP_ALL;
@@ -333,6 +335,13 @@ directives! {
         ///
         /// Example: `proxy_ssl_crl /etc/ssl/internal-ca.crl;`
         "proxy_ssl_crl" => ssl_crl: Option<ConfPath>, in HTTP_ALL;
+        /// File to which the keys of TLS connections to upstream servers are appended, in the format of `SSLKEYLOGFILE`, with which
+        /// captured connections can be decrypted. A file that is created may be read by the server's user only.
+        ///
+        /// Not in PingOS; as in nginx since 1.27.2.
+        ///
+        /// Example: `proxy_ssl_key_log /var/log/pingosd/keys.log;`
+        "proxy_ssl_key_log" => ssl_key_log: Option<KeyLogFile>, in HTTP_ALL;
         /// Cipher list of TLS 1.2 for the upstream, as of `ssl_ciphers`.
         ///
         /// Example: `proxy_ssl_ciphers ECDHE-RSA-AES128-GCM-SHA256;`

@@ -4,7 +4,7 @@ use http::StatusCode;
 
 use super::conf::NextUpstream;
 use super::connect::ConnectError;
-use super::link::LinkError;
+use super::link_error::LinkError;
 use super::log;
 use crate::http::exchange::{Decision, Exchange};
 use crate::net::tls::backend::mistrust;

@@ -48,7 +48,7 @@ pub fn files(config: &Config) -> Vec<PathBuf> {
 ///
 /// One cannot be read or used.
 pub fn check(config: &Config) -> Result<(), TlsSettingsError> {
-    settings(config).iter().try_for_each(|key| match make(key, None) {
+    settings(config).iter().try_for_each(|key| match make(key, None, None) {
         Err(TlsSettingsError::Contents(BackendTlsError::Settings(_))) | Ok(_) => Ok(()),
         Err(error) => Err(error),
     })

@@ -1,14 +1,14 @@
 //! Attempts to forward a request over HTTP/2, as nginx makes them since 1.29.4.
 
-use bytes::Bytes;
 use http::StatusCode;
 use http::uri::Scheme;
 
-use super::attempt::{ForwardedRequest, Outgoing};
+use super::attempt::{ForwardedRequest, HeadPatience, Outgoing};
 use super::failure::{Failure, READING, SENDING, link_failed, refused};
 use super::head::ResponseHead;
 use super::http2_fields::Http2Fields;
-use super::link::{BackendConnection, LinkError, SendOutcome};
+use super::link::{BackendConnection, SendOutcome};
+use super::link_error::LinkError;
 use super::log;
 use super::stream::StreamError;
 use crate::http::body_reader::BodyReader;
@@ -36,39 +36,9 @@ impl ForwardedRequest<'_> {
             Outgoing::None => return Ok(SendOutcome::All),
             Outgoing::Bytes(bytes) => Body::from(bytes.clone()),
             Outgoing::Collected(body) => Body::Pieces(body.pieces()),
-            Outgoing::Streamed { .. } => return self.send_http2_parts(exchange, link).await,
+            Outgoing::Streamed { .. } => return self.send_parts(exchange, link, false).await,
         };
         let sent = link.send_body(BodyReader::new(body), patience).await;
-        sent.map_err(|error| stream_failed(exchange, link, error, SENDING))
-    }
-
-    /// Sends the client's body as it comes.
-    async fn send_http2_parts(
-        &self,
-        exchange: &mut Exchange<'_>,
-        link: &mut BackendConnection,
-    ) -> Result<SendOutcome, Failure> {
-        let patience = self.conf.send_timeout.duration();
-        let mut sent = link.send_part(Bytes::from(exchange.take_body_beginning().to_vec()), patience).await;
-        let mut filled = 0;
-        while let Ok(SendOutcome::All) = sent {
-            let part = tokio::select! {
-                biased;
-                part = exchange.next_body_part(&mut filled) => part,
-                answered = link.stream_answered() => {
-                    sent = answered.map(|()| SendOutcome::Early);
-                    break;
-                }
-            };
-            match part.map_err(Failure::Client)? {
-                Some(part) => sent = link.send_part(Bytes::from(part.to_vec()), patience).await,
-                None => {
-                    sent = link.end_body().map(|()| SendOutcome::All);
-                    break;
-                }
-            }
-        }
-        exchange.end_body();
         sent.map_err(|error| stream_failed(exchange, link, error, SENDING))
     }
 
@@ -77,9 +47,9 @@ impl ForwardedRequest<'_> {
         &self,
         exchange: &mut Exchange<'_>,
         link: &mut BackendConnection,
+        patience: HeadPatience,
     ) -> Result<ResponseHead, Failure> {
         let size = usize::try_from(self.conf.buffer_size.0.0).unwrap_or(usize::MAX).max(1);
-        let patience = self.head_patience();
         loop {
             let received = link.receive_head(patience.left()).await;
             self.attempts.latest(|attempt| link.count(attempt));
@@ -106,7 +76,7 @@ impl ForwardedRequest<'_> {
 
 /// What the failure of a request means. As in nginx, what a backend rejects is an invalid response; but one that has closed a connection
 /// that was idle did so before it saw the request.
-fn stream_failed(
+pub(super) fn stream_failed(
     exchange: &Exchange<'_>,
     link: &BackendConnection,
     error: LinkError,

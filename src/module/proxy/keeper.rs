@@ -8,13 +8,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use parking_lot::Mutex;
-use rustls::ClientConfig;
+use rustls::{ClientConfig, KeyLog};
 use sha2::{Digest as _, Sha256};
 use tokio::task::JoinError;
 
 use super::cache::keeper::Zones;
 use super::conf::{Current, ProxyHttpVersion};
 use super::file::ProxyFile;
+use super::key_log::KeyLines;
 use crate::config::store::Store;
 use crate::directive::{ConfPath, Msec};
 use crate::http::exchange::Exchange;
@@ -22,6 +23,7 @@ use crate::http::upstream::group::GroupKeeper;
 use crate::limits;
 use crate::log::os_text::os_text;
 use crate::log::shown::Shown;
+use crate::log::sink::{LogSink, SinkSpec, Sinks};
 use crate::net::dns::Dns;
 use crate::net::resolver::server::Resolver;
 use crate::net::ssl::certificate_cache::CertificateCache as CacheSetting;
@@ -36,6 +38,8 @@ pub(super) struct Keeper {
     pub(super) store: Arc<Store>,
     /// Names without variables.
     pub(super) dns: Dns,
+    /// Files of keys.
+    logs: Sinks,
     pub(super) groups: GroupKeeper,
     /// Cached responses.
     pub(super) zones: Arc<Zones>,
@@ -91,6 +95,7 @@ pub(super) struct TlsKey {
     curves: Option<Vec<usize>>,
     resumes: bool,
     is_http2: bool,
+    key_log: Option<SinkSpec>,
 }
 
 impl TlsKey {
@@ -124,6 +129,7 @@ impl TlsKey {
             curves: commands().find_map(|command| command.curves.clone()),
             resumes: conf.ssl_session_reuse,
             is_http2: conf.http_version == ProxyHttpVersion::Http2,
+            key_log: conf.ssl_key_log.as_ref().map(|file| file.0.clone()),
         }
     }
 
@@ -135,13 +141,14 @@ impl TlsKey {
 }
 
 impl Keeper {
-    pub(super) fn new(store: Arc<Store>, dns: Dns) -> Keeper {
+    pub(super) fn new(store: Arc<Store>, dns: Dns, logs: Sinks) -> Keeper {
         let zones = Arc::<Zones>::default();
         zones.sync(&store.load(), store.generation());
         Keeper {
             zones,
             store,
             dns,
+            logs,
             groups: GroupKeeper::default(),
             resolvers: Mutex::default(),
             tls: Mutex::default(),
@@ -201,7 +208,8 @@ impl Keeper {
             Some(settings) => settings,
             None => {
                 let wanted = key.clone();
-                let config = disk::spawn(DiskWork::Served, move || make(&wanted, read)).await??;
+                let log = key.key_log.as_ref().map(|sink| self.logs.get(sink));
+                let config = disk::spawn(DiskWork::Served, move || make(&wanted, read, log)).await??;
                 let settings = TlsSettings::new(config);
                 self.tls.lock().known.insert((key.clone(), digest), settings.clone());
                 settings
@@ -256,8 +264,12 @@ pub enum TlsSettingsError {
     Stopped(#[from] JoinError),
 }
 
-/// Reads the files, except for certificate and key where these were read.
-pub(super) fn make(key: &TlsKey, identity: Option<Identity>) -> Result<Arc<ClientConfig>, TlsSettingsError> {
+/// Reads the files, except for certificate and key where these were read. Keys of connections go to `log`.
+pub(super) fn make(
+    key: &TlsKey,
+    identity: Option<Identity>,
+    log: Option<LogSink>,
+) -> Result<Arc<ClientConfig>, TlsSettingsError> {
     let optional = |path: &Option<PathBuf>| path.as_deref().map(read).transpose();
     let (trusted, lists) = (optional(&key.trusted)?, optional(&key.lists)?);
     let verified = match (&trusted, key.verify) {
@@ -283,6 +295,7 @@ pub(super) fn make(key: &TlsKey, identity: Option<Identity>) -> Result<Arc<Clien
         curves: key.curves.as_deref(),
         resumes: key.resumes,
         is_http2: key.is_http2,
+        key_log: log.map(|log| Arc::new(KeyLines(log)) as Arc<dyn KeyLog>),
     };
     Ok(of_backend(&settings)?)
 }

@@ -3,15 +3,18 @@
 use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::{Request, Response};
 
+use super::body_parts::{BodyParts, Passed};
+use super::link_error::LinkError;
 use super::states::Attempt;
-use super::stream::{RequestStream, StreamError};
+use super::stream::RequestStream;
 use crate::http::body_reader::BodyReader;
+use crate::http::rest_of_body::RestOfBody;
 use crate::http::upstream::idle::PeerConnection;
 use crate::net::socket::Socket;
 use crate::task::patience::end_of;
@@ -24,10 +27,14 @@ pub(super) struct BackendConnection {
     pub(super) received: BytesMut,
     /// Whether it was idle before.
     pub(super) is_cached: bool,
-    /// Bytes sent for this request, other than over HTTP/2.
+    /// Bytes sent for this request, other than over HTTP/2, without those of `passed`.
     sent: u64,
+    /// What is sent of a request whose body is passed on in parts, other than over HTTP/2.
+    passed: Option<Arc<Passed>>,
     /// The request, over HTTP/2.
     stream: Option<Box<RequestStream>>,
+    /// Rest of the request's body, which is passed on beside the response.
+    pub(super) rest: Option<RestOfBody>,
 }
 
 /// How sending ended.
@@ -44,28 +51,10 @@ pub(super) enum SendOutcome {
 pub(super) enum Reuse {
     /// It may serve another request.
     Reusable,
-    /// Over HTTP/2, not everything is sent and received, or the backend ends the connection.
+    /// Not everything is sent or, over HTTP/2, received; or the backend ends the connection.
     Unfinished,
     /// The backend has sent more than the response.
     TooMuch,
-}
-
-/// Why a call has failed.
-#[derive(Debug)]
-pub(super) enum LinkError {
-    /// The system's call, and its error.
-    Failed(&'static str, io::Error),
-    TimedOut,
-    /// The backend has closed.
-    Closed,
-    /// A request over HTTP/2 has failed.
-    Stream(StreamError),
-}
-
-impl From<StreamError> for LinkError {
-    fn from(error: StreamError) -> LinkError {
-        LinkError::Stream(error)
-    }
 }
 
 enum Ready {
@@ -79,12 +68,21 @@ fn is_passing(error: &io::Error) -> bool {
 
 impl BackendConnection {
     pub(super) fn new(connection: PeerConnection, is_cached: bool) -> BackendConnection {
-        BackendConnection { connection, received: BytesMut::new(), is_cached, sent: 0, stream: None }
+        BackendConnection {
+            connection,
+            received: BytesMut::new(),
+            is_cached,
+            sent: 0,
+            passed: None,
+            stream: None,
+            rest: None,
+        }
     }
 
     /// Bytes sent for this request.
     pub(super) fn sent(&self) -> u64 {
-        self.stream.as_ref().map_or(self.sent, |stream| stream.counts().1)
+        let passed = self.passed.as_ref().map_or(0, |passed| passed.bytes());
+        self.stream.as_ref().map_or(self.sent + passed, |stream| stream.counts().1)
     }
 
     /// Sets the bytes of an attempt.
@@ -98,7 +96,11 @@ impl BackendConnection {
     /// What a connection is good for once its response is complete.
     pub(super) fn reuse(&mut self) -> Reuse {
         let Some(mut stream) = self.stream.take() else {
-            return if self.received.is_empty() { Reuse::Reusable } else { Reuse::TooMuch };
+            return match () {
+                () if self.passed.as_ref().is_some_and(|passed| !passed.is_whole()) => Reuse::Unfinished,
+                () if self.received.is_empty() => Reuse::Reusable,
+                () => Reuse::TooMuch,
+            };
         };
         let is_done = stream.is_done();
         drop(stream);
@@ -165,15 +167,66 @@ impl BackendConnection {
         }
     }
 
-    /// Waits until the backend sends something, although it was not asked completely.
+    /// Begins to pass a body on in parts, behind the beginning of the request that is not sent yet: over HTTP/2 of its body.
+    /// `patience` is the time in which the backend must take more.
+    pub(super) fn begin_parts(
+        &mut self,
+        beginning: Bytes,
+        in_chunks: bool,
+        patience: Duration,
+    ) -> Result<BodyParts, LinkError> {
+        if let Some(stream) = &mut self.stream {
+            return Ok(BodyParts::http2(
+                stream.take_sending().ok_or(LinkError::Closed)?,
+                beginning,
+                patience,
+            ));
+        }
+        let parts = BodyParts::http1(self.socket().clone(), beginning, in_chunks, patience);
+        self.passed = Some(parts.passed());
+        Ok(parts)
+    }
+
+    /// Sends what was put into these parts, unless the backend answers before it has taken that.
+    pub(super) async fn pass_on(&mut self, parts: &mut BodyParts) -> Result<SendOutcome, LinkError> {
+        let mut failure = None;
+        poll_fn(|cx| {
+            if failure.is_none() {
+                match parts.poll_sent(cx) {
+                    Poll::Ready(Ok(())) => return Poll::Ready(Ok(SendOutcome::All)),
+                    Poll::Ready(Err(error)) => failure = Some(error),
+                    Poll::Pending => {}
+                }
+            }
+            // Where sending has failed, the answer tells why: one that came before a connection over HTTP/1 was reset can be read.
+            match self.poll_answered(cx) {
+                Poll::Ready(Ok(())) => Poll::Ready(Ok(SendOutcome::Early)),
+                Poll::Ready(Err(error)) => match failure.take() {
+                    Some(sending @ LinkError::Failed(..)) => Poll::Ready(Err(sending)),
+                    Some(_) | None => Poll::Ready(Err(error)),
+                },
+                // A connection that is reset has an end, which is only to be noticed.
+                Poll::Pending if failure.as_ref().is_some_and(LinkError::is_reset) => Poll::Pending,
+                Poll::Pending => failure.take().map_or(Poll::Pending, |error| Poll::Ready(Err(error))),
+            }
+        })
+        .await
+    }
+
+    /// Waits until the backend answers, although it was not asked completely: over HTTP/2, until the head of the response is there.
     pub(super) async fn answered(&mut self) -> Result<(), LinkError> {
-        let socket = self.socket().clone();
+        poll_fn(|cx| self.poll_answered(cx)).await
+    }
+
+    fn poll_answered(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), LinkError>> {
+        if let Some(stream) = &mut self.stream {
+            return stream.poll_answered(cx).map_err(LinkError::from);
+        }
         loop {
-            poll_fn(|cx| socket.poll_read_ready(cx))
-                .await
-                .map_err(|error| LinkError::Failed("recv", error))?;
+            let readable = ready!(self.socket().poll_read_ready(cx));
+            readable.map_err(|error| LinkError::Failed("recv", error))?;
             if self.has_input()? {
-                return Ok(());
+                return Poll::Ready(Ok(()));
             }
         }
     }
@@ -235,28 +288,26 @@ impl BackendConnection {
         patience: Duration,
     ) -> Result<SendOutcome, LinkError> {
         self.stream()?.set_body(body);
-        self.passed_on(patience).await
-    }
-
-    /// Sends a part of a body, unless the backend answers before.
-    pub(super) async fn send_part(
-        &mut self,
-        part: Bytes,
-        patience: Duration,
-    ) -> Result<SendOutcome, LinkError> {
-        self.stream()?.set_part(part);
-        self.passed_on(patience).await
-    }
-
-    /// Ends a body that was sent in parts.
-    pub(super) fn end_body(&mut self) -> Result<(), LinkError> {
-        Ok(self.stream()?.end()?)
-    }
-
-    /// Waits until the head of the response is there, although the request is not sent completely.
-    pub(super) async fn stream_answered(&mut self) -> Result<(), LinkError> {
-        let stream = self.stream()?;
-        Ok(poll_fn(|cx| stream.poll_answered(cx)).await?)
+        let (mut until, mut passed) = (end_of(patience), self.stream()?.passed());
+        poll_fn(|cx| {
+            let stream = self.stream()?;
+            let sent = stream.poll_body(cx);
+            if let Poll::Ready(Ok(())) = sent {
+                return Poll::Ready(Ok(SendOutcome::All));
+            }
+            // Where sending has failed, the answer tells why.
+            if let Poll::Ready(answered) = stream.poll_answered(cx) {
+                return Poll::Ready(answered.map(|()| SendOutcome::Early).map_err(LinkError::from));
+            }
+            if let Poll::Ready(Err(error)) = sent {
+                return Poll::Ready(Err(error.into()));
+            }
+            if stream.passed() != passed {
+                (until, passed) = (end_of(patience), stream.passed());
+            }
+            self.connection.patience.poll_over(until, cx).map(|()| Err(LinkError::TimedOut))
+        })
+        .await
     }
 
     /// Receives the next head: an interim one, or that of the response.
@@ -283,29 +334,5 @@ impl BackendConnection {
     /// The stream and what was received of it, while there is one.
     pub(super) fn receiving(&mut self) -> Option<(&mut RequestStream, &mut BytesMut)> {
         self.stream.as_deref_mut().map(|stream| (stream, &mut self.received))
-    }
-
-    /// Waits until what is known of the body is passed on.
-    async fn passed_on(&mut self, patience: Duration) -> Result<SendOutcome, LinkError> {
-        let (mut until, mut passed) = (end_of(patience), self.stream()?.passed());
-        poll_fn(|cx| {
-            let stream = self.stream()?;
-            let sent = stream.poll_body(cx);
-            if let Poll::Ready(Ok(())) = sent {
-                return Poll::Ready(Ok(SendOutcome::All));
-            }
-            // Where sending has failed, the answer tells why.
-            if let Poll::Ready(answered) = stream.poll_answered(cx) {
-                return Poll::Ready(answered.map(|()| SendOutcome::Early).map_err(LinkError::from));
-            }
-            if let Poll::Ready(Err(error)) = sent {
-                return Poll::Ready(Err(error.into()));
-            }
-            if stream.passed() != passed {
-                (until, passed) = (end_of(patience), stream.passed());
-            }
-            self.connection.patience.poll_over(until, cx).map(|()| Err(LinkError::TimedOut))
-        })
-        .await
     }
 }

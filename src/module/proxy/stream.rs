@@ -9,7 +9,7 @@ use http::{HeaderMap, Request, Response};
 
 use crate::http::body_reader::BodyReader;
 use crate::limits;
-use crate::net::http2::{Http2Backend, Http2Request, Http2RequestError};
+use crate::net::http2::{Http2Backend, Http2Request, Http2RequestBody, Http2RequestError};
 
 /// Why a request over HTTP/2 has failed.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +39,8 @@ impl StreamError {
 /// A request whose head was sent.
 pub(super) struct RequestStream {
     request: Http2Request,
+    /// The sending of the body, unless it was given away.
+    sending: Option<Http2RequestBody>,
     /// The rest of the body.
     body: Option<BodyReader>,
     /// Its next bytes.
@@ -66,8 +68,10 @@ impl RequestStream {
         head: Request<()>,
         ends: bool,
     ) -> Result<RequestStream, StreamError> {
+        let (request, sending) = backend.request(head, ends)?;
         Ok(RequestStream {
-            request: backend.request(head, ends)?,
+            request,
+            sending: Some(sending),
             body: None,
             part: Bytes::new(),
             heads: VecDeque::new(),
@@ -82,14 +86,9 @@ impl RequestStream {
         self.body = Some(body);
     }
 
-    /// Sends a part of the body; all before it must have been passed on.
-    pub(super) fn set_part(&mut self, part: Bytes) {
-        self.part = part;
-    }
-
-    /// Ends a body that was sent in parts.
-    pub(super) fn end(&mut self) -> Result<(), StreamError> {
-        Ok(self.request.end()?)
+    /// Gives the sending of the body away: it is sent by what takes this.
+    pub(super) fn take_sending(&mut self) -> Option<Http2RequestBody> {
+        self.sending.take()
     }
 
     /// Bytes of the body that were passed on.
@@ -99,10 +98,11 @@ impl RequestStream {
 
     /// Passes the body on; resolves when all that is known of it is.
     pub(super) fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), StreamError>> {
+        let Some(sending) = &mut self.sending else { return Poll::Ready(Ok(())) };
         loop {
             while !self.part.is_empty() {
                 let before = self.part.len();
-                let sent = self.request.poll_send(&mut self.part, cx);
+                let sent = sending.poll_send(&mut self.part, cx);
                 self.passed += (before - self.part.len()) as u64;
                 ready!(sent)?;
             }
@@ -115,7 +115,7 @@ impl RequestStream {
                 }
                 None => {
                     self.body = None;
-                    self.request.end()?;
+                    sending.end()?;
                 }
             }
         }
@@ -183,7 +183,7 @@ impl RequestStream {
 
     /// Whether the connection may serve another request.
     pub(super) fn is_done(&mut self) -> bool {
-        self.body.is_none() && self.part.is_empty() && self.request.is_done()
+        self.request.is_done()
     }
 
     /// Bytes received and sent for the request.

@@ -20,3 +20,8 @@ pub(super) fn wrong_slice(exchange: &Exchange<'_>, wrong: &WrongSlice) {
         }
     }
 }
+
+/// The line about a slice that lacks bytes of its range.
+pub(super) fn shorter(missing: u64) -> String {
+    format!("slice response is shorter than its range by {missing} bytes")
+}

@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use super::log;
 use super::range::{ContentRange, WrongSlice, content_range};
 use crate::http::exchange::{Continuation, Exchange};
-use crate::http::response::{Body, BodySource, Piece, Response};
+use crate::http::response::{Body, BodySource, BrokenBody, Piece, Response};
 
 /// The slices of a request.
 #[derive(Debug)]
@@ -33,6 +33,8 @@ struct Progress {
     end: u64,
     /// Body of the present slice.
     body: Body,
+    /// Bytes of its range that are still to be sent.
+    left: u64,
     step: Step,
 }
 
@@ -84,6 +86,7 @@ impl Slices {
             return Err(WrongSlice::Range(part));
         }
         progress.start = Some(end);
+        progress.left = end - start;
         Ok((part, whole))
     }
 
@@ -95,6 +98,10 @@ impl Slices {
         progress.body = std::mem::take(&mut response.body);
         drop(progress);
         response.status = StatusCode::OK;
+        if let Some(foreign) = &mut response.foreign {
+            // As in nginx, the status is no longer the backend's.
+            foreign.status_line.clear();
+        }
         response.headers.remove(b"Content-Range");
         response.headers.remove(b"Accept-Ranges");
         // Slices are fetched one after the other, for one range.
@@ -138,6 +145,12 @@ impl Continuation for Slices {
     }
 }
 
+/// A slice that ends before its range does. nginx goes on with the next one, and the client takes that for the missing bytes.
+fn shorter(missing: u64) -> BrokenBody {
+    // As in nginx, what another server has cut short is complete.
+    BrokenBody { text: log::shorter(missing), is_sent: true, counts_as_complete: true }
+}
+
 /// The body with all slices.
 struct SlicedBody {
     slices: Arc<Slices>,
@@ -157,8 +170,20 @@ impl BodySource for SlicedBody {
         if progress.step == Step::Wanting {
             return Poll::Pending;
         }
-        if let Some(piece) = ready!(progress.body.poll_piece(cx)) {
-            return Poll::Ready(Some(piece));
+        match ready!(progress.body.poll_piece(cx)) {
+            Some(Ok(mut piece)) if progress.left > 0 || piece.length() == 0 => {
+                piece.truncate(progress.left);
+                progress.left -= piece.length();
+                return Poll::Ready(Some(Ok(piece)));
+            }
+            Some(Err(error)) if progress.left > 0 => return Poll::Ready(Some(Err(error))),
+            // The rest of one that is longer than its range is not wanted.
+            Some(_) => progress.body = Body::default(),
+            None if progress.left > 0 => {
+                progress.step = Step::Failed;
+                return Poll::Ready(Some(Err(shorter(progress.left).into())));
+            }
+            None => {}
         }
         if progress.start.is_none_or(|start| start >= progress.end) {
             return Poll::Ready(None);
@@ -183,7 +208,7 @@ impl BodySource for SlicedBody {
         // The client asks for the end, for example: the slices before are left out.
         let start = self.slices.size * (part.start / self.slices.size);
         progress.start = Some(start);
-        progress.body = Body::default();
+        (progress.body, progress.left) = (Body::default(), 0);
         start
     }
 }
@@ -246,6 +271,29 @@ mod tests {
         assert_eq!(poll().await, Some(Some(2)));
         assert_eq!(poll().await, Some(None));
         assert!(!slices.is_wanted());
+    }
+
+    #[tokio::test]
+    async fn a_slice_has_the_length_of_its_range() {
+        for (sent, wanted) in [("01234567", Some("0123")), ("012", None)] {
+            let slices = Arc::new(Slices::new(4));
+            slices.range(|| 0);
+            let mut response = slice("bytes 0-3/4", "x", sent);
+            slices.begin(&mut response).unwrap();
+            let mut body = Vec::new();
+            let is_complete = loop {
+                match poll_fn(|cx| response.body.poll_piece(cx)).await {
+                    Some(Ok(Piece::Memory(bytes))) => body.extend_from_slice(&bytes),
+                    Some(Ok(Piece::File(_))) => panic!("it is in memory"),
+                    Some(Err(error)) => {
+                        assert!(BrokenBody::is_passed_on(&error));
+                        break false;
+                    }
+                    None => break true,
+                }
+            };
+            assert_eq!(is_complete.then_some(&body[..]), wanted.map(str::as_bytes));
+        }
     }
 
     #[test]

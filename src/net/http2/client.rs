@@ -6,6 +6,7 @@ use std::fmt;
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker, ready};
 
 use bytes::Bytes;
@@ -131,19 +132,26 @@ impl Http2Backend {
     /// # Errors
     ///
     /// The connection is not usable, or the head is none.
-    pub fn request(&mut self, head: Request<()>, ends: bool) -> Result<Http2Request, Http2RequestError> {
+    pub fn request(
+        &mut self,
+        head: Request<()>,
+        ends: bool,
+    ) -> Result<(Http2Request, Http2RequestBody), Http2RequestError> {
         let counts = self.traffic.counts();
         let (response, sending) = self.send.send_request(head, ends)?;
-        Ok(Http2Request {
+        let is_sent = Arc::new(AtomicBool::new(ends));
+        let request = Http2Request {
             response,
-            sending: (!ends).then_some(sending),
-            has_failed: false,
+            is_sent: is_sent.clone(),
+            is_unwanted: false,
             receiving: None,
             received: Bytes::new(),
             is_received: false,
             traffic: self.traffic.clone(),
             before: counts,
-        })
+        };
+        let sending = (!ends).then_some(sending);
+        Ok((request, Http2RequestBody { sending, is_sent, traffic: self.traffic.clone() }))
     }
 }
 
@@ -153,13 +161,13 @@ impl fmt::Debug for Http2Backend {
     }
 }
 
-/// A request to a backend. Dropped before its end, it is cancelled.
+/// A request to a backend. Dropped with its body before its end, it is cancelled.
 pub struct Http2Request {
     response: ResponseFuture,
-    /// The body, until its end.
-    sending: Option<SendStream<Bytes>>,
-    /// Whether the body could not be sent to its end.
-    has_failed: bool,
+    /// Whether the body was sent to its end.
+    is_sent: Arc<AtomicBool>,
+    /// Whether the backend has said that it does not want the rest of the body.
+    is_unwanted: bool,
     /// The body of the response, once its head has come.
     receiving: Option<RecvStream>,
     /// Bytes of it that were not taken yet.
@@ -170,13 +178,15 @@ pub struct Http2Request {
     before: (u64, u64),
 }
 
-impl Http2Request {
-    /// Bytes received and sent for this request, with those of the connection.
-    pub fn counts(&self) -> (u64, u64) {
-        let (received, sent) = self.traffic.counts();
-        (received.saturating_sub(self.before.0), sent.saturating_sub(self.before.1))
-    }
+/// The body of a request to a backend, which is sent beside the response.
+pub struct Http2RequestBody {
+    /// Until the end, or a failure.
+    sending: Option<SendStream<Bytes>>,
+    is_sent: Arc<AtomicBool>,
+    traffic: Arc<Traffic>,
+}
 
+impl Http2RequestBody {
     /// Takes bytes of the body as far as the windows are open; resolves when all are taken.
     pub fn poll_send(
         &mut self,
@@ -194,7 +204,6 @@ impl Http2Request {
                     Some(Err(error)) => return Poll::Ready(Err(self.not_sent(error))),
                     None => {
                         self.sending = None;
-                        self.has_failed = true;
                         return Poll::Ready(Err(Http2RequestError::Closed));
                     }
                 }
@@ -215,13 +224,28 @@ impl Http2Request {
     /// The backend has reset the stream, or the connection has ended.
     pub fn end(&mut self) -> Result<(), Http2RequestError> {
         let Some(mut sending) = self.sending.take() else { return Ok(()) };
-        sending.send_data(Bytes::new(), true).map_err(|error| self.not_sent(error))
+        sending.send_data(Bytes::new(), true)?;
+        self.is_sent.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     fn not_sent(&mut self, error: h2::Error) -> Http2RequestError {
         self.sending = None;
-        self.has_failed = true;
         error.into()
+    }
+}
+
+impl fmt::Debug for Http2RequestBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Http2RequestBody").finish_non_exhaustive()
+    }
+}
+
+impl Http2Request {
+    /// Bytes received and sent for this request, with those of the connection.
+    pub fn counts(&self) -> (u64, u64) {
+        let (received, sent) = self.traffic.counts();
+        (received.saturating_sub(self.before.0), sent.saturating_sub(self.before.1))
     }
 
     /// Resolves to the next head that the backend sends: an interim one (1xx), or that of the response. Not to be called after that.
@@ -247,7 +271,7 @@ impl Http2Request {
                 Some(Ok(bytes)) => self.received = bytes,
                 // RFC 9113 §8.1: the response is complete, and the rest of the request is not wanted.
                 Some(Err(error)) if error.is_remote() && error.reason() == Some(Reason::NO_ERROR) => {
-                    self.has_failed = true;
+                    self.is_unwanted = true;
                     self.is_received = true;
                 }
                 Some(Err(error)) => return Poll::Ready(Err(error.into())),
@@ -275,7 +299,8 @@ impl Http2Request {
             let end = self.poll_body(usize::MAX, &mut Context::from_waker(Waker::noop()));
             self.is_received = matches!(end, Poll::Ready(Ok(bytes)) if bytes.is_empty());
         }
-        self.is_received && self.received.is_empty() && self.sending.is_none() && !self.has_failed
+        let is_sent = self.is_sent.load(Ordering::Relaxed) && !self.is_unwanted;
+        self.is_received && self.received.is_empty() && is_sent
     }
 
     /// Whether the end of the response has come.

@@ -18,7 +18,7 @@ pub mod priority;
 mod stream;
 
 pub use self::carrier::Carrier;
-pub use self::client::{Http2Backend, Http2Request, Http2RequestError};
+pub use self::client::{Http2Backend, Http2Request, Http2RequestBody, Http2RequestError};
 pub use self::connection::{Http2Connection, Offer};
 pub use self::io::{Fault, Traffic};
 pub use self::stream::Http2Stream;

@@ -9,7 +9,7 @@ use rustls::crypto::CryptoProvider;
 use rustls::crypto::ring::default_provider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, Error, OtherError, SignatureScheme,
+    CertificateError, ClientConfig, DigitallySignedStruct, Error, KeyLog, OtherError, SignatureScheme,
     SupportedProtocolVersion,
 };
 
@@ -47,6 +47,8 @@ pub struct BackendTls<'p> {
     pub resumes: bool,
     /// Whether HTTP/2 is asked for (ALPN), and nothing else.
     pub is_http2: bool,
+    /// What is told the keys of connections.
+    pub key_log: Option<Arc<dyn KeyLog>>,
 }
 
 /// How a server's certificate is verified.
@@ -100,6 +102,9 @@ pub fn of_backend(settings: &BackendTls<'_>) -> Result<Arc<ClientConfig>, Backen
     config.enable_sni = settings.sends_name;
     if settings.is_http2 {
         config.alpn_protocols = vec![ALPN_HTTP2.to_vec()];
+    }
+    if let Some(log) = &settings.key_log {
+        config.key_log = log.clone();
     }
     if !settings.resumes {
         config.resumption = Resumption::disabled();

@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
 use crate::directive::{ListenAddr, ListenOptions};
-use crate::log::sink::SinkSpec;
 use crate::media::relay_conf;
 use crate::media::trails::Secrets;
 use crate::module::{acme, multiport, proxy};
@@ -56,8 +55,10 @@ impl Listed {
     /// What `config` names.
     pub(super) fn of(config: &Config) -> Listed {
         let sinks = config.sink_specs();
-        let logs = sinks.iter().filter_map(SinkSpec::path);
-        let logs = logs.map(|path| ListedFile { mode: OpenMode::Append, path: path.as_os_str().to_owned() });
+        let logs = sinks.iter().filter_map(|sink| {
+            let path = sink.path()?.as_os_str().to_owned();
+            Some(ListedFile { mode: sink.open_mode(), path })
+        });
         let secrets = Secrets::files(config).iter().chain(Transport::files(config)).map(|path| &*path.0);
         let read = Tls::files(config, relay_conf::trust(config)).chain(secrets);
         let of_proxies = proxy::files(config);

@@ -70,7 +70,10 @@ pub(super) fn open(path: &Path, mode: OpenMode, user: &User) -> Result<File, Ope
     let common = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let opened = match mode {
         OpenMode::Read => openat(&directory, &name, common | OFlags::RDONLY, Mode::empty()),
-        OpenMode::Append => append(&directory, &name, common | OFlags::WRONLY | OFlags::APPEND, user),
+        OpenMode::Append | OpenMode::AppendSecret => {
+            let permissions = if mode == OpenMode::Append { 0o644 } else { 0o600 };
+            append(&directory, &name, common | OFlags::WRONLY | OFlags::APPEND, permissions, user)
+        }
     };
     let file = opened.map_err(|errno| match errno {
         // The name was a link, or a FIFO without a reader.
@@ -88,12 +91,18 @@ pub(super) fn open(path: &Path, mode: OpenMode, user: &User) -> Result<File, Ope
     Ok(file.into())
 }
 
-fn append(directory: &OwnedFd, name: &OsStr, flags: OFlags, user: &User) -> Result<OwnedFd, Errno> {
+fn append(
+    directory: &OwnedFd,
+    name: &OsStr,
+    flags: OFlags,
+    permissions: u32,
+    user: &User,
+) -> Result<OwnedFd, Errno> {
     match openat(directory, name, flags, Mode::empty()) {
         Err(Errno::NOENT) => {}
         opened => return opened,
     }
-    let mode = Mode::from_raw_mode(0o644);
+    let mode = Mode::from_raw_mode(permissions);
     let file = openat(directory, name, flags | OFlags::CREATE | OFlags::EXCL, mode)?;
     fchown(&file, Some(Uid::from_raw(user.uid)), Some(Gid::from_raw(user.gid)))?;
     Ok(file)
@@ -260,6 +269,10 @@ mod tests {
         assert_eq!(fs::metadata(&new).unwrap().uid(), 65534);
         assert_eq!(fs::metadata(&old).unwrap().uid(), 0);
         assert_eq!(fs::read_to_string(&old).unwrap(), "before\nline\n");
+        let keys = dir.path().join("keys");
+        open(&keys, OpenMode::AppendSecret, &USER).unwrap();
+        let found = fs::metadata(&keys).unwrap();
+        assert_eq!((found.uid(), found.permissions().mode() & 0o777), (65534, 0o600));
     }
 
     #[test]

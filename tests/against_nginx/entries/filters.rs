@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 
+use crate::backend::sends;
 use crate::entry::{Entry, entry};
 use crate::fixture::{digits, text};
 use crate::support::tool;
@@ -163,6 +164,7 @@ pub fn entries() -> Vec<Entry> {
                 "/digits.txt", "/a.txt", "/empty.txt", "/missing", "HEAD /digits.txt", "/digits.txt\nRange: bytes=0-10", "/digits.txt\nRange: bytes=299-301", "/digits.txt\nRange: bytes=500-", "/digits.txt\nRange: bytes=-10", "/digits.txt\nRange: bytes=1000-", "/digits.txt\nRange: bytes=0-1,500-501",
                 "/noetag/digits.txt", "/norange/digits.txt", "/static/digits.txt", "/static/digits.txt\nRange: bytes=50-150", "/off/digits.txt", "/digits.txt\nRange: junk", "/digits.txt\nIf-Range: \"x\"\nRange: bytes=0-1", "/dir", "/dir/",
             ]),
+        odd_slices(),
         entry("charset-of-another-server")
             .http("charset_map odd-b odd-a { 58 59; } server { listen {ADDR}:{PORT2}; charset odd-b; location / { add_header X-Accel-Charset odd-a; return 200 XYZ; } location /not/ { add_header X-Accel-Charset odd-c; return 200 XYZ; } }")
             .server("location / { proxy_pass http://{ADDR}:{PORT2}; }")
@@ -418,4 +420,54 @@ fn media() -> Entry {
         "/",
         "/fast.mp4/?start=1",
     ])
+}
+
+/// Slices whose backend has a reason text of its own, or which are longer or shorter than their range.
+fn odd_slices() -> Entry {
+    let slice = |range: &str, body: &str| {
+        let length = body.len();
+        sends(&format!(
+            "HTTP/1.1 206 Partly\r\nContent-Range: bytes {range}\r\nContent-Length: {length}\r\nETag: \"x\"\r\n\r\n{body}"
+        ))
+    };
+    // The second slice is another response.
+    let location = |name: &str, first: &str, second: &str| {
+        format!(
+            "location = /{name} {{ set $part {first}; if ($http_range = bytes=4-7) {{ set $part {second}; }} proxy_pass http://{{BACKEND}}$part; }}"
+        )
+    };
+    let (first, second) = (slice("0-3/8", "0123"), slice("4-7/8", "4567"));
+    let cut = |body: &str| {
+        format!(
+            "HTTP/1.1 200 OK\nAccept-Ranges: bytes\nConnection: close\nContent-Length: 8\nDate: DATE\nETag: \"x\"\nServer: PRODUCT\n\n{body}\n=== closed\n"
+        )
+    };
+    let whole = || cut("01234567(no line end)");
+    entry("odd-slices")
+        .needs("http_slice_module")
+        .http(format!(
+            "server {{ listen {{ADDR}}:{{PORT2}}; {} }}",
+            [
+                location("whole", &first, &second),
+                location("long", &slice("0-3/8", "0123more"), &second),
+                location("long2", &first, &slice("4-7/8", "4567more")),
+                location("short", &slice("0-3/8", "01"), &second),
+                location("short2", &first, &slice("4-7/8", "45")),
+            ]
+            .concat()
+        ))
+        .server(
+            "location / { slice 4; proxy_set_header Range $slice_range; proxy_pass http://{ADDR}:{PORT2}; }",
+        )
+        .asks(["/whole", "/whole\nRange: bytes=2-5", "/whole\nRange: bytes=0-1"])
+        .ask("/long")
+        .own("bytes behind the range of a slice are not those of the next one", whole())
+        .ask("/long2")
+        .own("bytes behind the range of a slice are not sent behind the response", whole())
+        .ask("/short")
+        .own(
+            "the next slice is not sent in place of missing bytes",
+            cut("01(no line end)\n!!! body cut short"),
+        )
+        .ask("/short2")
 }

@@ -5,7 +5,7 @@ mod responses;
 mod rewriting;
 mod servers;
 
-use self::requests::{bodies, dropped_bodies, heads, leaving, unbuffered, uris};
+use self::requests::{bodies, dropped_bodies, early, heads, leaving, unbuffered, uris};
 use self::responses::{
     bare, cut_off, malformed, response_bodies, response_headers, statuses, stricter, trailers,
 };
@@ -20,6 +20,7 @@ pub fn entries() -> Vec<Entry> {
         heads(),
         bodies(),
         unbuffered(),
+        early(),
         statuses(),
         response_headers(),
         response_bodies(),

@@ -2,7 +2,7 @@
 
 use super::response;
 use crate::backend::sends_parts;
-use crate::entry::{Entry, entry};
+use crate::entry::{Entry, Step, entry};
 
 /// Clients that close their side while something is waited for: as in nginx, that ends the request.
 pub(super) fn leaving() -> Entry {
@@ -193,4 +193,27 @@ pub(super) fn unbuffered() -> Entry {
         ]);
     }
     found
+}
+
+/// Backends that answer before they have the body, which is passed on meanwhile.
+pub(super) fn early() -> Entry {
+    let post = |path: &str, body: &str| {
+        Step::Send(format!("POST /early/{path} HTTP/1.1\r\nHost: x\r\n{body}").into_bytes())
+    };
+    let send = |text: &str| Step::Send(text.into());
+    let begins = || post("", "Content-Length: 10\r\n\r\nhello");
+    let chunk = |path: &str| post(path, "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n");
+    entry("early-responses")
+        .server(
+            "proxy_request_buffering off; proxy_buffering off; proxy_http_version 1.1; proxy_set_header Connection '';
+             client_body_timeout 400ms; lingering_timeout 400ms;
+             location / { proxy_pass http://{BACKEND}; }",
+        )
+        .steps([begins(), Step::Pause, send("world"), Step::Read(1), begins(), Step::Pause, send("again"), Step::Read(1)])
+        .steps([begins(), Step::Pause, send("wor"), Step::Pause, send("ld"), Step::Read(1)])
+        // The body stops, ends, or goes on when the response is complete.
+        .steps([begins(), Step::Read(1)])
+        .steps([begins(), Step::Pause, Step::Shut, Step::Read(1)])
+        .steps([post("short", "Content-Length: 10\r\n\r\nhello"), Step::Read(1), Step::Pause, send("world")])
+        .steps([chunk("short"), Step::Read(1)])
 }
