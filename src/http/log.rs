@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::io;
 use std::path::Path;
 
+use h2::Reason;
 use tracing::{error, info, warn};
 
 use super::exchange::Exchange;
@@ -53,7 +54,7 @@ pub fn left_early(conn: u64, peer: &Peer) {
 
 /// A connection of HTTP/2 is closed because of what its client does.
 pub(super) fn http2_failed(conn: u64, why: &str, peer: &Peer) {
-    info!(conn, "{why}, client: {}", peer.addr);
+    info!(conn, "{why} while processing HTTP/2 connection, client: {}", peer.addr);
 }
 
 /// The head of a request over HTTP/2 does not come in time.
@@ -132,6 +133,7 @@ pub(super) fn body_failed(exchange: &Exchange<'_>, failure: &BodyFailure) {
             about(exchange, &text);
         }
         BodyFailure::Left if exchange.connection.socket.http2().is_some() => {
+            stream_reset(exchange);
             about_at(LogLevel::Info, exchange, &"client prematurely closed stream");
         }
         BodyFailure::Left => about_at(LogLevel::Info, exchange, &"client prematurely closed connection"),
@@ -157,6 +159,9 @@ pub(super) fn send_failed(exchange: &Exchange<'_>, failure: &io::Error) {
     if let Some(broken) = failure.get_ref().and_then(|error| error.downcast_ref::<BrokenBody>()) {
         return about(exchange, &broken.text);
     }
+    if exchange.connection.socket.http2().is_some_and(|stream| stream.is_gone()) {
+        return stream_reset(exchange);
+    }
     let text = match failure.kind() {
         io::ErrorKind::TimedOut => "client timed out (110: Connection timed out)".to_owned(),
         _ => format!("send() failed ({})", os_text(failure)),
@@ -164,8 +169,27 @@ pub(super) fn send_failed(exchange: &Exchange<'_>, failure: &io::Error) {
     about_at(LogLevel::Info, exchange, &format_args!("{text} while sending response to client"));
 }
 
+/// The client has reset the stream of a request over HTTP/2, if it has. The end of a connection is told once for all of its streams.
+fn stream_reset(exchange: &Exchange<'_>) {
+    let Some(reset) = exchange.connection.socket.http2().and_then(|stream| stream.take_reset()) else {
+        return;
+    };
+    let stream = reset.stream;
+    let text = match reset.reason {
+        Reason::CANCEL => format!("client canceled stream {stream}"),
+        Reason::REFUSED_STREAM => format!("client refused stream {stream}"),
+        Reason::INTERNAL_ERROR => format!("client terminated stream {stream} due to internal error"),
+        reason => format!("client terminated stream {stream} with status {}", u32::from(reason)),
+    };
+    let doing = exchange.doing.map(|doing| format!(" while {doing}")).unwrap_or_default();
+    about_at(LogLevel::Info, exchange, &format_args!("{text}{doing}"));
+}
+
 /// The client has closed, and another server need not answer any more.
 pub(super) fn client_left(exchange: &Exchange<'_>) {
+    if exchange.connection.socket.http2().is_some() {
+        return stream_reset(exchange);
+    }
     let text = match exchange.doing {
         Some(doing) => format!(
             "epoll_wait() reported that client prematurely closed connection, so upstream connection is closed too while {doing}"

@@ -12,9 +12,10 @@ use bstr::{BString, ByteSlice};
 
 use super::module_variables::{OF_MODULES, PREFIXES_OF_MODULES};
 use crate::directive::conclusion::WholeConfig;
-use crate::directive::context::{Contexts, LOCATION};
+use crate::directive::context::{Contexts, HTTP_SERVER, LOCATION};
 use crate::directive::template::{self, Malformed, Notation};
 use crate::directive::{Args, Arity, BlockLevel, Evaluation, Pattern, Slot, Value};
+use crate::net::tls::HandshakeNotes;
 use crate::syntax::{Problem, Span, Word, sentence, suggest};
 
 /// Declares the variables that have values.
@@ -223,6 +224,20 @@ pub struct VariableNames {
     used: Vec<(BString, Span)>,
     defined: HashSet<BString>,
     uses_real_root: bool,
+    handshakes: HandshakeNotes,
+}
+
+/// What the configuration uses of handshakes anywhere, so that it is noted while they last: what a connection has noted stays as it is
+/// when the configuration changes.
+#[derive(Clone, Copy, Debug)]
+pub struct HandshakeUse(pub HandshakeNotes);
+
+impl Slot for HandshakeUse {
+    const HOLDERS: Contexts = HTTP_SERVER;
+
+    fn make(_: &BlockLevel<'_>, evaluation: &mut Evaluation<'_>) -> HandshakeUse {
+        HandshakeUse(evaluation.notes.of::<VariableNames>().handshakes)
+    }
 }
 
 /// Whether the configuration uses `$realpath_root` anywhere, so that each request finds it out beforehand.
@@ -246,7 +261,11 @@ impl Template {
     pub fn compile(word: &Word, text: &[u8], evaluation: &mut Evaluation<'_>) -> Result<Template, Problem> {
         NOTATION.template(text, |found| {
             let (spelled, _) = found.map_err(|malformed| complaint(malformed, word))?;
-            let variable = Variable::find(&spelled.to_ascii_lowercase().into());
+            let name: BString = spelled.to_ascii_lowercase().into();
+            let variable = Variable::find(&name);
+            let handshakes = &mut evaluation.notes.of::<VariableNames>().handshakes;
+            handshakes.scheme |= name == "ssl_sigalg";
+            handshakes.written_name |= name == "ssl_server_name";
             match &variable {
                 Variable::User(name) => {
                     evaluation.notes.of::<VariableNames>().used.push((name.clone(), word.span_of(spelled)));

@@ -45,12 +45,17 @@ pub const HTTP2_PENDING_RESETS: usize = 100;
 /// connection.
 pub const HTTP2_ERROR_RESETS: usize = 1024;
 
-/// Maximum number of streams of an HTTP/2 connection that the server has reset and whose late frames it still accepts.
+/// Maximum number of streams of an HTTP/2 connection that the server has reset and whose late frames it still accepts, and of those
+/// that the client has reset and whose reasons are still to be logged.
 pub const HTTP2_LOCAL_RESETS: usize = 128;
 
 /// Maximum number of requests of an HTTP/2 connection that the client has reset before their responses, in excess of twice the
 /// number of the others. One more ends the connection.
 pub const HTTP2_RESETS: u64 = 1000;
+
+/// Number of streams of an HTTP/2 connection that are refused because too many are open; more if more may be open at a time. One more
+/// ends the connection, as in nginx.
+pub const HTTP2_REFUSED: u64 = 100;
 
 /// Number of times that a connection may write before a stream is reset, so that the available part of the response is sent.
 pub const HTTP2_TURNS_BEFORE_RESET: usize = 8;
@@ -64,9 +69,6 @@ pub const HTTP2_RESET_MEMORY: Duration = Duration::from_secs(1);
 
 /// Time that an ending HTTP/2 connection has to send its remaining frames.
 pub const HTTP2_LAST_WORDS: Duration = Duration::from_secs(5);
-
-/// Time that a client of HTTP/2 has to acknowledge that its further requests are not answered. Later the connection goes on as if it had.
-pub const HTTP2_PONG_WAIT: Duration = Duration::from_millis(500);
 
 /// Largest window of HTTP/2 (RFC 9113 §6.9.1), in bytes.
 pub const HTTP2_WINDOW: u64 = i32::MAX as u64;

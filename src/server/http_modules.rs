@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use crate::config::model::HttpServer;
 use crate::config::store::Store;
 use crate::http::counters::HttpCounters;
 use crate::http::exchange::{PhaseChecks, RequestVariables, ResponseFilter};
 use crate::http::plan::Phase;
 use crate::http::routes::resolver_of;
 use crate::http::tls_variables::TlsVariables;
+use crate::http::variable::HandshakeUse;
 use crate::log::sink::Sinks;
 use crate::media::files::stream_files::StreamFiles;
 use crate::module::acme::{Answers, ChallengeCheck};
@@ -48,7 +50,8 @@ use crate::net::tls::server::OfHttp;
 
 /// What TLS needs of servers of HTTP.
 pub(super) fn tls_of_http() -> OfHttp {
-    OfHttp { resolver: resolver_of, variables: variables_of_handshakes }
+    let notes = |server: &HttpServer| server.get::<HandshakeUse>().0;
+    OfHttp { resolver: resolver_of, variables: variables_of_handshakes, notes }
 }
 
 /// What looks at requests before their handler, by phase; in a phase the first that answers ends it.

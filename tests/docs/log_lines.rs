@@ -10,7 +10,7 @@ use super::{CHINESE, project};
 pub(crate) const PAGE: &str = "docs/reference/log-lines.md";
 
 /// Texts in files of log lines that are not on the page, and why.
-const NOT_LISTED: [(&str, &str); 27] = [
+const NOT_LISTED: [(&str, &str); 33] = [
     (", host: \"{}\"", HTTP_END),
     (", upstream: \"{to}\"", HTTP_END),
     ("{what}, client: {client}, server: {server}, request: \"{request}\"{upstream}{host}{suffix}", HTTP_END),
@@ -22,6 +22,12 @@ const NOT_LISTED: [(&str, &str); 27] = [
         INFO,
     ),
     ("client prematurely closed connection", INFO),
+    ("client canceled stream {stream}", INFO),
+    ("client refused stream {stream}", INFO),
+    ("client terminated stream {stream} due to internal error", INFO),
+    ("client terminated stream {stream} with status {}", INFO),
+    (" while {doing}", INFO),
+    ("{text}{doing}", INFO),
     ("line was", "of the number of lines that were lost"),
     ("lines were", "of the number of lines that were lost"),
     ("open() ", "compared with, decides the level"),

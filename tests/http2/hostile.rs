@@ -29,7 +29,7 @@ fn serves_on(server: &Server, log: &str) {
 fn floods_end_the_connection() {
     /// More than any bound.
     const MANY: usize = 2_000_000;
-    let server = start("location /flv { flv_live {rtmp_port} app=live; }");
+    let server = start("keepalive_requests 1000000; location /flv { flv_live {rtmp_port} app=live; }");
     let get = head(2);
     // Requests that are reset at once (CVE-2023-44487).
     let mut raw = Raw::open(server.http);

@@ -9,11 +9,11 @@ mod rests;
 #[path = "../support/mod.rs"]
 mod support;
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::time::Duration;
 
 use client::Client;
-use frames::{DATA, END_STREAM, Raw};
+use frames::{DATA, END_STREAM, HEADERS, PING, RESET, Raw, frame};
 use http::Method;
 use nix::sys::signal::Signal;
 use support::http::get;
@@ -200,26 +200,80 @@ fn streams_are_as_many_as_allowed() {
     assert_eq!(streams[2..], [0, 0, 0, 2]);
 }
 
-#[test]
-fn a_client_that_acknowledges_nothing_delays_no_end() {
-    let server = start(
-        "lingering_timeout 30s; keepalive_requests 2; location /slow { limit_rate 20; return 200 $arg_text; }",
-    );
-    let mut raw = Raw::open(server.http);
-    raw.ask(1, "/says", &[]);
-    assert_eq!(raw.status(1), 0x88);
-    raw.ask(3, &format!("/slow?text={}", "x".repeat(50)), &[]);
-    // The last stream that is answered is named though the client does not say that it knows of the end, while the response goes on.
+/// Waits until the response on a stream has begun.
+fn wait_head(raw: &mut Raw, of: u32) {
+    while !matches!(raw.next(), (HEADERS, _, stream, _) if stream == of) {}
+}
+
+/// The last streams that are named up to the end of a stream's response.
+fn named_until_end(raw: &mut Raw, of: u32) -> Vec<u32> {
+    const GOAWAY: u8 = 7;
     let mut last = Vec::new();
     loop {
         let (kind, flags, stream, payload) = raw.next();
         match kind {
-            7 => last.push(u32::from_be_bytes(payload[..4].try_into().unwrap())),
-            DATA if flags & END_STREAM != 0 && stream == 3 => break,
+            GOAWAY => last.push(u32::from_be_bytes(payload[..4].try_into().unwrap())),
+            DATA if flags & END_STREAM != 0 && stream == of => return last,
             _ => {}
         }
     }
-    assert_eq!(last, [0x7fff_ffff, 3]);
+}
+
+#[test]
+fn the_last_stream_is_named_once_and_later_ones_are_left_out() {
+    let mut server = start(
+        "lingering_timeout 30s; keepalive_requests 2; location /slow { limit_rate 20; return 200 $arg_text; }",
+    );
+    let slow = format!("/slow?text={}", "x".repeat(50));
+    let mut raw = Raw::open(server.http);
+    raw.ask(1, "/says", &[]);
+    assert_eq!(raw.status(1), 0x88);
+    raw.ask(3, &slow, &[]);
+    raw.ask(5, "/says", &[]);
+    assert_eq!(named_until_end(&mut raw, 3), [3]);
     // Behind it the server has nothing more to say.
     assert!(raw.closed().is_empty());
+    // When it drains, too, as nginx's old workers do.
+    let (mut open, mut idle) = (Raw::open(server.http), Raw::open(server.http));
+    idle.ask(1, "/says", &[]);
+    assert_eq!(idle.status(1), 0x88);
+    open.ask(1, &slow, &[]);
+    wait_head(&mut open, 1);
+    server.signal(Signal::SIGQUIT);
+    let goaway = [0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0];
+    assert!(idle.closed().ends_with(&goaway));
+    open.ask(3, "/says", &[]);
+    assert_eq!(named_until_end(&mut open, 1), [1]);
+    assert!(open.closed().is_empty());
+    // It waits for what its clients still send.
+    drop((raw, open, idle));
+    server.wait_exit();
+}
+
+#[test]
+fn what_ends_streams_and_connections_is_logged_with_nginxs_words() {
+    const SLOW: &str =
+        "location /slow { limit_rate 1; return 200 0123456789012345678901234567890123456789; }";
+    let server = start(&format!("http2_max_concurrent_streams 2; {SLOW}"));
+    let logs = |text: &str| server.wait_log(text);
+    let mut raw = Raw::open(server.http);
+    raw.ask(1, "/slow", &[]);
+    wait_head(&mut raw, 1);
+    raw.0.write_all(&frame(RESET, 0, 1, &[0, 0, 0, 8])).unwrap();
+    logs("client canceled stream 1, client: 127.0.0.1, server: ");
+    for stream in [3, 5, 7] {
+        raw.ask(stream, "/slow", &[]);
+    }
+    logs("concurrent streams exceeded 2 while processing HTTP/2 connection");
+    raw.0.write_all(&frame(RESET, 0, 3, &[0, 0, 0, 2])).unwrap();
+    logs("client terminated stream 3 due to internal error, ");
+    raw.0.write_all(&frame(PING, 0, 0, &[0; 7])).unwrap();
+    logs(
+        "client sent PING frame with incorrect length 7 while processing HTTP/2 connection, client: 127.0.0.1",
+    );
+    let mut raw = Raw::open(server.http);
+    raw.ask(1, "/slow", &[]);
+    wait_head(&mut raw, 1);
+    drop(raw);
+    logs("client prematurely closed connection while processing HTTP/2 connection");
 }

@@ -76,12 +76,20 @@ fn the_schemes_of_signatures_are_known() {
     ]);
     run("chmod", &["-R", "a+rX", made.all.0.to_str().unwrap()]);
     let port = free_port();
-    let _server = Server::start(&Conf::live("").http(&format!(
-        "server {{ listen 127.0.0.1:{port} ssl; {} {} ssl_verify_client optional_no_ca;
-           return 200 '<$ssl_sigalg|$ssl_client_sigalg|$ssl_sigalgs>'; }}",
-        made.shows("server"),
-        made.shows("rsa"),
-    )));
+    let conf = |says: &str| {
+        Conf::live("").http(&format!(
+            "server {{ listen 127.0.0.1:{port} ssl; {} {} ssl_verify_client optional_no_ca; return 200 '<{says}>'; }}",
+            made.shows("server"),
+            made.shows("rsa"),
+        ))
+    };
+    // What is noted of handshakes is what the configuration in force uses.
+    let server = Server::start(&conf("nothing"));
+    assert!(s_client(port, &[], GET).contains("\n<nothing>"));
+    server.reload(&conf("${ssl_server_name}_${SSL_SigAlg}"));
+    let said = s_client(port, &["-servername", "A.Test", "-sigalgs", "RSA+SHA512", "-tls1_2"], GET);
+    assert!(said.contains("\n<A.Test_rsa_pkcs1_sha512>"), "{said}");
+    server.reload(&conf("$ssl_sigalg|$ssl_client_sigalg|$ssl_sigalgs"));
     let says = |more: &[&str]| {
         let said = s_client(port, more, GET);
         let (_, after) = said.split_once("\n<").unwrap_or_else(|| panic!("{more:?}: {said}"));

@@ -29,7 +29,7 @@ use crate::http::request::{BodyFraming, HeadError, Request};
 use crate::limits;
 use crate::media::workers::Worker;
 use crate::net::http2::hpack::HeadBounds;
-use crate::net::http2::intake::ReceivedHead;
+use crate::net::http2::intake::{ReceivedHead, Terms};
 use crate::net::http2::{Fault, Http2Connection, Http2Stream, Offer, Traffic};
 use crate::net::moderation;
 use crate::net::socket::{Peer, Socket};
@@ -45,6 +45,15 @@ struct Settings {
     keepalive_time: Duration,
     send_timeout: Option<Duration>,
     lingering: AfterTimes,
+}
+
+impl Settings {
+    /// How long a connection that was accepted at `started` takes requests.
+    fn terms(&self, started: Instant) -> Terms {
+        // As in nginx, the first one is the last if the connection is not kept.
+        let requests = if self.keepalive.is_zero() { 1 } else { self.keepalive_requests };
+        Terms { requests, until: started.checked_add(self.keepalive_time) }
+    }
 }
 
 /// How many requests are being answered, shared with their tasks.
@@ -105,6 +114,8 @@ enum Event {
     TimedOut(&'static str),
     /// The client resets too many requests.
     Resets,
+    /// The client sends too many requests at a time, again and again.
+    Refused,
 }
 
 /// Serves a connection that speaks HTTP/2, of which `before` was read already.
@@ -128,6 +139,7 @@ pub(in crate::http) async fn serve(
         fields: settings.head.names.most.saturating_add(limits::HTTP2_FIELDS),
     };
     let traffic = Arc::new(Traffic::of_client(bounds));
+    traffic.set_terms(settings.terms(base.started));
     // Boxed, because it needs much room, and for a short time.
     let begun = Box::pin(begin(&base, &settings, before, traffic.clone())).await;
     let Some(connection) = begun else { return };
@@ -135,6 +147,7 @@ pub(in crate::http) async fn serve(
     let Lifetime { shutdown, draining, .. } = base.service.lifetime.clone();
     let mut serving = Serving {
         generation: base.service.store.generation(),
+        streams: settings.streams,
         base,
         settings,
         connection,
@@ -142,8 +155,6 @@ pub(in crate::http) async fn serve(
         running: Arc::default(),
         idle_since: None,
         incomplete_since: None,
-        is_ending: false,
-        acknowledges_until: None,
     };
     let served = serving.run(counters.connection());
     let mut served = pin!(served);
@@ -187,6 +198,8 @@ struct Serving {
     settings: Settings,
     /// Generation of the configuration that the settings are from.
     generation: u64,
+    /// Most streams at a time, as the client was told.
+    streams: u32,
     connection: Http2Connection,
     traffic: Arc<Traffic>,
     running: Arc<Running>,
@@ -194,10 +207,6 @@ struct Serving {
     idle_since: Option<Instant>,
     /// Since when a frame or a head is incomplete.
     incomplete_since: Option<Instant>,
-    /// Whether the client was told that its further requests are not answered.
-    is_ending: bool,
-    /// Until when it may acknowledge that.
-    acknowledges_until: Option<Instant>,
 }
 
 impl Serving {
@@ -220,21 +229,22 @@ impl Serving {
                     // Many are answered before the next turn, which would take the connection for idle all along.
                     self.idle_since = None;
                     self.answer(*request, respond).await;
-                    self.leave_when_due();
                 }
-                Event::Drains => self.leave(),
+                Event::Drains => self.traffic.leave(),
                 // What the client sends before it has read the end must not reset the connection: it would lose the rest of
                 // its responses.
-                Event::Ended if self.is_ending => return self.base.linger(self.settings.lingering).await,
-                Event::Ended | Event::Gone => return,
+                Event::Ended if self.traffic.is_ending() => {
+                    self.log_left();
+                    return self.base.linger(self.settings.lingering).await;
+                }
+                Event::Ended | Event::Gone => return self.log_left(),
                 Event::Failed(error) => {
                     let (why, reason) = match self.traffic.fault() {
                         Some(Fault::Flood) => {
                             ("http2 flood detected".to_owned(), Some(Reason::ENHANCE_YOUR_CALM))
                         }
-                        Some(Fault::Frame(reason)) => (fault_text(reason), Some(reason)),
-                        // That a client is gone is nothing to tell.
-                        None if error.is_io() => return,
+                        Some(Fault::Frame(violation)) => (violation.to_string(), Some(violation.reason)),
+                        None if error.is_io() => return self.log_left(),
                         None => (error.to_string(), error.reason()),
                     };
                     log::http2_failed(self.base.id, &why, &self.base.peer);
@@ -245,6 +255,10 @@ impl Serving {
                         log::http2_failed(self.base.id, why, &self.base.peer);
                     }
                     return self.close(None).await;
+                }
+                Event::Refused => {
+                    log::http2_failed(self.base.id, "client sent too many refused streams", &self.base.peer);
+                    return self.close(Some(Reason::NO_ERROR)).await;
                 }
                 Event::Resets => {
                     log::http2_failed(self.base.id, "client reset too many streams", &self.base.peer);
@@ -260,6 +274,7 @@ impl Serving {
         if self.generation != generation
             && let Some(settings) = self.base.http2_settings()
         {
+            self.traffic.set_terms(settings.terms(self.base.started));
             (self.generation, self.settings) = (generation, settings);
         }
     }
@@ -283,11 +298,21 @@ impl Serving {
             Poll::Ready(None) => return Poll::Ready(Event::Ended),
             Poll::Pending => moderation::is_prompt(self.base.socket.descriptor()),
         }
-        if let Poll::Ready(Err(_)) = self.traffic.poll_output(&*self.base.socket, cx) {
+        let written = self.traffic.poll_output(&*self.base.socket, cx);
+        if let Poll::Ready(Err(_)) = written {
             return Poll::Ready(Event::Gone);
         }
+        let (refused, all) = self.traffic.take_refused();
+        for _ in 0..refused {
+            let text = format!("concurrent streams exceeded {}", self.streams);
+            log::http2_failed(self.base.id, &text, &self.base.peer);
+        }
+        if all > u64::from(self.streams).max(limits::HTTP2_REFUSED) {
+            return Poll::Ready(Event::Refused);
+        }
         self.traffic.call_next(cx);
-        if !self.is_ending && self.base.service.lifetime.draining.is_cancelled() {
+        let is_ending = self.traffic.is_ending();
+        if !is_ending && self.base.service.lifetime.draining.is_cancelled() {
             return Poll::Ready(Event::Drains);
         }
         let now = Instant::now();
@@ -303,21 +328,18 @@ impl Serving {
             (self.incomplete_since, self.idle_since) = (None, None);
             cx.waker().wake_by_ref();
         }
-        if self.acknowledges_until.is_some_and(|until| now >= until) {
-            // The crate would wait for it for as long as the connection is open.
-            self.acknowledges_until = None;
-            self.traffic.acknowledge_ping();
-            cx.waker().wake_by_ref();
-        }
         let is_idle = counts.0 == 0 && !self.connection.has_streams();
+        if is_ending && is_idle && written.is_ready() && self.traffic.has_said_all() {
+            return Poll::Ready(Event::Ended);
+        }
         if is_idle && self.idle_since.is_none() {
             self.traffic.rest();
         }
         self.idle_since = is_idle.then(|| self.idle_since.unwrap_or(now));
-        let parks_at = self.connection.rest(is_idle && !self.is_ending, now);
+        let parks_at = self.connection.rest(is_idle && !is_ending, now);
         let settings = &self.settings;
         let patience = match self.base.requests {
-            _ if self.is_ending => limits::HTTP2_LAST_WORDS.min(settings.keepalive),
+            _ if is_ending => limits::HTTP2_LAST_WORDS.min(settings.keepalive),
             // As in nginx, the first request is waited for like its head.
             0 => settings.head.timeout.unwrap_or(settings.keepalive),
             _ => settings.keepalive,
@@ -328,7 +350,6 @@ impl Serving {
             (incomplete, "client timed out"),
             (idle.map(|since| (since, patience)), ""),
             (self.traffic.blocked_since().zip(settings.send_timeout), "client timed out"),
-            (self.acknowledges_until.map(|until| (until, Duration::ZERO)), ""),
         ];
         let until = until.into_iter().filter_map(|(wait, why)| wait.map(|(since, wait)| (since + wait, why)));
         let last = until.min_by_key(|(until, _)| *until);
@@ -382,6 +403,13 @@ impl Serving {
         }
     }
 
+    /// That a client is gone is told if it leaves requests.
+    fn log_left(&self) {
+        if self.running.0.lock().now > 0 || self.traffic.is_incomplete() {
+            log::http2_failed(self.base.id, "client prematurely closed connection", &self.base.peer);
+        }
+    }
+
     /// As nginx does, logs the request whose head has begun and does not end with the connection.
     fn log_incomplete(&mut self, counted: &mut CountedConnection<'_>) {
         let Some(head) = self.traffic.incomplete_head() else { return };
@@ -401,29 +429,13 @@ impl Serving {
         exchange.log();
     }
 
-    /// Ends the connection, as the settings say, once its requests are answered.
-    fn leave_when_due(&mut self) {
-        let settings = &self.settings;
-        if self.base.requests >= settings.keepalive_requests
-            || self.base.started.elapsed() > settings.keepalive_time
-        {
-            self.leave();
-        }
-    }
-
-    /// Tells the client that further requests are not answered.
-    fn leave(&mut self) {
-        if !std::mem::replace(&mut self.is_ending, true) {
-            self.connection.graceful_shutdown();
-            self.acknowledges_until = Some(Instant::now() + limits::HTTP2_PONG_WAIT);
-        }
-    }
-
     /// Tells the client why the connection ends, and closes it.
     async fn close(&mut self, reason: Option<Reason>) {
-        self.connection.abrupt_shutdown(reason.unwrap_or(Reason::NO_ERROR));
-        let last = poll_fn(|cx| self.connection.poll_closed(cx));
-        let _ = tokio::time::timeout(limits::HTTP2_LAST_WORDS, last).await;
+        if reason.is_some() || !self.traffic.is_ending() {
+            self.connection.abrupt_shutdown(reason.unwrap_or(Reason::NO_ERROR));
+            let last = poll_fn(|cx| self.connection.poll_closed(cx));
+            let _ = tokio::time::timeout(limits::HTTP2_LAST_WORDS, last).await;
+        }
         // A client that does not keep to the rules may go on for long: what it sends is not read.
         if reason.is_none_or(|reason| reason == Reason::NO_ERROR) {
             self.base.linger(self.settings.lingering).await;
@@ -485,14 +497,5 @@ impl HttpConnection {
             lingering: AfterTimes::of_location(location),
             head,
         })
-    }
-}
-
-/// Why a connection is given up, for the log.
-fn fault_text(reason: Reason) -> String {
-    match reason {
-        Reason::ENHANCE_YOUR_CALM => "client sent too large header".to_owned(),
-        Reason::COMPRESSION_ERROR => "client sent invalid header block".to_owned(),
-        _ => format!("client sent invalid frame ({})", reason.description()),
     }
 }

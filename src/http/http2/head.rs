@@ -38,6 +38,7 @@ impl<'h> Parts<'h> {
             let slot = match name {
                 b":method" if !is_method(value) => return Err(bad("client sent invalid method")),
                 b":method" => &mut self.method,
+                b":scheme" if !is_scheme(value) => return Err(bad("client sent invalid :scheme header")),
                 b":scheme" => &mut self.scheme,
                 b":path" if !is_path(value) => return Err(bad("client sent invalid :path header")),
                 b":path" => &mut self.path,
@@ -103,6 +104,12 @@ impl<'h> Parts<'h> {
 
 fn is_method(text: &[u8]) -> bool {
     !text.is_empty() && text.iter().all(|byte| byte.is_ascii_uppercase() || matches!(byte, b'_' | b'-'))
+}
+
+/// Whether it is a scheme (RFC 3986 §3.1).
+fn is_scheme(text: &[u8]) -> bool {
+    let is_later = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
+    text.first().is_some_and(u8::is_ascii_alphabetic) && text.iter().all(is_later)
 }
 
 fn is_path(text: &[u8]) -> bool {
@@ -274,6 +281,9 @@ mod tests {
         for (place, value, why) in [
             (0, "get", "client sent invalid method"),
             (0, "", "client sent invalid method"),
+            (1, "", "client sent invalid :scheme header"),
+            (1, "1h", "client sent invalid :scheme header"),
+            (1, "h t", "client sent invalid :scheme header"),
             (2, "x", "client sent invalid :path header"),
             (2, "*", "client sent invalid :path header"),
             (2, "", "client sent invalid :path header"),

@@ -99,13 +99,6 @@ impl Http2Connection {
         self.parks_at
     }
 
-    /// Tells the client that requests after those under way are not answered.
-    pub fn graceful_shutdown(&mut self) {
-        if let Ok(active) = self.active() {
-            active.graceful_shutdown();
-        }
-    }
-
     /// Ends the connection with [`Http2Connection::poll_closed`], for this reason.
     pub fn abrupt_shutdown(&mut self, reason: Reason) {
         if let Ok(active) = self.active() {

@@ -34,6 +34,7 @@ pub(super) const NUMBER: usize = 4;
 pub(super) const SETTING: usize = 6;
 
 pub(super) const HEADER_TABLE_SIZE: u16 = 1;
+pub(super) const ENABLE_PUSH: u16 = 2;
 pub(super) const INITIAL_WINDOW_SIZE: u16 = 4;
 pub(super) const MAX_FRAME_SIZE: u16 = 5;
 /// `SETTINGS_NO_RFC7540_PRIORITIES` (RFC 9218 §2.1).
@@ -48,6 +49,12 @@ pub(super) const FIRST_WINDOW: i64 = 65_535;
 /// A stream's number, without the bit before it.
 pub(super) fn number(bytes: &[u8]) -> u32 {
     bytes.iter().take(4).fold(0, |number, byte| number << 8 | u32::from(*byte)) & 0x7fff_ffff
+}
+
+/// A setting as it is sent.
+pub(super) fn setting(name: u16, value: u32) -> [u8; SETTING] {
+    let ([a, b], [c, d, e, f]) = (name.to_be_bytes(), value.to_be_bytes());
+    [a, b, c, d, e, f]
 }
 
 /// Appends a frame.

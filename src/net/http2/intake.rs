@@ -3,21 +3,26 @@
 //! Heads are decoded here: the crate refuses the stream, or even the connection, for much that nginx answers with a status. It gets
 //! a head without content for each, and the connection takes the real one by the number of its stream. Bodies are
 //! passed on as they come, in frames of the crate's size, so that a client may send larger ones. Frames that nginx takes for errors
-//! end the connection for the same reason as there.
+//! end the connection for the same reason as there, and those that it leaves out are left out: the crate, which finds its
+//! errors while it reads, would lose requests that came before them.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Instant;
 
 use h2::Reason;
 
 use super::framing::{
-    ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HAS_PRIORITY, HEAD, HEADERS,
-    INITIAL_WINDOW_SIZE, NO_RFC7540_PRIORITIES, NUMBER, PADDED, PING, PRIORITY, PRIORITY_UPDATE,
-    PUSH_PROMISE, RST_STREAM, SETTING, SETTINGS, WINDOW_UPDATE, frame, number,
+    ACK, CONTINUATION, DATA, ENABLE_PUSH, END_HEADERS, END_STREAM, GOAWAY, HAS_PRIORITY, HEAD,
+    HEADER_TABLE_SIZE, HEADERS, INITIAL_WINDOW_SIZE, MAX_FRAME_SIZE, NO_RFC7540_PRIORITIES, NUMBER, PADDED,
+    PING, PRIORITY, PRIORITY_UPDATE, PUSH_PROMISE, RST_STREAM, SETTING, SETTINGS, WINDOW_UPDATE, frame,
+    number, setting,
 };
 use super::hpack::{Decoder, Fields, HeadBounds};
+use super::open_streams::{OpenStreams, Receiving};
 use super::order::SendOrder;
 use super::priority::{self, NamedPriority, Priority};
+use super::violation::Violation;
 use crate::limits;
 
 /// Length of a PING's payload, and the least one of GOAWAY's.
@@ -73,8 +78,8 @@ impl ReceivedHead {
 enum Payload {
     /// It is passed on as it is.
     Passed,
-    /// It is passed on, and looked at in pieces of the length of `beginning`.
-    Watched,
+    /// It consists of settings, which are passed on at its end.
+    Settings,
     /// It is dropped.
     Dropped,
     /// Its first bytes are collected before it is decided.
@@ -97,6 +102,38 @@ struct OpenHead {
     is_late: bool,
     /// Its fields before the one that could not be decoded.
     failed: Option<Fields>,
+}
+
+/// How long a connection takes requests.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// Most requests.
+    pub requests: u64,
+    /// When a request is the last one.
+    pub until: Option<Instant>,
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Terms { requests: u64::MAX, until: None }
+    }
+}
+
+/// A stream that the client has reset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientReset {
+    /// Its number.
+    pub stream: u32,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// What a client has set in one frame, as far as the crate needs it.
+#[derive(Debug, Default)]
+struct NewSettings {
+    table: Option<u32>,
+    window: Option<u32>,
+    frame: Option<u32>,
 }
 
 /// The frames of a connection, behind its preface.
@@ -126,6 +163,25 @@ pub struct Intake {
     early: Vec<(u32, Priority)>,
     /// The priority that is being received.
     update: Vec<u8>,
+    streams: OpenStreams,
+    /// Whether the present part of a body is dropped.
+    drops_body: bool,
+    /// Bytes of bodies that were dropped and for which the window was not opened again.
+    dropped: u32,
+    settings: NewSettings,
+    /// Whether the client has acknowledged the server's settings.
+    has_acknowledged: bool,
+    terms: Terms,
+    /// Number of requests so far.
+    requests: u64,
+    /// Whether the client was told that no further requests are answered.
+    is_ending: bool,
+    /// The stream of a head that came behind the last one, and whose end is still to come.
+    skipped: Option<u32>,
+    /// Streams that the client has reset, and its reasons.
+    resets: VecDeque<ClientReset>,
+    /// Frames for the client that are not the crate's.
+    replies: Vec<u8>,
 }
 
 impl Intake {
@@ -149,7 +205,67 @@ impl Intake {
             order: Arc::default(),
             early: Vec::new(),
             update: Vec::new(),
+            streams: OpenStreams::default(),
+            drops_body: false,
+            dropped: 0,
+            settings: NewSettings::default(),
+            has_acknowledged: false,
+            terms: Terms::default(),
+            requests: 0,
+            is_ending: false,
+            skipped: None,
+            resets: VecDeque::new(),
+            replies: Vec::new(),
         }
+    }
+
+    /// Sets how long requests are taken.
+    pub(super) fn set_terms(&mut self, terms: Terms) {
+        self.terms = terms;
+    }
+
+    /// Tells the client, as nginx does, that requests behind the last one that has come are not answered.
+    pub(super) fn leave(&mut self) {
+        if std::mem::replace(&mut self.is_ending, true) {
+            return;
+        }
+        let (last, reason) = (self.last.to_be_bytes(), u32::from(Reason::NO_ERROR).to_be_bytes());
+        frame(GOAWAY, 0, 0, &[&last, &reason], &mut self.replies);
+        // A head that has begun may come once more on another connection.
+        let last = self.last;
+        if let Some(open) = self.open.take_if(|open| !open.is_late && open.stream > last) {
+            let is_last = self.known == HEAD && self.flags() & END_HEADERS != 0;
+            self.skipped = Some(open.stream).filter(|_| !is_last);
+            if self.known == HEAD {
+                self.payload = Payload::Dropped;
+            }
+        }
+    }
+
+    /// Whether the client was told that no further requests are answered.
+    pub(super) fn is_ending(&self) -> bool {
+        self.is_ending
+    }
+
+    /// Frames for the client, to be sent between those of the crate.
+    pub(super) fn replies(&mut self) -> &mut Vec<u8> {
+        &mut self.replies
+    }
+
+    /// The streams that are open.
+    pub(super) fn streams(&mut self) -> &mut OpenStreams {
+        &mut self.streams
+    }
+
+    /// How the client has reset a stream, which is told once.
+    pub(super) fn take_reset(&mut self, stream: u32) -> Option<ClientReset> {
+        let at = self.resets.iter().position(|reset| reset.stream == stream)?;
+        self.resets.remove(at)
+    }
+
+    /// A stream was refused, so that it was no request.
+    pub(super) fn refused(&mut self) {
+        self.requests = self.requests.saturating_sub(1);
     }
 
     /// The order in which the connection's streams send.
@@ -162,7 +278,7 @@ impl Intake {
     /// # Errors
     ///
     /// Why the connection has to end.
-    pub fn take(&mut self, mut bytes: &[u8], passed: &mut Vec<u8>) -> Result<(), Reason> {
+    pub fn take(&mut self, mut bytes: &[u8], passed: &mut Vec<u8>) -> Result<(), Violation> {
         let preface = self.preface.min(bytes.len());
         self.preface -= preface;
         passed.extend_from_slice(&bytes[..preface]);
@@ -204,91 +320,175 @@ impl Intake {
         number(&self.head[5..])
     }
 
-    /// Begins the frame whose head has come.
-    fn begin(&mut self, passed: &mut Vec<u8>) -> Result<(), Reason> {
+    /// Length of the frame's payload.
+    fn length(&self) -> usize {
         let [a, b, c, ..] = self.head;
-        let length = u32::from_be_bytes([0, a, b, c]) as usize;
-        let stream = self.stream();
-        let flags = self.flags();
+        u32::from_be_bytes([0, a, b, c]) as usize
+    }
+
+    /// Begins the frame whose head has come.
+    fn begin(&mut self, passed: &mut Vec<u8>) -> Result<(), Violation> {
+        let (length, stream, flags) = (self.length(), self.stream(), self.flags());
+        let is_continuation = self.kind() == CONTINUATION;
         match &self.open {
-            Some(open) if self.kind() != CONTINUATION || open.stream != stream => {
-                return Err(Reason::PROTOCOL_ERROR);
+            Some(_) if !is_continuation => {
+                return Err(Violation::protocol(
+                    "client sent inappropriate frame while CONTINUATION was expected",
+                ));
             }
-            None if self.kind() == CONTINUATION => return Err(Reason::PROTOCOL_ERROR),
+            Some(open) if open.stream != stream => {
+                return Err(Violation::protocol("client sent CONTINUATION frame with incorrect identifier"));
+            }
+            None if is_continuation && self.skipped != Some(stream) => {
+                return Err(Violation::protocol("client sent unexpected CONTINUATION frame"));
+            }
             _ => {}
         }
         (self.left, self.begun, self.needed) = (length, 0, 0);
-        let is_padded = usize::from(flags & PADDED != 0);
+        let wrong_length =
+            |name: &str| Violation::size(format!("client sent {name} frame with incorrect length {length}"));
+        let wrong_stream =
+            |name: &str| Violation::protocol(format!("client sent {name} frame with incorrect identifier"));
         self.payload = match self.kind() {
-            DATA if is_padded == 1 => {
-                self.needed = 1;
-                Payload::Beginning
-            }
-            DATA => Payload::Body { padding: None },
-            HEADERS => {
-                let ends_stream = flags & END_STREAM != 0;
-                self.open = Some(OpenHead::new(stream, ends_stream));
-                self.needed = is_padded + PRIORITY_BYTES * usize::from(flags & HAS_PRIORITY != 0);
-                if self.needed == 0 { Payload::Block { padding: 0 } } else { Payload::Beginning }
+            DATA if stream == 0 => return Err(wrong_stream("DATA")),
+            DATA => self.begin_body(passed)?,
+            HEADERS => self.begin_head()?,
+            CONTINUATION if self.open.is_none() => {
+                self.skipped = self.skipped.filter(|_| flags & END_HEADERS == 0);
+                Payload::Dropped
             }
             CONTINUATION => Payload::Block { padding: 0 },
-            PRIORITY => {
-                self.needed = PRIORITY_BYTES;
-                if length != PRIORITY_BYTES {
-                    return Err(Reason::FRAME_SIZE_ERROR);
-                }
-                if stream == 0 {
-                    return Err(Reason::PROTOCOL_ERROR);
-                }
-                Payload::Beginning
-            }
-            PRIORITY_UPDATE => {
-                self.needed = NUMBER;
-                if stream != 0 {
-                    return Err(Reason::PROTOCOL_ERROR);
-                }
-                Payload::Beginning
-            }
+            PRIORITY if length != PRIORITY_BYTES => return Err(wrong_length("PRIORITY")),
+            PRIORITY if stream == 0 => return Err(wrong_stream("PRIORITY")),
+            PRIORITY => self.collect(PRIORITY_BYTES),
+            PRIORITY_UPDATE if length < NUMBER => return Err(wrong_length("PRIORITY_UPDATE")),
+            PRIORITY_UPDATE if stream != 0 => return Err(wrong_stream("PRIORITY_UPDATE")),
+            PRIORITY_UPDATE => self.collect(NUMBER),
             // The crate would wait for the rest of it first.
-            PUSH_PROMISE => return Err(Reason::PROTOCOL_ERROR),
-            GOAWAY if length < PING_BYTES => return Err(Reason::FRAME_SIZE_ERROR),
-            // The crate has another reason for these.
-            PING if length != PING_BYTES => return Err(Reason::FRAME_SIZE_ERROR),
-            RST_STREAM | WINDOW_UPDATE if length != NUMBER => return Err(Reason::FRAME_SIZE_ERROR),
-            SETTINGS if flags & ACK != 0 && length > 0 => return Err(Reason::FRAME_SIZE_ERROR),
-            SETTINGS if !length.is_multiple_of(SETTING) => return Err(Reason::FRAME_SIZE_ERROR),
-            // As in nginx, unknown frames are skipped, whatever their length.
-            kind if kind > CONTINUATION => Payload::Dropped,
-            _ if length as u64 > limits::HTTP2_FRAME => return Err(Reason::FRAME_SIZE_ERROR),
-            SETTINGS if stream == 0 => Payload::Watched,
-            WINDOW_UPDATE => Payload::Watched,
-            RST_STREAM => {
-                self.order.reset(stream);
-                Payload::Passed
+            PUSH_PROMISE => return Err(Violation::protocol("client sent PUSH_PROMISE frame")),
+            GOAWAY if length < PING_BYTES => return Err(wrong_length("GOAWAY")),
+            GOAWAY if stream != 0 => return Err(wrong_stream("GOAWAY")),
+            // The client goes by itself.
+            GOAWAY => Payload::Dropped,
+            PING if length != PING_BYTES => return Err(wrong_length("PING")),
+            PING if stream != 0 => return Err(wrong_stream("PING")),
+            // The server sends none that is to be acknowledged.
+            PING if flags & ACK != 0 => Payload::Dropped,
+            PING => Payload::Passed,
+            RST_STREAM if length != NUMBER => return Err(wrong_length("RST_STREAM")),
+            RST_STREAM if stream == 0 => return Err(wrong_stream("RST_STREAM")),
+            WINDOW_UPDATE if length != NUMBER => return Err(wrong_length("WINDOW_UPDATE")),
+            RST_STREAM | WINDOW_UPDATE => self.collect(NUMBER),
+            SETTINGS if stream != 0 => return Err(wrong_stream("SETTINGS")),
+            SETTINGS if flags & ACK != 0 && length > 0 => {
+                return Err(Violation::size(
+                    "client sent SETTINGS frame with the ACK flag and nonzero length",
+                ));
             }
-            _ => Payload::Passed,
+            // The crate takes a second one for an error.
+            SETTINGS if flags & ACK != 0 => match std::mem::replace(&mut self.has_acknowledged, true) {
+                true => Payload::Dropped,
+                false => Payload::Passed,
+            },
+            SETTINGS if !length.is_multiple_of(SETTING) => return Err(wrong_length("SETTINGS")),
+            SETTINGS => Payload::Settings,
+            // As in nginx, unknown frames are skipped, whatever their length.
+            _ => Payload::Dropped,
         };
-        if self.needed > length {
-            return Err(Reason::FRAME_SIZE_ERROR);
-        }
-        if matches!(self.payload, Payload::Passed | Payload::Watched) {
-            passed.extend_from_slice(&self.head);
-        }
-        // A body without bytes is passed on at once.
-        if length == 0 && matches!(self.payload, Payload::Body { .. }) {
+        if self.payload == Payload::Passed {
             passed.extend_from_slice(&self.head);
         }
         Ok(())
     }
 
+    /// Collects the first bytes of a payload.
+    fn collect(&mut self, needed: usize) -> Payload {
+        self.needed = needed;
+        Payload::Beginning
+    }
+
+    /// Begins a part of a body. As in nginx, it is left out if its stream has not begun, or is closed.
+    fn begin_body(&mut self, passed: &mut Vec<u8>) -> Result<Payload, Violation> {
+        let (length, stream, flags) = (self.length(), self.stream(), self.flags());
+        let is_padded = flags & PADDED != 0;
+        if is_padded && length == 0 {
+            return Err(Violation::size("client sent padded DATA frame with incorrect length: 0"));
+        }
+        let receiving = self.streams.receiving(stream);
+        self.drops_body = receiving != Receiving::More;
+        match receiving {
+            Receiving::More if flags & END_STREAM != 0 => self.streams.received(stream),
+            Receiving::NoMore => self.reset(stream, Reason::STREAM_CLOSED, passed),
+            Receiving::More | Receiving::Nothing => {}
+        }
+        if self.drops_body {
+            self.dropped += u32::try_from(length).unwrap_or(u32::MAX);
+            if u64::from(self.dropped) > limits::HTTP2_WINDOW / 4 {
+                frame(WINDOW_UPDATE, 0, 0, &[&self.dropped.to_be_bytes()], &mut self.replies);
+                self.dropped = 0;
+            }
+        }
+        // A body that ends without bytes is passed on at once. Those that neither end nor have bytes are nothing.
+        if length == 0 && !self.drops_body && flags & END_STREAM != 0 {
+            passed.extend_from_slice(&self.head);
+        }
+        Ok(match is_padded {
+            true => self.collect(1),
+            false if self.drops_body => Payload::Dropped,
+            false => Payload::Body { padding: None },
+        })
+    }
+
+    /// Resets a stream of the client's: it gets the reason, and the crate a reset by the client.
+    fn reset(&mut self, stream: u32, reason: Reason, passed: &mut Vec<u8>) {
+        self.streams.cut(stream);
+        self.order.reset(stream);
+        frame(RST_STREAM, 0, stream, &[&u32::from(Reason::CANCEL).to_be_bytes()], passed);
+        frame(RST_STREAM, 0, stream, &[&u32::from(reason).to_be_bytes()], &mut self.replies);
+    }
+
+    /// Begins a head, or the trailers of a body.
+    fn begin_head(&mut self) -> Result<Payload, Violation> {
+        let (length, stream, flags) = (self.length(), self.stream(), self.flags());
+        let is_new = stream > self.last;
+        let are_trailers = self.streams.receiving(stream) == Receiving::More || self.streams.was_cut(stream);
+        if self.is_ending && !are_trailers {
+            self.skipped = Some(stream).filter(|_| flags & END_HEADERS == 0);
+            return Ok(Payload::Dropped);
+        }
+        let needed =
+            usize::from(flags & PADDED != 0) + PRIORITY_BYTES * usize::from(flags & HAS_PRIORITY != 0);
+        if needed > length {
+            return Err(Violation::size(format!("client sent HEADERS frame with incorrect length {length}")));
+        }
+        if is_new && needed == length {
+            return Err(Violation::size("client sent HEADERS frame with empty header block"));
+        }
+        if stream.is_multiple_of(2) || !(is_new || are_trailers) {
+            let last = self.last;
+            let text =
+                format!("client sent HEADERS frame with incorrect identifier {stream}, the last was {last}");
+            return Err(Violation::protocol(text));
+        }
+        if needed > 0 {
+            return Ok(self.collect(needed));
+        }
+        self.open = Some(OpenHead::new(stream, flags & END_STREAM != 0));
+        Ok(Payload::Block { padding: 0 })
+    }
+
     /// Takes a part of the frame's payload, which is not counted as missing any more.
-    fn take_payload(&mut self, part: &[u8], passed: &mut Vec<u8>) -> Result<(), Reason> {
+    fn take_payload(&mut self, part: &[u8], passed: &mut Vec<u8>) -> Result<(), Violation> {
         match self.payload {
             Payload::Passed => passed.extend_from_slice(part),
-            Payload::Watched => {
-                passed.extend_from_slice(part);
+            Payload::Settings => {
                 for byte in part {
-                    self.watch(*byte)?;
+                    self.beginning[self.begun] = *byte;
+                    self.begun += 1;
+                    if self.begun == SETTING {
+                        self.begun = 0;
+                        self.set()?;
+                    }
                 }
             }
             Payload::Dropped => {}
@@ -302,7 +502,7 @@ impl Intake {
                 self.beginning[self.begun..self.begun + part.len()].copy_from_slice(part);
                 self.begun += part.len();
                 if self.begun == self.needed {
-                    self.decide()?;
+                    self.decide(passed)?;
                 }
             }
             Payload::Body { padding } => {
@@ -315,32 +515,38 @@ impl Intake {
             Payload::Block { padding } => {
                 let block = part.len() - usize::from(padding).saturating_sub(self.left).min(part.len());
                 let bound = self.bounds.block_bytes();
-                let open = self.open.as_mut().ok_or(Reason::PROTOCOL_ERROR)?;
-                if open.block.len() + block > bound {
-                    return Err(Reason::ENHANCE_YOUR_CALM);
+                if let Some(open) = &mut self.open {
+                    if open.block.len() + block > bound {
+                        return Err(Violation::head(Reason::ENHANCE_YOUR_CALM));
+                    }
+                    open.block.extend_from_slice(&part[..block]);
                 }
-                open.block.extend_from_slice(&part[..block]);
             }
         }
         Ok(())
     }
 
     /// Decides what becomes of the rest of a payload whose beginning has come.
-    fn decide(&mut self) -> Result<(), Reason> {
-        let [first, ..] = self.beginning;
-        let has_padding = self.flags() & PADDED != 0 && matches!(self.kind(), DATA | HEADERS);
-        let padding = if has_padding { first } else { 0 };
-        if usize::from(padding) > self.left {
-            return Err(Reason::PROTOCOL_ERROR);
-        }
+    fn decide(&mut self, passed: &mut Vec<u8>) -> Result<(), Violation> {
         let stream = self.stream();
         self.payload = match self.kind() {
-            DATA => Payload::Body { padding: Some(padding) },
+            DATA => {
+                let [padding, ..] = self.beginning;
+                if usize::from(padding) > self.left {
+                    let length = self.length();
+                    return Err(Violation::protocol(format!(
+                        "client sent padded DATA frame with incorrect length: {length}, padding: {padding}"
+                    )));
+                }
+                if self.drops_body { Payload::Dropped } else { Payload::Body { padding: Some(padding) } }
+            }
             PRIORITY_UPDATE => {
                 // A client has streams with odd numbers.
                 let stream = number(&self.beginning);
                 if stream.is_multiple_of(2) {
-                    return Err(Reason::PROTOCOL_ERROR);
+                    return Err(Violation::protocol(
+                        "client sent PRIORITY_UPDATE frame for a stream that it cannot have",
+                    ));
                 }
                 match self.left {
                     // An empty value names nothing, so that the usual one counts.
@@ -352,43 +558,112 @@ impl Intake {
                     _ => Payload::Dropped,
                 }
             }
-            kind => {
-                let depends_at = usize::from(has_padding);
-                let has_priority = kind == PRIORITY || self.flags() & HAS_PRIORITY != 0;
-                if has_priority && number(&self.beginning[depends_at..]) == stream {
-                    return Err(Reason::PROTOCOL_ERROR);
+            RST_STREAM => {
+                // As in nginx, a reset of a stream that is not open means nothing.
+                if self.streams.reset(stream) {
+                    let [a, b, c, d, ..] = self.beginning;
+                    if self.resets.len() == limits::HTTP2_LOCAL_RESETS {
+                        self.resets.pop_front();
+                    }
+                    let reason = u32::from_be_bytes([a, b, c, d]).into();
+                    self.resets.push_back(ClientReset { stream, reason });
+                    self.order.reset(stream);
+                    frame(RST_STREAM, 0, stream, &[&self.beginning[..NUMBER]], passed);
                 }
-                if kind == PRIORITY { Payload::Dropped } else { Payload::Block { padding } }
+                Payload::Dropped
             }
+            WINDOW_UPDATE => {
+                self.open_window(stream, number(&self.beginning), passed)?;
+                Payload::Dropped
+            }
+            PRIORITY => {
+                if number(&self.beginning) == stream {
+                    return Err(Violation::protocol(format!(
+                        "client sent PRIORITY frame for stream {stream} with incorrect dependency"
+                    )));
+                }
+                Payload::Dropped
+            }
+            _ => self.decide_head()?,
         };
         Ok(())
     }
 
-    /// Looks at a byte of what is passed on.
-    fn watch(&mut self, byte: u8) -> Result<(), Reason> {
-        self.beginning[self.begun] = byte;
-        self.begun += 1;
-        match self.kind() {
-            SETTINGS if self.begun == SETTING => {
-                self.begun = 0;
-                let [a, b, value @ ..] = self.beginning;
-                match (u16::from_be_bytes([a, b]), u32::from_be_bytes(value)) {
-                    (INITIAL_WINDOW_SIZE, window) => self.order.set_first_window(window),
-                    (NO_RFC7540_PRIORITIES, 2..) => return Err(Reason::PROTOCOL_ERROR),
-                    _ => {}
-                }
+    /// Begins the block of a head whose padding and priority have come.
+    fn decide_head(&mut self) -> Result<Payload, Violation> {
+        let (stream, flags, left) = (self.stream(), self.flags(), self.left);
+        let has_padding = flags & PADDED != 0;
+        let padding = if has_padding { self.beginning[0] } else { 0 };
+        if usize::from(padding) > left {
+            return Err(Violation::protocol(format!(
+                "client sent padded HEADERS frame with incorrect length: {left}, padding: {padding}"
+            )));
+        }
+        if flags & HAS_PRIORITY != 0 && number(&self.beginning[usize::from(has_padding)..]) == stream {
+            return Err(Violation::protocol(format!(
+                "client sent HEADERS frame for stream {stream} with incorrect dependency"
+            )));
+        }
+        if usize::from(padding) == left && stream > self.last {
+            return Err(Violation::size("client sent header block with incorrect length"));
+        }
+        self.open = Some(OpenHead::new(stream, flags & END_STREAM != 0));
+        Ok(Payload::Block { padding })
+    }
+
+    /// Takes a setting over.
+    fn set(&mut self) -> Result<(), Violation> {
+        let [a, b, value @ ..] = self.beginning;
+        let (name, value) = (u16::from_be_bytes([a, b]), u32::from_be_bytes(value));
+        let wrong = |name: &str| format!("client sent SETTINGS frame with incorrect {name} value {value}");
+        match name {
+            HEADER_TABLE_SIZE => self.settings.table = Some(value),
+            ENABLE_PUSH if value > 1 => return Err(Violation::protocol(wrong("ENABLE_PUSH"))),
+            INITIAL_WINDOW_SIZE if u64::from(value) > limits::HTTP2_WINDOW => {
+                return Err(Violation::window(wrong("INITIAL_WINDOW_SIZE")));
             }
-            WINDOW_UPDATE if self.begun == NUMBER => {
-                self.begun = 0;
-                let (stream, bytes) = (self.stream(), number(&self.beginning));
-                if !self.order.open_window(stream, bytes)
-                    && let Some(head) = self.waiting_head(stream)
-                {
-                    head.window = head.window.saturating_add(i64::from(bytes));
-                }
+            INITIAL_WINDOW_SIZE => {
+                self.order.set_first_window(value);
+                self.settings.window = Some(value);
             }
+            MAX_FRAME_SIZE
+                if u64::from(value) < limits::HTTP2_FRAME || value > limits::HTTP2_LARGEST_FRAME =>
+            {
+                return Err(Violation::protocol(wrong("MAX_FRAME_SIZE")));
+            }
+            MAX_FRAME_SIZE => self.settings.frame = Some(value),
+            NO_RFC7540_PRIORITIES if value > 1 => {
+                return Err(Violation::protocol(wrong("NO_RFC7540_PRIORITIES")));
+            }
+            // The others are about pushed streams, or are advice, or unknown.
             _ => {}
         }
+        Ok(())
+    }
+
+    /// Opens the window of a stream, or with 0 that of the connection.
+    fn open_window(&mut self, stream: u32, bytes: u32, passed: &mut Vec<u8>) -> Result<(), Violation> {
+        if bytes == 0 {
+            return Err(Violation::protocol(
+                "client sent WINDOW_UPDATE frame with incorrect window increment 0",
+            ));
+        }
+        let window = self.order.window();
+        if stream == 0 && window + i64::from(bytes) > i64::from(i32::MAX) {
+            return Err(Violation::window(format!(
+                "client violated connection flow control: received WINDOW_UPDATE frame with window increment {bytes} \
+                 not allowed for window {window}"
+            )));
+        }
+        if stream != 0 && !self.streams.is_open(stream) {
+            return Ok(());
+        }
+        if !self.order.open_window(stream, bytes)
+            && let Some(head) = self.waiting_head(stream)
+        {
+            head.window = head.window.saturating_add(i64::from(bytes));
+        }
+        frame(WINDOW_UPDATE, 0, stream, &[&self.beginning[..NUMBER]], passed);
         Ok(())
     }
 
@@ -431,7 +706,7 @@ impl Intake {
     }
 
     /// Ends the frame, if all of it has come.
-    fn end_if_complete(&mut self, passed: &mut Vec<u8>) -> Result<(), Reason> {
+    fn end_if_complete(&mut self, passed: &mut Vec<u8>) -> Result<(), Violation> {
         if self.left > 0 || self.payload == Payload::Beginning {
             return Ok(());
         }
@@ -451,35 +726,55 @@ impl Intake {
                     return Err(reason);
                 }
             }
+            Payload::Settings => {
+                let NewSettings { table, window, frame: size } = std::mem::take(&mut self.settings);
+                let all = [(HEADER_TABLE_SIZE, table), (INITIAL_WINDOW_SIZE, window), (MAX_FRAME_SIZE, size)];
+                let all = all.into_iter().filter_map(|(name, value)| Some(setting(name, value?)));
+                frame(SETTINGS, 0, 0, &[&all.flatten().collect::<Vec<u8>>()], passed);
+            }
             _ => {}
         }
         Ok(())
     }
 
     /// Decodes a head that is complete.
-    fn end_head(&mut self, open: &mut OpenHead, passed: &mut Vec<u8>) -> Result<(), Reason> {
-        let mut fields = Fields::default();
-        if let Err(reason) = self.decoder.decode_into(&open.block, &self.bounds, &mut fields) {
-            open.failed = Some(fields);
-            return Err(reason);
+    fn end_head(&mut self, open: &mut OpenHead, passed: &mut Vec<u8>) -> Result<(), Violation> {
+        let (stream, is_new) = (open.stream, open.stream > self.last);
+        if self.is_ending && is_new && !open.is_late {
+            return Ok(());
         }
-        let flags = END_HEADERS | if open.ends_stream { END_STREAM } else { 0 };
+        // No later head refers to one that comes at the end, when some were skipped.
+        if !self.is_ending {
+            let mut fields = Fields::default();
+            if let Err(reason) = self.decoder.decode_into(&open.block, &self.bounds, &mut fields) {
+                open.failed = Some(fields);
+                return Err(Violation::head(reason));
+            }
+            if is_new && !open.is_late {
+                self.add_head(ReceivedHead::new(open, fields, open.block.len()), open.ends_stream);
+            }
+        }
         if open.is_late {
             return Ok(());
         }
-        // What comes behind the head of a stream are trailers, of which nothing is used.
-        if open.stream <= self.last {
-            frame(HEADERS, flags, open.stream, &[], passed);
-            return Ok(());
+        let flags = END_HEADERS | if open.ends_stream { END_STREAM } else { 0 };
+        if is_new {
+            frame(HEADERS, flags, stream, &[&STUB], passed);
+        } else if self.streams.receiving(stream) == Receiving::More {
+            // What comes behind the head of a stream are trailers, of which nothing is used.
+            frame(HEADERS, flags, stream, &[], passed);
+            if open.ends_stream {
+                self.streams.received(stream);
+            }
         }
-        self.add_head(ReceivedHead::new(open, fields, open.block.len()));
-        frame(HEADERS, flags, open.stream, &[&STUB], passed);
         Ok(())
     }
 
-    fn add_head(&mut self, mut head: ReceivedHead) {
+    fn add_head(&mut self, mut head: ReceivedHead, ends_stream: bool) {
         let of = head.stream;
         self.last = of;
+        self.requests += 1;
+        self.streams.begin(of, ends_stream);
         self.heads_bytes += head.fields.size();
         head.priority = self.early.iter().find(|(stream, _)| *stream == of).map(|(_, early)| *early);
         // Streams that were left out are closed.
@@ -489,18 +784,23 @@ impl Intake {
             let Some(oldest) = self.heads.pop_front() else { break };
             self.heads_bytes -= oldest.fields.size();
         }
+        let Terms { requests, until } = self.terms;
+        if self.requests >= requests || until.is_some_and(|until| Instant::now() > until) {
+            self.leave();
+        }
     }
 
     /// Gives up a head that has begun and not ended; appends what the crate gets for it. False if there is none.
     pub(super) fn give_up_head(&mut self, passed: &mut Vec<u8>) -> bool {
-        let last = self.last;
-        let Some(mut open) = self.open.take_if(|open| !open.is_late && open.stream > last) else {
+        let (last, is_ending) = (self.last, self.is_ending);
+        let Some(mut open) = self.open.take_if(|open| !open.is_late && !is_ending && open.stream > last)
+        else {
             return false;
         };
         open.is_late = true;
         let flags = END_HEADERS | if open.ends_stream { END_STREAM } else { 0 };
         frame(HEADERS, flags, open.stream, &[&STUB], passed);
-        self.add_head(self.beginning_of(&open));
+        self.add_head(self.beginning_of(&open), open.ends_stream);
         // What comes of it still is decoded, because later heads may refer to it.
         self.open = Some(open);
         true
@@ -508,7 +808,8 @@ impl Intake {
 
     /// What has come of a request's head that has begun and was neither ended nor given up.
     pub fn incomplete_head(&self) -> Option<ReceivedHead> {
-        let open = self.open.as_ref().filter(|open| !open.is_late && open.stream > self.last)?;
+        let is_awaited = |open: &&OpenHead| !open.is_late && !self.is_ending && open.stream > self.last;
+        let open = self.open.as_ref().filter(is_awaited)?;
         Some(self.beginning_of(open))
     }
 
@@ -531,9 +832,10 @@ impl Intake {
         self.open.is_some()
     }
 
-    /// Whether a head has begun that was given up.
+    /// Whether a head has begun that was given up, or is not answered.
     pub(super) fn has_late_head(&self) -> bool {
-        self.open.as_ref().is_some_and(|open| open.is_late)
+        let is_late = |open: &OpenHead| open.is_late || (self.is_ending && open.stream > self.last);
+        self.skipped.is_some() || self.open.as_ref().is_some_and(is_late)
     }
 
     /// The head of a stream's request, which then is one of the streams that send. Those of streams before it, which were refused,
@@ -568,7 +870,7 @@ impl Intake {
 
     /// Whether the crate has got whole frames so far, behind which another one may come.
     pub(super) fn is_between_frames(&self) -> bool {
-        let is_open = matches!(self.payload, Payload::Passed | Payload::Watched) && self.known == HEAD;
+        let is_open = self.payload == Payload::Passed && self.known == HEAD;
         self.preface == 0 && !is_open
     }
 
@@ -577,6 +879,8 @@ impl Intake {
         if self.heads.is_empty() {
             self.heads = VecDeque::new();
         }
+        self.resets = VecDeque::new();
+        self.streams.rest();
         self.order.rest();
     }
 }

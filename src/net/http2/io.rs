@@ -15,11 +15,12 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::carrier::Carrier;
 use super::frames::FrameReader;
-use super::framing::{FrameWalk, without_priority_frames};
+use super::framing::{DATA, END_STREAM, FrameWalk, HEADERS, Part, RST_STREAM, without_priority_frames};
 use super::hpack::HeadBounds;
-use super::intake::{Intake, ReceivedHead};
+use super::intake::{ClientReset, Intake, ReceivedHead, Terms};
 use super::order::SendOrder;
 use super::parked::{Account, Replay, Replayed};
+use super::violation::Violation;
 use crate::limits;
 
 thread_local! {
@@ -57,10 +58,11 @@ struct Client {
     account: Account,
     /// Goes along with what the crate sends.
     sent: FrameWalk,
+    /// Number of streams that were refused.
+    refused: u64,
+    /// Those that were not told to the owner.
+    newly_refused: u64,
 }
-
-/// An acknowledgement (RFC 9113 §6.7) of the PING by which the crate h2 finds out whether the client knows that the connection ends.
-const PONG: [u8; 17] = [0, 0, 8, 6, 1, 0, 0, 0, 0, 0x0b, 0x7b, 0xa2, 0xf0, 0x8b, 0x9b, 0xfe, 0x54];
 
 /// Output that waits to be written. The crate h2 writes every response by itself; gathered, those to requests that came together
 /// take one call of the system, and one record of TLS.
@@ -110,12 +112,12 @@ struct Counts {
 }
 
 /// Why a connection is given up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// Most of what came carries nothing.
     Flood,
-    /// A frame or a head that the client may not send, with the reason that it is told.
-    Frame(Reason),
+    /// A frame or a head that the client may not send.
+    Frame(Violation),
 }
 
 impl Traffic {
@@ -129,7 +131,8 @@ impl Traffic {
     pub fn of_client(bounds: HeadBounds) -> Traffic {
         let intake = Intake::new(bounds);
         let order = intake.order().clone();
-        let client = Client { intake, account: Account::new(), sent: FrameWalk::default() };
+        let (account, sent) = (Account::new(), FrameWalk::default());
+        let client = Client { intake, account, sent, refused: 0, newly_refused: 0 };
         Traffic { client: Some(Mutex::new(client)), order: Some(order), ..Traffic::default() }
     }
 
@@ -155,9 +158,51 @@ impl Traffic {
         self.order.as_deref()
     }
 
-    /// Lets the connection go on ending as if the client had acknowledged it.
-    pub fn acknowledge_ping(&self) {
-        self.made.lock().extend_from_slice(&PONG);
+    /// See [`Intake::set_terms`].
+    pub fn set_terms(&self, terms: Terms) {
+        if let Some(client) = &self.client {
+            client.lock().intake.set_terms(terms);
+        }
+    }
+
+    /// See [`Intake::leave`].
+    pub fn leave(&self) {
+        if let Some(client) = &self.client {
+            client.lock().intake.leave();
+        }
+    }
+
+    /// Whether the client was told that no further requests are answered.
+    pub fn is_ending(&self) -> bool {
+        self.client.as_ref().is_some_and(|client| client.lock().intake.is_ending())
+    }
+
+    /// See [`Intake::take_reset`].
+    pub(super) fn take_reset(&self, stream: u32) -> Option<ClientReset> {
+        self.client.as_ref()?.lock().intake.take_reset(stream)
+    }
+
+    /// Streams that were refused because too many were open, since this was last asked, and all of them.
+    pub fn take_refused(&self) -> (u64, u64) {
+        let Some(client) = &self.client else { return (0, 0) };
+        let mut client = client.lock();
+        (std::mem::take(&mut client.newly_refused), client.refused)
+    }
+
+    /// Whether everything that the connection has to say was accepted by the socket.
+    pub fn has_said_all(&self) -> bool {
+        self.is_flushed.load(Ordering::Relaxed)
+            && self.output.lock().bytes.is_empty()
+            && self.client.as_ref().is_none_or(|client| client.lock().intake.replies().is_empty())
+    }
+
+    /// Lets frames that are not the crate's be written next, if the crate has written whole ones.
+    fn add_replies(&self) {
+        let Some(client) = &self.client else { return };
+        let mut client = client.lock();
+        if client.sent.is_between() && !client.intake.replies().is_empty() {
+            self.output.lock().bytes.append(client.intake.replies());
+        }
     }
 
     /// Number of heads that the connection has not taken.
@@ -208,8 +253,11 @@ impl Traffic {
             && self.output.lock().bytes.is_empty()
             && self.made.lock().is_empty()
             && self.client.as_ref().is_some_and(|client| {
-                let client = client.lock();
-                !client.intake.has_open_head() && client.account.is_settled() && client.sent.is_between()
+                let mut client = client.lock();
+                !client.intake.has_open_head()
+                    && client.intake.replies().is_empty()
+                    && client.account.is_settled()
+                    && client.sent.is_between()
             })
     }
 
@@ -225,7 +273,7 @@ impl Traffic {
 
     /// Why the connection was given up, if it was.
     pub fn fault(&self) -> Option<Fault> {
-        self.counts.lock().fault
+        self.counts.lock().fault.clone()
     }
 
     /// Counts bytes of a body that were sent.
@@ -267,8 +315,8 @@ impl Traffic {
             client.account.received(passed);
             taken
         };
-        taken.map_err(|reason| {
-            self.counts.lock().fault = Some(Fault::Frame(reason));
+        taken.map_err(|violation| {
+            self.counts.lock().fault = Some(Fault::Frame(violation));
             io::Error::other("a frame that the client may not send")
         })
     }
@@ -276,12 +324,24 @@ impl Traffic {
     /// Takes note of bytes of the crate's that were accepted.
     fn accepted(&self, bufs: &[IoSlice<'_>], mut length: usize) {
         let Some(client) = &self.client else { return };
-        let Client { account, sent, .. } = &mut *client.lock();
+        let Client { account, sent, intake, refused, newly_refused } = &mut *client.lock();
         for buf in bufs {
             let mut bytes = &buf[..length.min(buf.len())];
             length -= bytes.len();
             while let Some(part) = sent.next(&mut bytes) {
                 account.sent(&part);
+                match part {
+                    Part::Frame { kind: DATA | HEADERS, flags, stream, .. } if flags & END_STREAM != 0 => {
+                        intake.streams().sent(stream);
+                    }
+                    Part::Frame { kind: RST_STREAM, stream, .. } => intake.streams().cut(stream),
+                    Part::Reset(Reason::REFUSED_STREAM) => {
+                        intake.refused();
+                        *refused += 1;
+                        *newly_refused += 1;
+                    }
+                    _ => {}
+                }
                 if let Some(order) = &self.order {
                     order.wrote(&part);
                 }
@@ -318,6 +378,7 @@ impl Traffic {
     ///
     /// Errors of the socket.
     pub fn poll_output(&self, socket: &dyn Carrier, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.add_replies();
         let mut output = self.output.lock();
         while output.written < output.bytes.len() {
             let bytes = IoSlice::new(&output.bytes[output.written..]);
@@ -420,6 +481,7 @@ impl Http2Io {
                 return Poll::Ready(Ok(length));
             }
         }
+        self.traffic.add_replies();
         let (gathers, waits) = {
             let mut output = self.traffic.output.lock();
             if output.gathers && length <= limits::HTTP2_GATHERED_WRITE && output.add(bufs, length) {

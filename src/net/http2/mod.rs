@@ -12,16 +12,19 @@ pub mod intake;
 mod io;
 #[cfg(test)]
 mod memory_socket;
+mod open_streams;
 mod order;
 mod parked;
 pub mod priority;
 mod stream;
+mod violation;
 
 pub use self::carrier::Carrier;
 pub use self::client::{Http2Backend, Http2Request, Http2RequestBody, Http2RequestError};
 pub use self::connection::{Http2Connection, Offer};
 pub use self::io::{Fault, Traffic};
 pub use self::stream::Http2Stream;
+pub use self::violation::Violation;
 
 /// First bytes of an HTTP/2 client.
 pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";

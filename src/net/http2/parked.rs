@@ -25,7 +25,7 @@ use tokio::io::ReadBuf;
 use super::PREFACE;
 use super::framing::{
     ACK, DATA, END_HEADERS, END_STREAM, FIRST_WINDOW, FrameWalk, HEADER_TABLE_SIZE, HEADERS,
-    INITIAL_WINDOW_SIZE, MAX_FRAME_SIZE, Part, RST_STREAM, SETTING, SETTINGS, WINDOW_UPDATE, frame,
+    INITIAL_WINDOW_SIZE, MAX_FRAME_SIZE, Part, RST_STREAM, SETTINGS, WINDOW_UPDATE, frame, setting,
 };
 use super::intake::STUB;
 use crate::limits;
@@ -184,11 +184,6 @@ impl ClientSettings {
             _ => {}
         }
     }
-}
-
-fn setting(name: u16, value: u32) -> [u8; SETTING] {
-    let ([a, b], [c, d, e, f]) = (name.to_be_bytes(), value.to_be_bytes());
-    [a, b, c, d, e, f]
 }
 
 /// Appends a `WINDOW_UPDATE` of the connection.

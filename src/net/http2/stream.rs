@@ -14,6 +14,7 @@ use http::{HeaderMap, Response};
 use parking_lot::Mutex;
 
 use super::carrier::Carrier;
+use super::intake::ClientReset;
 use super::io::Traffic;
 use super::order::SendOrder;
 use super::priority::NamedPriority;
@@ -337,6 +338,17 @@ impl Http2Stream {
             None => state.respond.poll_reset(cx),
         };
         gone.map(|_| ())
+    }
+
+    /// Whether the client has reset the stream, or the connection has ended.
+    pub fn is_gone(&self) -> bool {
+        // What waits for it still is to be woken: it waits anew.
+        self.poll_gone(&mut Context::from_waker(Waker::noop())).is_ready()
+    }
+
+    /// How the client has reset the stream, if it has; told once.
+    pub fn take_reset(&self) -> Option<ClientReset> {
+        self.traffic.take_reset(self.state.lock().stream)
     }
 
     /// Waits until the client has reset the stream, or the connection has ended.

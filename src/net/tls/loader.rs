@@ -20,7 +20,9 @@ use super::compression;
 use super::error::TlsError;
 use super::files::{LoadedFiles, read};
 use super::issued::IssuedCertificates;
-use super::negotiation::{ByName, Certificates, HandshakeVariables, Negotiation, Shown, SocketTls, Variable};
+use super::negotiation::{
+    ByName, Certificates, HandshakeNotes, HandshakeVariables, Negotiation, Shown, SocketTls, Variable,
+};
 use super::ocsp::asker::Asker;
 use super::ocsp::client::StatusTerms;
 use super::ocsp::issued_staple::{IssuedStaple, Source};
@@ -72,6 +74,8 @@ pub struct OfHttp {
     pub resolver: fn(&HttpServer) -> Option<(Resolver, Duration)>,
     /// Source of the values of variables in the names of a server's certificates.
     pub variables: fn(&HttpServer) -> Arc<dyn HandshakeVariables>,
+    /// What is noted of its handshakes.
+    pub notes: fn(&HttpServer) -> HandshakeNotes,
 }
 
 /// Finds out what TLS needs of servers of a kind.
@@ -86,7 +90,7 @@ pub(super) struct OfRtmp;
 impl OfServers<RtmpServer> for OfRtmp {
     fn server<'t>(&self, server: &'t RtmpServer) -> OfServer<'t> {
         let (conf, pos, ordered) = (server.get(), &server.pos, server.get());
-        OfServer { conf, pos, ordered, resolver: None, variables: None }
+        OfServer { conf, pos, ordered, resolver: None, variables: None, notes: HandshakeNotes::default() }
     }
 }
 
@@ -94,7 +98,7 @@ impl OfServers<HttpServer> for OfHttp {
     fn server<'t>(&self, server: &'t HttpServer) -> OfServer<'t> {
         let (conf, pos, ordered) = (server.get(), &server.pos, server.get());
         let (resolver, variables) = ((self.resolver)(server), Some((self.variables)(server)));
-        OfServer { conf, pos, ordered, resolver, variables }
+        OfServer { conf, pos, ordered, resolver, variables, notes: (self.notes)(server) }
     }
 }
 
@@ -105,6 +109,7 @@ pub(super) struct OfServer<'s> {
     pub(super) ordered: &'s OrderedCertificate,
     pub(super) resolver: Option<(Resolver, Duration)>,
     pub(super) variables: Option<Arc<dyn HandshakeVariables>>,
+    pub(super) notes: HandshakeNotes,
 }
 
 impl Loader<'_> {
@@ -115,7 +120,7 @@ impl Loader<'_> {
         alpn: &[&[u8]],
     ) -> Result<SocketTls, TlsError> {
         let of_default = of.server(servers.default_server());
-        let (base, pos) = (of_default.conf, of_default.pos);
+        let (base, pos, notes) = (of_default.conf, of_default.pos, of_default.notes);
         let lacks = |conf: &Conf| conf.certificate.is_empty() && !conf.reject_handshake;
         let without = match lacks(base) {
             true => Some(pos),
@@ -146,12 +151,12 @@ impl Loader<'_> {
             named.insert(Arc::as_ptr(server) as usize, settings);
         }
         let issued = self.issued.clone();
-        Ok(SocketTls { chooser: Box::new(ByName(servers.clone())), default, named, issued })
+        Ok(SocketTls { notes, chooser: Box::new(ByName(servers.clone())), default, named, issued })
     }
 
     /// Settings of one server.
     fn server(&mut self, shared: &mut Shared<'_>, of: OfServer<'_>) -> Result<Negotiation, TlsError> {
-        let OfServer { conf: own, pos, ordered, resolver, variables } = of;
+        let OfServer { conf: own, pos, ordered, resolver, variables, .. } = of;
         let base = shared.base;
         let passwords = self.files.passwords(own)?;
         let pairs = || own.certificate.iter().zip(&own.certificate_key);

@@ -26,7 +26,7 @@ pub mod x509;
 
 pub use error::{BackendTlsError, CertificateError, ClientTlsError, TlsError, TrustedError};
 pub use info::{ClientCertificate, Refusal, TlsInfo};
-pub use negotiation::{HandshakeFacts, HandshakeVariables};
+pub use negotiation::{HandshakeFacts, HandshakeNotes, HandshakeVariables};
 pub use ocsp::ClientStatus;
 pub use stream::TlsStream;
 

@@ -27,9 +27,19 @@ use crate::config::names::NameTable;
 use crate::net::ssl::source::{CertificateSource, SERVER_NAME};
 use crate::task::disk::{self, DiskWork};
 
+/// What is noted of handshakes, because something asks for it. It costs time in each of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HandshakeNotes {
+    /// By what the server has signed.
+    pub scheme: bool,
+    /// The name that the client asks for, as it writes it.
+    pub written_name: bool,
+}
+
 /// Settings of one socket.
 #[derive(Debug)]
 pub struct SocketTls {
+    pub(super) notes: HandshakeNotes,
     pub(super) chooser: Box<dyn ChoosesServer>,
     /// Without a name, and for names that no server has.
     pub(super) default: Arc<Negotiation>,
@@ -171,16 +181,18 @@ impl Negotiation {
         &self,
         facts: &HandshakeFacts,
         judged: &Arc<Judged>,
-        own: &Arc<OwnCertificate>,
+        own: Option<&Arc<OwnCertificate>>,
     ) -> io::Result<Arc<ServerConfig>> {
-        let config = self.shown(facts).await?;
-        let mut config = match &self.auth {
-            Some(auth) => self.asking(&config, auth, judged).map_err(io::Error::other)?,
-            None => (*config).clone(),
-        };
-        config.cert_resolver =
-            Arc::new(NotingResolver { certificates: config.cert_resolver.clone(), own: own.clone() });
-        Ok(Arc::new(config))
+        let mut config = self.shown(facts).await?;
+        if let Some(auth) = &self.auth {
+            config = Arc::new(self.asking(&config, auth, judged).map_err(io::Error::other)?);
+        }
+        if let Some(own) = own {
+            let certificates = config.cert_resolver.clone();
+            let noting = NotingResolver { certificates, own: own.clone() };
+            Arc::make_mut(&mut config).cert_resolver = Arc::new(noting);
+        }
+        Ok(config)
     }
 
     /// The settings, with a verifier of a client's certificate.

@@ -320,7 +320,10 @@ async fn handshake(socket: &PlainSocket, settings: &SocketTls) -> io::Result<Han
     let mut acceptor = Acceptor::default();
     let mut message = Vec::new();
     let accepted = loop {
-        receive(socket, |raw| acceptor.read_tls(&mut NotingReader(raw, &mut message))).await?;
+        match settings.notes.written_name {
+            true => receive(socket, |raw| acceptor.read_tls(&mut NotingReader(raw, &mut message))).await?,
+            false => receive(socket, |raw| acceptor.read_tls(raw)).await?,
+        }
         match acceptor.accept() {
             Ok(Some(accepted)) => break accepted,
             Ok(None) => {}
@@ -353,8 +356,8 @@ async fn handshake(socket: &PlainSocket, settings: &SocketTls) -> io::Result<Han
         remote: socket.remote_addr(),
         local: socket.local_addr(),
     };
-    let own = Arc::<OwnCertificate>::default();
-    let config = match chosen.config(&facts, &judged, &own).await {
+    let own = settings.notes.scheme.then(Arc::<OwnCertificate>::default);
+    let config = match chosen.config(&facts, &judged, own.as_ref()).await {
         Ok(config) => config,
         Err(error) => {
             let _ = socket.try_write(&alert(INTERNAL_ERROR));
@@ -407,7 +410,12 @@ async fn handshake(socket: &PlainSocket, settings: &SocketTls) -> io::Result<Han
         Some(shown) if verdict.is_ok() => chosen.look_up(shown).await?,
         _ => None,
     };
-    let certificates = UsedCertificates { own: own.lock().take(), verdict, status, scheme: judged.scheme() };
+    let certificates = UsedCertificates {
+        own: own.and_then(|own| own.lock().take()),
+        verdict,
+        status,
+        scheme: judged.scheme(),
+    };
     let info = TlsInfo::new(offered, &connection, sent.session_id(), kept.or(curve), certificates);
     Ok(Handshake { connection, info, early })
 }

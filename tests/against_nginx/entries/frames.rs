@@ -7,12 +7,18 @@ use crate::talk_frames::frame;
 
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
+const PRIORITY: u8 = 2;
 const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
+const PUSH_PROMISE: u8 = 5;
 const PING: u8 = 6;
+const GOAWAY: u8 = 7;
+const WINDOW_UPDATE: u8 = 8;
 const CONTINUATION: u8 = 9;
+const ACK: u8 = 1;
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
+const PADDED: u8 = 8;
 
 /// Field of the log beside the usual ones.
 const LOG: &str = "log_format {NAME} '$status|$request|$request_method|$uri|$request_uri|$server_protocol|$http2|\
@@ -29,6 +35,12 @@ pub fn entries() -> Vec<Entry> {
         idle(),
         silent(),
         faults(),
+        faults_behind_a_request(),
+        left_out(),
+        blocks(),
+        schemes(),
+        open_streams(),
+        floods(),
     ]
 }
 
@@ -134,20 +146,38 @@ fn resets() -> Entry {
         .steps(begun([post(), frame(DATA, 0, 1, b"abc")].concat(), [Step::Pause, Step::Shut]))
 }
 
-/// `keepalive_requests`. Requests that come while the client does not know yet are answered here, and left out by nginx.
+/// `keepalive_requests`: what comes behind the last request is left out.
 fn counted() -> Entry {
-    const REASON: &str = "The end is announced before the last stream is named (RFC 9113, section 6.8).";
-    const SOON: &str = "GOAWAY 2147483647 for 0";
+    const REASON: &str =
+        "The end is told when the last request has come, before those that came with it are answered.";
+    let waits = || get(3, "/wait");
+    let open = || frame(HEADERS, END_HEADERS, 3, &block(3, "/body"));
     entry("counted")
         .over_http2()
-        .server("keepalive_requests 2; location / { access_log off; return 204; }")
+        .http("server { listen {ADDR}:{PORT2}; location / { limit_rate 1; return 200 never; } location /b { return 200 ok; } }")
+        .server(
+            "keepalive_requests 2; location / { return 204; } location /wait { access_log off; proxy_pass http://{ADDR}:{PORT2}; }
+             location /body { proxy_pass http://{ADDR}:{PORT2}/b; }",
+        )
         .steps(begun(
             get(1, "/"),
             [Step::Read(1), Step::Send(get(3, "/")), Step::Read(2), Step::Send(get(5, "/")), Step::Read(2)],
         ))
-        .own(REASON, came(&["END 1", SOON, "END 3", "END 5", "GOAWAY 5 for 0"]))
-        .steps(begun([get(1, "/"), get(9, "/")].concat(), [Step::Read(4)]))
-        .own(REASON, came(&["END 1", SOON, "END 9", "GOAWAY 9 for 0"]))
+        .steps(begun([get(1, "/"), get(9, "/"), get(11, "/")].concat(), [Step::Read(3)]))
+        .own(REASON, came(&["GOAWAY 9 for 0", "END 1", "END 9"]))
+        // Open requests go on.
+        .steps(begun(get(1, "/"), [Step::Read(1), Step::Send(waits()), Step::Read(1), Step::Send(get(5, "/"))]))
+        .steps(begun(get(1, "/"), [Step::Read(1), Step::Send(waits()), Step::Read(1), Step::Send(get(4, "/"))]))
+        .steps(begun(
+            get(1, "/"),
+            [
+                Step::Read(1),
+                Step::Send(open()),
+                Step::Read(1),
+                Step::Send([get(5, "/"), frame(DATA, END_STREAM, 5, b"x"), frame(DATA, END_STREAM, 3, b"x")].concat()),
+                Step::Read(1),
+            ],
+        ))
 }
 
 /// `keepalive_timeout 0`
@@ -155,10 +185,7 @@ fn closed_at_once() -> Entry {
     logged("closed-at-once")
         .server("keepalive_timeout 0; location / { return 204; }")
         .steps(begun(get(1, "/1"), [Step::Read(2)]))
-        .own(
-            "The end is told with the response, and nginx tells it before.",
-            came(&["END 1", "GOAWAY 1 for 0"]),
-        )
+        .steps(begun([get(1, "/1"), get(3, "/2")].concat(), [Step::Read(2)]))
 }
 
 /// `keepalive_timeout`
@@ -183,4 +210,156 @@ fn faults() -> Entry {
         .steps(begun(get(1, "/"), [Step::Read(1), Step::Send(frame(PING, 0, 0, b"1"))]))
         .steps(begun("", [Step::Send(frame(PING, 0, 0, b"1"))]))
         .steps(begun(get(1, "/"), [Step::Read(1), Step::Send(get(4, "/"))]))
+}
+
+/// A setting.
+fn setting(name: u8, value: u32) -> Vec<u8> {
+    [&[0, name][..], &value.to_be_bytes()].concat()
+}
+
+/// Errors of the connection, each behind a request that came with it: that one is answered.
+fn faults_behind_a_request() -> Entry {
+    let block = block(2, "/");
+    let depends = [&[0, 0, 0, 3, 1][..], &block].concat();
+    let faults = [
+        frame(PING, 0, 1, &[0; 8]),
+        frame(PING, 0, 0, &[0; 9]),
+        frame(SETTINGS, 0, 1, b""),
+        frame(SETTINGS, 0, 0, &setting(2, 2)),
+        frame(SETTINGS, 0, 0, &setting(4, 1 << 31)),
+        frame(SETTINGS, 0, 0, &setting(5, 16_383)),
+        frame(SETTINGS, 0, 0, &setting(5, 1 << 24)),
+        frame(SETTINGS, 0, 0, &[0; 5]),
+        frame(SETTINGS, ACK, 0, &setting(1, 1)),
+        frame(GOAWAY, 0, 1, &[0; 8]),
+        frame(GOAWAY, 0, 0, &[0; 7]),
+        frame(RST_STREAM, 0, 0, &[0; 4]),
+        frame(RST_STREAM, 0, 1, &[0; 5]),
+        frame(WINDOW_UPDATE, 0, 0, &[0; 4]),
+        frame(WINDOW_UPDATE, 0, 1, &[0; 4]),
+        frame(WINDOW_UPDATE, 0, 9, &[0; 4]),
+        frame(WINDOW_UPDATE, 0, 0, &[0x7f, 0xff, 0xff, 0xff]),
+        frame(WINDOW_UPDATE, 0, 1, &[0; 3]),
+        frame(DATA, END_STREAM, 0, b"x"),
+        frame(DATA, PADDED, 1, b""),
+        frame(DATA, PADDED, 9, &[5, 0, 0]),
+        frame(PUSH_PROMISE, END_HEADERS, 1, &[0, 0, 0, 2, 0x82]),
+        frame(PRIORITY, 0, 3, &[0, 0, 0, 3, 1]),
+        frame(PRIORITY, 0, 0, &[0, 0, 0, 3, 1]),
+        frame(PRIORITY, 0, 3, &[0, 0, 0, 3]),
+        frame(CONTINUATION, END_HEADERS, 1, &block),
+        get(1, "/"),
+        get(4, "/"),
+        get(0, "/"),
+        [get(9, "/"), get(5, "/")].concat(),
+        frame(HEADERS, END_HEADERS | END_STREAM | 0x20, 3, &depends),
+        frame(HEADERS, END_HEADERS | END_STREAM | PADDED, 3, &[&[0xff][..], &block].concat()),
+        frame(HEADERS, END_HEADERS | END_STREAM | PADDED, 3, b""),
+        frame(HEADERS, END_HEADERS | END_STREAM | 0x20, 3, &[0; 4]),
+        frame(HEADERS, END_HEADERS | END_STREAM, 3, b""),
+        [frame(HEADERS, END_STREAM, 3, b""), frame(CONTINUATION, END_HEADERS, 3, &block)].concat(),
+    ];
+    faults
+        .into_iter()
+        .fold(logged("faults-behind-a-request").server("location / { return 204; }"), |entry, fault| {
+            entry.steps(begun([get(1, "/"), fault].concat(), []))
+        })
+}
+
+/// What is no error: the connection goes on.
+fn left_out() -> Entry {
+    let frames = [
+        frame(SETTINGS, 0, 0, &setting(8, 2)),
+        frame(SETTINGS, 0, 0, &[setting(0x42, 7), setting(4, 5), setting(4, 70_000)].concat()),
+        frame(SETTINGS, 0, 0, &setting(1, 0).repeat(3000)),
+        frame(SETTINGS, ACK, 0, b"").repeat(3),
+        frame(GOAWAY, 0, 0, &[0; 8]),
+        frame(GOAWAY, 0, 0, &[0xff; 12]).repeat(2),
+        frame(RST_STREAM, 0, 9, &[0; 4]),
+        frame(RST_STREAM, 0, 2, &[0; 4]),
+        frame(WINDOW_UPDATE, 0, 9, &[0, 0, 0, 1]),
+        frame(WINDOW_UPDATE, 0, 2, &[0, 0, 0, 1]),
+        frame(DATA, END_STREAM, 9, b"x"),
+        frame(DATA, PADDED, 2, &[1, 0, 0]),
+        frame(DATA, 0, 9, &[0; 100_000]),
+        frame(PING, ACK, 0, &[7; 8]),
+        frame(0x42, 0xff, 7, b"unknown"),
+        frame(PRIORITY, 0, 2, &[0, 0, 0, 3, 1]),
+    ];
+    let of_closed = [
+        frame(RST_STREAM, 0, 1, &[0; 4]),
+        frame(WINDOW_UPDATE, 0, 1, &[0x7f, 0xff, 0xff, 0xff]),
+        frame(DATA, END_STREAM, 1, b"x"),
+    ];
+    let entry = logged("left-out").server("location / { return 204; }");
+    let entry = frames.into_iter().fold(entry, |entry, frame| {
+        entry.steps(begun(
+            [get(1, "/"), frame].concat(),
+            [Step::Read(1), Step::Send(get(21, "/")), Step::Read(1)],
+        ))
+    });
+    of_closed.into_iter().fold(entry, |entry, frame| {
+        let then = [frame, get(21, "/")].concat();
+        entry.steps(begun(get(1, "/"), [Step::Read(1), Step::Send(then), Step::Read(1)]))
+    })
+}
+
+/// Heads in several frames. Behind a last one without bytes nginx waits for another frame, which comes at the end of the exchange.
+fn blocks() -> Entry {
+    let block = block(2, "/");
+    let first = || frame(HEADERS, END_STREAM, 1, &block);
+    let last = || frame(CONTINUATION, END_HEADERS, 1, b"");
+    let each: Vec<u8> = block[1..].iter().flat_map(|byte| frame(CONTINUATION, 0, 1, &[*byte])).collect();
+    let padded = [&[3][..], &block, &[0; 3]].concat();
+    logged("blocks")
+        .server("location / { return 204; }")
+        .steps(begun([first(), last()].concat(), []))
+        .steps(begun([first(), frame(CONTINUATION, 0, 1, b"").repeat(1000), last()].concat(), []))
+        .steps(begun([frame(HEADERS, END_STREAM, 1, &block[..1]), each, last()].concat(), []))
+        .steps(begun(frame(HEADERS, END_STREAM | END_HEADERS | PADDED, 1, &padded), [Step::Read(1)]))
+}
+
+/// Schemes, of which the first byte is a letter.
+fn schemes() -> Entry {
+    let entry = logged("schemes").server("location / { return 204; }");
+    ["http", "HTTPS", "ftp", "h+1-.", "1h", "h t", "+", "h/"].into_iter().fold(entry, |entry, scheme| {
+        let block = [&[0x82, 0x84][..], &field(":scheme", scheme), &[0x01, 1, b'a']].concat();
+        let request = frame(HEADERS, END_HEADERS | END_STREAM, 1, &block);
+        entry.steps(begun([request, get(3, "/")].concat(), [Step::Read(2)]))
+    })
+}
+
+/// What is an error of a stream that is open.
+fn open_streams() -> Entry {
+    let post = || frame(HEADERS, END_HEADERS, 1, &block(3, "/b"));
+    let waits = |fault: Vec<u8>, then: usize| {
+        begun(
+            get(1, "/wait"),
+            [Step::Pause, Step::Send(fault), Step::Read(then), Step::Send(get(3, "/")), Step::Read(1)],
+        )
+    };
+    let trailers = frame(HEADERS, END_HEADERS | END_STREAM, 1, &field("t", "v"));
+    logged("open-streams")
+        .http("server { listen {ADDR}:{PORT2}; location / { limit_rate 1; return 200 never; } location /b { return 200 ok; } }")
+        .server("location /wait { proxy_pass http://{ADDR}:{PORT2}; } location /b { proxy_pass http://{ADDR}:{PORT2}/b; } location /t { access_log off; proxy_pass http://{ADDR}:{PORT2}/b; } location / { return 204; }")
+        .steps(waits(frame(DATA, END_STREAM, 1, b"x"), 1))
+        .steps(waits(frame(WINDOW_UPDATE, 0, 1, &[0x7f, 0xff, 0xff, 0xff]), 1))
+        .steps(waits(frame(WINDOW_UPDATE, 0, 1, &[0; 4]), 1))
+        .steps(begun([post(), frame(DATA, END_STREAM | PADDED, 1, &[3, 0, 0, 0])].concat(), [Step::Read(1)]))
+        .steps(begun([post(), frame(DATA, END_STREAM | PADDED, 1, &[4, 0, 0, 0])].concat(), []))
+        .steps(begun([post(), frame(DATA, 0, 1, b"").repeat(3000), frame(DATA, END_STREAM, 1, b"x")].concat(), [Step::Read(1)]))
+        .steps(begun(
+            [frame(HEADERS, END_HEADERS, 1, &block(3, "/t")), frame(DATA, 0, 1, b"x"), trailers].concat(),
+            [Step::Read(1)],
+        ))
+        .own("A body may have trailers (RFC 9113, section 8.1).", "END 1\n\n=== kept\nPING\n\n=== then closed\n")
+}
+
+/// Too many streams at a time.
+fn floods() -> Entry {
+    let requests = |number: u32| (0..number).flat_map(|n| get(2 * n + 1, "/wait")).collect::<Vec<u8>>();
+    logged("too-many-streams")
+        .http("server { listen {ADDR}:{PORT2}; location / { limit_rate 1; return 200 never; } }")
+        .server("http2_max_concurrent_streams 2; access_log off; location / { proxy_pass http://{ADDR}:{PORT2}; }")
+        .steps(begun(requests(4), [Step::Read(2)]))
 }
