@@ -304,24 +304,28 @@ fn left_out() -> Entry {
     })
 }
 
-/// Heads in several frames. Behind a last one without bytes nginx waits for another frame, which comes at the end of the exchange.
+/// Heads in several frames. Behind a last one without bytes nginx waits for another frame.
 fn blocks() -> Entry {
     let block = block(2, "/");
     let first = || frame(HEADERS, END_STREAM, 1, &block);
-    let last = || frame(CONTINUATION, END_HEADERS, 1, b"");
+    let last =
+        || [frame(CONTINUATION, END_HEADERS, 1, b""), frame(PRIORITY, 0, 3, &[0, 0, 0, 0, 1])].concat();
     let each: Vec<u8> = block[1..].iter().flat_map(|byte| frame(CONTINUATION, 0, 1, &[*byte])).collect();
     let padded = [&[3][..], &block, &[0; 3]].concat();
     logged("blocks")
         .server("location / { return 204; }")
-        .steps(begun([first(), last()].concat(), []))
-        .steps(begun([first(), frame(CONTINUATION, 0, 1, b"").repeat(1000), last()].concat(), []))
-        .steps(begun([frame(HEADERS, END_STREAM, 1, &block[..1]), each, last()].concat(), []))
+        .steps(begun([first(), last()].concat(), [Step::Read(1)]))
+        .steps(begun(
+            [first(), frame(CONTINUATION, 0, 1, b"").repeat(1000), last()].concat(),
+            [Step::Read(1)],
+        ))
+        .steps(begun([frame(HEADERS, END_STREAM, 1, &block[..1]), each, last()].concat(), [Step::Read(1)]))
         .steps(begun(frame(HEADERS, END_STREAM | END_HEADERS | PADDED, 1, &padded), [Step::Read(1)]))
 }
 
 /// Schemes, of which the first byte is a letter.
 fn schemes() -> Entry {
-    let entry = logged("schemes").server("location / { return 204; }");
+    let entry = entry("schemes").over_http2().server("access_log off; location / { return 204; }");
     ["http", "HTTPS", "ftp", "h+1-.", "1h", "h t", "+", "h/"].into_iter().fold(entry, |entry, scheme| {
         let block = [&[0x82, 0x84][..], &field(":scheme", scheme), &[0x01, 1, b'a']].concat();
         let request = frame(HEADERS, END_HEADERS | END_STREAM, 1, &block);
