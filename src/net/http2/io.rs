@@ -158,14 +158,14 @@ impl Traffic {
         self.order.as_deref()
     }
 
-    /// See [`Intake::set_terms`].
+    /// Sets how long requests are taken.
     pub fn set_terms(&self, terms: Terms) {
         if let Some(client) = &self.client {
             client.lock().intake.set_terms(terms);
         }
     }
 
-    /// See [`Intake::leave`].
+    /// Tells the client that requests behind the last one that has come are not answered.
     pub fn leave(&self) {
         if let Some(client) = &self.client {
             client.lock().intake.leave();
