@@ -419,9 +419,9 @@ pub(super) struct Http2Io {
     before: Bytes,
     /// What the crate is still to get.
     pending: Bytes,
-    /// What comes behind it.
-    failure: Option<io::Error>,
-    /// Number of requests that the connection had to take when the failure was put off.
+    /// How the connection ends behind it: with an error, or because the peer has closed.
+    ending: Option<io::Result<()>>,
+    /// Number of requests that the connection had to take when the end was put off.
     put_off: Option<usize>,
     traffic: Arc<Traffic>,
     /// Whether something was written.
@@ -433,8 +433,8 @@ pub(super) struct Http2Io {
 impl Http2Io {
     /// The socket, of which `before` was read already.
     pub(super) fn new(socket: Arc<dyn Carrier>, before: Bytes, traffic: Arc<Traffic>) -> Self {
-        let (pending, failure, put_off) = (Bytes::new(), None, None);
-        Http2Io { socket, before, pending, failure, put_off, traffic, has_begun: false, replay: None }
+        let (pending, ending, put_off) = (Bytes::new(), None, None);
+        Http2Io { socket, before, pending, ending, put_off, traffic, has_begun: false, replay: None }
     }
 
     /// The socket of a connection that was parked.
@@ -448,8 +448,8 @@ impl Http2Io {
     }
 
     /// Reads by way of a buffer of the thread's. The one of the connection would be written with zeros from end to end, which costs
-    /// more than to copy what has come, and keeps all of its pages resident. Returns whether the peer has closed.
-    fn read(&mut self, buf: &mut ReadBuf<'_>) -> io::Result<bool> {
+    /// more than to copy what has come, and keeps all of its pages resident.
+    fn read(&mut self, buf: &mut ReadBuf<'_>) -> io::Result<()> {
         SCRATCH.with_borrow_mut(|scratch| {
             let room = buf.remaining().min(scratch.len());
             let length = match self.before.is_empty() {
@@ -462,12 +462,15 @@ impl Http2Io {
             };
             PASSED.with_borrow_mut(|passed| {
                 passed.clear();
-                self.failure = self.traffic.take(&scratch[..length], passed).err();
+                self.ending = match self.traffic.take(&scratch[..length], passed) {
+                    Ok(()) => (length == 0).then_some(Ok(())),
+                    Err(error) => Some(Err(error)),
+                };
                 let (now, later) = passed.split_at(passed.len().min(buf.remaining()));
                 buf.put_slice(now);
                 self.pending = Bytes::copy_from_slice(later);
             });
-            Ok(length == 0)
+            Ok(())
         })
     }
 
@@ -520,25 +523,24 @@ impl AsyncRead for Http2Io {
         self.traffic.is_read.store(false, Ordering::Relaxed);
         let before = buf.filled().len();
         loop {
-            if self.failure.is_some() {
+            if let Some(ending) = self.ending.take() {
                 // As in nginx, requests that came before are answered: the crate would not pass them on.
                 let waiting = self.traffic.waiting_heads();
                 if self.put_off.replace(waiting) != Some(waiting) {
+                    self.ending = Some(ending);
                     cx.waker().wake_by_ref();
                     return Poll::Pending;
                 }
-            }
-            if let Some(error) = self.failure.take() {
-                return Poll::Ready(Err(error));
+                return Poll::Ready(ending);
             }
             if let Some(made) = self.traffic.take_made(buf.remaining()) {
                 buf.put_slice(&made);
                 return Poll::Ready(Ok(()));
             }
             match self.read(buf) {
-                // What came may be nothing for the crate: an end is nothing that came.
-                Ok(has_closed) if has_closed || buf.filled().len() > before => return Poll::Ready(Ok(())),
-                Ok(_) => {}
+                Ok(()) if buf.filled().len() > before => return Poll::Ready(Ok(())),
+                // What came may be nothing for the crate.
+                Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     if self.socket.poll_read_ready(cx)?.is_pending() {
                         self.traffic.is_read.store(true, Ordering::Relaxed);
@@ -546,7 +548,7 @@ impl AsyncRead for Http2Io {
                     }
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Poll::Ready(Err(error)),
+                Err(error) => self.ending = Some(Err(error)),
             }
         }
     }

@@ -28,6 +28,7 @@ pub fn entries() -> Vec<Entry> {
     vec![
         late_heads(),
         ended_heads(),
+        half_closed(),
         malformed_heads(),
         resets(),
         counted(),
@@ -107,6 +108,20 @@ fn ended_heads() -> Entry {
         logged("ended-heads").server("server_name own.test; location / { return 204; }"),
         |entry, beginning| entry.steps(begun(beginning, [Step::Pause, Step::Shut])),
     )
+}
+
+/// Requests with which the client's end of the connection comes.
+fn half_closed() -> Entry {
+    let text = "x".repeat(20_000);
+    logged("half-closed")
+        .server("location / { return 204; } location /f { root {DIR}; }")
+        .file("f/a.txt", text)
+        .steps(begun(get(1, "/"), [Step::Shut, Step::Read(1)]))
+        .steps(begun(
+            [get(1, "/"), get(3, "/f/a.txt"), get(5, "/none")].concat(),
+            [Step::Shut, Step::Read(3)],
+        ))
+        .steps(begun(get(1, "/"), [Step::Read(1), Step::Send(get(3, "/f/a.txt")), Step::Shut, Step::Read(1)]))
 }
 
 /// Heads behind which the connection ends because of an error.
