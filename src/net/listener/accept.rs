@@ -98,7 +98,9 @@ struct AcceptTask {
 impl AcceptTask {
     /// Accepts on the thread of the worker that gets all connections, which spares passing them on, or else on the calling one.
     async fn begin(self: Arc<Self>) {
-        while let Some(runtime) = self.accept.only_runtime(self.place().1) {
+        loop {
+            let worker = self.place(&self.options.load()).1;
+            let Some(runtime) = self.accept.only_runtime(worker) else { break };
             let acceptor = self.clone();
             match AbortOnDropHandle::new(runtime.spawn(async move { acceptor.run().await })).await {
                 Ok(()) => {}
@@ -141,12 +143,11 @@ impl AcceptTask {
     }
 
     /// The address that the socket stands for, and the worker that gets its connections, if it is always the same one.
-    fn place(&self) -> (ListenAddr, Option<usize>) {
-        let options = self.options.load();
+    fn place<'o>(&'o self, options: &'o ListenOptions) -> (&'o ListenAddr, Option<usize>) {
         let by_system = matches!(self.addr, ListenAddr::Tcp(_)) && options.reuseport;
         match &options.stands_for {
-            Some(StandsFor { addr, worker }) => (addr.clone(), Some(*worker)),
-            None => (self.addr.clone(), by_system.then_some(self.number)),
+            Some(StandsFor { addr, worker }) => (addr, Some(*worker)),
+            None => (&self.addr, by_system.then_some(self.number)),
         }
     }
 
@@ -162,8 +163,8 @@ impl AcceptTask {
                 false => socket.set_keepalive(false),
             };
         }
-        let (addr, worker) = self.place();
-        self.accept.accepted(self.speaks, addr, worker, accepted);
+        let (addr, worker) = self.place(&options);
+        self.accept.accepted(self.speaks, addr.clone(), worker, accepted);
     }
 }
 
