@@ -157,6 +157,11 @@ fn head(path: &str, length: usize) -> String {
     format!("POST {path} HTTP/1.1\r\nHost: h\r\nContent-Length: {length}\r\n\r\n")
 }
 
+/// Waits until the backend has noticed that its only request has ended.
+fn assert_is_told(backend: &Backend) {
+    until_true("the backend is told", || backend.counts.cancelled.load(Ordering::SeqCst) == 1);
+}
+
 /// Sends a request while the response is read.
 fn sends(connection: &Connection, path: &str, body: &[u8]) -> JoinHandle<io::Result<()>> {
     let mut socket = connection.socket.try_clone().unwrap();
@@ -229,8 +234,7 @@ fn a_client_that_stops_sending_ends_its_response() {
         let (head, _) = Head::parse(&connection.rest()).unwrap();
         assert_eq!(head.status, 200);
         server.wait_log("client timed out (110: Connection timed out)");
-        let cancelled = || backend.counts.cancelled.load(Ordering::SeqCst);
-        until_true("the backend is told", || cancelled() == 1);
+        assert_is_told(&backend);
     }
 }
 
@@ -242,8 +246,7 @@ fn a_client_that_leaves_ends_its_request() {
         assert_eq!(connection.head().status, 200);
         drop(connection);
         server.wait_log("client prematurely closed connection");
-        let cancelled = || backend.counts.cancelled.load(Ordering::SeqCst);
-        until_true("the backend is told", || cancelled() == 1);
+        assert_is_told(&backend);
     }
 }
 
