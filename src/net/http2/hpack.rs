@@ -124,6 +124,14 @@ pub struct HeadBounds {
     pub fields: usize,
 }
 
+impl HeadBounds {
+    /// Most bytes of a head as it is sent: its fields, and what encodes them. Codes of rare bytes are long.
+    pub(super) fn block_bytes(&self) -> usize {
+        const LONGEST_CODE: usize = 4;
+        self.head.saturating_add(self.fields).saturating_mul(LONGEST_CODE)
+    }
+}
+
 /// Name and value of a field in the table.
 type Entry = (Box<[u8]>, Box<[u8]>);
 

@@ -14,15 +14,15 @@ use std::time::Instant;
 
 use h2::Reason;
 
-use self::heads::OpenHead;
 pub use self::heads::ReceivedHead;
+use self::heads::{OpenHead, WaitingHeads};
 use super::framing::{
     ACK, CONTINUATION, DATA, ENABLE_PUSH, END_HEADERS, END_STREAM, GOAWAY, HAS_PRIORITY, HEAD,
     HEADER_TABLE_SIZE, HEADERS, INITIAL_WINDOW_SIZE, MAX_FRAME_SIZE, NO_RFC7540_PRIORITIES, NUMBER, PADDED,
     PING, PRIORITY, PRIORITY_UPDATE, PUSH_PROMISE, RST_STREAM, SETTING, SETTINGS, WINDOW_UPDATE, frame,
     number, setting,
 };
-use super::hpack::{Decoder, HeadBounds};
+use super::hpack::{Decoder, Fields, HeadBounds};
 use super::open_streams::{OpenStreams, Receiving};
 use super::order::SendOrder;
 use super::priority::{NamedPriority, Priority};
@@ -110,8 +110,7 @@ pub struct Intake {
     /// The last stream whose head has come.
     last: u32,
     /// Heads that were not taken yet.
-    heads: VecDeque<ReceivedHead>,
-    heads_bytes: usize,
+    heads: WaitingHeads,
     order: Arc<SendOrder>,
     /// Priorities of streams whose heads have not come.
     early: Vec<(u32, Priority)>,
@@ -154,8 +153,7 @@ impl Intake {
             open: None,
             decoder: Decoder::new(),
             last: 0,
-            heads: VecDeque::new(),
-            heads_bytes: 0,
+            heads: WaitingHeads::default(),
             order: Arc::default(),
             early: Vec::new(),
             update: Vec::new(),
@@ -613,7 +611,7 @@ impl Intake {
             return Ok(());
         }
         if !self.order.open_window(stream, bytes)
-            && let Some(head) = self.waiting_head(stream)
+            && let Some(head) = self.heads.of(stream)
         {
             head.window = head.window.saturating_add(i64::from(bytes));
         }
@@ -634,7 +632,7 @@ impl Intake {
                 self.early.remove(0);
             }
             self.early.push((stream, priority));
-        } else if let Some(head) = self.waiting_head(stream) {
+        } else if let Some(head) = self.heads.of(stream) {
             head.priority = Some(priority);
         } else {
             self.order.prioritize(stream, priority);
@@ -685,6 +683,121 @@ impl Intake {
         Ok(())
     }
 
+    /// Decodes a head that is complete.
+    fn end_head(&mut self, open: &mut OpenHead, passed: &mut Vec<u8>) -> Result<(), Violation> {
+        let (stream, is_new) = (open.stream, open.stream > self.last);
+        if self.is_ending && is_new && !open.is_late {
+            return Ok(());
+        }
+        // No later head refers to one that comes at the end, when some were skipped.
+        if !self.is_ending {
+            let mut fields = Fields::default();
+            if let Err(reason) = self.decoder.decode_into(&open.block, &self.bounds, &mut fields) {
+                open.failed = Some(fields);
+                return Err(Violation::head(reason));
+            }
+            if is_new && !open.is_late {
+                self.add_head(ReceivedHead::new(open, fields, open.block.len()), open.ends_stream);
+            }
+        }
+        if open.is_late {
+            return Ok(());
+        }
+        let flags = END_HEADERS | if open.ends_stream { END_STREAM } else { 0 };
+        if is_new {
+            frame(HEADERS, flags, stream, &[&STUB], passed);
+        } else if self.streams.receiving(stream) == Receiving::More {
+            // What comes behind the head of a stream are trailers, of which nothing is used.
+            frame(HEADERS, flags, stream, &[], passed);
+            if open.ends_stream {
+                self.streams.received(stream);
+            }
+        }
+        Ok(())
+    }
+
+    fn add_head(&mut self, mut head: ReceivedHead, ends_stream: bool) {
+        let of = head.stream;
+        self.last = of;
+        self.requests += 1;
+        self.streams.begin(of, ends_stream);
+        head.priority = self.early.iter().find(|(stream, _)| *stream == of).map(|(_, early)| *early);
+        // Streams that were left out are closed.
+        self.early.retain(|(stream, _)| *stream > of);
+        self.heads.push(head);
+        let Terms { requests, until } = self.terms;
+        if self.requests >= requests || until.is_some_and(|until| Instant::now() > until) {
+            self.leave();
+        }
+    }
+
+    /// Gives up a head that has begun and not ended; appends what the crate gets for it. False if there is none.
+    pub(super) fn give_up_head(&mut self, passed: &mut Vec<u8>) -> bool {
+        let (last, is_ending) = (self.last, self.is_ending);
+        let Some(mut open) = self.open.take_if(|open| !open.is_late && !is_ending && open.stream > last)
+        else {
+            return false;
+        };
+        open.is_late = true;
+        let flags = END_HEADERS | if open.ends_stream { END_STREAM } else { 0 };
+        frame(HEADERS, flags, open.stream, &[&STUB], passed);
+        self.add_head(self.beginning_of(&open), open.ends_stream);
+        // What comes of it still is decoded, because later heads may refer to it.
+        self.open = Some(open);
+        true
+    }
+
+    /// What has come of a request's head that has begun and was neither ended nor given up.
+    pub fn incomplete_head(&self) -> Option<ReceivedHead> {
+        let is_awaited = |open: &&OpenHead| !open.is_late && !self.is_ending && open.stream > self.last;
+        let open = self.open.as_ref().filter(is_awaited)?;
+        Some(self.beginning_of(open))
+    }
+
+    /// What has come of the head that has begun.
+    fn beginning_of(&self, open: &OpenHead) -> ReceivedHead {
+        // As in nginx, a frame that has begun counts with its whole length.
+        let missing = match self.payload {
+            Payload::Block { padding } if self.known == HEAD => self.left.saturating_sub(padding.into()),
+            _ => 0,
+        };
+        let fields = match &open.failed {
+            Some(fields) => fields.clone(),
+            None => self.decoder.decode_beginning(&open.block, &self.bounds),
+        };
+        ReceivedHead::new(open, fields, open.block.len() + missing)
+    }
+
+    /// Whether a head has begun and not ended.
+    pub(super) fn has_open_head(&self) -> bool {
+        self.open.is_some()
+    }
+
+    /// Whether a head has begun that was given up, or is not answered.
+    pub(super) fn has_late_head(&self) -> bool {
+        let is_late = |open: &OpenHead| open.is_late || (self.is_ending && open.stream > self.last);
+        self.skipped.is_some() || self.open.as_ref().is_some_and(is_late)
+    }
+
+    /// The head of a stream's request, which then is one of the streams that send. Those of streams before it, which were refused,
+    /// are forgotten.
+    pub fn take_head(&mut self, stream: u32) -> Option<ReceivedHead> {
+        let head = self.heads.take(stream);
+        let (priority, window) = match &head {
+            Some(head) => (head.priority(), head.window),
+            None => (Priority::default(), 0),
+        };
+        if !head.as_ref().is_some_and(|head| head.is_late) {
+            self.order.begin(stream, priority, window);
+        }
+        head
+    }
+
+    /// Number of heads that were not taken yet.
+    pub(super) fn waiting_heads(&self) -> usize {
+        self.heads.len()
+    }
+
     /// Whether the crate has got whole frames so far, behind which another one may come.
     pub(super) fn is_between_frames(&self) -> bool {
         let is_open = self.payload == Payload::Passed && self.known == HEAD;
@@ -693,9 +806,7 @@ impl Intake {
 
     /// Gives back the memory that an idle connection does not need.
     pub fn rest(&mut self) {
-        if self.heads.is_empty() {
-            self.heads = VecDeque::new();
-        }
+        self.heads.rest();
         self.resets = VecDeque::new();
         self.streams.rest();
         self.order.rest();

@@ -66,7 +66,7 @@ fn heads_are_kept_and_the_crate_gets_stubs_however_they_come() {
         assert_eq!(intake.take_head(1).map(names).unwrap(), b":method:path:schemea");
         assert!(intake.take_head(1).is_none());
         assert_eq!(intake.take_head(3).map(names).unwrap(), b":methoda");
-        assert_eq!(intake.heads_bytes, 0);
+        assert_eq!(intake.heads.bytes, 0);
     }
 }
 
@@ -456,10 +456,10 @@ fn heads_and_their_number_are_bounded() {
     let large = [&[0x00, 1, b'x', 0x7f, 0xe9, 0x06][..], &[b'y'; 1000]].concat();
     for stream in 0..2000 {
         taken(&mut intake, &sent(HEADERS, END_HEADERS, 2 * stream + 1, &large), 2000).unwrap();
-        assert!(intake.heads_bytes <= limits::HTTP2_HEADS_BYTES);
+        assert!(intake.heads.bytes <= limits::HTTP2_HEADS_BYTES);
     }
     assert!(intake.take_head(2 * 1999 + 1).is_some());
-    assert_eq!((intake.heads.len(), intake.heads_bytes), (0, 0));
+    assert_eq!((intake.heads.len(), intake.heads.bytes), (0, 0));
 }
 
 #[test]
@@ -494,7 +494,7 @@ fn any_frames_are_taken_or_refused() {
             let Ok(more) = taken(&mut intake, &bytes, piece) else { break };
             passed.extend(more);
             assert!(intake.heads.len() <= limits::HTTP2_HEADS);
-            assert!(intake.heads_bytes <= limits::HTTP2_HEADS_BYTES);
+            assert!(intake.heads.bytes <= limits::HTTP2_HEADS_BYTES);
             assert!(intake.early.len() <= limits::HTTP2_EARLY_PRIORITIES);
             assert!(intake.update.len() <= limits::HTTP2_PRIORITY_BYTES);
         }
