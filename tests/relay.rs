@@ -9,7 +9,7 @@ use nix::sys::signal::Signal;
 use support::frame::{GOP, Tracks};
 use support::server::free_port;
 use support::wait::{until, until_true};
-use support::{Answer, Conf, NotifyServer, Player, Publisher, RtmpClient, Server};
+use support::{Answer, Conf, End, NotifyServer, Player, Publisher, RtmpClient, Server};
 
 /// Delays that a test can wait for.
 const QUICK: &str = "failed_reconnect 20ms; relay_reconnect 200ms;";
@@ -384,6 +384,17 @@ fn a_pull_that_is_refused_is_asked_once_for_all_waiting_players() {
     // A new player is a reason to ask again.
     Player::start(server.rtmp, "s").wait_end();
     assert_eq!(count(), 2);
+}
+
+#[test]
+fn a_player_whose_pull_is_refused_reads_all_that_it_was_sent() {
+    let notify = NotifyServer::start();
+    let server = asking(&notify, "on_pull {callback}/ stage=start,done;");
+    notify.answer("call=pull act=start", Answer::Status(403));
+    for n in 0..20 {
+        let mut player = RtmpClient::play(server.rtmp, "live", &format!("s{n}")).wait_started();
+        assert_eq!(player.wait_end(), End::Closed);
+    }
 }
 
 #[test]

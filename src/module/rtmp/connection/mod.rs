@@ -301,19 +301,16 @@ impl RtmpConnection {
         if let Some(notified) = &self.notified {
             notified.session.set_reason(reason);
         }
-        let playing = match std::mem::replace(&mut self.part, StreamPart::None) {
-            StreamPart::Playing(playing) => {
-                match reason {
-                    Reason::StreamEnd | Reason::ProcessExit => playing.finish(&self.worker.delivery).await,
-                    _ => playing.leave(&self.worker.delivery),
-                }
-                true
+        let has_last_words = notified || reason == Reason::StreamEnd;
+        if let StreamPart::Playing(playing) = std::mem::replace(&mut self.part, StreamPart::None) {
+            match has_last_words || reason == Reason::ProcessExit {
+                true => playing.finish(&self.worker.delivery).await,
+                false => playing.leave(&self.worker.delivery),
             }
-            _ => false,
-        };
+        }
         // The session's end is sent before the connection's.
         self.notified = None;
-        if notified && !playing {
+        if has_last_words {
             self.close_gently().await;
         }
         reason
