@@ -338,7 +338,7 @@ directives! {
         /// File to which the keys of TLS connections to upstream servers are appended, in the format of `SSLKEYLOGFILE`, with which
         /// captured connections can be decrypted. A file that is created may be read by the server's user only.
         ///
-        /// Not in PingOS; as in nginx since 1.27.2.
+        /// Not in PingOS; as in nginx's commercial version since 1.27.2.
         ///
         /// Example: `proxy_ssl_key_log /var/log/pingosd/keys.log;`
         "proxy_ssl_key_log" => ssl_key_log: Option<KeyLogFile>, in HTTP_ALL;
