@@ -3,6 +3,9 @@
 mod support;
 
 use std::collections::HashSet;
+use std::io::Write;
+use std::net::Shutdown;
+use std::thread;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
@@ -13,6 +16,9 @@ use support::{Answer, Conf, End, NotifyServer, Player, Publisher, RtmpClient, Se
 
 /// Delays that a test can wait for.
 const QUICK: &str = "failed_reconnect 20ms; relay_reconnect 200ms;";
+
+/// A message by which a player acknowledges one byte (RTMP §5.4.3).
+const ACKNOWLEDGEMENT: [u8; 16] = [2, 0, 0, 0, 0, 0, 4, 3, 0, 0, 0, 0, 0, 0, 0, 1];
 
 fn origin() -> Server {
     Server::start(&Conf::live("idle_streams off;").with_flv())
@@ -390,10 +396,15 @@ fn a_pull_that_is_refused_is_asked_once_for_all_waiting_players() {
 fn a_player_whose_pull_is_refused_reads_all_that_it_was_sent() {
     let notify = NotifyServer::start();
     let server = asking(&notify, "on_pull {callback}/ stage=start,done;");
-    notify.answer("call=pull act=start", Answer::Status(403));
-    for n in 0..20 {
+    notify.answer("call=pull act=start", Answer::Late(Duration::from_millis(200), 403));
+    for n in 0..3 {
         let mut player = RtmpClient::play(server.rtmp, "live", &format!("s{n}")).wait_started();
+        let mut sending = player.socket.try_clone().unwrap();
+        // What the server has not read when it closes makes the system reset the connection.
+        let acknowledging = thread::spawn(move || while sending.write_all(&ACKNOWLEDGEMENT).is_ok() {});
         assert_eq!(player.wait_end(), End::Closed);
+        let _ = player.socket.shutdown(Shutdown::Both);
+        acknowledging.join().unwrap();
     }
 }
 
