@@ -16,30 +16,30 @@ use crate::{Result, spread};
 
 /// How a connection begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Handshake {
-    /// With the server's certificate, ECDSA P-256.
-    Full,
-    /// With the ticket of the connection before.
-    Resumed,
-    /// The same with `TLS_AES_256_GCM_SHA384`, which clients that use OpenSSL ask for first.
-    ResumedSha384,
+pub struct Handshake {
+    /// The only cipher suite that the client offers, and so the version of TLS.
+    suite: CipherSuite,
+    /// Whether it begins with the ticket of the connection before. Otherwise with the server's certificate, ECDSA P-256.
+    resumes: bool,
 }
 
 impl Handshake {
-    /// The cipher suite that the client asks for first: browsers ask for `TLS_AES_128_GCM_SHA256`.
-    fn suite(self) -> CipherSuite {
-        match self {
-            Handshake::Full | Handshake::Resumed => CipherSuite::TLS13_AES_128_GCM_SHA256,
-            Handshake::ResumedSha384 => CipherSuite::TLS13_AES_256_GCM_SHA384,
-        }
-    }
+    /// TLS 1.3 with the suite that browsers ask for first.
+    pub const FULL: Handshake = Handshake { suite: CipherSuite::TLS13_AES_128_GCM_SHA256, resumes: false };
+    /// The same, resumed.
+    pub const RESUMED: Handshake = Handshake { resumes: true, ..Handshake::FULL };
+    /// Resumed with the suite that clients with OpenSSL ask for first.
+    pub const RESUMED_SHA384: Handshake =
+        Handshake { suite: CipherSuite::TLS13_AES_256_GCM_SHA384, resumes: true };
+    /// TLS 1.2.
+    pub const FULL_TLS12: Handshake =
+        Handshake { suite: CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, resumes: false };
+    /// The same, resumed, which needs no keys of a key exchange.
+    pub const RESUMED_TLS12: Handshake = Handshake { resumes: true, ..Handshake::FULL_TLS12 };
 
     /// How the server is to say that it began.
     fn kind(self) -> HandshakeKind {
-        match self {
-            Handshake::Full => HandshakeKind::Full,
-            Handshake::Resumed | Handshake::ResumedSha384 => HandshakeKind::Resumed,
-        }
+        if self.resumes { HandshakeKind::Resumed } else { HandshakeKind::Full }
     }
 }
 
@@ -59,7 +59,7 @@ pub fn run(port: u16, handshake: Handshake, threads: u32, time: Duration) -> Res
                 // Each has tickets of its own.
                 let config = client(handshake);
                 let mut times = Vec::new();
-                if handshake.kind() == HandshakeKind::Resumed {
+                if handshake.resumes {
                     request(port, &config).map_err(|error| error.to_string())?;
                 }
                 while began.elapsed() < time {
@@ -105,14 +105,14 @@ pub fn connect(port: u16, config: &Arc<ClientConfig>) -> Result<StreamOwned<Clie
 /// A client that trusts every certificate: the servers are ours, and the client's share of a processor is not measured.
 pub fn client(handshake: Handshake) -> Arc<ClientConfig> {
     let mut provider = rustls::crypto::ring::default_provider();
-    provider.cipher_suites.sort_by_key(|suite| suite.suite() != handshake.suite());
+    provider.cipher_suites.retain(|suite| suite.suite() == handshake.suite);
     let mut config = ClientConfig::builder_with_provider(Arc::new(provider))
         .with_safe_default_protocol_versions()
-        .expect("the versions fit the provider")
+        .expect("the provider has the suite")
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(AnyServer))
         .with_no_client_auth();
-    if handshake == Handshake::Full {
+    if !handshake.resumes {
         config.resumption = Resumption::disabled();
     }
     Arc::new(config)

@@ -37,7 +37,7 @@ impl<T: Read + Write> Stream for T {}
 ///
 /// A connection failed.
 pub fn measure(server: &Server, kind: Kind) -> Result<u64> {
-    let mut config = handshakes::client(Handshake::Full);
+    let mut config = handshakes::client(Handshake::FULL);
     if kind.http2 {
         Arc::make_mut(&mut config).alpn_protocols = vec![b"h2".to_vec()];
     }

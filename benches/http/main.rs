@@ -37,7 +37,7 @@ use spread::Spread;
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 /// What is measured, with the numbers of connections, and the least rate compared with nginx's.
-const CASES: [(&str, Load, &[u32], f64); 11] = [
+const CASES: [(&str, Load, &[u32], f64); 13] = [
     ("small", Load::Http1("/1k"), &[8, 32, 128], 1.0),
     ("return", Load::Http1("/return"), &[8, 32, 128], 1.0),
     ("logged", Load::Http1("/logged"), &[32], 1.0),
@@ -46,9 +46,11 @@ const CASES: [(&str, Load, &[u32], f64); 11] = [
     ("cached", Load::Http1("/cached"), &[8, 32], 1.0),
     ("http2", Load::Http2 { tls: false }, &[8, 32], 0.9),
     ("http2-tls", Load::Http2 { tls: true }, &[8, 32], 0.9),
-    ("handshake", Load::Connection(Handshake::Full), &[8], 0.9),
-    ("resumed", Load::Connection(Handshake::Resumed), &[8], 0.9),
-    ("resumed-sha384", Load::Connection(Handshake::ResumedSha384), &[8], 0.9),
+    ("handshake", Load::Connection(Handshake::FULL), &[8], 0.9),
+    ("handshake-tls12", Load::Connection(Handshake::FULL_TLS12), &[8], 0.9),
+    ("resumed", Load::Connection(Handshake::RESUMED), &[8], 0.9),
+    ("resumed-sha384", Load::Connection(Handshake::RESUMED_SHA384), &[8], 0.9),
+    ("resumed-tls12", Load::Connection(Handshake::RESUMED_TLS12), &[8], 0.9),
 ];
 
 /// Kinds of idle connections, and the most bytes that one may take.

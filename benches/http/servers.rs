@@ -54,6 +54,8 @@ impl Server {
                  access_log off; sendfile on; keepalive_requests 100000000; keepalive_timeout 300s;
                  proxy_cache_path {own}/{name}-cache keys_zone=segments:1m use_temp_path=off;
                  ssl_certificate {own}/cert.pem; ssl_certificate_key {own}/key.pem; ssl_session_cache shared:tls:10m;
+                 # Debian's nginx has TLS 1.3 only where the configuration says so.
+                 ssl_protocols TLSv1.2 TLSv1.3;
                  upstream origin {{ server 127.0.0.1:{origin}; keepalive 64; }}
                  server {{
                      listen 127.0.0.1:{http}; listen 127.0.0.1:{https} ssl;
