@@ -1,7 +1,7 @@
 //! Timing of delivery: at once, or in batches, so that many packets cost one send.
 //!
 //! The number of sends determines the cost of fan-out. A player is sent everything that waits at fixed times that are
-//! one `delay` apart. Players are spread over [`PHASES`] phases, which shift these times, so that a worker's sends are
+//! one `delay` apart. Many players are spread over [`PHASES`] phases, which shift these times, so that a worker's sends are
 //! distributed over the whole delay.
 //!
 //! ```text
@@ -76,6 +76,14 @@ impl Waiting {
     pub fn is_due(&self) -> bool {
         self.header || self.bytes >= limits::BATCH_BYTES || self.packets >= limits::WRITE_SLICES
     }
+}
+
+/// The phase of a worker's player with this number. Players that join one after another share one, because sends to a few players cost
+/// more each: the worker has slept, and what sending needs is no longer in the processor's caches.
+pub fn phase(player: usize) -> usize {
+    // Each further phase halves the longest of the intervals between those before it.
+    const ORDER: [usize; PHASES] = [0, 4, 2, 6, 1, 5, 3, 7];
+    ORDER[player / limits::PHASE_PLAYERS % PHASES]
 }
 
 /// Distance between the delivery times of `delay` over all phases.
@@ -242,6 +250,16 @@ mod tests {
                 assert!(dues.iter().all(|due| *due > now && *due <= now + delay));
             }
         }
+    }
+
+    #[test]
+    fn few_players_share_a_phase_and_many_are_spread_evenly() {
+        let phases = |players: usize| (0..players).map(phase).collect::<std::collections::BTreeSet<_>>();
+        for (players, spread) in [(1, vec![0]), (2, vec![0, 4]), (4, vec![0, 2, 4, 6]), (8, (0..8).collect())]
+        {
+            assert!(phases(players * limits::PHASE_PLAYERS).into_iter().eq(spread));
+        }
+        assert_eq!(phase(PHASES * limits::PHASE_PLAYERS), 0);
     }
 
     #[test]

@@ -45,6 +45,9 @@ pub const START_SLICES: usize = 192;
 /// Maximum number of players served before other tasks of the worker run.
 pub const PLAYERS_PER_TURN: usize = 128;
 
+/// Number of players with a `send_delay` that join a worker one after another and are sent media at the same times.
+pub const PHASE_PLAYERS: usize = 128;
+
 /// Time that a player being disconnected has for the data that is already queued.
 pub const LEAVE_GRACE: Duration = Duration::from_secs(1);
 

@@ -5,7 +5,7 @@
 
 use std::future::Future;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -158,7 +158,7 @@ fn start(
 
 /// Runs the future from `serve`, and everything spawned on the runtime, on a new thread. The flag becomes true when the
 /// thread dies.
-fn spawn<F: Future<Output = ()>>(
+fn spawn<F: Future<Output = ()> + Send + 'static>(
     number: usize,
     serve: impl FnOnce() -> F + Send + 'static,
     deaths: mpsc::UnboundedSender<Death>,
@@ -170,7 +170,15 @@ fn spawn<F: Future<Output = ()>>(
     let died = is_dead.clone();
     let run = move || {
         // Everything that the panic left behind is dropped with the runtime.
-        if catch_unwind(AssertUnwindSafe(|| runtime.block_on(serve()))).is_ok() {
+        let serve = async move {
+            // A task of its own: whatever wakes the future of `block_on` makes a system call for it.
+            if let Err(error) = tokio::spawn(serve()).await
+                && let Ok(panic) = error.try_into_panic()
+            {
+                resume_unwind(panic);
+            }
+        };
+        if catch_unwind(AssertUnwindSafe(|| runtime.block_on(serve))).is_ok() {
             return;
         }
         died.store(true, Ordering::Release);

@@ -20,7 +20,7 @@ use super::uring::IoRing;
 use crate::hub::backlog::Backlog;
 use crate::hub::cursor::{Cursor, Progress, lanes_of};
 use crate::hub::gop::StartSettings;
-use crate::hub::pace::{Grid, PHASES, Waiting, step};
+use crate::hub::pace::{Grid, PHASES, Waiting, phase, step};
 use crate::hub::packet::Packet;
 use crate::hub::stream::{JoinedPlayer, Stream, StreamWaker};
 use crate::limits;
@@ -480,7 +480,7 @@ impl LocalStream {
             let now = session::millis(Instant::now());
             self.figures.first_frame.observe(Duration::from_millis(now.saturating_sub(asked)));
         }
-        let place = self.of_phase(totals.phased % PHASES);
+        let place = self.of_phase(phase(totals.phased));
         totals.phased += 1;
         let group = &mut self.groups[place];
         if group.players.is_empty() {
