@@ -19,14 +19,14 @@ use support::server::free_port;
 use support::wait::until_true;
 use support::{Conf, End, Feed, Player, Publisher, RtmpClient, Server};
 
-/// The longest `send_delay`. Players are spread over its phases, so without an exception some of them would wait for
-/// most of it.
+/// The longest `send_delay`. The first delivery time of so few players is as long after the server's start, so without an exception they
+/// would wait for most of it.
 const LONG: &str = "10s";
 
 /// Long for a machine at work, but less than half of [`LONG`].
 const AT_ONCE: Duration = Duration::from_secs(4);
 
-/// As many players as there are phases, and some more of HTTP.
+/// Players of RTMP, and as many of HTTP.
 fn players(server: &Server) -> Vec<Player> {
     let rtmp = (0..8).map(|_| Player::start(server.rtmp, "s"));
     let http = (0..8).map(|_| Player::http(server.http, "/flv/s"));
