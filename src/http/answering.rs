@@ -81,13 +81,13 @@ pub(super) const NO_STATUS: u16 = 0;
 const CLOSED_WITHOUT_RESPONSE: u16 = 444;
 
 impl HttpConnection {
-    /// Answers a request that began at this time, or refuses it.
+    /// Answers a request, or refuses it.
     pub(super) async fn answer(
         &self,
         request: &Request,
         mut refused: Option<HeadError>,
-        started: Instant,
     ) -> (After, AfterTimes) {
+        let started = Instant::now();
         let (server, named) = {
             let config = self.service.store.borrow();
             let Some((servers, is_present)) = self.servers(&config) else {

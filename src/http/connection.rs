@@ -1,7 +1,7 @@
 //! One HTTP connection: reads requests one after another, and answers each before the next.
 
 use std::cell::RefCell;
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -99,7 +99,8 @@ pub(super) async fn serve(
         woken: None,
         settings: None,
     };
-    let mut counted = connection.service.counters.connection();
+    let counters = connection.service.counters.clone();
+    let mut counted = counters.connection();
     let mut keepalive = None;
     while let Some(until) = connection.serve_request(keepalive, &mut waits, &mut counted).await {
         keepalive = Some(until);
@@ -184,7 +185,7 @@ impl HttpConnection {
         &mut self,
         keepalive: Option<Instant>,
         waits: &mut Waits<'_, '_>,
-        counted: &mut CountedConnection,
+        counted: &mut CountedConnection<'_>,
     ) -> Option<Instant> {
         let (mut request, refused) = match self.read_head(keepalive, waits, counted).await {
             Head::Complete(request) => (request, None),
@@ -200,16 +201,8 @@ impl HttpConnection {
         if refused.is_none() {
             self.input.get_mut().begin_body(request.body());
         }
-        let started = Instant::now();
-        let ((after, times), ended) = {
-            // Boxed: while the connection is idle, it needs no room for requests.
-            let mut answered = Box::pin(self.answer(&request, refused, started));
-            // As in nginx, whose clock is that of a turn of its event loop, a request that waits for nothing ends when it begins.
-            match poll_fn(|cx| Poll::Ready(answered.as_mut().poll(cx))).await {
-                Poll::Ready(after) => (after, started),
-                Poll::Pending => (answered.await, Instant::now()),
-            }
-        };
+        // Boxed: while the connection is idle, it needs no room for requests.
+        let (after, times) = Box::pin(self.answer(&request, refused)).await;
         match after {
             After::Next => {}
             After::Close { lingers: true } => {
@@ -222,10 +215,10 @@ impl HttpConnection {
         if request.forget() {
             keep_spare(request);
         }
-        Some(ended + times.keepalive)
+        Some(Instant::now() + times.keepalive)
     }
 
-    fn count_request(&mut self, counted: &mut CountedConnection) {
+    fn count_request(&mut self, counted: &mut CountedConnection<'_>) {
         counted.request();
         self.requests += 1;
     }
@@ -235,7 +228,7 @@ impl HttpConnection {
         &mut self,
         keepalive: Option<Instant>,
         waits: &mut Waits<'_, '_>,
-        counted: &mut CountedConnection,
+        counted: &mut CountedConnection<'_>,
     ) -> Head {
         let generation = self.service.store.generation();
         let settings = match waits.settings {

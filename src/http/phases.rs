@@ -113,8 +113,7 @@ impl Exchange<'_> {
                     (self.has_query, self.query) = (query.is_some(), query.unwrap_or_default());
                     self.redirect();
                     self.adopt_keepalive();
-                    // Boxed here and below, because most requests are not redirected.
-                    Box::pin(self.run(Start::ServerRewrite)).await
+                    self.run(Start::ServerRewrite).await
                 }
                 Decision::Named(name) => {
                     let location = self.server.routes().locations.named(&name).cloned();
@@ -126,7 +125,7 @@ impl Exchange<'_> {
                         }
                         (true, Some(location)) => {
                             self.redirect();
-                            Box::pin(self.run(Start::Named(location))).await
+                            self.run(Start::Named(location)).await
                         }
                         (false, _) => self.redirected_too_often("redirecting to", &name),
                         (true, None) => {

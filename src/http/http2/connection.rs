@@ -128,6 +128,7 @@ pub(in crate::http) async fn serve(
 ) {
     // As in nginx, small frames are sent without delay.
     accepted.0.set_nodelay(true);
+    let counters = service.counters.clone();
     let mut base = HttpConnection::new(service, worker, listen, accepted);
     base.nodelay = AtomicBool::new(true);
     let Some(settings) = base.http2_settings() else { return };
@@ -144,7 +145,6 @@ pub(in crate::http) async fn serve(
     let Some(connection) = begun else { return };
     traffic.gather();
     let Lifetime { shutdown, draining, .. } = base.service.lifetime.clone();
-    let counted = base.service.counters.connection();
     let mut serving = Serving {
         generation: base.service.store.generation(),
         streams: settings.streams,
@@ -156,7 +156,7 @@ pub(in crate::http) async fn serve(
         idle_since: None,
         incomplete_since: None,
     };
-    let served = serving.run(counted);
+    let served = serving.run(counters.connection());
     let mut served = pin!(served);
     let mut waits_to_drain = true;
     loop {
@@ -210,7 +210,7 @@ struct Serving {
 }
 
 impl Serving {
-    async fn run(&mut self, mut counted: CountedConnection) {
+    async fn run(&mut self, mut counted: CountedConnection<'_>) {
         let mut timer = pin!(tokio::time::sleep(limits::HTTP_FIRST_WAIT));
         loop {
             counted.does(match self.running.0.lock().now {
@@ -411,7 +411,7 @@ impl Serving {
     }
 
     /// As nginx does, logs the request whose head has begun and does not end with the connection.
-    fn log_incomplete(&mut self, counted: &mut CountedConnection) {
+    fn log_incomplete(&mut self, counted: &mut CountedConnection<'_>) {
         let Some(head) = self.traffic.incomplete_head() else { return };
         counted.request();
         self.base.requests += 1;
@@ -453,7 +453,7 @@ async fn answered(mut connection: HttpConnection, request: Request, refused: Opt
         BodyFraming::None => input.begin_body(BodyFraming::None),
     }
     // Boxed as for HTTP/1, where the place of a connection is small.
-    Box::pin(connection.answer(&request, refused, Instant::now())).await;
+    Box::pin(connection.answer(&request, refused)).await;
     if let Some(stream) = connection.socket.http2() {
         let was_reset =
             !stream.is_finished() && poll_fn(|cx| Poll::Ready(stream.poll_gone(cx).is_ready())).await;
