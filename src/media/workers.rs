@@ -169,7 +169,6 @@ fn spawn<F: Future<Output = ()> + Send + 'static>(
         (runtime.handle().clone(), Arc::new(AtomicBool::new(false)), Instant::now());
     let died = is_dead.clone();
     let run = move || {
-        // Everything that the panic left behind is dropped with the runtime.
         let serve = async move {
             // A task of its own: whatever wakes the future of `block_on` makes a system call for it.
             if let Err(error) = tokio::spawn(serve()).await
@@ -178,6 +177,7 @@ fn spawn<F: Future<Output = ()> + Send + 'static>(
                 resume_unwind(panic);
             }
         };
+        // Everything that the panic left behind is dropped with the runtime.
         if catch_unwind(AssertUnwindSafe(|| runtime.block_on(serve))).is_ok() {
             return;
         }

@@ -301,16 +301,16 @@ impl RtmpConnection {
         if let Some(notified) = &self.notified {
             notified.session.set_reason(reason);
         }
-        let has_last_words = notified || reason == Reason::StreamEnd;
+        let sends_rest = notified || reason == Reason::StreamEnd;
         if let StreamPart::Playing(playing) = std::mem::replace(&mut self.part, StreamPart::None) {
-            match has_last_words || reason == Reason::ProcessExit {
+            match sends_rest || reason == Reason::ProcessExit {
                 true => playing.finish(&self.worker.delivery).await,
                 false => playing.leave(&self.worker.delivery),
             }
         }
         // The session's end is sent before the connection's.
         self.notified = None;
-        if has_last_words {
+        if sends_rest {
             self.close_gently().await;
         }
         reason
