@@ -86,9 +86,10 @@ pub fn phase(player: usize) -> usize {
     ORDER[player / limits::PHASE_PLAYERS % PHASES]
 }
 
-/// Distance between the delivery times of `delay` over all phases.
-pub fn step(delay: Duration) -> Duration {
-    delay / PHASES as u32
+/// Distance between the delivery times of these phases: the longest fraction of `delay` of which they are multiples.
+pub fn interval(delay: Duration, phases: impl Iterator<Item = usize>) -> Duration {
+    let apart = phases.fold(PHASES, |all, phase| all | phase).trailing_zeros();
+    delay / (PHASES >> apart) as u32
 }
 
 impl Schedule {
@@ -113,17 +114,16 @@ impl Schedule {
     }
 
     /// Schedules the next service for the delivery time of `phase`, at most `delay` after the packets arrived. If
-    /// packets have just `arrived` and that time is at most two phases away, service is due now: sent along, they need
+    /// packets have just `arrived` and that time is at most `near` away, service is due now: sent along, they need
     /// no wake-up of their own. Returns a time for which the caller must set a timer.
     pub fn wait(
         &mut self,
         grid: &Grid,
         phase: usize,
-        delay: Duration,
+        (delay, near): (Duration, Duration),
         now: Instant,
         arrived: bool,
     ) -> Option<Instant> {
-        let step = step(delay);
         let known = self.due;
         let due = known.unwrap_or_else(|| {
             let after = self.moment.map_or(now, |moment| moment.max(now));
@@ -131,7 +131,7 @@ impl Schedule {
             self.moment = Some(moment);
             moment.min(now + delay)
         });
-        if arrived && self.moment.is_some_and(|moment| moment <= now + step) {
+        if arrived && self.moment.is_some_and(|moment| moment <= now + near) {
             self.due = Some(now);
             return None;
         }
@@ -146,12 +146,14 @@ impl Grid {
         Grid { origin }
     }
 
-    /// The next delivery time of any phase, where they are `step` apart; at most `limit` away.
-    pub fn next(&self, mut step: Duration, limit: Duration, now: Instant) -> Instant {
-        while step > limit {
-            step /= 2;
+    /// The next time to read a publisher whose players wait for delivery times that are `interval` apart; at most `limit` away.
+    /// It is in the middle between two of them: what is read then is sent at once ([`Schedule::wait`] with `interval` as `near`), so
+    /// that reading and sending need one wake-up together.
+    pub fn reading(&self, mut interval: Duration, limit: Duration, now: Instant) -> Instant {
+        while interval > limit {
+            interval /= 2;
         }
-        self.due(0, step, now)
+        self.due(PHASES / 2, interval, now)
     }
 
     /// Delivery time in `phase` for packets that arrived at `now`: later than `now` by at most `delay`; `now` without a
@@ -263,36 +265,53 @@ mod tests {
     }
 
     #[test]
-    fn moments_to_read_at_are_those_of_all_phases() {
+    fn the_interval_is_as_long_as_the_phases_in_use_allow() {
+        let shared = |phases: &[usize]| interval(400 * MS, phases.iter().copied()).as_millis();
+        assert_eq!([shared(&[]), shared(&[0]), shared(&[4]), shared(&[0, 4])], [400, 400, 200, 200]);
+        assert_eq!(
+            [shared(&[4, 2]), shared(&[0, 4, 2, 6]), shared(&[6, 5]), shared(&[1])],
+            [100, 100, 50, 50]
+        );
+        assert_eq!(interval(Duration::ZERO, [0, 1].into_iter()), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_publisher_is_read_between_delivery_times() {
         let origin = Instant::now();
         let grid = Grid::new(origin);
         let now = origin + 1001 * MS;
-        for (delay, limit, apart) in [(400 * MS, 50 * MS, 50 * MS), (1600 * MS, 150 * MS, 100 * MS)] {
-            let mut moments = vec![grid.next(step(delay), limit, now)];
+        for (interval, limit, apart) in [(50 * MS, 50 * MS, 50 * MS), (200 * MS, 150 * MS, 100 * MS)] {
+            let mut moments = vec![grid.reading(interval, limit, now)];
             while moments.len() < 32 {
-                moments.push(grid.next(step(delay), limit, moments[moments.len() - 1]));
+                moments.push(grid.reading(interval, limit, moments[moments.len() - 1]));
             }
             assert!(moments[0] > now && moments[0] <= now + apart);
             assert!(moments.windows(2).all(|pair| pair[1] - pair[0] == apart));
-            assert!((0..PHASES).all(|phase| moments.contains(&grid.due(phase, delay, now))), "{delay:?}");
+            let until_due = |moment: &Instant| grid.due(0, apart, *moment) - *moment;
+            assert!(moments.iter().all(|moment| until_due(moment) == apart / 2), "{interval:?}");
         }
-        assert_eq!(grid.next(Duration::ZERO, MS, now), now);
+        assert_eq!(grid.reading(Duration::ZERO, MS, now), now);
     }
 
-    /// Simulates 68 packets a second (25 video frames and 43 audio frames) at `delay`. Returns the number of sends, the
-    /// number of wake-ups caused and the longest wait.
-    fn sent(phase: usize, delay: Duration) -> (usize, usize, Duration) {
+    /// Simulates 68 packets a second (25 video frames and 43 audio frames) at `delay`, read when they come or together at the times that
+    /// suit the `phases` in use. Returns the number of sends, the number of wake-ups caused beside reading and the longest wait since
+    /// reading.
+    fn sent(phase: usize, delay: Duration, phases: &[usize], together: bool) -> (usize, usize, Duration) {
         let origin = Instant::now();
         let grid = Grid::new(origin);
+        let near = interval(delay, phases.iter().copied());
         let mut schedule = Schedule::default();
         let (mut sends, mut woken, mut longest) = (0, 0, Duration::ZERO);
-        let (mut first, mut timers) = (None, 0);
+        let (mut first, mut reading, mut unread) = (None, origin, false);
         for tick in 0..10_000u32 {
             let now = origin + tick * MS;
-            let arrived = tick % 40 == 0 || tick % 23 == 7;
+            unread |= tick % 40 == 0 || tick % 23 == 7;
+            let arrived = unread && (!together || now >= reading);
             if arrived {
+                unread = false;
+                reading = grid.reading(near, delay, now);
                 first.get_or_insert(now);
-                timers += usize::from(schedule.wait(&grid, phase, delay, now, true).is_some());
+                schedule.wait(&grid, phase, (delay, near), now, true);
             }
             if schedule.is_due(now) {
                 woken += usize::from(!arrived);
@@ -301,21 +320,29 @@ mod tests {
                 schedule.served();
             }
         }
-        assert!(woken <= timers && timers <= sends + 1, "{woken}, {timers}, {sends}");
         (sends, woken, longest)
     }
 
     #[test]
-    fn a_moment_that_is_near_takes_what_arrives_along() {
+    fn nothing_waits_longer_than_the_delay_for_one_send_per_delay() {
         for delay in [40 * MS, 100 * MS, 350 * MS] {
             let most = 10_000usize.div_ceil(delay.as_millis() as usize) + 1;
-            let (mut sends, mut woken) = (0, 0);
-            for phase in 0..PHASES {
-                let (sent, alone, longest) = sent(phase, delay);
-                assert!(longest <= delay && sent <= most, "{sent} of {most}, {longest:?}");
-                (sends, woken) = (sends + sent, woken + alone);
+            for phases in [&[0][..], &[0, 4], &[0, 2, 4, 6], &[0, 1, 2, 3, 4, 5, 6, 7]] {
+                for (phase, together) in phases.iter().flat_map(|phase| [(*phase, false), (*phase, true)]) {
+                    let (sends, _, longest) = sent(phase, delay, phases, together);
+                    assert!(longest <= delay && sends <= most, "{sends} of {most}, {longest:?}");
+                }
             }
-            assert!(woken * 4 < sends * 3, "{woken} of {sends} at {delay:?}");
+        }
+    }
+
+    #[test]
+    fn reading_and_sending_need_one_wake_up_together() {
+        for phases in [&[0][..], &[0, 4], &[0, 2, 4, 6]] {
+            for phase in phases {
+                let (sends, woken, _) = sent(*phase, 400 * MS, phases, true);
+                assert!(sends >= 24 && woken <= 1, "{woken} of {sends} for {phase} of {phases:?}");
+            }
         }
     }
 

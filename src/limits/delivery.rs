@@ -17,11 +17,11 @@ pub const POLL_INTERVAL: Duration = Duration::from_millis(1);
 
 /// Longest time for which a publisher's socket is not read while all of its players wait for a delivery time of
 /// `send_delay`.
-pub const READ_REST: Duration = Duration::from_millis(50);
+pub const READ_REST: Duration = Duration::from_millis(100);
 
 /// Delivery times of `send_delay` that are closer together than this do not suspend reading from a publisher: two
 /// messages would rarely be read together.
-pub const LEAST_READ_REST: Duration = Duration::from_millis(10);
+pub const LEAST_READ_REST: Duration = Duration::from_millis(20);
 
 /// Bytes in the socket that end such a pause: half of what a publisher may send before the first of it is read.
 pub const READ_REST_BYTES: usize = 32 * 1024;
@@ -45,8 +45,9 @@ pub const START_SLICES: usize = 192;
 /// Maximum number of players served before other tasks of the worker run.
 pub const PLAYERS_PER_TURN: usize = 128;
 
-/// Number of players with a `send_delay` that join a worker one after another and are sent media at the same times.
-pub const PHASE_PLAYERS: usize = 128;
+/// Number of players with a `send_delay` that join a worker one after another and are sent media at the same times. Their batches together
+/// are about what one key frame is that is sent at once to as many.
+pub const PHASE_PLAYERS: usize = 512;
 
 /// Time that a player being disconnected has for the data that is already queued.
 pub const LEAVE_GRACE: Duration = Duration::from_secs(1);

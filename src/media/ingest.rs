@@ -210,7 +210,7 @@ impl Ingest {
     /// Time at which a consumer next needs media; `None` for at once.
     pub fn next_wanted(&self) -> Option<Instant> {
         let waits = self.patience >= limits::LEAST_READ_REST;
-        waits.then(|| self.intake.grid.next(self.patience, limits::READ_REST, Instant::now()))
+        waits.then(|| self.intake.grid.reading(self.patience, limits::READ_REST, Instant::now()))
     }
 
     /// The publisher comes from another stream.

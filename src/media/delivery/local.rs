@@ -20,7 +20,7 @@ use super::uring::IoRing;
 use crate::hub::backlog::Backlog;
 use crate::hub::cursor::{Cursor, Progress, lanes_of};
 use crate::hub::gop::StartSettings;
-use crate::hub::pace::{Grid, PHASES, Waiting, phase, step};
+use crate::hub::pace::{Grid, PHASES, Waiting, interval, phase};
 use crate::hub::packet::Packet;
 use crate::hub::stream::{JoinedPlayer, Stream, StreamWaker};
 use crate::limits;
@@ -208,12 +208,13 @@ impl LocalStream {
         self.groups.retain(|group| !group.players.is_empty() || group.blocked > 0);
         let arrived = self.fetch(worker);
         let delay = self.delay(auto);
-        self.tell_patience(worker, delay);
+        let near = interval(delay, self.groups.iter().filter_map(|group| group.phase));
+        self.tell_patience(worker, near);
         let mut dues = [None; PHASES];
         for group in self.groups.iter_mut().filter(|group| !group.waiting.is_empty()) {
             match group.phase {
                 Some(phase) if !delay.is_zero() && !group.waiting.is_due() => {
-                    dues[phase] = group.schedule.wait(grid, phase, delay, now, arrived);
+                    dues[phase] = group.schedule.wait(grid, phase, (delay, near), now, arrived);
                 }
                 _ => group.schedule.hurry(now),
             }
@@ -222,13 +223,13 @@ impl LocalStream {
     }
 
     /// Reports this worker's batching interval to the stream.
-    fn tell_patience(&mut self, worker: usize, delay: Duration) {
+    fn tell_patience(&mut self, worker: usize, interval: Duration) {
         // Players that are held need nothing of the stream yet.
         let hurries = |group: &PlayerGroup| {
             group.phase.is_none() && !group.players.iter().all(|player| player.cursor.is_held())
         };
         let hurried = self.groups.iter().any(hurries);
-        let patience = if hurried { Duration::ZERO } else { step(delay) };
+        let patience = if hurried { Duration::ZERO } else { interval };
         if self.patience != patience {
             self.patience = patience;
             self.stream.set_patience(worker, patience);
