@@ -27,6 +27,8 @@ fn main() -> ExitCode {
     }
     match run() {
         Ok(code) => code,
+        // Whoever read the output has seen enough of it.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("nginx: [emerg] {error}");
             ExitCode::FAILURE
@@ -133,6 +135,7 @@ fn welcome() -> &'static str {
             (OBS: server rtmp://localhost/live, stream key demo)
   watch     ffplay rtmp://localhost/live/demo
             ffplay http://localhost:8080/live/demo.flv
+            ffplay http://localhost:8080/hls/demo.m3u8
             or http://localhost:8080/ in a browser: streams, clients and a player
   status    curl http://localhost:8080/stat
 

@@ -132,9 +132,9 @@ fn reload_tells_what_has_changed_and_how_it_takes_effect() {
     }
     assert!(out(&output).contains("generation 2"), "{output:?}");
     let again = server.run(&["-s", "reload"]);
-    assert!(out(&again).contains("nothing has changed"), "{again:?}");
+    assert!(out(&again).contains("no directive has changed"), "{again:?}");
     assert_eq!(server.status()["configuration"]["generation"], 2);
-    assert!(out(&server.run(&["plan"])).contains("would change nothing"));
+    assert!(out(&server.run(&["plan"])).contains("would change no directive"));
 }
 
 #[test]
@@ -229,7 +229,7 @@ fn rollback_writes_the_files_on_request() {
     assert!(file().contains("cache_time 1s;") && first != file());
     let output = server.run(&["rollback", "--write"]);
     assert!(out(&output).contains("hold the configuration in force already"), "{output:?}");
-    assert!(out(&server.run(&["-s", "reload"])).contains("nothing has changed"));
+    assert!(out(&server.run(&["-s", "reload"])).contains("no directive has changed"));
     assert_eq!(server.run(&["rollback", "--now"]).status.code(), Some(2));
 }
 

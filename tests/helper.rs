@@ -125,7 +125,7 @@ fn what_only_root_may_read_is_read_at_reloads() {
     server.reload(&encrypted("include more.conf;"));
     set_mode(&server.prefix().conf(), 0o600);
     server.signal(Signal::SIGHUP);
-    server.wait_log("stays in force: nothing has changed");
+    server.wait_log("stays in force: no directive has changed");
     let status = server.status();
     assert_eq!(status["configuration"]["on_disk"], "same", "{status}");
     assert_eq!(http::get(server.http, "/none").status(), 404);

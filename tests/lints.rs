@@ -238,7 +238,9 @@ fn variables_without_a_value_are_named() {
 #[test]
 fn relays_do_not_come_back() {
     let name = "pull-loop";
-    fires(name, &app("pull rtmp://127.0.0.1/other;"), "\"pull\" leads to the application it stands in");
+    fires(name, &app("pull rtmp://127.0.0.1/live/other;"), "\"pull\" leads to the application it stands in");
+    silent(name, &app("pull rtmp://127.0.0.1/other;"));
+    silent(name, &app("push rtmp://127.0.0.1/hls/x?y;"));
     fires(name, &app("push rtmp://localhost:1935;"), "\"push\" leads to");
     fires(
         name,
@@ -433,4 +435,21 @@ fn a_location_does_not_guard_an_application() {
     silent(name, &conf("if ($request_method = OPTIONS) { return 204; }", open));
     silent(name, &conf("deny 10.0.0.1;", "deny 10.0.0.1; flv_live 1935 app=live;"));
     silent(name, &conf("deny 10.0.0.1;", "root html;"));
+}
+
+#[test]
+fn live_locations_name_applications_that_exist() {
+    let name = "live-without-application";
+    let conf = |application: &str, live: &str| {
+        let rtmp = format!("rtmp {{\nserver {{\nlisten 1936;\n{application}\n}}\n}}\n");
+        whole(&format!("{rtmp}http {{\nserver {{\nlisten 8080;\nlocation /live {{\n{live}\n}}\n}}\n}}\n"))
+    };
+    let live = "application live { live on; }";
+    fires(name, &conf(live, "flv_live 1936 app=nope;"), "no application \"nope\" is on the port");
+    fires(name, &conf(live, "hls2_live 1936 app=live;"), "\"live\" makes no HLS");
+    silent(name, &conf(live, "ts_live 1936 app=live;"));
+    silent(name, &conf(live, "ts_live 1936;"));
+    silent(name, &conf(live, "flv_live 1936 app=$arg_app;"));
+    silent(name, &conf("application * { live on; }", "flv_live 1936 app=nope;"));
+    silent(name, &conf("hls2 on;\napplication live { live on; }", "hls2_live 1936 app=live;"));
 }

@@ -255,7 +255,7 @@ fn the_new_process_too_stops_accepting_and_accepts_again() {
     successor.wait_log(&server, "publishing 's'");
     // The next one reloads.
     successor.signal(Signal::SIGHUP);
-    successor.wait_log(&server, "stays in force: nothing has changed");
+    successor.wait_log(&server, "stays in force: no directive has changed");
 }
 
 #[test]

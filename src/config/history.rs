@@ -90,6 +90,11 @@ impl History {
         self.refused = Some(RefusedConfig { at: Timestamp::now(), fingerprint, reasons });
     }
 
+    /// Records that the files hold the current generation.
+    pub fn is_current(&mut self) {
+        self.refused = None;
+    }
+
     /// Counts a reload.
     pub fn count_reload(&mut self, is_applied: bool) {
         match is_applied {

@@ -306,9 +306,11 @@ impl Cursor {
         sink(&slices[..count])
     }
 
-    fn push_headers(&mut self, headers: &Headers, timestamp: u32) {
+    /// Queues headers. Metadata gets `of_metadata`.
+    fn push_headers(&mut self, headers: &Headers, timestamp: u32, of_metadata: u32) {
         for packet in headers.iter() {
-            self.push_private(packet, timestamp);
+            let is_metadata = packet.class() == PacketClass::Metadata;
+            self.push_private(packet, if is_metadata { of_metadata } else { timestamp });
         }
         self.synced = 0;
     }
@@ -390,14 +392,14 @@ impl Cursor {
         let headers = std::mem::take(headers);
         self.headers = None;
         // PingOS stamps headers with 0 for a player that starts from the cache, and with the current time for any
-        // other.
+        // other. Here metadata of a new player always has 0: FFmpeg takes any other for a subtitle.
         let from_zero = self.settings.start.cache_time > 0 || self.settings.zero_start;
         let timestamp = match (self.resumed, from_zero) {
             (true, _) => self.player_time(packet.timestamp()),
             (false, true) => 0,
             (false, false) => packet.timestamp(),
         };
-        self.push_headers(&headers, timestamp);
+        self.push_headers(&headers, timestamp, if self.resumed { timestamp } else { 0 });
         false
     }
 

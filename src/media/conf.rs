@@ -57,7 +57,8 @@ directives! {
         }
     }
     live as Current {
-        /// Maximum number of RTMP connections of the whole server; further ones are refused.
+        /// Maximum number of RTMP connections of all servers and applications together; further ones are refused. The line stands
+        /// once, in any of these blocks.
         ///
         /// Differs from PingOS, which accepts the line and refuses no connection.
         ///

@@ -36,7 +36,7 @@ impl Value for RelayTarget {
     const ARITY: Arity = Arity::SOME;
 
     fn syntax() -> String {
-        "rtmp[s]://host[:port] | http[s]://host[:port] ... [domain=host] [app=name] [name=stream] [pargs=query] [referer=url] \
+        "rtmp[s]://host[:port][/app[/name]][?query] | http[s]://host[:port][/location][/name][?query] ... [domain=host] [app=name] [name=stream] [pargs=query] [referer=url] \
          [user_agent=text]"
             .into()
     }

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use crate::log::os_text;
 use crate::net::dns::LookupError;
+use crate::net::tls::handshake_failure;
 
 /// An answer of a callback server, or the lack of one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,7 +100,7 @@ impl CallFailure {
                 return CallFailure::Lookup(lookup.to_string());
             }
             if let Some(tls) = error.downcast_ref::<rustls::Error>() {
-                return CallFailure::Tls(tls.to_string());
+                return CallFailure::Tls(handshake_failure(tls));
             }
             if let Some(http) = error.downcast_ref::<hyper::Error>() {
                 if http.is_parse_too_large() {

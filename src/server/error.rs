@@ -13,6 +13,7 @@ use crate::module::proxy::TlsSettingsError;
 use crate::net::secret::SecretError;
 use crate::net::tls::TlsError;
 use crate::notify::TransportError;
+use crate::syntax::source::Pos;
 
 /// The reason why the server cannot start, or cannot use a configuration: the configuration's or the system's fault, never a peer's.
 /// The text is nginx's sentence.
@@ -58,6 +59,16 @@ pub enum StartError {
         address: ListenAddr,
         /// The system's error.
         source: io::Error,
+    },
+    /// `rtmp` and `http` listen on one address.
+    #[error("\"listen\" in {rtmp} and in {http} name the same address {address}, for rtmp and for http")]
+    SharedAddress {
+        /// The address.
+        address: ListenAddr,
+        /// Its `listen` in `rtmp`.
+        rtmp: Pos,
+        /// Its `listen` in `http`.
+        http: Pos,
     },
     /// `listen` on a bound socket failed.
     #[error("listen() on {address} failed ({})", os_text(.source))]

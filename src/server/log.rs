@@ -36,7 +36,7 @@ pub fn reloaded(generation: u64, hash: &str, conf: &Path) {
 pub fn reloaded_unchanged(generation: u64, conf: &Path) {
     info!(
         target: "notice",
-        "configuration {} reloaded, generation {generation} stays in force: nothing has changed",
+        "configuration {} reloaded, generation {generation} stays in force: no directive has changed",
         Shown::path(conf)
     );
 }

@@ -12,12 +12,20 @@ use crate::net::listener;
 use crate::net::speaks::ListenProtocol;
 use crate::net::tls::server::ServerTls;
 
-/// Checks that there is a port for each worker's socket.
+/// Checks that there is a port for each worker's socket, and that `rtmp` and `http` share none. nginx finds the latter out when it binds.
 ///
 /// # Errors
 ///
-/// A line of `multi_listen` begins too high.
+/// A line of `multi_listen` begins too high, or two `listen` lines name one address.
 pub(super) fn check(config: &Config, workers: usize) -> Result<(), StartError> {
+    let http = config.http.iter().flat_map(|http| &http.listeners);
+    let http: HashMap<&ListenAddr, _> = http.map(|listener| (&listener.addr, listener)).collect();
+    let mut rtmp = config.rtmp.iter().flat_map(|rtmp| &rtmp.listeners);
+    let shared = rtmp.find_map(|listener| Some((listener, http.get(&listener.addr)?)));
+    if let Some((rtmp, http)) = shared {
+        let (address, rtmp, http) = (rtmp.addr.clone(), rtmp.pos.clone(), http.pos.clone());
+        return Err(StartError::SharedAddress { address, rtmp, http });
+    }
     let Some(line) = listen::without_ports(config, workers) else { return Ok(()) };
     let text = format!("the ports of {workers} workers exceed 65535");
     let source = io::Error::new(io::ErrorKind::InvalidInput, text);

@@ -87,7 +87,7 @@ impl Cursor {
         self.need_key = true;
         if self.headers.is_none() && self.settings.sync > 0 && span > self.settings.sync {
             let timestamp = backlog.get(target).map_or(0, |p| self.player_time(p.timestamp()));
-            self.push_headers(&stream.headers(), timestamp);
+            self.push_headers(&stream.headers(), timestamp, timestamp);
         }
         Some(skipped)
     }

@@ -1,10 +1,11 @@
-//! Lint about access control of live locations.
+//! Lints about live locations.
 
 use super::finding::{Finding, LintContext};
 use crate::directive::ListenAddr;
-use crate::directive::address::literal_addr;
-use crate::directive::context::LOCATION;
+use crate::directive::address::{literal_addr, literal_addrs};
+use crate::directive::context::{APPLICATION, LOCATION, RTMP_SERVER};
 use crate::directive::outline::OutlineStatement;
+use crate::media::listen::DEFAULT_PORT;
 use crate::syntax::{Problem, sentence};
 
 const HANDLERS: [&str; 3] = ["flv_live", "ts_live", "hls2_live"];
@@ -49,6 +50,59 @@ pub(super) fn guard_by_location(scope: &LintContext<'_>, findings: &mut Vec<Find
             "`allow`, `deny` or `on_play` of the application protect its streams wherever they are asked for";
         findings.push(Finding::new(statement, problem.help(help)));
     }
+}
+
+/// `app=` of a live handler names an application that its port does not have, or that makes no HLS.
+pub(super) fn live_without_application(scope: &LintContext<'_>, findings: &mut Vec<Finding>) {
+    let outline = &scope.outline;
+    for section in outline.of(LOCATION) {
+        for statement in HANDLERS.iter().flat_map(|name| outline.own(section, name)) {
+            let Some(port) = port(statement) else { continue };
+            let named = statement.words().iter().find_map(|word| word.bytes.strip_prefix(b"app="));
+            let Some(name) = named.filter(|name| !name.contains(&b'$')) else { continue };
+            let servers: Vec<usize> =
+                outline.of(RTMP_SERVER).filter(|server| listens_on(scope, *server, port)).collect();
+            let found = applications(scope, &servers, name);
+            let makes_hls = |at: &usize| {
+                outline.nearest(*at, "hls2").is_some_and(|hls2| {
+                    hls2.words().first().is_some_and(|word| word.bytes.eq_ignore_ascii_case(b"on"))
+                })
+            };
+            let text = if servers.is_empty() {
+                // Another warning names the port.
+                continue;
+            } else if found.is_empty() {
+                sentence(&[b"no application \"", name, b"\" is on the port of this line"])
+            } else if statement.is("hls2_live") && !found.iter().any(makes_hls) {
+                sentence(&[b"application \"", name, b"\" makes no HLS: it has no \"hls2 on\""])
+            } else {
+                continue;
+            };
+            findings.push(Finding::new(statement, Problem::warning(text)));
+        }
+    }
+}
+
+/// Whether a server of `rtmp` listens on a port, for certain.
+fn listens_on(scope: &LintContext<'_>, server: usize, port: u16) -> bool {
+    let mut listens = scope.outline.own(server, "listen").peekable();
+    if listens.peek().is_none() {
+        return port == DEFAULT_PORT;
+    }
+    let mut addresses = listens.filter_map(|s| literal_addrs(&s.words().first()?.bytes, DEFAULT_PORT).ok());
+    addresses.any(|all| all.iter().any(|addr| matches!(addr, ListenAddr::Tcp(addr) if addr.port() == port)))
+}
+
+/// The applications with this name in these servers, otherwise those named `*`.
+fn applications(scope: &LintContext<'_>, servers: &[usize], name: &[u8]) -> Vec<usize> {
+    let sections = &scope.outline.sections;
+    let find = |name: &[u8]| -> Vec<usize> {
+        let inner = servers.iter().flat_map(|server| &sections[*server].inner).copied();
+        let named = inner.filter(|at| sections[*at].context == APPLICATION);
+        named.filter(|at| sections[*at].words().first().is_some_and(|w| &w.bytes[..] == name)).collect()
+    };
+    let found = find(name);
+    if found.is_empty() { find(b"*") } else { found }
 }
 
 /// Whether a block itself refuses some requests.

@@ -96,6 +96,12 @@ pub const LINTS: &[Lint] = &[
         check: hls::path_twice,
     },
     Lint {
+        name: "live-without-application",
+        about: "`app=` of `flv_live`, `ts_live` or `hls2_live` names an application that the port does not have, or `hls2_live` one without `hls2 on`: \
+                requests get 404.",
+        check: live::live_without_application,
+    },
+    Lint {
         name: "needless-multi-process",
         about: "Directives for communication between worker processes. There is only one process here; remove them.",
         check: process::needless_multi_process,

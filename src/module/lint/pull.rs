@@ -38,7 +38,7 @@ pub(super) fn pull_loop(scope: &LintContext<'_>, findings: &mut Vec<Finding>) {
             if !same {
                 problem = problem.label(back.statement.node.span(), "through this relay");
             }
-            let help = "what follows the host is ignored: `app=` names another application";
+            let help = "`app=`, or the path of the address, names another application";
             findings.push(Finding::new(edge.statement, problem.help(help)));
         }
     }
@@ -77,10 +77,10 @@ fn edges<'o, 't>(scope: &'o LintContext<'t>, kind: &str) -> Vec<LocalRelay<'o, '
                 key.eq_ignore_ascii_case(name).then_some(value)
             })
         };
-        let app = parameter(b"app").or(scope.outline.sections[from].words().first().map(|w| &w.bytes[..]));
-        let Some(app) = app else { continue };
+        let own = scope.outline.sections[from].words().first().map(|w| &w.bytes[..]);
         for word in statement.words() {
-            let Some((host, port)) = rtmp_host(&word.bytes) else { continue };
+            let Some(RtmpParts { host, port, app }) = rtmp_parts(&word.bytes) else { continue };
+            let Some(app) = parameter(b"app").or(app).or(own) else { continue };
             let domain = parameter(b"domain").unwrap_or(host);
             let server = server(scope, &servers, host, port, domain);
             let to = server.and_then(|server| application(scope, server, app));
@@ -90,19 +90,27 @@ fn edges<'o, 't>(scope: &'o LintContext<'t>, kind: &str) -> Vec<LocalRelay<'o, '
     edges
 }
 
-/// Host and port of an `rtmp://` address.
-fn rtmp_host(url: &[u8]) -> Option<(&[u8], u16)> {
+/// Parts of an `rtmp://` address.
+struct RtmpParts<'u> {
+    host: &'u [u8],
+    port: u16,
+    app: Option<&'u [u8]>,
+}
+
+fn rtmp_parts(url: &[u8]) -> Option<RtmpParts<'_>> {
     let (scheme, rest) = url.split_once_str("://")?;
     if !scheme.eq_ignore_ascii_case(b"rtmp") {
         return None;
     }
-    let authority = rest.split(|b| *b == b'/').next()?;
+    let mut parts = rest.split(|b| *b == b'?').next()?.split(|b| *b == b'/');
+    let authority = parts.next()?;
     let colon = authority.rfind_byte(b':').filter(|at| !authority[*at..].contains(&b']'));
     let (host, port) = match colon {
         Some(at) => (&authority[..at], std::str::from_utf8(&authority[at + 1..]).ok()?.parse().ok()?),
         None => (authority, DEFAULT_PORT),
     };
-    Some((host.strip_prefix(b"[").and_then(|h| h.strip_suffix(b"]")).unwrap_or(host), port))
+    let host = host.strip_prefix(b"[").and_then(|h| h.strip_suffix(b"]")).unwrap_or(host);
+    Some(RtmpParts { host, port, app: parts.next().filter(|app| !app.is_empty()) })
 }
 
 /// Server of this configuration at an address, if the address certainly belongs to it.

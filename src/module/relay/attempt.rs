@@ -110,7 +110,7 @@ impl Attempt<'_> {
                     LogDecision::Failure => {
                         log::unusable(self.session, self.kind.name(), &why, asking.hook());
                     }
-                    say => self.log_summary(say),
+                    say => self.log_summary(say, &why),
                 }
                 Err(AttemptOutcome::Failed)
             }
@@ -174,7 +174,7 @@ impl Attempt<'_> {
     fn complain(self, why: &dyn Display) {
         match self.failed(&why.to_string()) {
             LogDecision::Failure => log::failed(self.session, self.kind.name(), why),
-            say => self.log_summary(say),
+            say => self.log_summary(say, why),
         }
     }
 
@@ -183,9 +183,9 @@ impl Attempt<'_> {
         self.complaints.lock().failed(why, Instant::now())
     }
 
-    fn log_summary(self, say: LogDecision) {
+    fn log_summary(self, say: LogDecision, why: &dyn Display) {
         if let LogDecision::Summary(failures, since) = say {
-            log::still_failing(self.session, self.kind.name(), failures, since);
+            log::still_failing(self.session, self.kind.name(), why, failures, since);
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 /// Maximum number of distinct reasons.
 const REASONS: usize = 8;
 /// Time to the first summary; doubled for each further one, up to [`RAREST`].
-const FIRST: Duration = Duration::from_secs(60);
+const FIRST: Duration = Duration::from_secs(10);
 const RAREST: Duration = Duration::from_secs(3600);
 
 /// Failures of one relay since it last worked. The first one of each reason is logged, then occasional summaries.
@@ -98,7 +98,7 @@ mod tests {
                 summaries.push(second);
             }
         }
-        assert_eq!(summaries, [60, 180, 420, 900, 1860, 3780, 7380, 10980, 14580, 18180]);
+        assert_eq!(summaries, [10, 30, 70, 150, 310, 630, 1270, 2550, 5110, 8710, 12310, 15910, 19510]);
         complaints.worked();
         assert_eq!(complaints.failed("refused", begin), LogDecision::Failure);
     }

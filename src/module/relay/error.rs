@@ -13,7 +13,7 @@ use crate::log::os_text;
 use crate::log::shown::Shown;
 use crate::media::session::Reason;
 use crate::net::dns::LookupError;
-use crate::net::tls::ClientTlsError;
+use crate::net::tls::{ClientTlsError, handshake_failure};
 use crate::wire::{flv, rtmp};
 
 /// Error of a relay, caused by the other server, the network or the configuration.
@@ -88,8 +88,13 @@ pub(super) enum ConnectError {
     #[error(transparent)]
     Tls(#[from] ClientTlsError),
     /// The TLS handshake failed.
-    #[error("TLS: {0}")]
+    #[error("TLS: {}", tls_failure(.0))]
     Handshake(#[source] io::Error),
+}
+
+fn tls_failure(error: &io::Error) -> String {
+    let tls = error.get_ref().and_then(|error| error.downcast_ref());
+    tls.map_or_else(|| error.to_string(), handshake_failure)
 }
 
 fn failures(of: &[(SocketAddr, io::Error)]) -> String {

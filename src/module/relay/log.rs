@@ -60,11 +60,11 @@ pub fn failed(session: &Session, what: &str, why: &dyn Display) {
     error!(conn = session.id, "relay {what} failed: '{name}', {why}{address}");
 }
 
-/// A relay has failed repeatedly.
-pub fn still_failing(session: &Session, what: &str, failures: u64, since: Duration) {
+/// A relay has failed repeatedly; `why` is the reason of the last time.
+pub fn still_failing(session: &Session, what: &str, why: &dyn Display, failures: u64, since: Duration) {
     error!(
         conn = session.id,
-        "relay {what} failed {failures} times in {} s: '{}'{}",
+        "relay {what} failed {failures} times in {} s: '{}', {why}{}",
         since.as_secs(),
         Shown::new(&session.key.name),
         address(session)

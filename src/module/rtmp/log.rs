@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::io;
 use std::time::Duration;
 
-use tracing::info;
+use tracing::{error, info};
 
 use crate::directive::ListenAddr;
 use crate::log::arguments::ShownName;
@@ -58,6 +58,11 @@ pub fn connection_failed(conn: u64, error: &io::Error) {
 /// The peer violated the protocol.
 pub fn protocol_error(conn: u64, peer: &Peer, error: &dyn Display) {
     info!(conn, "protocol error: {error}, client: {}", peer.addr);
+}
+
+/// The peer sent a message longer than `max_message`. At error, as in nginx-rtmp: a key frame of an encoder may be as long.
+pub fn message_too_long(conn: u64, peer: &Peer, length: u32, limit: usize) {
+    error!(conn, "message of {length} bytes is longer than max_message {limit}, client: {}", peer.addr);
 }
 
 /// The peer was too slow.

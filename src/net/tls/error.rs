@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use rustls::OtherError;
 use rustls::pki_types::pem;
 
 use crate::log::{FileError, os_text};
@@ -177,4 +178,18 @@ pub enum ClientTlsError {
     /// The system has no trusted certificates.
     #[error("the system has no trusted certificates, see \"relay_ssl_trusted_certificate\"")]
     NoSystemCertificates,
+}
+
+/// Why TLS with another server failed, in a sentence. The library's own errors name some reasons by the names of its types.
+pub fn handshake_failure(error: &rustls::Error) -> String {
+    let rustls::Error::InvalidCertificate(rustls::CertificateError::Other(OtherError(why))) = error else {
+        return error.to_string();
+    };
+    let why = why.to_string();
+    let why = match why.as_str() {
+        "CaUsedAsEndEntity" => "it is the certificate of a CA (CA:TRUE), not that of a server",
+        "EndEntityUsedAsCa" => "it was not issued by the certificate of a CA (CA:FALSE)",
+        why => why,
+    };
+    format!("invalid peer certificate: {why}")
 }

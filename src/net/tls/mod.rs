@@ -24,7 +24,9 @@ mod suites;
 mod ticket;
 pub mod x509;
 
-pub use error::{BackendTlsError, CertificateError, ClientTlsError, TlsError, TrustedError};
+pub use error::{
+    BackendTlsError, CertificateError, ClientTlsError, TlsError, TrustedError, handshake_failure,
+};
 pub use info::{ClientCertificate, Refusal, TlsInfo};
 pub use negotiation::{HandshakeFacts, HandshakeNotes, HandshakeVariables};
 pub use ocsp::ClientStatus;

@@ -83,7 +83,8 @@ fn read(setup: &Setup, language: &'static Language) -> ReadConf {
     let (listed, unlisted) = match listed {
         Ok(config) => (Listed::of(&config), None),
         Err(_) if is_open => {
-            let why = format!("not only root may change \"{}\" and all directories above it", conf.display());
+            let why =
+                format!("users other than root may change \"{}\", or a directory above it", conf.display());
             (Listed::default(), Some(why))
         }
         Err(report) => {

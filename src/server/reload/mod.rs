@@ -83,7 +83,10 @@ impl Reloader {
                 &self.load.conf_name().display().to_string(),
                 true,
             ),
-            Request::Rollback => self.roll_back(plain).await,
+            Request::Rollback => {
+                log::signal("rollback over the control socket", "rolling back");
+                self.roll_back(plain).await
+            }
             // The one that waits may be rolled back, and this one with it.
             Request::GroupConf { .. } if self.confirm_by().is_some() => {
                 ControlAnswer::Failed { text: "a reload waits for confirmation".into() }
@@ -275,6 +278,7 @@ impl Reloader {
             log::reload_error(&error.to_string());
         }
         if unchanged {
+            self.parts.history.lock().is_current();
             log::reloaded_unchanged(generation, self.load.conf_name());
             return ReloadOutcome { generation, fingerprint, unchanged, changes: Vec::new(), warnings };
         }
@@ -326,7 +330,6 @@ impl Reloader {
         let Some(target) = self.parts.history.lock().previous().cloned() else {
             return refused("there is no earlier configuration to roll back to");
         };
-        log::signal("rollback over the control socket", "rolling back");
         let number = target.number;
         let outcome = self.apply(ConfigOrigin::Kept(Box::new(target)), style).await;
         answer_for(outcome, &format!("the configuration of generation {number}"), false)
@@ -394,11 +397,15 @@ fn answer_for(outcome: Result<ReloadOutcome, ReloadRefusal>, what: &str, planned
         }
     };
     let ReloadOutcome { generation, fingerprint, unchanged, changes, warnings } = outcome;
+    /// What a reload does even so.
+    const AGAIN: &str = "the files that it names, such as certificates, are read again";
     let hash = fingerprint.short();
     let mut text = match (unchanged, planned) {
-        (true, true) => format!("{what} is in force already: a reload would change nothing\n"),
+        (true, true) => format!("{what} is in force already: a reload would change no directive, {AGAIN}\n"),
         (true, false) => {
-            format!("{what} is in force already, generation {generation}: nothing has changed\n")
+            format!(
+                "{what} is in force already, generation {generation}: no directive has changed, {AGAIN}\n"
+            )
         }
         (false, true) => format!("a reload would change, to {hash}:\n"),
         (false, false) => format!("{what} is in force, generation {generation}, {hash}:\n"),

@@ -98,6 +98,7 @@ impl VodHandler {
                 _ => StatusCode::FORBIDDEN,
             });
         }
+        session.set_reason(Reason::NormalClose);
         let key = &session.key;
         let Some(directory) = RecordingDirectory::new(&key.serverid, &key.app, &key.name) else {
             return Response::page(StatusCode::NOT_FOUND);
@@ -116,6 +117,7 @@ impl VodHandler {
             Ok(Ok(found)) => found,
             Ok(Err(error)) | Err(error) => {
                 log::unreadable(&session, &error);
+                session.set_reason(Reason::InternalErr);
                 return Response::page(StatusCode::INTERNAL_SERVER_ERROR);
             }
         };

@@ -285,7 +285,14 @@ impl RtmpConnection {
                 (Reason::RtmpRecvErr, false)
             }
             ConnectionEnd::Protocol(error) => {
-                log::protocol_error(self.id, &self.peer, &error);
+                match error {
+                    crate::wire::rtmp::RtmpError::MessageTooLong { length, limit, .. }
+                        if self.connected.is_some() =>
+                    {
+                        log::message_too_long(self.id, &self.peer, length, limit);
+                    }
+                    error => log::protocol_error(self.id, &self.peer, &error),
+                }
                 (Reason::RtmpRecvErr, false)
             }
             ConnectionEnd::TimedOut => {
