@@ -27,7 +27,7 @@ fn main() -> ExitCode {
     }
     match run() {
         Ok(code) => code,
-        // Whoever read the output has seen enough of it.
+        // The program that reads the output has closed it.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("nginx: [emerg] {error}");

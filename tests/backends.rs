@@ -358,3 +358,46 @@ fn locations_may_keep_their_connections_for_themselves() {
     let [c, d] = used("/c", "/d");
     assert!(c.is_disjoint(&d) && c.len() + d.len() < 12, "{c:?}, {d:?}");
 }
+
+/// A reload changes nothing for requests that are under way: they are forwarded to the group that their configuration names.
+#[test]
+fn a_request_goes_on_with_the_groups_of_its_configuration() {
+    let backend = free_port();
+    let conf = |group: &str, zone: &str| {
+        Conf::live("")
+            .http(&format!(
+                "upstream {group} {{ server 127.0.0.1:{backend}; }} proxy_cache_path cache keys_zone={zone}:1m;
+                 server {{ listen 127.0.0.1:{backend}; return 200 said; }}"
+            ))
+            .http_server(&format!(
+                "location / {{ proxy_cache {zone}; proxy_pass http://{group}; }} location = /open {{ stub_status; }}"
+            ))
+    };
+    let server = Server::start(&conf("before", "one"));
+    let mut stream = TcpStream::connect(("127.0.0.1", server.http)).unwrap();
+    stream.write_all(b"GET / HTTP/1.0\r\nContent-Length: 4\r\n\r\nab").unwrap();
+    until_true("the request is under way", || ask(&server, "/open").text().contains("Writing: 2"));
+    server.reload(&conf("after", "two"));
+    stream.write_all(b"cd").unwrap();
+    let mut response = String::new();
+    stream.read_to_string(&mut response).unwrap();
+    assert!(response.ends_with("said"), "{response}");
+    assert_eq!(ask(&server, "/").text(), "said");
+}
+
+/// A connection that is kept open is closed without a response once nothing listens at its address any more.
+#[test]
+fn a_connection_whose_address_is_gone_gets_no_response() {
+    let port = free_port();
+    let conf = |more: &str| Conf::live("").http(more);
+    let server = Server::start(&conf(&format!("server {{ listen 127.0.0.1:{port}; return 200 said; }}")));
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let request = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    stream.write_all(request).unwrap();
+    let mut read = [0; 4096];
+    let length = stream.read(&mut read).unwrap();
+    assert!(read[..length].ends_with(b"said"));
+    server.reload(&conf(""));
+    let _ = stream.write_all(request);
+    assert!(matches!(stream.read(&mut read), Ok(0) | Err(_)));
+}

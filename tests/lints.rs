@@ -232,6 +232,12 @@ fn variables_without_a_value_are_named() {
     silent(name, &http("if ($args ~* \"x=(.)\") { return 200 $1; }"));
     silent(name, &http("location / { if ($args ~ \"x=(.)(.)\") { set $a $2; } return 200 $1$2; }"));
     silent(name, &http("server_name ~^(.+)$; location / { return 200 $1; }"));
+    silent(
+        name,
+        &http(
+            "location / { proxy_pass http://127.0.0.1:1; proxy_redirect ~^http://(.+)/(.*)$ http://$1/$2; }",
+        ),
+    );
     silent(name, &http("location / { return 200 $uri$arg_x$http_x; access_log off; }"));
 }
 

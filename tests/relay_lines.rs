@@ -2,7 +2,8 @@
 
 mod support;
 
-use support::frame::video_header;
+use support::frame::{Tracks, video_header};
+use support::wait::until_true;
 use support::{Answer, Conf, NotifyServer, Publisher, Server};
 
 fn redirect(port: u16, name: &str) -> Answer {
@@ -170,5 +171,29 @@ fn a_target_that_accepts_and_drops_is_called_ever_more_rarely_and_said_to_fail_o
     // Closed before or after the handshake began: two reasons at most.
     assert!((1..=2).contains(&lines), "{lines} lines");
     assert!(server.log_lines("relay push: 's' by").len() <= 1);
+    publisher.stop().leave();
+}
+
+/// A publisher whose application is gone keeps the values that it had last.
+#[test]
+fn a_push_stays_where_it_was_when_its_application_is_removed() {
+    let conf =
+        |out: &str| Conf::new(&format!("{out} application a {{ live on; }} application b {{ live on; }}"));
+    let out =
+        |app: &str| format!("application out {{ live on; push rtmp://127.0.0.1:{{rtmp_port}} app={app}; }}");
+    let server = Server::start(&conf(&out("a")));
+    let publisher =
+        Publisher::with(support::RtmpClient::publish(server.rtmp, "out", "s"), Tracks::Both).keep_sending();
+    let publishing = |app: &str| {
+        let lines = server.log_lines(&format!("publishing 's', client: 127.0.0.1, app: '{app}'"));
+        lines.iter().filter(|line| !line.contains("stopped")).count()
+    };
+    until_true("it is pushed", || publishing("a") == 1);
+    server.reload(&conf(&out("b")));
+    until_true("it is pushed elsewhere", || publishing("b") == 1);
+    server.reload(&conf(""));
+    let player = support::Player::rtmp(support::RtmpClient::play(server.rtmp, "b", "s"));
+    player.wait_key();
+    assert_eq!((publishing("a"), publishing("b")), (1, 1));
     publisher.stop().leave();
 }

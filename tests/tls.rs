@@ -277,6 +277,11 @@ fn a_file_arrives_in_full_over_one_connection_after_another() {
 #[test]
 fn what_a_start_would_refuse_fails_the_test_of_a_configuration() {
     let prefix = Prefix::new();
+    let shared = Conf::live("").http_server("listen {rtmp_port};");
+    std::fs::write(prefix.conf(), shared.text(21_001, 21_002, prefix.path())).unwrap();
+    let output = prefix.command().arg("-t").output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && said.contains("name the same address 0.0.0.0:21001"), "{said}");
     let test = |rtmp: &str, shows: &str| {
         let conf = Conf::new(&format!("listen 21000 ssl; {shows}")).rtmp(rtmp);
         std::fs::write(prefix.conf(), conf.text(21_001, 21_002, prefix.path())).unwrap();

@@ -3,10 +3,11 @@
 mod support;
 
 use std::fs;
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::symlink;
 
 use support::frame::{GOP, Tracks};
-use support::server::{PROGRAM, Prefix, Signal};
+use support::server::{PROGRAM, Prefix, Signal, free_port};
 use support::upgrade::{Successor, number, old_pid_file, pid_file, start};
 use support::wait::until_true;
 use support::{Conf, Player, Publisher, Server, http, process};
@@ -188,6 +189,35 @@ fn a_binary_that_does_not_start_changes_nothing() {
     server.signal(Signal::SIGUSR2);
     let _successor = Successor::of(&server);
     assert!(server.is_running());
+}
+
+/// The log says why, and clients find no address closed.
+#[test]
+fn an_upgrade_that_cannot_serve_every_address_is_refused() {
+    let (https, taken) = (free_port(), TcpListener::bind("127.0.0.1:0").unwrap());
+    let file = |name: &str| format!("{}/tests/tls/{name}", env!("CARGO_MANIFEST_DIR"));
+    let shows =
+        format!("ssl_certificate {}; ssl_certificate_key {};", file("origin.crt"), file("origin.key"));
+    let missing = "ssl_certificate missing.crt; ssl_certificate_key missing.key;";
+    let conf = |listen: &str, shows: &str| {
+        Conf::live("").http_server(&format!("listen 127.0.0.1:{https} ssl; {listen} {shows}"))
+    };
+    let (server, _) = start(&conf("", &shows));
+    let taken = taken.local_addr().unwrap();
+    for (conf, why) in [
+        (conf("", missing), "missing.crt".to_owned()),
+        (conf(&format!("listen {taken};"), &shows), format!("bind() to {taken} failed (98")),
+    ] {
+        server.rewrite(&conf);
+        let before = server.log_lines("this process serves in its place").len();
+        server.signal(Signal::SIGUSR2);
+        until_true("it is told", || server.log_lines("this process serves in its place").len() > before);
+        until_true("the reason is told", || {
+            server.log_lines("[emerg]").iter().any(|line| line.contains(&why))
+        });
+        assert!(TcpStream::connect(("127.0.0.1", https)).is_ok());
+    }
+    assert!(server.log_lines("no \"listen\" has its address").is_empty());
 }
 
 #[test]

@@ -255,13 +255,13 @@ fn requests_that_name_nothing_recorded_are_refused() {
 fn players_of_recordings_are_admitted_as_others() {
     let notify = NotifyServer::start();
     let server = Server::start(
-        &conf("on_play {callback}/p stage=start,done; on_stream {callback}/s stage=start,done;")
+        &conf("on_play {callback}/p stage=start,done args=reason=$finalize_reason; on_stream {callback}/s stage=start,done;")
             .var("callback", notify.url("")),
     );
     record(&server, "s");
     let (_, list) = playlist(&server, "/vod/s.m3u8?from=0&token=1");
     notify.wait("call=play act=start name=s");
-    notify.wait("call=play act=done name=s");
+    notify.wait("call=play act=done name=s reason=normal_close");
     let count = notify.requests_of("call=play act=start").len();
     assert_eq!(http::get(server.http, &format!("/vod/{}", list.segments[0].uri)).status(), 200);
     assert_eq!(notify.wait_count("call=play act=start", count + 1).len(), count + 1);

@@ -118,7 +118,7 @@ pub struct Http {
     /// All servers in file order.
     pub servers: Vec<Arc<HttpServer>>,
     /// Values of `http { }`, which all servers share.
-    pub values: Values<HTTP>,
+    pub values: Arc<Values<HTTP>>,
 }
 
 /// A virtual HTTP server.
@@ -128,6 +128,8 @@ pub struct HttpServer {
     pub names: Vec<ServerName>,
     /// Its own values.
     pub values: Values<HTTP_SERVER>,
+    /// Values of the `http { }` around it.
+    pub http: Arc<Values<HTTP>>,
     /// Position of its block.
     pub pos: Pos,
 }

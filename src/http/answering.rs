@@ -90,12 +90,9 @@ impl HttpConnection {
         let started = Instant::now();
         let (server, named) = {
             let config = self.service.store.borrow();
-            let Some((servers, is_present)) = self.servers(&config) else {
+            let Some(servers) = self.servers(&config) else {
                 return (After::Close { lingers: false }, AfterTimes::NONE);
             };
-            if !is_present {
-                refused = refused.or(Some((StatusCode::NOT_FOUND, "no server listens here any more")));
-            }
             match self.select(servers, refused.is_none().then(|| request.host_as_sent())) {
                 Ok(Selected { server, named, is_misdirected }) => {
                     if is_misdirected {

@@ -235,7 +235,7 @@ impl HttpConnection {
             Some((of, settings)) if of == generation => settings,
             _ => {
                 let config = self.service.store.load();
-                let Some((servers, _)) = self.servers(&config) else { return Head::None };
+                let Some(servers) = self.servers(&config) else { return Head::None };
                 // Until a request has selected its server, those of the server negotiated with TLS or of the default
                 // server apply, as in nginx.
                 self.head_settings(self.first_server(servers))
@@ -332,7 +332,7 @@ impl HttpConnection {
     pub(super) fn unanswered<'r>(&'r self, request: &'r Request) -> Option<Exchange<'r>> {
         let server = {
             let config = self.service.store.load();
-            let (servers, _) = self.servers(&config)?;
+            let servers = self.servers(&config)?;
             let selected = self.select(servers, Some(request.host_as_sent()));
             selected.map_or_else(|_| servers.default_server().clone(), |selected| selected.server.clone())
         };

@@ -28,14 +28,10 @@ pub(super) struct Selected<'c> {
 }
 
 impl HttpConnection {
-    /// The servers of the connection's address, and whether there are any: after a reload that ends them, others stand in
-    /// for the last answer on an open connection.
-    pub(super) fn servers<'c>(&self, config: &'c Config) -> Option<(&'c NameTable<HttpServer>, bool)> {
-        let http = config.http.as_ref()?;
-        match http.servers_at(&self.listen) {
-            Some(servers) => Some((servers, true)),
-            None => Some((&http.listeners.first()?.servers, false)),
-        }
+    /// The servers of the connection's address; `None` after a reload that ends them. The connection is closed then: a client that
+    /// kept it open sends its request again on another one.
+    pub(super) fn servers<'c>(&self, config: &'c Config) -> Option<&'c NameTable<HttpServer>> {
+        config.http.as_ref()?.servers_at(&self.listen)
     }
 
     /// The server whose settings apply before a request has selected one.

@@ -320,7 +320,7 @@ impl Exchange<'_> {
     fn sent_length(&self, framing: Framing) -> Option<u64> {
         match framing {
             Framing::Length(length) => Some(length),
-            Framing::HeadOnly if has_length(&self.response) => self.sent.length,
+            Framing::HeadOnly if self.has_length() => self.sent.length,
             Framing::HeadOnly | Framing::Chunked | Framing::UntilClose => None,
         }
     }
@@ -431,6 +431,17 @@ impl Exchange<'_> {
         !self.keeps_alive && !has_tunnel
     }
 
+    /// Whether the response tells the length of a body that is not sent. As in nginx, that of a backend's 204 does over HTTP/1.
+    fn has_length(&self) -> bool {
+        let Response { status, hides_length, foreign, .. } = &self.response;
+        let is_empty = *status == StatusCode::NO_CONTENT;
+        let has_none = match foreign {
+            Some(_) => status.is_informational() || is_empty && self.connection.socket.http2().is_some(),
+            None => is_empty,
+        };
+        !has_none && !hides_length
+    }
+
     /// The rate of the response: `$limit_rate`, `limit_rate`.
     fn rate(&self) -> Option<RateLimit> {
         let core = self.core();
@@ -447,15 +458,6 @@ impl Exchange<'_> {
             began: Instant::now(),
         })
     }
-}
-
-/// Whether a response tells the length of a body that is not sent.
-fn has_length(response: &Response) -> bool {
-    let has_length = match response.foreign {
-        Some(_) => !response.status.is_informational(),
-        None => response.status != StatusCode::NO_CONTENT,
-    };
-    has_length && !response.hides_length
 }
 
 /// Writes a header field, without the bytes that would end its line.

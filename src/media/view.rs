@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 
 use super::conf::Conf;
 use super::delivery::main_conf::MainCurrent;
 use super::server_conf::ServerConf;
-use crate::config::model::Application;
+use crate::config::model::{Application, RtmpServer};
 use crate::config::store::Store;
 use crate::directive::ListenAddr;
 
@@ -25,15 +26,15 @@ pub struct AppView {
     server: Arc<ServerConf>,
     base: Arc<Conf>,
     held: Arc<Application>,
+    /// The application as it was when it was last asked for, for the time after its removal.
+    last: Arc<ArcSwap<Application>>,
 }
 
 impl AppView {
     /// Selects the virtual server by the listening address and `host`, and its application. `None` if there is no such
     /// application.
     pub fn choose(store: &Arc<Store>, listen: &ListenAddr, host: &Bytes, app: &Bytes) -> Option<Self> {
-        let config = store.load();
-        let server = config.rtmp.as_ref()?.servers_at(listen)?.find(host).ok()?;
-        let held = server.application(app)?.clone();
+        let (server, held) = find(store, listen, host, app)?;
         Some(AppView {
             store: store.clone(),
             listen: listen.clone(),
@@ -41,6 +42,7 @@ impl AppView {
             app: app.clone(),
             server: server.share(),
             base: server.base.share(),
+            last: Arc::new(ArcSwap::new(held.clone())),
             held,
         })
     }
@@ -77,13 +79,28 @@ impl AppView {
         self.store.generation()
     }
 
-    /// The application as it is now.
+    /// The application as it is now; if a reload has removed it, as it was before.
     pub fn current(&self) -> Arc<Application> {
-        match AppView::choose(&self.store, &self.listen, &self.host, &self.app) {
-            Some(view) => view.held,
-            None => self.held.clone(),
+        let Some((_, held)) = find(&self.store, &self.listen, &self.host, &self.app) else {
+            return self.last.load_full();
+        };
+        if !Arc::ptr_eq(&self.last.load(), &held) {
+            self.last.store(held.clone());
         }
+        held
     }
+}
+
+/// The virtual server and the application in the configuration in force.
+fn find(
+    store: &Store,
+    listen: &ListenAddr,
+    host: &[u8],
+    app: &[u8],
+) -> Option<(Arc<RtmpServer>, Arc<Application>)> {
+    let config = store.load();
+    let server = config.rtmp.as_ref()?.servers_at(listen)?.find(host).ok()?;
+    Some((server.clone(), server.application(app)?.clone()))
 }
 
 #[cfg(test)]

@@ -66,6 +66,7 @@ use crate::directive::{ListenAddr, ListenOptions};
 use crate::http::temp_directory;
 use crate::hub::pace::Grid;
 use crate::limits;
+use crate::log::level::LogLevel;
 use crate::log::sink::{OpenedSinks, SinkSpec, Sinks};
 use crate::log::{self as error_log, ErrorLog, FlushAtEnd};
 use crate::media::relay_conf;
@@ -108,14 +109,32 @@ pub struct Prepared {
 ///
 /// # Errors
 ///
-/// Something that the configuration needs is not available.
+/// Something that the configuration needs is not available. As in nginx, the reason is in the error log, too.
 pub fn prepare(config: Config, load: LoadOptions) -> Result<Prepared, StartError> {
-    let specs = config.sink_specs();
+    let (specs, error_logs) = (config.sink_specs(), config.log_specs());
     let logs = OpenedSinks::open(&specs)?;
+    match prepare_others(config, load, &specs) {
+        Ok(prepared) => Ok(Prepared { logs, ..prepared }),
+        Err(error) => {
+            let error_logs = error_logs.iter().map(|spec| (&spec.sink, spec.form));
+            logs.append(error_logs, LogLevel::Emerg, &error.to_string());
+            Err(error)
+        }
+    }
+}
+
+/// Prepares everything but the logs.
+fn prepare_others(config: Config, load: LoadOptions, specs: &[SinkSpec]) -> Result<Prepared, StartError> {
     let dns = Dns::new(&config);
     let transport = Transport::load(&config, &dns, None)?;
     let mut inherited = Inherited::from_env();
-    let tls = Tls::load(&config, relay_conf::trust(&config), tls_of_http(), None)?;
+    let mut tls = Tls::load(&config, relay_conf::trust(&config), tls_of_http(), None)?;
+    // Clients of the process to be replaced would find the address closed.
+    if inherited.replaces()
+        && let Some(error) = tls.server.why_closed(|addr| inherited.has(addr))
+    {
+        return Err(error.into());
+    }
     proxy::check_files(&config)?;
     acme::check_files(&config)?;
     acme::load_kept(&config, tls.server.issued());
@@ -141,7 +160,7 @@ pub fn prepare(config: Config, load: LoadOptions) -> Result<Prepared, StartError
         config,
         load,
         bound,
-        logs,
+        logs: OpenedSinks::default(),
         log_files,
         dns,
         transport,

@@ -72,6 +72,31 @@ fn curl_speaks_it_with_and_without_tls() {
     drop(server);
 }
 
+/// curl 7.88 finds no response where it comes in one record of TLS with the reset of its stream.
+#[test]
+fn curl_reads_a_response_that_comes_before_its_request_is_sent() {
+    let tls = free_port();
+    let file = |name: &str| format!("{}/tests/tls/{name}", env!("CARGO_MANIFEST_DIR"));
+    let server = Server::start(&Conf::live("").http(&format!(
+        "server {{ listen 127.0.0.1:{tls} ssl http2; ssl_certificate {}; ssl_certificate_key {}; client_max_body_size 1m;
+         location /refused {{ return 403; }} location /large {{ root html; client_max_body_size 1k; }} }}",
+        file("origin.crt"),
+        file("origin.key")
+    )));
+    let body = server.prefix().path().join("body");
+    std::fs::write(&body, vec![0; 200_000]).unwrap();
+    let body = format!("@{}", body.display());
+    for (path, status) in [("refused", "403"), ("large", "413")] {
+        for _ in 0..3 {
+            let url = format!("https://127.0.0.1:{tls}/{path}");
+            let args =
+                ["-sk", "--http2", "-m", "20", "-H", "Expect:", "-o", "/dev/null", "-w", "%{http_code}"];
+            let output = run("curl", &[&args[..], &["--data-binary", &body, &url]].concat());
+            assert_eq!(String::from_utf8_lossy(&output.stdout), status, "{output:?}");
+        }
+    }
+}
+
 #[test]
 fn bodies_are_received_as_fast_as_they_are_read() {
     let server = start(

@@ -201,6 +201,10 @@ fn reloads_are_counted_by_outcome_and_no_counter_falls() {
     assert_eq!(page.value("pingosd_reloads_total{outcome=\"refused\"}"), 1.0);
     assert_eq!(page.value("pingosd_config_generation"), 2.0);
     let after = page.samples();
+    server.reload(&conf("cache_time 2s;"));
+    until_true("the refusal is gone", || {
+        Page::get(&server, "/metrics").value("pingosd_config_refused") == 0.0
+    });
     for (name, value) in before.samples() {
         let is_counter = ["_total", "_bucket", "_count", "_sum"]
             .iter()

@@ -481,7 +481,7 @@ impl HttpConnection {
     /// The settings of the server that was negotiated, or of the default server; `None` if there are no servers any more.
     fn http2_settings(&self) -> Option<Settings> {
         let config = self.service.store.load();
-        let (servers, _) = self.servers(&config)?;
+        let servers = self.servers(&config)?;
         let server = self.first_server(servers);
         let location = &server.routes().fallback;
         let (http2, conf): (&Http2, &Conf) = (location.get(), location.get());

@@ -10,7 +10,7 @@ pub mod syslog;
 mod writer;
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -26,6 +26,7 @@ use self::writer::{QueuedLine, opener};
 use super::file_error::FileError;
 use super::form::LineForm;
 use super::level::LogLevel;
+use super::line::line;
 
 /// Destinations with their files opened.
 #[derive(Debug, Default)]
@@ -44,6 +45,21 @@ impl OpenedSinks {
             Ok((spec.clone(), file.transpose()?))
         };
         Ok(OpenedSinks(specs.iter().map(open).collect::<Result<_, _>>()?))
+    }
+
+    /// Appends a line to the files of these error logs, for a process that ends before there are threads.
+    pub fn append<'l>(
+        &self,
+        logs: impl Iterator<Item = (&'l SinkSpec, LineForm)>,
+        severity: LogLevel,
+        text: &str,
+    ) {
+        for (log, form) in logs {
+            if let Some((_, Some(file))) = self.0.iter().find(|(spec, _)| spec == log) {
+                // The caller reports the same elsewhere.
+                let _ = (&*file).write_all(line(form, severity, text).as_bytes());
+            }
+        }
     }
 }
 

@@ -33,7 +33,7 @@ pub(super) fn empty_variable(scope: &LintContext<'_>, findings: &mut Vec<Finding
     }
 }
 
-/// Whether a regular expression in an enclosing block, or in an `if` or `rewrite` there, has this many groups.
+/// Whether a regular expression of the statement or of an enclosing block, or in an `if` or `rewrite` there, has this many groups.
 fn is_captured(scope: &LintContext<'_>, statement: &OutlineStatement<'_>, group: u8) -> bool {
     let outline = &scope.outline;
     let server = outline.up_to(statement.section, HTTP_SERVER);
@@ -49,7 +49,7 @@ fn is_captured(scope: &LintContext<'_>, statement: &OutlineStatement<'_>, group:
         let mut regular =
             own.map(|statement| statement.node.words()).chain(ifs.map(|node| node.words())).chain([head]);
         regular.any(|words| groups(words) >= usize::from(group))
-    })
+    }) || groups(statement.node.words()) >= usize::from(group)
 }
 
 /// Upper bound of the number of groups in a statement's regular expression: the parentheses that may open one.

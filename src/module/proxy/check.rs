@@ -304,8 +304,8 @@ async fn group(
     has_variables: bool,
 ) -> Result<Arc<RunningGroup>, Decision> {
     let bad_gateway = || Decision::page(StatusCode::BAD_GATEWAY);
-    let config = keeper.store.load();
-    let named = config.http.as_ref().and_then(|http| http.get::<Groups>().find(&target.host).cloned());
+    // Of the configuration with which the request began.
+    let named = exchange.server.http.get::<Groups>().find(&target.host).cloned();
     let (conf, dns) = match named.filter(|_| !target.has_port) {
         Some(group) => {
             let dns = match &group.resolver {

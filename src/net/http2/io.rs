@@ -1,6 +1,7 @@
 //! The socket of an HTTP/2 connection, for the crate h2.
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::carrier::Carrier;
 use super::frames::FrameReader;
-use super::framing::{DATA, END_STREAM, FrameWalk, HEADERS, Part, RST_STREAM, without_priority_frames};
+use super::framing::{DATA, END_STREAM, FrameWalk, HEAD, HEADERS, Part, RST_STREAM, without_priority_frames};
 use super::hpack::HeadBounds;
 use super::intake::{ClientReset, Intake, ReceivedHead, Terms};
 use super::order::SendOrder;
@@ -72,6 +73,9 @@ struct Output {
     bytes: Vec<u8>,
     /// Number of bytes at the beginning that were written.
     written: usize,
+    /// Where the next write ends: before a reset that follows a response. curl up to 7.88 does not read a response that comes in one
+    /// record with the reset of its stream, while it still sends. nginx writes them one by one.
+    ends: VecDeque<usize>,
 }
 
 impl Output {
@@ -87,9 +91,26 @@ impl Output {
         true
     }
 
+    /// Lets a write end before a frame whose head ends `behind` bytes before the end.
+    fn end_before_frame(&mut self, behind: usize) {
+        if let Some(end) = self.bytes.len().checked_sub(behind + HEAD) {
+            self.ends.push_back(end);
+        }
+    }
+
+    /// What the next write may take.
+    fn next(&mut self) -> &[u8] {
+        while self.ends.front().is_some_and(|end| *end <= self.written) {
+            self.ends.pop_front();
+        }
+        let end = self.ends.front().copied().unwrap_or(self.bytes.len());
+        &self.bytes[self.written..end]
+    }
+
     /// Gives the memory of written output back.
     fn rest(&mut self) {
         self.written = 0;
+        self.ends.clear();
         self.bytes.clear();
         if self.bytes.capacity() > 0 {
             SPARE.set(std::mem::take(&mut self.bytes));
@@ -334,7 +355,12 @@ impl Traffic {
                     Part::Frame { kind: DATA | HEADERS, flags, stream, .. } if flags & END_STREAM != 0 => {
                         intake.streams().sent(stream);
                     }
-                    Part::Frame { kind: RST_STREAM, stream, .. } => intake.streams().cut(stream),
+                    Part::Frame { kind: RST_STREAM, stream, .. } => {
+                        let follows_response = intake.streams().cut(stream);
+                        if follows_response {
+                            self.output.lock().end_before_frame(bytes.len() + length);
+                        }
+                    }
                     Part::Reset(Reason::REFUSED_STREAM) => {
                         intake.refused();
                         *refused += 1;
@@ -381,8 +407,9 @@ impl Traffic {
         self.add_replies();
         let mut output = self.output.lock();
         while output.written < output.bytes.len() {
-            let bytes = IoSlice::new(&output.bytes[output.written..]);
-            output.written += ready!(self.poll_written(socket, &[bytes], cx))?;
+            let bytes = IoSlice::new(output.next());
+            let written = ready!(self.poll_written(socket, &[bytes], cx))?;
+            output.written += written;
         }
         output.rest();
         drop(output);

@@ -89,15 +89,17 @@ impl OpenStreams {
         at.map(|at| self.open.remove(at)).is_some()
     }
 
-    /// The server has reset the stream.
-    pub(super) fn cut(&mut self, stream: u32) {
-        let Some(at) = self.find(stream) else { return };
-        if !self.open.remove(at).is_received {
+    /// The server has reset the stream. Returns whether it had sent everything before.
+    pub(super) fn cut(&mut self, stream: u32) -> bool {
+        let Some(at) = self.find(stream) else { return false };
+        let OpenStream { is_received, is_sent, .. } = self.open.remove(at);
+        if !is_received {
             if self.cut.len() == limits::HTTP2_LOCAL_RESETS {
                 self.cut.pop_front();
             }
             self.cut.push_back(stream);
         }
+        is_sent
     }
 
     /// Gives back the memory that an idle connection does not need.

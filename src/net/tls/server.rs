@@ -137,6 +137,11 @@ impl ServerTls {
         self.closed.contains_key(key)
     }
 
+    /// Why one of these sockets stays closed.
+    pub fn why_closed(&mut self, is_one: impl Fn(&ListenAddr) -> bool) -> Option<TlsError> {
+        self.closed.extract_if(|(_, addr), _| is_one(addr)).next().map(|(_, error)| error)
+    }
+
     /// Asks OCSP responders; the same one over reloads.
     pub fn asker(&self) -> &Asker {
         &self.asker

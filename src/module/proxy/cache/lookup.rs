@@ -119,7 +119,11 @@ pub(in super::super) async fn find(
         }
     };
     let Some(zone) = zones.find(name, &store.load(), store.generation()) else {
-        return Found::NoZone(name.into());
+        return match &conf.cache {
+            CacheZone::Variable(_) => Found::NoZone(name.into()),
+            // A reload has removed it since the request began.
+            _ => Found::Unused,
+        };
     };
     let text = text(exchange);
     let mut using = Box::new(CacheUse {

@@ -96,6 +96,7 @@ pub(super) fn statuses() -> Entry {
         .keep(lines.map(|line| response(line, &[], "x")))
         .ask(sends("HTTP/1.1 204 No Content\r\n\r\n"))
         .ask(sends("HTTP/1.1 204 No Content\r\nContent-Type: a/b\r\n\r\n"))
+        .ask(sends("HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n"))
         .ask(sends("HTTP/1.1 304 Not Modified\r\nETag: \"x\"\r\nLast-Modified: Mon, 01 Jan 2024 00:00:00 GMT\r\n\r\n"))
         .ask(sends("HTTP/1.1 304 Not Modified\r\nContent-Length: 100\r\n\r\n"))
         .keep([sends("HTTP/1.1 304 Not Modified\r\n\r\n"), sends("HTTP/1.1 204 No\r\n\r\n")])
