@@ -13,7 +13,7 @@ use nix::libc::O_NONBLOCK;
 use nix::sys::stat::Mode;
 use support::server::{Prefix, Signal};
 use support::wait::until_true;
-use support::{Conf, Player, Publisher, RtmpClient, Server};
+use support::{Conf, Player, Publisher, RtmpClient, Server, http};
 
 /// An application `live` with these lines about logs.
 fn conf(lines: &str) -> Conf {
@@ -372,6 +372,23 @@ fn a_live_response_is_logged_at_its_end_with_its_bytes() {
     let bytes: u64 = server.prefix().read("logs/a.log").trim().rsplit(' ').next().unwrap().parse().unwrap();
     assert!(bytes > 1000, "{bytes}");
     feed.stop();
+}
+
+#[test]
+fn errors_name_the_request_as_in_nginx() {
+    let server = Server::start(
+        &Conf::live("")
+            .http_server("location / { mirror /copy; return 200; } location = /copy { root nowhere; }"),
+    );
+    http::get_with(server.http, "/x?y", "Referer: http://a/\r\n");
+    let ends = "client: 127.0.0.1, server: , request: \"GET /x?y HTTP/1.1\"";
+    until_true("the error has the request", || {
+        let lines = server.log_lines("nowhere/copy\" failed (2: No such file or directory), ");
+        lines.iter().any(|line| {
+            line.contains(&format!("{ends}, subrequest: \"/copy\", host: \""))
+                && line.ends_with("referrer: \"http://a/\"")
+        })
+    });
 }
 
 #[test]

@@ -90,8 +90,8 @@ impl History {
         self.refused = Some(RefusedConfig { at: Timestamp::now(), fingerprint, reasons });
     }
 
-    /// Records that the files hold the current generation.
-    pub fn is_current(&mut self) {
+    /// Forgets the last refusal: the files hold the current generation.
+    pub fn withdraw_refusal(&mut self) {
         self.refused = None;
     }
 

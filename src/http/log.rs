@@ -232,10 +232,19 @@ fn text_about(exchange: &Exchange<'_>, what: &dyn Display) -> String {
     let client = &exchange.peer().addr;
     let server = exchange.server_name();
     let (server, request) = (Shown::new(&server), Shown::new(exchange.request.text()));
-    let host = exchange.request.header("host").map(|host| format!(", host: \"{}\"", Shown::new(host)));
-    let host = host.unwrap_or_default();
-    let upstream = exchange.upstream.as_ref().map(|to| format!(", upstream: \"{to}\""));
-    let upstream = upstream.unwrap_or_default();
-    let suffix = exchange.kept.get::<LogSuffix>().map_or("", |suffix| suffix.0.as_str());
-    format!("{what}, client: {client}, server: {server}, request: \"{request}\"{upstream}{host}{suffix}")
+    let mut text = format!("{what}, client: {client}, server: {server}, request: \"{request}\"");
+    let mut add = |name: &str, value: &dyn Display| text.push_str(&format!(", {name}: \"{value}\""));
+    if exchange.is_subrequest() {
+        add("subrequest", &Shown::new(&exchange.path));
+    }
+    if let Some(upstream) = &exchange.upstream {
+        add("upstream", upstream);
+    }
+    for (name, header) in [("host", "host"), ("referrer", "referer")] {
+        if let Some(value) = exchange.request.header(header) {
+            add(name, &Shown::new(value));
+        }
+    }
+    text.push_str(exchange.kept.get::<LogSuffix>().map_or("", |suffix| suffix.0.as_str()));
+    text
 }

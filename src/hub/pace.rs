@@ -113,14 +113,15 @@ impl Schedule {
         self.due = None;
     }
 
-    /// Schedules the next service for the delivery time of `phase`, at most `delay` after the packets arrived. If
-    /// packets have just `arrived` and that time is at most `near` away, service is due now: sent along, they need
-    /// no wake-up of their own. Returns a time for which the caller must set a timer.
+    /// Schedules the next service for the delivery time of `phase`, at most `delay` after the packets were read. If
+    /// packets have just `arrived` and the publisher is not read again before that time ([`Grid::reading`] with this
+    /// `interval`), service is due now: sent along, they need no wake-up of their own. Returns a time for which the
+    /// caller must set a timer.
     pub fn wait(
         &mut self,
         grid: &Grid,
         phase: usize,
-        (delay, near): (Duration, Duration),
+        (delay, interval): (Duration, Duration),
         now: Instant,
         arrived: bool,
     ) -> Option<Instant> {
@@ -131,7 +132,7 @@ impl Schedule {
             self.moment = Some(moment);
             moment.min(now + delay)
         });
-        if arrived && self.moment.is_some_and(|moment| moment <= now + near) {
+        if arrived && self.moment.is_some_and(|moment| moment <= now + interval / 2) {
             self.due = Some(now);
             return None;
         }
@@ -147,8 +148,8 @@ impl Grid {
     }
 
     /// The next time to read a publisher whose players wait for delivery times that are `interval` apart; at most `limit` away.
-    /// It is in the middle between two of them: what is read then is sent at once ([`Schedule::wait`] with `interval` as `near`), so
-    /// that reading and sending need one wake-up together.
+    /// It is in the middle between two of them. What is read then is sent at once ([`Schedule::wait`]), so that reading and sending need
+    /// one wake-up together.
     pub fn reading(&self, mut interval: Duration, limit: Duration, now: Instant) -> Instant {
         while interval > limit {
             interval /= 2;
@@ -293,30 +294,42 @@ mod tests {
         assert_eq!(grid.reading(Duration::ZERO, MS, now), now);
     }
 
-    /// Simulates 68 packets a second (25 video frames and 43 audio frames) at `delay`, read when they come or together at the times that
-    /// suit the `phases` in use. Returns the number of sends, the number of wake-ups caused beside reading and the longest wait since
-    /// reading.
-    fn sent(phase: usize, delay: Duration, phases: &[usize], together: bool) -> (usize, usize, Duration) {
+    /// How a publisher is read in a simulation.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    enum Reads {
+        /// When packets come.
+        AtOnce,
+        /// At the times that suit the phases in use.
+        InTurn,
+        /// And where much has come, as it has every 480 ms.
+        InTurnAndFull,
+    }
+
+    /// Simulates 68 packets a second (25 video frames and 43 audio frames) at `delay`. Returns the number of sends, the number of
+    /// wake-ups caused beside reading, and the longest time between the arrival of a packet and its sending.
+    fn sent(phase: usize, delay: Duration, phases: &[usize], reads: Reads) -> (usize, usize, Duration) {
         let origin = Instant::now();
         let grid = Grid::new(origin);
-        let near = interval(delay, phases.iter().copied());
+        let interval = interval(delay, phases.iter().copied());
         let mut schedule = Schedule::default();
         let (mut sends, mut woken, mut longest) = (0, 0, Duration::ZERO);
-        let (mut first, mut reading, mut unread) = (None, origin, false);
+        let (mut unread, mut unsent, mut reading) = (None, None, origin);
         for tick in 0..10_000u32 {
             let now = origin + tick * MS;
-            unread |= tick % 40 == 0 || tick % 23 == 7;
-            let arrived = unread && (!together || now >= reading);
+            if tick % 40 == 0 || tick % 23 == 7 {
+                unread.get_or_insert(now);
+            }
+            let is_full = reads == Reads::InTurnAndFull && tick % 480 == 0;
+            let arrived = unread.is_some() && (reads == Reads::AtOnce || is_full || now >= reading);
             if arrived {
-                unread = false;
-                reading = grid.reading(near, delay, now);
-                first.get_or_insert(now);
-                schedule.wait(&grid, phase, (delay, near), now, true);
+                unsent = unsent.or(unread.take());
+                reading = grid.reading(interval, delay, now);
+                schedule.wait(&grid, phase, (delay, interval), now, true);
             }
             if schedule.is_due(now) {
                 woken += usize::from(!arrived);
                 sends += 1;
-                longest = longest.max(now - first.take().unwrap());
+                longest = longest.max(now - unsent.take().unwrap());
                 schedule.served();
             }
         }
@@ -328,9 +341,23 @@ mod tests {
         for delay in [40 * MS, 100 * MS, 350 * MS] {
             let most = 10_000usize.div_ceil(delay.as_millis() as usize) + 1;
             for phases in [&[0][..], &[0, 4], &[0, 2, 4, 6], &[0, 1, 2, 3, 4, 5, 6, 7]] {
-                for (phase, together) in phases.iter().flat_map(|phase| [(*phase, false), (*phase, true)]) {
-                    let (sends, _, longest) = sent(phase, delay, phases, together);
-                    assert!(longest <= delay && sends <= most, "{sends} of {most}, {longest:?}");
+                for reads in [Reads::AtOnce, Reads::InTurn, Reads::InTurnAndFull] {
+                    for phase in phases {
+                        let (sends, _, longest) = sent(*phase, delay, phases, reads);
+                        // Times are simulated in whole milliseconds. Between two readings packets wait in the socket.
+                        let unread = match reads {
+                            Reads::AtOnce => Duration::ZERO,
+                            Reads::InTurn | Reads::InTurnAndFull => {
+                                interval(delay, phases.iter().copied()) / 2
+                            }
+                        };
+                        let bound = delay + unread + MS;
+                        assert!(
+                            longest <= bound,
+                            "{longest:?} of {delay:?}, {phase} of {phases:?}, {reads:?}"
+                        );
+                        assert!(sends <= most, "{sends} of {most}");
+                    }
                 }
             }
         }
@@ -340,7 +367,7 @@ mod tests {
     fn reading_and_sending_need_one_wake_up_together() {
         for phases in [&[0][..], &[0, 4], &[0, 2, 4, 6]] {
             for phase in phases {
-                let (sends, woken, _) = sent(*phase, 400 * MS, phases, true);
+                let (sends, woken, _) = sent(*phase, 400 * MS, phases, Reads::InTurn);
                 assert!(sends >= 24 && woken <= 1, "{woken} of {sends} for {phase} of {phases:?}");
             }
         }

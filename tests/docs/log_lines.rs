@@ -10,10 +10,9 @@ use super::{CHINESE, project};
 pub(crate) const PAGE: &str = "docs/reference/log-lines.md";
 
 /// Texts in files of log lines that are not on the page, and why.
-const NOT_LISTED: [(&str, &str); 33] = [
-    (", host: \"{}\"", HTTP_END),
-    (", upstream: \"{to}\"", HTTP_END),
-    ("{what}, client: {client}, server: {server}, request: \"{request}\"{upstream}{host}{suffix}", HTTP_END),
+const NOT_LISTED: [(&str, &str); 32] = [
+    (", {name}: \"{value}\"", HTTP_END),
+    ("{what}, client: {client}, server: {server}, request: \"{request}\"", HTTP_END),
     ("client timed out (110: Connection timed out)", INFO),
     ("send() failed ({})", INFO),
     ("{text} while sending response to client", INFO),

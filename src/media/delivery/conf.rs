@@ -44,9 +44,10 @@ directives! {
     live as Current {
         /// Collects media for players up to this time, so that it is sent in fewer, larger writes; 0 sends at once.
         /// With `auto` the delay grows with the load of the worker, from none on an idle worker to `max` (100ms). A new
-        /// player's first key frame, codec headers and metadata are never delayed. From 80ms on, while all players of a
-        /// stream wait, its publisher's socket is read only when some of the players are due: eight times within the
-        /// delay, and at least every 50ms.
+        /// player's first key frame, codec headers and metadata are never delayed. Up to 512 players of a worker are
+        /// sent media at the same times, more at two, four or eight times within the delay. While all players of a stream
+        /// wait, and these times are at least 20ms apart, its publisher's socket is read only once between two of them, and
+        /// at least every 100ms; what waits in the socket is up to half of that time older.
         ///
         /// Not in PingOS.
         ///

@@ -208,13 +208,13 @@ impl LocalStream {
         self.groups.retain(|group| !group.players.is_empty() || group.blocked > 0);
         let arrived = self.fetch(worker);
         let delay = self.delay(auto);
-        let near = interval(delay, self.groups.iter().filter_map(|group| group.phase));
-        self.tell_patience(worker, near);
+        let interval = interval(delay, self.groups.iter().filter_map(|group| group.phase));
+        self.tell_patience(worker, interval);
         let mut dues = [None; PHASES];
         for group in self.groups.iter_mut().filter(|group| !group.waiting.is_empty()) {
             match group.phase {
                 Some(phase) if !delay.is_zero() && !group.waiting.is_due() => {
-                    dues[phase] = group.schedule.wait(grid, phase, (delay, near), now, arrived);
+                    dues[phase] = group.schedule.wait(grid, phase, (delay, interval), now, arrived);
                 }
                 _ => group.schedule.hurry(now),
             }

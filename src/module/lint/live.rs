@@ -1,9 +1,10 @@
 //! Lints about live locations.
 
 use super::finding::{Finding, LintContext};
+use super::pull::application;
 use crate::directive::ListenAddr;
 use crate::directive::address::{literal_addr, literal_addrs};
-use crate::directive::context::{APPLICATION, LOCATION, RTMP_SERVER};
+use crate::directive::context::{LOCATION, RTMP_SERVER};
 use crate::directive::outline::OutlineStatement;
 use crate::media::listen::DEFAULT_PORT;
 use crate::syntax::{Problem, sentence};
@@ -62,7 +63,8 @@ pub(super) fn live_without_application(scope: &LintContext<'_>, findings: &mut V
             let Some(name) = named.filter(|name| !name.contains(&b'$')) else { continue };
             let servers: Vec<usize> =
                 outline.of(RTMP_SERVER).filter(|server| listens_on(scope, *server, port)).collect();
-            let found = applications(scope, &servers, name);
+            let found: Vec<usize> =
+                servers.iter().filter_map(|server| application(scope, *server, name)).collect();
             let makes_hls = |at: &usize| {
                 outline.nearest(*at, "hls2").is_some_and(|hls2| {
                     hls2.words().first().is_some_and(|word| word.bytes.eq_ignore_ascii_case(b"on"))
@@ -91,18 +93,6 @@ fn listens_on(scope: &LintContext<'_>, server: usize, port: u16) -> bool {
     }
     let mut addresses = listens.filter_map(|s| literal_addrs(&s.words().first()?.bytes, DEFAULT_PORT).ok());
     addresses.any(|all| all.iter().any(|addr| matches!(addr, ListenAddr::Tcp(addr) if addr.port() == port)))
-}
-
-/// The applications with this name in these servers, otherwise those named `*`.
-fn applications(scope: &LintContext<'_>, servers: &[usize], name: &[u8]) -> Vec<usize> {
-    let sections = &scope.outline.sections;
-    let find = |name: &[u8]| -> Vec<usize> {
-        let inner = servers.iter().flat_map(|server| &sections[*server].inner).copied();
-        let named = inner.filter(|at| sections[*at].context == APPLICATION);
-        named.filter(|at| sections[*at].words().first().is_some_and(|w| &w.bytes[..] == name)).collect()
-    };
-    let found = find(name);
-    if found.is_empty() { find(b"*") } else { found }
 }
 
 /// Whether a block itself refuses some requests.

@@ -151,7 +151,7 @@ fn names<'o>(scope: &'o LintContext<'_>, server: usize) -> impl Iterator<Item = 
 }
 
 /// The application with this name, otherwise the one named `*`.
-fn application(scope: &LintContext<'_>, server: usize, name: &[u8]) -> Option<usize> {
+pub(super) fn application(scope: &LintContext<'_>, server: usize, name: &[u8]) -> Option<usize> {
     let sections = &scope.outline.sections;
     let find = |name: &[u8]| {
         let mut inner = sections[server].inner.iter().filter(|at| sections[**at].context == APPLICATION);

@@ -105,7 +105,7 @@ directives! {
         ///
         /// Example: `record_keep age=7d size=50g;`
         "record_keep" => keep: Keep = "off", in RTMP_ALL | RECORDER;
-        /// Sends the status messages NetStream.Record.Start, Stop and Failed to the publisher.
+        /// Sends the status messages NetStream.Record.Start, Stop and Failed to the publisher. FFmpeg ends its publish after Failed.
         ///
         /// Example: `record_notify on;`
         "record_notify" => notify: Flag = "off", in RTMP_ALL | RECORDER;

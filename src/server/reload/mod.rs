@@ -278,7 +278,7 @@ impl Reloader {
             log::reload_error(&error.to_string());
         }
         if unchanged {
-            self.parts.history.lock().is_current();
+            self.parts.history.lock().withdraw_refusal();
             log::reloaded_unchanged(generation, self.load.conf_name());
             return ReloadOutcome { generation, fingerprint, unchanged, changes: Vec::new(), warnings };
         }
