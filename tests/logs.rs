@@ -378,7 +378,7 @@ fn a_live_response_is_logged_at_its_end_with_its_bytes() {
 fn errors_name_the_request_as_in_nginx() {
     let server = Server::start(
         &Conf::live("")
-            .http_server("location / { mirror /copy; return 200; } location = /copy { root nowhere; }"),
+            .http_server("location / { mirror /copy; empty_gif; } location = /copy { root nowhere; }"),
     );
     http::get_with(server.http, "/x?y", "Referer: http://a/\r\n");
     let ends = "client: 127.0.0.1, server: , request: \"GET /x?y HTTP/1.1\"";
