@@ -25,7 +25,7 @@ fn told(notify: &NotifyServer, path: &str, act: &str) -> usize {
 }
 
 fn wait_told(notify: &NotifyServer, path: &str, act: &str, more_than: usize) {
-    support::wait::until_true(&format!("{act} to {path}"), || told(notify, path, act) > more_than);
+    until_true(&format!("{act} to {path}"), || told(notify, path, act) > more_than);
 }
 
 #[test]
@@ -166,7 +166,7 @@ fn a_target_that_accepts_and_drops_is_called_ever_more_rarely_and_said_to_fail_o
     let conf = format!("failed_reconnect 50ms; relay_reconnect 1h; push rtmp://127.0.0.1:{port};");
     let server = Server::start(&Conf::live(&conf));
     let publisher = Publisher::start(server.rtmp, "s").keep_sending();
-    support::wait::until_true("five calls", || calls.load(std::sync::atomic::Ordering::Relaxed) >= 5);
+    until_true("five calls", || calls.load(std::sync::atomic::Ordering::Relaxed) >= 5);
     let lines = server.log_lines("relay push failed: 's'").len();
     // Closed before or after the handshake began: two reasons at most.
     assert!((1..=2).contains(&lines), "{lines} lines");
