@@ -313,7 +313,7 @@ fn http_requests_are_logged_in_every_way() {
         ),
     );
     let get = |target: &str, line: &str| {
-        assert_eq!(support::http::get(server.http, target).status(), 404);
+        assert_eq!(http::get(server.http, target).status(), 404);
         let mut message = vec![0; 4096];
         // The next request is sent after this one is logged.
         let length = socket.recv(&mut message).unwrap();
@@ -346,7 +346,7 @@ fn http_requests_are_logged_in_every_way() {
 fn a_buffered_log_is_complete_after_quit() {
     let mut server = Server::start(&http_conf("log_format own '$uri'; access_log logs/a.log own buffer=1m;"));
     for n in 0..50 {
-        support::http::get(server.http, &format!("/{n}"));
+        http::get(server.http, &format!("/{n}"));
     }
     assert!(server.prefix().read("logs/a.log").is_empty());
     server.signal(Signal::SIGQUIT);
@@ -450,12 +450,12 @@ fn values_of_secret_arguments_stay_out_of_request_lines() {
         ("/a?token=abc&n=1", "\"GET /a?token=***&n=1 HTTP/1.1\""),
         ("/b?n=1&Password=abc", "\"GET /b?n=1&Password=*** HTTP/1.1\""),
     ] {
-        support::http::get(server.http, target);
+        http::get(server.http, target);
         server.wait_log(want);
     }
     assert!(!server.log().contains("=abc"));
     server.reload(&Conf::live("").main("log_args on;").http_server("location / { root {dir}/none; }"));
-    support::http::get(server.http, "/c?token=abc");
+    http::get(server.http, "/c?token=abc");
     server.wait_log("/c?token=abc");
 }
 
@@ -473,7 +473,7 @@ fn an_error_that_repeats_is_written_once_and_counted() {
     // Requests over HTTP are counted by scripts: each has its line.
     let server = Server::start(&Conf::live("").http_server("location / { root {dir}/none; }"));
     for _ in 0..3 {
-        support::http::get(server.http, "/same");
+        http::get(server.http, "/same");
     }
     until_true("each has a line", || server.log_lines("/same\" failed (2: No such file").len() == 3);
 }
