@@ -118,7 +118,7 @@ fn sessions_end_and_files_are_read_where_control_is_allowed() {
     let page = open(&chromium, &server);
     page.key("5");
     page.wait("document.querySelector('.lines').innerText.includes('rtmp_console flv=/live')");
-    page.wait("document.querySelector('.card > .code').textContent.includes('change nothing')");
+    page.wait("document.querySelector('.card > .code').textContent.includes('change no directive')");
 
     let conf = server.prefix().conf();
     let changed = fs::read_to_string(&conf).unwrap().replace("cache_time 3s;", "cache_time 2s;");

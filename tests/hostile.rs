@@ -101,7 +101,7 @@ fn a_declared_length_costs_its_sender_only() {
         let mut raw = script.bytes(&huge(type_id)).bytes(&[0; 128]).send(victim.server.rtmp);
         raw.wait_closed();
     }
-    assert_eq!(victim.server.log_lines("is 16777215 bytes long").len(), 3);
+    assert_eq!(victim.server.log_lines("16777215 bytes").len(), 3);
     victim.assert_unharmed();
     let victim = Victim::start(&Conf::live("").rtmp("max_message 16m;"));
     let open: Vec<Raw> = (0..50)
