@@ -1,7 +1,6 @@
 //! The socket of an HTTP/2 connection, for the crate h2.
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -16,10 +15,11 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::carrier::Carrier;
 use super::frames::FrameReader;
-use super::framing::{DATA, END_STREAM, FrameWalk, HEAD, HEADERS, Part, RST_STREAM, without_priority_frames};
+use super::framing::{DATA, END_STREAM, FrameWalk, HEADERS, Part, RST_STREAM, without_priority_frames};
 use super::hpack::HeadBounds;
 use super::intake::{ClientReset, Intake, ReceivedHead, Terms};
 use super::order::SendOrder;
+use super::output::Output;
 use super::parked::{Account, Replay, Replayed};
 use super::violation::Violation;
 use crate::limits;
@@ -29,8 +29,6 @@ thread_local! {
     static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; limits::READ_BYTES].into());
     /// What the crate gets for them.
     static PASSED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-    /// The empty buffer for the next connection that gathers output.
-    static SPARE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Numbers of bytes that a connection has received and sent, and output that waits to be written. Shared by the connection's
@@ -63,59 +61,6 @@ struct Client {
     refused: u64,
     /// Those that were not told to the owner.
     newly_refused: u64,
-}
-
-/// Output that waits to be written. The crate h2 writes every response by itself; gathered, those to requests that came together
-/// take one call of the system, and one record of TLS.
-#[derive(Debug, Default)]
-struct Output {
-    gathers: bool,
-    bytes: Vec<u8>,
-    /// Number of bytes at the beginning that were written.
-    written: usize,
-    /// Where the next write ends: before a reset that follows a response. curl up to 7.88 does not read a response that comes in one
-    /// record with the reset of its stream, while it still sends. nginx writes them one by one.
-    ends: VecDeque<usize>,
-}
-
-impl Output {
-    /// Adds the bytes, if there is room for all of them.
-    fn add(&mut self, bufs: &[IoSlice<'_>], length: usize) -> bool {
-        if self.bytes.len() + length > limits::HTTP2_GATHERED {
-            return false;
-        }
-        if self.bytes.capacity() == 0 {
-            self.bytes = SPARE.take();
-        }
-        bufs.iter().for_each(|buf| self.bytes.extend_from_slice(buf));
-        true
-    }
-
-    /// Lets a write end before a frame whose head ends `behind` bytes before the end.
-    fn end_before_frame(&mut self, behind: usize) {
-        if let Some(end) = self.bytes.len().checked_sub(behind + HEAD) {
-            self.ends.push_back(end);
-        }
-    }
-
-    /// What the next write may take.
-    fn next(&mut self) -> &[u8] {
-        while self.ends.front().is_some_and(|end| *end <= self.written) {
-            self.ends.pop_front();
-        }
-        let end = self.ends.front().copied().unwrap_or(self.bytes.len());
-        &self.bytes[self.written..end]
-    }
-
-    /// Gives the memory of written output back.
-    fn rest(&mut self) {
-        self.written = 0;
-        self.ends.clear();
-        self.bytes.clear();
-        if self.bytes.capacity() > 0 {
-            SPARE.set(std::mem::take(&mut self.bytes));
-        }
-    }
 }
 
 #[derive(Debug, Default)]

@@ -14,6 +14,7 @@ mod io;
 mod memory_socket;
 mod open_streams;
 mod order;
+mod output;
 mod parked;
 pub mod priority;
 mod stream;
