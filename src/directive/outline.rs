@@ -150,6 +150,11 @@ impl<'t> OutlineStatement<'t> {
         self.entry.map(|e| e.row)
     }
 
+    /// Whether its first argument is `on`.
+    pub fn is_on(&self) -> bool {
+        self.words().first().is_some_and(|word| word.is("on"))
+    }
+
     /// Whether it uses the directive with this canonical name.
     pub fn is(&self, name: &str) -> bool {
         self.row().is_some_and(|row| row.name() == name)

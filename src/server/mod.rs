@@ -112,19 +112,20 @@ pub struct Prepared {
 /// Something that the configuration needs is not available. As in nginx, the reason is in the error log, too.
 pub fn prepare(config: Config, load: LoadOptions) -> Result<Prepared, StartError> {
     let (specs, error_logs) = (config.sink_specs(), config.log_specs());
-    let logs = OpenedSinks::open(&specs)?;
-    match prepare_others(config, load, &specs) {
-        Ok(prepared) => Ok(Prepared { logs, ..prepared }),
-        Err(error) => {
-            let error_logs = error_logs.iter().map(|spec| (&spec.sink, spec.form));
-            logs.append(error_logs, LogLevel::Emerg, &error.to_string());
-            Err(error)
-        }
-    }
+    let mut logs = OpenedSinks::open(&specs)?;
+    prepare_with(&mut logs, config, load, &specs).inspect_err(|error| {
+        let error_logs = error_logs.iter().map(|spec| (&spec.sink, spec.form));
+        logs.append(error_logs, LogLevel::Emerg, &error.to_string());
+    })
 }
 
-/// Prepares everything but the logs.
-fn prepare_others(config: Config, load: LoadOptions, specs: &[SinkSpec]) -> Result<Prepared, StartError> {
+/// Takes the logs only where everything else is there.
+fn prepare_with(
+    logs: &mut OpenedSinks,
+    config: Config,
+    load: LoadOptions,
+    specs: &[SinkSpec],
+) -> Result<Prepared, StartError> {
     let dns = Dns::new(&config);
     let transport = Transport::load(&config, &dns, None)?;
     let mut inherited = Inherited::from_env();
@@ -160,7 +161,7 @@ fn prepare_others(config: Config, load: LoadOptions, specs: &[SinkSpec]) -> Resu
         config,
         load,
         bound,
-        logs: OpenedSinks::default(),
+        logs: std::mem::take(logs),
         log_files,
         dns,
         transport,

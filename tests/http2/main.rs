@@ -31,6 +31,12 @@ fn start(http_server: &str) -> Server {
     )
 }
 
+/// Directives with a certificate and its key.
+fn certificate() -> String {
+    let file = |name: &str| format!("{}/tests/tls/{name}", env!("CARGO_MANIFEST_DIR"));
+    format!("ssl_certificate {}; ssl_certificate_key {};", file("origin.crt"), file("origin.key"))
+}
+
 #[test]
 fn requests_share_a_connection() {
     let server = start("");
@@ -51,9 +57,7 @@ fn requests_share_a_connection() {
 #[test]
 fn curl_speaks_it_with_and_without_tls() {
     let (tls, only) = (free_port(), free_port());
-    let file = |name: &str| format!("{}/tests/tls/{name}", env!("CARGO_MANIFEST_DIR"));
-    let certificate =
-        format!("ssl_certificate {}; ssl_certificate_key {};", file("origin.crt"), file("origin.key"));
+    let certificate = certificate();
     let server = Server::start(&Conf::live("").http(&format!(
         "server {{ listen 127.0.0.1:{tls} ssl http2; {certificate} {SAYS} }}
          server {{ listen 127.0.0.1:{only} http2; {SAYS} }}"
@@ -75,13 +79,10 @@ fn curl_speaks_it_with_and_without_tls() {
 /// curl 7.88 finds no response where it comes in one record of TLS with the reset of its stream.
 #[test]
 fn curl_reads_a_response_that_comes_before_its_request_is_sent() {
-    let tls = free_port();
-    let file = |name: &str| format!("{}/tests/tls/{name}", env!("CARGO_MANIFEST_DIR"));
+    let (tls, certificate) = (free_port(), certificate());
     let server = Server::start(&Conf::live("").http(&format!(
-        "server {{ listen 127.0.0.1:{tls} ssl http2; ssl_certificate {}; ssl_certificate_key {}; client_max_body_size 1m;
-         location /refused {{ return 403; }} location /large {{ root html; client_max_body_size 1k; }} }}",
-        file("origin.crt"),
-        file("origin.key")
+        "server {{ listen 127.0.0.1:{tls} ssl http2; {certificate} client_max_body_size 1m;
+         location /refused {{ return 403; }} location /large {{ root html; client_max_body_size 1k; }} }}"
     )));
     let body = server.prefix().path().join("body");
     std::fs::write(&body, vec![0; 200_000]).unwrap();

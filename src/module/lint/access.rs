@@ -167,9 +167,8 @@ fn is_guarded(scope: &LintContext<'_>, section: usize) -> bool {
     };
     let asks = is_on("auth_basic") || is_on("auth_request");
     // Optional certificates refuse no client.
-    let verifies = outline.nearest(section, "ssl_verify_client").is_some_and(|statement| {
-        statement.words().first().is_some_and(|w| w.bytes.eq_ignore_ascii_case(b"on"))
-    }) && is_encrypted(scope, section);
+    let verify = outline.nearest(section, "ssl_verify_client");
+    let verifies = verify.is_some_and(OutlineStatement::is_on) && is_encrypted(scope, section);
     let server = outline.up_to(section, HTTP_SERVER);
     let around = outline.around(section).take_while(|at| Some(*at) != server).chain(server);
     let refuses = around.into_iter().any(|at| refuses_some(scope, at));

@@ -62,8 +62,7 @@ fn is_filter(scope: &LintContext<'_>, statement: &OutlineStatement<'_>, word: &W
         .outline
         .own(statement.section, "exec_options")
         .take_while(|o| o.node.order() < statement.node.order());
-    word.bytes.starts_with(b"name=")
-        && options.last().is_some_and(|options| options.words().first().is_some_and(|word| word.is("on")))
+    word.bytes.starts_with(b"name=") && options.last().is_some_and(OutlineStatement::is_on)
 }
 
 /// A shell's script, and the first variable in it that clients choose.

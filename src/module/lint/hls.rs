@@ -129,10 +129,7 @@ fn written<'o>(
     scope: &'o LintContext<'_>,
 ) -> impl Iterator<Item = (usize, &'static PlaylistDirectives)> + 'o {
     scope.outline.of(APPLICATION).flat_map(|section| KINDS.iter().map(move |kind| (section, kind))).filter(
-        |(section, kind)| {
-            let switch = scope.outline.nearest(*section, kind.switch);
-            switch.is_some_and(|statement| statement.words().first().is_some_and(|w| w.is("on")))
-        },
+        |(section, kind)| scope.outline.nearest(*section, kind.switch).is_some_and(OutlineStatement::is_on),
     )
 }
 

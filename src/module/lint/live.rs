@@ -1,9 +1,9 @@
 //! Lints about live locations.
 
 use super::finding::{Finding, LintContext};
-use super::pull::application;
+use super::pull::{application, listened};
 use crate::directive::ListenAddr;
-use crate::directive::address::{literal_addr, literal_addrs};
+use crate::directive::address::literal_addr;
 use crate::directive::context::{LOCATION, RTMP_SERVER};
 use crate::directive::outline::OutlineStatement;
 use crate::media::listen::DEFAULT_PORT;
@@ -65,11 +65,7 @@ pub(super) fn live_without_application(scope: &LintContext<'_>, findings: &mut V
                 outline.of(RTMP_SERVER).filter(|server| listens_on(scope, *server, port)).collect();
             let found: Vec<usize> =
                 servers.iter().filter_map(|server| application(scope, *server, name)).collect();
-            let makes_hls = |at: &usize| {
-                outline.nearest(*at, "hls2").is_some_and(|hls2| {
-                    hls2.words().first().is_some_and(|word| word.bytes.eq_ignore_ascii_case(b"on"))
-                })
-            };
+            let makes_hls = |at: &usize| outline.nearest(*at, "hls2").is_some_and(OutlineStatement::is_on);
             let text = if servers.is_empty() {
                 // Another warning names the port.
                 continue;
@@ -87,12 +83,10 @@ pub(super) fn live_without_application(scope: &LintContext<'_>, findings: &mut V
 
 /// Whether a server of `rtmp` listens on a port, for certain.
 fn listens_on(scope: &LintContext<'_>, server: usize, port: u16) -> bool {
-    let mut listens = scope.outline.own(server, "listen").peekable();
-    if listens.peek().is_none() {
-        return port == DEFAULT_PORT;
+    match listened(scope, server) {
+        None => port == DEFAULT_PORT,
+        Some(mut all) => all.any(|addr| matches!(addr, ListenAddr::Tcp(addr) if addr.port() == port)),
     }
-    let mut addresses = listens.filter_map(|s| literal_addrs(&s.words().first()?.bytes, DEFAULT_PORT).ok());
-    addresses.any(|all| all.iter().any(|addr| matches!(addr, ListenAddr::Tcp(addr) if addr.port() == port)))
 }
 
 /// Whether a block itself refuses some requests.

@@ -43,7 +43,7 @@ pub(super) fn needless_multi_process(scope: &LintContext<'_>, findings: &mut Vec
 
 pub(super) fn fast_reload(scope: &LintContext<'_>, findings: &mut Vec<Finding>) {
     for statement in scope.outline.statements.iter().filter(|statement| statement.is("fast_reload")) {
-        if statement.words().first().is_some_and(|word| word.is("on")) {
+        if statement.is_on() {
             let problem =
                 Problem::warning("\"fast_reload\" ends every publisher and every player at each reload");
             let help = "without it they go on, and follow what has changed";

@@ -113,6 +113,16 @@ fn rtmp_parts(url: &[u8]) -> Option<RtmpParts<'_>> {
     Some(RtmpParts { host, port, app: parts.next().filter(|app| !app.is_empty()) })
 }
 
+/// Addresses of a server of `rtmp` that its lines with `listen` certainly name; `None` without such lines, which is the default port.
+pub(super) fn listened<'o>(
+    scope: &'o LintContext<'_>,
+    server: usize,
+) -> Option<impl Iterator<Item = ListenAddr> + 'o> {
+    let mut listens = scope.outline.own(server, "listen").peekable();
+    listens.peek()?;
+    Some(listens.filter_map(|s| literal_addrs(&s.words().first()?.bytes, DEFAULT_PORT).ok()).flatten())
+}
+
 /// Server of this configuration at an address, if the address certainly belongs to it.
 fn server(
     scope: &LintContext<'_>,
@@ -121,14 +131,9 @@ fn server(
     port: u16,
     domain: &[u8],
 ) -> Option<usize> {
-    let outline = &scope.outline;
     let ip = host.to_str().ok().and_then(|h| h.parse::<IpAddr>().ok());
     let own_name = host.eq_ignore_ascii_case(b"localhost") || host.to_ascii_lowercase() == host_name();
     let here = |section: &&usize| {
-        let mut listens = outline.own(**section, "listen").peekable();
-        let default = listens.peek().is_none() && port == DEFAULT_PORT;
-        let mut listens =
-            listens.filter_map(|s| literal_addrs(&s.words().first()?.bytes, DEFAULT_PORT).ok()).flatten();
         let named = || names(scope, **section).any(|name| name.eq_ignore_ascii_case(host));
         let this_machine = ip.is_some_and(|ip| ip.is_loopback()) || own_name;
         let reached = |addr: ListenAddr| match addr {
@@ -139,7 +144,10 @@ fn server(
             }
             _ => false,
         };
-        listens.any(reached) || default && (this_machine || named())
+        match listened(scope, **section) {
+            None => port == DEFAULT_PORT && (this_machine || named()),
+            Some(mut all) => all.any(reached),
+        }
     };
     let candidates: Vec<usize> = servers.iter().filter(here).copied().collect();
     let named = candidates.iter().find(|at| names(scope, **at).any(|name| name.eq_ignore_ascii_case(domain)));
