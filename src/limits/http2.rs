@@ -70,6 +70,9 @@ pub const HTTP2_RESET_MEMORY: Duration = Duration::from_secs(1);
 /// Time that an ending HTTP/2 connection has to send its remaining frames.
 pub const HTTP2_LAST_WORDS: Duration = Duration::from_secs(5);
 
+/// Bytes behind a wrong preface that are read before the connection is closed.
+pub const HTTP2_REFUSED_BYTES: usize = 4 * 1024;
+
 /// Largest window of HTTP/2 (RFC 9113 §6.9.1), in bytes.
 pub const HTTP2_WINDOW: u64 = i32::MAX as u64;
 

@@ -12,6 +12,7 @@ use crate::frames::{
     CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, PING, PRIORITY, RESET, Raw, SETTINGS,
     WINDOW_UPDATE, frame, head, update,
 };
+use crate::support::server::free_port;
 use crate::support::wait::PATIENCE;
 use crate::support::{Conf, Server};
 use crate::{SAYS, start};
@@ -159,9 +160,37 @@ fn what_is_too_slow_is_closed() {
     assert_eq!(client.get("/says").0, 200);
 }
 
+/// Why the server ends a connection, from all that it says.
+fn reasons(mut said: &[u8]) -> Vec<u32> {
+    const GOAWAY: u8 = 7;
+    let mut reasons = Vec::new();
+    while let [a, b, c, kind, _, _, _, _, _, frame @ ..] = said {
+        let length = usize::try_from(u32::from_be_bytes([0, *a, *b, *c])).unwrap();
+        if *kind == GOAWAY {
+            reasons.push(u32::from_be_bytes(frame[4..8].try_into().unwrap()));
+        }
+        said = &frame[length..];
+    }
+    reasons
+}
+
+#[test]
+fn a_wrong_preface_is_answered() {
+    let only = free_port();
+    let server = Server::start(&Conf::live("").http(&format!("server {{ listen 127.0.0.1:{only} http2; }}")));
+    for wrong in ["GET / HTTP/1.1\r\nHost: here\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n"] {
+        let mut socket = TcpStream::connect(("127.0.0.1", only)).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        socket.write_all(wrong.as_bytes()).unwrap();
+        let mut said = Vec::new();
+        socket.read_to_end(&mut said).unwrap();
+        assert_eq!(reasons(&said), [u32::from(Reason::PROTOCOL_ERROR)], "{wrong}");
+    }
+    server.wait_log("invalid connection preface while processing HTTP/2 connection, client: 127.0.0.1");
+}
+
 #[test]
 fn faults_of_frames_have_nginxs_reasons() {
-    const GOAWAY: u8 = 7;
     let server = start("");
     let large = [&head(2)[..], &[0, 1, b'x', 0x7f, 0x82, 0x3f], &[b'y'; 8193]].concat();
     for (what, sent, reason) in [
@@ -191,16 +220,7 @@ fn faults_of_frames_have_nginxs_reasons() {
     ] {
         let mut raw = Raw::open(server.http);
         raw.0.write_all(&sent).unwrap();
-        let said = raw.closed();
-        let (mut rest, mut reasons) = (&said[..], Vec::new());
-        while let [a, b, c, kind, _, _, _, _, _, frame @ ..] = rest {
-            let length = usize::try_from(u32::from_be_bytes([0, *a, *b, *c])).unwrap();
-            if *kind == GOAWAY {
-                reasons.push(u32::from_be_bytes(frame[4..8].try_into().unwrap()));
-            }
-            rest = &frame[length..];
-        }
-        assert_eq!(reasons, [u32::from(reason)], "{what}");
+        assert_eq!(reasons(&raw.closed()), [u32::from(reason)], "{what}");
         serves_on(&server, "");
     }
 }

@@ -30,7 +30,7 @@ use crate::limits;
 use crate::media::workers::Worker;
 use crate::net::http2::hpack::HeadBounds;
 use crate::net::http2::intake::{ReceivedHead, Terms};
-use crate::net::http2::{Fault, Http2Connection, Http2Stream, Offer, Traffic};
+use crate::net::http2::{Fault, Http2Connection, Http2Stream, Offer, Traffic, is_wrong_preface};
 use crate::net::moderation;
 use crate::net::socket::{Peer, Socket};
 use crate::task::lifetime::Lifetime;
@@ -180,10 +180,14 @@ async fn begin(
     let offer = Offer { streams: settings.streams, window: settings.preread };
     let handshake = Http2Connection::begin(base.socket.clone(), before, traffic, offer);
     let begun = async {
-        match settings.head.timeout {
-            None => handshake.await.ok(),
-            Some(patience) => tokio::time::timeout(patience, handshake).await.ok()?.ok(),
+        let begun = match settings.head.timeout {
+            None => handshake.await,
+            Some(patience) => tokio::time::timeout(patience, handshake).await.ok()?,
+        };
+        if begun.as_ref().is_err_and(is_wrong_preface) {
+            log::http2_failed(base.id, "invalid connection preface", &base.peer);
         }
+        begun.ok()
     };
     tokio::select! {
         begun = begun => begun,

@@ -1,6 +1,7 @@
 //! A client's connection: the crate h2's while there is something to do, and parked while the client rests.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
@@ -12,7 +13,7 @@ use h2::{Reason, RecvStream};
 use http::{Request, Response};
 
 use super::carrier::Carrier;
-use super::framing::FIRST_WINDOW;
+use super::framing::{FIRST_WINDOW, GOAWAY, NUMBER, frame};
 use super::io::{Http2Io, Traffic};
 use super::parked::Replay;
 use crate::limits;
@@ -55,8 +56,11 @@ impl Http2Connection {
         let io = Http2Io::new(socket.clone(), before, traffic.clone());
         // Streams hold the client back, as in nginx.
         let window = u32::try_from(limits::HTTP2_WINDOW).unwrap_or(u32::MAX);
-        let begun = offer.builder(window, limits::HTTP2_ERROR_RESETS).handshake(io).await?;
-        let active = Some(Box::new(begun));
+        let begun = offer.builder(window, limits::HTTP2_ERROR_RESETS).handshake(io).await;
+        if begun.as_ref().is_err_and(is_wrong_preface) {
+            refuse(&*socket, &traffic).await;
+        }
+        let active = Some(Box::new(begun?));
         Ok(Http2Connection { socket, traffic, offer, active, parks_at: None })
     }
 
@@ -164,6 +168,22 @@ impl Http2Connection {
         replay.end();
         Ok(connection)
     }
+}
+
+/// Whether a connection has failed because the client does not begin with HTTP/2.
+pub fn is_wrong_preface(error: &h2::Error) -> bool {
+    error.reason() == Some(Reason::PROTOCOL_ERROR)
+}
+
+/// Tells a client that does not begin with HTTP/2 why the connection ends.
+async fn refuse(socket: &dyn Carrier, traffic: &Traffic) {
+    let mut goaway = Vec::new();
+    let reason = u32::from(Reason::PROTOCOL_ERROR).to_be_bytes();
+    frame(GOAWAY, 0, 0, &[&[0; NUMBER], &reason], &mut goaway);
+    traffic.say(&goaway);
+    // What is closed with unread bytes is reset, so that the client might not get the frame.
+    let _ = socket.try_read(&mut [0; limits::HTTP2_REFUSED_BYTES]);
+    let _ = poll_fn(|cx| traffic.poll_output(socket, cx)).await;
 }
 
 /// A stand-in asks for nothing more, and does not end.

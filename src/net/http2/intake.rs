@@ -6,7 +6,9 @@
 //! end the connection for the same reason as there, and those that it leaves out are left out: the crate, which finds its
 //! errors while it reads, would lose requests that came before them.
 
+mod head_frames;
 mod heads;
+mod settings;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -16,13 +18,12 @@ use h2::Reason;
 
 pub use self::heads::ReceivedHead;
 use self::heads::{OpenHead, WaitingHeads};
+use self::settings::NewSettings;
 use super::framing::{
-    ACK, CONTINUATION, DATA, ENABLE_PUSH, END_HEADERS, END_STREAM, GOAWAY, HAS_PRIORITY, HEAD,
-    HEADER_TABLE_SIZE, HEADERS, INITIAL_WINDOW_SIZE, MAX_FRAME_SIZE, NO_RFC7540_PRIORITIES, NUMBER, PADDED,
-    PING, PRIORITY, PRIORITY_UPDATE, PUSH_PROMISE, RST_STREAM, SETTING, SETTINGS, WINDOW_UPDATE, frame,
-    number, setting,
+    ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEAD, HEADERS, NUMBER, PADDED, PING, PRIORITY,
+    PRIORITY_UPDATE, PUSH_PROMISE, RST_STREAM, SETTING, SETTINGS, WINDOW_UPDATE, frame, number,
 };
-use super::hpack::{Decoder, Fields, HeadBounds};
+use super::hpack::{Decoder, HeadBounds};
 use super::open_streams::{OpenStreams, Receiving};
 use super::order::SendOrder;
 use super::priority::{NamedPriority, Priority};
@@ -80,14 +81,6 @@ pub struct ClientReset {
     pub stream: u32,
     /// Why.
     pub reason: Reason,
-}
-
-/// What a client has set in one frame, as far as the crate needs it.
-#[derive(Debug, Default)]
-struct NewSettings {
-    table: Option<u32>,
-    window: Option<u32>,
-    frame: Option<u32>,
 }
 
 /// The frames of a connection, behind its preface.
@@ -399,36 +392,6 @@ impl Intake {
         frame(RST_STREAM, 0, stream, &[&u32::from(reason).to_be_bytes()], &mut self.replies);
     }
 
-    /// Begins a head, or the trailers of a body.
-    fn begin_head(&mut self) -> Result<Payload, Violation> {
-        let (length, stream, flags) = (self.length(), self.stream(), self.flags());
-        let is_new = stream > self.last;
-        let are_trailers = self.streams.receiving(stream) == Receiving::More || self.streams.was_cut(stream);
-        if self.is_ending && !are_trailers {
-            self.skipped = Some(stream).filter(|_| flags & END_HEADERS == 0);
-            return Ok(Payload::Dropped);
-        }
-        let needed =
-            usize::from(flags & PADDED != 0) + PRIORITY_BYTES * usize::from(flags & HAS_PRIORITY != 0);
-        if needed > length {
-            return Err(Violation::size(format!("client sent HEADERS frame with incorrect length {length}")));
-        }
-        if is_new && needed == length {
-            return Err(Violation::size("client sent HEADERS frame with empty header block"));
-        }
-        if stream.is_multiple_of(2) || !(is_new || are_trailers) {
-            let last = self.last;
-            let text =
-                format!("client sent HEADERS frame with incorrect identifier {stream}, the last was {last}");
-            return Err(Violation::protocol(text));
-        }
-        if needed > 0 {
-            return Ok(self.collect(needed));
-        }
-        self.open = Some(OpenHead::new(stream, flags & END_STREAM != 0));
-        Ok(Payload::Block { padding: 0 })
-    }
-
     /// Takes a part of the frame's payload, which is not counted as missing any more.
     fn take_payload(&mut self, part: &[u8], passed: &mut Vec<u8>) -> Result<(), Violation> {
         match self.payload {
@@ -439,7 +402,7 @@ impl Intake {
                     self.begun += 1;
                     if self.begun == SETTING {
                         self.begun = 0;
-                        self.set()?;
+                        self.settings.set(self.beginning, &self.order)?;
                     }
                 }
             }
@@ -541,58 +504,6 @@ impl Intake {
         Ok(())
     }
 
-    /// Begins the block of a head whose padding and priority have come.
-    fn decide_head(&mut self) -> Result<Payload, Violation> {
-        let (stream, flags, left) = (self.stream(), self.flags(), self.left);
-        let has_padding = flags & PADDED != 0;
-        let padding = if has_padding { self.beginning[0] } else { 0 };
-        if usize::from(padding) > left {
-            return Err(Violation::protocol(format!(
-                "client sent padded HEADERS frame with incorrect length: {left}, padding: {padding}"
-            )));
-        }
-        if flags & HAS_PRIORITY != 0 && number(&self.beginning[usize::from(has_padding)..]) == stream {
-            return Err(Violation::protocol(format!(
-                "client sent HEADERS frame for stream {stream} with incorrect dependency"
-            )));
-        }
-        if usize::from(padding) == left && stream > self.last {
-            return Err(Violation::size("client sent header block with incorrect length"));
-        }
-        self.open = Some(OpenHead::new(stream, flags & END_STREAM != 0));
-        Ok(Payload::Block { padding })
-    }
-
-    /// Takes a setting over.
-    fn set(&mut self) -> Result<(), Violation> {
-        let [a, b, value @ ..] = self.beginning;
-        let (name, value) = (u16::from_be_bytes([a, b]), u32::from_be_bytes(value));
-        let wrong = |name: &str| format!("client sent SETTINGS frame with incorrect {name} value {value}");
-        match name {
-            HEADER_TABLE_SIZE => self.settings.table = Some(value),
-            ENABLE_PUSH if value > 1 => return Err(Violation::protocol(wrong("ENABLE_PUSH"))),
-            INITIAL_WINDOW_SIZE if u64::from(value) > limits::HTTP2_WINDOW => {
-                return Err(Violation::window(wrong("INITIAL_WINDOW_SIZE")));
-            }
-            INITIAL_WINDOW_SIZE => {
-                self.order.set_first_window(value);
-                self.settings.window = Some(value);
-            }
-            MAX_FRAME_SIZE
-                if u64::from(value) < limits::HTTP2_FRAME || value > limits::HTTP2_LARGEST_FRAME =>
-            {
-                return Err(Violation::protocol(wrong("MAX_FRAME_SIZE")));
-            }
-            MAX_FRAME_SIZE => self.settings.frame = Some(value),
-            NO_RFC7540_PRIORITIES if value > 1 => {
-                return Err(Violation::protocol(wrong("NO_RFC7540_PRIORITIES")));
-            }
-            // The others are about pushed streams, or are advice, or unknown.
-            _ => {}
-        }
-        Ok(())
-    }
-
     /// Opens the window of a stream, or with 0 that of the connection.
     fn open_window(&mut self, stream: u32, bytes: u32, passed: &mut Vec<u8>) -> Result<(), Violation> {
         if bytes == 0 {
@@ -672,130 +583,10 @@ impl Intake {
                     return Err(reason);
                 }
             }
-            Payload::Settings => {
-                let NewSettings { table, window, frame: size } = std::mem::take(&mut self.settings);
-                let all = [(HEADER_TABLE_SIZE, table), (INITIAL_WINDOW_SIZE, window), (MAX_FRAME_SIZE, size)];
-                let all = all.into_iter().filter_map(|(name, value)| Some(setting(name, value?)));
-                frame(SETTINGS, 0, 0, &[&all.flatten().collect::<Vec<u8>>()], passed);
-            }
+            Payload::Settings => std::mem::take(&mut self.settings).pass(passed),
             _ => {}
         }
         Ok(())
-    }
-
-    /// Decodes a head that is complete.
-    fn end_head(&mut self, open: &mut OpenHead, passed: &mut Vec<u8>) -> Result<(), Violation> {
-        let (stream, is_new) = (open.stream, open.stream > self.last);
-        if self.is_ending && is_new && !open.is_late {
-            return Ok(());
-        }
-        // No later head refers to one that comes at the end, when some were skipped.
-        if !self.is_ending {
-            let mut fields = Fields::default();
-            if let Err(reason) = self.decoder.decode_into(&open.block, &self.bounds, &mut fields) {
-                open.failed = Some(fields);
-                return Err(Violation::head(reason));
-            }
-            if is_new && !open.is_late {
-                self.add_head(ReceivedHead::new(open, fields, open.block.len()), open.ends_stream);
-            }
-        }
-        if open.is_late {
-            return Ok(());
-        }
-        let flags = END_HEADERS | if open.ends_stream { END_STREAM } else { 0 };
-        if is_new {
-            frame(HEADERS, flags, stream, &[&STUB], passed);
-        } else if self.streams.receiving(stream) == Receiving::More {
-            // What comes behind the head of a stream are trailers, of which nothing is used.
-            frame(HEADERS, flags, stream, &[], passed);
-            if open.ends_stream {
-                self.streams.received(stream);
-            }
-        }
-        Ok(())
-    }
-
-    fn add_head(&mut self, mut head: ReceivedHead, ends_stream: bool) {
-        let of = head.stream;
-        self.last = of;
-        self.requests += 1;
-        self.streams.begin(of, ends_stream);
-        head.priority = self.early.iter().find(|(stream, _)| *stream == of).map(|(_, early)| *early);
-        // Streams that were left out are closed.
-        self.early.retain(|(stream, _)| *stream > of);
-        self.heads.push(head);
-        let Terms { requests, until } = self.terms;
-        if self.requests >= requests || until.is_some_and(|until| Instant::now() > until) {
-            self.leave();
-        }
-    }
-
-    /// Gives up a head that has begun and not ended; appends what the crate gets for it. False if there is none.
-    pub(super) fn give_up_head(&mut self, passed: &mut Vec<u8>) -> bool {
-        let (last, is_ending) = (self.last, self.is_ending);
-        let Some(mut open) = self.open.take_if(|open| !open.is_late && !is_ending && open.stream > last)
-        else {
-            return false;
-        };
-        open.is_late = true;
-        let flags = END_HEADERS | if open.ends_stream { END_STREAM } else { 0 };
-        frame(HEADERS, flags, open.stream, &[&STUB], passed);
-        self.add_head(self.beginning_of(&open), open.ends_stream);
-        // What comes of it still is decoded, because later heads may refer to it.
-        self.open = Some(open);
-        true
-    }
-
-    /// What has come of a request's head that has begun and was neither ended nor given up.
-    pub fn incomplete_head(&self) -> Option<ReceivedHead> {
-        let is_awaited = |open: &&OpenHead| !open.is_late && !self.is_ending && open.stream > self.last;
-        let open = self.open.as_ref().filter(is_awaited)?;
-        Some(self.beginning_of(open))
-    }
-
-    /// What has come of the head that has begun.
-    fn beginning_of(&self, open: &OpenHead) -> ReceivedHead {
-        // As in nginx, a frame that has begun counts with its whole length.
-        let missing = match self.payload {
-            Payload::Block { padding } if self.known == HEAD => self.left.saturating_sub(padding.into()),
-            _ => 0,
-        };
-        let fields = match &open.failed {
-            Some(fields) => fields.clone(),
-            None => self.decoder.decode_beginning(&open.block, &self.bounds),
-        };
-        ReceivedHead::new(open, fields, open.block.len() + missing)
-    }
-
-    /// Whether a head has begun and not ended.
-    pub(super) fn has_open_head(&self) -> bool {
-        self.open.is_some()
-    }
-
-    /// Whether a head has begun that was given up, or is not answered.
-    pub(super) fn has_late_head(&self) -> bool {
-        let is_late = |open: &OpenHead| open.is_late || (self.is_ending && open.stream > self.last);
-        self.skipped.is_some() || self.open.as_ref().is_some_and(is_late)
-    }
-
-    /// The head of a stream's request, which then is one of the streams that send. Those of streams before it, which were refused,
-    /// are forgotten.
-    pub fn take_head(&mut self, stream: u32) -> Option<ReceivedHead> {
-        let head = self.heads.take(stream);
-        let (priority, window) = match &head {
-            Some(head) => (head.priority(), head.window),
-            None => (Priority::default(), 0),
-        };
-        if !head.as_ref().is_some_and(|head| head.is_late) {
-            self.order.begin(stream, priority, window);
-        }
-        head
-    }
-
-    /// Number of heads that were not taken yet.
-    pub(super) fn waiting_heads(&self) -> usize {
-        self.heads.len()
     }
 
     /// Whether the crate has got whole frames so far, behind which another one may come.

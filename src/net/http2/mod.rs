@@ -22,7 +22,7 @@ mod violation;
 
 pub use self::carrier::Carrier;
 pub use self::client::{Http2Backend, Http2Request, Http2RequestBody, Http2RequestError};
-pub use self::connection::{Http2Connection, Offer};
+pub use self::connection::{Http2Connection, Offer, is_wrong_preface};
 pub use self::io::{Fault, Traffic};
 pub use self::stream::Http2Stream;
 pub use self::violation::Violation;

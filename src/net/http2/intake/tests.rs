@@ -1,3 +1,4 @@
+use super::super::framing::HAS_PRIORITY;
 use super::*;
 
 const BOUNDS: HeadBounds = HeadBounds { field: 1000, head: 2000, fields: 50 };
