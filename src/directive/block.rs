@@ -17,7 +17,7 @@ pub struct Block {
     pub span: Span,
     /// Position of its `{`, whose line nginx's diagnostics name.
     pub place: Span,
-    /// Reading-order number of the block's last statement.
+    /// Reading-order number of the block's last statement, or of the block itself if it is empty.
     pub order: u32,
     /// Nested blocks, in order.
     pub children: Vec<Block>,

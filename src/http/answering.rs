@@ -93,10 +93,12 @@ impl HttpConnection {
             let Some(servers) = self.servers(&config) else {
                 return (After::Close { lingers: false }, AfterTimes::NONE);
             };
-            match self.select(servers, refused.is_none().then(|| request.host_as_sent())) {
+            // As in nginx, a host that was read counts, whatever comes behind it.
+            let host = Some(request.host_as_sent()).filter(|host| refused.is_none() || !host.is_empty());
+            match self.select(servers, host) {
                 Ok(Selected { server, named, is_misdirected }) => {
                     if is_misdirected {
-                        refused = refused.or(Some(MISDIRECTED));
+                        refused = Some(MISDIRECTED);
                     }
                     (server.clone(), named)
                 }

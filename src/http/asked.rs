@@ -89,6 +89,11 @@ impl Exchange<'_> {
         self.has_location_name &= again;
     }
 
+    /// Keeps the request in its location, as `break` does, though its path may have been replaced before.
+    pub fn stay(&mut self) {
+        self.has_location_name &= !std::mem::take(&mut self.is_path_changed);
+    }
+
     /// Number of path changes and redirects that are left: it is another one after an internal redirect.
     pub fn changes_left(&self) -> u32 {
         self.changes_left

@@ -91,9 +91,13 @@ impl Exchange<'_> {
     }
 
     /// File of a path in this location: `root` with the path, or `alias` in place of the location's prefix. `None` if
-    /// the path would leave the directory.
+    /// the path would leave the directory, and with `alias` where `rewrite … break` has replaced the prefix, which is logged.
     pub fn file_of(&self, path: &[u8]) -> Option<PathBuf> {
         let (base, rest) = match self.location.get::<Files>() {
+            Files::Alias { .. } if !self.has_location_name => {
+                log::alias_after_rewrite(self);
+                return None;
+            }
             Files::Root(directory) => (self.directory(directory), path),
             Files::Alias { target, replaces } => {
                 let rest = match replaces {
@@ -105,6 +109,15 @@ impl Exchange<'_> {
             }
         };
         below(&base, rest)
+    }
+
+    /// The page where [`Exchange::file_of`] has no file.
+    fn no_file(&self) -> Decision {
+        if !self.has_location_name && self.alias_length().is_some() {
+            return Decision::page(StatusCode::INTERNAL_SERVER_ERROR);
+        }
+        log::leaves_directory(self);
+        Decision::page(StatusCode::NOT_FOUND)
     }
 
     /// File that `try_files` means by a name, and the path of the request if it exists: below `root`, or below `alias`
@@ -252,7 +265,7 @@ pub(super) async fn content(exchange: &Exchange<'_>) -> Decision {
     if exchange.path.ends_with(b"/") {
         return no_handler(exchange);
     }
-    let Some(path) = exchange.file_of(&exchange.path) else { return Decision::page(StatusCode::NOT_FOUND) };
+    let Some(path) = exchange.file_of(&exchange.path) else { return exchange.no_file() };
     let file = match exchange.open(&path).await {
         Ok(file) => file,
         Err(error) => return exchange.open_failed(&path, &error),
@@ -276,7 +289,7 @@ fn no_handler(exchange: &Exchange<'_>) -> Decision {
         log::index_forbidden(exchange, path.as_os_str().as_encoded_bytes());
         return Decision::page(StatusCode::FORBIDDEN);
     }
-    Decision::page(StatusCode::NOT_FOUND)
+    exchange.no_file()
 }
 
 #[cfg(test)]

@@ -154,6 +154,20 @@ pub(super) fn open_failed(exchange: &Exchange<'_>, path: &Path, failure: &io::Er
     about(exchange, &format_args!("open() \"{path}\" failed ({})", os_text(failure)));
 }
 
+/// `alias` in a location whose prefix the path does not have any more.
+pub(super) fn alias_after_rewrite(exchange: &Exchange<'_>) {
+    let name = exchange.location.name.spelled();
+    let text =
+        format_args!("\"alias\" cannot be used in location \"{}\" where URI was rewritten", Shown::new(name));
+    about_at(LogLevel::Alert, exchange, &text);
+}
+
+/// A path with `..`, which nginx would follow.
+pub(super) fn leaves_directory(exchange: &Exchange<'_>) {
+    let path = Shown::new(&exchange.path);
+    about(exchange, &format_args!("\"{path}\" is not served: \"..\" may lead out of the directory"));
+}
+
 /// A response that could not be sent completely.
 pub(super) fn send_failed(exchange: &Exchange<'_>, failure: &io::Error) {
     if let Some(broken) = failure.get_ref().and_then(|error| error.downcast_ref::<BrokenBody>()) {

@@ -90,7 +90,7 @@ impl Exchange<'_> {
                     if self.is_post_action {
                         // As in nginx, nothing is sent of it.
                         self.sent.status = shown(self.error_status.unwrap_or(response.status)).as_u16();
-                        let known = self.response.content_type.take();
+                        let known = self.response.content_type.take().filter(|_| response.foreign.is_none());
                         self.response = *response;
                         self.response.body = Body::default();
                         if known.is_some() && !(is_page && self.is_answered) {
@@ -106,7 +106,7 @@ impl Exchange<'_> {
                 Decision::Redirect { path, query } => {
                     // As in nginx, one too many changes neither path nor location.
                     if !self.count_change() {
-                        decision = self.redirected_too_often("redirecting to", &path);
+                        decision = self.redirected_too_often("internally redirecting to", &path);
                         continue;
                     }
                     (self.path, self.is_path_replaced) = (path, true);
@@ -127,7 +127,7 @@ impl Exchange<'_> {
                             self.redirect();
                             self.run(Start::Named(location)).await
                         }
-                        (false, _) => self.redirected_too_often("redirecting to", &name),
+                        (false, _) => self.redirected_too_often("redirect to named location", &name),
                         (true, None) => {
                             log::no_named_location(self, &name);
                             Decision::page(StatusCode::INTERNAL_SERVER_ERROR)

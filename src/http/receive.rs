@@ -104,6 +104,8 @@ impl HttpConnection {
         match exchange.is_body_discarded {
             true => Ok(self.input.lock().is_body_done() || !exchange.keeps_alive),
             false => {
+                // `post_action` does not find it any more.
+                exchange.is_body_discarded = true;
                 exchange.ask_for_body().await;
                 exchange.drop_received_body()
             }

@@ -62,6 +62,7 @@ impl Exchange<'_> {
             // As in nginx, a response has one of each of these: the line replaces it, an empty value removes it.
             if name.eq_ignore_ascii_case(b"Last-Modified") {
                 response.forget_modified();
+                response.headers.remove(b"Last-Modified");
                 // As in nginx, `If-Range` may name it.
                 response.added_modified = super::date::seconds(&text);
             }
@@ -77,6 +78,11 @@ impl Exchange<'_> {
     /// Sets the status before the response is made, so that variables have it.
     pub fn set_status(&mut self, status: StatusCode) {
         (self.response.status, self.has_status) = (status, true);
+    }
+
+    /// Whether the status of the response is known.
+    pub fn knows_status(&self) -> bool {
+        self.has_status
     }
 
     /// Whether a subrequest closed its connection, with this status for the log.

@@ -39,7 +39,7 @@ impl HttpConnection {
         self.select(servers, None).map_or_else(|_| servers.default_server(), |selected| selected.server)
     }
 
-    /// Selects a server by host. Without one, because the head of a request is incomplete or refused, it is the server that
+    /// Selects a server by host. Without one, because the head of a request was refused before its host came, it is the server that
     /// was negotiated with TLS, as in nginx.
     pub(super) fn select<'c>(
         &self,

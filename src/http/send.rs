@@ -81,6 +81,7 @@ impl Exchange<'_> {
         let framing = self.framing();
         let mut body = std::mem::take(&mut self.response.body);
         self.sent.length = body.length();
+        self.response.hides_length |= self.sent.length.is_none();
         if framing == Framing::HeadOnly && !matches!(body, Body::Live(_)) {
             body = Body::default();
         }

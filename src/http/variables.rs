@@ -406,11 +406,12 @@ fn sent_header(exchange: &Exchange<'_>, name: &[u8]) -> Option<Vec<u8>> {
     match name {
         b"content-type" => exchange.sent_content_type().map(Cow::into_owned),
         b"content-length" if !exchange.is_answered || response.hides_length => None,
+        b"content-length" if response.status == StatusCode::NO_CONTENT => None,
         b"content-length" => {
             exchange.sent.length.or(response.body.length()).map(|length| length.to_string().into_bytes())
         }
         b"last-modified" if response.last_modified.is_some() => {
-            response.last_modified.map(|seconds| date::http_date(seconds).into_bytes())
+            exchange.sent_last_modified().map(String::into_bytes)
         }
         b"location" if response.location.is_some() => {
             response.location.as_ref().map(|location| exchange.absolute(location))

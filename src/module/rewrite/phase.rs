@@ -98,7 +98,10 @@ impl Execution<'_, '_> {
         Box::pin(async move {
             for statement in statements {
                 let flow = match statement {
-                    Statement::Break => Flow::Break,
+                    Statement::Break => {
+                        self.exchange.stay();
+                        Flow::Break
+                    }
                     Statement::Return(answer) => Flow::End(reply_to_body(self.exchange, answer).await),
                     Statement::Set(set) => {
                         let value = self.text(&set.value)?;
@@ -266,30 +269,38 @@ fn is_file(kind: u8, found: &OpenFile) -> bool {
     }
 }
 
-/// Decodes `%XX` up to a question mark, except for characters that must stay escaped in a redirect.
+/// Decodes `%XX` up to a question mark, except for characters that must stay escaped in a redirect. As in nginx, what is no hexadecimal
+/// number is dropped, with the `%` before it; only a character that follows the `%` at once is kept.
 fn unescape(text: &[u8]) -> Vec<u8> {
+    let digit = |b: &u8| char::from(*b).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text;
     while let [first, tail @ ..] = rest {
-        match rest {
-            [b'?', ..] => {
-                out.extend_from_slice(rest);
-                return out;
-            }
-            [b'%', high, low, after @ ..] => {
-                let digit = |b: &u8| char::from(*b).to_digit(16);
-                let byte =
-                    digit(high).zip(digit(low)).and_then(|(high, low)| u8::try_from(high * 16 + low).ok());
-                match byte {
-                    Some(byte @ (b'?' | b'&'..=b'~')) => out.push(byte),
-                    _ => out.extend_from_slice(&rest[..3]),
-                }
-                rest = after;
-            }
-            _ => {
-                out.push(*first);
+        rest = tail;
+        let byte = match (first, rest) {
+            (b'%', []) => break,
+            (b'%', [high, tail @ ..]) => {
                 rest = tail;
+                let ([low, tail @ ..], Some(upper)) = (rest, digit(high)) else {
+                    out.extend(digit(high).is_none().then_some(*high));
+                    continue;
+                };
+                rest = tail;
+                let Some(lower) = digit(low) else { continue };
+                match upper * 16 + lower {
+                    byte @ (b'?' | b'&'..=b'~') => byte,
+                    _ => {
+                        out.extend_from_slice(&[b'%', *high, *low]);
+                        continue;
+                    }
+                }
             }
+            _ => *first,
+        };
+        out.push(byte);
+        if byte == b'?' {
+            out.extend_from_slice(rest);
+            break;
         }
     }
     out
@@ -338,5 +349,7 @@ mod tests {
     fn redirects_are_decoded_as_far_as_nginx_decodes_them() {
         assert_eq!(unescape(b"/a%20b%2fc%41?%41"), b"/a%20b/cA?%41");
         assert_eq!(unescape(b"/%25%7f%3fx%4"), b"/%25%7f?x%4");
+        assert_eq!(unescape(b"/a%zb%4zc%"), b"/azbc");
+        assert_eq!(unescape(b"/a%4"), b"/a");
     }
 }

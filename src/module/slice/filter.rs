@@ -54,7 +54,11 @@ impl RequestVariables for SliceRange {
         if name != "slice_range" {
             return Ok(None);
         }
-        let Some(slices) = slices(exchange) else { return Ok(Some(Lookup::Missing)) };
+        // As in nginx, it has no value where a response was made without it.
+        let is_unused = |slices: &&Arc<Slices>| exchange.knows_status() && !slices.is_used();
+        let Some(slices) = slices(exchange).filter(|slices| !is_unused(slices)) else {
+            return Ok(Some(Lookup::Missing));
+        };
         let start = || match exchange.request.header("if-range") {
             Some(_) => 0,
             None => asked_start(exchange.header("range")),

@@ -5,6 +5,7 @@ use crate::entry::{Entry, Step, entry, page, request};
 pub fn entries() -> Vec<Entry> {
     vec![
         returns(),
+        statements_without_effect(),
         entry("bodies-before-texts")
             .mask(r"sent=1[0-9][0-9]", "sent=N")
             .server(
@@ -251,6 +252,27 @@ pub fn entries() -> Vec<Entry> {
 
 const BELOW_100: &str =
     "a status has three digits from 100 on (RFC 9110, section 15), and clients refuse nginx's 000";
+
+/// Empty blocks, `break` behind `rewrite`, and paths that `alias` does not fit any more.
+fn statements_without_effect() -> Entry {
+    entry("statements-without-effect")
+        .server(
+            "error_log {ROOT}/logs/{NAME}.error;
+             location /captures { set $w q; if ($w ~ \"(q)\") { } return 200 \"[$1]\"; }
+             location /last { add_header X-A loc always; if ($arg_a) { add_header X-A in always; } if ($uri) { } return 200 x; }
+             location /stays/ { rewrite ^ /elsewhere; break; add_header X-A in; alias {ROOT}/html/; }
+             location /if { rewrite ^ /elsewhere; if ($arg_a) { set $v 2; break; } root {ROOT}/html; add_header X-A in always; }
+             location /elsewhere { return 200 \"elsewhere $uri\"; }
+             location /alias/ { alias {ROOT}/html/; rewrite ^ /b.txt break; }
+             location ~ ^/regex/(.*)$ { alias {ROOT}/html/$1; rewrite ^ /b.txt break; }
+             location /percent { rewrite ^/percent(.*) http://other$1 permanent; }
+             location /index/ { alias {ROOT}/html/; rewrite ^ /x/ break; }",
+        )
+        .asks([
+            "/captures", "/last?a=1", "/last", "/stays/x", "/if", "/if?a=1", "/alias/x", "/regex/x", "/percent/a%25b",
+            "/percent/a%2541", "/percent/a%253fb%2541", "/percent/a%25zzb", "/percent/x%254", "/index/",
+        ])
+}
 
 fn returns() -> Entry {
     let statuses = || (200..210).chain(299..=310).chain(399..=432).chain(490..=512);

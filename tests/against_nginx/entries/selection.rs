@@ -14,6 +14,25 @@ pub fn entries() -> Vec<Entry> {
             )
             .asks(["/", "/\nHost: first", "/\nHost: second", "/\nHost: third", "/\nHost: fourth", "/\nHost:"])
             .raws(["GET / HTTP/1.0\r\n\r\n", "GET / HTTP/1.0\r\nHost:\r\n\r\n", "GET /\r\n"]),
+        entry("refused-behind-its-host")
+            .bare()
+            .http(
+                "server { listen {ADDR}:{PORT}; server_name a; error_page 400 405 501 /e1; location /e1 { return 200 one; } }
+                 server { listen {ADDR}:{PORT}; server_name b; error_page 400 405 501 /e2; location /e2 { return 200 two; } }",
+            )
+            .raws([
+                "TRACE /x HTTP/1.1\r\nHost: b\r\n\r\n",
+                "GET /x HTTP/1.1\r\nHost: b\r\nContent-Length: -1\r\n\r\n",
+                "GET /x HTTP/1.1\r\nHost: b\r\nHost: a\r\n\r\n",
+                "GET /x HTTP/1.1\r\nHost: b\r\nx\0y: z\r\n\r\n",
+                "GET /x HTTP/1.1\r\nHost: b\r\nTransfer-Encoding: x\r\n\r\n",
+                "GET http://b/x HTTP/1.1\r\n\r\n",
+                "GET http://b/x HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n",
+                "GET /x HTTP/1.1\r\nx\0y: z\r\nHost: b\r\n\r\n",
+                "GET /x HTTP/1.1\r\nHost: /\r\n\r\n",
+                "GET /x HTTP/1.1\r\n\r\n",
+                "GET x HTTP/1.1\r\nHost: b\r\n\r\n",
+            ]),
         entry("first-is-default")
             .bare()
             .http(

@@ -17,6 +17,11 @@ const READS: &str = "proxy_pass http://{ADDR}:{PORT2}; proxy_http_version 1.1; p
 
 pub fn entries() -> Vec<Entry> {
     vec![
+        entry("post-action-without-the-body")
+            .mask("body=[0-9]+ sent=~?[0-9]+", "body=N sent=N")
+            .server("location / { root {ROOT}/html; post_action /after; } location /after { internal; proxy_pass http://{BACKEND}; }")
+            .keep(["POST /none\n\nabc", "/a.txt"])
+            .keep(["/a.txt\nContent-Length: 3\n\nabc", "/a.txt"]),
         entry("keep-alive")
             .server("location / { root {ROOT}/html; } location /return { return 200 x; } location /204 { return 204; } location /chunked/ { alias {ROOT}/html/; add_trailer X y; } location /err/ { error_page 404 /a.txt; return 404; }")
             .keep(["/a.txt", "/b.txt", "/none", "/dir", "/empty.txt", "/return", "/204", "HEAD /a.txt", "/chunked/a.txt", "/err/x", "/a.txt\nIf-None-Match: *", "/a.txt\nRange: bytes=0-1", "/a.txt\nRange: bytes=99-", "OPTIONS /a.txt", "/big.txt"])
