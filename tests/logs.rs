@@ -392,6 +392,45 @@ fn errors_name_the_request_as_in_nginx() {
 }
 
 #[test]
+fn errors_of_requests_have_nginxs_words() {
+    let server = Server::start(&Conf::live("").http_server(
+        "index a.html b.html; root html;
+         location /turn { try_files /none /turn/again; }
+         location /none-given { proxy_pass http://$arg_h; }
+         location /refused { auth_request /asked; root html; }
+         location /asked { internal; return 404; }
+         location /refused-behind { auth_request /behind; root html; }
+         location /behind { internal; proxy_pass http://127.0.0.1:$server_port/missing; }
+         location /rate { limit_rate $arg_rate; return 200 x; }
+         location /id { userid on; return 200 x; }
+         location /unset { if ($arg_x) { set $unset a; } return 200 \"$unset\"; }
+         location /alias/ { alias html/; rewrite ^ /b.txt break; }
+         location /up { rewrite ^ /../b.txt break; root html; }",
+    ));
+    for (path, text) in [
+        ("/no/", "/html/no/a.html\" is not found (2: No such file or directory), client: "),
+        (
+            "/turn",
+            "rewrite or internal redirection cycle while internally redirecting to \"/turn/again\", client: ",
+        ),
+        ("/none-given", "invalid URL prefix in \"http://\", client: "),
+        ("/none-given?h=:80/x", "no host in upstream \":80/x\", client: "),
+        ("/none-given?h=127.0.0.1:/x", "invalid port in upstream \"127.0.0.1:/x\", client: "),
+        ("/refused", "auth request unexpected status: 404, client: "),
+        ("/refused-behind", "auth request unexpected status: 404 while sending to client, client: "),
+        ("/rate", "invalid size \"\", client: "),
+        ("/unset", "using uninitialized \"unset\" variable, client: "),
+        ("/alias/x", "\"alias\" cannot be used in location \"/alias/\" where URI was rewritten, client: "),
+        ("/up", "\"/../b.txt\" is not served: \"..\" may lead out of the directory, client: "),
+    ] {
+        http::get(server.http, path);
+        server.wait_log(text);
+    }
+    http::get_with(server.http, "/id", "Cookie: a=b; uid=bad\r\n");
+    server.wait_log("client sent too short userid cookie \"a=b; uid=bad\", client: ");
+}
+
+#[test]
 fn begin_and_end_of_a_publish_and_refusals_are_notices() {
     let conf =
         Conf::live("allow publish 127.0.0.1; deny play all;").main("error_log logs/notice.log notice;");

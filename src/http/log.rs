@@ -168,6 +168,11 @@ pub(super) fn leaves_directory(exchange: &Exchange<'_>) {
     about(exchange, &format_args!("\"{path}\" is not served: \"..\" may lead out of the directory"));
 }
 
+/// A value of `limit_rate` or `limit_rate_after` that is no size.
+pub(super) fn invalid_size(exchange: &Exchange<'_>, text: &[u8]) {
+    about(exchange, &format_args!("invalid size \"{}\"", Shown::new(text)));
+}
+
 /// A response that could not be sent completely.
 pub(super) fn send_failed(exchange: &Exchange<'_>, failure: &io::Error) {
     if let Some(broken) = failure.get_ref().and_then(|error| error.downcast_ref::<BrokenBody>()) {

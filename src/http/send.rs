@@ -10,13 +10,15 @@ use bstr::BString;
 use http::{StatusCode, Version};
 
 use super::conf::ServerTokens;
-use super::date;
+use super::core::buffers::SizeOrVariable;
 use super::exchange::Exchange;
 use super::http2::FRAME_HEAD;
 use super::rate::RateLimit;
 use super::response::{Body, BrokenBody, Piece, Response};
 use super::status::reason;
 use super::write::{COPIED, append_present};
+use super::{date, log};
+use crate::directive::number;
 use crate::limits;
 
 /// How the end of a body is shown.
@@ -447,16 +449,23 @@ impl Exchange<'_> {
     fn rate(&self) -> Option<RateLimit> {
         let core = self.core();
         let rate = match self.assigned.given_named(b"limit_rate") {
-            Some(text) => crate::directive::number::size(text).unwrap_or(0),
-            None => core.limit_rate.bytes(|template| self.expand(template)),
+            Some(text) => number::size(text).unwrap_or(0),
+            None => self.size(&core.limit_rate),
         };
         if rate == 0 || self.is_subrequest() {
             return None;
         }
-        Some(RateLimit {
-            bytes: rate,
-            after: core.limit_rate_after.bytes(|template| self.expand(template)),
-            began: Instant::now(),
+        Some(RateLimit { bytes: rate, after: self.size(&core.limit_rate_after), began: Instant::now() })
+    }
+
+    /// A size in bytes. What variables give is logged where it is none, and counts as 0.
+    fn size(&self, size: &SizeOrVariable) -> u64 {
+        size.bytes(|template| {
+            let text = self.expand(template);
+            if number::size(&text).is_none() {
+                log::invalid_size(self, &text);
+            }
+            text
         })
     }
 }

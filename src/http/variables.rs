@@ -10,7 +10,6 @@ use data_encoding::HEXLOWER;
 use http::{StatusCode, Version};
 
 use super::credentials::Credentials;
-use super::date;
 use super::exchange::{Exchange, Lookup};
 use super::variable::{Template, Templates, Variable, Variables, is_true};
 use crate::directive::Match;

@@ -3,7 +3,9 @@
 use crate::http::exchange::Exchange;
 use crate::http::log;
 
-/// The subrequest was answered with a status that decides nothing.
-pub(super) fn unexpected(exchange: &Exchange<'_>, status: u16) {
-    log::about(exchange, &format_args!("auth request unexpected status: {status}"));
+/// The subrequest was answered, perhaps by a backend, with a status that decides nothing.
+pub(super) fn unexpected(exchange: &Exchange<'_>, status: u16, by_backend: bool) {
+    // nginx names here what it did last for the subrequest.
+    let doing = if by_backend { " while sending to client" } else { "" };
+    log::about(exchange, &format_args!("auth request unexpected status: {status}{doing}"));
 }

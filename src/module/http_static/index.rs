@@ -61,7 +61,7 @@ async fn find(exchange: &Exchange<'_>) -> Decision {
                 Ok(_) => return Decision::page(StatusCode::INTERNAL_SERVER_ERROR),
                 Err(error) => match error.raw_os_error() {
                     Some(libc::ELOOP | libc::EMLINK) => return Decision::page(StatusCode::FORBIDDEN),
-                    Some(libc::ENOENT) => return failed(exchange, &directory, &error),
+                    Some(libc::ENOENT) => return failed(exchange, &path, &error),
                     // The index file was searched for in it, so it may be searched.
                     Some(libc::EACCES) => {}
                     _ => return exchange.open_failed(&directory, &error),

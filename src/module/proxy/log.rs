@@ -5,6 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 
+use bstr::ByteSlice;
 use tracing::warn;
 
 use super::target::TargetError;
@@ -16,10 +17,12 @@ use crate::log::shown::Shown;
 
 /// The URL of a variable target is not understood.
 pub(super) fn invalid_url(exchange: &Exchange<'_>, reason: TargetError, url: &[u8]) {
-    let url = Shown::new(url);
     match reason {
-        TargetError::Prefix => about(exchange, &format_args!("{reason} in \"{url}\"")),
-        _ => about(exchange, &format_args!("{reason} in upstream \"{url}\"")),
+        TargetError::Prefix => about(exchange, &format_args!("{reason} in \"{}\"", Shown::new(url))),
+        _ => {
+            let behind_scheme = url.split_once_str("://").map_or(url, |(_, rest)| rest);
+            about(exchange, &format_args!("{reason} in upstream \"{}\"", Shown::new(behind_scheme)));
+        }
     }
 }
 

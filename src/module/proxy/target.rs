@@ -84,7 +84,10 @@ impl ProxyTarget {
     ///
     /// It is malformed.
     pub fn read(url: &[u8]) -> Result<ProxyTarget, TargetError> {
-        let starts = |scheme: &[u8]| url.get(..scheme.len()).is_some_and(|s| s.eq_ignore_ascii_case(scheme));
+        let starts = |scheme: &[u8]| {
+            let beginning = url.get(..scheme.len()).filter(|_| url.len() > scheme.len());
+            beginning.is_some_and(|beginning| beginning.eq_ignore_ascii_case(scheme))
+        };
         let (is_encrypted, rest) = match () {
             () if starts(b"http://") => (false, &url[7..]),
             () if starts(b"https://") => (true, &url[8..]),

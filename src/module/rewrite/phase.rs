@@ -227,7 +227,7 @@ impl Execution<'_, '_> {
         let value = self.exchange.find_value(&variable);
         self.decided()?;
         if value.is_none() {
-            self.warn(name);
+            warn_of(self.exchange, &variable);
         }
         Ok(value.unwrap_or_default().into())
     }
@@ -235,27 +235,29 @@ impl Execution<'_, '_> {
     fn text(&mut self, template: &Template) -> Result<BString, Undecided> {
         let text = self.exchange.expand(template);
         self.decided()?;
-        if self.exchange.location.get::<Current>().warns {
-            for variable in template.variables() {
-                if let Variable::User(name) = variable
-                    && self.exchange.find_value(variable).is_none()
-                {
-                    self.warn(name);
-                }
-            }
-        }
+        warn_of_unset(self.exchange, template);
         Ok(text.into())
-    }
-
-    fn warn(&self, name: &BString) {
-        if self.exchange.location.get::<Current>().warns && matches!(Variable::find(name), Variable::User(_))
-        {
-            super::log::uninitialized(self.exchange, name);
-        }
     }
 
     fn decided(&self) -> Result<(), Undecided> {
         if self.exchange.take_undecided() { Err(Undecided) } else { Ok(()) }
+    }
+}
+
+/// Warns of the variables in a text that were not set.
+fn warn_of_unset(exchange: &Exchange<'_>, template: &Template) {
+    let is_unset = |variable: &&Variable| exchange.find_value(variable).is_none();
+    if exchange.location.get::<Current>().warns {
+        template.variables().filter(is_unset).for_each(|variable| warn_of(exchange, variable));
+    }
+}
+
+/// Warns of a variable that was not set, if `uninitialized_variable_warn` says so.
+fn warn_of(exchange: &Exchange<'_>, variable: &Variable) {
+    if let Variable::User(name) = variable
+        && exchange.location.get::<Current>().warns
+    {
+        super::log::uninitialized(exchange, name);
     }
 }
 
@@ -324,7 +326,10 @@ fn reply(exchange: &mut Exchange<'_>, fixed: &Return) -> Decision {
     exchange.set_status(StatusCode::from_u16(fixed.status).unwrap_or_default());
     let text = match (&fixed.constant, &fixed.text) {
         (Some(constant), _) => constant.clone(),
-        (None, Some(template)) => exchange.expand(template).into(),
+        (None, Some(template)) => {
+            warn_of_unset(exchange, template);
+            exchange.expand(template).into()
+        }
         (None, None) => Bytes::new(),
     };
     let status = StatusCode::from_u16(fixed.status).unwrap_or(StatusCode::BAD_REQUEST);

@@ -49,7 +49,7 @@ impl ResponseFilter for UserIdChoice {
         let cookie = exchange.cookie(&conf.name.0);
         let (got, error) = UserIdGot::parse(cookie.as_ref().map(|cookie| cookie.as_bytes()));
         if let Some(error) = error {
-            crate::http::log::about(exchange, &error.text(&cookie.unwrap_or_default()));
+            crate::http::log::about(exchange, &error.text(exchange.header("cookie")));
         }
         let reset = exchange.value(&Variable::Other("uid_reset".into()));
         let local: Option<IpAddr> = exchange.connected_peer().local_addr.parse().ok();
