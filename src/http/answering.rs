@@ -21,6 +21,7 @@ use super::rest_of_body::RestOfBody;
 use super::routes::Location;
 use super::select::Selected;
 use super::send::Sending;
+use super::tunnel::{Tunnel, TunnelFailure};
 use crate::limits;
 
 /// Next step after a response.
@@ -309,14 +310,7 @@ impl HttpConnection {
             return After::Gone;
         }
         if let Some(tunnel) = exchange.response.foreign.as_mut().and_then(|foreign| foreign.tunnel.take()) {
-            let received = std::mem::take(&mut self.input.lock().buffer).freeze();
-            tokio::select! {
-                sent = tunnel.run(self.socket.clone(), received) => {
-                    exchange.sent.bytes += sent;
-                    exchange.sent.body_bytes += sent;
-                }
-                () = self.service.lifetime.shutdown.cancelled() => {}
-            }
+            self.run_tunnel(exchange, tunnel).await;
             return After::Gone;
         }
         if self.socket.http2().is_some() {
@@ -341,6 +335,33 @@ impl HttpConnection {
             }
         };
         After::Close { lingers }
+    }
+
+    /// Goes on with the connection behind a response of status 101, until its end.
+    async fn run_tunnel(&self, exchange: &mut Exchange<'_>, mut tunnel: Box<dyn Tunnel>) {
+        let received = std::mem::take(&mut self.input.lock().buffer).freeze();
+        let send_timeout = exchange.conf().send_timeout.nonzero();
+        let ended = tokio::select! {
+            ended = tunnel.run(self.socket.clone(), received, send_timeout) => Some(ended),
+            () = self.service.lifetime.shutdown.cancelled() => None,
+        };
+        let sent = tunnel.sent();
+        exchange.sent.bytes += sent;
+        exchange.sent.body_bytes += sent;
+        match ended {
+            Some(Ok(())) => {}
+            Some(Err(failure)) => {
+                exchange.sent.is_complete &= failure.counts_as_complete();
+                log::tunnel_failed(exchange, &failure);
+                if matches!(failure, TunnelFailure::ClientTimedOut)
+                    && exchange.core().reset_timedout_connection
+                {
+                    self.socket.abort_on_close();
+                }
+            }
+            // As in nginx, what the end of the server ends is not complete.
+            None => exchange.sent.is_complete = false,
+        }
     }
 
     /// Applies `tcp_nodelay`.

@@ -11,6 +11,7 @@ use super::exchange::Exchange;
 use super::input::BadBody;
 use super::request_body::BodyFailure;
 use super::response::BrokenBody;
+use super::tunnel::{TunnelFailure, TunnelSide};
 use crate::log::level::LogLevel;
 use crate::log::os_text::os_text;
 use crate::log::shown::Shown;
@@ -186,6 +187,15 @@ pub(super) fn send_failed(exchange: &Exchange<'_>, failure: &io::Error) {
         _ => format!("send() failed ({})", os_text(failure)),
     };
     about_at(LogLevel::Info, exchange, &format_args!("{text} while sending response to client"));
+}
+
+/// A tunnel that neither side has closed.
+pub(super) fn tunnel_failed(exchange: &Exchange<'_>, failure: &TunnelFailure) {
+    let level = match failure {
+        TunnelFailure::Failed { side: TunnelSide::Upstream, .. } => LogLevel::Error,
+        _ => LogLevel::Info,
+    };
+    about_at(level, exchange, &format_args!("{failure} while proxying upgraded connection"));
 }
 
 /// The client has reset the stream of a request over HTTP/2, if it has. The end of a connection is told once for all of its streams.

@@ -78,6 +78,7 @@ pub mod subrequest;
 pub mod temp_directory;
 pub mod temp_file;
 pub mod tls_variables;
+pub mod tunnel;
 pub mod types;
 pub mod upstream;
 pub mod uri;

@@ -4,7 +4,6 @@ use std::fs::File;
 use std::future::poll_fn;
 use std::io;
 use std::ops::Range;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -16,7 +15,7 @@ use super::date;
 use super::headers::Headers;
 use super::player::HttpPlayer;
 use super::rest_of_body::RestOfBody;
-use crate::net::socket::Socket;
+use super::tunnel::Tunnel;
 
 /// A response before it is sent.
 ///
@@ -90,17 +89,6 @@ pub struct Foreign {
     pub rest: Option<RestOfBody>,
     /// Owner of the connection after the head.
     pub tunnel: Option<Box<dyn Tunnel>>,
-}
-
-/// Goes on with a connection behind a response of status 101.
-pub trait Tunnel: std::fmt::Debug + Send + Sync {
-    /// Passes on bytes of both sides until the end; `received` are those that the client has sent already. Returns the
-    /// number of bytes sent to the client.
-    fn run(
-        self: Box<Self>,
-        client: Arc<Socket>,
-        received: Bytes,
-    ) -> Pin<Box<dyn Future<Output = u64> + Send>>;
 }
 
 /// Why a body cannot be completed, if it is not the client's fault.

@@ -12,7 +12,12 @@ const FAR: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
 /// The end of a wait that begins now.
 pub fn end_of(wait: Duration) -> Instant {
-    Instant::now() + wait.min(FAR)
+    end_since(Instant::now(), wait)
+}
+
+/// The end of a wait that began at this time.
+pub fn end_since(began: Instant, wait: Duration) -> Instant {
+    began + wait.min(FAR)
 }
 
 /// Ends waits at their times. Its timer stays registered from one wait to the next, and is set anew only when it has passed

@@ -19,7 +19,7 @@ use super::rewriting;
 use super::states::UpstreamAttempts;
 use super::store;
 use super::target::ProxyTarget;
-use super::tunnel::UpgradedLink;
+use super::tunnel::{TunnelTimes, UpgradedLink};
 use crate::directive::{Match, Text};
 use crate::http::core::conf::Current as Core;
 use crate::http::date;
@@ -294,8 +294,11 @@ impl ResponseContext<'_> {
         let is_101 = head.status == 101;
         let (head, link, afterwards) = self.split(job, answered, !is_101);
         if is_upgrade {
-            let patience = self.conf.read_timeout.duration();
-            foreign.tunnel = Some(Box::new(UpgradedLink { link, afterwards, patience }));
+            let times = TunnelTimes {
+                send: self.conf.send_timeout.duration(),
+                read: self.conf.read_timeout.duration(),
+            };
+            foreign.tunnel = Some(Box::new(UpgradedLink::new(link, afterwards, times)));
             response.foreign = Some(Box::new(foreign));
             return (response, None);
         }
