@@ -311,7 +311,14 @@ impl HttpConnection {
         }
         if let Some(tunnel) = exchange.response.foreign.as_mut().and_then(|foreign| foreign.tunnel.take()) {
             self.run_tunnel(exchange, tunnel).await;
-            return After::Gone;
+            // A client that still sends would lose the last bytes to a reset.
+            let lingers = match exchange.core().lingering_close {
+                _ if !exchange.sent.is_complete => false,
+                LingeringClose::Off => false,
+                LingeringClose::Always => true,
+                LingeringClose::On => self.has_input(),
+            };
+            return After::Close { lingers };
         }
         if self.socket.http2().is_some() {
             // The client is told with the end of the stream that the rest of the body is not wanted.
