@@ -104,7 +104,7 @@ fn kept() -> Entry {
 }
 
 fn times() -> Entry {
-    let headers: [&[&str]; 24] = [
+    let headers: [&[&str]; 30] = [
         &[],
         &["Cache-Control: max-age=60"],
         &["Cache-Control: max-age=0"],
@@ -121,6 +121,12 @@ fn times() -> Entry {
         &["X-Accel-Expires: @4000000000"],
         &["X-Accel-Expires: @1"],
         &["X-Accel-Expires: x"],
+        &["X-Accel-Expires: @0"],
+        &["X-Accel-Expires: @0", "Cache-Control: max-age=60"],
+        &["X-Accel-Expires: 60", "X-Accel-Expires: 0"],
+        &["X-Accel-Expires: 0", "X-Accel-Expires: 60"],
+        &["X-Accel-Expires: 60", "X-Accel-Expires: @0"],
+        &["X-Accel-Expires: @0", "X-Accel-Expires: 60"],
         &["X-Accel-Expires: 60", "Cache-Control: max-age=0"],
         &["X-Accel-Expires: 0", "Cache-Control: max-age=60"],
         &["Expires: Thu, 01 Jan 2099 00:00:00 GMT"],

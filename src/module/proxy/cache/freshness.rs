@@ -33,8 +33,8 @@ impl Freshness {
                 name.eq_ignore_ascii_case(known.as_bytes()) && !ignored.contains(ignore)
             };
             match () {
-                // As in nginx, the first one counts.
-                () if is("X-Accel-Expires", IgnoredHeaders::EXPIRES_IN) && !has_accel => {
+                // As in nginx, the last one counts, except that none undoes a 0.
+                () if is("X-Accel-Expires", IgnoredHeaders::EXPIRES_IN) => {
                     let (digits, start) = match value.as_bytes().strip_prefix(b"@") {
                         Some(digits) => (digits, 0_i64),
                         None => (value.as_bytes(), now),
@@ -43,7 +43,8 @@ impl Freshness {
                     match crate::directive::number::digits(digits).and_then(|n| i64::try_from(n).ok()) {
                         Some(0) if start != 0 => found.is_cacheable = false,
                         Some(seconds) => {
-                            found.valid = Some(start.saturating_add(seconds));
+                            // As in nginx, the time 0 is no time at all.
+                            found.valid = Some(start.saturating_add(seconds)).filter(|until| *until != 0);
                             (is_refused, is_expired) = (false, false);
                         }
                         None => {}
@@ -169,7 +170,12 @@ mod tests {
             (&[("Set-Cookie", "a=b"), ("Cache-Control", "max-age=1")], false, Some(1_000_001)),
             (&[("Vary", "*")], false, None),
             (&[("Vary", "a"), ("Vary", "*")], false, None),
-            (&[("X-Accel-Expires", "5"), ("X-Accel-Expires", "0")], true, Some(1_000_005)),
+            (&[("X-Accel-Expires", "5"), ("X-Accel-Expires", "0")], false, Some(1_000_005)),
+            (&[("X-Accel-Expires", "0"), ("X-Accel-Expires", "5")], false, Some(1_000_005)),
+            (&[("X-Accel-Expires", "5"), ("X-Accel-Expires", "6")], true, Some(1_000_006)),
+            (&[("X-Accel-Expires", "5"), ("X-Accel-Expires", "@0")], true, None),
+            (&[("X-Accel-Expires", "@0")], true, None),
+            (&[("Cache-Control", "no-store"), ("X-Accel-Expires", "@0")], true, None),
             (&[("Cache-Control", "x-max-age=10")], true, None),
             (&[("Cache-Control", "foo-s-maxage=10, max-age=5")], true, Some(1_000_005)),
             (&[("Cache-Control", "x-private, max-age=5")], true, Some(1_000_005)),
