@@ -129,7 +129,7 @@ impl HeadReader {
     /// Reads the status line; returns where status and reason are in it, `None` if the line is none.
     fn status_line(&mut self, line: &[u8]) -> Option<Range<usize>> {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        let (major, rest) = version_number(line.strip_prefix(b"HTTP/")?)?;
+        let (major, rest) = version_number(line.strip_prefix(b"HTTP/")?).filter(|_| line[5] != b'0')?;
         let (minor, rest) = version_number(rest.strip_prefix(b".")?)?;
         let mut text = rest.strip_prefix(b" ")?;
         while let Some(rest) = text.strip_prefix(b" ") {
@@ -232,7 +232,7 @@ impl HeadReader {
 /// A number of a version, and what follows it.
 fn version_number(text: &[u8]) -> Option<(u32, &[u8])> {
     let digits = text.iter().take_while(|b| b.is_ascii_digit()).count();
-    let (number, rest) = text.split_at_checked(digits).filter(|_| (1..=2).contains(&digits))?;
+    let (number, rest) = text.split_at_checked(digits).filter(|_| (1..=3).contains(&digits))?;
     Some((number.iter().fold(0, |number, digit| number * 10 + u32::from(digit - b'0')), rest))
 }
 
@@ -321,6 +321,8 @@ mod tests {
             "HTTP/1.1 20 OK\r\n\r\n",
             "HTTP/1.1 2000 OK\r\n\r\n",
             "HTTP/1.1 099 OK\r\n\r\n",
+            "HTTP/0.9 200 OK\r\n\r\n",
+            "HTTP/1000.1 200 OK\r\n\r\n",
             "HTTP/1.1 200 O\rK\r\n\r\n",
         ] {
             let mut received = BytesMut::from(text);
