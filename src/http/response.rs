@@ -85,6 +85,8 @@ pub struct Foreign {
     pub wanted_charset: Option<BString>,
     /// Whether the body is no longer wanted once the client has left.
     pub needs_client: bool,
+    /// Whether the body is passed on as it comes: as in nginx, `limit_rate` does not hold for it.
+    pub is_unbuffered: bool,
     /// Rest of the request's body, which is passed on while the response is sent.
     pub rest: Option<RestOfBody>,
     /// Owner of the connection after the head.
@@ -330,6 +332,11 @@ impl Body {
         matches!(self, Body::Source(source) if source.outlasts_client())
     }
 
+    /// Whether the body is kept in a file while it is produced.
+    pub(super) fn is_kept(&self) -> bool {
+        matches!(self, Body::Source(source) if source.is_kept())
+    }
+
     /// Whether filters may not hold back for later what they could send of the pieces so far.
     pub fn is_flushed(&self) -> bool {
         matches!(self, Body::Source(source) if source.is_flushed())
@@ -337,7 +344,7 @@ impl Body {
 
     /// Waits for the end of a body that is kept, where nothing of it is sent.
     pub async fn finish_keeping(mut self) {
-        if matches!(&self, Body::Source(source) if source.is_kept()) {
+        if self.is_kept() {
             while let Some(Ok(_)) = poll_fn(|cx| self.poll_piece(cx)).await {}
         }
     }

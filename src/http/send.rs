@@ -14,7 +14,7 @@ use super::core::buffers::SizeOrVariable;
 use super::exchange::Exchange;
 use super::http2::FRAME_HEAD;
 use super::rate::RateLimit;
-use super::response::{Body, BrokenBody, Piece, Response};
+use super::response::{Body, BrokenBody, Piece};
 use super::status::reason;
 use super::write::{COPIED, append_present};
 use super::{date, log};
@@ -84,7 +84,8 @@ impl Exchange<'_> {
         let mut body = std::mem::take(&mut self.response.body);
         self.sent.length = body.length();
         self.response.hides_length |= self.sent.length.is_none();
-        if framing == Framing::HeadOnly && !matches!(body, Body::Live(_)) {
+        // As in nginx, one that is kept is produced although the client does not get it.
+        if framing == Framing::HeadOnly && !matches!(body, Body::Live(_)) && !body.is_kept() {
             body = Body::default();
         }
         let mut output = OUTPUT.with_borrow_mut(std::mem::take);
@@ -110,6 +111,11 @@ impl Exchange<'_> {
             sending.head_bytes = sending.output.len() as u64;
         }
         if !matches!(sending.body, Body::Live(_)) {
+            if framing != Framing::HeadOnly
+                && self.response.foreign.as_ref().is_some_and(|foreign| foreign.is_unbuffered)
+            {
+                self.assigned.set(&"limit_rate".into(), "0".into());
+            }
             sending.rate = self.rate();
             self.send_at_once(&mut sending);
         }
@@ -183,9 +189,13 @@ impl Exchange<'_> {
         let response = &self.response;
         let status = response.status;
         self.keeps_alive &= !response.closes;
-        // As in nginx, a text that `return` gives a status below 200 is sent.
-        let has_own_body = status != StatusCode::SWITCHING_PROTOCOLS && response.foreign.is_none();
-        if (status.is_informational() && !has_own_body)
+        // As in nginx, a text that `return` gives a status below 200 is sent, and what a backend sends behind a 101 that was not
+        // asked for.
+        let has_body = match &response.foreign {
+            Some(foreign) => foreign.tunnel.is_none(),
+            None => status != StatusCode::SWITCHING_PROTOCOLS,
+        };
+        if (status.is_informational() && !has_body)
             || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
         {
             return Framing::HeadOnly;
@@ -199,6 +209,8 @@ impl Exchange<'_> {
             Some(length) if self.connection.socket.http2().is_some() => Framing::Length(length),
             Some(length) if !response.expects_trailers || !self.speaks_chunks() => Framing::Length(length),
             _ if self.speaks_chunks() && !status.is_informational() => Framing::Chunked,
+            // As in nginx, the connection nevertheless stays open.
+            _ if status.is_informational() && response.foreign.is_some() => Framing::UntilClose,
             _ => {
                 self.keeps_alive = false;
                 Framing::UntilClose
@@ -218,9 +230,9 @@ impl Exchange<'_> {
         let status = response.status;
         let foreign = response.foreign.as_deref();
         out.extend_from_slice(b"HTTP/1.1 ");
-        match foreign.map(|foreign| &foreign.status_line) {
-            Some(line) if line.starts_with(status.as_str().as_bytes()) => out.extend_from_slice(line),
-            _ => {
+        match self.foreign_status_line() {
+            Some(line) => out.extend_from_slice(line),
+            None => {
                 out.extend_from_slice(status.as_str().as_bytes());
                 out.push(b' ');
                 out.extend_from_slice(reason(status).as_bytes());
@@ -284,6 +296,14 @@ impl Exchange<'_> {
         out.extend_from_slice(b"\r\n");
     }
 
+    /// Status and reason as a backend has sent them, unless the response has another status or `error_page` has given it one.
+    fn foreign_status_line(&self) -> Option<&[u8]> {
+        let line = &self.response.foreign.as_ref()?.status_line;
+        let is_same =
+            self.error_status.is_none() && line.starts_with(self.response.status.as_str().as_bytes());
+        is_same.then_some(line)
+    }
+
     /// Value of the `Server` header.
     pub(super) fn server_token(&self) -> &'static str {
         match self.conf().server_tokens {
@@ -295,15 +315,18 @@ impl Exchange<'_> {
     /// Content type with charset.
     pub(super) fn sent_content_type(&self) -> Option<Cow<'_, [u8]>> {
         // As in nginx, a response that is not sent keeps its type, and over HTTP/1 a backend's response, too.
-        let is_own = self.response.foreign.is_none() || self.connection.socket.http2().is_some();
+        let is_own = self.foreign_status_line().is_none() || self.connection.socket.http2().is_some();
         let is_sent = !self.is_post_action && !self.is_subrequest() && is_own;
         let has_type = self.response.status != StatusCode::NO_CONTENT || !is_sent;
-        let content_type = self.response.content_type.as_ref().filter(|text| has_type && !text.is_empty())?;
+        let content_type = self.response.content_type.as_ref().filter(|_| has_type)?;
         if let Some((text, known, charset)) =
             self.response.foreign.as_ref().and_then(|f| f.content_type.as_ref())
             && (known, charset) == (content_type, &self.response.charset)
         {
-            return Some(Cow::Borrowed(text));
+            return Some(Cow::Borrowed(&text[..])).filter(|text| !text.is_empty());
+        }
+        if content_type.is_empty() {
+            return None;
         }
         Some(match &self.response.charset {
             None => Cow::Borrowed(content_type),
@@ -338,6 +361,14 @@ impl Exchange<'_> {
             }
             self.write(output, None).await?;
             return self.flush().await;
+        }
+        if *framing == Framing::HeadOnly && body.is_kept() {
+            if !output.is_empty() {
+                self.write(output, rate).await?;
+                output.clear();
+            }
+            self.flush().await?;
+            return end_unsent(body).await;
         }
         let is_chunked = *framing == Framing::Chunked;
         loop {
@@ -436,13 +467,9 @@ impl Exchange<'_> {
 
     /// Whether the response tells the length of a body that is not sent. As in nginx, that of a backend's 204 does over HTTP/1.
     fn has_length(&self) -> bool {
-        let Response { status, hides_length, foreign, .. } = &self.response;
-        let is_empty = *status == StatusCode::NO_CONTENT;
-        let has_none = match foreign {
-            Some(_) => status.is_informational() || is_empty && self.connection.socket.http2().is_some(),
-            None => is_empty,
-        };
-        !has_none && !hides_length
+        let is_own = self.foreign_status_line().is_none() || self.connection.socket.http2().is_some();
+        let has_none = self.response.status == StatusCode::NO_CONTENT && is_own;
+        !has_none && !self.response.hides_length
     }
 
     /// The rate of the response: `$limit_rate`, `limit_rate`.
@@ -468,6 +495,17 @@ impl Exchange<'_> {
             text
         })
     }
+}
+
+/// Waits for the end of a body that is kept and not sent. As in nginx, a response whose body is broken is not complete.
+async fn end_unsent(body: &mut Body) -> io::Result<()> {
+    while let Some(piece) = poll_fn(|cx| body.poll_piece(cx)).await {
+        piece.map_err(|error| match BrokenBody::of(&error) {
+            Some(broken) => BrokenBody { counts_as_complete: false, ..broken.clone() }.into(),
+            None => error,
+        })?;
+    }
+    Ok(())
 }
 
 /// Writes a header field, without the bytes that would end its line.

@@ -55,6 +55,7 @@ use crate::module::live_record::playback::{RecordedPasts, VodHandler};
 use crate::module::live_record::task::TsRecording;
 use crate::module::metrics::{MetricsHandler, MetricsSource};
 use crate::module::monitor::Monitor;
+use crate::module::proxy::ProxyExcess;
 use crate::module::record::RecorderSettings;
 use crate::module::record::recordings::{FlvRecording, RecordDone, Recordings};
 use crate::module::relay::relays::Relays;
@@ -382,7 +383,7 @@ impl Parts {
             encodings: vec![Box::new(GzipFilter)],
             variables: http_modules::variables(&counters),
             counters,
-            logs: vec![Box::new(HttpAccess::new(log.sinks().clone()))],
+            logs: vec![Box::new(ProxyExcess), Box::new(HttpAccess::new(log.sinks().clone()))],
             error_log: log,
         });
         let listeners = Listeners::new(Arc::new(Acceptor {

@@ -340,6 +340,30 @@ fn stale_while_revalidate_allows_a_background_update() {
     until_true("it is replaced", || is(&ask(&server, "/a"), "HIT", "new"));
 }
 
+/// A response to HEAD ends once its body is kept or broken; the log tells of the body as that of any other.
+#[test]
+fn what_is_wrong_with_a_body_is_told_with_the_request() {
+    let (backend, server) = start("", "");
+    let end = |method: &str, target: &str| {
+        format!(
+            " while reading upstream, client: 127.0.0.1, server: , request: \"{method} {target} HTTP/1.1\", upstream: "
+        )
+    };
+    let more = "upstream sent more data than specified in \"Content-Length\" header";
+    backend.answers("200 OK\r\nContent-Length: 4", "body and more");
+    for (method, target) in [("GET", "/a"), ("HEAD", "/b")] {
+        let answer = http::request(server.http, method, target, "");
+        assert_eq!(answer.header("content-length"), Some("4"));
+        server.wait_log(&format!("{more}{}", end(method, target)));
+        assert_found(ask(&server, target), "HIT", "body");
+    }
+    backend.answers("200 OK\r\nContent-Length: 10", "short");
+    assert_eq!(http::request(server.http, "HEAD", "/c", "").status(), 200);
+    server.wait_log(&format!("upstream prematurely closed connection{}", end("HEAD", "/c")));
+    backend.answers("200 OK", "whole");
+    assert_found(ask(&server, "/c"), "MISS", "whole");
+}
+
 #[test]
 fn an_unchanged_response_is_not_fetched_again() {
     let (backend, server) = start("", "proxy_cache_revalidate on;");

@@ -8,18 +8,20 @@ use bytes::Bytes;
 use http::{StatusCode, Version};
 
 use super::attempt::{BackendResponse, ForwardedRequest};
-use super::body::{Afterwards, Framing, NoBody, UpstreamBody};
+use super::body::{Afterwards, Framing, NoBody, READING, UpstreamBody};
 use super::cache::fill::{self, Filling};
 use super::cache::freshness::Freshness;
 use super::cache::lookup::{self, CacheUse};
 use super::cache::zone::Entry;
 use super::conf::{Current, IgnoredHeaders};
+use super::failure::READING as READING_HEAD;
 use super::head::ResponseHead;
 use super::rewriting;
 use super::states::UpstreamAttempts;
 use super::store;
 use super::target::ProxyTarget;
 use super::tunnel::{TunnelTimes, UpgradedLink};
+use crate::directive::number::digits;
 use crate::directive::{Match, Text};
 use crate::http::core::conf::Current as Core;
 use crate::http::date;
@@ -39,9 +41,6 @@ const HIDDEN: [&str; 8] = [
     "X-Accel-Buffering",
     "X-Accel-Charset",
 ];
-
-/// What is done while a body is received, for the log.
-const READING: &str = "reading upstream";
 
 /// Headers that also stay when the body is another one's (`X-Accel-Redirect`).
 const CARRIED: [&str; 5] = ["Set-Cookie", "Content-Disposition", "Cache-Control", "Expires", "Accept-Ranges"];
@@ -90,6 +89,7 @@ impl ResponseContext<'_> {
         cache: Option<Box<CacheUse>>,
     ) -> (Decision, Option<Filling>) {
         exchange.doing = Some(READING);
+        self.limit_rate(exchange, &answered.head);
         // What the headers say about keeping the response matters only where there is a cache.
         let said = match &cache {
             Some(_) => lookup::read(self.conf, &answered.head, date::now()),
@@ -134,6 +134,7 @@ impl ResponseContext<'_> {
     ) -> Decision {
         let head = &entry.head;
         attempts.0.lock().headers = head.headers.clone();
+        self.limit_rate(exchange, head);
         if let Some(decision) = self.redirected(exchange, head) {
             return decision;
         }
@@ -164,7 +165,6 @@ impl ResponseContext<'_> {
             }
         }
         let content_type = head.headers.get(b"Content-Type").map(|text| split_type(text));
-        self.limit_rate(exchange, head);
         Some(exchange.redirect_to(&uri, carried, content_type))
     }
 
@@ -186,16 +186,19 @@ impl ResponseContext<'_> {
         answered: BackendResponse,
         may_keep: bool,
     ) -> (ResponseHead, super::link::BackendConnection, Afterwards) {
-        let BackendResponse { head, link, used, is_reusable, key, url } = answered;
+        let BackendResponse { head, link, used, is_reusable, key } = answered;
         let kept = used.idle_settings().filter(|_| is_reusable && may_keep).map(|settings| (key, settings));
-        let afterwards = Afterwards { attempts: job.attempts.clone(), used, kept, conn: job.conn, url };
+        let afterwards = Afterwards { attempts: job.attempts.clone(), used, kept };
         (head, link, afterwards)
     }
 
+    /// Sets `$limit_rate` as `X-Accel-Limit-Rate` says: as in nginx, the last one that is a number counts.
     fn limit_rate(&self, exchange: &mut Exchange<'_>, head: &ResponseHead) {
-        let rate =
-            head.headers.get(b"X-Accel-Limit-Rate").filter(|_| !self.ignores(IgnoredHeaders::LIMIT_RATE));
-        if let Some(rate) = rate.filter(|rate| !rate.is_empty() && rate.iter().all(u8::is_ascii_digit)) {
+        if self.ignores(IgnoredHeaders::LIMIT_RATE) {
+            return;
+        }
+        let rates = head.headers.all(b"X-Accel-Limit-Rate").filter(|rate| digits(rate).is_some());
+        if let Some(rate) = rates.last() {
             exchange.assigned.set(&"limit_rate".into(), rate.to_owned());
         }
     }
@@ -220,7 +223,6 @@ impl ResponseContext<'_> {
         head: &ResponseHead,
         relation: Relation,
     ) -> (Response, Foreign) {
-        self.limit_rate(exchange, head);
         exchange.merge_priority(head.headers.all(b"Priority").map(|line| line.trim_ascii()));
         let status = StatusCode::from_u16(head.status).unwrap_or(StatusCode::BAD_GATEWAY);
         let mut response = Response::new(status, Body::default());
@@ -266,7 +268,9 @@ impl ResponseContext<'_> {
         response.has_expiry = head.headers.get(b"Expires").is_some();
         (response.has_ranges, response.has_single_range) = (has_ranges, relation != Relation::Cached);
         response.ignores_preconditions = relation == Relation::Passed;
-        let charset = head.headers.get(b"X-Accel-Charset").filter(|_| !self.ignores(IgnoredHeaders::CHARSET));
+        // As in nginx, the last one counts.
+        let charset = head.headers.all(b"X-Accel-Charset").last();
+        let charset = charset.filter(|_| !self.ignores(IgnoredHeaders::CHARSET));
         foreign.wanted_charset = charset.map(ToOwned::to_owned);
         (response, foreign)
     }
@@ -281,18 +285,20 @@ impl ResponseContext<'_> {
     ) -> (Response, Option<Filling>) {
         let head = &answered.head;
         if head.is_bare && exchange.request.version() == Version::HTTP_2 {
-            self.limit_rate(exchange, head);
             self.leave(job, answered);
             return (Response::page(StatusCode::BAD_GATEWAY), None);
         }
         let is_bare = head.is_bare;
+        let is_flushed = !self.conf.buffers(&head.headers);
         let (mut response, mut foreign) = self.head(exchange, head, relation);
+        foreign.is_unbuffered = is_flushed;
         let status = response.status;
-        // As in nginx, one that the client has not asked for leaves its connection as it is.
+        // As in nginx, one that the client has not asked for is a response like others, with a body.
         let is_upgrade = head.status == 101 && exchange.request.header("upgrade").is_some();
         let is_empty = is_bodyless(head, job);
         let is_101 = head.status == 101;
         let (head, link, afterwards) = self.split(job, answered, !is_101);
+        let length = head.length.filter(|_| !head.is_chunked);
         if is_upgrade {
             let times = TunnelTimes {
                 send: self.conf.send_timeout.duration(),
@@ -300,12 +306,18 @@ impl ResponseContext<'_> {
             };
             foreign.tunnel = Some(Box::new(UpgradedLink::new(link, afterwards, times)));
             response.foreign = Some(Box::new(foreign));
+            response.body = Body::Source(Box::new(NoBody { length, open: None }));
             return (response, None);
         }
         response.foreign = Some(Box::new(foreign));
-        let length = head.length.filter(|_| !head.is_chunked);
         if is_empty {
-            let has_no_body = matches!(head.status, 101 | 204 | 304) || exchange.is_head();
+            // As in nginx, the body of a response that the client gets without one is looked at only where it is kept.
+            let has_frames = exchange.request.version() == Version::HTTP_2;
+            let is_unread = exchange.is_head() || (has_frames && matches!(head.status, 204 | 304));
+            if !is_unread || filling.is_some() || is_bare {
+                afterwards.count_unwanted(&link, if is_flushed { READING_HEAD } else { READING });
+            }
+            let has_no_body = matches!(head.status, 204 | 304) || exchange.is_head();
             // What a request has that only its backend takes for HEAD is an empty body.
             let length = if has_no_body { length } else { Some(0) };
             response.body = Body::Source(Box::new(NoBody { length, open: Some((link, afterwards)) }));
@@ -319,7 +331,6 @@ impl ResponseContext<'_> {
         };
         let patience = self.conf.read_timeout.duration();
         let rate = self.conf.limit_rate.bytes(|template| exchange.expand(template));
-        let is_flushed = !self.conf.buffers(&head.headers);
         let body = UpstreamBody::new(link, afterwards, framing, patience, rate, is_flushed);
         response.body = Body::Source(Box::new(body));
         if let Some(filling) = filling {
@@ -362,7 +373,7 @@ impl BodySource for Unmeasured {
 
 /// Whether no body follows a head.
 fn is_bodyless(head: &ResponseHead, job: &ForwardedRequest<'_>) -> bool {
-    matches!(head.status, 101 | 204 | 304)
+    matches!(head.status, 204 | 304)
         || job.head.method == "HEAD"
         || (!head.is_chunked && head.length == Some(0))
 }
@@ -383,7 +394,11 @@ fn split_type(value: &[u8]) -> (BString, Option<BString>) {
             let charset = &rest[8..];
             let charset = charset.strip_prefix(b"\"").unwrap_or(charset);
             let charset = charset.strip_suffix(b"\"").unwrap_or(charset);
-            return (value[..end].into(), Some(charset.into()));
+            // As in nginx, an empty one is none.
+            return (
+                value[..end].into(),
+                Some(charset.into()).filter(|charset: &BString| !charset.is_empty()),
+            );
         }
         from = end + 1;
     }
@@ -404,5 +419,7 @@ mod tests {
         assert_eq!(split("text/html;charset=UTF-8"), ("text/html".into(), Some("UTF-8".into())));
         assert_eq!(split("text/html; a=b;  Charset=\"x\""), ("text/html; a=b".into(), Some("x".into())));
         assert_eq!(split("text/html;"), ("text/html;".into(), None));
+        assert_eq!(split("text/html; charset="), ("text/html".into(), None));
+        assert_eq!(split(";charset=x"), ("".into(), Some("x".into())));
     }
 }

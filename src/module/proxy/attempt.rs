@@ -36,8 +36,6 @@ pub(super) struct ForwardedRequest<'j> {
     /// Name of the TLS server and number of its settings, by which idle connections are told apart.
     pub(super) tls: Option<Vec<u8>>,
     pub(super) scheme: &'static str,
-    /// Number of the client's connection.
-    pub(super) conn: u64,
     pub(super) attempts: UpstreamAttempts,
 }
 
@@ -83,7 +81,6 @@ pub(super) struct BackendResponse {
     /// Whether the connection may be kept.
     pub(super) is_reusable: bool,
     pub(super) key: IdleKey,
-    pub(super) url: Arc<str>,
 }
 
 /// A request that no server has answered.
@@ -186,7 +183,7 @@ impl ForwardedRequest<'_> {
             if let Some(cookie) = choice.cookie(exchange, &used) {
                 exchange.kept.insert(ServerCookie(cookie));
             }
-            let url = self.name_upstream(exchange, &used.peer.name);
+            self.name_upstream(exchange, &used.peer.name);
             let key = IdleKey {
                 group: choice.group().id,
                 addr: used.peer.addr.clone(),
@@ -213,7 +210,7 @@ impl ForwardedRequest<'_> {
                             choice.answered(exchange, &mut used);
                         }
                         used.head_came();
-                        return Ok(BackendResponse { head, link, used, is_reusable, key, url });
+                        return Ok(BackendResponse { head, link, used, is_reusable, key });
                     }
                     self.attempts.latest(|attempt| link.count(attempt));
                     Failure::Status(head.status)
@@ -245,16 +242,14 @@ impl ForwardedRequest<'_> {
         }
     }
 
-    /// Lets log lines name the server; returns its URL.
-    fn name_upstream(&self, exchange: &mut Exchange<'_>, peer: &str) -> Arc<str> {
+    /// Lets log lines name the server.
+    fn name_upstream(&self, exchange: &mut Exchange<'_>, peer: &str) {
         let colon = if peer.starts_with("unix:") { ":" } else { "" };
         let mut url = String::with_capacity(self.scheme.len() + peer.len() + self.head.uri.len() + 1);
         url.extend([self.scheme, peer, colon]);
         // Writing to a text does not fail.
         let _ = write!(url, "{}", crate::log::shown::Shown::new(&self.head.uri));
-        let url: Arc<str> = url.into();
-        exchange.upstream = Some(url.clone());
-        url
+        exchange.upstream = Some(url.into());
     }
 
     async fn try_once(

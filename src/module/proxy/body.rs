@@ -2,16 +2,15 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use tokio::time::Sleep;
 
 use super::chunks::ChunkReader;
+use super::failure::READING as READING_HEAD;
 use super::link::{BackendConnection, Reuse};
-use super::log;
-use super::states::UpstreamAttempts;
+use super::states::{Excess, UpstreamAttempts};
 use super::stream::bytes_of;
 use crate::http::headers::Headers;
 use crate::http::rate::RateLimit;
@@ -21,6 +20,9 @@ use crate::http::upstream::idle::{self, IdleKey};
 use crate::limits;
 use crate::log::os_text::os_text;
 use crate::task::patience::end_of;
+
+/// What is done while a body is received, for the log.
+pub(super) const READING: &str = "reading upstream";
 
 /// How the end of a body shows.
 #[derive(Debug)]
@@ -43,10 +45,6 @@ pub(super) struct Afterwards {
     pub(super) used: PeerUse,
     /// Where the connection is kept, if it is.
     pub(super) kept: Option<(IdleKey, IdleSettings)>,
-    /// Connection of the client, for the log.
-    pub(super) conn: u64,
-    /// URL, for the log.
-    pub(super) url: Arc<str>,
 }
 
 impl Afterwards {
@@ -56,18 +54,29 @@ impl Afterwards {
         self.attempts.end();
         drop(self.used);
         let Some((key, settings)) = self.kept else { return };
-        match link.reuse() {
-            Reuse::Reusable => {}
-            Reuse::Unfinished => return,
-            Reuse::TooMuch => {
-                let what = "more data than specified in \"Content-Length\" header";
-                return log::too_much(self.conn, &self.url, what);
-            }
+        if link.reuse() != Reuse::Reusable {
+            return;
         }
         let mut connection = link.connection;
         connection.requests += 1;
         if connection.requests < settings.requests && connection.opened.elapsed() <= settings.time {
             idle::keep(key, connection, settings.connections, settings.timeout);
+        }
+    }
+
+    /// Counts what has come of a body that no one is to get.
+    pub(super) fn count_unwanted(&self, link: &BackendConnection, doing: &'static str) {
+        let length = link.received.len() as u64;
+        if length > 0 {
+            self.attempts.latest(|attempt| attempt.length += length);
+            self.note_excess(link, Excess { is_behind_chunks: false, doing });
+        }
+    }
+
+    /// Notes for the log that a backend has sent more than its response, if it has.
+    fn note_excess(&self, link: &BackendConnection, excess: Excess) {
+        if !link.received.is_empty() && !link.is_http2() {
+            self.attempts.0.lock().excess = Some(excess);
         }
     }
 
@@ -92,6 +101,8 @@ pub(super) struct UpstreamBody {
     early: u64,
     /// Whether filters send on at once what has come.
     is_flushed: bool,
+    /// What is done, for the log: as in nginx, what came with the head of an unbuffered response is taken before that changes.
+    doing: &'static str,
 }
 
 /// `proxy_limit_rate`
@@ -152,14 +163,15 @@ impl UpstreamBody {
         let rate = Rate { limit, received: link.received.len() as u64, wait: None };
         let early = link.received.len() as u64;
         let open = Some((link, afterwards));
-        UpstreamBody { open, framing, length, patience, until: None, rate, early, is_flushed }
+        let doing = if is_flushed && early > 0 { READING_HEAD } else { READING };
+        UpstreamBody { open, framing, length, patience, until: None, rate, early, is_flushed, doing }
     }
 
     fn broken(&mut self, text: &str, is_sent: bool) -> io::Error {
         if let Some((link, afterwards)) = self.open.take() {
             afterwards.close(&link);
         }
-        let text = format!("{text} while reading upstream");
+        let text = format!("{text} while {}", self.doing);
         // As in nginx, what another server has cut short is complete.
         BrokenBody { text, is_sent, counts_as_complete: is_sent }.into()
     }
@@ -200,6 +212,7 @@ impl UpstreamBody {
 
     /// Receives more.
     fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.doing = READING;
         let room = ready!(self.rate.poll_room(cx));
         if matches!(self.framing, Framing::Stream { .. }) {
             return self.poll_more_of_stream(room, cx);
@@ -302,6 +315,8 @@ impl BodySource for UpstreamBody {
                 }
                 Ok(Step::End) => {
                     if let Some((link, afterwards)) = self.open.take() {
+                        let is_behind_chunks = matches!(self.framing, Framing::Chunked(_));
+                        afterwards.note_excess(&link, Excess { is_behind_chunks, doing: self.doing });
                         afterwards.finish(link);
                     }
                     return Poll::Ready(None);

@@ -49,7 +49,7 @@ impl ProxyCheck {
 }
 
 /// The `proxy_pass` of a location; of a block inside that has none, the surrounding location's.
-fn pass_of(location: &Location) -> Option<&ProxyPass> {
+pub(super) fn pass_of(location: &Location) -> Option<&ProxyPass> {
     let own = location.get::<Current>().pass.0.as_ref();
     own.or_else(|| location.choosing.get::<Current>().pass.0.as_ref())
 }
@@ -192,7 +192,6 @@ async fn forward(keeper: &Keeper, exchange: &mut Exchange<'_>) -> Result<Decisio
         connect,
         tls: tls.zip(number).map(|(tls, number)| format!("{number} {}", tls.name.to_str()).into_bytes()),
         scheme: if target.is_encrypted { "https://" } else { "http://" },
-        conn: exchange.id(),
         attempts: attempts.clone(),
     };
     let choice = group.choice(exchange);

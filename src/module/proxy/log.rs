@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use bstr::ByteSlice;
-use tracing::warn;
 
+use super::states::Excess;
 use super::target::TargetError;
 use crate::http::exchange::Exchange;
 use crate::http::log::{about, about_at};
@@ -118,8 +118,15 @@ pub(super) fn not_stored(conn: u64, what: &str) {
 }
 
 /// A backend has sent more than a response.
-pub(super) fn too_much(conn: u64, peer: &str, what: &str) {
-    warn!(conn, "upstream sent {what} while reading upstream, upstream: \"{peer}\"");
+pub(super) fn too_much(exchange: &Exchange<'_>, excess: Excess) {
+    let doing = excess.doing;
+    if excess.is_behind_chunks {
+        let text = format_args!("upstream sent data after final chunk while {doing}");
+        return about_at(LogLevel::Warn, exchange, &text);
+    }
+    let text =
+        format_args!("upstream sent more data than specified in \"Content-Length\" header while {doing}");
+    about_at(LogLevel::Warn, exchange, &text);
 }
 
 /// A request has waited for another one's response long enough (`proxy_cache_lock_timeout`).

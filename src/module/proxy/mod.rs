@@ -11,6 +11,7 @@ mod check;
 mod chunks;
 pub mod conf;
 mod connect;
+mod excess;
 mod failure;
 pub mod file;
 mod files;
@@ -34,6 +35,7 @@ mod tunnel;
 mod variables;
 
 pub use check::ProxyCheck;
+pub use excess::ProxyExcess;
 pub use files::{check as check_files, files, temp_directories};
 pub use keeper::TlsSettingsError;
 pub use trailers::ProxyTrailers;

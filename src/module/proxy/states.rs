@@ -55,6 +55,17 @@ pub(super) struct Attempts {
     pub(super) headers: Arc<Headers>,
     /// Its trailers.
     pub(super) trailers: Headers,
+    /// What the backend has sent beyond it, until that is logged.
+    pub(super) excess: Option<Excess>,
+}
+
+/// That a backend has sent more than its response, for the log.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Excess {
+    /// Whether that stands behind the last chunk, and not behind a body of known length or where there is none.
+    pub(super) is_behind_chunks: bool,
+    /// What was done then.
+    pub(super) doing: &'static str,
 }
 
 /// What is kept for a request.

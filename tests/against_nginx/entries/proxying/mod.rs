@@ -7,7 +7,8 @@ mod servers;
 
 use self::requests::{bodies, dropped_bodies, early, heads, leaving, unbuffered, uris};
 use self::responses::{
-    bare, cut_off, malformed, response_bodies, response_headers, statuses, stricter, trailers,
+    bare, beyond, cut_off, emptied, malformed, repeated, response_bodies, response_headers, statuses,
+    stricter, trailers,
 };
 use self::rewriting::{after_redirects, carried_types, cookies, internal_redirects, passed_parts, redirects};
 use self::servers::{errors, failures, keepalive, methods, next_upstream, timeouts, weights};
@@ -48,6 +49,9 @@ pub fn entries() -> Vec<Entry> {
         trailers(),
         bare(),
         cut_off(),
+        beyond(),
+        repeated(),
+        emptied(),
     ]
 }
 
@@ -55,11 +59,15 @@ pub fn entries() -> Vec<Entry> {
 fn tunnels() -> Entry {
     let asks = "GET /upgrade HTTP/1.1\r\nHost: x\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n";
     entry("tunnels")
-        .mask(r"sent=14[0-9]", "sent=N")
+        .mask(r"sent=1[0-9][0-9]", "sent=N")
         .http("log_format {NAME} '$status $upstream_bytes_received $upstream_response_length $sent_http_connection $sent_http_upgrade';")
         .server("access_log logs/{NAME}.log {NAME}; location / { proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade; proxy_pass http://{BACKEND}; }")
         .steps([Step::Send(asks.into()), Step::Read(1), Step::Send("some text".into()), Step::Pause, Step::Send("end!".into()), Step::Read(1)])
         .ask(sends("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n"))
+        .ask(sends("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\nhello"))
+        .ask(sends("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nContent-Length: 3\r\n\r\nhello"))
+        .ask(sends("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"))
+        .raw(format!("GET {} HTTP/1.1\r\nHost: x\r\nUpgrade: x\r\n\r\n", sends("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nContent-Length: 3\r\n\r\nhello")))
         .keep([sends("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n"), "/a".into()])
 }
 

@@ -18,6 +18,96 @@ pub(super) fn trailers() -> Entry {
         .asks([&chunked, "/file/dir/file.txt", "/file/none", "HEAD /file/dir/file.txt", "/file/dir/file.txt HTTP/1.0"])
 }
 
+/// Bytes behind a response, and where none are expected: what of them is sent, counted and kept.
+pub(super) fn beyond() -> Entry {
+    let targets = [
+        response("200 OK", &[], "hello"),
+        sends("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nhello"),
+        sends("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello"),
+        sends("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\nmore"),
+        response("204 No Content", &[], "hello"),
+        response("304 Not Modified", &[], "hello"),
+    ];
+    let mut found = entry("beyond")
+        .http(
+            "log_format {NAME} '$status $upstream_status $upstream_bytes_sent $upstream_bytes_received $upstream_response_length $upstream_cache_status $request_completion';
+             proxy_cache_path {ROOT}/temp/beyond levels=1:2 keys_zone={NAME}:1m;",
+        )
+        .server(
+            "access_log logs/{NAME}.log {NAME};
+             proxy_http_version 1.1; proxy_cache_valid any 1m;
+             location /on/ { proxy_pass http://{BACKEND}/; }
+             location /off/ { proxy_buffering off; proxy_pass http://{BACKEND}/; }
+             location /cache/ { proxy_cache {NAME}; proxy_pass http://{BACKEND}/; }
+             location /head/ { proxy_cache {NAME}; proxy_cache_convert_head off; proxy_cache_key $request_method$uri; proxy_pass http://{BACKEND}/; }",
+        );
+    for place in ["/on", "/off", "/cache", "/head"] {
+        found = found
+            .asks(targets.iter().map(|target| format!("HEAD {place}{target}")))
+            .asks(targets.iter().map(|target| format!("{place}{target}")));
+    }
+    found
+}
+
+/// Headers that a backend sends twice, of which one counts, and what unbuffered responses do to `limit_rate`.
+pub(super) fn repeated() -> Entry {
+    let targets = [
+        response("200 OK", &[], "hello"),
+        response("200 OK", &["X-Accel-Limit-Rate: 100000", "X-Accel-Limit-Rate: 200000"], "x"),
+        response("200 OK", &["X-Accel-Limit-Rate: 100000", "X-Accel-Limit-Rate: x"], "x"),
+        response("200 OK", &["X-Accel-Limit-Rate: 99999999999999999999"], "x"),
+        response("200 OK", &["X-Accel-Limit-Rate: 100000", "X-Accel-Buffering: no"], "x"),
+        response("404 None", &["X-Accel-Limit-Rate: 100000"], "x"),
+        response("200 OK", &["X-Accel-Buffering: no", "X-Accel-Buffering: yes"], "x"),
+        response("200 OK", &["X-Accel-Charset: utf-8", "X-Accel-Charset: koi8-r"], "x"),
+        response("200 OK", &["X-Accel-Charset: koi8-r", "X-Accel-Charset: utf-8"], "x"),
+        response("200 OK", &["X-Accel-Redirect: /one", "X-Accel-Redirect: /two"], "x"),
+        response("200 OK", &["Content-Type: text/html;charset="], "x"),
+    ];
+    let mut found = entry("repeated")
+        .http(
+            "log_format {NAME} '$status $upstream_status $limit_rate';
+             charset_map koi8-r utf-8 { 80 E282AC; }",
+        )
+        .server(
+            "access_log logs/{NAME}.log {NAME};
+             charset utf-8; source_charset koi8-r; charset_types *; limit_rate 50000;
+             add_header X-Rate $limit_rate;
+             location /on/ { proxy_pass http://{BACKEND}/; }
+             location /off/ { proxy_buffering off; proxy_pass http://{BACKEND}/; }
+             location /page/ { proxy_intercept_errors on; error_page 404 /one; proxy_pass http://{BACKEND}/; }
+             location /one { return 200 one; }
+             location /two { return 200 two; }",
+        );
+    for place in ["/on", "/off", "/page"] {
+        found = found.asks(targets.iter().map(|target| format!("{place}{target}")));
+    }
+    found
+}
+
+/// A backend's response to which `error_page` gives a status without a body.
+pub(super) fn emptied() -> Entry {
+    let targets = [
+        response("200 OK", &["Content-Type: text/plain", "ETag: \"x\""], "hello"),
+        response("404 None", &["Content-Type: text/plain"], "hello"),
+        response("204 Nothing", &["Content-Type: text/plain"], ""),
+        sends("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\nhello"),
+    ];
+    let mut found = entry("emptied");
+    for (number, target) in targets.iter().enumerate() {
+        found = found
+            .server(format!(
+                "location = /a{number} {{ error_page 404 =204 /to{number}; return 404; }}
+                 location = /b{number} {{ error_page 404 =304 /to{number}; return 404; }}
+                 location = /c{number} {{ error_page 404 =200 /to{number}; return 404; }}
+                 location = /to{number} {{ proxy_pass http://{{BACKEND}}{target}; }}"
+            ))
+            .asks(["/a", "/b", "/c"].map(|place| format!("{place}{number}")))
+            .asks(["/a", "/b", "/c"].map(|place| format!("HEAD {place}{number}")));
+    }
+    found
+}
+
 /// Responses without a head: everything is the body.
 pub(super) fn bare() -> Entry {
     let targets = [
@@ -25,6 +115,7 @@ pub(super) fn bare() -> Entry {
         "HTTP/x 200 OK\r\n\r\nhello",
         "ICY 200 OK\r\nicy-name: x\r\n\r\nsound",
         "HTTP/1.1 20 OK\r\n\r\n",
+        "HTTP/0.9 200 OK\r\n\r\nhello",
         "\r\n",
     ];
     entry("bare")
@@ -177,6 +268,9 @@ pub(super) fn response_headers() -> Entry {
         response("200 OK", &["Status: 404 x", "Age: 5", "Via: 1.1 x"], "x"),
         response("301 Moved", &["Location: /rel"], "x"),
         response("200 OK", &["Location: /rel", "Refresh: 5; url=/x"], "x"),
+        response("200 OK", &["Content-Type: ;charset=x"], "x"),
+        response("200 OK", &["Content-Type: text/html;charset="], "x"),
+        sends("HTTP/100.999 200 OK\r\nContent-Length: 1\r\n\r\nx"),
     ];
     let all = |path: &str| asked.iter().map(|target| format!("{path}{target}")).collect::<Vec<_>>();
     entry("response-headers")
