@@ -16,6 +16,7 @@ use super::cache::zone::Entry;
 use super::conf::{Current, IgnoredHeaders};
 use super::failure::READING as READING_HEAD;
 use super::head::ResponseHead;
+use super::log;
 use super::rewriting;
 use super::states::UpstreamAttempts;
 use super::store;
@@ -77,7 +78,9 @@ impl ResponseContext<'_> {
     fn cookie(&self, exchange: &Exchange<'_>, value: &[u8]) -> Option<Vec<u8>> {
         let conf = self.conf;
         let expand = |template: &Template, found: Option<&Match>| exchange.expand_matched(template, found);
-        rewriting::cookie(value, &conf.cookie_domains, &conf.cookie_paths, &conf.cookie_flags, &expand)
+        let refuse = |flag: &[u8]| log::invalid_flag(exchange, flag);
+        let (domains, paths, flags) = (&conf.cookie_domains, &conf.cookie_paths, &conf.cookie_flags);
+        rewriting::cookie(value, domains, paths, flags, &expand, &refuse)
     }
 
     /// The decision that a response leads to, and what is still to be kept of one without a body.

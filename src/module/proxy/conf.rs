@@ -162,7 +162,8 @@ directives! {
         ///
         /// Example: `proxy_cookie_path /app/ /;`
         "proxy_cookie_path" => cookie_paths: Vec<CookiePath> = "off", in HTTP_ALL;
-        /// Sets and removes flags of cookies: secure, httponly, samesite=strict|lax|none, nosecure, nohttponly, nosamesite.
+        /// Sets and removes flags of cookies: secure, httponly, samesite=strict|lax|none, nosecure, nohttponly, nosamesite. A flag may
+        /// be a variable.
         ///
         /// Example: `proxy_cookie_flags session secure httponly;`
         "proxy_cookie_flags" => cookie_flags: Vec<CookieFlags> = "off", in HTTP_ALL;

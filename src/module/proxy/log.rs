@@ -129,6 +129,12 @@ pub(super) fn too_much(exchange: &Exchange<'_>, excess: Excess) {
     about_at(LogLevel::Warn, exchange, &text);
 }
 
+/// A flag of `proxy_cookie_flags` is none.
+pub(super) fn invalid_flag(exchange: &Exchange<'_>, flag: &[u8]) {
+    let text = format_args!("invalid proxy_cookie_flags flag \"{}\"", Shown::new(flag));
+    about_at(LogLevel::Notice, exchange, &text);
+}
+
 /// A request has waited for another one's response long enough (`proxy_cache_lock_timeout`).
 pub(super) fn cache_lock_timeout(exchange: &Exchange<'_>) {
     about_at(LogLevel::Info, exchange, &"cache lock timeout");

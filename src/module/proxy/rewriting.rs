@@ -55,7 +55,16 @@ pub struct CookiePath(pub Option<(Wanted, Template)>);
 
 /// A line of `proxy_cookie_flags`.
 #[derive(Clone, Debug)]
-pub struct CookieFlags(pub Option<(Wanted, Vec<CookieFlag>)>);
+pub struct CookieFlags(pub Option<(Wanted, Vec<FlagWord>)>);
+
+/// A flag as it is written.
+#[derive(Clone, Debug)]
+pub enum FlagWord {
+    /// Without variables.
+    Fixed(CookieFlag),
+    /// With variables.
+    Variable(Template),
+}
 
 /// A flag of cookies, set or removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +88,10 @@ const FLAGS: [(&str, CookieFlag); 8] = [
     ("samesite=none", CookieFlag::SameSite(Some("None"))),
     ("nosamesite", CookieFlag::SameSite(None)),
 ];
+
+fn flag_of(word: &[u8]) -> Option<CookieFlag> {
+    FLAGS.iter().find(|(name, _)| word.eq_ignore_ascii_case(name.as_bytes())).map(|(_, flag)| *flag)
+}
 
 fn invalid(word: &Word) -> Problem {
     Problem::new(sentence(&[b"invalid parameter \"", &word.bytes, b"\""])).at(word.span)
@@ -187,14 +200,19 @@ impl Value for CookieFlags {
         if flags.is_empty() {
             return Err(invalid(first));
         }
-        let flags = flags.iter().map(|word| {
-            let found = FLAGS.iter().find(|(name, _)| word.is(name));
-            found.map(|(_, flag)| *flag).ok_or_else(|| {
-                Problem::new(sentence(&[b"unknown flag \"", &word.bytes, b"\""])).at(word.span)
-            })
-        });
-        let flags = flags.collect::<Result<_, _>>()?;
-        Ok(CookieFlags(Some((Wanted::parse(first, true, evaluation)?, flags))))
+        let mut words = Vec::with_capacity(flags.len());
+        for word in flags {
+            let template = Template::compile(word, &word.bytes, evaluation)?;
+            words.push(match flag_of(&word.bytes) {
+                Some(flag) => FlagWord::Fixed(flag),
+                None if template.variables().next().is_some() => FlagWord::Variable(template),
+                None => {
+                    let text = sentence(&[b"unknown flag \"", &word.bytes, b"\""]);
+                    return Err(Problem::new(text).at(word.span));
+                }
+            });
+        }
+        Ok(CookieFlags(Some((Wanted::parse(first, true, evaluation)?, words))))
     }
 }
 
@@ -231,13 +249,14 @@ pub(super) fn redirect(
     Some([before, &replaced].concat())
 }
 
-/// Rewrites a `Set-Cookie` header. `None` if it stays.
+/// Rewrites a `Set-Cookie` header. `None` if it stays. `refuse` is told of values of variables that are no flags.
 pub(super) fn cookie(
     value: &[u8],
     domains: &[CookieDomain],
     paths: &[CookiePath],
     flags: &[CookieFlags],
     expand: Expand<'_>,
+    refuse: &dyn Fn(&[u8]),
 ) -> Option<Vec<u8>> {
     let mut attributes: Vec<(BString, Option<BString>)> = value
         .split(|b| *b == b';')
@@ -275,7 +294,29 @@ pub(super) fn cookie(
         Wanted::Regex(pattern) => pattern.is_match(&name).unwrap_or(false),
     });
     if let Some((_, flags)) = wanted {
-        flags.iter().for_each(|flag| set_flag(&mut attributes, *flag));
+        // As in nginx, the last flag of each attribute counts, and what is added has this order.
+        let (mut secure, mut http_only, mut same_site) = (None, None, None);
+        for word in flags {
+            let flag = match word {
+                FlagWord::Fixed(flag) => Some(*flag),
+                FlagWord::Variable(template) => {
+                    let text = expand(template, None);
+                    let flag = flag_of(&text);
+                    if flag.is_none() && !text.is_empty() {
+                        refuse(&text);
+                    }
+                    flag
+                }
+            };
+            match flag {
+                Some(CookieFlag::Secure(_)) => secure = flag,
+                Some(CookieFlag::HttpOnly(_)) => http_only = flag,
+                Some(CookieFlag::SameSite(_)) => same_site = flag,
+                None => {}
+            }
+        }
+        let flags = [secure, http_only, same_site];
+        flags.into_iter().flatten().for_each(|flag| set_flag(&mut attributes, flag));
         is_changed = true;
     }
     if !is_changed {

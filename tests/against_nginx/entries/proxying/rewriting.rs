@@ -120,9 +120,10 @@ pub(super) fn cookies() -> Entry {
          location /flags/ { proxy_cookie_flags flag nosecure samesite=strict; proxy_cookie_flags ~ secure httponly samesite=lax; proxy_pass http://{BACKEND}/; }
          location /remove/ { proxy_cookie_flags ~ nosecure nohttponly nosamesite; proxy_pass http://{BACKEND}/; }
          location /off/ { proxy_cookie_path off; proxy_cookie_domain off; proxy_cookie_flags off; proxy_pass http://{BACKEND}/; }
+         location /variable/ { set $flag samesite=strict; set $none ''; proxy_cookie_flags a $flag $none Secure; proxy_cookie_flags ~ $host nosecure; proxy_pass http://{BACKEND}/; }
          location /all/ { proxy_cookie_path / \"/; added\"; proxy_cookie_domain a.test $arg_d; proxy_cookie_flags a secure; proxy_pass http://{BACKEND}/; }",
     );
-    for place in ["/path", "/domain", "/flags", "/remove", "/off", "/all"] {
+    for place in ["/path", "/domain", "/flags", "/remove", "/variable", "/off", "/all"] {
         found = found.asks(cookies.map(|cookie| {
             format!(
                 "{place}{}",
