@@ -423,6 +423,6 @@ mod tests {
         assert_eq!(split("text/html; a=b;  Charset=\"x\""), ("text/html; a=b".into(), Some("x".into())));
         assert_eq!(split("text/html;"), ("text/html;".into(), None));
         assert_eq!(split("text/html; charset="), ("text/html".into(), None));
-        assert_eq!(split(";charset=x"), ("".into(), Some("x".into())));
+        assert_eq!(split(";charset=x"), (String::new(), Some("x".into())));
     }
 }
