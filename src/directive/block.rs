@@ -17,8 +17,10 @@ pub struct Block {
     pub span: Span,
     /// Position of its `{`, whose line nginx's diagnostics name.
     pub place: Span,
-    /// Reading-order number of the block's last statement, or of the block itself if it is empty.
+    /// Reading-order number of the block's last statement; 0 if it is empty.
     pub order: u32,
+    /// Reading-order number of the statement that the block is.
+    pub opens: u32,
     /// Nested blocks, in order.
     pub children: Vec<Block>,
     pub(super) head: Option<AnyValue>,
@@ -43,6 +45,7 @@ impl Block {
             span,
             place,
             order: 0,
+            opens: 0,
             children: Vec::new(),
             head: None,
             scopes: Vec::new(),

@@ -146,7 +146,7 @@ impl Evaluator<'_> {
                 self.remark(row, node, &args);
                 let StatementShape::Opens(context) = row.shape else { return Ok(()) };
                 let mut inner = Block::new(context, node.span(), node.terminator());
-                (inner.head, inner.order) = (Some(head), node.order());
+                (inner.head, inner.opens) = (Some(head), node.order());
                 self.body(&mut inner, node.body());
                 block.order = inner.order;
                 block.children.push(inner);

@@ -172,8 +172,8 @@ pub const CASES: &[Case] = &[
     Case {
         row: "slice/slice",
         place: Place::Locations,
-        before: "location /{app} { slice 10; return 200 $slice_range; }",
-        after: "location /{app} { slice 20; return 200 $slice_range; }",
+        before: "location /{app} { slice 10; set $walked $slice_range; return 200 $walked; }",
+        after: "location /{app} { slice 20; set $walked $slice_range; return 200 $walked; }",
         look: |walk| {
             let is = |text: &'static str| move |response: &Response| response.text() == text;
             changes_with(walk, "f.txt", "Range: bytes=45-\r\n", is("bytes=40-49"), is("bytes=40-59"))

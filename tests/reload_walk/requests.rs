@@ -382,7 +382,7 @@ pub const CASES: &[Case] = &[
         "set_real_ip_from 127.0.0.0/8; real_ip_header X-Forwarded-For; real_ip_recursive on; add_header X $remote_addr;",
         |walk| headers(walk, "f", "X-Forwarded-For: 9.9.9.9, 127.0.0.5\r\n", "127.0.0.5", "9.9.9.9")
     ),
-    location!("rewrite/rewrite", "rewrite nothing /x;", "rewrite none$ /{app}/f break;", |walk| statuses(
+    location!("rewrite/rewrite", "rewrite nothing /x;", "rewrite none$ /{app}/f last;", |walk| statuses(
         walk, "none", "", 404, 200
     )),
     location!(

@@ -92,7 +92,7 @@ fn of_block(block: &Block) -> Vec<Statement> {
     }
     for (number, child) in block.inner(SERVER_IF).chain(block.inner(LOCATION_IF)).enumerate() {
         let Some(condition) = child.head::<Condition>() else { continue };
-        statements.push((child.order, Statement::If(condition.clone(), of_block(child), number)));
+        statements.push((child.opens, Statement::If(condition.clone(), of_block(child), number)));
     }
     statements.sort_by_key(|(order, _)| *order);
     statements.into_iter().map(|(_, statement)| statement).collect()
