@@ -387,8 +387,8 @@ pub const CASES: &[Case] = &[
     )),
     location!(
         "rewrite/rewrite_log",
-        "rewrite ^ /{app}/f break;",
-        "rewrite_log on; rewrite ^ /{app}/f break;",
+        "rewrite x$ /{app}/f last;",
+        "rewrite_log on; rewrite x$ /{app}/f last;",
         |walk| { logs_request(walk, "x", "rewritten data: \"") }
     ),
     location!(
