@@ -157,9 +157,8 @@ pub(super) fn open_failed(exchange: &Exchange<'_>, path: &Path, failure: &io::Er
 
 /// `alias` in a location whose prefix the path does not have any more.
 pub(super) fn alias_after_rewrite(exchange: &Exchange<'_>) {
-    let name = exchange.location.name.spelled();
-    let text =
-        format_args!("\"alias\" cannot be used in location \"{}\" where URI was rewritten", Shown::new(name));
+    let name = Shown::new(exchange.location.name.spelled());
+    let text = format_args!("\"alias\" cannot be used in location \"{name}\" where URI was rewritten");
     about_at(LogLevel::Alert, exchange, &text);
 }
 

@@ -131,7 +131,8 @@ pub(super) fn too_much(exchange: &Exchange<'_>, excess: Excess) {
 
 /// A flag of `proxy_cookie_flags` is none.
 pub(super) fn invalid_flag(exchange: &Exchange<'_>, flag: &[u8]) {
-    let text = format_args!("invalid proxy_cookie_flags flag \"{}\"", Shown::new(flag));
+    let flag = Shown::new(flag);
+    let text = format_args!("invalid proxy_cookie_flags flag \"{flag}\"");
     about_at(LogLevel::Notice, exchange, &text);
 }
 
