@@ -94,7 +94,7 @@ impl Exchange<'_> {
     /// the path would leave the directory, and with `alias` where `rewrite … break` has replaced the prefix, which is logged.
     pub fn file_of(&self, path: &[u8]) -> Option<PathBuf> {
         let (base, rest) = match self.location.get::<Files>() {
-            Files::Alias { .. } if !self.has_location_name => {
+            Files::Alias { .. } if self.is_alias_misplaced() => {
                 log::alias_after_rewrite(self);
                 return None;
             }
@@ -111,9 +111,14 @@ impl Exchange<'_> {
         below(&base, rest)
     }
 
+    /// Whether the path does not have the prefix any more that `alias` replaces.
+    fn is_alias_misplaced(&self) -> bool {
+        !self.has_location_name && matches!(self.location.get::<Files>(), Files::Alias { .. })
+    }
+
     /// The page where [`Exchange::file_of`] has no file.
     fn no_file(&self) -> Decision {
-        if !self.has_location_name && self.alias_length().is_some() {
+        if self.is_alias_misplaced() {
             return Decision::page(StatusCode::INTERNAL_SERVER_ERROR);
         }
         log::leaves_directory(self);

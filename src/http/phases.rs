@@ -90,10 +90,11 @@ impl Exchange<'_> {
                     if self.is_post_action {
                         // As in nginx, nothing is sent of it.
                         self.sent.status = shown(self.error_status.unwrap_or(response.status)).as_u16();
-                        let known = self.response.content_type.take().filter(|_| response.foreign.is_none());
+                        let keeps_type = response.foreign.is_none() && !(is_page && self.is_answered);
+                        let known = self.response.content_type.take().filter(|_| keeps_type);
                         self.response = *response;
                         self.response.body = Body::default();
-                        if known.is_some() && !(is_page && self.is_answered) {
+                        if known.is_some() {
                             self.response.content_type = known;
                         }
                         return true;

@@ -14,7 +14,7 @@ use super::cache::freshness::Freshness;
 use super::cache::lookup::{self, CacheUse};
 use super::cache::zone::Entry;
 use super::conf::{Current, IgnoredHeaders};
-use super::failure::READING as READING_HEAD;
+use super::failure::READING_HEAD;
 use super::head::ResponseHead;
 use super::log;
 use super::rewriting;

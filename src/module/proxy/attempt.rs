@@ -10,7 +10,9 @@ use http::{Method, StatusCode};
 
 use super::conf::{Current, NextUpstream};
 use super::connect::{ConnectSettings, connect};
-use super::failure::{CONNECTING, Failure, READING, SENDING, case_of, connect_failed, link_failed, refused};
+use super::failure::{
+    CONNECTING, Failure, READING_HEAD, SENDING, case_of, connect_failed, link_failed, refused,
+};
 use super::head::{HeadReader, ResponseHead};
 use super::link::{BackendConnection, SendOutcome};
 use super::link_error::LinkError;
@@ -227,7 +229,7 @@ impl ForwardedRequest<'_> {
             let was_idle = progress.is_cached && matches!(failure, Failure::Error);
             let before = choice.tries;
             if choice.failed(used, counts) {
-                log::disabled(exchange, if progress.has_begun { READING } else { CONNECTING });
+                log::disabled(exchange, if progress.has_begun { READING_HEAD } else { CONNECTING });
             }
             if was_idle {
                 choice.tries = before.max(1);
@@ -277,7 +279,7 @@ impl ForwardedRequest<'_> {
         };
         self.attempts.latest(|attempt| link.count(attempt));
         progress.is_complete = sent? == SendOutcome::All;
-        exchange.doing = Some(READING);
+        exchange.doing = Some(READING_HEAD);
         let head = self.read_beside(exchange, &mut link).await;
         if let Ok(head) = &head {
             self.attempts.latest(|attempt| {
@@ -364,7 +366,7 @@ impl ForwardedRequest<'_> {
                     return Err(refused(exchange, "upstream sent too big header"));
                 }
                 let received = link.receive(room, patience.left()).await;
-                let length = received.map_err(|error| link_failed(exchange, &error, READING))? as u64;
+                let length = received.map_err(|error| link_failed(exchange, &error, READING_HEAD))? as u64;
                 self.attempts.latest(|attempt| attempt.received += length);
             };
             if head.is_bare {

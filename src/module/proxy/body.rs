@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use tokio::time::Sleep;
 
 use super::chunks::ChunkReader;
-use super::failure::READING as READING_HEAD;
-use super::link::{BackendConnection, Reuse};
+use super::failure::READING_HEAD;
+use super::link::BackendConnection;
 use super::states::{Excess, UpstreamAttempts};
 use super::stream::bytes_of;
 use crate::http::headers::Headers;
@@ -54,7 +54,7 @@ impl Afterwards {
         self.attempts.end();
         drop(self.used);
         let Some((key, settings)) = self.kept else { return };
-        if link.reuse() != Reuse::Reusable {
+        if !link.is_reusable() {
             return;
         }
         let mut connection = link.connection;
@@ -64,7 +64,7 @@ impl Afterwards {
         }
     }
 
-    /// Counts what has come of a body that no one is to get.
+    /// Counts what has come of a body that is not passed on.
     pub(super) fn count_unwanted(&self, link: &BackendConnection, doing: &'static str) {
         let length = link.received.len() as u64;
         if length > 0 {

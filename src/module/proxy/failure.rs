@@ -11,7 +11,7 @@ use crate::net::tls::backend::mistrust;
 
 pub(super) const CONNECTING: &str = "connecting to upstream";
 pub(super) const SENDING: &str = "sending request to upstream";
-pub(super) const READING: &str = "reading response header from upstream";
+pub(super) const READING_HEAD: &str = "reading response header from upstream";
 
 /// Why an attempt has failed.
 pub(super) enum Failure {

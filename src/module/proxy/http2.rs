@@ -4,7 +4,7 @@ use http::StatusCode;
 use http::uri::Scheme;
 
 use super::attempt::{ForwardedRequest, HeadPatience, Outgoing};
-use super::failure::{Failure, READING, SENDING, link_failed, refused};
+use super::failure::{Failure, READING_HEAD, SENDING, link_failed, refused};
 use super::head::ResponseHead;
 use super::http2_fields::Http2Fields;
 use super::link::{BackendConnection, SendOutcome};
@@ -53,7 +53,7 @@ impl ForwardedRequest<'_> {
         loop {
             let received = link.receive_head(patience.left()).await;
             self.attempts.latest(|attempt| link.count(attempt));
-            let head = received.map_err(|error| stream_failed(exchange, link, error, READING))?;
+            let head = received.map_err(|error| stream_failed(exchange, link, error, READING_HEAD))?;
             let (mut head, bytes) = ResponseHead::of_http2(&head).map_err(|bad| refused(exchange, &bad.0))?;
             if bytes > size {
                 return Err(refused(exchange, "upstream sent too big header"));

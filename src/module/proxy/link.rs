@@ -46,17 +46,6 @@ pub(super) enum SendOutcome {
     Early,
 }
 
-/// What a connection is good for after a response.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reuse {
-    /// It may serve another request.
-    Reusable,
-    /// Not everything is sent or, over HTTP/2, received; or the backend ends the connection.
-    Unfinished,
-    /// The backend has sent more than the response.
-    TooMuch,
-}
-
 enum Ready {
     Write,
     Read,
@@ -93,18 +82,15 @@ impl BackendConnection {
         }
     }
 
-    /// What a connection is good for once its response is complete.
-    pub(super) fn reuse(&mut self) -> Reuse {
+    /// Whether the connection may serve another request, now that its response is complete: everything is sent and received, and
+    /// the backend keeps it.
+    pub(super) fn is_reusable(&mut self) -> bool {
         let Some(mut stream) = self.stream.take() else {
-            return match () {
-                () if self.passed.as_ref().is_some_and(|passed| !passed.is_whole()) => Reuse::Unfinished,
-                () if self.received.is_empty() => Reuse::Reusable,
-                () => Reuse::TooMuch,
-            };
+            return self.received.is_empty() && self.passed.as_ref().is_none_or(|passed| passed.is_whole());
         };
         let is_done = stream.is_done();
         drop(stream);
-        if is_done && self.connection.is_usable() { Reuse::Reusable } else { Reuse::Unfinished }
+        is_done && self.connection.is_usable()
     }
 
     fn socket(&self) -> &Arc<Socket> {

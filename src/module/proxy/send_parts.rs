@@ -6,7 +6,7 @@ use tokio::time::timeout;
 
 use super::attempt::{ForwardedRequest, HeadPatience};
 use super::body_parts::chunk;
-use super::failure::{Failure, READING, SENDING};
+use super::failure::{Failure, READING_HEAD, SENDING};
 use super::head::ResponseHead;
 use super::http2::stream_failed;
 use super::link::{BackendConnection, SendOutcome};
@@ -83,7 +83,7 @@ impl ForwardedRequest<'_> {
         let head = match head {
             Ok(Ok(head)) => head,
             Ok(Err(_)) => {
-                log::timed_out(exchange, READING);
+                log::timed_out(exchange, READING_HEAD);
                 Err(Failure::Timeout)
             }
             Err(failure) => Err(Failure::Client(exchange.rest_failed(failure))),

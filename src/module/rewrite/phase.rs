@@ -246,9 +246,11 @@ impl Execution<'_, '_> {
 
 /// Warns of the variables in a text that were not set.
 fn warn_of_unset(exchange: &Exchange<'_>, template: &Template) {
-    let is_unset = |variable: &&Variable| exchange.find_value(variable).is_none();
-    if exchange.location.get::<Current>().warns {
-        template.variables().filter(is_unset).for_each(|variable| warn_of(exchange, variable));
+    for variable in template.variables() {
+        // Values of others are not asked for: that may take time.
+        if matches!(variable, Variable::User(_)) && exchange.find_value(variable).is_none() {
+            warn_of(exchange, variable);
+        }
     }
 }
 
@@ -283,10 +285,11 @@ fn unescape(text: &[u8]) -> Vec<u8> {
             (b'%', []) => break,
             (b'%', [high, tail @ ..]) => {
                 rest = tail;
-                let ([low, tail @ ..], Some(upper)) = (rest, digit(high)) else {
-                    out.extend(digit(high).is_none().then_some(*high));
+                let Some(upper) = digit(high) else {
+                    out.push(*high);
                     continue;
                 };
+                let [low, tail @ ..] = rest else { break };
                 rest = tail;
                 let Some(lower) = digit(low) else { continue };
                 match upper * 16 + lower {

@@ -13,7 +13,7 @@ use h2::{Reason, RecvStream};
 use http::{Request, Response};
 
 use super::carrier::Carrier;
-use super::framing::{FIRST_WINDOW, GOAWAY, NUMBER, frame};
+use super::framing::{FIRST_WINDOW, goaway};
 use super::io::{Http2Io, Traffic};
 use super::parked::Replay;
 use crate::limits;
@@ -177,10 +177,9 @@ pub fn is_wrong_preface(error: &h2::Error) -> bool {
 
 /// Tells a client that does not begin with HTTP/2 why the connection ends.
 async fn refuse(socket: &dyn Carrier, traffic: &Traffic) {
-    let mut goaway = Vec::new();
-    let reason = u32::from(Reason::PROTOCOL_ERROR).to_be_bytes();
-    frame(GOAWAY, 0, 0, &[&[0; NUMBER], &reason], &mut goaway);
-    traffic.say(&goaway);
+    let mut last_words = Vec::new();
+    goaway(0, Reason::PROTOCOL_ERROR, &mut last_words);
+    traffic.say(&last_words);
     // What is closed with unread bytes is reset, so that the client might not get the frame.
     let _ = socket.try_read(&mut [0; limits::HTTP2_REFUSED_BYTES]);
     let _ = poll_fn(|cx| traffic.poll_output(socket, cx)).await;

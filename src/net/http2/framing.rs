@@ -67,6 +67,11 @@ pub(super) fn frame(kind: u8, flags: u8, stream: u32, payload: &[&[u8]], passed:
     payload.iter().for_each(|part| passed.extend_from_slice(part));
 }
 
+/// Appends a GOAWAY with the number of the last stream.
+pub(super) fn goaway(last: u32, reason: Reason, passed: &mut Vec<u8>) {
+    frame(GOAWAY, 0, 0, &[&last.to_be_bytes(), &u32::from(reason).to_be_bytes()], passed);
+}
+
 /// Goes along with frames, however they come.
 #[derive(Debug, Default)]
 pub(super) struct FrameWalk {

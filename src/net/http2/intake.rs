@@ -21,7 +21,7 @@ use self::heads::{OpenHead, WaitingHeads};
 use self::settings::NewSettings;
 use super::framing::{
     ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEAD, HEADERS, NUMBER, PADDED, PING, PRIORITY,
-    PRIORITY_UPDATE, PUSH_PROMISE, RST_STREAM, SETTING, SETTINGS, WINDOW_UPDATE, frame, number,
+    PRIORITY_UPDATE, PUSH_PROMISE, RST_STREAM, SETTING, SETTINGS, WINDOW_UPDATE, frame, goaway, number,
 };
 use super::hpack::{Decoder, HeadBounds};
 use super::open_streams::{OpenStreams, Receiving};
@@ -174,8 +174,7 @@ impl Intake {
         if std::mem::replace(&mut self.is_ending, true) {
             return;
         }
-        let (last, reason) = (self.last.to_be_bytes(), u32::from(Reason::NO_ERROR).to_be_bytes());
-        frame(GOAWAY, 0, 0, &[&last, &reason], &mut self.replies);
+        goaway(self.last, Reason::NO_ERROR, &mut self.replies);
         // A head that has begun may come once more on another connection.
         let last = self.last;
         if let Some(open) = self.open.take_if(|open| !open.is_late && open.stream > last) {

@@ -336,7 +336,8 @@ impl Traffic {
         self.output.lock().gathers = true;
     }
 
-    /// Adds short frames to the output of a connection that was parked: it is empty, so there is room for them.
+    /// Adds short frames to an output that is empty, so that there is room for them: that of a connection that was parked, or has
+    /// just begun.
     pub(super) fn say(&self, frames: &[u8]) {
         if !frames.is_empty() {
             self.output.lock().add(&[IoSlice::new(frames)], frames.len());
