@@ -405,7 +405,9 @@ fn errors_of_requests_have_nginxs_words() {
          location /id { userid on; return 200 x; }
          location /unset { if ($arg_x) { set $unset a; } return 200 \"$unset\"; }
          location /alias/ { alias html/; rewrite ^ /b.txt break; }
-         location /up { rewrite ^ /../b.txt break; root html; }",
+         location /up { rewrite ^ /../b.txt break; root html; }
+         location /over { rewrite ^ /../b/ break; root html; }
+         location /part { rewrite ^ /../b.flv break; root html; flv; }",
     ));
     for (path, text) in [
         ("/no/", "/html/no/a.html\" is not found (2: No such file or directory), client: "),
@@ -421,6 +423,8 @@ fn errors_of_requests_have_nginxs_words() {
         ("/rate", "invalid size \"\", client: "),
         ("/unset", "using uninitialized \"unset\" variable, client: "),
         ("/alias/x", "\"alias\" cannot be used in location \"/alias/\" where URI was rewritten, client: "),
+        ("/over", "\"/../b/\" is not served: \"..\" may lead out of the directory, client: "),
+        ("/part", "\"/../b.flv\" is not served: \"..\" may lead out of the directory, client: "),
         ("/up", "\"/../b.txt\" is not served: \"..\" may lead out of the directory, client: "),
     ] {
         http::get(server.http, path);

@@ -52,7 +52,7 @@ impl Builder<'_> {
         let Some(block) = blocks.first().filter(|block| block.context == HOLDER) else { return };
         let mut evaluation = self.detached.evaluation(self.sources, self.bases);
         for problem in self.registry.complaints(values) {
-            evaluation.refuse(block, problem);
+            evaluation.report_in(block, problem);
         }
     }
 

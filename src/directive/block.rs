@@ -69,6 +69,16 @@ impl Block {
         self.seen.iter().find(|s| s.row.name() == name).map(|s| s.first)
     }
 
+    /// The directive that selects the handler of the block's requests: as in nginx, the last one that does.
+    pub fn handler(&self) -> Option<&'static str> {
+        self.seen.iter().rfind(|seen| seen.row.selects_handler).map(|seen| seen.row.name())
+    }
+
+    /// The directives that select a handler, with their positions, in the order of the block.
+    pub fn handlers(&self) -> impl Iterator<Item = (&'static str, Span)> {
+        self.seen.iter().filter(|seen| seen.row.selects_handler).map(|seen| (seen.row.name(), seen.first))
+    }
+
     /// Name of the first effective directive that restricts one of `kinds` while its feature is missing. `chain` is a
     /// block and its enclosing blocks, innermost first.
     pub fn refusing(chain: &[&Block], kinds: &[Restricts]) -> Option<&'static str> {
@@ -98,8 +108,8 @@ impl Block {
 }
 
 impl Evaluation<'_> {
-    /// Reports an error in a block.
-    pub fn refuse(&mut self, block: &Block, problem: Problem) {
+    /// Reports a problem in a block.
+    pub fn report_in(&mut self, block: &Block, problem: Problem) {
         self.reports.add(block.order, problem.at(block.span).place(block.place));
     }
 }

@@ -115,6 +115,8 @@ pub struct Row {
     pub once: bool,
     /// Whether the feature is missing: nothing in the running server reads the value.
     pub inert: bool,
+    /// Whether it selects the handler that answers the requests of its location.
+    pub selects_handler: bool,
     /// Restriction that it imposes on peers, if any.
     pub restricts: Option<Restriction>,
     /// Text of the error about a use too many; the number is that of the uses allowed.

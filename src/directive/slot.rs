@@ -216,13 +216,6 @@ impl<'a> BlockLevel<'a> {
         self.blocks.iter().map(|block| block.scope()).collect()
     }
 
-    /// Whether the block is a location that sets a directive itself. On outer levels a directive that makes locations
-    /// answer only sets what nested locations answer with.
-    pub fn location_sets(&self, directive: &str) -> bool {
-        let block = self.blocks[0];
-        block.context == LOCATION && block.uses(directive).is_some()
-    }
-
     /// Resolves a module's values.
     pub fn resolve<C: Resolve>(&self, evaluation: &mut Evaluation<'_>) -> C {
         resolve(self.blocks, evaluation)

@@ -18,7 +18,10 @@
 //!             "ignore_silence" | "old_name" => ignore: Flag = "off", in RTMP_ALL;
 //!         }
 //!     }
-//!     live as Current { /* rows */ }
+//!     live as Current {
+//!         /// Answers the requests of its location.
+//!         "answer" => answer: NotInherited<Present>, in LOCATION, selects handler;
+//!     }
 //!     later {
 //!         /// Refuses what it guards as long as it does nothing else, but with a word that restricts nothing.
 //!         "guard" => Words, in HTTP_ALL, restricts requests unless |words| words == "all";
@@ -99,7 +102,7 @@ macro_rules! directives {
                 $(#[doc = $live_doc:literal])+
                 $($live_name:literal)|+ => $live_field:ident: $Live:ty $(= $live_default:literal)?,
                 in $live_in:expr $(, args $live_args:expr)? $(, once $live_once:ident)? $(, no $live_effect:ident yet)?
-                $(, restricts $live_restricts:ident $(unless $live_unless:expr)?)?;
+                $(, selects $live_handler:ident)? $(, restricts $live_restricts:ident $(unless $live_unless:expr)?)?;
             )+
         })?
         $(later {
@@ -255,6 +258,7 @@ macro_rules! directives {
                         inherit: $crate::directive::Inherit::Never,
                         once: false,
                         inert: $crate::directive::table::present!($($block_effect)?),
+                        selects_handler: false,
                         restricts: $crate::directive::table::restriction!($($block_restricts)?),
                         duplicate: <$Head as $crate::directive::Value>::duplicate,
                         check_default: |_, _| Ok(()),
@@ -276,9 +280,12 @@ macro_rules! directives {
                         [$($session_doc),+]),
                 )+)?)?
                 $($(
-                    $crate::directive::table::kept!(Live, [$($live_name),+], $live_field: $Live,
-                        [$($live_default)?], $live_in, [$($live_args)?], [$($live_once)?], [$($live_effect)?],
-                        [$($live_restricts $(unless $live_unless)?)?], [$($live_doc),+]),
+                    $crate::directive::Row {
+                        selects_handler: $crate::directive::table::present!($($live_handler)?),
+                        ..$crate::directive::table::kept!(Live, [$($live_name),+], $live_field: $Live,
+                            [$($live_default)?], $live_in, [$($live_args)?], [$($live_once)?], [$($live_effect)?],
+                            [$($live_restricts $(unless $live_unless)?)?], [$($live_doc),+])
+                    },
                 )+)?
                 $($(
                     $crate::directive::table::checked!(Later, [$($later_name),+], $Later,
@@ -351,6 +358,7 @@ macro_rules! checked {
             once: $crate::directive::table::present!($($once)?),
             inert: $crate::directive::table::present!($($effect)?)
                 || matches!($crate::directive::ReloadClass::$class, $crate::directive::ReloadClass::Later),
+            selects_handler: false,
             restricts: $crate::directive::table::restriction!($($restricts $(unless $unless)?)?),
             duplicate: <<$T as $crate::directive::Field>::Value as $crate::directive::Value>::duplicate,
             check_default: |text, evaluation| {

@@ -50,7 +50,7 @@ pub struct HttpService {
     pub lifetime: Lifetime,
     /// Checks of the phases before the content, in this order.
     pub phases: PhaseChecks,
-    /// Handlers; the first that takes a location answers.
+    /// Handlers of locations.
     pub handlers: Vec<Box<dyn Handler>>,
     /// Filters that run before preconditions are checked.
     pub adapters: Vec<Box<dyn ResponseFilter>>,
@@ -93,6 +93,7 @@ impl HttpService {
                 Positions::of(filters, |filter| filter.applies_to(location))
             };
             Plan {
+                handler: self.handlers.iter().position(|handler| handler.applies_to(location)),
                 conf: location.share(),
                 core: location.share(),
                 life: location.share(),
@@ -111,9 +112,12 @@ impl HttpService {
     }
 }
 
-/// Answers requests of the locations in which a directive of its module is set. The first handler that takes a request
-/// answers; without one, the checks of the content phase do.
+/// Answers requests of the locations in which a directive of its module selects it. Requests that it does not answer go to
+/// the checks of the content phase.
 pub trait Handler: Send + Sync {
+    /// Whether a directive selects it as the handler of a location.
+    fn applies_to(&self, location: &Location) -> bool;
+
     /// The methods that reach it.
     fn methods(&self) -> Methods;
 

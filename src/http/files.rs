@@ -91,13 +91,11 @@ impl Exchange<'_> {
     }
 
     /// File of a path in this location: `root` with the path, or `alias` in place of the location's prefix. `None` if
-    /// the path would leave the directory, and with `alias` where `rewrite … break` has replaced the prefix, which is logged.
+    /// the path would leave the directory, and with `alias` where `rewrite … break` has replaced the prefix; what that means for
+    /// a request says [`Exchange::no_file`].
     pub fn file_of(&self, path: &[u8]) -> Option<PathBuf> {
         let (base, rest) = match self.location.get::<Files>() {
-            Files::Alias { .. } if self.is_alias_misplaced() => {
-                log::alias_after_rewrite(self);
-                return None;
-            }
+            Files::Alias { .. } if self.is_alias_misplaced() => return None,
             Files::Root(directory) => (self.directory(directory), path),
             Files::Alias { target, replaces } => {
                 let rest = match replaces {
@@ -112,13 +110,14 @@ impl Exchange<'_> {
     }
 
     /// Whether the path does not have the prefix any more that `alias` replaces.
-    fn is_alias_misplaced(&self) -> bool {
+    pub fn is_alias_misplaced(&self) -> bool {
         !self.has_location_name && matches!(self.location.get::<Files>(), Files::Alias { .. })
     }
 
-    /// The page where [`Exchange::file_of`] has no file.
-    fn no_file(&self) -> Decision {
+    /// The page where [`Exchange::file_of`] has no file; the reason is logged.
+    pub fn no_file(&self) -> Decision {
         if self.is_alias_misplaced() {
+            log::alias_after_rewrite(self);
             return Decision::page(StatusCode::INTERNAL_SERVER_ERROR);
         }
         log::leaves_directory(self);
@@ -183,8 +182,7 @@ impl Exchange<'_> {
     ///
     /// The decision where there is none: a page, or the next check for what is no regular file.
     pub async fn requested_file(&self) -> Result<(PathBuf, OpenFile), Decision> {
-        let page = || Decision::page(StatusCode::INTERNAL_SERVER_ERROR);
-        let path = self.file_of(&self.path).ok_or_else(page)?;
+        let path = self.file_of(&self.path).ok_or_else(|| self.no_file())?;
         match self.open(&path).await {
             Ok(file) if file.is_file => Ok((path, file)),
             Ok(_) => Err(Decision::Next),

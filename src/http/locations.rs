@@ -23,6 +23,8 @@ pub struct Location {
     /// The values that select the handler; inside `if` those of the surrounding location, and inside `limit_except` those
     /// that say where requests are forwarded. See [`Location::handling`].
     pub choosing: Values<LOCATION>,
+    /// The directive that selects the handler of its requests, if any.
+    pub handler: Option<&'static str>,
     /// Whether it stands for the server itself, for paths without a location.
     pub is_fallback: bool,
     /// Whether it is a `limit_except` block.

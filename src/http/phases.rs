@@ -376,8 +376,8 @@ impl Exchange<'_> {
             return Decision::page(StatusCode::SERVICE_UNAVAILABLE);
         }
         self.has_content = true;
-        let mut handlers = self.service().handlers.iter();
-        if let Some((handler, answer)) = handlers.find_map(|handler| Some((handler, handler.answer(self)?))) {
+        let handler = self.plan().handler.map(|position| &self.service().handlers[position]);
+        if let Some((handler, answer)) = handler.and_then(|handler| Some((handler, handler.answer(self)?))) {
             let response = match method::answer(self, handler.methods()) {
                 Some(refusal) => refusal,
                 None => answer.await,

@@ -67,6 +67,8 @@ pub struct Plan {
     pub(super) conf: Arc<Conf>,
     pub(super) core: Arc<Core>,
     pub(super) life: Arc<Life>,
+    /// Position of the handler that answers the requests; most of those without are files.
+    pub(super) handler: Option<usize>,
     /// Checks by phase.
     pub(super) phases: [Positions; Phase::COUNT],
     pub(super) adapters: Positions,

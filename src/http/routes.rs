@@ -121,7 +121,7 @@ impl Chain<'_> {
         for block in holder.inner(LOCATION) {
             let Some(name) = block.head::<LocationName>() else { continue };
             if let Some(problem) = outer.and_then(|outer| misplaced(name, outer)) {
-                evaluation.refuse(block, problem.label(holder.span, "inside this location"));
+                evaluation.report_in(block, problem.label(holder.span, "inside this location"));
                 continue;
             }
             let kind = match name {
@@ -132,12 +132,12 @@ impl Chain<'_> {
             };
             if let (LocationName::Named(_), Some(alias)) = (name, block.uses("alias")) {
                 let text = sentence(&[b"the \"alias\" directive cannot be used inside the named location"]);
-                evaluation.refuse(block, Problem::new(text).at(alias).place(alias));
+                evaluation.report_in(block, Problem::new(text).at(alias).place(alias));
             }
             let first = seen.insert((kind, name.spelled().to_owned()), block.span);
             if let Some(first) = first.filter(|_| kind != 3) {
                 let text = sentence(&[b"duplicate location \"", name.spelled(), b"\""]);
-                evaluation.refuse(block, Problem::new(text).label(first, "first given here"));
+                evaluation.report_in(block, Problem::new(text).label(first, "first given here"));
                 continue;
             }
             locations.add(Arc::new(self.with(block, |inner| inner.location(name, evaluation))));
@@ -148,15 +148,19 @@ impl Chain<'_> {
     fn location(&self, name: &LocationName, evaluation: &mut Evaluation<'_>) -> Location {
         let location = self.bare(name.clone(), evaluation);
         let block = self.blocks[0];
+        warn_of_overruled(block, evaluation);
         let mut part = |block: &Block| {
             let part = self.with(block, |inner| inner.bare(name.clone(), evaluation));
-            Arc::new(Location { choosing: location.values.clone(), ..part })
+            let handler = part.handler.or(location.handler);
+            Arc::new(Location { choosing: location.values.clone(), handler, ..part })
         };
         let conditional = block.inner(LOCATION_IF).map(&mut part).collect();
         let limit = block.inner(LIMIT_EXCEPT).next();
         let limited = limit.and_then(|limit| {
             let part = self.with(limit, |inner| inner.bare(name.clone(), evaluation));
-            let part = Location { choosing: location.values.clone(), is_limit: true, ..part };
+            // As in nginx, no other handler is inherited.
+            let handler = part.handler.or_else(|| block.uses("proxy_pass").map(|_| "proxy_pass"));
+            let part = Location { choosing: location.values.clone(), is_limit: true, handler, ..part };
             Some((limit.head::<MethodList>()?.0.clone(), Arc::new(part)))
         });
         let nested = self.locations(Some(name), evaluation);
@@ -174,6 +178,7 @@ impl Chain<'_> {
             choosing: values.clone(),
             values,
             refusal: self.refusal(evaluation),
+            handler: self.blocks[0].handler(),
             is_fallback: false,
             is_limit: false,
             conditional: Vec::new(),
@@ -200,6 +205,23 @@ impl Chain<'_> {
         let mut blocks = vec![block];
         blocks.extend_from_slice(self.blocks);
         go(&Chain { level: self.level, blocks: &blocks })
+    }
+}
+
+/// Warns of directives that select a handler, and another one below them.
+fn warn_of_overruled(block: &Block, evaluation: &mut Evaluation<'_>) {
+    let handlers: Vec<_> = block.handlers().collect();
+    let Some((&(last, place), overruled)) = handlers.split_last() else { return };
+    for &(name, span) in overruled {
+        let text = sentence(&[
+            b"\"",
+            name.as_bytes(),
+            b"\" has no effect, \"",
+            last.as_bytes(),
+            b"\" below it answers instead",
+        ]);
+        let problem = Problem::warning(text).at(span).place(span).label(place, "the last one answers");
+        evaluation.report_in(block, problem);
     }
 }
 

@@ -78,7 +78,7 @@ impl Slot for Addresses<HTTP_SERVER> {
         for name in &addresses.names {
             let ServerName::Regex(pattern) = &name.value else { continue };
             for problem in VariableNames::misnamed(pattern) {
-                evaluation.refuse(level.blocks[0], problem.at(name.span).place(name.place));
+                evaluation.report_in(level.blocks[0], problem.at(name.span).place(name.place));
             }
             let names = evaluation.notes.of::<VariableNames>();
             pattern.group_names().iter().for_each(|group| names.define(group));

@@ -11,6 +11,7 @@ use http::{StatusCode, Version};
 
 use super::credentials::Credentials;
 use super::exchange::{Exchange, Lookup};
+use super::log;
 use super::variable::{Template, Templates, Variable, Variables, is_true};
 use crate::directive::Match;
 use crate::media::variables::find_query_argument;
@@ -156,7 +157,12 @@ impl Variables for RequestValues<'_, '_> {
             }
             Variable::RequestFilename => match exchange.file_of(&exchange.path) {
                 Some(path) => text(path.as_os_str().as_bytes()),
-                None => return false,
+                None => {
+                    if exchange.is_alias_misplaced() {
+                        log::alias_after_rewrite(exchange);
+                    }
+                    return false;
+                }
             },
             Variable::RequestId => text(exchange.request_id().as_bytes()),
             Variable::RequestLength => text(exchange.request_length().to_string().as_bytes()),

@@ -318,7 +318,6 @@ impl Parts {
             lifetime: lifetime.clone(),
             started,
         };
-        // The first handler that takes a location answers.
         let handlers: Vec<Box<dyn Handler>> = vec![
             Box::new(FlvHandler { admission: admission.clone(), pasts: pasts.clone() }),
             Box::new(TsHandler { admission: admission.clone(), feeds: feeds.clone(), pasts }),

@@ -138,7 +138,7 @@ fn issuer(level: &BlockLevel<'_>, blocks: &[&Block], evaluation: &mut Evaluation
     let values = level.values::<ACME_ISSUER>(blocks, evaluation);
     let conf: &Current = values.get();
     let Some(uri) = conf.uri.clone() else {
-        evaluation.refuse(block, Problem::new("acme_issuer: \"uri\" is missing"));
+        evaluation.report_in(block, Problem::new("acme_issuer: \"uri\" is missing"));
         return None;
     };
     let state = match &conf.state_path {
@@ -164,13 +164,13 @@ fn issuer(level: &BlockLevel<'_>, blocks: &[&Block], evaluation: &mut Evaluation
 impl AcmePlan {
     fn add_issuer(&mut self, issuer: Issuer, block: &Block, evaluation: &mut Evaluation<'_>) {
         if self.issuers.iter().any(|known| known.name == issuer.name) {
-            evaluation.refuse(block, Problem::new("\"acme_issuer\" directive is duplicate"));
+            evaluation.report_in(block, Problem::new("\"acme_issuer\" directive is duplicate"));
             return;
         }
         let shares = |known: &Arc<Issuer>| known.state.is_some() && known.state == issuer.state;
         if let Some(known) = self.issuers.iter().find(|known| shares(known)) {
             let text = sentence(&[b"acme_issuer: \"state_path\" is that of issuer \"", &known.name, b"\""]);
-            evaluation.refuse(block, Problem::new(text));
+            evaluation.report_in(block, Problem::new(text));
             return;
         }
         self.issuers.push(Arc::new(issuer));
@@ -181,7 +181,7 @@ impl AcmePlan {
         let span = server.uses("acme_certificate").unwrap_or(server.span);
         let place = server.place;
         let refuse = |evaluation: &mut Evaluation<'_>, problem: Problem| {
-            evaluation.refuse(server, problem.label(span, "given here").place(place));
+            evaluation.report_in(server, problem.label(span, "given here").place(place));
         };
         let Some(issuer) = self.issuers.iter().find(|issuer| issuer.name == request.issuer).cloned() else {
             let text = sentence(&[b"issuer \"", &request.issuer, b"\" is missing"]);

@@ -127,7 +127,7 @@ impl Slot for JoinedCluster {
         for further in blocks {
             let problem =
                 Problem::new("\"cluster\" directive is duplicate").label(block.span, "first given here");
-            evaluation.refuse(further, problem);
+            evaluation.report_in(further, problem);
         }
         let values = level.values::<CLUSTER>(&[block], evaluation);
         let conf: &Current = values.get();
@@ -142,7 +142,7 @@ impl Slot for JoinedCluster {
                 "advertise" => "no \"advertise\" with an rtmp:// or rtmps:// address in cluster".to_owned(),
                 _ => format!("no \"{directive}\" in cluster"),
             };
-            evaluation.refuse(block, Problem::new(text));
+            evaluation.report_in(block, Problem::new(text));
         }
         let (Some(etcd), Some(node)) = (conf.etcd.clone(), conf.node.clone()) else {
             return JoinedCluster(None);
@@ -168,7 +168,7 @@ fn needs_block(main: &Block, evaluation: &mut Evaluation<'_>) {
         for name in ["cluster_publish", "cluster_pull", "cluster_carry", "cluster_takeover"] {
             if let Some(span) = application.uses(name) {
                 let text = format!("\"{name}\" needs a \"cluster\" block in the main context");
-                evaluation.refuse(application, Problem::new(text).label(span, "used here"));
+                evaluation.report_in(application, Problem::new(text).label(span, "used here"));
             }
         }
     }

@@ -36,7 +36,7 @@ directives! {
         /// Not in PingOS.
         ///
         /// Example: `rtmp_console flv=/live hls=/hls;`
-        "rtmp_console" => console: NotInherited<ConsolePage>, in LOCATION;
+        "rtmp_console" => console: NotInherited<ConsolePage>, in LOCATION, selects handler;
     }
 }
 

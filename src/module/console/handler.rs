@@ -16,6 +16,7 @@ use super::log;
 use crate::http::accept_encoding;
 use crate::http::exchange::{Exchange, Handler, Methods, ResponseFuture};
 use crate::http::response::{Body, Response};
+use crate::http::routes::Location;
 use crate::limits;
 
 /// Only files of this server, no inline script or style; the player plays from memory.
@@ -42,6 +43,10 @@ enum Target<'a> {
 }
 
 impl Handler for ConsoleHandler {
+    fn applies_to(&self, location: &Location) -> bool {
+        location.handler == Some("rtmp_console")
+    }
+
     fn methods(&self) -> Methods {
         Methods::Any
     }

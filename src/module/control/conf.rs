@@ -39,7 +39,7 @@ directives! {
         /// never arrive. The body of a status 500 is the reason.
         ///
         /// Example: `rtmp_control record drop;`
-        "rtmp_control" => rtmp_control: Summed<ControlParts>, in HTTP_ALL;
+        "rtmp_control" => rtmp_control: Summed<ControlParts>, in HTTP_ALL, selects handler;
     }
     made {
         ServedSections;
@@ -54,7 +54,6 @@ impl Slot for ServedSections {
     const HOLDERS: Contexts = LOCATION;
 
     fn make(level: &BlockLevel<'_>, evaluation: &mut Evaluation<'_>) -> ServedSections {
-        let sections = level.resolve::<Current>(evaluation).rtmp_control.0;
-        ServedSections(sections.filter(|_| level.location_sets("rtmp_control")))
+        ServedSections(level.resolve::<Current>(evaluation).rtmp_control.0)
     }
 }

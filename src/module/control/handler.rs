@@ -14,6 +14,7 @@ use super::redirect::RedirectSessions;
 use crate::http::exchange::Exchange;
 use crate::http::exchange::{Handler, Methods, ResponseFuture};
 use crate::http::response::Response;
+use crate::http::routes::Location;
 use crate::limits;
 use crate::media::control::{
     ControlCaller, ControlOrder, ControlOutcome, ControlRefusal, ControlResult, ControlSection, ControlVerb,
@@ -135,6 +136,10 @@ impl ControlHandler {
 }
 
 impl Handler for ControlHandler {
+    fn applies_to(&self, location: &Location) -> bool {
+        location.handler == Some("rtmp_control")
+    }
+
     fn methods(&self) -> Methods {
         Methods::Any
     }

@@ -36,7 +36,7 @@ directives! {
         /// PingOS takes two.
         ///
         /// Example: `flv_live 1935 app=live;`
-        "flv_live" => flv_live: NotInherited<FlvLive>, in LOCATION;
+        "flv_live" => flv_live: NotInherited<FlvLive>, in LOCATION, selects handler;
     }
 }
 

@@ -9,6 +9,7 @@ use crate::http::exchange::Exchange;
 use crate::http::exchange::{Handler, Methods, ResponseFuture};
 use crate::http::live::{self, LiveLocation};
 use crate::http::live_format::{LiveFormat, RelayMessages, Sending};
+use crate::http::routes::Location;
 use crate::hub::packet::Container;
 use crate::media::admission::{Admission, AdmittedSession};
 use crate::media::gop;
@@ -28,6 +29,10 @@ pub struct FlvHandler {
 }
 
 impl Handler for FlvHandler {
+    fn applies_to(&self, location: &Location) -> bool {
+        location.handler == Some("flv_live")
+    }
+
     fn methods(&self) -> Methods {
         Methods::Stream
     }

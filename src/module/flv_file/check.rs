@@ -2,7 +2,6 @@
 
 use bytes::Bytes;
 
-use super::conf::Current;
 use crate::directive::number;
 use crate::http::exchange::{Check, Decision, Exchange, PhaseCheck};
 use crate::http::response::{Body, Piece};
@@ -17,7 +16,7 @@ pub struct FlvFileCheck;
 
 impl PhaseCheck for FlvFileCheck {
     fn applies_to(&self, location: &Location) -> bool {
-        location.handling().get::<Current>().flv.0.is_some()
+        location.handler == Some("flv")
     }
 
     fn check<'a, 'r>(&'a self, exchange: &'a mut Exchange<'r>) -> Check<'a> {

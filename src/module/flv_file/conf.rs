@@ -14,6 +14,6 @@ directives! {
         /// Not in PingOS; as in nginx.
         ///
         /// Example: `flv;`
-        "flv" => flv: NotInherited<Present>, in LOCATION;
+        "flv" => flv: NotInherited<Present>, in LOCATION, selects handler;
     }
 }

@@ -154,7 +154,7 @@ directives! {
         /// it before. The master playlist has the bandwidth, codecs and resolution of the stream.
         ///
         /// Example: `hls2_live 1935 app=live;`
-        "hls2_live" => hls2_live: NotInherited<Hls2Live>, in LOCATION;
+        "hls2_live" => hls2_live: NotInherited<Hls2Live>, in LOCATION, selects handler;
     }
     needless {
         /// Has no effect in PingOS either; see `mpegts_audio_buffer_size`.

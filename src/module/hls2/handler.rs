@@ -24,6 +24,7 @@ use crate::http::exchange::Exchange;
 use crate::http::exchange::{Handler, Methods, ResponseFuture};
 use crate::http::origin::{PathParts, RequestedStream};
 use crate::http::response::{Body, BodySource, Piece, Response};
+use crate::http::routes::Location;
 use crate::hub::registry::StreamRegistry;
 use crate::limits;
 use crate::media::counterpart::Counterpart;
@@ -55,6 +56,10 @@ pub struct Hls2Handler {
 }
 
 impl Handler for Hls2Handler {
+    fn applies_to(&self, location: &Location) -> bool {
+        location.handler == Some("hls2_live")
+    }
+
     fn methods(&self) -> Methods {
         Methods::Stream
     }

@@ -28,7 +28,7 @@ directives! {
         /// Responds with a transparent GIF of one pixel.
         ///
         /// Example: `empty_gif;`
-        "empty_gif" => empty_gif: NotInherited<Present>, in LOCATION;
+        "empty_gif" => empty_gif: NotInherited<Present>, in LOCATION, selects handler;
         /// Index files; variables are allowed, and the last one may be absolute.
         ///
         /// Example: `index index.html index.htm;`

@@ -8,6 +8,7 @@ use super::conf::Current;
 use crate::http::exchange::Exchange;
 use crate::http::exchange::{Handler, Methods, ResponseFuture};
 use crate::http::response::Response;
+use crate::http::routes::Location;
 
 /// nginx's file, byte for byte.
 const GIF: &[u8; 43] = b"GIF89a\x01\x00\x01\x00\x80\x01\x00\x00\x00\x00\xff\xff\xff\
@@ -20,6 +21,10 @@ const MODIFIED: i64 = 23_349_600;
 pub struct EmptyGifHandler;
 
 impl Handler for EmptyGifHandler {
+    fn applies_to(&self, location: &Location) -> bool {
+        location.handler == Some("empty_gif")
+    }
+
     fn methods(&self) -> Methods {
         Methods::Document
     }

@@ -27,9 +27,7 @@ impl PhaseCheck for IndexCheck {
 
 /// The first index file that exists.
 async fn find(exchange: &Exchange<'_>) -> Decision {
-    let Some(directory) = exchange.file_of(&exchange.path) else {
-        return Decision::page(StatusCode::INTERNAL_SERVER_ERROR);
-    };
+    let Some(directory) = exchange.file_of(&exchange.path) else { return exchange.no_file() };
     let names = &exchange.location.get::<Current>().index;
     let mut is_tested = false;
     for template in names.iter().flat_map(|line| &line.0) {

@@ -26,6 +26,9 @@ async fn look(exchange: &mut Exchange<'_>) -> Decision {
     let location = exchange.location.clone();
     let Some(templates) = &location.get::<Current>().try_files.0 else { return Decision::Next };
     let Some((fallback, candidates)) = templates.0.split_last() else { return Decision::Next };
+    if exchange.is_alias_misplaced() {
+        return exchange.no_file();
+    }
     for template in candidates {
         let name = exchange.expand(template);
         // A slash at the end of the argument, but not of its value, asks for a directory.

@@ -25,7 +25,7 @@ directives! {
         /// Not in PingOS.
         ///
         /// Example: `rtmp_metrics top=10;`
-        "rtmp_metrics" => metrics: NotInherited<MetricsPage>, in LOCATION;
+        "rtmp_metrics" => metrics: NotInherited<MetricsPage>, in LOCATION, selects handler;
     }
 }
 

@@ -11,6 +11,7 @@ use super::exposition::{self, TextFormat};
 use super::snapshot::MetricsSource;
 use crate::http::exchange::{Exchange, Handler, Methods, ResponseFuture};
 use crate::http::response::Response;
+use crate::http::routes::Location;
 
 /// Handler of `rtmp_metrics`.
 pub struct MetricsHandler {
@@ -21,6 +22,10 @@ pub struct MetricsHandler {
 }
 
 impl Handler for MetricsHandler {
+    fn applies_to(&self, location: &Location) -> bool {
+        location.handler == Some("rtmp_metrics")
+    }
+
     fn methods(&self) -> Methods {
         Methods::Document
     }

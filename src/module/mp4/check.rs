@@ -21,7 +21,7 @@ pub struct Mp4Check;
 
 impl PhaseCheck for Mp4Check {
     fn applies_to(&self, location: &Location) -> bool {
-        location.handling().get::<Current>().mp4.0.is_some()
+        location.handler == Some("mp4")
     }
 
     fn check<'a, 'r>(&'a self, exchange: &'a mut Exchange<'r>) -> Check<'a> {

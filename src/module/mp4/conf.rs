@@ -13,7 +13,7 @@ directives! {
         /// Not in PingOS; as in nginx.
         ///
         /// Example: `mp4;`
-        "mp4" => mp4: NotInherited<Present>, in LOCATION;
+        "mp4" => mp4: NotInherited<Present>, in LOCATION, selects handler;
         /// Size up to which the description of a file is accepted even if `mp4_max_buffer_size` is less.
         ///
         /// Not in PingOS; as in nginx.

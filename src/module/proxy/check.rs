@@ -56,7 +56,7 @@ pub(super) fn pass_of(location: &Location) -> Option<&ProxyPass> {
 
 impl PhaseCheck for ProxyCheck {
     fn applies_to(&self, location: &Location) -> bool {
-        pass_of(location).is_some()
+        location.handler == Some("proxy_pass")
     }
 
     fn check<'a, 'r>(&'a self, exchange: &'a mut Exchange<'r>) -> Check<'a> {

@@ -147,7 +147,7 @@ directives! {
         /// used unchanged. Host names are looked up when they are needed, those with variables by `resolver`.
         ///
         /// Example: `proxy_pass http://127.0.0.1:8081;`
-        "proxy_pass" => pass: NotInherited<ProxyPass>, in LOCATION | LOCATION_IF | LIMIT_EXCEPT;
+        "proxy_pass" => pass: NotInherited<ProxyPass>, in LOCATION | LOCATION_IF | LIMIT_EXCEPT, selects handler;
         /// Rewrites the upstream's Location and Refresh headers.
         ///
         /// Example: `proxy_redirect http://backend/ /;`

@@ -37,7 +37,7 @@ impl Slot for Referers {
         made.unwrap_or_else(|problem| {
             // Conflicting lines are reported once, at their own block.
             if let Some(last) = own_lines(level.blocks[0]).and_then(|lines| lines.last()) {
-                evaluation.refuse(level.blocks[0], problem.at(last.span).place(last.place));
+                evaluation.report_in(level.blocks[0], problem.at(last.span).place(last.place));
             }
             Referers::default()
         })

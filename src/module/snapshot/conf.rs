@@ -28,7 +28,7 @@ directives! {
         /// Not in PingOS.
         ///
         /// Example: `rtmp_snapshot;`
-        "rtmp_snapshot" => snapshot: NotInherited<SnapshotPage>, in LOCATION;
+        "rtmp_snapshot" => snapshot: NotInherited<SnapshotPage>, in LOCATION, selects handler;
         /// The ffmpeg that decodes snapshots: a path, or a name that is looked for in `PATH`.
         ///
         /// Not in PingOS.

@@ -11,6 +11,7 @@ use super::log;
 use super::pictures::{NoPicture, Picture, Pictures};
 use crate::http::exchange::{Exchange, Handler, Methods, ResponseFuture};
 use crate::http::response::Response;
+use crate::http::routes::Location;
 use crate::media::extension::StreamRule;
 
 /// Handler of `rtmp_snapshot`.
@@ -22,6 +23,10 @@ pub struct SnapshotHandler {
 }
 
 impl Handler for SnapshotHandler {
+    fn applies_to(&self, location: &Location) -> bool {
+        location.handler == Some("rtmp_snapshot")
+    }
+
     fn methods(&self) -> Methods {
         Methods::Document
     }

@@ -49,7 +49,7 @@ directives! {
         /// the worker that has the connection.
         ///
         /// Example: `rtmp_stat all;`
-        "rtmp_stat" => rtmp_stat: Summed<StatParts>, in HTTP_ALL;
+        "rtmp_stat" => rtmp_stat: Summed<StatParts>, in HTTP_ALL, selects handler;
         /// Format of the statistics. `xml` has PingOS's elements: streams below `server/live`, as `stat.xsl` of PingOS
         /// expects, without their applications. `nginx_rtmp` has those of nginx-rtmp, streams below `server/application/live`, for its `stat.xsl`
         /// and for exporters. `json` contains more: see docs/statistics.md.
@@ -74,7 +74,7 @@ directives! {
         /// Differs from PingOS: one process serves all, so `ngx_worker` is 0 and every response is complete.
         ///
         /// Example: `sys_stat;`
-        "sys_stat" => sys_stat: NotInherited<Present>, in LOCATION;
+        "sys_stat" => sys_stat: NotInherited<Present>, in LOCATION, selects handler;
     }
     made {
         ServedDocument;
@@ -111,7 +111,10 @@ impl Slot for ServedDocument {
         let (format, stylesheet) = (stat.format, stat.stylesheet.0.clone());
         let cluster = stat.cluster;
         let statistics = |parts| StatDocument::Statistics { parts, format, stylesheet, cluster };
-        let document = stat.rtmp_stat.0.filter(|_| level.location_sets("rtmp_stat")).map(statistics);
-        ServedDocument(document.or_else(|| stat.sys_stat.0.is_some().then_some(StatDocument::System)))
+        ServedDocument(match level.blocks[0].handler() {
+            Some("rtmp_stat") => stat.rtmp_stat.0.map(statistics),
+            Some("sys_stat") => Some(StatDocument::System),
+            _ => None,
+        })
     }
 }

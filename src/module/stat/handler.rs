@@ -21,6 +21,7 @@ use crate::config::store::Store;
 use crate::http::exchange::Exchange;
 use crate::http::exchange::{Handler, Methods, ResponseFuture};
 use crate::http::response::Response;
+use crate::http::routes::Location;
 use crate::limits;
 use crate::media::cluster_view::ClusterView;
 use crate::media::counterpart::Counterpart;
@@ -50,6 +51,10 @@ pub struct StatService {
 }
 
 impl Handler for StatHandler {
+    fn applies_to(&self, location: &Location) -> bool {
+        matches!(location.handler, Some("rtmp_stat" | "sys_stat"))
+    }
+
     fn methods(&self) -> Methods {
         Methods::Any
     }

@@ -13,6 +13,6 @@ directives! {
         /// Not in PingOS; as in nginx.
         ///
         /// Example: `stub_status;`
-        "stub_status" => stub_status: NotInherited<Words>, in HTTP_SERVER | LOCATION, args Arity::between(0, 1);
+        "stub_status" => stub_status: NotInherited<Words>, in HTTP_SERVER | LOCATION, args Arity::between(0, 1), selects handler;
     }
 }

@@ -11,11 +11,16 @@ use crate::http::exchange::{
     Exchange, Handler, Lookup, Methods, RequestVariables, ResponseFuture, VariableLookup,
 };
 use crate::http::response::Response;
+use crate::http::routes::Location;
 
 /// Handler of `stub_status`.
 pub struct StubStatusHandler(pub Arc<HttpCounters>);
 
 impl Handler for StubStatusHandler {
+    fn applies_to(&self, location: &Location) -> bool {
+        location.handler == Some("stub_status")
+    }
+
     fn methods(&self) -> Methods {
         Methods::Document
     }

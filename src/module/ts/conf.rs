@@ -16,6 +16,6 @@ directives! {
         /// Differs from PingOS, which sends no `Content-Type`, and no streams without video.
         ///
         /// Example: `ts_live 1935 app=live;`
-        "ts_live" => ts_live: NotInherited<RtmpApp>, in LOCATION;
+        "ts_live" => ts_live: NotInherited<RtmpApp>, in LOCATION, selects handler;
     }
 }

@@ -8,6 +8,7 @@ use crate::http::exchange::{Handler, Methods, ResponseFuture};
 use crate::http::live::{self, LiveLocation};
 use crate::http::live_format::{LiveFormat, Sending};
 use crate::http::relation::RtmpApp;
+use crate::http::routes::Location;
 use crate::hub::packet::Container;
 use crate::media::admission::{Admission, AdmittedSession};
 use crate::media::mpegts::{self, FeedSettings, Feeds, player_settings};
@@ -26,6 +27,10 @@ pub struct TsHandler {
 }
 
 impl Handler for TsHandler {
+    fn applies_to(&self, location: &Location) -> bool {
+        location.handler == Some("ts_live")
+    }
+
     fn methods(&self) -> Methods {
         Methods::Stream
     }

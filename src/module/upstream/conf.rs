@@ -112,7 +112,7 @@ impl Slot for Groups {
     fn make(level: &BlockLevel<'_>, evaluation: &mut Evaluation<'_>) -> Groups {
         let http = level.blocks[0];
         for upstream in http.inner(UPSTREAM).filter(|u| u.uses("server").is_none()) {
-            evaluation.refuse(upstream, Problem::new("no servers are inside upstream"));
+            evaluation.report_in(upstream, Problem::new("no servers are inside upstream"));
         }
         let mut names: HashMap<BString, Span> = HashMap::new();
         let mut groups = Groups::default();
@@ -121,7 +121,7 @@ impl Slot for Groups {
             let key: BString = name.to_ascii_lowercase().into();
             if let Some(first) = names.insert(key.clone(), upstream.span) {
                 let text = sentence(&[b"duplicate upstream \"", name, b"\""]);
-                evaluation.refuse(upstream, Problem::new(text).label(first, "first given here"));
+                evaluation.report_in(upstream, Problem::new(text).label(first, "first given here"));
                 continue;
             }
             let values = level.values::<UPSTREAM>(&[upstream, http], evaluation);
@@ -129,7 +129,7 @@ impl Slot for Groups {
             let group = group(name, values.get(), &core);
             if !group.servers.is_empty() && group.servers.iter().all(|server| server.backup) {
                 let text = sentence(&[b"no servers in upstream \"", name, b"\""]);
-                evaluation.refuse(upstream, Problem::new(text).help("one of them must be no `backup`"));
+                evaluation.report_in(upstream, Problem::new(text).help("one of them must be no `backup`"));
             }
             groups.0.insert(key, Arc::new(group));
         }

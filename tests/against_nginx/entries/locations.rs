@@ -155,6 +155,7 @@ pub fn entries() -> Vec<Entry> {
         .collect();
     entries.push(traversal());
     entries.push(added_slash());
+    entries.push(handlers());
     entries.push(captures());
     entries
 }
@@ -232,6 +233,32 @@ fn added_slash() -> Entry {
             "HEAD /proxied",
             "/proxied%2f",
             "/proxied%3f",
+        ])
+}
+
+/// Locations with several handlers: the last one answers.
+fn handlers() -> Entry {
+    entry("several-handlers")
+        .http("server { listen {ADDR}:{PORT2}; return 200 \"origin $request_uri\"; }")
+        .server(
+            "root {ROOT}/html;
+             location /gif-last { proxy_pass http://{ADDR}:{PORT2}; stub_status; empty_gif; }
+             location /proxy-last { empty_gif; stub_status; proxy_pass http://{ADDR}:{PORT2}; }
+             location /flv-last { empty_gif; flv; } location /flv-first { flv; empty_gif; }
+             location /mp4-last/ { alias {ROOT}/html/; proxy_pass http://{ADDR}:{PORT2}; mp4; }
+             location /if-other { empty_gif; if ($arg_a) { set $x 1; } if ($arg_b) { proxy_pass http://{ADDR}:{PORT2}; } }
+             location /if-proxy { empty_gif; proxy_pass http://{ADDR}:{PORT2}; if ($arg_a) { set $x 1; } }
+             location /if-gif { proxy_pass http://{ADDR}:{PORT2}; empty_gif; if ($arg_a) { set $x 1; } }
+             location /limit { proxy_pass http://{ADDR}:{PORT2}; empty_gif; limit_except GET { allow all; } }
+             location /limit-own { proxy_pass http://{ADDR}:{PORT2}; flv; limit_except GET { proxy_pass http://{ADDR}:{PORT2}; } }
+             location /limit-none { empty_gif; flv; limit_except GET { allow all; } }
+             location /outer { empty_gif; location /outer/inner { } location /outer/flv { flv; } }
+             location /again { empty_gif; error_page 405 = /a.txt; flv; }",
+        )
+        .asks([
+            "/gif-last", "/proxy-last", "/flv-last", "/flv-last/", "/flv-first", "/mp4-last/", "/mp4-last/a.txt", "/if-other", "/if-other?a=1",
+            "/if-other?b=1", "/if-proxy", "/if-proxy?a=1", "/if-gif", "/if-gif?a=1", "/limit", "POST /limit\n\nx", "/limit-own",
+            "POST /limit-own\n\nx", "/limit-none", "POST /limit-none\n\nx", "/outer", "/outer/inner", "/outer/flv", "POST /again\n\nx",
         ])
 }
 

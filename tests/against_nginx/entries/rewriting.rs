@@ -266,11 +266,17 @@ fn statements_without_effect() -> Entry {
              location /alias/ { alias {ROOT}/html/; rewrite ^ /b.txt break; }
              location ~ ^/regex/(.*)$ { alias {ROOT}/html/$1; rewrite ^ /b.txt break; }
              location /percent { rewrite ^/percent(.*) http://other$1 permanent; }
-             location /index/ { alias {ROOT}/html/; rewrite ^ /x/ break; }",
+             location /index/ { alias {ROOT}/html/; rewrite ^ /x/ break; }
+             location /tried/ { alias {ROOT}/html/; rewrite ^ /b.txt break; try_files $uri /a.txt =404; }
+             location /name/ { alias {ROOT}/html/; rewrite ^ /b.txt break; add_header X-File \"[$request_filename]\" always; }
+             location /flv/ { alias {ROOT}/html/; rewrite ^ /b.txt break; flv; }
+             location /zipped/ { alias {ROOT}/html/; rewrite ^ /b.txt break; gzip_static on; }
+             location /listed/ { alias {ROOT}/html/; rewrite ^ /x/ break; autoindex on; }",
         )
         .asks([
             "/captures", "/last?a=1", "/last", "/stays/x", "/if", "/if?a=1", "/alias/x", "/regex/x", "/percent/a%25b",
             "/percent/a%2541", "/percent/a%253fb%2541", "/percent/a%25zzb", "/percent/x%254", "/index/",
+            "/tried/x", "/name/x", "/flv/x", "/zipped/x", "/listed/x",
         ])
 }
 

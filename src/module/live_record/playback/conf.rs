@@ -20,6 +20,6 @@ directives! {
         /// Not in PingOS.
         ///
         /// Example: `vod_live 1935 app=live;`
-        "vod_live" => vod_live: NotInherited<RtmpApp>, in LOCATION;
+        "vod_live" => vod_live: NotInherited<RtmpApp>, in LOCATION, selects handler;
     }
 }

@@ -23,6 +23,7 @@ use crate::http::exchange::{Handler, Methods, ResponseFuture};
 use crate::http::origin::{IdentityOverrides, PathParts, RequestedStream};
 use crate::http::relation::RtmpApp;
 use crate::http::response::{Body, FilePart, Piece, Response};
+use crate::http::routes::Location;
 use crate::media::admission::{Admission, AdmissionRefusal, AdmittedSession};
 use crate::media::session::{Protocol, Reason};
 use crate::media::variables::query_argument;
@@ -50,6 +51,10 @@ const FORMATS: [(&[u8], VodFormat, &str); 3] = [
 ];
 
 impl Handler for VodHandler {
+    fn applies_to(&self, location: &Location) -> bool {
+        location.handler == Some("vod_live")
+    }
+
     fn methods(&self) -> Methods {
         Methods::Stream
     }
