@@ -26,8 +26,7 @@ impl Exchange<'_> {
         }
         let (path, query) = split_query(uri);
         let Some(path) = unescape_safe(&path) else {
-            let what = "was detected while reading response header from upstream";
-            about(self, &format_args!("unsafe URI \"{}\" {what}", Shown::new(uri)));
+            about(self, &format_args!("unsafe URI \"{}\" was detected", Shown::new(uri)));
             let mut page = Response::page(StatusCode::NOT_FOUND);
             page.headers = self.carried.take().map(|(headers, _)| headers).unwrap_or_default();
             return Decision::Done(Box::new(page));

@@ -16,6 +16,7 @@ use super::exchange::{Exchange, HttpConnection};
 use super::log;
 use super::pass_body::RestFailure;
 use super::request::{HeadError, Request};
+use super::request_body::BodyFailure;
 use super::response::Body;
 use super::rest_of_body::RestOfBody;
 use super::routes::Location;
@@ -67,10 +68,11 @@ pub(super) struct AfterTimes {
 const PLAIN_TO_TLS: u16 = 497;
 
 /// Response to a request for another server than that of the handshake, if either verifies certificates of clients.
-const MISDIRECTED: HeadError = (
-    StatusCode::MISDIRECTED_REQUEST,
-    "client attempted to request the server name different from the one that was negotiated",
-);
+const MISDIRECTED: &str =
+    "client attempted to request the server name different from the one that was negotiated";
+
+/// A regular expression in `server_name` exceeded its bounds on the host of a request.
+const UNDECIDED_HOST: &str = "a regular expression has reached its limit on the host";
 
 /// nginx's status of a request whose client has closed the connection before the response.
 pub(super) const CLIENT_CLOSED_REQUEST: u16 = 499;
@@ -99,23 +101,19 @@ impl HttpConnection {
             match self.select(servers, host) {
                 Ok(Selected { server, named, is_misdirected }) => {
                     if is_misdirected {
-                        refused = Some(MISDIRECTED);
+                        refused = Some(HeadError::new(421, MISDIRECTED));
                     }
                     (server.clone(), named)
                 }
                 Err(_) => {
-                    log::undecided(self.id, "the host", &self.peer);
-                    let why = "the host cannot be decided";
-                    refused = refused.or(Some((StatusCode::INTERNAL_SERVER_ERROR, why)));
+                    refused = refused.or(Some(HeadError::new(500, UNDECIDED_HOST)));
                     (servers.default_server().clone(), None)
                 }
             }
         };
         if self.lacks_tls {
-            refused = refused.or(Some((
-                StatusCode::from_u16(PLAIN_TO_TLS).expect("it is one"),
-                "client sent plain HTTP request to HTTPS port",
-            )));
+            let why = "client sent plain HTTP request to HTTPS port";
+            refused = refused.or(Some(HeadError::new(PLAIN_TO_TLS, why)));
         }
         refused = refused.or_else(|| self.refusal_of_client(&server));
         let path: BString = request.path().into();
@@ -134,10 +132,15 @@ impl HttpConnection {
         // A connection of HTTP/2 is kept by its owner.
         exchange.keeps_alive = self.socket.http2().is_none()
             && wants_keepalive(request)
-            && refused.is_none_or(|(status, _)| status != MISDIRECTED.0);
-        if let Some((status, why)) = refused {
-            log::refused(self.id, status.as_u16(), why, &self.peer);
+            && refused.as_ref().is_none_or(|error| error.status != StatusCode::MISDIRECTED_REQUEST);
+        if let Some(line) = request.left_out() {
+            log::left_out(&exchange, line);
         }
+        if let Some(error) = &refused {
+            exchange.doing = Some(if error.is_in_line { log::READING_LINE } else { log::READING_HEADERS });
+            log::refused(&exchange, error);
+        }
+        let refused = refused.map(|error| error.status);
         let answered = self.process(&mut exchange, refused).await;
         let answers = match answered {
             Ok(answers) => answers,
@@ -184,10 +187,10 @@ impl HttpConnection {
 
     /// Processes a request, or refuses it. Returns whether there is a response; the error is the status for the log of a request
     /// that ends before, because its client has left or the server stops.
-    async fn process(&self, exchange: &mut Exchange<'_>, refused: Option<HeadError>) -> Result<bool, u16> {
+    async fn process(&self, exchange: &mut Exchange<'_>, refused: Option<StatusCode>) -> Result<bool, u16> {
         let mut processed = pin!(async {
             match refused {
-                Some((status, _)) => exchange.refuse(status).await,
+                Some(status) => exchange.refuse(status).await,
                 None => exchange.process().await,
             }
         });
@@ -263,8 +266,9 @@ impl HttpConnection {
             || exchange.has_nothing_to_discard()
             || match self.discard(exchange).await {
                 Ok(is_done) => is_done,
-                // As in nginx, one that is found only now, when a page is sent, is not told.
-                Err(_) => {
+                // As in nginx, the client is not told what is found only now, when a page is sent.
+                Err(bad) => {
+                    log::body_failed(exchange, &BodyFailure::Bad(bad));
                     exchange.keeps_alive = false;
                     true
                 }

@@ -4,7 +4,7 @@ use super::directory::Directory;
 use super::header::{AddHeader, AddedHeaders, HeaderInherit};
 use super::location::LocationName;
 use super::types::ContentTypes;
-use super::variable::{HandshakeUse, RealRootUse};
+use super::variable::{GroupVariables, HandshakeUse, RealRootUse};
 use super::{relation, variable};
 use crate::directive::context::{Contexts, HTTP_ALL, LIMIT_EXCEPT, LOCATION, LOCATION_IF};
 use crate::directive::evaluate::Block;
@@ -132,6 +132,7 @@ directives! {
     }
     made {
         AddedHeaders;
+        GroupVariables;
         HandshakeUse;
         RealRootUse;
         Files;

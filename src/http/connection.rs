@@ -37,8 +37,8 @@ enum Head {
     Complete(Box<Request>),
     /// It is refused.
     Refused(Box<Request>, HeadError),
-    /// The client has closed before it was complete.
-    Left(Box<Request>),
+    /// The client has closed before it was complete, or the connection failed.
+    Left(Box<Request>, Option<io::Error>),
     /// There is none: the client has closed, was silent for too long, or the server stops.
     None,
 }
@@ -59,9 +59,11 @@ pub(super) struct HeadSettings {
 }
 
 impl HttpConnection {
+    /// Settings of a server for heads; as in nginx, lines before the first request go to its `error_log`.
     pub(super) fn head_settings(&self, server: &HttpServer) -> HeadSettings {
         let fallback = &server.routes().fallback;
         let core = &self.service.plan(fallback).core;
+        self.adopt_error_log(core);
         let size = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
         HeadSettings {
             buffers: HeadBuffers {
@@ -190,9 +192,9 @@ impl HttpConnection {
         let (mut request, refused) = match self.read_head(keepalive, waits, counted).await {
             Head::Complete(request) => (request, None),
             Head::Refused(request, error) => (request, Some(error)),
-            Head::Left(request) => {
+            Head::Left(request, failure) => {
                 self.count_request(counted);
-                Box::pin(self.log_left(&request)).await;
+                Box::pin(self.log_left(&request, failure.as_ref())).await;
                 return None;
             }
             Head::None => return None,
@@ -251,9 +253,6 @@ impl HttpConnection {
                 match parser.parse(&received, settings.names) {
                     Ok(false) => {}
                     Ok(true) => {
-                        if parser.has_invalid {
-                            log::invalid_header(self.id, &self.peer);
-                        }
                         let request = parser.take_again(&mut received, spare);
                         self.input.get_mut().buffer = received;
                         return match request.check() {
@@ -268,7 +267,7 @@ impl HttpConnection {
                     }
                 }
             }
-            let room = match parser.room(received.len(), &settings.buffers) {
+            let room = match parser.room(&received, &settings.buffers) {
                 Ok(room) => room,
                 Err(error) => return Head::Refused(Box::new(parser.take(&mut received)), error),
             };
@@ -279,12 +278,18 @@ impl HttpConnection {
                 }
             }
             match self.socket.read_some(&mut received, room.min(limits::HTTP_READ_BYTES)) {
-                Ok(0) if received.is_empty() => return Head::None,
-                Ok(0) => return Head::Left(Box::new(parser.take(&mut received))),
+                Ok(0) if received.is_empty() => {
+                    log::closed_idle(self, keepalive.is_some(), None);
+                    return Head::None;
+                }
+                Ok(0) => return Head::Left(Box::new(parser.take(&mut received)), None),
                 Ok(_) => continue,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(_) if received.is_empty() => return Head::None,
-                Err(_) => return Head::Left(Box::new(parser.take(&mut received))),
+                Err(error) if received.is_empty() => {
+                    log::closed_idle(self, keepalive.is_some(), Some(&error));
+                    return Head::None;
+                }
+                Err(error) => return Head::Left(Box::new(parser.take(&mut received)), Some(error)),
             }
             // As in nginx, a connection also waits before its first request.
             let has_begun = !received.is_empty();
@@ -311,18 +316,26 @@ impl HttpConnection {
             match waits.readable(&self.socket, until, waiting.is_some()).await {
                 Waited::Readable => {}
                 Waited::TimedOut if !received.is_empty() => {
-                    let error = (StatusCode::REQUEST_TIMEOUT, "client timed out");
-                    return Head::Refused(Box::new(parser.take(&mut received)), error);
+                    let request = Box::new(parser.take(&mut received));
+                    let error = HeadError::new(408, "client timed out (110: Connection timed out)");
+                    let error = if request.has_line() { error } else { error.in_line() };
+                    return Head::Refused(request, error);
                 }
-                Waited::TimedOut | Waited::Ended => return Head::None,
+                Waited::TimedOut => {
+                    if keepalive.is_none() {
+                        log::silent(self);
+                    }
+                    return Head::None;
+                }
+                Waited::Ended => return Head::None,
             }
         }
     }
 
     /// Logs a request whose client has closed the connection before its head was complete, as nginx does.
-    async fn log_left(&self, request: &Request) {
+    async fn log_left(&self, request: &Request, failure: Option<&io::Error>) {
         let Some(mut exchange) = self.unanswered(request) else { return };
-        log::left_early(self.id, &self.peer);
+        log::left_early(&exchange, failure);
         exchange.sent.status = StatusCode::BAD_REQUEST.as_u16();
         self.follow_up(&mut exchange, true).await;
         exchange.log();

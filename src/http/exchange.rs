@@ -1,6 +1,7 @@
 //! A request, its connection, and the modules that take part in answering it; `server/parts.rs` lists them.
 
 use std::future::Future;
+use std::io;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -210,6 +211,16 @@ pub(super) struct HttpConnection {
 }
 
 impl HttpConnection {
+    /// Lets its lines go to the `error_log` of a location or server.
+    pub(super) fn adopt_error_log(&self, core: &Core) {
+        let own = &core.error_log;
+        if own.is_empty() && !self.has_error_log.load(Ordering::Relaxed) {
+            return;
+        }
+        self.error_log.lock().select(own);
+        self.has_error_log.store(!own.is_empty(), Ordering::Relaxed);
+    }
+
     /// A connection that begins now, with HTTP/1 or HTTP/2.
     pub(super) fn new(
         service: Arc<HttpService>,
@@ -322,8 +333,10 @@ pub struct Exchange<'a> {
     pub response: Response,
     /// Whether a regular expression exceeded its bounds while a variable was looked up.
     pub(super) is_undecided: AtomicBool,
+    /// Whether it is logged that the directory is not there.
+    pub(super) has_told_no_root: AtomicBool,
     /// The directory of the location, and its real path.
-    pub(super) real_root: Option<(PathBuf, Option<PathBuf>)>,
+    pub(super) real_root: Option<(PathBuf, io::Result<PathBuf>)>,
     /// `$request_id`
     pub(super) random_id: OnceLock<String>,
     /// Continuation of the body while it is sent.
@@ -416,6 +429,7 @@ impl<'a> Exchange<'a> {
             doing: None,
             response: Response::new(StatusCode::OK, Body::default()),
             is_undecided: AtomicBool::new(false),
+            has_told_no_root: AtomicBool::new(false),
             real_root: None,
             random_id: OnceLock::new(),
             continuation: None,
@@ -453,12 +467,7 @@ impl<'a> Exchange<'a> {
 
     /// Lets the lines about the connection go to the `error_log` of the location.
     pub(super) fn adopt_error_log(&self) {
-        let own = &self.core().error_log;
-        if own.is_empty() && !self.connection.has_error_log.load(Ordering::Relaxed) {
-            return;
-        }
-        self.connection.error_log.lock().select(own);
-        self.connection.has_error_log.store(!own.is_empty(), Ordering::Relaxed);
+        self.connection.adopt_error_log(self.core());
     }
 
     pub(super) fn service(&self) -> &'a HttpService {

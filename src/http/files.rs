@@ -261,7 +261,7 @@ fn below(base: &Path, rest: &[u8]) -> Option<PathBuf> {
 }
 
 /// Answers with a file, where no handler and no check of the content phase does.
-pub(super) async fn content(exchange: &Exchange<'_>) -> Decision {
+pub(super) async fn content(exchange: &mut Exchange<'_>) -> Decision {
     if !matches!(*exchange.method(), Method::GET | Method::HEAD | Method::POST) {
         return Decision::page(StatusCode::METHOD_NOT_ALLOWED);
     }
@@ -283,6 +283,7 @@ pub(super) async fn content(exchange: &Exchange<'_>) -> Decision {
     if *exchange.method() == Method::POST {
         return Decision::page(StatusCode::METHOD_NOT_ALLOWED);
     }
+    exchange.doing = Some(log::SENDING);
     Decision::Done(Box::new(exchange.file_response(&file)))
 }
 

@@ -3,15 +3,18 @@
 use std::ops::Range;
 
 use bytes::BytesMut;
-use http::{Method, StatusCode, Version};
+use http::{Method, Version};
 
-use super::header_line::{self, HeaderLine};
+use super::header_line::{self, HeaderLine, HeaderLineError};
+use super::headers::is_like;
 use super::host;
 use super::request::{
     BodyFraming, HEAD_TOO_LARGE, HeadError, HeaderRange, Request, UniqueHeader, UniqueHeaders,
 };
 use super::request_line::{self, LineError, RequestLine};
 use super::uri;
+use crate::limits;
+use crate::log::shown::Shown;
 
 /// Buffers of a head, as nginx counts them.
 #[derive(Clone, Copy, Debug)]
@@ -52,8 +55,8 @@ pub(super) struct HeadParser {
     buffer_start: usize,
     buffer_size: usize,
     large: usize,
-    /// Whether a header line with an invalid name was left out.
-    pub(super) has_invalid: bool,
+    /// The first header line that was left out because of its name.
+    left_out: Option<Range<usize>>,
     /// The normalized path, if the path as received is another.
     path: Option<Vec<u8>>,
     /// Whether the path was not understood.
@@ -76,12 +79,13 @@ impl HeadParser {
         *self = HeadParser { fields, ..HeadParser::default() };
     }
 
-    /// Number of bytes that may be received now, given that `received` are here.
+    /// Number of bytes that may be received now, given that these are here.
     ///
     /// # Errors
     ///
     /// The head does not fit into the buffers.
-    pub(super) fn room(&mut self, received: usize, buffers: &HeadBuffers) -> Result<usize, HeadError> {
+    pub(super) fn room(&mut self, bytes: &[u8], buffers: &HeadBuffers) -> Result<usize, HeadError> {
+        let received = bytes.len();
         if self.buffer_size == 0 {
             self.buffer_size = buffers.first;
         }
@@ -92,10 +96,10 @@ impl HeadParser {
                 continue;
             }
             if received - self.at >= buffers.size.max(self.buffer_size) || self.large >= buffers.number {
-                let status = if self.line.is_none() { 414 } else { HEAD_TOO_LARGE };
-                let why =
-                    if status == 414 { "client sent too long URI" } else { "client sent too large request" };
-                return Err((StatusCode::from_u16(status).expect("it is one"), why));
+                return Err(match self.line {
+                    None => HeadError::new(414, "client sent too long URI").in_line(),
+                    Some(_) => HeadError::new(HEAD_TOO_LARGE, too_long(&bytes[self.at..])),
+                });
             }
             self.large += 1;
             (self.buffer_start, self.buffer_size) = (self.at, buffers.size);
@@ -110,14 +114,15 @@ impl HeadParser {
     /// A line is invalid.
     pub(super) fn parse(&mut self, received: &[u8], names: HeaderNames) -> Result<bool, HeadError> {
         if self.line.is_none() {
-            let line = request_line::parse(&received[self.at..]).map_err(|error| match error {
-                LineError::Version => (StatusCode::HTTP_VERSION_NOT_SUPPORTED, "client sent invalid version"),
-                LineError::Method => (StatusCode::BAD_REQUEST, "client sent invalid method"),
-                LineError::Line => (StatusCode::BAD_REQUEST, "client sent invalid request"),
-                LineError::Method09 => {
-                    self.is_bare = true;
-                    (StatusCode::BAD_REQUEST, "client sent invalid method in HTTP/0.9 request")
-                }
+            let line = request_line::parse(&received[self.at..]).map_err(|error| {
+                self.is_bare = error == LineError::Method09;
+                let error = match error {
+                    LineError::Version => HeadError::new(505, "client sent invalid version"),
+                    LineError::Method => HeadError::bad("client sent invalid method"),
+                    LineError::Line => HeadError::bad("client sent invalid request"),
+                    LineError::Method09 => HeadError::bad("client sent invalid method in HTTP/0.9 request"),
+                };
+                error.in_line()
             })?;
             let Some(line) = line else {
                 // The line begins after the empty lines before it.
@@ -134,7 +139,7 @@ impl HeadParser {
             self.at = offset + length;
             self.normalize(received, names.merges_slashes)?;
             if !is_host {
-                return Err((StatusCode::BAD_REQUEST, "client sent invalid host in request line"));
+                return Err(HeadError::bad("client sent invalid host in request line").in_line());
             }
             if self.version() == (0, 9) {
                 self.is_complete = true;
@@ -143,7 +148,7 @@ impl HeadParser {
         }
         loop {
             match header_line::parse(&received[self.at..], names.underscores) {
-                Err(_) => return Err((StatusCode::BAD_REQUEST, "client sent invalid header line")),
+                Err(HeaderLineError(bad)) => return Err(invalid_line(&received[self.at..], bad)),
                 Ok(None) => return Ok(false),
                 Ok(Some(HeaderLine::End { length })) => {
                     self.at += length;
@@ -152,14 +157,13 @@ impl HeadParser {
                 }
                 Ok(Some(HeaderLine::Field { length, name, value, is_invalid })) => {
                     if is_invalid && names.ignores_invalid {
-                        self.has_invalid = true;
+                        self.left_out.get_or_insert(self.at..self.at + value.end);
                         self.at += length;
                         continue;
                     }
                     if self.fields.len() >= names.most {
                         self.at += length;
-                        let status = StatusCode::from_u16(HEAD_TOO_LARGE).expect("it is one");
-                        return Err((status, "client sent too many header lines"));
+                        return Err(HeadError::new(HEAD_TOO_LARGE, "client sent too many header lines"));
                     }
                     let moved = |range: Range<usize>| range.start + self.at..range.end + self.at;
                     let (name, value) = (moved(name), moved(value));
@@ -183,7 +187,7 @@ impl HeadParser {
             Ok(path) => self.path = Some(path),
             Err(_) => {
                 self.is_path_invalid = true;
-                return Err((StatusCode::BAD_REQUEST, "client sent invalid request"));
+                return Err(HeadError::bad("client sent invalid request").in_line());
             }
         }
         Ok(())
@@ -196,15 +200,24 @@ impl HeadParser {
         name: Range<usize>,
         value: Range<usize>,
     ) -> Result<(), HeadError> {
-        let Some(header) = UniqueHeader::named(&received[name]) else { return Ok(()) };
+        let name = &received[name];
+        let Some(header) = UniqueHeader::named(name) else { return Ok(()) };
         let is_host = header == UniqueHeader::Host;
-        let why = match (self.unique.add(header), is_host) {
-            (false, true) => "client sent duplicate host header",
-            (false, false) => "client sent duplicate header line",
-            (true, true) if !self.adopt_host(received, value) => "client sent invalid host header",
-            (true, _) => return Ok(()),
+        if self.unique.add(header) {
+            return match is_host && !self.adopt_host(received, value) {
+                true => Err(HeadError::bad("client sent invalid host header")),
+                false => Ok(()),
+            };
+        }
+        let kind = if is_host { "host header" } else { "header line" };
+        let line = |(name, value): &HeaderRange| {
+            format!("{}: {}", Shown::new(&received[name.clone()]), Shown::new(&received[value.clone()]))
         };
-        Err((StatusCode::BAD_REQUEST, why))
+        let mut lines = self.fields.iter().rev().filter(|(other, _)| is_like(&received[other.clone()], name));
+        let [this, previous] = [(); 2].map(|()| lines.next().map(line).unwrap_or_default());
+        Err(HeadError::bad(format!(
+            "client sent duplicate {kind}: \"{this}\", previous value: \"{previous}\""
+        )))
     }
 
     /// Keeps the host that is asked for: that of an absolute target goes before the header. Returns whether it is one.
@@ -265,6 +278,7 @@ impl HeadParser {
             counted,
             room,
             is_complete: self.is_complete,
+            left_out: self.left_out,
             body: BodyFraming::None,
         };
         request.body = request.find_body();
@@ -274,6 +288,19 @@ impl HeadParser {
     fn version(&self) -> (u32, u32) {
         self.line.as_ref().map_or((0, 9), |line| line.version)
     }
+}
+
+/// The error of a header line for the byte at this offset.
+fn invalid_line(line: &[u8], bad: usize) -> HeadError {
+    let byte = line.get(bad).copied().unwrap_or_default();
+    let line = Shown::new(&line[..bad.min(limits::HTTP_LOGGED_HEADER)]);
+    HeadError::bad(format!("client sent invalid header line: \"{line}\\x{byte:02x}...\""))
+}
+
+/// What is said of a header line that does not fit into the buffers.
+fn too_long(line: &[u8]) -> String {
+    let line = Shown::new(&line[..line.len().min(limits::HTTP_LOGGED_HEADER)]);
+    format!("client sent too long header line: \"{line}...\"")
 }
 
 /// Whether a line that was not understood begins with the method HEAD.
@@ -315,15 +342,15 @@ mod tests {
         let (mut parser, mut received) = (HeadParser::default(), BytesMut::new());
         let mut rest = text;
         while !rest.is_empty() {
-            let room = parser.room(received.len(), &BUFFERS).map_err(|(status, _)| status.as_u16())?;
+            let room = parser.room(&received, &BUFFERS).map_err(|error| error.status.as_u16())?;
             let (now, later) = rest.split_at(rest.len().min(piece).min(room));
             received.extend_from_slice(now);
             rest = later;
-            if parser.parse(&received, NAMES).map_err(|(status, _)| status.as_u16())? {
+            if parser.parse(&received, NAMES).map_err(|error| error.status.as_u16())? {
                 return Ok(Some(parser.take(&mut received)));
             }
         }
-        parser.room(received.len(), &BUFFERS).map_err(|(status, _)| status.as_u16())?;
+        parser.room(&received, &BUFFERS).map_err(|error| error.status.as_u16())?;
         Ok(None)
     }
 
@@ -361,7 +388,7 @@ mod tests {
         let refused = |count: usize| {
             let text = format!("GET / HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(count));
             let mut parser = HeadParser::default();
-            let refused = parser.parse(text.as_bytes(), NAMES).map_err(|(status, _)| status.as_u16());
+            let refused = parser.parse(text.as_bytes(), NAMES).map_err(|error| error.status.as_u16());
             (refused, parser.take(&mut BytesMut::from(text.as_str())).head_length())
         };
         assert_eq!(refused(MOST), (Ok(true), 16 + 6 * MOST + 2));
@@ -375,9 +402,9 @@ mod tests {
             let (mut parser, mut received) = (HeadParser::default(), BytesMut::from(text.as_str()));
             match parser.parse(&received, NAMES) {
                 Ok(is_complete) => assert!(is_complete),
-                Err((status, _)) => return Err(status.as_u16()),
+                Err(error) => return Err(error.status.as_u16()),
             }
-            parser.take(&mut received).check().map_err(|(status, _)| status.as_u16())
+            parser.take(&mut received).check().map_err(|error| error.status.as_u16())
         };
         assert_eq!(check("Content-Length: 5\r\n"), Ok(()));
         assert_eq!(check("Transfer-Encoding: Chunked\r\n"), Ok(()));
@@ -404,6 +431,6 @@ mod tests {
             parser.take(&mut received)
         };
         assert_eq!(request("1.0").check(), Ok(()));
-        assert_eq!(request("1.1").check().unwrap_err().0, StatusCode::BAD_REQUEST);
+        assert_eq!(request("1.1").check().unwrap_err().status, 400);
     }
 }

@@ -25,9 +25,9 @@ pub(super) enum HeaderLine {
     },
 }
 
-/// The line is refused.
+/// The line is refused, for the byte at this offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct HeaderLineError;
+pub(super) struct HeaderLineError(pub(super) usize);
 
 /// Parses a line from the beginning of `text`; `None` if it is incomplete.
 ///
@@ -38,19 +38,22 @@ pub(super) fn parse(text: &[u8], underscores: bool) -> Result<Option<HeaderLine>
     let Some(newline) = text.find_byte(b'\n') else {
         // What can be refused already is, so that a client does not wait for an answer.
         if let [b'\r', _, ..] = text {
-            return Err(HeaderLineError);
+            return Err(HeaderLineError(0));
         }
         let (colon, _) = name_end(text, underscores)?;
-        let value = &text[colon.unwrap_or(text.len())..];
-        let end = value.iter().position(|b| *b == b'\r').unwrap_or(value.len());
-        let is_refused = value[..end].contains(&0) || value[end..].iter().any(|b| *b != b'\r');
-        return if is_refused { Err(HeaderLineError) } else { Ok(None) };
+        let at = colon.unwrap_or(text.len());
+        let end = text[at..].iter().position(|b| *b == b'\r').map_or(text.len(), |length| at + length);
+        return match text[at..end].find_byte(0) {
+            Some(length) => Err(HeaderLineError(at + length)),
+            None if text[end..].iter().any(|b| *b != b'\r') => Err(HeaderLineError(end)),
+            None => Ok(None),
+        };
     };
     let length = newline + 1;
     let line = &text[..newline];
     match line {
         [] | [b'\r'] => return Ok(Some(HeaderLine::End { length })),
-        [b'\r', ..] => return Err(HeaderLineError),
+        [b'\r', ..] => return Err(HeaderLineError(0)),
         _ => {}
     }
     let (colon, is_invalid) = name_end(line, underscores)?;
@@ -67,7 +70,7 @@ pub(super) fn parse(text: &[u8], underscores: bool) -> Result<Option<HeaderLine>
     let value = &line[start..end];
     // All bytes are looked at, which for a few is faster than to search.
     if value.iter().fold(false, |found, b| found | matches!(b, b'\r' | 0)) {
-        return Err(HeaderLineError);
+        return Err(HeaderLineError(start + value.find_byteset(b"\r\0").unwrap_or_default()));
     }
     while start < end && line[start] == b' ' {
         start += 1;
@@ -86,10 +89,10 @@ fn name_end(line: &[u8], underscores: bool) -> Result<(Option<usize>, bool), Hea
             b':' if at > 0 => return Ok((Some(at), is_invalid)),
             b'\r' if at > 0 => {
                 let is_end = line[at..].iter().all(|b| *b == b'\r');
-                return if is_end { Ok((None, is_invalid)) } else { Err(HeaderLineError) };
+                return if is_end { Ok((None, is_invalid)) } else { Err(HeaderLineError(at)) };
             }
             b'\r' => return Ok((None, is_invalid)),
-            0..=0x20 | 0x7f | b':' => return Err(HeaderLineError),
+            0..=0x20 | 0x7f | b':' => return Err(HeaderLineError(at)),
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' => {}
             b'_' if underscores => {}
             _ => is_invalid = true,
@@ -122,16 +125,24 @@ mod tests {
         assert_eq!(field("a{b: c\r\n"), Some(("a{b", "c", true)));
         assert_eq!(parse(b"\r\nX", false), Ok(Some(HeaderLine::End { length: 2 })));
         assert_eq!(parse(b"\n", false), Ok(Some(HeaderLine::End { length: 1 })));
-        for refused in
-            ["\rx\n", " a: b\n", "a b: c\n", "a : b\n", ":b\n", "a: b\rc\n", "a: b\0\n", "a\0: b\n"]
-        {
-            assert_eq!(parse(refused.as_bytes(), false), Err(HeaderLineError), "{refused:?}");
+        for (refused, at) in [
+            ("\rx\n", 0),
+            (" a: b\n", 0),
+            ("a b: c\n", 1),
+            ("a : b\n", 1),
+            (":b\n", 0),
+            ("a: b\rc\n", 4),
+            ("a: b\0\n", 4),
+            ("a\0: b\n", 1),
+        ] {
+            assert_eq!(parse(refused.as_bytes(), false), Err(HeaderLineError(at)), "{refused:?}");
         }
         for open in ["Host: a", "Host", "Host: a\r", "Host: a\r\r", ""] {
             assert_eq!(parse(open.as_bytes(), false), Ok(None), "{open:?}");
         }
-        for refused in ["\rx", "a b", "a: b\rc", "a: b\0", "a\0"] {
-            assert_eq!(parse(refused.as_bytes(), false), Err(HeaderLineError), "{refused:?}");
+        for (refused, at) in [("\rx", 0), ("a b", 1), ("a: b\rc", 4), ("a: b\0", 4), ("a\0", 1), ("a\rb", 1)]
+        {
+            assert_eq!(parse(refused.as_bytes(), false), Err(HeaderLineError(at)), "{refused:?}");
         }
         assert_eq!(parse(b"\r", false), Ok(None));
     }

@@ -3,19 +3,34 @@
 use std::fmt::Display;
 use std::io;
 use std::path::Path;
+use std::sync::atomic::Ordering;
 
 use h2::Reason;
 use tracing::{error, info, warn};
 
-use super::exchange::Exchange;
+use super::exchange::{Exchange, HttpConnection};
 use super::input::BadBody;
+use super::request::HeadError;
 use super::request_body::BodyFailure;
 use super::response::BrokenBody;
 use super::tunnel::{TunnelFailure, TunnelSide};
+use crate::limits;
 use crate::log::level::LogLevel;
 use crate::log::os_text::os_text;
 use crate::log::shown::Shown;
+use crate::net::links::Links;
 use crate::net::socket::Peer;
+
+/// What is done while a file, or an upgraded connection's response, is sent.
+pub const SENDING: &str = "sending response to client";
+
+/// What is done while the body of a response of a backend is passed on.
+pub const READING_UPSTREAM: &str = "reading upstream";
+
+/// What is done while the head of a request is read.
+pub(super) const READING_LINE: &str = "reading client request line";
+/// The same behind its first line.
+pub(super) const READING_HEADERS: &str = "reading client request headers";
 
 /// Text that a module keeps for a request, for the end of log lines about it. Bytes of the client's are
 /// escaped.
@@ -23,34 +38,51 @@ use crate::net::socket::Peer;
 pub struct LogSuffix(pub String);
 
 /// A request refused before a location was selected.
-pub fn refused(conn: u64, status: u16, why: &str, peer: &Peer) {
-    info!(target: "notice", conn, "request refused with {status}: {why}, client: {}", peer.addr);
+pub(super) fn refused(exchange: &Exchange<'_>, error: &HeadError) {
+    reading_head(exchange, &error.why, error.is_in_line);
 }
 
-/// The certificate of a client is not trusted.
-pub fn client_untrusted(conn: u64, code: u8, why: &str, peer: &Peer) {
-    info!(
-        conn,
-        "client SSL certificate verify error: ({code}:{why}) while reading client request headers, client: {}",
-        peer.addr
+/// The client has closed the connection in the middle of a request head, or the connection failed.
+pub(super) fn left_early(exchange: &Exchange<'_>, failure: Option<&io::Error>) {
+    let text = match failure {
+        None => "client prematurely closed connection".to_owned(),
+        Some(failure) => format!("recv() failed ({})", os_text(failure)),
+    };
+    reading_head(exchange, &text, !exchange.request.has_line());
+}
+
+fn reading_head(exchange: &Exchange<'_>, text: &str, is_in_line: bool) {
+    about_while(
+        LogLevel::Info,
+        exchange,
+        &text,
+        Some(if is_in_line { READING_LINE } else { READING_HEADERS }),
     );
 }
 
-/// A client's certificate is revoked, or may be.
-pub fn client_status(conn: u64, why: &str, peer: &Peer) {
-    info!(
-        conn,
-        "client SSL certificate verify error: {why} while reading client request headers, client: {}",
-        peer.addr
-    );
+/// The client has closed a connection before its first request, or behind a request if it was kept; or the connection failed.
+pub(super) fn closed_idle(connection: &HttpConnection, is_kept: bool, failure: Option<&io::Error>) {
+    let reason = failure.map(|failure| format!(" ({})", os_text(failure))).unwrap_or_default();
+    match failure {
+        _ if is_kept => {
+            info!(
+                conn = connection.id,
+                "client {} closed keepalive connection{reason}", connection.peer.addr
+            );
+        }
+        None => waiting(connection, &"client closed connection while waiting for request"),
+        Some(_) => waiting(connection, &format_args!("recv() failed{reason} while waiting for request")),
+    }
 }
 
-/// The client has closed the connection in the middle of a request head.
-pub fn left_early(conn: u64, peer: &Peer) {
-    info!(
-        conn,
-        "client prematurely closed connection while reading client request line, client: {}", peer.addr
-    );
+/// A client sends nothing.
+pub(super) fn silent(connection: &HttpConnection) {
+    waiting(connection, &"client timed out (110: Connection timed out) while waiting for request");
+}
+
+fn waiting(connection: &HttpConnection, what: &dyn Display) {
+    let (client, server) = (&connection.peer.addr, &connection.listen);
+    info!(conn = connection.id, "{what}, client: {client}, server: {server}");
 }
 
 /// A connection of HTTP/2 is closed because of what its client does.
@@ -59,17 +91,14 @@ pub(super) fn http2_failed(conn: u64, why: &str, peer: &Peer) {
 }
 
 /// The head of a request over HTTP/2 does not come in time.
-pub(super) fn head_timed_out(conn: u64, peer: &Peer) {
-    info!(
-        conn,
-        "client timed out (110: Connection timed out) while reading client request headers, client: {}",
-        peer.addr
-    );
+pub(super) fn head_timed_out(exchange: &Exchange<'_>) {
+    reading_head(exchange, "client timed out (110: Connection timed out)", false);
 }
 
-/// Header lines with invalid names were left out.
-pub fn invalid_header(conn: u64, peer: &Peer) {
-    info!(conn, "client sent invalid header line, client: {}", peer.addr);
+/// A header line was left out because of its name.
+pub(super) fn left_out(exchange: &Exchange<'_>, line: &[u8]) {
+    let shown = Shown::new(&line[..line.len().min(limits::HTTP_LOGGED_HEADER)]);
+    reading_head(exchange, &format!("client sent invalid header line: \"{shown}\""), false);
 }
 
 /// `deny` refused a client.
@@ -78,8 +107,18 @@ pub(super) fn access_denied(exchange: &Exchange<'_>) {
 }
 
 /// A regular expression exceeded its bounds on a part of a request, which is therefore refused.
-pub fn undecided(conn: u64, what: &str, peer: &Peer) {
-    info!(target: "alert", conn, "a regular expression has reached its limit on {what}, client: {}", peer.addr);
+pub fn undecided(exchange: &Exchange<'_>, what: &str) {
+    let text = format_args!("a regular expression has reached its limit on {what}");
+    about_at(LogLevel::Alert, exchange, &text);
+}
+
+/// The directory of `$realpath_root` is not there, which is logged once for a request.
+pub(super) fn no_real_root(exchange: &Exchange<'_>, root: &Path, failure: &io::Error) {
+    if exchange.has_told_no_root.swap(true, Ordering::Relaxed) {
+        return;
+    }
+    let text = format_args!("realpath() \"{}\" failed ({})", Shown::path(root), os_text(failure));
+    about_at(LogLevel::Crit, exchange, &text);
 }
 
 /// An internal redirect to a location that does not exist.
@@ -118,7 +157,10 @@ pub(super) fn body_in_file(exchange: &Exchange<'_>, path: &Path, always: bool) {
 /// A request body that could not be read.
 pub(super) fn body_failed(exchange: &Exchange<'_>, failure: &BodyFailure) {
     match failure {
-        BodyFailure::Bad(BadBody::Chunks) => about(exchange, &"client sent invalid chunked body"),
+        // A body that is discarded fails before the response is sent.
+        BodyFailure::Bad(BadBody::Chunks) => {
+            about_while(LogLevel::Error, exchange, &"client sent invalid chunked body", None);
+        }
         BodyFailure::Bad(BadBody::Longer) => {
             about(exchange, &"client intended to send body data larger than declared");
         }
@@ -151,8 +193,10 @@ pub(super) fn body_failed(exchange: &Exchange<'_>, failure: &BodyFailure) {
 
 /// A file that could not be opened.
 pub(super) fn open_failed(exchange: &Exchange<'_>, path: &Path, failure: &io::Error) {
+    // nginx opens directory by directory where links are not followed.
+    let call = if exchange.link_policy(path).links == Links::Followed { "open" } else { "openat" };
     let path = Shown::path(path);
-    about(exchange, &format_args!("open() \"{path}\" failed ({})", os_text(failure)));
+    about(exchange, &format_args!("{call}() \"{path}\" failed ({})", os_text(failure)));
 }
 
 /// `alias` in a location whose prefix the path does not have any more.
@@ -176,7 +220,7 @@ pub(super) fn invalid_size(exchange: &Exchange<'_>, text: &[u8]) {
 /// A response that could not be sent completely.
 pub(super) fn send_failed(exchange: &Exchange<'_>, failure: &io::Error) {
     if let Some(broken) = failure.get_ref().and_then(|error| error.downcast_ref::<BrokenBody>()) {
-        return about(exchange, &broken.text);
+        return about_while(LogLevel::Error, exchange, &broken.text, broken.doing.or(exchange.doing));
     }
     if exchange.connection.socket.http2().is_some_and(|stream| stream.is_gone()) {
         return stream_reset(exchange);
@@ -185,7 +229,7 @@ pub(super) fn send_failed(exchange: &Exchange<'_>, failure: &io::Error) {
         io::ErrorKind::TimedOut => "client timed out (110: Connection timed out)".to_owned(),
         _ => format!("send() failed ({})", os_text(failure)),
     };
-    about_at(LogLevel::Info, exchange, &format_args!("{text} while sending response to client"));
+    about_while(LogLevel::Info, exchange, &text, Some(SENDING));
 }
 
 /// A tunnel that neither side has closed.
@@ -194,7 +238,7 @@ pub(super) fn tunnel_failed(exchange: &Exchange<'_>, failure: &TunnelFailure) {
         TunnelFailure::Failed { side: TunnelSide::Upstream, .. } => LogLevel::Error,
         _ => LogLevel::Info,
     };
-    about_at(level, exchange, &format_args!("{failure} while proxying upgraded connection"));
+    about_while(level, exchange, failure, Some("proxying upgraded connection"));
 }
 
 /// The client has reset the stream of a request over HTTP/2, if it has. The end of a connection is told once for all of its streams.
@@ -209,8 +253,7 @@ fn stream_reset(exchange: &Exchange<'_>) {
         Reason::INTERNAL_ERROR => format!("client terminated stream {stream} due to internal error"),
         reason => format!("client terminated stream {stream} with status {}", u32::from(reason)),
     };
-    let doing = exchange.doing.map(|doing| format!(" while {doing}")).unwrap_or_default();
-    about_at(LogLevel::Info, exchange, &format_args!("{text}{doing}"));
+    about_at(LogLevel::Info, exchange, &text);
 }
 
 /// The client has closed, and another server need not answer any more.
@@ -219,10 +262,10 @@ pub(super) fn client_left(exchange: &Exchange<'_>) {
         return stream_reset(exchange);
     }
     let text = match exchange.doing {
-        Some(doing) => format!(
-            "epoll_wait() reported that client prematurely closed connection, so upstream connection is closed too while {doing}"
-        ),
-        None => "client prematurely closed connection".to_owned(),
+        Some(doing) if doing.ends_with("upstream") => {
+            "epoll_wait() reported that client prematurely closed connection, so upstream connection is closed too"
+        }
+        _ => "client prematurely closed connection",
     };
     about_at(LogLevel::Info, exchange, &text);
 }
@@ -237,10 +280,15 @@ pub(super) fn index_forbidden(exchange: &Exchange<'_>, path: &[u8]) {
     about(exchange, &format_args!("directory index of \"{}\" is forbidden", Shown::new(path)));
 }
 
-/// A line of this level about a request, with the request.
+/// A line of this level about a request, with what is done for it and the request.
 pub fn about_at(level: LogLevel, exchange: &Exchange<'_>, what: &dyn Display) {
+    about_while(level, exchange, what, exchange.doing);
+}
+
+/// A line of this level about what happens while something else is done for a request.
+pub fn about_while(level: LogLevel, exchange: &Exchange<'_>, what: &dyn Display, doing: Option<&str>) {
     let conn = exchange.id();
-    let text = text_about(exchange, what);
+    let text = text_about(exchange, what, doing);
     match level {
         LogLevel::Emerg | LogLevel::Alert => info!(target: "alert", conn, "{text}"),
         LogLevel::Crit => info!(target: "crit", conn, "{text}"),
@@ -251,17 +299,23 @@ pub fn about_at(level: LogLevel, exchange: &Exchange<'_>, what: &dyn Display) {
     }
 }
 
-/// An error about a request, with the request.
+/// An error about a request, with what is done for it and the request.
 pub fn about(exchange: &Exchange<'_>, what: &dyn Display) {
     about_at(LogLevel::Error, exchange, what);
 }
 
-fn text_about(exchange: &Exchange<'_>, what: &dyn Display) -> String {
+fn text_about(exchange: &Exchange<'_>, what: &dyn Display, doing: Option<&str>) -> String {
+    let mut text = what.to_string();
+    if let Some(doing) = doing {
+        text.push_str(&format!(" while {doing}"));
+    }
     let client = &exchange.peer().addr;
-    let server = exchange.server_name();
-    let (server, request) = (Shown::new(&server), Shown::new(exchange.request.text()));
-    let mut text = format!("{what}, client: {client}, server: {server}, request: \"{request}\"");
+    text.push_str(&format!(", client: {client}, server: {}", Shown::new(&exchange.server_name())));
     let mut add = |name: &str, value: &dyn Display| text.push_str(&format!(", {name}: \"{value}\""));
+    let request = exchange.request.text();
+    if !request.is_empty() {
+        add("request", &Shown::new(request));
+    }
     if exchange.is_subrequest() {
         add("subrequest", &Shown::new(&exchange.path));
     }

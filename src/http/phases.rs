@@ -100,7 +100,15 @@ impl Exchange<'_> {
                         return true;
                     }
                     match self.finish(response).await {
-                        None => return true,
+                        None => {
+                            if self.response.foreign.is_some()
+                                && self.doing.is_some()
+                                && !self.is_subrequest()
+                            {
+                                self.doing = Some(log::READING_UPSTREAM);
+                            }
+                            return true;
+                        }
                         Some(other) => other,
                     }
                 }
@@ -113,6 +121,7 @@ impl Exchange<'_> {
                     (self.path, self.is_path_replaced) = (path, true);
                     (self.has_query, self.query) = (query.is_some(), query.unwrap_or_default());
                     self.redirect();
+                    self.doing = None;
                     self.adopt_keepalive();
                     self.run(Start::ServerRewrite).await
                 }
@@ -274,7 +283,7 @@ impl Exchange<'_> {
     /// Selects the location of the path.
     fn find_location(&mut self) -> Option<Decision> {
         let Ok(location) = self.search_location() else {
-            log::undecided(self.id(), "the path", self.peer());
+            log::undecided(self, "the path");
             return Some(Decision::page(StatusCode::INTERNAL_SERVER_ERROR));
         };
         self.location = location;
@@ -346,7 +355,12 @@ impl Exchange<'_> {
                 refused => return Some(refused),
             }
             decision = match checks.next() {
-                None => return refusal,
+                None => {
+                    if refusal.as_ref().is_some_and(|refused| is_status(refused, &[StatusCode::FORBIDDEN])) {
+                        log::access_denied(self);
+                    }
+                    return refusal;
+                }
                 Some(check) => match check.check(self) {
                     Check::Now(decision) => decision,
                     Check::Later(decision) => decision.await,

@@ -6,6 +6,7 @@ use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 
 use super::exchange::Exchange;
+use super::log;
 use crate::net::links::{self, Access, LinkPolicy};
 use crate::task::disk::{self, DiskWork};
 
@@ -27,17 +28,23 @@ impl Exchange<'_> {
                 found.await.unwrap_or_else(|error| Err(io::Error::other(error)))
             }
         };
-        self.real_root = Some((root, real.ok()));
+        self.real_root = Some((root, real));
     }
 
     /// Value of `$realpath_root`. Where a variable in `root` has changed since the phase began, only what need not be read
     /// from a disk is found.
     pub(super) fn real_root(&self) -> Option<PathBuf> {
         let root = self.document_root();
-        match &self.real_root {
-            Some((of, real)) if *of == root => real.clone(),
-            _ => present(&root)?.ok(),
-        }
+        let failure = match &self.real_root {
+            Some((of, Ok(real))) if *of == root => return Some(real.clone()),
+            Some((of, Err(failure))) if *of == root => failure,
+            _ => &match present(&root)? {
+                Ok(real) => return Some(real),
+                Err(failure) => failure,
+            },
+        };
+        log::no_real_root(self, &root, failure);
+        None
     }
 }
 

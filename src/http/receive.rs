@@ -13,7 +13,9 @@ use super::answering::AfterTimes;
 use super::exchange::{Exchange, HttpConnection};
 use super::input::BadBody;
 use super::leaving::OnLeaving;
+use super::log;
 use super::request::UniqueHeader;
+use super::request_body::BodyFailure;
 use crate::limits;
 
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
@@ -121,7 +123,10 @@ impl HttpConnection {
             match exchange.drop_body(true) {
                 Ok(true) => return true,
                 Ok(false) => {}
-                Err(_) => return false,
+                Err(bad) => {
+                    log::body_failed(exchange, &BodyFailure::Bad(bad));
+                    return false;
+                }
             }
             let left = deadline.saturating_duration_since(Instant::now());
             match self.receive(patience.min(left)).await {
@@ -178,9 +183,12 @@ impl Exchange<'_> {
             return true;
         }
         self.ask_for_body().await;
-        let is_understood = self.drop_received_body().is_ok();
-        self.keeps_alive &= is_understood;
-        is_understood
+        let dropped = self.drop_received_body();
+        if let Err(bad) = dropped {
+            log::body_failed(self, &BodyFailure::Bad(bad));
+            self.keeps_alive = false;
+        }
+        dropped.is_ok()
     }
 
     /// Drops the received part of the request's body, and the part that is in the socket. Returns whether the body is complete.

@@ -1,5 +1,6 @@
 //! Requests: what their heads say.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use bstr::{BStr, ByteSlice};
@@ -11,9 +12,36 @@ use super::headers::is_like;
 use super::host;
 use super::request_line::RequestLine;
 use crate::limits;
+use crate::log::shown::Shown;
 
-/// Refusal of a head: its status, and the reason for the log.
-pub(super) type HeadError = (StatusCode, &'static str);
+/// Refusal of a head.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct HeadError {
+    /// The status of the response.
+    pub(super) status: StatusCode,
+    /// The reason for the log, in nginx's words; bytes of the client's are escaped.
+    pub(super) why: Cow<'static, str>,
+    /// Whether it stands in the request line, and not in a header.
+    pub(super) is_in_line: bool,
+}
+
+impl HeadError {
+    /// What is wrong with the headers. `status` may be one of nginx's own.
+    pub(super) fn new(status: u16, why: impl Into<Cow<'static, str>>) -> HeadError {
+        let status = StatusCode::from_u16(status).expect("it is one");
+        HeadError { status, why: why.into(), is_in_line: false }
+    }
+
+    /// Headers that are answered with 400.
+    pub(super) fn bad(why: impl Into<Cow<'static, str>>) -> HeadError {
+        HeadError::new(400, why)
+    }
+
+    /// The same of the request line.
+    pub(super) fn in_line(self) -> HeadError {
+        HeadError { is_in_line: true, ..self }
+    }
+}
 
 /// nginx's own status of a head that is too large; clients see 400.
 pub(super) const HEAD_TOO_LARGE: u16 = 494;
@@ -89,6 +117,8 @@ pub struct Request {
     pub(super) room: usize,
     /// Whether the head was received and understood to its end.
     pub(super) is_complete: bool,
+    /// The first header line that was left out because of its name.
+    pub(super) left_out: Option<Range<usize>>,
     pub(super) body: BodyFraming,
 }
 
@@ -169,13 +199,23 @@ impl Request {
 
     /// The request line as received; what of it was received, if it is incomplete or was not understood.
     pub fn text(&self) -> &BStr {
-        if self.line.end == 0 {
+        if !self.has_line() {
             let is_end = |byte: &u8| matches!(byte, b'\r' | b'\n');
             let start = self.head.iter().take_while(|byte| is_end(byte)).count();
             let length = self.head[start..].iter().take_while(|byte| !is_end(byte)).count();
             return self.part(&(start..start + length));
         }
         self.part(&(self.line.start..self.line.end))
+    }
+
+    /// Whether its line was received.
+    pub(super) fn has_line(&self) -> bool {
+        self.line.end > 0
+    }
+
+    /// The first header line that was left out because of its name, without its end.
+    pub(super) fn left_out(&self) -> Option<&BStr> {
+        self.left_out.as_ref().map(|line| self.part(line))
     }
 
     /// Path and query as received, without scheme and host.
@@ -283,7 +323,7 @@ impl Request {
     ///
     /// Status and reason of the refusal.
     pub(super) fn check(&self) -> Result<(), HeadError> {
-        let bad = |why| Err((StatusCode::BAD_REQUEST, why));
+        let bad = |why| Err(HeadError::bad(why));
         if self.version >= Version::HTTP_11 && !self.has(UniqueHeader::Host) {
             return bad("client sent HTTP/1.1 request without \"Host\" header");
         }
@@ -298,7 +338,8 @@ impl Request {
                 return bad("client sent HTTP/1.0 request with \"Transfer-Encoding\" header");
             }
             if !encoding.eq_ignore_ascii_case(b"chunked") {
-                return Err((StatusCode::NOT_IMPLEMENTED, "client sent unknown \"Transfer-Encoding\""));
+                let why = format!("client sent unknown \"Transfer-Encoding\": \"{}\"", Shown::new(encoding));
+                return Err(HeadError::new(501, why));
             }
             if has_length {
                 return bad(
@@ -307,10 +348,10 @@ impl Request {
             }
         }
         if self.method == Method::CONNECT {
-            return Err((StatusCode::METHOD_NOT_ALLOWED, "client sent CONNECT method"));
+            return Err(HeadError::new(405, "client sent CONNECT method"));
         }
         if self.method == Method::TRACE {
-            return Err((StatusCode::METHOD_NOT_ALLOWED, "client sent TRACE method"));
+            return Err(HeadError::new(405, "client sent TRACE method"));
         }
         Ok(())
     }

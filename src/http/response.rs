@@ -99,6 +99,8 @@ pub struct Foreign {
 pub struct BrokenBody {
     /// The line for the log.
     pub text: String,
+    /// What was done then; `None` for what is done for the request.
+    pub doing: Option<&'static str>,
     /// Whether the client gets what came before.
     pub is_sent: bool,
     /// Whether `$request_completion` says that the response was complete.

@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use http::StatusCode;
-
 use super::exchange::HttpConnection;
-use super::log;
 use super::request::HeadError;
 use crate::config::model::{Config, HttpServer};
 use crate::config::names::NameTable;
@@ -69,17 +66,18 @@ impl HttpConnection {
     /// Why a server does not serve a client, by the client's certificate.
     pub(super) fn refusal_of_client(&self, server: &HttpServer) -> Option<HeadError> {
         let refusal = self.socket.tls_info()?.admits(server.get::<ssl::conf::Conf>().verify_client).err()?;
-        let (status, why) = match refusal {
+        Some(match refusal {
             tls::Refusal::Untrusted(verdict) => {
-                log::client_untrusted(self.id, verdict.code, verdict.text, &self.peer);
-                (CERTIFICATE_ERROR, "client SSL certificate verify error")
+                let why = format!("client SSL certificate verify error: ({}:{})", verdict.code, verdict.text);
+                HeadError::new(CERTIFICATE_ERROR, why)
             }
             tls::Refusal::Status(status) => {
-                log::client_status(self.id, status.text(), &self.peer);
-                (CERTIFICATE_ERROR, "client SSL certificate verify error")
+                let why = format!("client SSL certificate verify error: {}", status.text());
+                HeadError::new(CERTIFICATE_ERROR, why)
             }
-            tls::Refusal::NoCertificate => (NO_CERTIFICATE, "client sent no required SSL certificate"),
-        };
-        Some((StatusCode::from_u16(status).expect("it is one"), why))
+            tls::Refusal::NoCertificate => {
+                HeadError::new(NO_CERTIFICATE, "client sent no required SSL certificate")
+            }
+        })
     }
 }

@@ -80,8 +80,7 @@ impl Slot for Addresses<HTTP_SERVER> {
             for problem in VariableNames::misnamed(pattern) {
                 evaluation.report_in(level.blocks[0], problem.at(name.span).place(name.place));
             }
-            let names = evaluation.notes.of::<VariableNames>();
-            pattern.group_names().iter().for_each(|group| names.define(group));
+            evaluation.notes.of::<VariableNames>().groups_of(pattern);
         }
         addresses
     }

@@ -141,9 +141,10 @@ impl<'a> Exchange<'a> {
         (self.sent.bytes, self.sent.body_bytes) = (outer.sent.bytes, outer.sent.bytes);
     }
 
-    /// Takes back the variables after a subrequest.
+    /// Takes back the variables after a subrequest. As in nginx, the log goes on to name what was done for it last.
     pub fn take_values(&mut self, inner: &mut Exchange<'_>) {
         self.assigned = std::mem::take(&mut inner.assigned);
+        self.doing = inner.doing;
     }
 
     /// Puts the responses of subrequests around the body. If one of them closes the connection, returns the status for the

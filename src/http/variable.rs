@@ -223,6 +223,8 @@ pub trait Variables {
 pub struct VariableNames {
     used: Vec<(BString, Span)>,
     defined: HashSet<BString>,
+    /// Those of named groups.
+    groups: HashSet<BString>,
     uses_real_root: bool,
     handshakes: HandshakeNotes,
 }
@@ -249,6 +251,18 @@ impl Slot for RealRootUse {
 
     fn make(_: &BlockLevel<'_>, evaluation: &mut Evaluation<'_>) -> RealRootUse {
         RealRootUse(evaluation.notes.of::<VariableNames>().uses_real_root)
+    }
+}
+
+/// Variables of named groups: as in nginx, the log does not tell that they have no value.
+#[derive(Clone, Debug)]
+pub struct GroupVariables(pub HashSet<BString>);
+
+impl Slot for GroupVariables {
+    const HOLDERS: Contexts = HTTP_SERVER;
+
+    fn make(_: &BlockLevel<'_>, evaluation: &mut Evaluation<'_>) -> GroupVariables {
+        GroupVariables(evaluation.notes.of::<VariableNames>().groups.clone())
     }
 }
 
@@ -342,8 +356,7 @@ impl VariableNames {
         if let Some(problem) = Self::misnamed(pattern).next() {
             return Err(problem.at(word.span));
         }
-        let names = evaluation.notes.of::<VariableNames>();
-        pattern.group_names().iter().for_each(|group| names.define(group));
+        evaluation.notes.of::<VariableNames>().groups_of(pattern);
         Ok(())
     }
 
@@ -357,6 +370,14 @@ impl VariableNames {
         let text = sentence(&[b"the duplicate \"", name, b"\" variable"]);
         let problem = || Problem::new(text).help("it is a built-in variable; choose another name");
         (!Variable::may_be_defined(&name.to_ascii_lowercase())).then(problem)
+    }
+
+    /// Records the named groups of a regular expression.
+    pub fn groups_of(&mut self, pattern: &Pattern) {
+        for group in pattern.group_names() {
+            self.define(&group);
+            self.groups.insert(group.to_ascii_lowercase().into());
+        }
     }
 
     /// Records a name that the configuration defines.

@@ -6,7 +6,9 @@ use std::io;
 pub fn os_text(error: &io::Error) -> String {
     match error.raw_os_error() {
         Some(number) => {
-            let text = nix::errno::Errno::from_raw(number).desc();
+            // The C library's text: `desc` of nix has its own for some.
+            let text = error.to_string();
+            let text = text.strip_suffix(&format!(" (os error {number})")).unwrap_or(&text);
             format!("{number}: {text}")
         }
         None => error.to_string(),

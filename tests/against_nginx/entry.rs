@@ -25,6 +25,8 @@ pub struct Entry {
     pub needs: Option<&'static str>,
     /// Where the result is not nginx 1.22's: number of the exchange, reason, and what we answer instead.
     pub own: Vec<(usize, &'static str, String)>,
+    /// Lines of the error log that are not nginx's, or that only nginx has: reason, and a pattern that finds them.
+    pub unlike_errors: Vec<(&'static str, &'static str)>,
     /// nginx 1.22 lacks it: the reason. Every exchange has its result in `own`.
     pub newer: Option<&'static str>,
     /// Whether the requests are sent over HTTP/2.
@@ -127,6 +129,7 @@ pub fn entry(name: &'static str) -> Entry {
         masks: Vec::new(),
         needs: None,
         own: Vec::new(),
+        unlike_errors: Vec::new(),
         newer: None,
         is_http2: false,
         is_tls: false,
@@ -325,6 +328,12 @@ impl Entry {
         let found: Vec<usize> = (0..self.exchanges.len()).filter(|at| begins(&self.exchanges[*at])).collect();
         assert_eq!(found.len(), 1, "{} sends {start:?} not once", self.name);
         self.own.push((found[0], reason, result.into()));
+        self
+    }
+
+    /// Lines of the error log with this pattern are not compared.
+    pub fn unlike_errors(mut self, reason: &'static str, pattern: &'static str) -> Self {
+        self.unlike_errors.push((reason, pattern));
         self
     }
 

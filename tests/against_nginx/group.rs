@@ -207,6 +207,7 @@ impl Group {
                 // Perhaps only one of the two has kept the connection.
                 of_own.push("/-probe-".to_owned());
             }
+            let (their_errors, our_errors) = (theirs.errors, ours.errors);
             let (theirs, ours) = (without(&theirs.log, &of_own), without(&ours.log, &of_own));
             if settings.only.is_some() {
                 println!("---- access log of nginx\n{theirs}\n---- access log of pingosd\n{ours}");
@@ -215,6 +216,20 @@ impl Group {
                 let text =
                     format!("access log: {}\n{}", first_difference(&theirs, &ours), sides(&theirs, &ours));
                 differences.push(Difference { part: "#log".to_owned(), text });
+            }
+            let unlike: Vec<Regex> =
+                entry.unlike_errors.iter().map(|(_, pattern)| Regex::new(pattern).unwrap()).collect();
+            let like = |errors: &str| {
+                let is_like =
+                    |line: &&str| unlike.iter().all(|unlike| !unlike.is_match(line.as_bytes()).unwrap());
+                let lines: Vec<&str> = errors.lines().filter(is_like).collect();
+                without(&lines.join("\n"), &of_own)
+            };
+            let (theirs, ours) = (like(&their_errors), like(&our_errors));
+            if theirs != ours {
+                let text =
+                    format!("error log: {}\n{}", first_difference(&theirs, &ours), sides(&theirs, &ours));
+                differences.push(Difference { part: "#errors".to_owned(), text });
             }
         }
         Outcome { name: member.name.clone(), exchanges: entry.exchanges.len(), differences }
@@ -239,6 +254,7 @@ struct SideResult {
     /// As `results`, without product or name in the lengths of pages that HEAD did not get.
     evened: [Vec<String>; 2],
     log: String,
+    errors: String,
 }
 
 /// So many exchanges without an answer, and the rest of the entry is not tried.
@@ -294,5 +310,6 @@ fn deed(side: &Side, member: &Member, talks: &[Talk], masks: &[(Regex, &'static 
     let evened = [names.product.len(), names.name.len()].map(|uncounted| render(uncounted).0);
     let (results, renderer) = render(0);
     let log = renderer.log(&side.log(&member.entry));
-    SideResult { results, evened, log }
+    let errors = renderer.errors(&side.errors(&member.entry), side.which);
+    SideResult { results, evened, log, errors }
 }

@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use pcre2::bytes::Regex;
 
+use crate::side::Which;
 use crate::talk::{Answer, Talk, find};
 
 /// Longer bodies are shown by their beginning.
@@ -170,6 +171,38 @@ impl Renderer<'_> {
         lines.join("\n")
     }
 
+    /// The lines of an error log, sorted, without times and numbers of processes and connections. nginx writes bytes of clients as
+    /// they are.
+    pub fn errors(&self, bytes: &[u8], which: Which) -> String {
+        let begins =
+            Regex::new(r"^\d{4}/\d\d/\d\d [\d:]{8} (\[\w+\]) \d+#\d+: (\*\d+ )?").expect("it is valid");
+        let excess = Regex::new(r"(?<=excess: )[\d.]+").expect("it is valid");
+        let number = Regex::new(r"(?<=/temp/client_body/|/temp/proxy/)[\d/]+").expect("it is valid");
+        let mut lines: Vec<String> = Vec::new();
+        for line in self.neutral(bytes).split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            let found = begins.captures(line).expect("a line can be searched");
+            let text = match which {
+                Which::Nginx => logged_by_nginx(found.as_ref().map_or(line, |found| &line[found[0].len()..])),
+                Which::Ours => escape(found.as_ref().map_or(line, |found| &line[found[0].len()..])),
+            };
+            match found {
+                Some(found) => lines.push(format!("{} {text}", escape(&found[1]))),
+                None => lines.last_mut().expect("a log begins with a line").push_str(&format!("\\x0A{text}")),
+            }
+        }
+        for line in &mut lines {
+            if let Some(found) = number.find(line.as_bytes()).expect("a line can be searched") {
+                line.replace_range(found.start()..found.end(), "N");
+            }
+            if let Some(found) = excess.find(line.as_bytes()).expect("a line can be searched") {
+                line.replace_range(found.start()..found.end(), "N");
+            }
+            *line = line.chars().take(LOGGED).collect();
+        }
+        lines.sort();
+        lines.join("\n")
+    }
+
     /// Without paths, addresses and what the entry masks.
     fn neutral(&self, bytes: &[u8]) -> Vec<u8> {
         let mut bytes = bytes.to_vec();
@@ -286,6 +319,27 @@ fn checksum(bytes: &[u8]) -> u64 {
     bytes
         .iter()
         .fold(0xcbf2_9ce4_8422_2325, |sum, byte| (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// nginx cuts lines of the error log; so many characters are compared.
+const LOGGED: usize = 1500;
+
+/// A line of nginx's error log with what our server escapes in names and values; what nginx escapes itself is as it was.
+fn logged_by_nginx(line: &[u8]) -> String {
+    let mut out = String::new();
+    let mut rest = line;
+    while let [byte, behind @ ..] = rest {
+        rest = behind;
+        match (byte, behind) {
+            (b'\\', [b'x', high, low, b'.', b'.', b'.', ..]) => {
+                out.push_str(&format!("\\x{}{}", char::from(*high), char::from(*low)));
+                rest = &behind[3..];
+            }
+            (0..=0x1f | 0x7f..=0xff | b'\\', _) => out.push_str(&format!("\\x{byte:02X}")),
+            _ => out.push(char::from(*byte)),
+        }
+    }
+    out
 }
 
 /// A request line as access logs have it.

@@ -198,6 +198,9 @@ impl Side {
                 let ssl = if entry.is_tls { " ssl" } else { "" };
                 text.push_str(&format!("server {{\nlisten {{ADDR}}:{{PORT}}{ssl}{http2};\n"));
                 text.push_str("access_log logs/{NAME}.log against;\n");
+                if !entry.server.contains("error_log") {
+                    text.push_str("error_log logs/{NAME}.errors warn;\n");
+                }
                 text.push_str(&entry.server);
                 text.push_str("}\n");
             }
@@ -275,6 +278,11 @@ impl Side {
             }
         }
         all
+    }
+
+    /// An entry's error log, from `warn` on; empty for entries that log errors elsewhere.
+    pub fn errors(&self, entry: &Entry) -> Vec<u8> {
+        fs::read(self.root.join(format!("logs/{}.errors", entry.name))).unwrap_or_default()
     }
 
     /// What it said about panics.

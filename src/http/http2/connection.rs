@@ -391,10 +391,7 @@ impl Serving {
                 return respond.send_reset(Reason::PROTOCOL_ERROR);
             }
             Some(head) => head::request(&head, has_body, names),
-            None => {
-                let refused = (StatusCode::BAD_REQUEST, "too many requests wait");
-                (head::beginning(None, names), Some(refused))
-            }
+            None => (head::beginning(None, names), Some(HeadError::bad("too many requests wait"))),
         };
         let (socket, traffic) = (self.base.socket.clone(), self.traffic.clone());
         let stream = Http2Stream::new(socket, traffic, body, respond);
@@ -427,7 +424,7 @@ impl Serving {
         let request = head::beginning(Some(head), self.settings.head.names);
         let Some(mut exchange) = self.base.unanswered(&request) else { return };
         if head.is_late {
-            log::head_timed_out(self.base.id, &self.base.peer);
+            log::head_timed_out(&exchange);
         }
         exchange.sent.status = status;
         exchange.log();

@@ -1,10 +1,10 @@
 //! The head of a request over HTTP/2, as one of HTTP/1: the same rules then apply to its target and its headers.
 
 use bytes::BytesMut;
-use http::StatusCode;
 
 use crate::http::head_parser::{HeadParser, HeaderNames};
 use crate::http::request::{BodyFraming, HeadError, Request};
+use crate::log::shown::Shown;
 use crate::net::http2::intake::ReceivedHead;
 
 /// Headers that HTTP/2 has no connection for (RFC 9113 §8.2.2).
@@ -13,7 +13,12 @@ const OF_CONNECTIONS: [&[u8]; 5] =
 
 /// The error of a malformed head.
 fn bad(why: &'static str) -> HeadError {
-    (StatusCode::BAD_REQUEST, why)
+    HeadError::bad(why)
+}
+
+/// The error of a field with this value.
+fn bad_value(what: &str, value: &[u8]) -> HeadError {
+    HeadError::bad(format!("client sent {what}: \"{}\"", Shown::new(value)))
 }
 
 /// The fields of a head by their meaning.
@@ -33,27 +38,34 @@ impl<'h> Parts<'h> {
         for (name, value) in head.fields.iter() {
             let value = trimmed(value);
             if value.iter().any(|byte| matches!(byte, 0 | b'\r' | b'\n')) {
-                return Err(bad("client sent header with invalid value"));
+                let what = format!("header \"{}\" with invalid value", Shown::new(name));
+                return Err(bad_value(&what, value));
             }
             let slot = match name {
-                b":method" if !is_method(value) => return Err(bad("client sent invalid method")),
+                b":method" | b":scheme" | b":path" if value.is_empty() => {
+                    return Err(HeadError::bad(format!("client sent empty {} header", Shown::new(name))));
+                }
+                b":method" if !is_method(value) => return Err(bad_value("invalid method", value)),
                 b":method" => &mut self.method,
-                b":scheme" if !is_scheme(value) => return Err(bad("client sent invalid :scheme header")),
+                b":scheme" if !is_scheme(value) => return Err(bad_value("invalid :scheme header", value)),
                 b":scheme" => &mut self.scheme,
-                b":path" if !is_path(value) => return Err(bad("client sent invalid :path header")),
+                b":path" if !is_path(value) => return Err(bad_value("invalid :path header", value)),
                 b":path" => &mut self.path,
                 b":authority" => &mut self.authority,
-                [b':', ..] => return Err(bad("client sent unknown pseudo-header")),
+                [b':', ..] => {
+                    let why = format!("client sent unknown pseudo-header \"{}\"", Shown::new(name));
+                    return Err(HeadError::bad(why));
+                }
                 _ => {
                     self.headers.push(header(name, value)?);
                     continue;
                 }
             };
             if slot.is_some() {
-                return Err(bad("client sent duplicate pseudo-header"));
+                return Err(HeadError::bad(format!("client sent duplicate {} header", Shown::new(name))));
             }
             if !self.headers.is_empty() {
-                return Err(bad("client sent pseudo-header after regular header"));
+                return Err(bad("client sent out of order pseudo-headers"));
             }
             *slot = Some(value);
         }
@@ -120,7 +132,7 @@ fn is_path(text: &[u8]) -> bool {
 fn header<'h>(name: &'h [u8], value: &'h [u8]) -> Result<(&'h [u8], &'h [u8]), HeadError> {
     let is_bad = |byte: &u8| *byte <= b' ' || matches!(byte, 0x7f | b':' | b'A'..=b'Z');
     if name.is_empty() || name.iter().any(is_bad) {
-        return Err(bad("client sent invalid header name"));
+        return Err(bad_value("invalid header name", name));
     }
     let is_of_connection = OF_CONNECTIONS.contains(&name) || (name == b"te" && value != b"trailers");
     match is_of_connection {
@@ -205,7 +217,7 @@ mod tests {
         HeaderNames { underscores: false, ignores_invalid: true, merges_slashes: true, most: 1000 };
 
     /// Reads a head of these fields.
-    fn read(fields: &[(&str, &str)], has_body: bool) -> (Request, Option<&'static str>) {
+    fn read(fields: &[(&str, &str)], has_body: bool) -> (Request, Option<String>) {
         let text = |text: &str| [&[u8::try_from(text.len()).unwrap()], text.as_bytes()].concat();
         let field = |(name, value): &(&str, &str)| [vec![0], text(name), text(value)].concat();
         let block: Vec<u8> = fields.iter().flat_map(field).collect();
@@ -218,16 +230,16 @@ mod tests {
         let (request, refused) = request(&head, has_body, NAMES);
         (
             request,
-            refused.map(|(status, why)| {
-                assert_eq!(status, 400);
-                why
+            refused.map(|error| {
+                assert_eq!(error.status, 400);
+                error.why.into_owned()
             }),
         )
     }
 
     const GET: [(&str, &str); 3] = [(":method", "GET"), (":scheme", "http"), (":path", "/x%20y?z")];
 
-    fn get(more: &[(&str, &str)]) -> (Request, Option<&'static str>) {
+    fn get(more: &[(&str, &str)]) -> (Request, Option<String>) {
         read(&[&GET[..], more].concat(), false)
     }
 
@@ -260,39 +272,39 @@ mod tests {
             (&[][..], "client sent HTTP/1.1 request without \"Host\" header"),
             (&[a, ("host", "b")], "client sent different :authority and \"Host\" headers"),
             (&[(":authority", "")], "client sent invalid host header"),
-            (&[a, ("x", "1"), (":scheme", "http")], "client sent duplicate pseudo-header"),
-            (&[("host", "a"), (":authority", "a")], "client sent pseudo-header after regular header"),
-            (&[a, (":status", "200")], "client sent unknown pseudo-header"),
-            (&[a, ("x:y", "")], "client sent invalid header name"),
-            (&[a, ("X", "")], "client sent invalid header name"),
-            (&[a, ("x y", "")], "client sent invalid header name"),
-            (&[a, ("", "1")], "client sent invalid header name"),
-            (&[a, ("x", "a\nb: c")], "client sent header with invalid value"),
-            (&[a, ("x", "a\rb: c")], "client sent header with invalid value"),
-            (&[a, ("x", "a\0")], "client sent header with invalid value"),
+            (&[a, ("x", "1"), (":scheme", "http")], "client sent duplicate :scheme header"),
+            (&[("host", "a"), (":authority", "a")], "client sent out of order pseudo-headers"),
+            (&[a, (":status", "200")], "client sent unknown pseudo-header \":status\""),
+            (&[a, ("x:y", "")], "client sent invalid header name: \"x:y\""),
+            (&[a, ("X", "")], "client sent invalid header name: \"X\""),
+            (&[a, ("x y", "")], "client sent invalid header name: \"x y\""),
+            (&[a, ("", "1")], "client sent invalid header name: \"\""),
+            (&[a, ("x", "a\nb: c")], "client sent header \"x\" with invalid value: \"a\\x0Ab: c\""),
+            (&[a, ("x", "a\rb: c")], "client sent header \"x\" with invalid value: \"a\\x0Db: c\""),
+            (&[a, ("x", "a\0")], "client sent header \"x\" with invalid value: \"a\\x00\""),
             (&[a, ("transfer-encoding", "chunked")], "client sent a header of a connection of HTTP/1"),
             (&[a, ("te", "gzip")], "client sent a header of a connection of HTTP/1"),
             (&[a, ("content-length", "3")], "client prematurely closed stream"),
             (&[a, ("content-length", "x")], "client sent invalid \"Content-Length\" header"),
         ] {
-            assert_eq!(get(more).1, Some(why), "{more:?}");
+            assert_eq!(get(more).1.as_deref(), Some(why), "{more:?}");
         }
         assert_eq!(get(&[a, ("te", "trailers"), ("x_y", "left out")]).1, None);
         for (place, value, why) in [
-            (0, "get", "client sent invalid method"),
-            (0, "", "client sent invalid method"),
-            (1, "", "client sent invalid :scheme header"),
-            (1, "1h", "client sent invalid :scheme header"),
-            (1, "h t", "client sent invalid :scheme header"),
-            (2, "x", "client sent invalid :path header"),
-            (2, "*", "client sent invalid :path header"),
-            (2, "", "client sent invalid :path header"),
-            (2, "/a b", "client sent invalid :path header"),
+            (0, "get", "client sent invalid method: \"get\""),
+            (0, "", "client sent empty :method header"),
+            (1, "", "client sent empty :scheme header"),
+            (1, "1h", "client sent invalid :scheme header: \"1h\""),
+            (1, "h t", "client sent invalid :scheme header: \"h t\""),
+            (2, "x", "client sent invalid :path header: \"x\""),
+            (2, "*", "client sent invalid :path header: \"*\""),
+            (2, "", "client sent empty :path header"),
+            (2, "/a b", "client sent invalid :path header: \"/a b\""),
             (2, "/../x", "client sent invalid request"),
         ] {
             let mut fields = [GET[0], GET[1], GET[2], a];
             fields[place].1 = value;
-            assert_eq!(read(&fields, false).1, Some(why), "{value}");
+            assert_eq!(read(&fields, false).1.as_deref(), Some(why), "{value}");
         }
         for (missing, why) in [
             (0, "client sent no :method header"),
@@ -302,7 +314,7 @@ mod tests {
             let mut fields = vec![GET[0], GET[1], GET[2], a];
             fields.remove(missing);
             let (request, refused) = read(&fields, false);
-            assert_eq!((refused, request.lacks_line), (Some(why), true));
+            assert_eq!((refused.as_deref(), request.lacks_line), (Some(why), true));
         }
     }
 }

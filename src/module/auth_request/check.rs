@@ -53,7 +53,7 @@ async fn ask(exchange: &mut Exchange<'_>) -> Decision {
             Decision::Done(Box::new(page))
         }
         status => {
-            log::unexpected(exchange, status.as_u16(), inner.response.foreign.is_some());
+            log::unexpected(exchange, status.as_u16());
             Decision::page(StatusCode::INTERNAL_SERVER_ERROR)
         }
     }

@@ -27,11 +27,12 @@ impl PhaseCheck for FlvFileCheck {
     }
 }
 
-async fn serve(exchange: &Exchange<'_>) -> Decision {
+async fn serve(exchange: &mut Exchange<'_>) -> Decision {
     let (_, file) = match exchange.requested_file().await {
         Ok(found) => found,
         Err(decision) => return decision,
     };
+    exchange.doing = Some("sending flv to client");
     let mut response = exchange.file_response(&file);
     if let Some(start) = start(query_argument(exchange.query(), b"start"), file.size) {
         let header = Piece::Memory(Bytes::from_static(HEADER));

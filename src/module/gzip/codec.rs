@@ -125,8 +125,7 @@ impl Gunzip {
 }
 
 fn broken(what: &str, is_sent: bool) -> io::Error {
-    let text = format!("{what} while sending to client");
-    BrokenBody { text, is_sent, counts_as_complete: false }.into()
+    BrokenBody { text: what.to_owned(), doing: None, is_sent, counts_as_complete: false }.into()
 }
 
 impl Transform for Gunzip {

@@ -8,6 +8,7 @@ use super::conf::{Current, GzipStatic};
 use super::filter::Varies;
 use super::log;
 use crate::http::exchange::{Check, Decision, Exchange, PhaseCheck};
+use crate::http::log::SENDING;
 use crate::http::routes::Location;
 
 /// Answers with the file `NAME.gz` instead of `NAME`.
@@ -59,6 +60,7 @@ async fn find(exchange: &mut Exchange<'_>, how: GzipStatic, is_wanted: bool) -> 
         log::not_a_file(exchange, &path);
         return Decision::page(StatusCode::NOT_FOUND);
     }
+    exchange.doing = Some(SENDING);
     let mut response = exchange.file_response(&file);
     response.has_ranges = false;
     response.headers.append("Content-Encoding", "gzip");

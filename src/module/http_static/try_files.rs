@@ -2,12 +2,16 @@
 
 use bstr::{BString, ByteSlice};
 use http::StatusCode;
+use nix::libc;
 
 use super::conf::Current;
+use super::log;
 use crate::directive::number;
 use crate::http::exchange::{Check, Decision, Exchange, PhaseCheck};
 use crate::http::routes::Location;
 use crate::http::variable::Template;
+use crate::log::level::LogLevel;
+use crate::net::links::Links;
 
 /// Looks for the files of `try_files`.
 pub struct TryFilesCheck;
@@ -35,7 +39,19 @@ async fn look(exchange: &mut Exchange<'_>) -> Decision {
         let wants_directory = template.ends_with(b'/');
         let name = if wants_directory { &name[..name.len() - 1] } else { &name[..] };
         let Some((file, path)) = exchange.tried_file(name) else { continue };
-        let Ok(found) = exchange.test(&file).await else { continue };
+        let found = match exchange.test(&file).await {
+            Ok(found) => found,
+            Err(error) => {
+                let is_missing =
+                    matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENOTDIR | libc::ENAMETOOLONG));
+                if !is_missing {
+                    let is_followed = exchange.link_policy(&file).links == Links::Followed;
+                    let call = if is_followed { "stat" } else { "openat" };
+                    log::call_failed(exchange, LogLevel::Crit, call, &file, &error);
+                }
+                continue;
+            }
+        };
         if found.is_dir == wants_directory {
             // As in nginx, a directory is the one of `alias` then, whatever was found.
             if exchange.has_alias_of_regex() {

@@ -45,8 +45,8 @@ pub(super) fn delayed(exchange: &Exchange<'_>, conf: &Current, excess: u64, zone
 
 /// A connection above its number.
 pub(super) fn crowded(exchange: &Exchange<'_>, conf: &Current, zone: &BStr) {
-    let (dry, zone) = (dry_run(conf.limit_conn_dry_run), Shown::new(zone));
-    let level = level(conf.limit_conn_log_level.index);
+    let dry = if conf.limit_conn_dry_run { ", dry run," } else { "" };
+    let (level, zone) = (level(conf.limit_conn_log_level.index), Shown::new(zone));
     log::about_at(level, exchange, &format_args!("limiting connections{dry} by zone \"{zone}\""));
 }
 

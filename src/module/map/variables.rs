@@ -17,7 +17,7 @@ impl RequestVariables for MapVariables {
             Definition::Map(map) => {
                 let found = map.find(&exchange.expand(&map.source)).unwrap_or_else(|Undecided| {
                     // As in nginx, the default then holds.
-                    log::undecided(exchange.id(), "the source of a map", exchange.peer());
+                    log::undecided(exchange, "the source of a map");
                     map.otherwise()
                 });
                 if let Some(template) = found.value {

@@ -32,7 +32,7 @@ impl PhaseCheck for Mp4Check {
     }
 }
 
-async fn serve(exchange: &Exchange<'_>) -> Decision {
+async fn serve(exchange: &mut Exchange<'_>) -> Decision {
     let (path, file) = match exchange.requested_file().await {
         Ok(found) => found,
         Err(decision) => return decision,
@@ -57,6 +57,7 @@ async fn serve(exchange: &Exchange<'_>) -> Decision {
             }
         }
     }
+    exchange.doing = Some("sending mp4 to client");
     Decision::Done(Box::new(response))
 }
 

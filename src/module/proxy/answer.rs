@@ -8,13 +8,13 @@ use bytes::Bytes;
 use http::{StatusCode, Version};
 
 use super::attempt::{BackendResponse, ForwardedRequest};
-use super::body::{Afterwards, Framing, NoBody, READING, UpstreamBody};
+use super::body::{Afterwards, Framing, NoBody, UpstreamBody};
 use super::cache::fill::{self, Filling};
 use super::cache::freshness::Freshness;
 use super::cache::lookup::{self, CacheUse};
 use super::cache::zone::Entry;
 use super::conf::{Current, IgnoredHeaders};
-use super::failure::READING_HEAD;
+use super::doing::READING_HEAD;
 use super::head::ResponseHead;
 use super::log;
 use super::rewriting;
@@ -28,6 +28,7 @@ use crate::http::core::conf::Current as Core;
 use crate::http::date;
 use crate::http::exchange::{Decision, Exchange};
 use crate::http::headers::Headers;
+use crate::http::log::READING_UPSTREAM;
 use crate::http::response::{Body, BodySource, FilePart, Foreign, Piece, Response};
 use crate::http::variable::Template;
 
@@ -91,7 +92,6 @@ impl ResponseContext<'_> {
         answered: BackendResponse,
         cache: Option<Box<CacheUse>>,
     ) -> (Decision, Option<Filling>) {
-        exchange.doing = Some(READING);
         self.limit_rate(exchange, &answered.head);
         // What the headers say about keeping the response matters only where there is a cache.
         let said = match &cache {
@@ -318,7 +318,7 @@ impl ResponseContext<'_> {
             let has_frames = exchange.request.version() == Version::HTTP_2;
             let is_unread = exchange.is_head() || (has_frames && matches!(head.status, 204 | 304));
             if !is_unread || filling.is_some() || is_bare {
-                afterwards.count_unwanted(&link, if is_flushed { READING_HEAD } else { READING });
+                afterwards.count_unwanted(&link, if is_flushed { READING_HEAD } else { READING_UPSTREAM });
             }
             let has_no_body = matches!(head.status, 204 | 304) || exchange.is_head();
             // What a request has that only its backend takes for HEAD is an empty body.

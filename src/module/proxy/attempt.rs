@@ -10,9 +10,8 @@ use http::{Method, StatusCode};
 
 use super::conf::{Current, NextUpstream};
 use super::connect::{ConnectSettings, connect};
-use super::failure::{
-    CONNECTING, Failure, READING_HEAD, SENDING, case_of, connect_failed, link_failed, refused,
-};
+use super::doing::{CONNECTING, READING_HEAD, SENDING};
+use super::failure::{Failure, case_of, connect_failed, link_failed, refused};
 use super::head::{HeadReader, ResponseHead};
 use super::link::{BackendConnection, SendOutcome};
 use super::link_error::LinkError;

@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 use tokio::time::Sleep;
 
 use super::chunks::ChunkReader;
-use super::failure::READING_HEAD;
+use super::doing::READING_HEAD;
 use super::link::BackendConnection;
 use super::states::{Excess, UpstreamAttempts};
 use super::stream::bytes_of;
 use crate::http::headers::Headers;
+use crate::http::log::READING_UPSTREAM;
 use crate::http::rate::RateLimit;
 use crate::http::response::{BodySource, BrokenBody, Piece};
 use crate::http::upstream::group::{IdleSettings, PeerUse};
@@ -20,9 +21,6 @@ use crate::http::upstream::idle::{self, IdleKey};
 use crate::limits;
 use crate::log::os_text::os_text;
 use crate::task::patience::end_of;
-
-/// What is done while a body is received, for the log.
-pub(super) const READING: &str = "reading upstream";
 
 /// How the end of a body shows.
 #[derive(Debug)]
@@ -163,7 +161,7 @@ impl UpstreamBody {
         let rate = Rate { limit, received: link.received.len() as u64, wait: None };
         let early = link.received.len() as u64;
         let open = Some((link, afterwards));
-        let doing = if is_flushed && early > 0 { READING_HEAD } else { READING };
+        let doing = if is_flushed && early > 0 { READING_HEAD } else { READING_UPSTREAM };
         UpstreamBody { open, framing, length, patience, until: None, rate, early, is_flushed, doing }
     }
 
@@ -171,9 +169,9 @@ impl UpstreamBody {
         if let Some((link, afterwards)) = self.open.take() {
             afterwards.close(&link);
         }
-        let text = format!("{text} while {}", self.doing);
+        let (text, doing) = (text.to_owned(), Some(self.doing));
         // As in nginx, what another server has cut short is complete.
-        BrokenBody { text, is_sent, counts_as_complete: is_sent }.into()
+        BrokenBody { text, doing, is_sent, counts_as_complete: is_sent }.into()
     }
 
     /// Takes what follows from what was received.
@@ -212,7 +210,7 @@ impl UpstreamBody {
 
     /// Receives more.
     fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.doing = READING;
+        self.doing = READING_UPSTREAM;
         let room = ready!(self.rate.poll_room(cx));
         if matches!(self.framing, Framing::Stream { .. }) {
             return self.poll_more_of_stream(room, cx);

@@ -17,6 +17,7 @@ use super::cache::status::{CacheStatus, CacheVars};
 use super::cache::zone::Entry;
 use super::conf::{Current, ProxyHttpVersion};
 use super::connect::{ConnectSettings, LocalAddress, TlsUse};
+use super::doing::FINISHED;
 use super::failure::case_of;
 use super::keeper::Keeper;
 use super::log;
@@ -62,11 +63,14 @@ impl PhaseCheck for ProxyCheck {
     fn check<'a, 'r>(&'a self, exchange: &'a mut Exchange<'r>) -> Check<'a> {
         Check::Later(Box::pin(async move {
             let decided = forward(&self.keeper, exchange).await;
-            decided.unwrap_or_else(|decision| {
+            if decided.is_err() {
                 exchange.set_on_leaving(OnLeaving::default());
-                exchange.doing = None;
-                decision
-            })
+            }
+            // As in nginx, whatever follows.
+            if decided.is_err() || (exchange.is_subrequest() && exchange.doing.is_some()) {
+                exchange.doing = Some(FINISHED);
+            }
+            decided.unwrap_or_else(|decision| decision)
         }))
     }
 }
@@ -380,7 +384,8 @@ fn bind_of(exchange: &Exchange<'_>, conf: &Current) -> Option<LocalAddress> {
     let words = &conf.bind.as_ref()?.0;
     let text = exchange.expand(words.first()?);
     let is_transparent = words.get(1).is_some_and(|word| exchange.expand(word) == b"transparent");
-    if text.is_empty() || text == b"off" {
+    let is_off = words.len() == 1 && words[0].literal().is_some_and(|text| text == "off");
+    if text.is_empty() || is_off {
         return None;
     }
     let addr = bind::read(&text);

@@ -4,14 +4,11 @@ use http::StatusCode;
 
 use super::conf::NextUpstream;
 use super::connect::ConnectError;
+use super::doing::CONNECTING;
 use super::link_error::LinkError;
 use super::log;
 use crate::http::exchange::{Decision, Exchange};
 use crate::net::tls::backend::mistrust;
-
-pub(super) const CONNECTING: &str = "connecting to upstream";
-pub(super) const SENDING: &str = "sending request to upstream";
-pub(super) const READING_HEAD: &str = "reading response header from upstream";
 
 /// Why an attempt has failed.
 pub(super) enum Failure {

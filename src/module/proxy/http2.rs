@@ -4,7 +4,8 @@ use http::StatusCode;
 use http::uri::Scheme;
 
 use super::attempt::{ForwardedRequest, HeadPatience, Outgoing};
-use super::failure::{Failure, READING_HEAD, SENDING, link_failed, refused};
+use super::doing::{READING_HEAD, SENDING};
+use super::failure::{Failure, link_failed, refused};
 use super::head::ResponseHead;
 use super::http2_fields::Http2Fields;
 use super::link::{BackendConnection, SendOutcome};

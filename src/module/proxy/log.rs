@@ -7,10 +7,11 @@ use std::path::Path;
 
 use bstr::ByteSlice;
 
+use super::doing::{CONNECTING, HANDSHAKING, READING_HEAD};
 use super::states::Excess;
 use super::target::TargetError;
 use crate::http::exchange::Exchange;
-use crate::http::log::{about, about_at};
+use crate::http::log::{about, about_at, about_while};
 use crate::log::level::LogLevel;
 use crate::log::os_text::os_text;
 use crate::log::shown::Shown;
@@ -38,37 +39,40 @@ pub(super) fn no_resolver(exchange: &Exchange<'_>, host: &[u8]) {
 
 /// No server of the group may be used.
 pub(super) fn no_live_upstreams(exchange: &Exchange<'_>) {
-    about(exchange, &"no live upstreams while connecting to upstream");
+    about_while(LogLevel::Error, exchange, &"no live upstreams", Some(CONNECTING));
 }
 
 /// A connection could not be made.
 pub(super) fn connect_failed(exchange: &Exchange<'_>, peer: &str, error: &io::Error) {
     let text = os_text(error);
     if peer.starts_with("unix:") {
-        let text = format_args!("connect() to {peer} failed ({text}) while connecting to upstream");
+        let text = format_args!("connect() to {peer} failed ({text})");
         let level = match error.kind() {
             io::ErrorKind::ConnectionRefused => LogLevel::Error,
             _ => LogLevel::Crit,
         };
-        return about_at(level, exchange, &text);
+        return about_while(level, exchange, &text, Some(CONNECTING));
     }
-    about(exchange, &format_args!("connect() failed ({text}) while connecting to upstream"));
+    let text = format_args!("connect() failed ({text})");
+    about_while(LogLevel::Error, exchange, &text, Some(CONNECTING));
 }
 
 /// The local address of a connection cannot be had.
 pub(super) fn bind_failed(exchange: &Exchange<'_>, addr: &SocketAddr, error: &io::Error) {
-    let text = format_args!("bind({addr}) failed ({}) while connecting to upstream", os_text(error));
-    about_at(LogLevel::Crit, exchange, &text);
+    let text = format_args!("bind({addr}) failed ({})", os_text(error));
+    about_while(LogLevel::Crit, exchange, &text, Some(CONNECTING));
 }
 
 /// TLS could not be begun.
 pub(super) fn handshake_failed(exchange: &Exchange<'_>, error: &dyn Display) {
-    about(exchange, &format_args!("SSL_do_handshake() failed ({error}) while SSL handshaking to upstream"));
+    let text = format_args!("SSL_do_handshake() failed ({error})");
+    about_while(LogLevel::Error, exchange, &text, Some(HANDSHAKING));
 }
 
 /// TLS has not agreed on HTTP/2.
 pub(super) fn not_http2(exchange: &Exchange<'_>) {
-    about(exchange, &"upstream has not agreed to HTTP/2 (ALPN) while SSL handshaking to upstream");
+    let text = "upstream has not agreed to HTTP/2 (ALPN)";
+    about_while(LogLevel::Error, exchange, &text, Some(HANDSHAKING));
 }
 
 /// The head of a request cannot be sent over HTTP/2.
@@ -79,7 +83,7 @@ pub(super) fn no_http2_head(exchange: &Exchange<'_>, method: &[u8], host: &[u8])
 
 /// A backend is not trusted.
 pub(super) fn not_trusted(exchange: &Exchange<'_>, why: &str) {
-    about(exchange, &format_args!("{why} while SSL handshaking to upstream"));
+    about_while(LogLevel::Error, exchange, &why, Some(HANDSHAKING));
 }
 
 /// A local address is none.
@@ -89,27 +93,29 @@ pub(super) fn invalid_bind(exchange: &Exchange<'_>, address: &[u8]) {
 
 /// A timeout.
 pub(super) fn timed_out(exchange: &Exchange<'_>, doing: &str) {
-    about(exchange, &format_args!("upstream timed out (110: Connection timed out) while {doing}"));
+    let text = "upstream timed out (110: Connection timed out)";
+    about_while(LogLevel::Error, exchange, &text, Some(doing));
 }
 
 /// A system call has failed.
 pub(super) fn failed(exchange: &Exchange<'_>, call: &str, error: &io::Error, doing: &str) {
-    about(exchange, &format_args!("{call}() failed ({}) while {doing}", os_text(error)));
+    let text = format_args!("{call}() failed ({})", os_text(error));
+    about_while(LogLevel::Error, exchange, &text, Some(doing));
 }
 
 /// What a backend has done wrong.
 pub(super) fn bad_response(exchange: &Exchange<'_>, what: &str) {
-    about(exchange, &format_args!("{what} while reading response header from upstream"));
+    bad_response_while(exchange, what, READING_HEAD);
 }
 
 /// What a backend has done wrong meanwhile.
 pub(super) fn bad_response_while(exchange: &Exchange<'_>, what: &str, doing: &str) {
-    about(exchange, &format_args!("{what} while {doing}"));
+    about_while(LogLevel::Error, exchange, &what, Some(doing));
 }
 
 /// A server is not used for a time.
 pub(super) fn disabled(exchange: &Exchange<'_>, doing: &str) {
-    about_at(LogLevel::Warn, exchange, &format_args!("upstream server temporarily disabled while {doing}"));
+    about_while(LogLevel::Warn, exchange, &"upstream server temporarily disabled", Some(doing));
 }
 
 /// A response could not be stored.
@@ -119,14 +125,12 @@ pub(super) fn not_stored(conn: u64, what: &str) {
 
 /// A backend has sent more than a response.
 pub(super) fn too_much(exchange: &Exchange<'_>, excess: Excess) {
-    let doing = excess.doing;
+    let doing = Some(excess.doing);
     if excess.is_behind_chunks {
-        let text = format_args!("upstream sent data after final chunk while {doing}");
-        return about_at(LogLevel::Warn, exchange, &text);
+        return about_while(LogLevel::Warn, exchange, &"upstream sent data after final chunk", doing);
     }
-    let text =
-        format_args!("upstream sent more data than specified in \"Content-Length\" header while {doing}");
-    about_at(LogLevel::Warn, exchange, &text);
+    let text = "upstream sent more data than specified in \"Content-Length\" header";
+    about_while(LogLevel::Warn, exchange, &text, doing);
 }
 
 /// A flag of `proxy_cookie_flags` is none.

@@ -11,6 +11,7 @@ mod check;
 mod chunks;
 pub mod conf;
 mod connect;
+mod doing;
 mod excess;
 mod failure;
 pub mod file;

@@ -6,7 +6,8 @@ use tokio::time::timeout;
 
 use super::attempt::{ForwardedRequest, HeadPatience};
 use super::body_parts::chunk;
-use super::failure::{Failure, READING_HEAD, SENDING};
+use super::doing::{READING_HEAD, SENDING};
+use super::failure::Failure;
 use super::head::ResponseHead;
 use super::http2::stream_failed;
 use super::link::{BackendConnection, SendOutcome};

@@ -19,7 +19,7 @@ use crate::http::log;
 use crate::http::response::Response;
 use crate::http::routes::Location;
 use crate::http::uri::{Escape, escape};
-use crate::http::variable::{Template, Variable, is_true};
+use crate::http::variable::{GroupVariables, Template, Variable, is_true};
 
 /// Statuses of `return` that close the connection without a response.
 const CLOSE: [u16; 2] = [444, 499];
@@ -66,7 +66,7 @@ fn execute<'a, 'r>(exchange: &'a mut Exchange<'r>, location: Arc<Location>) -> C
             Ok(Flow::End(decision)) => decision,
             Ok(Flow::Continue | Flow::Break) => Decision::Next,
             Err(Undecided) => {
-                log::undecided(exchange.id(), "a condition", exchange.peer());
+                log::undecided(exchange, "a condition");
                 Decision::page(StatusCode::INTERNAL_SERVER_ERROR)
             }
         }
@@ -258,6 +258,7 @@ fn warn_of_unset(exchange: &Exchange<'_>, template: &Template) {
 fn warn_of(exchange: &Exchange<'_>, variable: &Variable) {
     if let Variable::User(name) = variable
         && exchange.location.get::<Current>().warns
+        && !exchange.server.get::<GroupVariables>().0.contains(name)
     {
         super::log::uninitialized(exchange, name);
     }

@@ -148,7 +148,7 @@ impl Continuation for Slices {
 /// A slice that ends before its range does. nginx goes on with the next one, and the client takes that for the missing bytes.
 fn shorter(missing: u64) -> BrokenBody {
     // As in nginx, what another server has cut short is complete.
-    BrokenBody { text: log::shorter(missing), is_sent: true, counts_as_complete: true }
+    BrokenBody { text: log::shorter(missing), doing: None, is_sent: true, counts_as_complete: true }
 }
 
 /// The body with all slices.

@@ -93,7 +93,7 @@ pub fn entries() -> Vec<Entry> {
             .file("hidden/.x", "hidden\n")
             .file("dirs/a/x", "x")
             .asks(["/only/", "/hidden/", "/dirs/", "/none/", "/off/only/", "/only", "POST /only/\n\nx", "/dirs/a/"]),
-        entry("index-above")
+        entry("index-above").unlike_errors("a variable must not lead out of the directory", r#"GET /(root|line)/"#)
             .server(
                 "location /line/ { alias {ROOT}/html/dir/; index ../a.txt; }
                  location /var/ { alias {ROOT}/html/dir/; index $arg_i file.txt; }

@@ -84,7 +84,7 @@ pub fn entries() -> Vec<Entry> {
                     .chain((0..10).map(|number| format!("/{number}/long.html\nAccept-Encoding: gzip\nVia: 1.1 p\nAuthorization: x")))
                     .collect::<Vec<_>>(),
             ),
-        entry("gzip-static")
+        entry("gzip-static").unlike_errors("the numbers are those of the library", r#"inflate[(][)] failed"#)
             .server(
                 "location /on/ { alias {DIR}/; gzip_static on; } location /always/ { alias {DIR}/; gzip_static always; } location /off/ { alias {DIR}/; gzip_static off; } location /vary/ { alias {DIR}/; gzip_static on; gzip_vary on; }
                  location /both/ { alias {DIR}/; gzip_static on; gzip on; gzip_types *; } location /proxied/ { alias {DIR}/; gzip_static on; gzip_proxied any; } location /http10/ { alias {DIR}/; gzip_static on; gzip_http_version 1.0; }
@@ -169,7 +169,7 @@ pub fn entries() -> Vec<Entry> {
             .http("charset_map odd-b odd-a { 58 59; } server { listen {ADDR}:{PORT2}; charset odd-b; location / { add_header X-Accel-Charset odd-a; return 200 XYZ; } location /not/ { add_header X-Accel-Charset odd-c; return 200 XYZ; } }")
             .server("location / { proxy_pass http://{ADDR}:{PORT2}; }")
             .asks(["/", "/not/"]),
-        entry("userid")
+        entry("userid").unlike_errors("variables of the access log are read without a line of the error log", r#"GET /log/"#)
             .server(
                 "location / { userid on; root {ROOT}/html; add_header X-Got \"$uid_got\"; add_header X-Set \"$uid_set\"; } location /v1/ { userid v1; alias {ROOT}/html/; } location /log/ { userid log; alias {ROOT}/html/; add_header X-Got \"$uid_got\"; } location /off/ { userid off; alias {ROOT}/html/; }
                  location /forms/ { userid on; userid_name odd; userid_domain .example.com; userid_path /p; userid_expires 365d; userid_p3p 'policyref=\"/x\"'; userid_mark z; userid_service 7; userid_flags secure samesite=lax; alias {ROOT}/html/; }
@@ -444,6 +444,7 @@ fn odd_slices() -> Entry {
     };
     let whole = || cut("01234567(no line end)");
     entry("odd-slices")
+        .unlike_errors("nginx does not notice it", r#"is shorter than its range"#)
         .needs("http_slice_module")
         .http(format!(
             "server {{ listen {{ADDR}}:{{PORT2}}; {} }}",

@@ -36,7 +36,7 @@ pub fn entries() -> Vec<Entry> {
             // A delay that is shorter than the time that a half-closed connection is given.
             .asks(["/soon"])
             .cut(request("/soon", true)),
-        entry("limit-req")
+        entry("limit-req").unlike_errors("the pace decides whether a request is delayed", r#"zone "lr5""#)
             .http(
                 "limit_req_zone $arg_k zone=lr1:1m rate=1r/m; limit_req_zone $arg_k zone=lr2:1m rate=1r/m; limit_req_zone $arg_k zone=lr3:1m rate=1r/m; limit_req_zone $arg_k zone=lr4:1m rate=1r/m;
                  limit_req_zone $binary_remote_addr$uri zone=lr5:1m rate=100r/s; limit_req_zone $arg_k$arg_j zone=lr6:1m rate=1r/m; limit_req_zone $server_name zone=lr7:1m rate=1r/m;",

@@ -36,7 +36,7 @@ pub fn entries() -> Vec<Entry> {
                     .map(|host| format!("/6\nHost: {host}")),
             )
             .asks(["/cached?v=a"]),
-        entry("map-regex-beyond-bounds")
+        entry("map-regex-beyond-bounds").unlike_errors("the line names what was searched, not the pattern", r#"pcre2_match|regular expression"#)
             .http(
                 "map $arg_v $deep { default d; ~^(a+)+$ long; ~b last; }
                  map $arg_v $deep2 { ~^(a+)+$ long; }",

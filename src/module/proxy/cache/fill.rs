@@ -104,8 +104,12 @@ async fn gather(body: &mut Body, bytes: &mut BytesMut) -> Gathered {
                 Poll::Ready(Some(Ok(Piece::File(_)))) => {}
                 Poll::Ready(Some(Err(error))) => {
                     let broken = error.get_ref().and_then(|cause| cause.downcast_ref::<BrokenBody>());
-                    let other =
-                        || BrokenBody { text: error.to_string(), is_sent: false, counts_as_complete: false };
+                    let other = || BrokenBody {
+                        text: error.to_string(),
+                        doing: None,
+                        is_sent: false,
+                        counts_as_complete: false,
+                    };
                     return Poll::Ready(Gathered::Broken(broken.cloned().unwrap_or_else(other)));
                 }
                 Poll::Ready(None) => return Poll::Ready(Gathered::End),

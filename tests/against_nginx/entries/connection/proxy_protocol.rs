@@ -48,7 +48,7 @@ pub(super) fn proxy_protocol() -> Entry {
         v2(1, 0x51, &four),
         v2(1, 0x11, &[0; 600]),
     ];
-    let mut entry = entry("proxy-protocol").server(
+    let mut entry = entry("proxy-protocol").unlike_errors("without its header a connection has no server yet", r#"PROXY protocol"#).server(
         "listen {ADDR}:{PORT2} proxy_protocol; location / { return 200 \"[$proxy_protocol_addr][$proxy_protocol_port][$proxy_protocol_server_addr][$proxy_protocol_server_port][$remote_addr]\"; }
          location /real { set_real_ip_from 127.0.0.0/8; real_ip_header proxy_protocol; root {ROOT}/none; error_page 404 = @real; } location @real { return 200 \"[$remote_addr][$remote_port][$realip_remote_addr]\"; } location /port { return 200 \"[$server_addr][$server_port]\"; }",
     );
