@@ -211,7 +211,8 @@ impl HeadParser {
         }
         let kind = if is_host { "host header" } else { "header line" };
         let line = |(name, value): &HeaderRange| {
-            format!("{}: {}", Shown::new(&received[name.clone()]), Shown::new(&received[value.clone()]))
+            let value = Shown::beginning(&received[value.clone()], limits::HTTP_LOGGED_HEADER);
+            format!("{}: {value}", Shown::new(&received[name.clone()]))
         };
         let mut lines = self.fields.iter().rev().filter(|(other, _)| is_like(&received[other.clone()], name));
         let [this, previous] = [(); 2].map(|()| lines.next().map(line).unwrap_or_default());
@@ -293,13 +294,13 @@ impl HeadParser {
 /// The error of a header line for the byte at this offset.
 fn invalid_line(line: &[u8], bad: usize) -> HeadError {
     let byte = line.get(bad).copied().unwrap_or_default();
-    let line = Shown::new(&line[..bad.min(limits::HTTP_LOGGED_HEADER)]);
+    let line = Shown::beginning(&line[..bad.min(line.len())], limits::HTTP_LOGGED_HEADER);
     HeadError::bad(format!("client sent invalid header line: \"{line}\\x{byte:02x}...\""))
 }
 
 /// What is said of a header line that does not fit into the buffers.
 fn too_long(line: &[u8]) -> String {
-    let line = Shown::new(&line[..line.len().min(limits::HTTP_LOGGED_HEADER)]);
+    let line = Shown::beginning(line, limits::HTTP_LOGGED_HEADER);
     format!("client sent too long header line: \"{line}...\"")
 }
 

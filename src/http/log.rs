@@ -97,7 +97,7 @@ pub(super) fn head_timed_out(exchange: &Exchange<'_>) {
 
 /// A header line was left out because of its name.
 pub(super) fn left_out(exchange: &Exchange<'_>, line: &[u8]) {
-    let shown = Shown::new(&line[..line.len().min(limits::HTTP_LOGGED_HEADER)]);
+    let shown = Shown::beginning(line, limits::HTTP_LOGGED_HEADER);
     reading_head(exchange, &format!("client sent invalid header line: \"{shown}\""), false);
 }
 

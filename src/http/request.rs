@@ -338,7 +338,8 @@ impl Request {
                 return bad("client sent HTTP/1.0 request with \"Transfer-Encoding\" header");
             }
             if !encoding.eq_ignore_ascii_case(b"chunked") {
-                let why = format!("client sent unknown \"Transfer-Encoding\": \"{}\"", Shown::new(encoding));
+                let shown = Shown::beginning(encoding, limits::HTTP_LOGGED_HEADER);
+                let why = format!("client sent unknown \"Transfer-Encoding\": \"{shown}\"");
                 return Err(HeadError::new(501, why));
             }
             if has_length {

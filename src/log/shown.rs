@@ -15,6 +15,11 @@ impl<'a> Shown<'a> {
         Shown(bytes.as_ref())
     }
 
+    /// For the beginning of what may be long: at most so many bytes.
+    pub fn beginning(bytes: &'a [u8], most: usize) -> Self {
+        Shown(&bytes[..bytes.len().min(most)])
+    }
+
     /// For a path.
     pub fn path(path: &'a Path) -> Self {
         Shown(path.as_os_str().as_bytes())

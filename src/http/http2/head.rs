@@ -4,6 +4,7 @@ use bytes::BytesMut;
 
 use crate::http::head_parser::{HeadParser, HeaderNames};
 use crate::http::request::{BodyFraming, HeadError, Request};
+use crate::limits;
 use crate::log::shown::Shown;
 use crate::net::http2::intake::ReceivedHead;
 
@@ -16,9 +17,14 @@ fn bad(why: &'static str) -> HeadError {
     HeadError::bad(why)
 }
 
+/// A name or a value for the log.
+fn shown(text: &[u8]) -> Shown<'_> {
+    Shown::beginning(text, limits::HTTP_LOGGED_HEADER)
+}
+
 /// The error of a field with this value.
 fn bad_value(what: &str, value: &[u8]) -> HeadError {
-    HeadError::bad(format!("client sent {what}: \"{}\"", Shown::new(value)))
+    HeadError::bad(format!("client sent {what}: \"{}\"", shown(value)))
 }
 
 /// The fields of a head by their meaning.
@@ -38,7 +44,7 @@ impl<'h> Parts<'h> {
         for (name, value) in head.fields.iter() {
             let value = trimmed(value);
             if value.iter().any(|byte| matches!(byte, 0 | b'\r' | b'\n')) {
-                let what = format!("header \"{}\" with invalid value", Shown::new(name));
+                let what = format!("header \"{}\" with invalid value", shown(name));
                 return Err(bad_value(&what, value));
             }
             let slot = match name {
@@ -53,7 +59,7 @@ impl<'h> Parts<'h> {
                 b":path" => &mut self.path,
                 b":authority" => &mut self.authority,
                 [b':', ..] => {
-                    let why = format!("client sent unknown pseudo-header \"{}\"", Shown::new(name));
+                    let why = format!("client sent unknown pseudo-header \"{}\"", shown(name));
                     return Err(HeadError::bad(why));
                 }
                 _ => {
