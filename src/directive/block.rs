@@ -2,7 +2,7 @@
 
 use std::any::TypeId;
 
-use super::context::Contexts;
+use super::context::{Contexts, HTTP, LIMIT_EXCEPT, LOCATION, LOCATION_IF};
 use super::evaluation::{AnyValue, Evaluation};
 use super::field::Inherit;
 use super::row::{Resolve, Restricts, Row};
@@ -32,6 +32,8 @@ pub struct Block {
 pub(super) struct DirectiveUse {
     pub(super) row: &'static Row,
     pub(super) first: Span,
+    /// Reading-order number of the latest use.
+    pub(super) latest: u32,
     pub(super) count: usize,
     /// Whether at least one use refuses traffic because the feature that would guard it is missing.
     pub(super) refuses: bool,
@@ -69,14 +71,19 @@ impl Block {
         self.seen.iter().find(|s| s.row.name() == name).map(|s| s.first)
     }
 
-    /// The directive that selects the handler of the block's requests: as in nginx, the last one that does.
-    pub fn handler(&self) -> Option<&'static str> {
-        self.seen.iter().rfind(|seen| seen.row.selects_handler).map(|seen| seen.row.name())
+    /// The directives that select a handler of the block's requests, with their positions; the one that was used last answers, as
+    /// in nginx. Outside of locations, one that these inherit only says what they answer with.
+    pub fn handlers(&self) -> Vec<(&'static str, Span)> {
+        let is_location = self.context & (LOCATION | LOCATION_IF | LIMIT_EXCEPT) != 0;
+        let selects = |row: &Row| row.selects_handler && (is_location || row.contexts & HTTP == 0);
+        let mut handlers: Vec<&DirectiveUse> = self.seen.iter().filter(|seen| selects(seen.row)).collect();
+        handlers.sort_by_key(|seen| seen.latest);
+        handlers.iter().map(|seen| (seen.row.name(), seen.first)).collect()
     }
 
-    /// The directives that select a handler, with their positions, in the order of the block.
-    pub fn handlers(&self) -> impl Iterator<Item = (&'static str, Span)> {
-        self.seen.iter().filter(|seen| seen.row.selects_handler).map(|seen| (seen.row.name(), seen.first))
+    /// The directive that selects the handler.
+    pub fn handler(&self) -> Option<&'static str> {
+        self.handlers().last().map(|(name, _)| *name)
     }
 
     /// Name of the first effective directive that restricts one of `kinds` while its feature is missing. `chain` is a

@@ -111,7 +111,7 @@ impl Evaluator<'_> {
         if !row.arity.fits(words.len()) {
             return Err(Self::wrong_arity(name, row, node));
         }
-        let counted = self.count(block, name, row);
+        let counted = self.count(block, (name, node.order()), row);
         let args = Args {
             name,
             words,
@@ -235,7 +235,12 @@ impl Evaluator<'_> {
     }
 
     /// Counts a use of a directive and refuses a duplicate.
-    fn count(&mut self, block: &mut Block, name: &Word, row: &'static Row) -> Result<(), Problem> {
+    fn count(
+        &mut self,
+        block: &mut Block,
+        (name, order): (&Word, u32),
+        row: &'static Row,
+    ) -> Result<(), Problem> {
         let (seen, limit) = match (row.once, row.repeat) {
             (true, _) => (&mut self.once, 1),
             (false, RepeatRule::Never) => (&mut block.seen, 1),
@@ -243,10 +248,10 @@ impl Evaluator<'_> {
             (false, RepeatRule::Free) => (&mut block.seen, usize::MAX),
         };
         let Some(seen) = seen.iter_mut().find(|s| std::ptr::eq(s.row, row)) else {
-            seen.push(DirectiveUse { row, first: name.span, count: 1, refuses: false });
+            seen.push(DirectiveUse { row, first: name.span, latest: order, count: 1, refuses: false });
             return Ok(());
         };
-        seen.count += 1;
+        (seen.latest, seen.count) = (order, seen.count + 1);
         if seen.count <= limit {
             return Ok(());
         }

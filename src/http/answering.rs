@@ -71,9 +71,6 @@ const PLAIN_TO_TLS: u16 = 497;
 const MISDIRECTED: &str =
     "client attempted to request the server name different from the one that was negotiated";
 
-/// A regular expression in `server_name` exceeded its bounds on the host of a request.
-const UNDECIDED_HOST: &str = "a regular expression has reached its limit on the host";
-
 /// nginx's status of a request whose client has closed the connection before the response.
 pub(super) const CLIENT_CLOSED_REQUEST: u16 = 499;
 
@@ -91,6 +88,7 @@ impl HttpConnection {
         mut refused: Option<HeadError>,
     ) -> (After, AfterTimes) {
         let started = Instant::now();
+        let mut is_undecided = false;
         let (server, named) = {
             let config = self.service.store.borrow();
             let Some(servers) = self.servers(&config) else {
@@ -106,7 +104,7 @@ impl HttpConnection {
                     (server.clone(), named)
                 }
                 Err(_) => {
-                    refused = refused.or(Some(HeadError::new(500, UNDECIDED_HOST)));
+                    is_undecided = true;
                     (servers.default_server().clone(), None)
                 }
             }
@@ -124,7 +122,7 @@ impl HttpConnection {
         exchange.adopt_error_log();
         exchange.is_target_invalid = request.is_path_invalid();
         // What `error_page` answers with has no body.
-        exchange.is_body_refused = refused.is_some();
+        exchange.is_body_refused = refused.is_some() || is_undecided;
         if exchange.is_target_invalid {
             exchange.query.clear();
             exchange.has_query = false;
@@ -140,7 +138,11 @@ impl HttpConnection {
             exchange.doing = Some(if error.is_in_line { log::READING_LINE } else { log::READING_HEADERS });
             log::refused(&exchange, error);
         }
-        let refused = refused.map(|error| error.status);
+        if is_undecided {
+            log::undecided(&exchange, "the host");
+        }
+        let undecided = is_undecided.then_some(StatusCode::INTERNAL_SERVER_ERROR);
+        let refused = refused.map(|error| error.status).or(undecided);
         let answered = self.process(&mut exchange, refused).await;
         let answers = match answered {
             Ok(answers) => answers,

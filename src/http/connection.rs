@@ -59,11 +59,10 @@ pub(super) struct HeadSettings {
 }
 
 impl HttpConnection {
-    /// Settings of a server for heads; as in nginx, lines before the first request go to its `error_log`.
+    /// Settings of a server for heads.
     pub(super) fn head_settings(&self, server: &HttpServer) -> HeadSettings {
         let fallback = &server.routes().fallback;
         let core = &self.service.plan(fallback).core;
-        self.adopt_error_log(core);
         let size = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
         HeadSettings {
             buffers: HeadBuffers {
@@ -240,7 +239,10 @@ impl HttpConnection {
                 let Some(servers) = self.servers(&config) else { return Head::None };
                 // Until a request has selected its server, those of the server negotiated with TLS or of the default
                 // server apply, as in nginx.
-                self.head_settings(self.first_server(servers))
+                let server = self.first_server(servers);
+                // As in nginx, lines before the first request go to its log.
+                self.adopt_error_log(&self.service.plan(&server.routes().fallback).core);
+                self.head_settings(server)
             }
         };
         waits.settings = Some((generation, settings));

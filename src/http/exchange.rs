@@ -327,7 +327,7 @@ pub struct Exchange<'a> {
     pub kept: http::Extensions,
     /// Where the request is forwarded to, for log lines about it. Bytes of the client's are escaped.
     pub upstream: Option<Arc<str>>,
-    /// Operation on that server, for the log line about a client that leaves.
+    /// What is done for the request, with that server or the client, for log lines.
     pub doing: Option<&'static str>,
     /// The response, once there is one. Filters change it; its body is gone when it was sent.
     pub response: Response,

@@ -210,9 +210,12 @@ impl HeadParser {
             };
         }
         let kind = if is_host { "host header" } else { "header line" };
-        let line = |(name, value): &HeaderRange| {
-            let value = Shown::beginning(&received[value.clone()], limits::HTTP_LOGGED_HEADER);
-            format!("{}: {value}", Shown::new(&received[name.clone()]))
+        let line = |(_, value): &HeaderRange| {
+            let value = match is_secret(name) {
+                true => b"***",
+                false => &received[value.clone()],
+            };
+            format!("{}: {}", Shown::new(name), Shown::beginning(value, limits::HTTP_LOGGED_HEADER / 2))
         };
         let mut lines = self.fields.iter().rev().filter(|(other, _)| is_like(&received[other.clone()], name));
         let [this, previous] = [(); 2].map(|()| lines.next().map(line).unwrap_or_default());
@@ -291,16 +294,27 @@ impl HeadParser {
     }
 }
 
+/// The beginning of a header line for the log, without the value of one that is a secret.
+fn shown_line(line: &[u8]) -> Shown<'_> {
+    let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
+    Shown::beginning(if is_secret(name) { name } else { line }, limits::HTTP_LOGGED_HEADER)
+}
+
+/// Whether the log does not show the values of a header; nginx shows all.
+pub(super) fn is_secret(name: &[u8]) -> bool {
+    [&b"authorization"[..], b"proxy-authorization", b"cookie"].iter().any(|secret| is_like(name, secret))
+}
+
 /// The error of a header line for the byte at this offset.
 fn invalid_line(line: &[u8], bad: usize) -> HeadError {
     let byte = line.get(bad).copied().unwrap_or_default();
-    let line = Shown::beginning(&line[..bad.min(line.len())], limits::HTTP_LOGGED_HEADER);
+    let line = shown_line(&line[..bad.min(line.len())]);
     HeadError::bad(format!("client sent invalid header line: \"{line}\\x{byte:02x}...\""))
 }
 
 /// What is said of a header line that does not fit into the buffers.
 fn too_long(line: &[u8]) -> String {
-    let line = Shown::beginning(line, limits::HTTP_LOGGED_HEADER);
+    let line = shown_line(line);
     format!("client sent too long header line: \"{line}...\"")
 }
 

@@ -21,7 +21,7 @@ use crate::log::shown::Shown;
 use crate::net::links::Links;
 use crate::net::socket::Peer;
 
-/// What is done while a file, or an upgraded connection's response, is sent.
+/// What is done while a response is sent.
 pub const SENDING: &str = "sending response to client";
 
 /// What is done while the body of a response of a backend is passed on.
@@ -51,11 +51,11 @@ pub(super) fn left_early(exchange: &Exchange<'_>, failure: Option<&io::Error>) {
     reading_head(exchange, &text, !exchange.request.has_line());
 }
 
-fn reading_head(exchange: &Exchange<'_>, text: &str, is_in_line: bool) {
+fn reading_head(exchange: &Exchange<'_>, text: &dyn Display, is_in_line: bool) {
     about_while(
         LogLevel::Info,
         exchange,
-        &text,
+        text,
         Some(if is_in_line { READING_LINE } else { READING_HEADERS }),
     );
 }
@@ -92,13 +92,13 @@ pub(super) fn http2_failed(conn: u64, why: &str, peer: &Peer) {
 
 /// The head of a request over HTTP/2 does not come in time.
 pub(super) fn head_timed_out(exchange: &Exchange<'_>) {
-    reading_head(exchange, "client timed out (110: Connection timed out)", false);
+    reading_head(exchange, &"client timed out (110: Connection timed out)", false);
 }
 
 /// A header line was left out because of its name.
 pub(super) fn left_out(exchange: &Exchange<'_>, line: &[u8]) {
     let shown = Shown::beginning(line, limits::HTTP_LOGGED_HEADER);
-    reading_head(exchange, &format!("client sent invalid header line: \"{shown}\""), false);
+    reading_head(exchange, &format_args!("client sent invalid header line: \"{shown}\""), false);
 }
 
 /// `deny` refused a client.
@@ -157,7 +157,7 @@ pub(super) fn body_in_file(exchange: &Exchange<'_>, path: &Path, always: bool) {
 /// A request body that could not be read.
 pub(super) fn body_failed(exchange: &Exchange<'_>, failure: &BodyFailure) {
     match failure {
-        // A body that is discarded fails before the response is sent.
+        // As in nginx, whatever is done meanwhile.
         BodyFailure::Bad(BadBody::Chunks) => {
             about_while(LogLevel::Error, exchange, &"client sent invalid chunked body", None);
         }
@@ -287,6 +287,10 @@ pub fn about_at(level: LogLevel, exchange: &Exchange<'_>, what: &dyn Display) {
 
 /// A line of this level about what happens while something else is done for a request.
 pub fn about_while(level: LogLevel, exchange: &Exchange<'_>, what: &dyn Display, doing: Option<&str>) {
+    // Clients can cause many lines at info, which most logs do not take.
+    if level >= LogLevel::Info && !tracing::enabled!(tracing::Level::INFO) {
+        return;
+    }
     let conn = exchange.id();
     let text = text_about(exchange, what, doing);
     match level {
@@ -313,7 +317,7 @@ fn text_about(exchange: &Exchange<'_>, what: &dyn Display, doing: Option<&str>) 
     text.push_str(&format!(", client: {client}, server: {}", Shown::new(&exchange.server_name())));
     let mut add = |name: &str, value: &dyn Display| text.push_str(&format!(", {name}: \"{value}\""));
     let request = exchange.request.text();
-    if !request.is_empty() {
+    if !request.is_empty() && !exchange.request.lacks_line {
         add("request", &Shown::new(request));
     }
     if exchange.is_subrequest() {

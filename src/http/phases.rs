@@ -101,10 +101,8 @@ impl Exchange<'_> {
                     }
                     match self.finish(response).await {
                         None => {
-                            if self.response.foreign.is_some()
-                                && self.doing.is_some()
-                                && !self.is_subrequest()
-                            {
+                            let asks_upstream = self.doing.is_some_and(|doing| doing.ends_with("upstream"));
+                            if self.response.foreign.is_some() && asks_upstream && !self.is_subrequest() {
                                 self.doing = Some(log::READING_UPSTREAM);
                             }
                             return true;

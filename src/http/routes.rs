@@ -210,15 +210,15 @@ impl Chain<'_> {
 
 /// Warns of directives that select a handler, and another one below them.
 fn warn_of_overruled(block: &Block, evaluation: &mut Evaluation<'_>) {
-    let handlers: Vec<_> = block.handlers().collect();
+    let handlers = block.handlers();
     let Some((&(last, place), overruled)) = handlers.split_last() else { return };
     for &(name, span) in overruled {
         let text = sentence(&[
             b"\"",
             name.as_bytes(),
-            b"\" has no effect, \"",
+            b"\" does not answer here, \"",
             last.as_bytes(),
-            b"\" below it answers instead",
+            b"\" below it does",
         ]);
         let problem = Problem::warning(text).at(span).place(span).label(place, "the last one answers");
         evaluation.report_in(block, problem);

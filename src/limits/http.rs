@@ -17,8 +17,9 @@ pub const HTTP_BODY_TURNS: usize = 16;
 /// Time that a response may take after its client has closed the connection, or its sending direction.
 pub const HTTP_HALF_CLOSED: Duration = Duration::from_secs(1);
 
-/// Maximum number of bytes of a header line that the error log shows where the line is refused or left out, as in nginx.
-pub const HTTP_LOGGED_HEADER: usize = 1748;
+/// Maximum number of characters of the header lines that a line of the error log shows where they are refused or left out. What follows
+/// them must have room in [`LOG_LINE`](super::LOG_LINE); nginx shows 1748 bytes.
+pub const HTTP_LOGGED_HEADER: usize = 1200;
 
 /// Maximum number of requests that are over whose memory a worker keeps for the next ones.
 pub const HTTP_SPARES: usize = 32;

@@ -15,9 +15,15 @@ impl<'a> Shown<'a> {
         Shown(bytes.as_ref())
     }
 
-    /// For the beginning of what may be long: at most so many bytes.
+    /// For the beginning of what may be long: as many bytes as have room in so many characters.
     pub fn beginning(bytes: &'a [u8], most: usize) -> Self {
-        Shown(&bytes[..bytes.len().min(most)])
+        let mut room = most;
+        let mut fits = |byte: &&u8| {
+            let left = room.checked_sub(if is_escaped(byte) { ESCAPED } else { 1 });
+            room = left.unwrap_or_default();
+            left.is_some()
+        };
+        Shown(&bytes[..bytes.iter().take_while(&mut fits).count()])
     }
 
     /// For a path.
@@ -28,7 +34,6 @@ impl<'a> Shown<'a> {
 
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let is_escaped = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..b' ' | 0x7F..);
         let mut rest = self.0;
         while !rest.is_empty() {
             let (plain, escaped) = rest.split_at(rest.iter().position(is_escaped).unwrap_or(rest.len()));
@@ -43,6 +48,13 @@ impl fmt::Display for Shown<'_> {
         }
         Ok(())
     }
+}
+
+/// Characters of an escaped byte.
+const ESCAPED: usize = 4;
+
+fn is_escaped(byte: &u8) -> bool {
+    matches!(byte, b'"' | b'\\' | 0..b' ' | 0x7F..)
 }
 
 /// Text of others for a terminal or a log: at most so many characters. Control characters, and those that change the direction

@@ -1,7 +1,7 @@
 //! What pingosd does over HTTP, compared with Debian's nginx 1.22 byte for byte.
 //!
 //! Both programs get the same configuration and the same files, each in a prefix of its own; the same bytes are sent to both;
-//! status lines, headers, bodies, what becomes of the connection, and access logs must be the same.
+//! status lines, headers, bodies, what becomes of the connection, access logs, and error logs from `warn` on must be the same.
 //!
 //! # An entry
 //!
@@ -34,6 +34,9 @@
 //!
 //! A `log_format` of its own writes to `logs/{NAME}.log` or `logs/{NAME}_x.log`.
 //!
+//! The error log is `logs/{NAME}.errors`, and of another level where the entry says so. Lines that must differ are named by
+//! [`unlike_errors`](entry::Entry::unlike_errors).
+//!
 //! At the end of an exchange a last request shows whether the connection was kept. It stands in the access log of both.
 //!
 //! Only what must differ is made the same: `Server` and the name in error pages (with the lengths that follow), `Date`, what is
@@ -52,7 +55,7 @@
 //! - `PINGOSD_DIFF_KEEP=1` keeps the prefixes with configurations and logs.
 //! - `PINGOSD_DIFF_WITHOUT_NGINX=1` lets the tests pass where there is no nginx.
 //! - `PINGOSD_BLESS=1` writes `open.txt` anew, the list of what does not pass yet: whole entries, or `name#3` for the third
-//!   exchange of one and `name#log` for its access log. What is listed and passes fails the test, as what is not listed and differs.
+//!   exchange of one, `name#log` for its access log and `name#errors` for its error log. What is listed and passes fails the test, as what is not listed and differs.
 //!   Look at the change of the list before it is committed: a line that came is something that broke.
 //!
 //! # Reading a difference

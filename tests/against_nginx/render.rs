@@ -183,7 +183,9 @@ impl Renderer<'_> {
             let found = begins.captures(line).expect("a line can be searched");
             let text = match which {
                 Which::Nginx => logged_by_nginx(found.as_ref().map_or(line, |found| &line[found[0].len()..])),
-                Which::Ours => escape(found.as_ref().map_or(line, |found| &line[found[0].len()..])),
+                // nginx does not escape quotation marks.
+                Which::Ours => escape(found.as_ref().map_or(line, |found| &line[found[0].len()..]))
+                    .replace("\\x22", "\""),
             };
             match found {
                 Some(found) => lines.push(format!("{} {text}", escape(&found[1]))),
@@ -322,7 +324,7 @@ fn checksum(bytes: &[u8]) -> u64 {
 }
 
 /// nginx cuts lines of the error log; so many characters are compared.
-const LOGGED: usize = 1500;
+const LOGGED: usize = 1100;
 
 /// A line of nginx's error log with what our server escapes in names and values; what nginx escapes itself is as it was.
 fn logged_by_nginx(line: &[u8]) -> String {

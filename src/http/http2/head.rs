@@ -2,7 +2,7 @@
 
 use bytes::BytesMut;
 
-use crate::http::head_parser::{HeadParser, HeaderNames};
+use crate::http::head_parser::{HeadParser, HeaderNames, is_secret};
 use crate::http::request::{BodyFraming, HeadError, Request};
 use crate::limits;
 use crate::log::shown::Shown;
@@ -17,9 +17,9 @@ fn bad(why: &'static str) -> HeadError {
     HeadError::bad(why)
 }
 
-/// A name or a value for the log.
+/// A name or a value for the log, of which a line has two.
 fn shown(text: &[u8]) -> Shown<'_> {
-    Shown::beginning(text, limits::HTTP_LOGGED_HEADER)
+    Shown::beginning(text, limits::HTTP_LOGGED_HEADER / 2)
 }
 
 /// The error of a field with this value.
@@ -45,7 +45,7 @@ impl<'h> Parts<'h> {
             let value = trimmed(value);
             if value.iter().any(|byte| matches!(byte, 0 | b'\r' | b'\n')) {
                 let what = format!("header \"{}\" with invalid value", shown(name));
-                return Err(bad_value(&what, value));
+                return Err(bad_value(&what, if is_secret(name) { b"***" } else { value }));
             }
             let slot = match name {
                 b":method" | b":scheme" | b":path" if value.is_empty() => {

@@ -46,7 +46,7 @@ directives! {
     }
 }
 
-/// Sections that a location serves itself.
+/// Sections that a location serves, if `rtmp_control` selects its handler.
 #[derive(Debug)]
 pub struct ServedSections(pub Option<ControlParts>);
 

@@ -4,7 +4,7 @@ use http::StatusCode;
 
 use super::conf::NextUpstream;
 use super::connect::ConnectError;
-use super::doing::CONNECTING;
+use super::doing::{CONNECTING, HANDSHAKING};
 use super::link_error::LinkError;
 use super::log;
 use crate::http::exchange::{Decision, Exchange};
@@ -90,7 +90,7 @@ pub(super) fn connect_failed(exchange: &Exchange<'_>, peer: &str, error: &Connec
             Failure::Error
         }
         ConnectError::HandshakeTimedOut => {
-            log::timed_out(exchange, "SSL handshaking to upstream");
+            log::timed_out(exchange, HANDSHAKING);
             Failure::Timeout
         }
     }

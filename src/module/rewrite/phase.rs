@@ -246,6 +246,9 @@ impl Execution<'_, '_> {
 
 /// Warns of the variables in a text that were not set.
 fn warn_of_unset(exchange: &Exchange<'_>, template: &Template) {
+    if !exchange.location.get::<Current>().warns {
+        return;
+    }
     for variable in template.variables() {
         // Values of others are not asked for: that may take time.
         if matches!(variable, Variable::User(_)) && exchange.find_value(variable).is_none() {

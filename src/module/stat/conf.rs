@@ -113,7 +113,7 @@ impl Slot for ServedDocument {
         let statistics = |parts| StatDocument::Statistics { parts, format, stylesheet, cluster };
         ServedDocument(match level.blocks[0].handler() {
             Some("rtmp_stat") => stat.rtmp_stat.0.map(statistics),
-            Some("sys_stat") => Some(StatDocument::System),
+            Some("sys_stat") => stat.sys_stat.0.map(|_| StatDocument::System),
             _ => None,
         })
     }

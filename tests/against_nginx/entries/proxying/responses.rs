@@ -28,7 +28,7 @@ pub(super) fn beyond() -> Entry {
         response("204 No Content", &[], "hello"),
         response("304 Not Modified", &[], "hello"),
     ];
-    let mut found = entry("beyond").unlike_errors("the side that was served last decides what is done", r#"GET /off/"#)
+    let mut found = entry("beyond").unlike_errors("the pace decides what is done then, and whether it is known at the end of the request", r#"GET /off/|HEAD /cache/"#)
         .http(
             "log_format {NAME} '$status $upstream_status $upstream_bytes_sent $upstream_bytes_received $upstream_response_length $upstream_cache_status $request_completion';
              proxy_cache_path {ROOT}/temp/beyond levels=1:2 keys_zone={NAME}:1m;",
