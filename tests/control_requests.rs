@@ -169,6 +169,19 @@ fn locations_serve_the_sections_that_they_name_to_whom_they_allow() {
 }
 
 #[test]
+fn sections_and_statistics_of_a_server_are_served_in_its_locations_only() {
+    let server = Server::start(&Conf::live("").http_server(
+        "rtmp_control all; rtmp_stat all; location /some { rtmp_control drop; } location /stat { rtmp_stat all; }",
+    ));
+    let status = |target: &str| http::get(server.http, target).status();
+    assert_eq!(status("/some/drop/client?srv=default"), 200);
+    assert_eq!(status("/stat"), 200);
+    for target in ["/drop/client?srv=default", "/x/drop/client?srv=default", "/x"] {
+        assert_eq!(status(target), 404, "{target}");
+    }
+}
+
+#[test]
 fn ctl_reaches_the_same_sections_and_names_its_caller() {
     let server = Server::start(&Conf::live(""));
     let feed = Publisher::start(server.rtmp, "a&b=c").keep_sending();
