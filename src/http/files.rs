@@ -90,6 +90,12 @@ impl Exchange<'_> {
         trusting(untrusted, path.as_os_str().as_encoded_bytes(), &self.expand(from))
     }
 
+    /// The system call that lines about a path name, instead of the usual one: nginx opens directory by directory where links are not
+    /// followed.
+    pub fn call_for(&self, path: &Path, usual: &'static str) -> &'static str {
+        if self.link_policy(path).links == Links::Followed { usual } else { "openat" }
+    }
+
     /// File of a path in this location: `root` with the path, or `alias` in place of the location's prefix. `None` if
     /// the path would leave the directory, and with `alias` where `rewrite … break` has replaced the prefix; what that means for
     /// a request says [`Exchange::no_file`].
@@ -224,7 +230,7 @@ impl Exchange<'_> {
     /// The page for a file that could not be opened; the error is logged as in nginx.
     pub fn open_failed(&self, path: &Path, error: &io::Error) -> Decision {
         let status = match error.raw_os_error() {
-            Some(libc::ENOENT | libc::ENOTDIR | libc::ENAMETOOLONG) => StatusCode::NOT_FOUND,
+            _ if is_missing(error) => StatusCode::NOT_FOUND,
             Some(libc::EACCES | libc::EMLINK | libc::ELOOP) => StatusCode::FORBIDDEN,
             // A NUL in the path.
             None if error.kind() == io::ErrorKind::InvalidInput => StatusCode::NOT_FOUND,
@@ -235,6 +241,11 @@ impl Exchange<'_> {
         }
         Decision::page(status)
     }
+}
+
+/// Whether an error says that a path leads to nothing.
+pub fn is_missing(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENOTDIR | libc::ENAMETOOLONG))
 }
 
 /// Trusts the beginning of a path, if it is one: links in it are followed.

@@ -18,7 +18,6 @@ use crate::limits;
 use crate::log::level::LogLevel;
 use crate::log::os_text::os_text;
 use crate::log::shown::Shown;
-use crate::net::links::Links;
 use crate::net::socket::Peer;
 
 /// What is done while a response is sent.
@@ -193,8 +192,7 @@ pub(super) fn body_failed(exchange: &Exchange<'_>, failure: &BodyFailure) {
 
 /// A file that could not be opened.
 pub(super) fn open_failed(exchange: &Exchange<'_>, path: &Path, failure: &io::Error) {
-    // nginx opens directory by directory where links are not followed.
-    let call = if exchange.link_policy(path).links == Links::Followed { "open" } else { "openat" };
+    let call = exchange.call_for(path, "open");
     let path = Shown::path(path);
     about(exchange, &format_args!("{call}() \"{path}\" failed ({})", os_text(failure)));
 }

@@ -18,12 +18,12 @@ impl<'a> Shown<'a> {
     /// For the beginning of what may be long: as many bytes as have room in so many characters.
     pub fn beginning(bytes: &'a [u8], most: usize) -> Self {
         let mut room = most;
-        let mut fits = |byte: &&u8| {
+        let fits = |byte: &&u8| {
             let left = room.checked_sub(if is_escaped(byte) { ESCAPED } else { 1 });
             room = left.unwrap_or_default();
             left.is_some()
         };
-        Shown(&bytes[..bytes.iter().take_while(&mut fits).count()])
+        Shown(&bytes[..bytes.iter().take_while(fits).count()])
     }
 
     /// For a path.

@@ -12,11 +12,6 @@ use crate::net::http2::intake::ReceivedHead;
 const OF_CONNECTIONS: [&[u8]; 5] =
     [b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"];
 
-/// The error of a malformed head.
-fn bad(why: &'static str) -> HeadError {
-    HeadError::bad(why)
-}
-
 /// A name or a value for the log, of which a line has two.
 fn shown(text: &[u8]) -> Shown<'_> {
     Shown::beginning(text, limits::HTTP_LOGGED_HEADER / 2)
@@ -71,7 +66,7 @@ impl<'h> Parts<'h> {
                 return Err(HeadError::bad(format!("client sent duplicate {} header", Shown::new(name))));
             }
             if !self.headers.is_empty() {
-                return Err(bad("client sent out of order pseudo-headers"));
+                return Err(HeadError::bad("client sent out of order pseudo-headers"));
             }
             *slot = Some(value);
         }
@@ -84,9 +79,9 @@ impl<'h> Parts<'h> {
 
     /// The head as one of HTTP/1, with the offset of its version.
     fn text(&self) -> Result<(BytesMut, usize), HeadError> {
-        let method = self.method.ok_or(bad("client sent no :method header"))?;
-        self.scheme.ok_or(bad("client sent no :scheme header"))?;
-        let path = self.path.ok_or(bad("client sent no :path header"))?;
+        let method = self.method.ok_or(HeadError::bad("client sent no :method header"))?;
+        self.scheme.ok_or(HeadError::bad("client sent no :scheme header"))?;
+        let path = self.path.ok_or(HeadError::bad("client sent no :path header"))?;
         let mut text = BytesMut::with_capacity(256);
         text.extend_from_slice(&[method, b" ", path, b" "].concat());
         let version_at = text.len();
@@ -105,7 +100,7 @@ impl<'h> Parts<'h> {
             match (*name, self.authority) {
                 (b"host", Some(authority)) if authority == *value => {}
                 (b"host", Some(_)) => {
-                    return Err(bad("client sent different :authority and \"Host\" headers"));
+                    return Err(HeadError::bad("client sent different :authority and \"Host\" headers"));
                 }
                 (b"cookie", _) => crumbs.push(value),
                 _ => add(name, value),
@@ -142,7 +137,7 @@ fn header<'h>(name: &'h [u8], value: &'h [u8]) -> Result<(&'h [u8], &'h [u8]), H
     }
     let is_of_connection = OF_CONNECTIONS.contains(&name) || (name == b"te" && value != b"trailers");
     match is_of_connection {
-        true => Err(bad("client sent a header of a connection of HTTP/1")),
+        true => Err(HeadError::bad("client sent a header of a connection of HTTP/1")),
         false => Ok((name, value)),
     }
 }
@@ -182,7 +177,7 @@ pub(super) fn request(
             request.set_body(BodyFraming::Chunked);
         }
         BodyFraming::Length(_) if !has_body && refused.is_none() => {
-            return (request, Some(bad("client prematurely closed stream")));
+            return (request, Some(HeadError::bad("client prematurely closed stream")));
         }
         _ => {}
     }

@@ -1,13 +1,13 @@
 //! `gzip_static`: files that were compressed before.
 
 use http::{Method, StatusCode};
-use nix::libc;
 
 use super::accepts::accepts;
 use super::conf::{Current, GzipStatic};
 use super::filter::Varies;
 use super::log;
 use crate::http::exchange::{Check, Decision, Exchange, PhaseCheck};
+use crate::http::files::is_missing;
 use crate::http::log::SENDING;
 use crate::http::routes::Location;
 
@@ -42,9 +42,7 @@ async fn find(exchange: &mut Exchange<'_>, how: GzipStatic, is_wanted: bool) -> 
     let file = match exchange.open(&path).await {
         Ok(file) => file,
         Err(error) => {
-            let is_missing =
-                matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENOTDIR | libc::ENAMETOOLONG));
-            if !is_missing {
+            if !is_missing(&error) {
                 exchange.open_failed(&path, &error);
             }
             return Decision::Next;

@@ -2,16 +2,15 @@
 
 use bstr::{BString, ByteSlice};
 use http::StatusCode;
-use nix::libc;
 
 use super::conf::Current;
 use super::log;
 use crate::directive::number;
 use crate::http::exchange::{Check, Decision, Exchange, PhaseCheck};
+use crate::http::files::is_missing;
 use crate::http::routes::Location;
 use crate::http::variable::Template;
 use crate::log::level::LogLevel;
-use crate::net::links::Links;
 
 /// Looks for the files of `try_files`.
 pub struct TryFilesCheck;
@@ -42,11 +41,8 @@ async fn look(exchange: &mut Exchange<'_>) -> Decision {
         let found = match exchange.test(&file).await {
             Ok(found) => found,
             Err(error) => {
-                let is_missing =
-                    matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENOTDIR | libc::ENAMETOOLONG));
-                if !is_missing {
-                    let is_followed = exchange.link_policy(&file).links == Links::Followed;
-                    let call = if is_followed { "stat" } else { "openat" };
+                if !is_missing(&error) {
+                    let call = exchange.call_for(&file, "stat");
                     log::call_failed(exchange, LogLevel::Crit, call, &file, &error);
                 }
                 continue;
