@@ -108,13 +108,28 @@ pub(super) async fn serve(
     }
 }
 
-/// Keeps a request that is over for its memory.
-fn keep_spare(request: Box<Request>) {
+/// Keeps a request that is over for its memory, if that is worth using again.
+fn keep_spare(mut request: Box<Request>) {
+    if !request.forget() {
+        return;
+    }
     SPARES.with_borrow_mut(|spares| {
         if spares.len() < limits::HTTP_SPARES {
             spares.push(request);
         }
     });
+}
+
+/// A request that says nothing yet, if possible in the memory of one that is over.
+fn spare() -> Box<Request> {
+    SPARES.with_borrow_mut(Vec::pop).unwrap_or_default()
+}
+
+/// The request with its head, as far as that was received.
+fn finished(parser: &HeadParser, request: Option<Box<Request>>, received: &mut BytesMut) -> Box<Request> {
+    let mut request = request.unwrap_or_default();
+    parser.finish(&mut request, received);
+    request
 }
 
 /// Timer and signals that end the wait for a request, kept for the life of a connection: to begin such a wait anew for each
@@ -188,7 +203,7 @@ impl HttpConnection {
         waits: &mut Waits<'_, '_>,
         counted: &mut CountedConnection<'_>,
     ) -> Option<Instant> {
-        let (mut request, refused) = match self.read_head(keepalive, waits, counted).await {
+        let (request, refused) = match self.read_head(keepalive, waits, counted).await {
             Head::Complete(request) => (request, None),
             Head::Refused(request, error) => (request, Some(error)),
             Head::Left(request, failure) => {
@@ -202,8 +217,10 @@ impl HttpConnection {
         if refused.is_none() {
             self.input.get_mut().begin_body(request.body());
         }
-        // Boxed: while the connection is idle, it needs no room for requests.
-        let (after, times) = Box::pin(self.answer(&request, refused)).await;
+        // Boxed: while the connection is idle, it needs no room for requests. Made in its place, because it is large: to move it there
+        // would be a good part of a small answer.
+        let answer = Box::write(Box::new_uninit(), self.answer(&request, refused));
+        let (after, times) = Box::into_pin(answer).await;
         match after {
             After::Next => {}
             After::Close { lingers: true } => {
@@ -213,9 +230,7 @@ impl HttpConnection {
             After::Close { lingers: false } | After::Gone => return None,
         }
         self.is_pipelined = !self.input.get_mut().buffer.is_empty();
-        if request.forget() {
-            keep_spare(request);
-        }
+        keep_spare(request);
         Some(Instant::now() + times.keepalive)
     }
 
@@ -248,50 +263,45 @@ impl HttpConnection {
         waits.settings = Some((generation, settings));
         let mut parser = HeadParser::default();
         let mut received = std::mem::take(&mut self.input.get_mut().buffer);
+        let mut request: Option<Box<Request>> = None;
         let mut deadline = None;
-        let mut spare = None;
+        // Behind another request, there is rarely anything yet.
+        let mut reads = keepalive.is_none() || !received.is_empty();
         loop {
-            if !received.is_empty() {
-                match parser.parse(&received, settings.names) {
-                    Ok(false) => {}
-                    Ok(true) => {
-                        let request = parser.take_again(&mut received, spare);
+            if std::mem::replace(&mut reads, true) {
+                let known = request.get_or_insert_with(spare);
+                if !received.is_empty() {
+                    let parsed = parser.parse(known, &received, settings.names);
+                    if !matches!(parsed, Ok(false)) {
+                        let request = finished(&parser, request, &mut received);
                         self.input.get_mut().buffer = received;
-                        return match request.check() {
-                            Ok(()) => Head::Complete(request),
-                            Err(error) => Head::Refused(request, error),
+                        return match parsed.err().or_else(|| request.check().err()) {
+                            None => Head::Complete(request),
+                            Some(error) => Head::Refused(request, error),
                         };
                     }
-                    Err(error) => {
-                        let request = Box::new(parser.take(&mut received));
-                        self.input.get_mut().buffer = received;
-                        return Head::Refused(request, error);
+                }
+                let room = match parser.room(&received, &settings.buffers) {
+                    Ok(room) => room,
+                    Err(error) => return Head::Refused(finished(&parser, request, &mut received), error),
+                };
+                if received.capacity() == 0 {
+                    received = std::mem::take(&mut known.head);
+                }
+                match self.socket.read_some(&mut received, room.min(limits::HTTP_READ_BYTES)) {
+                    Ok(0) if received.is_empty() => {
+                        log::closed_idle(self, keepalive.is_some(), None);
+                        return Head::None;
                     }
+                    Ok(0) => return Head::Left(finished(&parser, request, &mut received), None),
+                    Ok(_) => continue,
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    Err(error) if received.is_empty() => {
+                        log::closed_idle(self, keepalive.is_some(), Some(&error));
+                        return Head::None;
+                    }
+                    Err(error) => return Head::Left(finished(&parser, request, &mut received), Some(error)),
                 }
-            }
-            let room = match parser.room(&received, &settings.buffers) {
-                Ok(room) => room,
-                Err(error) => return Head::Refused(Box::new(parser.take(&mut received)), error),
-            };
-            if received.capacity() == 0 && spare.is_none() {
-                spare = SPARES.with_borrow_mut(Vec::pop);
-                if let Some(request) = &mut spare {
-                    (received, parser.fields) = request.take_memory();
-                }
-            }
-            match self.socket.read_some(&mut received, room.min(limits::HTTP_READ_BYTES)) {
-                Ok(0) if received.is_empty() => {
-                    log::closed_idle(self, keepalive.is_some(), None);
-                    return Head::None;
-                }
-                Ok(0) => return Head::Left(Box::new(parser.take(&mut received)), None),
-                Ok(_) => continue,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) if received.is_empty() => {
-                    log::closed_idle(self, keepalive.is_some(), Some(&error));
-                    return Head::None;
-                }
-                Err(error) => return Head::Left(Box::new(parser.take(&mut received)), Some(error)),
             }
             // As in nginx, a connection also waits before its first request.
             let has_begun = !received.is_empty();
@@ -299,18 +309,14 @@ impl HttpConnection {
             // As in nginx, an empty line is the beginning of a request.
             let waiting = keepalive.filter(|_| received.is_empty());
             let until = match waiting {
-                Some(until) => {
-                    // Empty lines before a request are forgotten.
-                    parser.begin_again();
-                    Some(until)
-                }
+                Some(until) => Some(until),
                 None => *deadline
                     .get_or_insert_with(|| settings.timeout.map(|patience| Instant::now() + patience)),
             };
             if received.is_empty() {
-                let (buffer, fields) = (std::mem::take(&mut received), std::mem::take(&mut parser.fields));
-                if let Some(mut request) = spare.take() {
-                    request.give_memory(buffer, fields);
+                let memory = std::mem::take(&mut received);
+                if let Some(mut request) = request.take() {
+                    request.head = memory;
                     keep_spare(request);
                 }
             }
@@ -318,7 +324,7 @@ impl HttpConnection {
             match waits.readable(&self.socket, until, waiting.is_some()).await {
                 Waited::Readable => {}
                 Waited::TimedOut if !received.is_empty() => {
-                    let request = Box::new(parser.take(&mut received));
+                    let request = finished(&parser, request, &mut received);
                     let error = HeadError::new(408, "client timed out (110: Connection timed out)");
                     let error = if request.has_line() { error } else { error.in_line() };
                     return Head::Refused(request, error);

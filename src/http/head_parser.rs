@@ -8,9 +8,7 @@ use http::{Method, Version};
 use super::header_line::{self, HeaderLine, HeaderLineError};
 use super::headers::is_like;
 use super::host;
-use super::request::{
-    BodyFraming, HEAD_TOO_LARGE, HeadError, HeaderRange, Request, UniqueHeader, UniqueHeaders,
-};
+use super::request::{HEAD_TOO_LARGE, HeadError, HeaderRange, Request, UniqueHeader};
 use super::request_line::{self, LineError, RequestLine};
 use super::uri;
 use crate::limits;
@@ -43,42 +41,22 @@ pub(super) struct HeaderNames {
 /// Number of header lines for which there is room from the first on.
 const USUAL_HEADERS: usize = 16;
 
-/// A request head being received.
+/// Where the parser of a request head is; what it has found is in the request.
 #[derive(Debug, Default)]
 pub(super) struct HeadParser {
-    line: Option<RequestLine>,
+    /// Whether the request line was found.
+    has_line: bool,
     /// Offset of the line that is being received.
     at: usize,
-    /// The headers so far, in memory that may be given before.
-    pub(super) fields: Vec<HeaderRange>,
     /// Offset and size of nginx's current buffer, and the number of large ones in use.
     buffer_start: usize,
     buffer_size: usize,
     large: usize,
-    /// The first header line that was left out because of its name.
-    left_out: Option<Range<usize>>,
-    /// The normalized path, if the path as received is another.
-    path: Option<Vec<u8>>,
-    /// Whether the path was not understood.
-    is_path_invalid: bool,
-    /// The headers that may appear only once, of those that have appeared.
-    unique: UniqueHeaders,
-    /// The host that was asked for.
-    host: Range<usize>,
     /// Whether the line was refused as one of HTTP/0.9, which is answered without a head.
     is_bare: bool,
-    /// Whether the head was parsed to its end.
-    is_complete: bool,
 }
 
 impl HeadParser {
-    /// Forgets what was parsed.
-    pub(super) fn begin_again(&mut self) {
-        let mut fields = std::mem::take(&mut self.fields);
-        fields.clear();
-        *self = HeadParser { fields, ..HeadParser::default() };
-    }
-
     /// Number of bytes that may be received now, given that these are here.
     ///
     /// # Errors
@@ -90,15 +68,15 @@ impl HeadParser {
             self.buffer_size = buffers.first;
         }
         while received - self.buffer_start >= self.buffer_size {
-            if self.line.is_none() && self.at == received {
+            if !self.has_line && self.at == received {
                 // Empty lines before a request are dropped.
                 self.buffer_start = received;
                 continue;
             }
             if received - self.at >= buffers.size.max(self.buffer_size) || self.large >= buffers.number {
-                return Err(match self.line {
-                    None => HeadError::new(414, "client sent too long URI").in_line(),
-                    Some(_) => HeadError::new(HEAD_TOO_LARGE, too_long(&bytes[self.at..])),
+                return Err(match self.has_line {
+                    false => HeadError::new(414, "client sent too long URI").in_line(),
+                    true => HeadError::new(HEAD_TOO_LARGE, too_long(&bytes[self.at..])),
                 });
             }
             self.large += 1;
@@ -112,8 +90,13 @@ impl HeadParser {
     /// # Errors
     ///
     /// A line is invalid.
-    pub(super) fn parse(&mut self, received: &[u8], names: HeaderNames) -> Result<bool, HeadError> {
-        if self.line.is_none() {
+    pub(super) fn parse(
+        &mut self,
+        request: &mut Request,
+        received: &[u8],
+        names: HeaderNames,
+    ) -> Result<bool, HeadError> {
+        if !self.has_line {
             let line = request_line::parse(&received[self.at..]).map_err(|error| {
                 self.is_bare = error == LineError::Method09;
                 let error = match error {
@@ -132,17 +115,15 @@ impl HeadParser {
             };
             // Offsets of the line count from where it was parsed, which becomes the beginning of the head.
             let offset = self.at;
-            let length = line.length;
-            let line = shifted(line, offset);
-            let is_host = line.host.clone().is_none_or(|host| self.adopt_host(received, host));
-            self.line = Some(line);
-            self.at = offset + length;
-            self.normalize(received, names.merges_slashes)?;
+            self.at = offset + line.length;
+            (request.line, self.has_line) = (shifted(line, offset), true);
+            let is_host = request.line.host.clone().is_none_or(|host| adopt_host(request, received, host));
+            normalize(request, received, names.merges_slashes)?;
             if !is_host {
                 return Err(HeadError::bad("client sent invalid host in request line").in_line());
             }
-            if self.version() == (0, 9) {
-                self.is_complete = true;
+            if request.line.version == (0, 9) {
+                request.is_complete = true;
                 return Ok(true);
             }
         }
@@ -152,146 +133,109 @@ impl HeadParser {
                 Ok(None) => return Ok(false),
                 Ok(Some(HeaderLine::End { length })) => {
                     self.at += length;
-                    self.is_complete = true;
+                    request.is_complete = true;
                     return Ok(true);
                 }
                 Ok(Some(HeaderLine::Field { length, name, value, is_invalid })) => {
                     if is_invalid && names.ignores_invalid {
-                        self.left_out.get_or_insert(self.at..self.at + value.end);
+                        request.left_out.get_or_insert(self.at..self.at + value.end);
                         self.at += length;
                         continue;
                     }
-                    if self.fields.len() >= names.most {
+                    if request.fields.len() >= names.most {
                         self.at += length;
                         return Err(HeadError::new(HEAD_TOO_LARGE, "client sent too many header lines"));
                     }
                     let moved = |range: Range<usize>| range.start + self.at..range.end + self.at;
                     let (name, value) = (moved(name), moved(value));
-                    if self.fields.capacity() == 0 {
-                        self.fields.reserve(USUAL_HEADERS);
+                    if request.fields.capacity() == 0 {
+                        request.fields.reserve(USUAL_HEADERS);
                     }
-                    self.fields.push((name.clone(), value.clone()));
+                    request.fields.push((name.clone(), value.clone()));
                     self.at += length;
-                    self.check_field(received, name, value)?;
+                    check_field(request, received, name, value)?;
                 }
             }
         }
     }
 
-    /// Normalizes the path of the request line.
-    fn normalize(&mut self, received: &[u8], merges: bool) -> Result<(), HeadError> {
-        let Some(line) = self.line.as_ref().filter(|line| line.is_complex && !line.is_path_missing) else {
-            return Ok(());
-        };
-        match uri::normalize(&received[line.path.clone()], merges) {
-            Ok(path) => self.path = Some(path),
-            Err(_) => {
-                self.is_path_invalid = true;
-                return Err(HeadError::bad("client sent invalid request").in_line());
-            }
-        }
-        Ok(())
-    }
-
-    /// Checks a header as soon as it is there, as nginx does: its client may wait for the answer.
-    fn check_field(
-        &mut self,
-        received: &[u8],
-        name: Range<usize>,
-        value: Range<usize>,
-    ) -> Result<(), HeadError> {
-        let name = &received[name];
-        let Some(header) = UniqueHeader::named(name) else { return Ok(()) };
-        let is_host = header == UniqueHeader::Host;
-        if self.unique.add(header) {
-            return match is_host && !self.adopt_host(received, value) {
-                true => Err(HeadError::bad("client sent invalid host header")),
-                false => Ok(()),
-            };
-        }
-        let kind = if is_host { "host header" } else { "header line" };
-        let line = |(_, value): &HeaderRange| {
-            let value = match is_secret(name) {
-                true => b"***",
-                false => &received[value.clone()],
-            };
-            format!("{}: {}", Shown::new(name), Shown::beginning(value, limits::HTTP_LOGGED_HEADER / 2))
-        };
-        let mut lines = self.fields.iter().rev().filter(|(other, _)| is_like(&received[other.clone()], name));
-        let [this, previous] = [(); 2].map(|()| lines.next().map(line).unwrap_or_default());
-        Err(HeadError::bad(format!(
-            "client sent duplicate {kind}: \"{this}\", previous value: \"{previous}\""
-        )))
-    }
-
-    /// Keeps the host that is asked for: that of an absolute target goes before the header. Returns whether it is one.
-    fn adopt_host(&mut self, received: &[u8], text: Range<usize>) -> bool {
-        let name = host::find(&received[text.clone()]);
-        if self.line.as_ref().is_none_or(|line| line.host.is_none()) {
-            self.host = text.start..text.start + name.unwrap_or(0);
-        }
-        name.is_some()
-    }
-
-    /// As [`HeadParser::take`], in the place of a request that is over.
-    pub(super) fn take_again(self, received: &mut BytesMut, used: Option<Box<Request>>) -> Box<Request> {
-        match used {
-            Some(mut request) => {
-                *request = self.take(received);
-                request
-            }
-            None => Box::new(self.take(received)),
-        }
-    }
-
-    /// Takes the head, complete or not, from the received bytes.
-    pub(super) fn take(self, received: &mut BytesMut) -> Request {
-        let length = if self.line.is_some() { self.at } else { received.len() };
-        let room = (self.buffer_start + self.buffer_size).saturating_sub(received.len());
+    /// Gives a request its head, complete or not, from the received bytes.
+    pub(super) fn finish(&self, request: &mut Request, received: &mut BytesMut) {
+        let length = if self.has_line { self.at } else { received.len() };
+        request.room = (self.buffer_start + self.buffer_size).saturating_sub(received.len());
         // Alone, it stays where it is; its buffer is not shared with what follows it.
-        let head =
+        request.head =
             if length == received.len() { std::mem::take(received) } else { received.split_to(length) };
-        let has_line = self.line.is_some();
         // As in nginx, lines count once they are complete and understood, the empty ones before them do not.
-        let counted = self.line.as_ref().map_or(0, |line| self.at - line.start);
-        let line = self.line.unwrap_or_default();
-        let method = match has_line {
+        request.counted = if self.has_line { self.at - request.line.start } else { 0 };
+        request.method = match self.has_line {
             // As in nginx, a method counts before the rest of its line is understood: HEAD gets no body.
-            false if begins_head(&head) => Method::HEAD,
-            _ => Method::from_bytes(&head[line.method.clone()]).unwrap_or_default(),
+            false if begins_head(&request.head) => Method::HEAD,
+            _ => Method::from_bytes(&request.head[request.line.method.clone()]).unwrap_or_default(),
         };
-        let version = match line.version {
+        request.version = match request.line.version {
             (1, 0) => Version::HTTP_10,
             (1, _) => Version::HTTP_11,
             // As in nginx, what is not understood is answered as HTTP/1.0.
-            _ if !has_line && !self.is_bare => Version::HTTP_10,
+            _ if !self.has_line && !self.is_bare => Version::HTTP_10,
             _ => Version::HTTP_09,
         };
-        let mut request = Request {
-            head,
-            method,
-            version,
-            line,
-            host: self.host,
-            unique: self.unique,
-            fields: self.fields,
-            path: self.path,
-            is_path_invalid: self.is_path_invalid,
-            lacks_line: false,
-            lacks_method: false,
-            counted,
-            room,
-            is_complete: self.is_complete,
-            left_out: self.left_out,
-            body: BodyFraming::None,
-        };
         request.body = request.find_body();
-        request
     }
+}
 
-    fn version(&self) -> (u32, u32) {
-        self.line.as_ref().map_or((0, 9), |line| line.version)
+/// Normalizes the path of the request line.
+fn normalize(request: &mut Request, received: &[u8], merges: bool) -> Result<(), HeadError> {
+    let line = &request.line;
+    if !line.is_complex || line.is_path_missing {
+        return Ok(());
     }
+    match uri::normalize(&received[line.path.clone()], merges) {
+        Ok(path) => request.path = Some(path),
+        Err(_) => {
+            request.is_path_invalid = true;
+            return Err(HeadError::bad("client sent invalid request").in_line());
+        }
+    }
+    Ok(())
+}
+
+/// Checks a header as soon as it is there, as nginx does: its client may wait for the answer.
+fn check_field(
+    request: &mut Request,
+    received: &[u8],
+    name: Range<usize>,
+    value: Range<usize>,
+) -> Result<(), HeadError> {
+    let name = &received[name];
+    let Some(header) = UniqueHeader::named(name) else { return Ok(()) };
+    let is_host = header == UniqueHeader::Host;
+    if request.unique.add(header) {
+        return match is_host && !adopt_host(request, received, value) {
+            true => Err(HeadError::bad("client sent invalid host header")),
+            false => Ok(()),
+        };
+    }
+    let kind = if is_host { "host header" } else { "header line" };
+    let line = |(_, value): &HeaderRange| {
+        let value = match is_secret(name) {
+            true => b"***",
+            false => &received[value.clone()],
+        };
+        format!("{}: {}", Shown::new(name), Shown::beginning(value, limits::HTTP_LOGGED_HEADER / 2))
+    };
+    let mut lines = request.fields.iter().rev().filter(|(other, _)| is_like(&received[other.clone()], name));
+    let [this, previous] = [(); 2].map(|()| lines.next().map(line).unwrap_or_default());
+    Err(HeadError::bad(format!("client sent duplicate {kind}: \"{this}\", previous value: \"{previous}\"")))
+}
+
+/// Keeps the host that is asked for: that of an absolute target goes before the header. Returns whether it is one.
+fn adopt_host(request: &mut Request, received: &[u8], text: Range<usize>) -> bool {
+    let name = host::find(&received[text.clone()]);
+    if request.line.host.as_ref().is_none_or(|host| *host == text) {
+        request.host = text.start..text.start + name.unwrap_or(0);
+    }
+    name.is_some()
 }
 
 /// The beginning of a header line for the log, without the value of one that is a secret.
@@ -355,18 +299,28 @@ mod tests {
     /// Parses a head that comes in pieces of this size.
     fn parse(text: &[u8], piece: usize) -> Result<Option<Request>, u16> {
         let (mut parser, mut received) = (HeadParser::default(), BytesMut::new());
+        let mut request = Request::default();
         let mut rest = text;
         while !rest.is_empty() {
             let room = parser.room(&received, &BUFFERS).map_err(|error| error.status.as_u16())?;
             let (now, later) = rest.split_at(rest.len().min(piece).min(room));
             received.extend_from_slice(now);
             rest = later;
-            if parser.parse(&received, NAMES).map_err(|error| error.status.as_u16())? {
-                return Ok(Some(parser.take(&mut received)));
+            if parser.parse(&mut request, &received, NAMES).map_err(|error| error.status.as_u16())? {
+                parser.finish(&mut request, &mut received);
+                return Ok(Some(request));
             }
         }
         parser.room(&received, &BUFFERS).map_err(|error| error.status.as_u16())?;
         Ok(None)
+    }
+
+    /// Parses a head that comes at once.
+    fn parse_whole(text: &str) -> (Result<bool, HeadError>, Request) {
+        let (mut parser, mut request) = (HeadParser::default(), Request::default());
+        let parsed = parser.parse(&mut request, text.as_bytes(), NAMES);
+        parser.finish(&mut request, &mut BytesMut::from(text));
+        (parsed, request)
     }
 
     #[test]
@@ -402,9 +356,8 @@ mod tests {
     fn a_head_has_a_number_of_headers_at_most() {
         let refused = |count: usize| {
             let text = format!("GET / HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(count));
-            let mut parser = HeadParser::default();
-            let refused = parser.parse(text.as_bytes(), NAMES).map_err(|error| error.status.as_u16());
-            (refused, parser.take(&mut BytesMut::from(text.as_str())).head_length())
+            let (refused, request) = parse_whole(&text);
+            (refused.map_err(|error| error.status.as_u16()), request.head_length())
         };
         assert_eq!(refused(MOST), (Ok(true), 16 + 6 * MOST + 2));
         assert_eq!(refused(MOST + 1), (Err(HEAD_TOO_LARGE), 16 + 6 * (MOST + 1)));
@@ -414,12 +367,12 @@ mod tests {
     fn heads_that_could_hide_a_request_are_refused() {
         let check = |headers: &str| {
             let text = format!("POST / HTTP/1.1\r\nHost: h\r\n{headers}\r\n");
-            let (mut parser, mut received) = (HeadParser::default(), BytesMut::from(text.as_str()));
-            match parser.parse(&received, NAMES) {
+            let (parsed, request) = parse_whole(&text);
+            match parsed {
                 Ok(is_complete) => assert!(is_complete),
                 Err(error) => return Err(error.status.as_u16()),
             }
-            parser.take(&mut received).check().map_err(|error| error.status.as_u16())
+            request.check().map_err(|error| error.status.as_u16())
         };
         assert_eq!(check("Content-Length: 5\r\n"), Ok(()));
         assert_eq!(check("Transfer-Encoding: Chunked\r\n"), Ok(()));
@@ -441,9 +394,9 @@ mod tests {
     fn http_1_0_needs_no_host() {
         let request = |version| {
             let text = format!("GET / HTTP/{version}\r\n\r\n");
-            let (mut parser, mut received) = (HeadParser::default(), BytesMut::from(text.as_str()));
-            assert!(parser.parse(&received, NAMES).unwrap());
-            parser.take(&mut received)
+            let (parsed, request) = parse_whole(&text);
+            assert!(parsed.unwrap());
+            request
         };
         assert_eq!(request("1.0").check(), Ok(()));
         assert_eq!(request("1.1").check().unwrap_err().status, 400);

@@ -1,20 +1,40 @@
 //! Host names of requests.
 
+/// Bytes that may stand anywhere in a host or a port.
+const PLAIN: [bool; 256] = {
+    let mut plain = [true; 256];
+    let mut control = 0;
+    while control <= b' ' as usize {
+        plain[control] = false;
+        control += 1;
+    }
+    plain[0x7f] = false;
+    plain[b'/' as usize] = false;
+    plain[b'.' as usize] = false;
+    plain[b':' as usize] = false;
+    plain
+};
+
 /// Length of the host with which a text begins, without port and final dot; an IPv6 address keeps its brackets. As nginx's
 /// `ngx_http_validate_host`, it refuses impossible host names (`None`), but not merely unusual ones.
 pub(super) fn find(text: &[u8]) -> Option<usize> {
-    let mut before = 0;
-    for &byte in text {
-        if matches!(byte, 0..=b' ' | 0x7f | b'/') || (byte == b'.' && before == b'.') {
-            return None;
+    let (mut was_dot, mut colon) = (false, text.len());
+    for (at, &byte) in text.iter().enumerate() {
+        if PLAIN[usize::from(byte)] {
+            was_dot = false;
+            continue;
         }
-        before = byte;
+        match byte {
+            b'.' if !was_dot => was_dot = true,
+            b':' => (was_dot, colon) = (false, colon.min(at)),
+            _ => return None,
+        }
     }
-    let name = &text[..end(text).unwrap_or(text.len())];
-    let length = match name.strip_suffix(b".") {
+    let end = if text.starts_with(b"[") { end(text).unwrap_or(text.len()) } else { colon };
+    let length = match text[..end].strip_suffix(b".") {
         // As in nginx, the final dot is left out if it is the last one of the whole text.
-        Some(short) if !text[name.len()..].contains(&b'.') => short.len(),
-        _ => name.len(),
+        Some(short) if !text[end..].contains(&b'.') => short.len(),
+        _ => end,
     };
     (length > 0).then_some(length)
 }

@@ -403,8 +403,9 @@ impl Exchange<'_> {
     }
 
     /// Makes a response the one that is sent, after all filters. Returns what replaces it.
-    async fn finish(&mut self, response: Box<Response>) -> Option<Decision> {
-        self.response = *response;
+    async fn finish(&mut self, mut response: Box<Response>) -> Option<Decision> {
+        std::mem::swap(&mut self.response, &mut response);
+        drop(response);
         let encoding = self.response.headers.get(b"Content-Encoding");
         self.response.encoding =
             encoding.filter(|encoding| !encoding.is_empty()).map(|encoding| encoding.to_owned());

@@ -47,9 +47,10 @@ impl HeadError {
 pub(super) const HEAD_TOO_LARGE: u16 = 494;
 
 /// How the body of a request is framed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum BodyFraming {
     /// There is none.
+    #[default]
     None,
     /// Of this many bytes.
     Length(u64),
@@ -97,7 +98,7 @@ impl UniqueHeaders {
 }
 
 /// The head of a request.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Request {
     pub(super) head: BytesMut,
     pub(super) method: Method,
@@ -160,21 +161,13 @@ impl Request {
 
     /// Forgets what it says, once it is over. Returns whether its memory is worth using again.
     pub(super) fn forget(&mut self) -> bool {
-        self.head.clear();
-        self.fields.clear();
-        self.path = None;
-        self.head.capacity() <= limits::HTTP_SPARE_BYTES
-            && self.fields.capacity() <= limits::HTTP_SPARE_HEADERS
-    }
-
-    /// Takes the memory of a request that is over: for a head, and for the list of its headers.
-    pub(super) fn take_memory(&mut self) -> (BytesMut, Vec<HeaderRange>) {
-        (std::mem::take(&mut self.head), std::mem::take(&mut self.fields))
-    }
-
-    /// Takes back what [`Request::take_memory`] has given.
-    pub(super) fn give_memory(&mut self, head: BytesMut, fields: Vec<HeaderRange>) {
-        (self.head, self.fields) = (head, fields);
+        let (mut head, mut fields) = (std::mem::take(&mut self.head), std::mem::take(&mut self.fields));
+        let is_small =
+            head.capacity() <= limits::HTTP_SPARE_BYTES && fields.capacity() <= limits::HTTP_SPARE_HEADERS;
+        head.clear();
+        fields.clear();
+        *self = Request { head, fields, ..Request::default() };
+        is_small
     }
 
     /// Sets how the body is framed.

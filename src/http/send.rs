@@ -50,6 +50,16 @@ pub(super) struct Sending {
 thread_local! {
     /// Output that is written at once.
     static OUTPUT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+
+    /// What the latest head began with: the next one often begins alike.
+    static HEAD_START: RefCell<HeadStart> = const { RefCell::new(HeadStart { of: None, text: Vec::new() }) };
+}
+
+/// What a head begins with: status line, `Server` and `Date`.
+struct HeadStart {
+    /// Status, server and second of the text.
+    of: Option<(StatusCode, &'static str, i64)>,
+    text: Vec<u8>,
 }
 
 impl Sending {
@@ -229,24 +239,13 @@ impl Exchange<'_> {
         let response = &self.response;
         let status = response.status;
         let foreign = response.foreign.as_deref();
-        out.extend_from_slice(b"HTTP/1.1 ");
-        match self.foreign_status_line() {
-            Some(line) => out.extend_from_slice(line),
-            None => {
-                out.extend_from_slice(status.as_str().as_bytes());
-                out.push(b' ');
-                out.extend_from_slice(reason(status).as_bytes());
+        match foreign {
+            None => append_head_start(out, status, self.server_token()),
+            Some(foreign) => {
+                let server = (!foreign.has_server).then(|| self.server_token());
+                write_head_start(out, status, self.foreign_status_line(), server, !foreign.has_date);
             }
         }
-        if !foreign.is_some_and(|foreign| foreign.has_server) {
-            out.extend_from_slice(b"\r\nServer: ");
-            out.extend_from_slice(self.server_token().as_bytes());
-        }
-        if !foreign.is_some_and(|foreign| foreign.has_date) {
-            out.extend_from_slice(b"\r\nDate: ");
-            date::with_date(|date| out.extend_from_slice(date));
-        }
-        out.extend_from_slice(b"\r\n");
         if let Some(content_type) = self.sent_content_type() {
             out.extend_from_slice(b"Content-Type: ");
             write_value(out, &content_type);
@@ -495,6 +494,47 @@ impl Exchange<'_> {
             text
         })
     }
+}
+
+/// Appends what the head of a response of our own begins with.
+fn append_head_start(out: &mut Vec<u8>, status: StatusCode, server: &'static str) {
+    let of = Some((status, server, date::now()));
+    HEAD_START.with_borrow_mut(|start| {
+        if start.of != of {
+            start.of = of;
+            start.text.clear();
+            write_head_start(&mut start.text, status, None, Some(server), true);
+        }
+        out.extend_from_slice(&start.text);
+    });
+}
+
+/// Writes what a head begins with: the status line, here or as another server has sent it, and what of `Server` and `Date` is ours.
+fn write_head_start(
+    out: &mut Vec<u8>,
+    status: StatusCode,
+    foreign_line: Option<&[u8]>,
+    server: Option<&str>,
+    has_date: bool,
+) {
+    out.extend_from_slice(b"HTTP/1.1 ");
+    match foreign_line {
+        Some(line) => out.extend_from_slice(line),
+        None => {
+            out.extend_from_slice(status.as_str().as_bytes());
+            out.push(b' ');
+            out.extend_from_slice(reason(status).as_bytes());
+        }
+    }
+    if let Some(server) = server {
+        out.extend_from_slice(b"\r\nServer: ");
+        out.extend_from_slice(server.as_bytes());
+    }
+    if has_date {
+        out.extend_from_slice(b"\r\nDate: ");
+        date::with_date(|date| out.extend_from_slice(date));
+    }
+    out.extend_from_slice(b"\r\n");
 }
 
 /// Waits for the end of a body that is kept and not sent. As in nginx, a response whose body is broken is not complete.

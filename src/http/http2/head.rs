@@ -161,11 +161,12 @@ pub(super) fn request(
         Ok(text) => text,
         Err(error) => return (beginning(Some(head), names), Some(error)),
     };
-    let mut parser = HeadParser::default();
+    let (mut parser, mut request) = (HeadParser::default(), Request::default());
     // As in nginx, what was made of the authority and of cookies does not count.
     let made = usize::from(parts.authority.is_some()) + usize::from(parts.has_cookies());
-    let parsed = parser.parse(&text, HeaderNames { most: names.most.saturating_add(made), ..names });
-    let mut request = parser.take(&mut text);
+    let names = HeaderNames { most: names.most.saturating_add(made), ..names };
+    let parsed = parser.parse(&mut request, &text, names);
+    parser.finish(&mut request, &mut text);
     request.become_http2(version_at, head.length);
     request.lacks_line = parsed.is_err();
     let refused = match parsed {
@@ -199,9 +200,9 @@ pub(super) fn beginning(head: Option<&ReceivedHead>, names: HeaderNames) -> Requ
         parts.text()
     });
     let (mut text, version_at) = text.unwrap_or_default();
-    let mut parser = HeadParser::default();
-    let _ = parser.parse(&text, names);
-    let mut request = parser.take(&mut text);
+    let (mut parser, mut request) = (HeadParser::default(), Request::default());
+    let _ = parser.parse(&mut request, &text, names);
+    parser.finish(&mut request, &mut text);
     request.become_http2(version_at, head.map_or(0, |head| head.length));
     request.become_incomplete(lacks_method, lacks_path);
     request

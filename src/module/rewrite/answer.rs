@@ -8,8 +8,6 @@ use crate::syntax::{Problem, sentence};
 
 /// Highest status that can be returned.
 const MAX_STATUS: u64 = 999;
-/// Statuses whose text is a redirect target.
-const REDIRECTS: [u16; 5] = [301, 302, 303, 307, 308];
 
 /// A fixed response.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,7 +30,7 @@ impl Return {
 
     /// Whether it is a redirect, to the text.
     pub fn is_redirect(&self) -> bool {
-        REDIRECTS.contains(&self.status)
+        matches!(self.status, 301 | 302 | 303 | 307 | 308)
     }
 }
 

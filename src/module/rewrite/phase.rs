@@ -348,9 +348,10 @@ fn reply(exchange: &mut Exchange<'_>, fixed: &Return) -> Decision {
         (page.location, page.discards_body) = (Some(Vec::from(text).into()), true);
         return Decision::Done(Box::new(page));
     }
-    let mut response = Response::new(status, text);
+    // Made in its place: to move it there would be a good part of such an answer.
+    let mut response = Box::write(Box::new_uninit(), Response::new(status, text));
     response.content_type = Some(exchange.type_of_path());
-    Decision::Done(Box::new(response))
+    Decision::Done(response)
 }
 
 #[cfg(test)]
