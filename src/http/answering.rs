@@ -430,10 +430,10 @@ impl Exchange<'_> {
         }
         let conf = self.conf();
         // As in nginx, at the time when the request began.
-        let age = self.started.saturating_duration_since(self.connection.started);
+        let end = self.connection.started.checked_add(self.life().keepalive_time.duration());
         if conf.keepalive_timeout.timeout.0 == 0
             || self.connection.requests >= conf.keepalive_requests
-            || age > self.life().keepalive_time.duration()
+            || end.is_some_and(|end| self.started > end)
         {
             self.keeps_alive = false;
             return;

@@ -146,31 +146,49 @@ pub enum Piece {
 
 /// Pieces of a body in their order. Most bodies have one, for which no memory is allocated.
 #[derive(Clone, Debug, Default)]
-pub struct Pieces {
-    first: Option<Piece>,
-    /// Those behind it, the last one first; empty without a first one.
-    rest: Vec<Piece>,
+pub enum Pieces {
+    /// The body is empty.
+    #[default]
+    None,
+    /// The only one.
+    One(Piece),
+    /// Several, the last one first.
+    Several(Vec<Piece>),
 }
 
 impl Pieces {
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = &Piece> {
-        self.first.iter().chain(self.rest.iter().rev())
+        let reversed = match self {
+            Pieces::None => &[],
+            Pieces::One(piece) => std::slice::from_ref(piece),
+            Pieces::Several(pieces) => pieces,
+        };
+        reversed.iter().rev()
     }
 
     /// Takes the first one.
     fn pop_front(&mut self) -> Option<Piece> {
-        std::mem::replace(&mut self.first, self.rest.pop())
+        match self {
+            Pieces::Several(pieces) => pieces.pop(),
+            _ => match std::mem::take(self) {
+                Pieces::One(piece) => Some(piece),
+                _ => None,
+            },
+        }
     }
 }
 
 impl FromIterator<Piece> for Pieces {
     fn from_iter<I: IntoIterator<Item = Piece>>(pieces: I) -> Self {
-        let mut pieces = pieces.into_iter();
-        let first = pieces.next();
-        let mut rest: Vec<Piece> = pieces.collect();
-        rest.reverse();
-        Pieces { first, rest }
+        let mut pieces: Vec<Piece> = pieces.into_iter().collect();
+        match pieces.len() {
+            0 | 1 => pieces.pop().map_or(Pieces::None, Pieces::One),
+            _ => {
+                pieces.reverse();
+                Pieces::Several(pieces)
+            }
+        }
     }
 }
 
@@ -322,9 +340,8 @@ impl Body {
     /// The only piece of a body that has at most this many bytes: none of an empty body.
     pub(super) fn small(&self, most: u64) -> Option<Option<&Piece>> {
         match self {
-            Body::Pieces(Pieces { first, rest }) if rest.is_empty() => {
-                first.as_ref().is_none_or(|piece| piece.length() <= most).then_some(first.as_ref())
-            }
+            Body::Pieces(Pieces::None) => Some(None),
+            Body::Pieces(Pieces::One(piece)) => (piece.length() <= most).then_some(Some(piece)),
             _ => None,
         }
     }
@@ -390,7 +407,7 @@ impl<B: Into<Bytes>> From<B> for Body {
 
 impl From<Piece> for Body {
     fn from(piece: Piece) -> Self {
-        Body::Pieces(Pieces { first: Some(piece), rest: Vec::new() })
+        Body::Pieces(Pieces::One(piece))
     }
 }
 
