@@ -563,8 +563,8 @@ fn write_value(out: &mut Vec<u8>, value: &[u8]) {
 
 fn write_text(out: &mut Vec<u8>, text: &[u8]) {
     let ends_line = |b: u8| matches!(b, b'\r' | b'\n' | 0);
-    // All bytes are looked at, which for a few is faster than to search.
-    if text.iter().fold(false, |found, b| found | ends_line(*b)) {
+    // Byte by byte, which for a few is faster than to search.
+    if text.iter().any(|b| ends_line(*b)) {
         out.extend(text.iter().copied().filter(|b| !ends_line(*b)));
     } else {
         out.extend_from_slice(text);
