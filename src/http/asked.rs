@@ -32,15 +32,20 @@ impl Exchange<'_> {
     pub fn assign(&mut self, name: &BString, value: BString) {
         if name == "args" {
             (self.has_query, self.query) = (true, value);
-            self.is_path_replaced = true;
+            self.is_target_replaced = true;
         } else {
             self.assigned.set(name, value);
         }
     }
 
-    /// Whether the path is still that of the client's request, so that its target can be passed on as received.
+    /// Replaces the path.
+    pub fn replace_path(&mut self, path: BString) {
+        (self.path, self.is_path_replaced, self.is_target_replaced) = (path, true, true);
+    }
+
+    /// Whether the target of the client's request can be passed on as received.
     pub fn has_own_target(&self) -> bool {
-        !self.is_path_replaced && !self.request.target().is_empty()
+        !self.is_target_replaced && !self.request.target().is_empty()
     }
 
     /// Whether the path may contain what has to be escaped in a target, because it was decoded.

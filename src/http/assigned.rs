@@ -18,7 +18,7 @@ pub struct AssignedValues {
     groups: Vec<BString>,
     /// Values of modules' variables at their first use. As in nginx they stay, even if another location follows.
     kept: Mutex<FxHashMap<BString, Option<BString>>>,
-    /// The latest match of a variable's regular expression, which counts until the next match of a statement.
+    /// What matches of variables' regular expressions have assigned since the last change of the values above.
     looked_up: Mutex<Option<Match>>,
     /// Whether there is one.
     has_looked_up: AtomicBool,
@@ -31,12 +31,32 @@ impl AssignedValues {
             values: self.values.clone(),
             groups: self.groups.clone(),
             kept: Mutex::new(self.kept.lock().clone()),
-            ..AssignedValues::default()
+            looked_up: Mutex::new(self.looked_up.lock().clone()),
+            has_looked_up: AtomicBool::new(self.has_looked_up.load(Ordering::Relaxed)),
         }
+    }
+
+    /// The values for a subrequest, until they are taken back. As in nginx, it shares them, but has groups of its own.
+    pub(super) fn lend(&mut self) -> AssignedValues {
+        self.settle();
+        let values = std::mem::take(&mut self.values);
+        AssignedValues { values, kept: std::mem::take(&mut self.kept), ..AssignedValues::default() }
+    }
+
+    /// As [`AssignedValues::lend`], for a subrequest that repeats its request: it begins with the same groups.
+    pub(super) fn lend_all(&mut self) -> AssignedValues {
+        AssignedValues { groups: self.groups().to_vec(), ..self.lend() }
+    }
+
+    /// Takes back the values of a subrequest.
+    pub(super) fn take_back(&mut self, mut lent: AssignedValues) {
+        lent.settle();
+        (self.values, self.kept) = (lent.values, lent.kept);
     }
 
     /// Assigns a value to a variable, whose name is in lower case.
     pub fn set(&mut self, name: &BString, value: BString) {
+        self.settle();
         self.values.insert(name.clone(), value);
     }
 
@@ -53,29 +73,36 @@ impl AssignedValues {
         self.groups.clear();
     }
 
-    /// Records the match of a regular expression of a variable that is being looked up.
-    pub fn looked_up(&self, found: Match) {
-        *self.looked_up.lock() = Some(found);
+    /// Records the match of a regular expression of a variable that is being looked up: its groups replace all former
+    /// ones, its named groups only those of the same names.
+    pub fn looked_up(&self, mut found: Match) {
+        let mut latest = self.looked_up.lock();
+        if let Some(former) = latest.take() {
+            let is_new = |name: &BString| found.named.iter().all(|(known, _)| known != name);
+            let others: Vec<_> = former.named.into_iter().filter(|(name, _)| is_new(name)).collect();
+            found.named.extend(others);
+        }
+        *latest = Some(found);
         self.has_looked_up.store(true, Ordering::Relaxed);
     }
 
-    /// Value that the match of a variable's regular expression has assigned to a variable.
-    pub(super) fn found(&self, variable: &Variable) -> Option<BString> {
+    /// Value that matches of variables' regular expressions have assigned to a variable: a value, or that there is none.
+    pub(super) fn found(&self, variable: &Variable) -> Option<Option<BString>> {
         if !self.has_looked_up.load(Ordering::Relaxed) {
             return None;
         }
         let found = self.looked_up.lock();
         let found = found.as_ref()?;
         match variable {
-            Variable::Capture(number) => found.groups.get(usize::from(*number)).cloned(),
+            Variable::Capture(number) => Some(found.groups.get(usize::from(*number)).cloned()),
             Variable::User(name) => {
-                found.named.iter().find(|(known, _)| known == name).map(|(_, text)| text.clone())
+                found.named.iter().find(|(known, _)| known == name).map(|(_, text)| Some(text.clone()))
             }
             _ => None,
         }
     }
 
-    /// Makes the match of a variable's regular expression one like those of statements.
+    /// Makes matches of variables' regular expressions ones like those of statements.
     fn settle(&mut self) {
         self.has_looked_up = AtomicBool::new(false);
         if let Some(found) = self.looked_up.get_mut().take() {

@@ -315,6 +315,8 @@ pub struct Exchange<'a> {
     pub is_path_changed: bool,
     /// Whether the path is no longer that of the request.
     pub is_path_replaced: bool,
+    /// Whether the target of the request no longer stands for path and query: as in nginx, it does where `try_files` has found a file.
+    pub is_target_replaced: bool,
     /// Whether `alias` of a location with a regular expression is followed by the path, because `try_files` has found it there.
     pub alias_takes_path: bool,
     /// Whether the path begins with the name of the location: not behind `rewrite ... break`.
@@ -420,6 +422,7 @@ impl<'a> Exchange<'a> {
             assigned: AssignedValues::default(),
             is_path_changed: false,
             is_path_replaced: false,
+            is_target_replaced: false,
             alias_takes_path: false,
             has_location_name: true,
             client: None,

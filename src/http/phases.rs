@@ -116,7 +116,7 @@ impl Exchange<'_> {
                         decision = self.redirected_too_often("internally redirecting to", &path);
                         continue;
                     }
-                    (self.path, self.is_path_replaced) = (path, true);
+                    self.replace_path(path);
                     (self.has_query, self.query) = (query.is_some(), query.unwrap_or_default());
                     self.redirect();
                     self.doing = None;
@@ -300,16 +300,24 @@ impl Exchange<'_> {
     /// Refuses a body that is longer than the location allows.
     pub(super) fn check_body_size(&mut self) -> Option<Decision> {
         let limit = self.conf().client_max_body_size.0;
+        // As in nginx, what was discarded is no body of subrequests.
+        if self.is_subrequest() && self.is_body_discarded {
+            return None;
+        }
         let length = match self.request.body() {
             BodyFraming::Length(length) => length,
             // Known once it was read.
             BodyFraming::Chunked => self.chunked_length.filter(|_| !self.is_body_discarded)?,
             BodyFraming::None => return None,
         };
-        if self.is_subrequest() || self.is_body_refused || limit == 0 || length <= limit {
+        if self.is_body_refused || limit == 0 || length <= limit {
             return None;
         }
         log::body_too_large(self, length);
+        // As in nginx, the limit applies to subrequests, too: they have the body of their request, which is not theirs to drop.
+        if self.is_subrequest() {
+            return Some(Decision::page(StatusCode::PAYLOAD_TOO_LARGE));
+        }
         (self.is_continued, self.is_body_refused) = (true, true);
         // As in nginx, it is discarded at once; one that is still to come is not read any more.
         if self.body.is_none() && self.drop_received_body() != Ok(true) {
@@ -350,7 +358,15 @@ impl Exchange<'_> {
                         refusal = Some(refused);
                     }
                 }
-                refused => return Some(refused),
+                mut refused => {
+                    // As in nginx, it goes on to tell of the password that an earlier check has asked for.
+                    if let (Decision::Done(page), Some(Decision::Done(before))) = (&mut refused, &refusal) {
+                        for value in before.headers.all(b"WWW-Authenticate") {
+                            page.headers.append("WWW-Authenticate", value.to_vec());
+                        }
+                    }
+                    return Some(refused);
+                }
             }
             decision = match checks.next() {
                 None => {

@@ -60,17 +60,18 @@ impl Exchange<'_> {
             let text = self.expand(value);
             let response = &mut self.response;
             // As in nginx, a response has one of each of these: the line replaces it, an empty value removes it.
-            if name.eq_ignore_ascii_case(b"Last-Modified") {
-                response.forget_modified();
-                response.headers.remove(b"Last-Modified");
+            let is_date = name.eq_ignore_ascii_case(b"Last-Modified");
+            let is_single = is_date || name.eq_ignore_ascii_case(b"ETag");
+            if is_date {
+                response.forget_date();
                 // As in nginx, `If-Range` may name it.
                 response.added_modified = super::date::seconds(&text);
             }
-            if name.eq_ignore_ascii_case(b"ETag") {
-                response.headers.remove(b"ETag");
-            }
-            if !text.is_empty() {
-                response.headers.append(name.to_vec(), text);
+            match (text.is_empty(), is_single) {
+                (false, true) => response.headers.set(name.to_vec(), text),
+                (false, false) => response.headers.append(name.to_vec(), text),
+                (true, true) => response.headers.remove(name),
+                (true, false) => {}
             }
         }
     }

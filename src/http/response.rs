@@ -283,10 +283,15 @@ impl Response {
 
     /// Drops the date of the last modification.
     pub fn forget_modified(&mut self) {
+        self.forget_date();
+        self.headers.remove(b"Last-Modified");
+    }
+
+    /// Drops the date, but not the header that has it.
+    pub(super) fn forget_date(&mut self) {
         (self.last_modified, self.added_modified) = (None, None);
-        if let Some(foreign) = self.foreign.as_mut().filter(|foreign| foreign.modified.is_some()) {
+        if let Some(foreign) = self.foreign.as_mut() {
             foreign.modified = None;
-            self.headers.remove(b"Last-Modified");
         }
     }
 

@@ -55,8 +55,8 @@ impl Exchange<'_> {
                             self.method = Some(Method::GET);
                         }
                         let (path, query) = split_query(&uri);
-                        // As in nginx, a page with variables has arguments, be they empty.
-                        let has_query = !query.is_empty() || page.uri.variables().next().is_some();
+                        // As in nginx, a page with a question mark or with variables has arguments, be they empty.
+                        let has_query = uri.contains(&b'?') || page.uri.variables().next().is_some();
                         return Decision::Redirect { path, query: has_query.then_some(query) };
                     }
                     Some(b'@') => return Decision::Named(uri.into()),

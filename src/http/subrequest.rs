@@ -24,9 +24,9 @@ impl<'a> Exchange<'a> {
     ) -> Pin<Box<dyn Future<Output = Exchange<'a>> + Send + '_>> {
         let mut inner = self.inner(path);
         (inner.has_query, inner.query) = (!query.is_empty(), query);
-        inner.is_path_replaced = true;
+        (inner.is_path_replaced, inner.is_target_replaced) = (true, true);
         inner.method = method.or_else(|| self.method.clone());
-        inner.assigned = std::mem::take(&mut self.assigned);
+        inner.assigned = self.assigned.lend();
         inner.count_sent(self);
         inner.outer_charset = match self.is_subrequest() {
             true => self.outer_charset.clone(),
@@ -54,11 +54,11 @@ impl<'a> Exchange<'a> {
     ) -> Pin<Box<dyn Future<Output = Exchange<'a>> + Send + '_>> {
         let mut inner = self.inner(self.path.clone());
         (inner.has_query, inner.query) = (self.has_query, self.query.clone());
-        inner.is_path_replaced = self.is_path_replaced;
+        (inner.is_path_replaced, inner.is_target_replaced) = (self.is_path_replaced, self.is_target_replaced);
         (inner.has_location_name, inner.alias_takes_path) = (self.has_location_name, self.alias_takes_path);
         inner.method = self.method.clone();
         inner.location = self.location.clone();
-        inner.assigned = std::mem::take(&mut self.assigned);
+        inner.assigned = self.assigned.lend_all();
         keep(&mut inner.kept);
         Box::pin(async move {
             let decision = inner.content().await;
@@ -75,7 +75,8 @@ impl<'a> Exchange<'a> {
         let (connection, request) = (self.connection.beside(), self.request.clone());
         let (server, location, path) = (self.server.clone(), self.location.clone(), self.path.clone());
         let (has_query, query) = (self.has_query, self.query.clone());
-        let flags = (self.is_path_replaced, self.has_location_name, self.alias_takes_path, self.depth + 1);
+        let replaced = (self.is_path_replaced, self.is_target_replaced);
+        let flags = (self.has_location_name, self.alias_takes_path, self.depth + 1);
         let (method, main_method) = (self.method.clone(), self.main_method().clone());
         let (client, body, chunked_length) = (self.client.clone(), self.body.clone(), self.chunked_length);
         let is_dropped = (self.is_body_refused, self.is_body_discarded);
@@ -85,7 +86,8 @@ impl<'a> Exchange<'a> {
         tokio::spawn(async move {
             let mut inner = Exchange::new(&connection, &request, server, path, started);
             (inner.has_query, inner.query, inner.location) = (has_query, query, location);
-            (inner.is_path_replaced, inner.has_location_name, inner.alias_takes_path, inner.depth) = flags;
+            (inner.is_path_replaced, inner.is_target_replaced) = replaced;
+            (inner.has_location_name, inner.alias_takes_path, inner.depth) = flags;
             (inner.method, inner.main_method) = (method, Some(main_method));
             (inner.client, inner.body, inner.chunked_length) = (client, body, chunked_length);
             (inner.is_body_refused, inner.is_body_discarded) = is_dropped;
@@ -103,7 +105,7 @@ impl<'a> Exchange<'a> {
     pub fn send_later(&mut self, path: BString) {
         let mut inner = self.inner(path);
         inner.query = self.query.clone();
-        inner.is_path_replaced = true;
+        (inner.is_path_replaced, inner.is_target_replaced) = (true, true);
         inner.method = self.method.clone();
         inner.is_background = true;
         self.background.push(inner);
@@ -124,7 +126,7 @@ impl<'a> Exchange<'a> {
     /// Runs the subrequests that were prepared to run after the response.
     pub(super) async fn run_background(&mut self) {
         for mut inner in std::mem::take(&mut self.background) {
-            inner.assigned = std::mem::take(&mut self.assigned);
+            inner.assigned = self.assigned.lend();
             // A page may have changed it since.
             inner.main_method = Some(self.main_method().clone());
             inner.count_sent(self);
@@ -143,7 +145,7 @@ impl<'a> Exchange<'a> {
 
     /// Takes back the variables after a subrequest. As in nginx, the log goes on to name what was done for it last.
     pub fn take_values(&mut self, inner: &mut Exchange<'_>) {
-        self.assigned = std::mem::take(&mut inner.assigned);
+        self.assigned.take_back(std::mem::take(&mut inner.assigned));
         self.doing = inner.doing;
     }
 

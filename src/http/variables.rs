@@ -34,9 +34,11 @@ impl Variables for RequestValues<'_, '_> {
             out.extend_from_slice(group);
             return true;
         }
-        if let Some(value) = exchange.assigned.found(variable) {
-            out.extend_from_slice(&value);
-            return true;
+        if let Some(found) = exchange.assigned.found(variable) {
+            if let Some(value) = &found {
+                out.extend_from_slice(value);
+            }
+            return found.is_some();
         }
         if let Some(value) = exchange.assigned.given(variable) {
             match variable {
@@ -419,7 +421,10 @@ fn sent_header(exchange: &Exchange<'_>, name: &[u8]) -> Option<Vec<u8>> {
             exchange.sent_last_modified().map(String::into_bytes)
         }
         b"location" if response.location.is_some() => {
-            response.location.as_ref().map(|location| exchange.absolute(location))
+            // As in nginx, it becomes absolute when it is sent.
+            let is_sent = exchange.sent.status != 0 && !exchange.is_subrequest();
+            let location = response.location.as_ref();
+            location.map(|location| if is_sent { exchange.absolute(location) } else { location.to_vec() })
         }
         b"connection" if response.status == StatusCode::SWITCHING_PROTOCOLS => Some(b"upgrade".to_vec()),
         b"connection" => Some(if exchange.keeps_alive { b"keep-alive".to_vec() } else { b"close".to_vec() }),

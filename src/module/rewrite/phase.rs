@@ -165,7 +165,7 @@ impl Execution<'_, '_> {
             log::about(self.exchange, &"the rewritten URI has a zero length");
             return Ok(Flow::End(Decision::page(StatusCode::INTERNAL_SERVER_ERROR)));
         }
-        (self.exchange.path, self.exchange.is_path_replaced) = (path.into(), true);
+        self.exchange.replace_path(path.into());
         self.tell("data", &self.exchange.path.clone());
         self.exchange.rewritten(rewrite.then != RewriteFlag::Break);
         Ok(match rewrite.then {

@@ -21,8 +21,10 @@ impl ResponseFilter for SubFilter {
         let location = exchange.location.clone();
         let conf = location.get::<Current>();
         let response = &exchange.response;
+        // As in nginx, a body that another one follows is not empty.
+        let is_empty = response.body.length() == Some(0) && exchange.surroundings.is_empty();
         if matches!(response.body, Body::Live(_))
-            || response.body.length() == Some(0) && response.status != StatusCode::NOT_MODIFIED
+            || is_empty && response.status != StatusCode::NOT_MODIFIED
             || !conf.types.has(response.content_type.as_ref())
         {
             return;

@@ -134,6 +134,24 @@ pub fn entries() -> Vec<Entry> {
             .server("set_real_ip_from 127.0.0.1; real_ip_header X-Real-IP; location / { alias {ROOT}/html/; allow 10.0.0.0/8; deny all; } location /show { return 200 \"[$remote_addr][$binary_remote_addr][$http_x_real_ip]\"; } location /off { real_ip_header X-Other; return 200 $remote_addr; }")
             .asks(["/a.txt", "/a.txt\nX-Real-IP: 10.1.2.3", "/a.txt\nX-Real-IP: 11.1.2.3", "/show\nX-Real-IP: 1.2.3.4", "/off\nX-Real-IP: 1.2.3.4", "/a.txt\nX-Real-IP: junk"])
             .keep(["/show\nX-Real-IP: 1.2.3.4", "/show", "/show\nX-Real-IP: 1.2.3.5"]),
+        entry("satisfied-by-a-subrequest-or-a-password")
+            .file("users", "user:{PLAIN}pass\n")
+            .server(
+                "satisfy any; auth_basic realm; auth_basic_user_file {DIR}/users; root {ROOT}/html;
+                 location /403/ { alias {ROOT}/html/; auth_request /deny; } location /401/ { alias {ROOT}/html/; auth_request /ask; } location /500/ { alias {ROOT}/html/; auth_request /fail; } location /204/ { alias {ROOT}/html/; auth_request /grant; } location /rules/ { alias {ROOT}/html/; deny all; auth_request /deny; }
+                 location /all/ { satisfy all; alias {ROOT}/html/; auth_request /ask; } location /asks/ { auth_basic off; alias {ROOT}/html/; auth_request /ask; deny all; }
+                 location /deny { satisfy all; auth_basic off; return 403; } location /ask { satisfy all; auth_basic off; add_header WWW-Authenticate 'Basic realm=sub' always; return 401; } location /fail { auth_basic off; return 500; } location /grant { auth_basic off; return 204; }",
+            )
+            .asks(["403", "401", "500", "204", "rules", "all", "asks"].iter().flat_map(|place| {
+                ["", "\nAuthorization: Basic dXNlcjpwYXNz", "\nAuthorization: Basic dXNlcjp3cm9uZw=="].map(|rest| format!("/{place}/a.txt{rest}"))
+            })),
+        entry("secure-link-inherited")
+            .server(
+                "secure_link_secret outer;
+                 location /p/ { location /p/0a { return 200 \"[$secure_link]\"; } location /p/51 { secure_link_secret own; return 200 \"[$secure_link]\"; } location /p/hash/ { secure_link $arg_md5; secure_link_md5 \"/s/file secret\"; return 200 \"[$secure_link]\"; } location /p/half/ { secure_link $arg_md5; return 200 \"[$secure_link]\"; } return 200 \"[$secure_link]\"; }
+                 location /s/ { secure_link $arg_md5; location /s/0a { secure_link_md5 \"/s/file secret\"; return 200 \"[$secure_link]\"; } location /s/51 { secure_link_secret own; location /s/5139 { secure_link_md5 \"/s/file secret\"; return 200 \"[$secure_link]\"; } return 200 \"[$secure_link]\"; } }",
+            )
+            .asks(["p/0ab1e8f0e596594c2838db59b56bfbbc/x", "p/5139e06b17dfd8802a83996ce9e05360/x", "p/hash/x", "p/half/x", "p/x", "s/0ab1e8f0e596594c2838db59b56bfbbc/x", "s/51/x", "s/5139e06b17dfd8802a83996ce9e05360/x"].map(|path| format!("/{path}?md5=_ga2VSDiYxKlQXEcjt7_ag"))),
         entry("secure-link")
             .server(
                 "location /s/ { secure_link $arg_md5; secure_link_md5 \"$uri secret\"; return 200 \"[$secure_link][$secure_link_expires]\"; }

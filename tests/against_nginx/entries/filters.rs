@@ -54,6 +54,29 @@ fn mp4(is_fast: bool) -> Vec<u8> {
 pub fn entries() -> Vec<Entry> {
     vec![
         gzip(),
+        entry("added-headers-and-filters")
+            .server(
+                "location /sub/ { alias {ROOT}/html/; add_header Last-Modified 'Mon, 01 Jan 2024 00:00:00 GMT'; add_header ETag '\"own\"'; sub_filter a b; sub_filter_types *; }
+                 location /subkeeps/ { alias {ROOT}/html/; add_header Last-Modified 'Mon, 01 Jan 2024 00:00:00 GMT'; sub_filter a b; sub_filter_types *; sub_filter_last_modified on; }
+                 location /add/ { alias {ROOT}/html/; add_header Last-Modified 'Mon, 01 Jan 2024 00:00:00 GMT'; add_after_body /text; addition_types *; }
+                 location /both/ { alias {ROOT}/html/; sub_filter a b; sub_filter_types *; add_after_body /text; addition_types *; } location /text { return 200 text; }
+                 location /gzipsub/ { alias {ROOT}/html/; gzip on; gzip_types *; gzip_min_length 1; sub_filter a b; sub_filter_types *; add_header ETag '\"own\"'; }
+                 location /to { add_header X-L \"$sent_http_location\" always; return 301 /q; } location /dir { alias {ROOT}/html/dir; add_header X-L \"$sent_http_location\" always; }",
+            )
+            .asks(["sub", "subkeeps", "add", "both", "gzipsub"].iter().flat_map(|place| {
+                ["a.txt", "empty", "empty.txt", "index.html", "a.txt\nAccept-Encoding: gzip", "a.txt\nRange: bytes=1-2", "a.txt\nIf-Modified-Since: Mon, 01 Jan 2024 00:00:00 GMT", "a.txt\nIf-None-Match: \"own\""].map(|rest| format!("/{place}/{rest}"))
+            }))
+            .asks(["/to", "/dir", "/to\nHost: other"]),
+        entry("seeking-with-expectations")
+            .server("location /flv/ { alias {ROOT}/html/; flv; } location /mp4/ { alias {ROOT}/html/; mp4; } location /gif { empty_gif; } location /file/ { alias {ROOT}/html/; }")
+            .asks(["flv/a.txt", "mp4/a.txt", "gif", "file/a.txt"].iter().flat_map(|place| {
+                ["", "\nContent-Length: 0", "\nContent-Length: 4"].iter().flat_map(move |length| ["GET", "HEAD", "POST"].map(|method| format!("{method} /{place}\nExpect: 100-continue{length}")))
+            }))
+            .mask("sent=[0-9]+", "sent=N"),
+        entry("tried-and-forwarded")
+            .http("server { listen {ADDR}:{PORT2}; return 200 \"$request_uri\"; }")
+            .server("location / { root {ROOT}/html; try_files $uri =404; proxy_pass http://{ADDR}:{PORT2}; } location /else/ { root {ROOT}/html; try_files /none /a.txt =404; proxy_pass http://{ADDR}:{PORT2}; } location /uri/ { root {ROOT}/html; try_files /none /a.txt =404; proxy_pass http://{ADDR}:{PORT2}/x/; }")
+            .asks(["/a.txt", "/a%2etxt", "/a%2Etxt?q=%20", "//a.txt", "/dir/../a.txt", "/else/x%20y?q", "/uri/x%2fy", "/none"]),
         entry("gzip-min-length")
             .server("gzip on; gzip_types *; location /20/ { alias {DIR}/; } location /0/ { alias {DIR}/; gzip_min_length 0; } location /100/ { alias {DIR}/; gzip_min_length 100; } location /return { return 200 short; } location /return2 { return 200 'a text that is longer than twenty bytes'; } location /big { gzip_min_length 1m; alias {ROOT}/html/big.txt; }")
             .file("0", "").file("1", "x").file("19", text(19)).file("20", text(20)).file("21", text(21)).file("99", text(99)).file("100", text(100)).file("101", text(101))

@@ -36,6 +36,28 @@ pub fn entries() -> Vec<Entry> {
                     .map(|host| format!("/6\nHost: {host}")),
             )
             .asks(["/cached?v=a"]),
+        entry("map-groups")
+            .http(
+                "map $arg_u $who { default 0; ~^(?<user>[a-z]+):(.*)$ 1; }
+                 map $arg_r $what { default 0; ~^(?<role>[a-z]+)=(?<user2>.)$ 1; }
+                 map $arg_d $digit { default 0; ~(\\d) 1; }
+                 map $arg_s $same { default 0; ~^(?<user>.)(?<rest>.*)$ 1; }",
+            )
+            .server(
+                "location /both { if ($who = 0) { return 403 who; } if ($what = 0) { return 403 what; } return 200 \"[$user|$role|$user2|$1|$2|$3]\"; }
+                 location /order { set $q $what; set $p $who; return 200 \"[$user|$role|$user2|$1|$2]\"; }
+                 location /same { set $q $who; set $p $same; return 200 \"[$user|$rest|$1|$2]\"; }
+                 location /set { set $q $who; set $user new; set $p $what; return 200 \"[$user|$role]\"; }
+                 location /set-behind { set $user old; set $q $who; return 200 \"[$user]\"; }
+                 location ~ ^/g(.)(.*)$ { set $q $digit; return 200 \"$q [$1|$2]\"; }
+                 location ~ ^/(?<user>h.)(.*)$ { set $q $digit; return 200 \"$q [$user|$1|$2]\"; }
+                 location /one { return 200 \"$who$what[$user|$role|$1|$2]\"; }
+                 location /page { if ($who = 0) { return 403 who; } error_page 404 /after?; return 404; } location /after { return 200 \"[$user|$1|$2]\"; }
+                 location /sub/ { set $q $who; alias {ROOT}/html/; add_after_body /inner; } location /inner { return 200 \"[$user|$1|$2]\"; }",
+            )
+            .asks(["both", "order", "same", "set", "set-behind", "gx1z", "gx", "hx1z", "one", "page", "sub/index.html"].iter().flat_map(|path| {
+                ["", "?u=bob:x&r=admin=b", "?u=bob:&r=admin=b&s=xyz&d=7", "?u=bob:x", "?r=admin=c&d=x7", "?s=q&u=eve:1"].map(|args| format!("/{path}{args}"))
+            })),
         entry("map-regex-beyond-bounds").unlike_errors("the line names what was searched, not the pattern", r#"pcre2_match|regular expression"#)
             .http(
                 "map $arg_v $deep { default d; ~^(a+)+$ long; ~b last; }

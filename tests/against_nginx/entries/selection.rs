@@ -197,6 +197,9 @@ pub fn entries() -> Vec<Entry> {
                  location /ten { rewrite \"^/ten/(1{10})\" /stop last; rewrite ^/ten/(1*) /ten/1$1 last; }",
             )
             .asks(["/a/x", "/b/", "/try", "/err", "/rec", "/break/x", "/index/", "/count/", "/count/1", "/ten/", "/ten/1"]),
+        entry("named-location-twice")
+            .server("location / { try_files /none @twice; } location @twice { return 200 first; } location @twice { return 200 second; }")
+            .asks(["/x"]),
         entry("named-locations")
             .server(
                 "location / { try_files $uri @fallback; }
@@ -243,6 +246,21 @@ pub fn entries() -> Vec<Entry> {
             .asks(["/", "/file/a.txt", "/two", "/off", "/mirror", "POST /file/a.txt\n\nbody"])
             // nginx counts what its connection has sent when a mirror's line is written.
             .mask("body=[0-9]+ sent=~?[0-9]+(?=.*uri=\"/mirror)", "LENGTHS"),
+        entry("body-limits-of-subrequests")
+            .http("server { listen {ADDR}:{PORT2}; return 200 origin; }")
+            .server(
+                "access_log logs/{NAME}.log against; log_subrequest on;
+                 location /mirror/ { alias {ROOT}/html/; mirror /small; error_page 405 =200 /said; } location /auth/ { alias {ROOT}/html/; auth_request /small; error_page 405 =200 /said; } location /page/ { alias {ROOT}/html/; auth_request /small-page; error_page 405 =200 /said; } location /page500/ { auth_request /small; error_page 500 /said; }
+                 location /added/ { alias {ROOT}/html/; default_type text/html; add_after_body /small; error_page 405 =200 /said; } location /off/ { alias {ROOT}/html/; mirror /small; mirror_request_body off; error_page 405 =200 /said; }
+                 location /proxied { mirror /small; proxy_pass http://{ADDR}:{PORT2}; } location /proxied-auth { auth_request /small; proxy_pass http://{ADDR}:{PORT2}; }
+                 location /said { return 200 said; } location = /small { client_max_body_size 3; return 204; } location = /small-page { client_max_body_size 3; error_page 413 = /passed; return 204; } location /passed { return 204; }",
+            )
+            .asks(["mirror/a.txt", "auth/a.txt", "page/a.txt", "page500/a.txt", "added/index.html", "off/a.txt", "proxied", "proxied-auth"].iter().flat_map(|path| {
+                ["GET", "PUT"].iter().flat_map(move |method| {
+                    [format!("{method} /{path}"), format!("{method} /{path}\n\nabc"), format!("{method} /{path}\n\nbody"), format!("{method} /{path}\nTransfer-Encoding: chunked\n\n4\r\nbody\r\n0\r\n\r\n")]
+                })
+            }))
+            .mask("body=[0-9]+ sent=~?[0-9]+(?=.*uri=\"/small)", "LENGTHS"),
         entry("mirrored-bodies")
             .http(
                 "log_format mirrored '$request_method $request_uri $http_content_length $http_x_body $http_x_original';
