@@ -52,6 +52,11 @@ impl BlockLevel<'_> {
     ) -> Values<HOLDER> {
         values(self.source, blocks, &[], evaluation)
     }
+
+    /// Problems that the modules' checks find in such values.
+    pub fn complaints<const HOLDER: Contexts>(&self, values: &Values<HOLDER>) -> Vec<Problem> {
+        complaints(self.source, values)
+    }
 }
 
 impl Registry {
@@ -88,9 +93,13 @@ impl Registry {
 
     /// Problems that the modules' checks find in a block's values.
     pub fn complaints<const HOLDER: Contexts>(&self, values: &Values<HOLDER>) -> Vec<Problem> {
-        let checks = self.checks().iter().filter(|check| check.holder == HOLDER);
-        checks.filter_map(|check| (check.check)(values)).collect()
+        complaints(self, values)
     }
+}
+
+fn complaints<const HOLDER: Contexts>(source: &dyn SlotSource, values: &Values<HOLDER>) -> Vec<Problem> {
+    let checks = source.checks().iter().filter(|check| check.holder == HOLDER);
+    checks.filter_map(|check| (check.check)(values)).collect()
 }
 
 /// Values of a block. `blocks` is the block and its enclosing blocks, innermost first; `together` are the blocks that are

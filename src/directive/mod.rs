@@ -44,7 +44,7 @@ pub use table::{
 };
 pub use value::{
     ConfPath, Count, Flag, Msec, MsecFrom, MsecOrOff, Num, NumBetween, Offset, PrefixPath, Present, RawPath,
-    Sec, Size, Text, Value, Words,
+    Sec, Selected, Size, Text, Value, Words,
 };
 pub use values::Values;
 pub use word::{AnyOf, OneOf};

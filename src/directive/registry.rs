@@ -50,11 +50,6 @@ impl Registry {
         Registry { modules, by_name, advice, slots, checks }
     }
 
-    /// Checks that modules run on the values of blocks.
-    pub(super) fn checks(&self) -> &[&'static SlotCheck] {
-        &self.checks
-    }
-
     /// All modules, in the order of the manual.
     pub fn modules(&self) -> &'static [&'static Module] {
         self.modules
@@ -98,6 +93,10 @@ impl Registry {
 impl SlotSource for Registry {
     fn slots(&self, holder: Contexts) -> &Slots {
         &self.slots[holder.trailing_zeros() as usize]
+    }
+
+    fn checks(&self) -> &[&'static SlotCheck] {
+        &self.checks
     }
 }
 

@@ -167,10 +167,13 @@ pub(super) struct Slots {
     pub(super) entries: Vec<SlotEntry>,
 }
 
-/// The slots of all kinds of blocks.
+/// The slots of all kinds of blocks, and the checks of their values.
 pub(super) trait SlotSource {
     /// Slots that a kind of block holds.
     fn slots(&self, holder: Contexts) -> &Slots;
+
+    /// Checks that modules run on the values of blocks.
+    fn checks(&self) -> &[&'static SlotCheck];
 }
 
 /// A block whose values are being built.

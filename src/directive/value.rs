@@ -144,6 +144,10 @@ pub struct Words(pub Vec<BString>);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Present;
 
+/// As [`Present`], of a directive that selects a handler: as in nginx, it may do so again in the same block.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Selected;
+
 impl Value for Flag {
     fn syntax() -> String {
         "on | off".into()
@@ -316,6 +320,22 @@ impl Value for Present {
 
     fn parse(_: &Args<'_>, _: &mut Evaluation<'_>) -> Result<Present, Problem> {
         Ok(Present)
+    }
+}
+
+impl Value for Selected {
+    const ARITY: Arity = Arity::NONE;
+
+    fn syntax() -> String {
+        String::new()
+    }
+
+    fn parse(_: &Args<'_>, _: &mut Evaluation<'_>) -> Result<Selected, Problem> {
+        Ok(Selected)
+    }
+
+    fn may_repeat(&self) -> bool {
+        true
     }
 }
 

@@ -1,9 +1,10 @@
 //! Lists of content types, such as those of `gzip_types`.
 
 use bstr::BString;
+use rustc_hash::FxHashMap;
 
 use crate::directive::{Args, Arity, Evaluation, Value};
-use crate::syntax::Problem;
+use crate::syntax::{Problem, sentence};
 
 /// Content types that a filter applies to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +31,10 @@ impl TypeList {
     }
 }
 
+/// The lists of a block so far, by directive.
+#[derive(Default)]
+struct ListsOfBlock(FxHashMap<BString, TypeList>);
+
 impl Value for TypeList {
     const ARITY: Arity = Arity::SOME;
 
@@ -37,19 +42,34 @@ impl Value for TypeList {
         "mime-type ...".into()
     }
 
+    /// Adds to the types that former lines of the block list.
     fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<TypeList, Problem> {
-        let mut list = TypeList::new(&[]);
+        // A default stands in no block, and lists what all lists have.
+        if evaluation.context == 0 {
+            return Ok(TypeList::new(&[]));
+        }
+        let lists = &mut evaluation.block.of::<ListsOfBlock>().0;
+        let mut list = lists.remove(args.name.text()).unwrap_or_else(|| TypeList::new(&[]));
         for word in args.words {
+            // As in nginx, what follows is not examined.
+            if list.has_all {
+                break;
+            }
             let name: BString = word.bytes.to_ascii_lowercase().into();
             if name == "*" {
                 list.has_all = true;
-            } else if name == "text/html" && args.words.len() > 1 {
-                let text = "duplicate MIME type \"text/html\"";
+            } else if list.types.contains(&name) {
+                let text = sentence(&[b"duplicate MIME type \"", &name, b"\""]);
                 evaluation.report(Problem::warning(text).at(word.span));
-            } else if !list.types.contains(&name) {
+            } else {
                 list.types.push(name);
             }
         }
+        evaluation.block.of::<ListsOfBlock>().0.insert(args.name.text().to_owned(), list.clone());
         Ok(list)
+    }
+
+    fn may_repeat(&self) -> bool {
+        true
     }
 }

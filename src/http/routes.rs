@@ -1,6 +1,6 @@
 //! Locations of a server, built from its block.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -135,6 +135,12 @@ impl Chain<'_> {
                 evaluation.report_in(block, Problem::new(text).at(alias).place(alias));
             }
             let first = seen.insert((kind, name.spelled().to_owned()), block.span);
+            if let (Some(first), LocationName::Named(_)) = (first, name) {
+                let text = sentence(&[b"location \"", name.spelled(), b"\" is not used"]);
+                let problem = Problem::warning(text).label(first, "the first one is used");
+                evaluation.report_in(block, problem);
+                continue;
+            }
             if let Some(first) = first.filter(|_| kind != 3) {
                 let text = sentence(&[b"duplicate location \"", name.spelled(), b"\""]);
                 evaluation.report_in(block, Problem::new(text).label(first, "first given here"));
@@ -173,6 +179,12 @@ impl Chain<'_> {
     /// A location without `if` and `limit_except` blocks and without nested locations.
     fn bare(&self, name: LocationName, evaluation: &mut Evaluation<'_>) -> Location {
         let values: Values<LOCATION> = self.level.values(self.blocks, evaluation);
+        for problem in self.level.complaints(&values) {
+            // What a level inherits was told of there.
+            if evaluation.notes.of::<Told>().0.insert(problem.sentence().to_owned()) {
+                evaluation.report_in(self.blocks[0], problem);
+            }
+        }
         Location {
             name,
             choosing: values.clone(),
@@ -207,6 +219,10 @@ impl Chain<'_> {
         go(&Chain { level: self.level, blocks: &blocks })
     }
 }
+
+/// Texts of problems with values that were reported.
+#[derive(Default)]
+struct Told(HashSet<BString>);
 
 /// Warns of directives that select a handler, and another one below them.
 fn warn_of_overruled(block: &Block, evaluation: &mut Evaluation<'_>) {

@@ -1,7 +1,5 @@
 //! MIME types by file extension.
 
-use std::collections::HashMap;
-
 use bstr::{BStr, BString, ByteSlice};
 use rustc_hash::FxHashMap;
 
@@ -50,6 +48,15 @@ impl Default for ContentTypes {
     }
 }
 
+/// What `types` of a block have listed so far.
+#[derive(Default)]
+struct TypesOfBlock {
+    /// Types by extension.
+    types: FxHashMap<BString, BString>,
+    /// Where each extension stands.
+    first: FxHashMap<BString, Span>,
+}
+
 impl Value for ContentTypes {
     const ARITY: Arity = Arity::NONE;
     const BLOCK: bool = true;
@@ -58,9 +65,9 @@ impl Value for ContentTypes {
         "{ type extension ...; ... }".into()
     }
 
+    /// Adds to the types of former `types` in the same block.
     fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<ContentTypes, Problem> {
-        let mut types = FxHashMap::default();
-        let mut first: HashMap<BString, Span> = HashMap::new();
+        let TypesOfBlock { mut types, mut first } = evaluation.block.take();
         for entry in args.body.into_iter().flatten() {
             let Some((mime, extensions)) = evaluation.free_entry(entry).and_then(<[_]>::split_first) else {
                 continue;
@@ -85,6 +92,12 @@ impl Value for ContentTypes {
                 evaluation.report(problem);
             }
         }
-        Ok(ContentTypes(types))
+        let all = ContentTypes(types.clone());
+        *evaluation.block.of() = TypesOfBlock { types, first };
+        Ok(all)
+    }
+
+    fn may_repeat(&self) -> bool {
+        true
     }
 }

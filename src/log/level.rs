@@ -5,6 +5,7 @@ use super::sink::spec::{NotedSinks, SinkSpec, SinkTarget};
 use super::sink::syslog::Syslog;
 use crate::directive::context::MAIN;
 use crate::directive::{Args, Arity, Evaluation, Value, number};
+use crate::limits;
 use crate::syntax::{Problem, Word, sentence, suggest};
 
 /// nginx's log levels, most severe first.
@@ -145,7 +146,8 @@ fn target(args: &Args<'_>, evaluation: &Evaluation<'_>) -> Result<SinkTarget, Pr
         return Syslog::parse(rest, word, evaluation).map(SinkTarget::Syslog);
     }
     if let Some(rest) = word.bytes.strip_prefix(b"memory:") {
-        let size = number::size(rest).filter(|s| *s > 0);
+        // As in nginx, the longest line must fit.
+        let size = number::size(rest).filter(|size| *size >= limits::LOG_LINE as u64);
         let text = || sentence(&[b"invalid buffer size \"", rest, b"\""]);
         return size.map(SinkTarget::Memory).ok_or_else(|| Problem::new(text()).at(word.span));
     }

@@ -2,7 +2,7 @@
 //!
 //! Nothing here prints; [`super::render`] turns diagnostics into text.
 
-use bstr::BString;
+use bstr::{BStr, BString, ByteSlice};
 
 use super::source::Span;
 
@@ -108,6 +108,11 @@ impl Problem {
     pub fn help(mut self, text: impl Into<String>) -> Problem {
         self.0.help.push(text.into());
         self
+    }
+
+    /// nginx's sentence.
+    pub fn sentence(&self) -> &BStr {
+        self.0.sentence.as_bstr()
     }
 
     /// Whether there is a hint.

@@ -46,6 +46,8 @@
 //! lacks is marked with [`newer`](entry::Entry::newer) and has all its results written down. What Debian's build lacks is named with
 //! [`needs`](entry::Entry::needs).
 //!
+//! `verdicts.rs` compares what `-t` says about lines that are not run.
+//!
 //! # Running it
 //!
 //! - `cargo test --test against_nginx` runs everything, `cargo test --test against_nginx ranges` one file.
@@ -80,6 +82,7 @@ mod talk;
 mod talk_frames;
 mod talk_http2;
 mod talk_tls;
+mod verdicts;
 
 use std::collections::BTreeSet;
 

@@ -176,7 +176,7 @@ pub struct Settings {
 
 impl Settings {
     /// `None`: nginx is missing, and that was said to be fine.
-    fn read() -> Option<Settings> {
+    pub fn read() -> Option<Settings> {
         let may_miss = std::env::var_os("PINGOSD_DIFF_WITHOUT_NGINX").is_some();
         if !Path::new(NGINX).exists() {
             assert!(

@@ -35,6 +35,14 @@ impl Value for BodyBufferSize {
     }
 }
 
+/// Size of one of nginx's memory pools, which are not needed here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolSize;
+
+/// Bytes that can be sent before a socket counts as writable, which Linux does not offer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SendLowat;
+
 /// A size, or `off`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SizeOrOff(pub Option<Offset>);
@@ -89,6 +97,37 @@ impl Value for BufferCount {
             (Some(count), Some(size)) => Ok(BufferCount { count, size }),
             _ => Err(args.refuse("invalid value").caption("a number and a size, such as 8 4k")),
         }
+    }
+}
+
+impl Value for PoolSize {
+    fn syntax() -> String {
+        Size::syntax()
+    }
+
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<PoolSize, Problem> {
+        let text = match Size::parse(args, evaluation)?.0 {
+            ..112 => "the pool size must be no less than 112",
+            size if size % 16 != 0 => "the pool size must be a multiple of 16",
+            _ => return Ok(PoolSize),
+        };
+        Err(Problem::new(text).at(args.span()))
+    }
+}
+
+impl Value for SendLowat {
+    fn syntax() -> String {
+        Size::syntax()
+    }
+
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<SendLowat, Problem> {
+        Size::parse(args, evaluation)?;
+        // A default stands in no block.
+        if evaluation.context != 0 {
+            let text = "\"send_lowat\" is not supported, ignored";
+            evaluation.report(Problem::warning(text).at(args.span()));
+        }
+        Ok(SendLowat)
     }
 }
 

@@ -1,6 +1,8 @@
 //! Directives of the http core module.
 
-use super::buffers::{BodyBufferSize, BufferCount, HeaderCount, SizeOrOff, SizeOrVariable};
+use super::buffers::{
+    BodyBufferSize, BufferCount, HeaderCount, PoolSize, SendLowat, SizeOrOff, SizeOrVariable,
+};
 use super::error_page::ErrorPage;
 use super::file_access::{Aio, DisableSymlinks, OpenFileCache};
 use super::methods::MethodList;
@@ -283,9 +285,9 @@ directives! {
         /// Not in PingOS; as in nginx since 1.27.4.
         "keepalive_min_timeout" => Msec = "0", in HTTP_ALL;
         /// Size of a memory pool.
-        "connection_pool_size" => Size = "512", in HTTP | HTTP_SERVER;
+        "connection_pool_size" => PoolSize = "512", in HTTP | HTTP_SERVER;
         /// Size of a memory pool.
-        "request_pool_size" => Size = "4k", in HTTP | HTTP_SERVER;
+        "request_pool_size" => PoolSize = "4k", in HTTP | HTTP_SERVER;
         /// Size of a hash table.
         "types_hash_max_size" => Num = "1024", in HTTP_ALL;
         /// Bucket size of a hash table.
@@ -301,7 +303,7 @@ directives! {
         /// Enables TCP_CORK with sendfile.
         "tcp_nopush" => Flag = "off", in HTTP_ALL;
         /// Ignored on Linux.
-        "send_lowat" => Size = "0", in HTTP_ALL;
+        "send_lowat" => SendLowat = "0", in HTTP_ALL;
         /// Minimum number of bytes to send.
         "postpone_output" => Size = "1460", in HTTP_ALL;
         /// Asynchronous file I/O: on|off|threads[=pool].

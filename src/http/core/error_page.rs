@@ -25,6 +25,7 @@ impl Value for ErrorPage {
     fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<ErrorPage, Problem> {
         let [statuses @ .., uri] = args.words else { return Err(args.refuse("has no uri")) };
         let (statuses, overwrite) = match statuses.split_last() {
+            Some((last, [])) if last.bytes.first() == Some(&b'=') => return Err(invalid(last)),
             Some((last, rest)) if last.bytes.first() == Some(&b'=') => (rest, Some(overwrite(last)?)),
             _ => (statuses, None),
         };
@@ -33,22 +34,25 @@ impl Value for ErrorPage {
     }
 }
 
+fn invalid(word: &Word) -> Problem {
+    Problem::new(sentence(&[b"invalid value \"", &word.bytes, b"\""])).at(word.span)
+}
+
 fn overwrite(word: &Word) -> Result<u16, Problem> {
     match word.bytes.get(1..) {
         None | Some([]) => Ok(0),
-        Some(digits) => number::digits(digits)
-            .and_then(|n| u16::try_from(n).ok())
-            .ok_or_else(|| Problem::new(sentence(&[b"invalid value \"", &word.bytes, b"\""])).at(word.span)),
+        Some(digits) => {
+            number::digits(digits).and_then(|n| u16::try_from(n).ok()).ok_or_else(|| invalid(word))
+        }
     }
 }
 
 fn status(word: &Word) -> Result<u16, Problem> {
     let Some(status) = number::digits(&word.bytes) else {
-        return Err(Problem::new(sentence(&[b"invalid value \"", &word.bytes, b"\""])).at(word.span));
+        return Err(invalid(word));
     };
     if status == 499 {
-        let text = sentence(&[b"invalid value \"", &word.bytes, b"\""]);
-        return Err(Problem::new(text).at(word.span).caption("a closed connection gets no error page"));
+        return Err(invalid(word).caption("a closed connection gets no error page"));
     }
     let usable = (300..=599).contains(&status);
     u16::try_from(status).ok().filter(|_| usable).ok_or_else(|| {

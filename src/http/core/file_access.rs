@@ -59,7 +59,7 @@ impl Value for DisableSymlinks {
                 b"off" => links = Some(Links::Followed),
                 b"on" => links = Some(Links::Refused),
                 b"if_not_owner" => links = Some(Links::OfOwner),
-                value if value.starts_with(b"from=") && value.len() > 5 => {
+                value if value.starts_with(b"from=") => {
                     from = Some(Template::compile(word, &value[5..], evaluation)?);
                 }
                 _ => {
@@ -68,6 +68,9 @@ impl Value for DisableSymlinks {
                     );
                 }
             }
+        }
+        if links == Some(Links::Followed) && from.is_some() {
+            return Err(Problem::new(r#""from=" cannot be used with "off" parameter"#).at(args.span()));
         }
         if let Some(links) = links {
             return Ok(DisableSymlinks { links, from });

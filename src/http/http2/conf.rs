@@ -3,6 +3,7 @@
 use crate::directive::context::{HTTP, HTTP_ALL, HTTP_SERVER};
 use crate::directive::table::directives;
 use crate::directive::{Args, Evaluation, Flag, Msec, Num, Size, Value};
+use crate::http::core::buffers::PoolSize;
 use crate::limits;
 use crate::syntax::{Problem, sentence};
 
@@ -52,7 +53,7 @@ directives! {
         /// Size of a memory pool.
         ///
         /// Not in PingOS; as in nginx.
-        "http2_pool_size" => Size = "4k", in HTTP | HTTP_SERVER;
+        "http2_pool_size" => PoolSize = "4k", in HTTP | HTTP_SERVER;
         /// Size of a table of streams.
         ///
         /// Not in PingOS; as in nginx.

@@ -2,7 +2,7 @@
 
 use crate::directive::context::LOCATION;
 use crate::directive::table::directives;
-use crate::directive::{NotInherited, Present};
+use crate::directive::{NotInherited, Selected};
 
 directives! {
     /// Parts of FLV files.
@@ -14,6 +14,6 @@ directives! {
         /// Not in PingOS; as in nginx.
         ///
         /// Example: `flv;`
-        "flv" => flv: NotInherited<Present>, in LOCATION, selects handler;
+        "flv" => flv: NotInherited<Selected>, in LOCATION, selects handler;
     }
 }

@@ -4,9 +4,10 @@ use super::disable::GzipDisable;
 use crate::directive::context::{HTTP_ALL, LOCATION_IF};
 use crate::directive::table::directives;
 use crate::directive::word::{any_of, one_of};
-use crate::directive::{Flag, NumBetween, Size, Summed};
+use crate::directive::{Args, Evaluation, Flag, NumBetween, Size, Summed, Value};
 use crate::http::content_types::TypeList;
 use crate::http::core::buffers::BufferCount;
+use crate::syntax::Problem;
 
 one_of! {
     /// Lowest version of requests whose responses are compressed.
@@ -107,9 +108,9 @@ directives! {
         /// Number and size of buffers.
         "gzip_buffers" => BufferCount = "32 4k", in HTTP_ALL;
         /// Size of the window of compression.
-        "gzip_window" => Size, in HTTP_ALL;
+        "gzip_window" => TableSize<32_768>, in HTTP_ALL;
         /// Size of the hash table of compression.
-        "gzip_hash" => Size, in HTTP_ALL;
+        "gzip_hash" => TableSize<131_072>, in HTTP_ALL;
         /// Sends what is compressed without waiting for a full buffer.
         "gzip_no_buffer" => Flag = "off", in HTTP_ALL;
         /// Bytes of a body that are waited for before it is compressed.
@@ -118,5 +119,26 @@ directives! {
         ///
         /// Not in PingOS; as in nginx.
         "gunzip_buffers" => BufferCount = "32 4k", in HTTP_ALL;
+    }
+}
+
+/// Size of a table of compression, which the library chooses itself: a power of two from 512 to `MAX`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TableSize<const MAX: u64>;
+
+impl<const MAX: u64> Value for TableSize<MAX> {
+    fn syntax() -> String {
+        Size::syntax()
+    }
+
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<TableSize<MAX>, Problem> {
+        let size = Size::parse(args, evaluation)?.0;
+        if size.is_power_of_two() && (512..=MAX).contains(&size) {
+            return Ok(TableSize);
+        }
+        let sizes: Vec<String> =
+            (10..=MAX.trailing_zeros()).map(|bits| format!("{}k", 1 << (bits - 10))).collect();
+        let (last, others) = sizes.split_last().expect("the largest table has several kilobytes");
+        Err(args.refuse(&format!("must be 512, {}, or {last}", others.join(", "))))
     }
 }

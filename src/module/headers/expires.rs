@@ -34,10 +34,15 @@ impl Value for Expires {
     }
 
     fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<Expires, Problem> {
-        if let [word] | [_, word] = args.words
+        if let [modified @ .., word] = args.words
             && word.bytes.contains(&b'$')
         {
-            let modified = args.words.len() > 1;
+            if modified.first().is_some_and(|first| !first.is("modified")) {
+                return Err(args
+                    .refuse("invalid value")
+                    .caption("takes a variable alone or after `modified`"));
+            }
+            let modified = !modified.is_empty();
             return Template::compile(word, &word.bytes, evaluation)
                 .map(|text| Expires::Variable(text, modified));
         }

@@ -26,7 +26,7 @@ impl Value for OpenLogFileCache {
             let known = match word.bytes.split_once_str("=") {
                 Some((b"max", text)) => number::digits(text).filter(|n| *n > 0).map(|n| max = Some(n)),
                 Some((b"inactive", text)) => number::sec(text).map(|n| inactive = n),
-                Some((b"min_uses", text)) => number::digits(text).filter(|n| *n > 0).map(|n| min_uses = n),
+                Some((b"min_uses", text)) => number::digits(text).map(|n| min_uses = n),
                 Some((b"valid", text)) => number::sec(text).map(|n| valid = n),
                 None if &word.bytes[..] == b"off" => {
                     off = true;

@@ -1,11 +1,11 @@
 //! Directives of the http static module.
 
+use super::index_names::IndexNames;
 use super::tried::TryFiles;
 use crate::directive::context::{HTTP_ALL, HTTP_SERVER, LOCATION};
 use crate::directive::table::directives;
 use crate::directive::word::one_of;
-use crate::directive::{Flag, NotInherited, Present};
-use crate::http::variable::Templates;
+use crate::directive::{Flag, NotInherited, Selected};
 
 one_of! {
     /// Format of listings.
@@ -28,11 +28,11 @@ directives! {
         /// Responds with a transparent GIF of one pixel.
         ///
         /// Example: `empty_gif;`
-        "empty_gif" => empty_gif: NotInherited<Present>, in LOCATION, selects handler;
+        "empty_gif" => empty_gif: NotInherited<Selected>, in LOCATION, selects handler;
         /// Index files; variables are allowed, and the last one may be absolute.
         ///
         /// Example: `index index.html index.htm;`
-        "index" => index: Vec<Templates> = "index.html", in HTTP_ALL;
+        "index" => index: Vec<IndexNames> = "index.html", in HTTP_ALL;
         /// Candidate files, then a URI, @name or =CODE: the first file that exists answers, otherwise the last argument
         /// does.
         ///

@@ -5,6 +5,7 @@ pub mod conf;
 mod directory;
 mod empty_gif;
 mod index;
+mod index_names;
 mod listing;
 mod log;
 mod random_index;

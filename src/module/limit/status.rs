@@ -14,7 +14,7 @@ impl Value for LimitStatus {
 
     fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<LimitStatus, Problem> {
         let status = Num::parse(args, evaluation)?;
-        let status = u16::try_from(status).ok().filter(|s| *s <= 599).map(LimitStatus);
+        let status = u16::try_from(status).ok().filter(|s| (400..=599).contains(s)).map(LimitStatus);
         status.ok_or_else(|| Problem::new("value must be between 400 and 599").at(args.span()))
     }
 }

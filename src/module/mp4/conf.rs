@@ -2,7 +2,7 @@
 
 use crate::directive::context::{HTTP_ALL, LOCATION};
 use crate::directive::table::directives;
-use crate::directive::{Flag, NotInherited, Present, Size};
+use crate::directive::{Flag, NotInherited, Selected, Size};
 
 directives! {
     /// Seeking in MP4 files.
@@ -13,7 +13,7 @@ directives! {
         /// Not in PingOS; as in nginx.
         ///
         /// Example: `mp4;`
-        "mp4" => mp4: NotInherited<Present>, in LOCATION, selects handler;
+        "mp4" => mp4: NotInherited<Selected>, in LOCATION, selects handler;
         /// Size up to which the description of a file is accepted even if `mp4_max_buffer_size` is less.
         ///
         /// Not in PingOS; as in nginx.

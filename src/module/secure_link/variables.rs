@@ -2,7 +2,7 @@
 
 use bstr::{BStr, ByteSlice};
 
-use super::conf::Current;
+use super::conf::LinkSigning;
 use super::link::{SecureLink, with_secret};
 use crate::http::exchange::{Exchange, Lookup, RequestVariables, VariableLookup};
 
@@ -11,8 +11,8 @@ pub struct SecureLinkVariables;
 
 impl RequestVariables for SecureLinkVariables {
     fn value(&self, exchange: &Exchange<'_>, name: &BStr, out: &mut Vec<u8>) -> VariableLookup {
-        let conf = exchange.location.get::<Current>();
-        let text = conf.link.as_ref().map(|link| exchange.expand(link));
+        let signing = exchange.location.get::<LinkSigning>();
+        let text = signing.link.as_ref().map(|link| exchange.expand(link));
         let link = text.as_ref().and_then(|text| SecureLink::parse(text));
         match name.as_bytes() {
             b"secure_link_expires" => {
@@ -23,14 +23,16 @@ impl RequestVariables for SecureLinkVariables {
                 Ok(Some(Lookup::Changing))
             }
             b"secure_link" => {
-                if let Some(secret) = &conf.secret.0 {
+                if let Some(secret) = &signing.secret {
                     let Some(found) = with_secret(exchange.request.target(), &secret.0) else {
                         return Ok(Some(Lookup::Missing));
                     };
                     out.extend_from_slice(found);
                     return Ok(Some(Lookup::Found));
                 }
-                let (Some(link), Some(signed)) = (link, &conf.md5) else { return Ok(Some(Lookup::Missing)) };
+                let (Some(link), Some(signed)) = (link, &signing.md5) else {
+                    return Ok(Some(Lookup::Missing));
+                };
                 let now = exchange.received_seconds();
                 match link.check(&exchange.expand(signed), now) {
                     Some(verdict) => {

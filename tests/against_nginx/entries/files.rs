@@ -170,6 +170,13 @@ pub fn entries() -> Vec<Entry> {
                     .flat_map(|place| ["OPTIONS", "PUT", "DELETE", "POST", "HEAD", "PATCH", "PROPFIND"].map(|method| format!("{method} /{place}/x")))
                     .collect::<Vec<_>>(),
             ),
+        entry("types-of-several-blocks")
+            .http("types { a/one px1; a/two px2; }")
+            .server(
+                "location / { alias {DIR}/; } location /own/ { alias {DIR}/; types { b/one px1; } types { b/two px2; c/one px1; } types { } } location /own/none/ { types { } }",
+            )
+            .file("f.px1", "1").file("f.px2", "2").file("f.css", "3")
+            .asks(["/f.px1", "/f.px2", "/f.css", "/own/f.px1", "/own/f.px2", "/own/f.css", "/own/none/f.px1"]),
         entry("types")
             .server(
                 "root {DIR};
