@@ -187,7 +187,11 @@ impl Exchange<'_> {
     /// # Errors
     ///
     /// The decision where there is none: a page, or the next check for what is no regular file.
-    pub async fn requested_file(&self) -> Result<(PathBuf, OpenFile), Decision> {
+    pub async fn requested_file(&mut self) -> Result<(PathBuf, OpenFile), Decision> {
+        // As in nginx, a client that waits to send a body is asked for it even if there is no such file.
+        if !self.discard_body().await {
+            return Err(Decision::page(StatusCode::BAD_REQUEST));
+        }
         let path = self.file_of(&self.path).ok_or_else(|| self.no_file())?;
         match self.open(&path).await {
             Ok(file) if file.is_file => Ok((path, file)),

@@ -69,10 +69,10 @@ pub fn entries() -> Vec<Entry> {
             .asks(["/to", "/dir", "/to\nHost: other"]),
         entry("seeking-with-expectations")
             .server("location /flv/ { alias {ROOT}/html/; flv; } location /mp4/ { alias {ROOT}/html/; mp4; } location /gif { empty_gif; } location /file/ { alias {ROOT}/html/; }")
-            .asks(["flv/a.txt", "mp4/a.txt", "gif", "file/a.txt"].iter().flat_map(|place| {
+            .asks(["flv/a.txt", "mp4/a.txt", "flv/none", "mp4/none", "gif", "file/a.txt", "file/none"].iter().flat_map(|place| {
                 ["", "\nContent-Length: 0", "\nContent-Length: 4"].iter().flat_map(move |length| ["GET", "HEAD", "POST"].map(|method| format!("{method} /{place}\nExpect: 100-continue{length}")))
             }))
-            .mask("sent=[0-9]+", "sent=N"),
+            .mask("body=[0-9]+ sent=[0-9]+", "LENGTHS"),
         entry("tried-and-forwarded")
             .http("server { listen {ADDR}:{PORT2}; return 200 \"$request_uri\"; }")
             .server("location / { root {ROOT}/html; try_files $uri =404; proxy_pass http://{ADDR}:{PORT2}; } location /else/ { root {ROOT}/html; try_files /none /a.txt =404; proxy_pass http://{ADDR}:{PORT2}; } location /uri/ { root {ROOT}/html; try_files /none /a.txt =404; proxy_pass http://{ADDR}:{PORT2}/x/; }")
