@@ -23,6 +23,9 @@ use crate::net::socket::Peer;
 /// What is done while a response is sent.
 pub const SENDING: &str = "sending response to client";
 
+/// What is done while the head of a response of a backend is waited for.
+pub const READING_UPSTREAM_HEAD: &str = "reading response header from upstream";
+
 /// What is done while the body of a response of a backend is passed on.
 pub const READING_UPSTREAM: &str = "reading upstream";
 

@@ -45,6 +45,7 @@ const NOT_LISTED: [(&str, &str); 42] = [
     (", client: {client}, server: {}", HTTP_END),
     (" while {doing}", HTTP_END),
     ("sending response to client", HTTP_END),
+    ("reading response header from upstream", HTTP_END),
     ("reading upstream", HTTP_END),
     ("reading client request line", HTTP_END),
     ("reading client request headers", HTTP_END),

@@ -16,9 +16,9 @@ use crate::net::http2::priority;
 /// Length of the head of a frame.
 pub(in crate::http) const FRAME_HEAD: u64 = 9;
 
-/// Headers that HTTP/2 has no connection for (RFC 9113 §8.2.2).
-const OF_CONNECTIONS: [&str; 5] =
-    ["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"];
+/// Headers that responses over HTTP/2 must not have (RFC 9113 §8.2.2).
+const OF_CONNECTIONS: [&str; 6] =
+    ["connection", "keep-alive", "proxy-connection", "te", "transfer-encoding", "upgrade"];
 
 impl Exchange<'_> {
     /// Replaces a response that changes the protocol of the connection, which HTTP/2 does not know.

@@ -88,7 +88,8 @@ directives! {
             /// Example: `ssl_certificate_compression on;`
             "ssl_certificate_compression" => certificate_compression: Flag = "off", in SERVERS;
             /// Cipher list of TLS 1.2. Suites with forward secrecy and authenticated encryption can be chosen by
-            /// name; others are not supported. Group names such as HIGH stand for all supported suites.
+            /// name or by OpenSSL's groups, such as `HIGH:!CHACHA20` or `EECDH+AESGCM`; others are not supported. A list of
+            /// those alone stands for all supported suites that it does not exclude.
             ///
             /// Differs from PingOS, which supports every suite of OpenSSL.
             ///
