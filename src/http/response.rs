@@ -230,6 +230,9 @@ pub trait BodySource: Send + Sync {
         false
     }
 
+    /// Tells that the response is refused: no later request may be answered with it.
+    fn keep_nothing(&mut self) {}
+
     /// Tells that only a part of the whole is needed. Returns the offset from which the body is produced then.
     fn cut(&mut self, part: &Range<u64>) -> u64 {
         let _ = part;
@@ -359,6 +362,13 @@ impl Body {
     /// Whether the body is kept in a file while it is produced.
     pub(super) fn is_kept(&self) -> bool {
         matches!(self, Body::Source(source) if source.is_kept())
+    }
+
+    /// Ends that the body is kept in a file, because the response is refused.
+    pub fn keep_nothing(&mut self) {
+        if let Body::Source(source) = self {
+            source.keep_nothing();
+        }
     }
 
     /// Whether filters may not hold back for later what they could send of the pieces so far.

@@ -35,6 +35,9 @@ pub const PROXY_CACHE_HEAD: usize = 256 * 1024;
 /// Maximum number of files of cached responses that a zone keeps open.
 pub const PROXY_CACHE_OPEN: usize = 512;
 
+/// The part of the process's descriptors that all zones together keep open so: one of this many.
+pub const PROXY_CACHE_OPEN_PART: usize = 8;
+
 /// Maximum length in bytes of a response that is cached.
 pub const PROXY_CACHE_FILE: u64 = 1 << 40;
 

@@ -81,8 +81,9 @@ impl ResponseFilter for SliceFilter {
         match slices.begin(&mut exchange.response) {
             Ok(()) => exchange.continuation = Some(slices),
             Err(wrong) => {
-                // As in nginx, the connection is closed without a response.
+                // As in nginx, the connection is closed without a response, and the slice is not kept.
                 log::wrong_slice(exchange, &wrong);
+                exchange.response.body.keep_nothing();
                 exchange.response.body = Body::Source(Box::new(Nothing));
             }
         }

@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use super::log;
 use super::range::{ContentRange, WrongSlice, content_range};
 use crate::http::exchange::{Continuation, Exchange};
+use crate::http::log::READING_UPSTREAM_HEAD;
 use crate::http::response::{Body, BodySource, BrokenBody, Piece, Response};
 
 /// The slices of a request.
@@ -138,7 +139,9 @@ impl Continuation for Slices {
                 Err(wrong) => {
                     progress.step = Step::Failed;
                     drop(progress);
-                    log::wrong_slice(exchange, &wrong);
+                    inner.response.body.keep_nothing();
+                    inner.doing = Some(READING_UPSTREAM_HEAD);
+                    log::wrong_slice(&inner, &wrong);
                 }
             }
         })

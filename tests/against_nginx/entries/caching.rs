@@ -26,6 +26,7 @@ pub fn entries() -> Vec<Entry> {
         heads(),
         keys(),
         sliced(),
+        wrong_slices(),
         unbuffered(),
         asked(),
     ]
@@ -505,6 +506,35 @@ fn sliced() -> Entry {
         .ask("/t\nRange: bytes=5-6")
         .steps(later("/t\nRange: bytes=5-6".into()))
         .asks(["/t", "HEAD /s", "/s\nRange: bytes=2-5", "/s\nRange: bytes=8-", "/s\nRange: bytes=20-"])
+}
+
+/// Slices that are refused are asked for again.
+fn wrong_slices() -> Entry {
+    entry("cache-wrong-slices")
+        .needs("http_slice_module")
+        .http(
+            "proxy_cache_path {ROOT}/temp/cache-wrong-slices keys_zone=cache-wrong-slices:1m; log_format wrong-slices '$uri $http_range';
+             map $http_range $slice_text { 'bytes=0-3' 0123; 'bytes=4-7' 4567; default 89; }
+             map $http_range $slice_is { 'bytes=0-3' 'bytes 0-3/10'; 'bytes=4-7' 'bytes 4-7/10'; default 'bytes 8-9/10'; }
+             map $http_range $slice_other { 'bytes=4-7' 'bytes 5-8/10'; default $slice_is; }
+             map $http_range $slice_open { 'bytes=0-3' 'bytes 0-3/*'; default 'bytes 4-7/*'; }
+             map $http_range $slice_tag { 'bytes=4-7' '\"b\"'; default '\"a\"'; }
+             server {
+                 listen {ADDR}:{PORT2}; access_log logs/{NAME}_origin.log wrong-slices;
+                 location /right { add_header Content-Range $slice_is; return 206 $slice_text; }
+                 location /tag { add_header Content-Range $slice_is; add_header ETag $slice_tag; return 206 $slice_text; }
+                 location /other { add_header Content-Range $slice_other; return 206 $slice_text; }
+                 location /open { add_header Content-Range $slice_open; return 206 $slice_text; }
+                 location /none { return 206 $slice_text; }
+                 location /full { if ($http_range = 'bytes=4-7') { return 200 0123456789; } add_header Content-Range $slice_is; return 206 $slice_text; }
+                 location /gone { if ($http_range = 'bytes=4-7') { return 404; } add_header Content-Range $slice_is; return 206 $slice_text; }
+             }",
+        )
+        .server(
+            "location / { slice 4; proxy_cache cache-wrong-slices; proxy_cache_key $uri$slice_range; proxy_cache_valid 200 206 404 1m;
+             proxy_set_header Range $slice_range; proxy_pass http://{ADDR}:{PORT2}; }",
+        )
+        .asks(["right", "tag", "other", "open", "none", "full", "gone"].iter().flat_map(|path| [format!("/{path}"), format!("/{path}\nRange: bytes=5-6"), format!("/{path}\nRange: bytes=0-1")]))
 }
 
 fn unbuffered() -> Entry {

@@ -47,6 +47,8 @@ struct Shared {
     /// The end: complete, or broken.
     end: Option<Option<BrokenBody>>,
     is_client_gone: bool,
+    /// Whether the response is refused, so that it is not kept.
+    is_refused: bool,
     client: Option<Waker>,
     task: Option<Waker>,
 }
@@ -148,7 +150,7 @@ async fn run(
             // What is not complete is not kept. The client gets what came, or not, as without a cache.
             claim = None;
         }
-        if claim.is_some() && written > longest {
+        if claim.is_some() && (written > longest || shared.lock().is_refused) {
             claim = None;
         }
         if claim.is_some() {
@@ -171,9 +173,11 @@ async fn run(
             meta.body = written;
             let (path, opened) = (file.path.clone(), file.file().clone());
             let (meta, head, encoded) = (meta.clone(), head.clone(), encoded_head.clone());
+            let client = shared.clone();
             let done = disk::spawn(DiskWork::Cache, move || {
                 let Some(bytes) = format::encode(&meta, &encoded) else { return false };
                 match opened.write_all_at(&bytes, 0) {
+                    Ok(()) if client.lock().is_refused => false,
                     Ok(()) => claim.fill(&path, opened, meta, head, start),
                     Err(error) => {
                         claim.zone().failed("pwrite", &path, &error);
@@ -286,6 +290,10 @@ impl BodySource for FilledBody {
 
     fn is_kept(&self) -> bool {
         true
+    }
+
+    fn keep_nothing(&mut self) {
+        self.shared.lock().is_refused = true;
     }
 }
 

@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use lru::LruCache;
@@ -24,6 +24,9 @@ use crate::http::date;
 use crate::limits;
 use crate::net::links::{self, Access, LinkPolicy, Links};
 use crate::task::disk::{self, DiskWork};
+
+/// Number of zones there are.
+static ZONES: AtomicUsize = AtomicUsize::new(0);
 
 /// A zone with its directory.
 #[derive(Debug)]
@@ -70,6 +73,7 @@ impl Zone {
     /// A zone of which nothing is known yet.
     pub(super) fn new(path: Arc<CachePath>) -> Zone {
         let open = NonZeroUsize::new(limits::PROXY_CACHE_OPEN).unwrap_or(NonZeroUsize::MIN);
+        ZONES.fetch_add(1, Ordering::Relaxed);
         Zone {
             index: Mutex::new(Index::new(path.size)),
             path: RwLock::new(path),
@@ -152,7 +156,7 @@ impl Zone {
                 let size =
                     entry.file.metadata().map_or(entry.start + entry.meta.body, |found| on_disk(&found));
                 self.index.lock().found(key, size, self.conf().inactive, Instant::now());
-                self.open.lock().put(*key, entry.clone());
+                self.keep_open(*key, entry.clone());
                 Some(entry)
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -168,6 +172,16 @@ impl Zone {
                 log::cache_failed("open", &shown, &error);
                 None
             }
+        }
+    }
+
+    /// Keeps the file of a response open, instead of those that were not used for the longest time.
+    fn keep_open(&self, key: Key, entry: Arc<Entry>) {
+        let most = most_open(descriptors(), ZONES.load(Ordering::Relaxed));
+        let mut open = self.open.lock();
+        open.put(key, entry);
+        while open.len() > most {
+            open.pop_lru();
         }
     }
 
@@ -252,7 +266,7 @@ impl Zone {
         change(&mut meta);
         let renewed = Entry { meta, file: entry.file.clone(), head: entry.head.clone(), start: entry.start };
         let bytes = format::encode(&renewed.meta, &format::head(&renewed.head));
-        self.open.lock().put(key, Arc::new(renewed));
+        self.keep_open(key, Arc::new(renewed));
         let (path, zone) = (self.path_of(&key), self.clone());
         let Some(bytes) = bytes.filter(|bytes| bytes.len() as u64 == entry.start) else { return };
         drop(disk::spawn(DiskWork::Cache, move || {
@@ -300,9 +314,15 @@ impl Claim {
         }
         self.zone.is_failing.store(false, Ordering::Relaxed);
         let size = file.metadata().map_or(start + meta.body, |found| on_disk(&found));
-        self.zone.open.lock().put(self.key, Arc::new(Entry { file, meta, head, start }));
+        self.zone.keep_open(self.key, Arc::new(Entry { file, meta, head, start }));
         self.zone.index.lock().filled(&self.key, size);
         true
+    }
+}
+
+impl Drop for Zone {
+    fn drop(&mut self) {
+        ZONES.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -313,6 +333,17 @@ impl Drop for Claim {
             self.zone.released(&self.key).notify_waiters();
         }
     }
+}
+
+/// Number of descriptors that the process may have.
+fn descriptors() -> usize {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX)
+}
+
+/// Maximum number of files that one of several zones keeps open in a process that may have this many descriptors.
+fn most_open(descriptors: usize, zones: usize) -> usize {
+    (descriptors / limits::PROXY_CACHE_OPEN_PART / zones.max(1)).min(limits::PROXY_CACHE_OPEN)
 }
 
 /// Size of a file on the disk, by nginx's rule.
@@ -376,5 +407,19 @@ fn name(temporary: &Path, path: &Path) -> Result<(), (&'static str, io::Error)> 
             rename().map_err(|error| ("rename", error))
         }
         renamed => renamed.map_err(|error| ("rename", error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zones_share_a_part_of_the_descriptors() {
+        assert_eq!(most_open(usize::MAX, 1), 512);
+        assert_eq!(most_open(1 << 20, 4), 512);
+        assert_eq!(most_open(1024, 1), 128);
+        assert_eq!(most_open(1024, 2), 64);
+        assert_eq!(most_open(1024, 1000), 0);
     }
 }
