@@ -10,7 +10,7 @@ use super::{CHINESE, project};
 pub(crate) const PAGE: &str = "docs/reference/log-lines.md";
 
 /// Texts in files of log lines that are not on the page, and why.
-const NOT_LISTED: [(&str, &str); 42] = [
+const NOT_LISTED: [(&str, &str); 43] = [
     (", {name}: \"{value}\"", HTTP_END),
     ("client timed out (110: Connection timed out)", INFO),
     ("send() failed ({})", INFO),
