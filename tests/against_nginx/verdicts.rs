@@ -9,6 +9,10 @@ use crate::support::server::PROGRAM;
 
 /// The lines.
 const LINES: &[&str] = &[
+    "upstream a { server 127.0.0.1; } server { location / { proxy_pass http://a:80; } }",
+    "upstream a { server 127.0.0.1; } server { location / { proxy_pass http://A:81/; } }",
+    "server { location / { proxy_pass http://127.0.0.1:81; } } upstream a { server 127.0.0.1; }",
+    "proxy_ssl_certificate c.crt; server { location / { proxy_pass http://127.0.0.1; } }",
     "secure_link_secret a;",
     "server { secure_link_secret a; }",
     "server { location / { secure_link_secret a; secure_link a; } }",
@@ -113,6 +117,10 @@ const UNLIKE: &[(&str, &str)] = &[
     ("aio threads=x;", "taken, and not needed"),
     ("add_header a ${1}x;", "a group in braces is a group"),
     ("index $uri \"\";", "nginx names the first word"),
+    (
+        "proxy_ssl_certificate c.crt; server { location / { proxy_pass https://127.0.0.1; } }",
+        "nginx names no line",
+    ),
     ("server { source_charset koi8-r; charset utf-8; }", "nginx names no line"),
     ("server { listen 8080; return 200 $1; }", "warned of what is empty"),
 ];

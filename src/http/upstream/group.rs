@@ -19,6 +19,7 @@ use crate::http::exchange::Exchange;
 use crate::limits;
 use crate::net::dns::{Dns, LookupError};
 use crate::net::resolver::server::Resolver;
+use crate::syntax::Span;
 use crate::task::clock::unix_ms;
 
 /// A balancing method other than round robin.
@@ -86,6 +87,23 @@ pub struct Group {
 /// All groups of a configuration by their names in lower case.
 #[derive(Clone, Debug, Default)]
 pub struct Groups(pub FxHashMap<BString, Arc<Group>>);
+
+/// Targets with a port of requests that are forwarded, while the configuration is read: their hosts must not be groups.
+#[derive(Debug, Default)]
+pub struct TargetsWithPort(pub Vec<TargetWithPort>);
+
+/// A target with a port.
+#[derive(Debug)]
+pub struct TargetWithPort {
+    /// The host as written.
+    pub host: BString,
+    /// The port.
+    pub port: BString,
+    /// Where it stands.
+    pub span: Span,
+    /// End of its statement.
+    pub place: Span,
+}
 
 impl Groups {
     /// The group of this name.

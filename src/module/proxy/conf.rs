@@ -11,6 +11,7 @@ use super::rewriting::{CookieDomain, CookieFlags, CookiePath, ProxyRedirect};
 use super::store::{Store, StoreAccess};
 use super::target::ProxyPass;
 use crate::directive::context::{Contexts, HTTP, HTTP_ALL, LIMIT_EXCEPT, LOCATION, LOCATION_IF};
+use crate::directive::slot::ValueLookup;
 use crate::directive::table::directives;
 use crate::directive::word::{any_of, one_of};
 use crate::directive::{
@@ -25,7 +26,7 @@ use crate::net::ssl::certificate_cache::CertificateCache;
 use crate::net::ssl::cipher::Ciphers;
 use crate::net::ssl::command::ConfCommand;
 use crate::net::ssl::protocols::SslProtocols;
-use crate::syntax::Problem;
+use crate::syntax::{Problem, sentence};
 
 any_of! {
     /// Headers of backends whose effect is ignored.
@@ -459,9 +460,22 @@ directives! {
         BufferSizes;
         CachePaths;
     }
+    checks {
+        has_certificate_key, in LOCATION;
+    }
     concludes {
         are_defined;
     }
+}
+
+/// Reports a certificate for TLS to backends without its key.
+fn has_certificate_key(values: &dyn ValueLookup) -> Option<Problem> {
+    let current = values.find::<Current>()?;
+    let uses_tls = current.pass.0.as_ref()?.fixed.as_ref().is_none_or(|target| target.is_encrypted);
+    let certificate = current.ssl_certificate.as_ref().filter(|_| uses_tls)?;
+    let begin = b"no \"proxy_ssl_certificate_key\" is defined for certificate \"";
+    let text = sentence(&[begin, &certificate.spelled, b"\""]);
+    current.ssl_certificate_key.is_none().then(|| Problem::new(text))
 }
 
 /// The lines of `proxy_cache_path`.

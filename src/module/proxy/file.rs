@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use bstr::BString;
+
 use crate::directive::{Args, Evaluation, Value};
 use crate::http::exchange::Exchange;
 use crate::http::variable::Template;
@@ -10,6 +12,8 @@ use crate::syntax::{Problem, to_path};
 /// The name of a file, relative to the directory of the main configuration file. An empty one names none, as in nginx.
 #[derive(Clone, Debug)]
 pub struct ProxyFile {
+    /// The name as written.
+    pub(super) spelled: BString,
     name: Template,
     base: PathBuf,
 }
@@ -44,6 +48,7 @@ impl Value for ProxyFile {
     fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<ProxyFile, Problem> {
         let word = args.first();
         let base = evaluation.under_conf(b"");
-        Ok(ProxyFile { name: Template::compile(word, &word.bytes, evaluation)?, base })
+        let name = Template::compile(word, &word.bytes, evaluation)?;
+        Ok(ProxyFile { spelled: word.text().to_owned(), name, base })
     }
 }

@@ -10,7 +10,7 @@ use bstr::{BString, ByteSlice};
 use crate::directive::context::{LIMIT_EXCEPT, LOCATION_IF};
 use crate::directive::{Args, Evaluation, Value, number};
 use crate::http::location::LocationName;
-use crate::http::upstream::group::Group;
+use crate::http::upstream::group::{Group, TargetWithPort, TargetsWithPort};
 use crate::http::upstream::peers::{Server, ServerPlace};
 use crate::http::variable::Template;
 use crate::syntax::{Problem, sentence};
@@ -191,6 +191,14 @@ impl Value for ProxyPass {
             return Err(Problem::new(text)
                 .at(word.span)
                 .help("there is no prefix that the URI part could replace"));
+        }
+        if target.has_port {
+            evaluation.notes.of::<TargetsWithPort>().0.push(TargetWithPort {
+                host: target.host.clone(),
+                port: target.port.clone(),
+                span: word.span,
+                place: args.terminator,
+            });
         }
         Ok(ProxyPass { url, fixed: Some(target) })
     }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use bstr::BString;
+use bstr::{BString, ByteSlice};
 
 use super::balance::{GroupZone, KeepaliveConnections, LeastTimeBalance, Method, Random};
 use super::methods::{HashMethod, IpHash, LeastConn, LeastTime, RandomChoice};
@@ -13,7 +13,7 @@ use crate::directive::context::{Contexts, HTTP, UPSTREAM};
 use crate::directive::table::directives;
 use crate::directive::{BlockLevel, Evaluation, Msec, Num, Slot, Text};
 use crate::http::core::conf::Current as Core;
-use crate::http::upstream::group::{BalancingMethod, Group, Groups, IdleSettings};
+use crate::http::upstream::group::{BalancingMethod, Group, Groups, IdleSettings, TargetsWithPort};
 use crate::net::resolver::server::Resolver;
 use crate::syntax::{Problem, Span, sentence};
 
@@ -132,6 +132,12 @@ impl Slot for Groups {
                 evaluation.report_in(upstream, Problem::new(text).help("one of them must be no `backup`"));
             }
             groups.0.insert(key, Arc::new(group));
+        }
+        for target in evaluation.notes.take::<TargetsWithPort>().0 {
+            if groups.0.contains_key(target.host.to_ascii_lowercase().as_bstr()) {
+                let text = sentence(&[b"upstream \"", &target.host, b"\" may not have port ", &target.port]);
+                evaluation.report(Problem::new(text).at(target.span).place(target.place));
+            }
         }
         groups
     }

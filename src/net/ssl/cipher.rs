@@ -17,7 +17,7 @@ pub const SUITES: [&str; 6] = [
 const WHOLE: [&str; 9] = ["ALL", "DEFAULT", "HIGH", "TLSv1.2", "ECDHE", "EECDH", "ECDH", "kECDHE", "kEECDH"];
 
 /// Names of groups that have none.
-const WITHOUT: [&str; 66] = [
+const WITHOUT: [&str; 63] = [
     "COMPLEMENTOFALL",
     "COMPLEMENTOFDEFAULT",
     "MEDIUM",
@@ -73,9 +73,6 @@ const WITHOUT: [&str; 66] = [
     "SHA1",
     "SHA256",
     "SHA384",
-    "GOST",
-    "kGOST",
-    "aGOST",
     "PSK",
     "kPSK",
     "aPSK",
