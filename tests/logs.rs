@@ -221,7 +221,7 @@ fn the_error_log_goes_to_several_places_each_with_its_level() {
     let prefix = Prefix::new();
     let socket = UnixDatagram::bind(prefix.path().join("syslog")).unwrap();
     socket.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-    let main = "error_log logs/notice.log notice; error_log memory:1k debug; error_log stderr crit;
+    let main = "error_log logs/notice.log notice; error_log memory:2k debug; error_log stderr crit;
                 error_log syslog:server=unix:{dir}/syslog,facility=daemon,tag=media,nohostname notice;";
     let server = Server::start_in(prefix, &conf("").main(main));
     publish(&server, "s");

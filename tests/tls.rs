@@ -251,7 +251,7 @@ fn what_is_no_handshake_ends_its_own_connection_only() {
             }
         }
     }
-    server.server.wait_log("TLS handshake failed: ");
+    server.server.wait_log("while SSL handshaking, client: 127.0.0.1, server: ");
     server.assert_shows("origin");
     let mut publisher = Publisher::start(server.server.rtmp, "s");
     let player = Player::start(server.server.rtmp, "s");

@@ -33,6 +33,7 @@ const CONF: &str = r#"
 daemon off; user root; worker_processes 1; error_log logs/error.log crit;
 events { }
 http {
+    charset_map windows-1251 utf-8 { C0 D090; C1 D091; E0 D0B0; }
     log_format all escape=json '$request $status $body_bytes_sent $bytes_sent $uri $args $http_x $cookie_a $request_length '
                                '$sent_http_content_type $mapped $remote_user $request_completion $host $gzip_ratio';
     access_log /dev/null all;

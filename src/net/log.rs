@@ -10,8 +10,8 @@ use crate::directive::ListenAddr;
 use crate::log::os_text;
 
 /// A TLS handshake failed.
-pub fn tls_failed(listen: &ListenAddr, error: &dyn Display) {
-    info!("TLS handshake failed: {error}, server: {listen}");
+pub fn tls_failed(peer: &Peer, listen: &ListenAddr, error: &dyn Display) {
+    info!("TLS handshake failed: {error} while SSL handshaking, client: {}, server: {listen}", peer.addr);
 }
 
 /// A connection was closed because of its PROXY header: the client has violated the protocol, or left.

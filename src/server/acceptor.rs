@@ -109,8 +109,12 @@ async fn begin(
             Some((socket, true))
         }
         Some(settings) => {
+            let peer = socket.peer().ok()?;
             let accepted = tls::server::accept(socket, &settings).await;
-            accepted.inspect_err(|error| log::tls_failed(addr, error)).ok().map(|socket| (socket, false))
+            accepted
+                .inspect_err(|error| log::tls_failed(&peer, addr, error))
+                .ok()
+                .map(|socket| (socket, false))
         }
     }
 }

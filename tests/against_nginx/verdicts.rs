@@ -41,8 +41,6 @@ const LINES: &[&str] = &[
     "source_charset koi8-r; server { charset $x; set $x a; }",
     "charset_map koi8-r utf-8 { } source_charset utf-8; server { charset koi8-r; }",
     "override_charset on; source_charset koi8-r; charset utf-8;",
-    "resolver foo;",
-    "resolver off;",
     "resolver 127.0.0.1 escape=json;",
     "resolver 127.0.0.1 ipv6=x;",
     "resolver 127.0.0.1:0;",
@@ -71,6 +69,7 @@ const LINES: &[&str] = &[
     "expires foo;",
     "expires -1x;",
     "send_lowat 1;",
+    "proxy_send_lowat 1;",
     "gzip_window 3k;",
     "gzip_window 4k;",
     "gzip_window 64k;",
@@ -109,6 +108,7 @@ const LINES: &[&str] = &[
 /// Lines about which ours says something else, and why.
 const UNLIKE: &[(&str, &str)] = &[
     ("client_body_buffer_size 0;", "refused, as in later versions"),
+    ("resolver nowhere.invalid;", "a name is resolved when it is needed"),
     ("resolver unix:/x;", "refused, because nginx never asks it"),
     ("server { server_name *.a.*; }", "refused, because nginx matches it with no name"),
     ("server { location / { flv; mp4; flv; } }", "warned of what does not answer"),

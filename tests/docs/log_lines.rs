@@ -326,7 +326,10 @@ fn lines_are_compared_without_their_values() {
         ),
         ("is still being read after {}s, the", "is still being read after Ns, the"),
         ("{0}: {0}_path is not set", "OUTPUT: OUTPUT_path is not set"),
-        ("TLS handshake failed: {error}, server: {listen}", "TLS handshake failed: ERROR, server: ADDRESS"),
+        (
+            "TLS handshake failed: {error} while SSL handshaking, client: {}, server: {listen}",
+            "TLS handshake failed: ERROR while SSL handshaking, client: ADDRESS, server: ADDRESS",
+        ),
     ] {
         assert_eq!(normal(source), normal(page));
     }

@@ -3,7 +3,7 @@
 use crate::directive::{Args, Arity, Evaluation, Num, Offset, Size, Value, number};
 use crate::http::variable::Template;
 use crate::limits;
-use crate::syntax::Problem;
+use crate::syntax::{Problem, sentence};
 
 /// Number and size of buffers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,7 +124,7 @@ impl Value for SendLowat {
         Size::parse(args, evaluation)?;
         // A default stands in no block.
         if evaluation.context != 0 {
-            let text = "\"send_lowat\" is not supported, ignored";
+            let text = sentence(&[b"\"", &args.name.bytes, b"\" is not supported, ignored"]);
             evaluation.report(Problem::warning(text).at(args.span()));
         }
         Ok(SendLowat)

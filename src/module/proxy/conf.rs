@@ -18,7 +18,7 @@ use crate::directive::{
     Args, Arity, BlockLevel, ConfPath, Evaluation, Flag, Msec, NotInherited, Num, Offset, Size, Slot, Summed,
     Text, Value,
 };
-use crate::http::core::buffers::SizeOrVariable;
+use crate::http::core::buffers::{SendLowat, SizeOrVariable};
 use crate::http::core::temp_path::TempPath;
 use crate::http::headers::Headers;
 use crate::http::variable::{Template, Templates};
@@ -450,7 +450,7 @@ directives! {
         /// Number of bytes written to a temporary file at once.
         "proxy_temp_file_write_size" => ComparedSize<Offset>, in HTTP_ALL;
         /// Ignored on Linux.
-        "proxy_send_lowat" => Size = "0", in HTTP_ALL;
+        "proxy_send_lowat" => SendLowat = "0", in HTTP_ALL;
         /// Size of a hash table.
         "proxy_headers_hash_max_size" => Num = "512", in HTTP_ALL;
         /// Bucket size of a hash table.

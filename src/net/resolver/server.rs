@@ -2,8 +2,7 @@
 
 use bstr::BString;
 
-use crate::directive::address::{AddressError, listen_addrs, literal_addr};
-use crate::directive::evaluation::HostNames;
+use crate::directive::address::{AddressError, literal_addr};
 use crate::directive::{Args, Arity, Evaluation, ListenAddr, Sec, Value, number};
 use crate::syntax::{Problem, sentence};
 
@@ -30,7 +29,7 @@ impl Value for Resolver {
         "address[:port] ... [valid=time] [ipv4=on|off] [ipv6=on|off]".into()
     }
 
-    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<Resolver, Problem> {
+    fn parse(args: &Args<'_>, _: &mut Evaluation<'_>) -> Result<Resolver, Problem> {
         let mut resolver = Resolver { ipv4: true, ipv6: true, ..Resolver::default() };
         for word in args.words {
             let invalid = || {
@@ -44,15 +43,11 @@ impl Value for Resolver {
             } else if let Some(flag) = word.bytes.strip_prefix(b"ipv6=") {
                 resolver.ipv6 = on_off(flag).ok_or_else(|| invalid().help("accepted: ipv6=on, ipv6=off"))?;
             } else {
-                let is_unknown = || match evaluation.bases.host_names {
-                    HostNames::Resolved => listen_addrs(&word.bytes, PORT).is_err(),
-                    HostNames::Ignored => false,
-                };
                 match literal_addr(&word.bytes, PORT) {
                     Ok(ListenAddr::Tcp(_)) => {}
                     Ok(ListenAddr::Unix(_)) => return Err(invalid()),
-                    // A name must be known now, as in nginx, and is resolved again when it is needed.
-                    Err(AddressError::HostNotFound) if !is_unknown() => {}
+                    // A name is resolved when it is needed; this is none, but a parameter that does not exist.
+                    Err(AddressError::HostNotFound) if !word.bytes.contains(&b'=') => {}
                     Err(reason) => {
                         let text = sentence(&[
                             reason.to_string().as_bytes(),

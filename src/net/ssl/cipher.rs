@@ -156,8 +156,10 @@ impl Value for Ciphers {
         let mut names_unsupported = false;
         let is_separator = |byte: &u8| matches!(byte, b':' | b',' | b';' | b' ');
         for item in word.bytes.split(is_separator).filter(|item| !item.is_empty()) {
+            // What follows an `@`, behind a name or alone, is a command about the order or the level of security.
+            let item = item.split(|byte| *byte == b'@').next().unwrap_or_default();
             let (sign, name) = match item {
-                [b'@', ..] => continue,
+                [] => continue,
                 [sign @ (b'!' | b'-' | b'+'), name @ ..] => (Some(*sign), name),
                 name => (None, name),
             };
