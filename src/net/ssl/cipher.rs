@@ -242,7 +242,7 @@ mod tests {
 
     const RSA: [&str; 3] = [SUITES[3], SUITES[4], SUITES[5]];
 
-    /// The suites of a list, compared with those of `openssl ciphers -tls1_2 -s LIST`.
+    /// The suites are those of `openssl ciphers -tls1_2 -s LIST`; those of a group are in the order of [`SUITES`].
     #[test]
     fn lists_choose_what_openssl_chooses() {
         for (list, expected) in [
