@@ -112,8 +112,7 @@ impl<'a> Args<'a> {
     ///
     /// There was a line before, and one of the two is `off`.
     pub fn check_off(&self, evaluation: &mut Evaluation<'_>, is_off: bool) -> Result<(), Problem> {
-        // A default stands in no block.
-        if evaluation.context == 0 {
+        if evaluation.is_of_default() {
             return Ok(());
         }
         let seen = &mut evaluation.block.of::<ListsWithOff>().0;

@@ -116,6 +116,11 @@ impl SharedFacts {
 }
 
 impl Evaluation<'_> {
+    /// Whether the value is a default, which stands in no block.
+    pub fn is_of_default(&self) -> bool {
+        self.context == 0
+    }
+
     /// Reports a problem that does not reject the value.
     pub fn report(&mut self, problem: Problem) {
         let problem = match self.place {

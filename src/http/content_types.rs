@@ -44,8 +44,8 @@ impl Value for TypeList {
 
     /// Adds to the types that former lines of the block list.
     fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<TypeList, Problem> {
-        // A default stands in no block, and lists what all lists have.
-        if evaluation.context == 0 {
+        // A default lists what all lists have.
+        if evaluation.is_of_default() {
             return Ok(TypeList::new(&[]));
         }
         let lists = &mut evaluation.block.of::<ListsOfBlock>().0;

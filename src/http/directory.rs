@@ -24,8 +24,7 @@ struct NamedBy(Option<&'static str>);
 /// Checks what nginx refuses of `root` and `alias`.
 fn check(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<(), Problem> {
     let (own, other) = if &args.name.bytes[..] == b"alias" { ("alias", "root") } else { ("root", "alias") };
-    // A default stands in no block.
-    if evaluation.context != 0 {
+    if !evaluation.is_of_default() {
         let named = &mut evaluation.block.of::<NamedBy>().0;
         if *named == Some(other) {
             let text =

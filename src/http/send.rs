@@ -515,7 +515,7 @@ fn write_head_start(
     status: StatusCode,
     foreign_line: Option<&[u8]>,
     server: Option<&str>,
-    has_date: bool,
+    writes_date: bool,
 ) {
     out.extend_from_slice(b"HTTP/1.1 ");
     match foreign_line {
@@ -530,7 +530,7 @@ fn write_head_start(
         out.extend_from_slice(b"\r\nServer: ");
         out.extend_from_slice(server.as_bytes());
     }
-    if has_date {
+    if writes_date {
         out.extend_from_slice(b"\r\nDate: ");
         date::with_date(|date| out.extend_from_slice(date));
     }

@@ -24,7 +24,6 @@ impl<'a> Exchange<'a> {
     ) -> Pin<Box<dyn Future<Output = Exchange<'a>> + Send + '_>> {
         let mut inner = self.inner(path);
         (inner.has_query, inner.query) = (!query.is_empty(), query);
-        (inner.is_path_replaced, inner.is_target_replaced) = (true, true);
         inner.method = method.or_else(|| self.method.clone());
         inner.assigned = self.assigned.lend();
         inner.count_sent(self);
@@ -105,7 +104,6 @@ impl<'a> Exchange<'a> {
     pub fn send_later(&mut self, path: BString) {
         let mut inner = self.inner(path);
         inner.query = self.query.clone();
-        (inner.is_path_replaced, inner.is_target_replaced) = (true, true);
         inner.method = self.method.clone();
         inner.is_background = true;
         self.background.push(inner);
@@ -120,6 +118,7 @@ impl<'a> Exchange<'a> {
         (inner.body, inner.chunked_length) = (self.body.clone(), self.chunked_length);
         (inner.is_body_refused, inner.is_body_discarded) = (self.is_body_refused, self.is_body_discarded);
         (inner.is_internal, inner.is_continued) = (true, true);
+        (inner.is_path_replaced, inner.is_target_replaced) = (true, true);
         inner
     }
 

@@ -122,8 +122,7 @@ impl Value for SendLowat {
 
     fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<SendLowat, Problem> {
         Size::parse(args, evaluation)?;
-        // A default stands in no block.
-        if evaluation.context != 0 {
+        if !evaluation.is_of_default() {
             let text = sentence(&[b"\"", &args.name.bytes, b"\" is not supported, ignored"]);
             evaluation.report(Problem::warning(text).at(args.span()));
         }

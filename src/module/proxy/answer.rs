@@ -14,7 +14,6 @@ use super::cache::freshness::Freshness;
 use super::cache::lookup::{self, CacheUse};
 use super::cache::zone::Entry;
 use super::conf::{Current, IgnoredHeaders};
-use super::doing::READING_HEAD;
 use super::head::ResponseHead;
 use super::log;
 use super::rewriting;
@@ -28,7 +27,7 @@ use crate::http::core::conf::Current as Core;
 use crate::http::date;
 use crate::http::exchange::{Decision, Exchange};
 use crate::http::headers::Headers;
-use crate::http::log::READING_UPSTREAM;
+use crate::http::log::{READING_UPSTREAM, READING_UPSTREAM_HEAD};
 use crate::http::response::{Body, BodySource, FilePart, Foreign, Piece, Response};
 use crate::http::variable::Template;
 
@@ -318,7 +317,8 @@ impl ResponseContext<'_> {
             let has_frames = exchange.request.version() == Version::HTTP_2;
             let is_unread = exchange.is_head() || (has_frames && matches!(head.status, 204 | 304));
             if !is_unread || filling.is_some() || is_bare {
-                afterwards.count_unwanted(&link, if is_flushed { READING_HEAD } else { READING_UPSTREAM });
+                afterwards
+                    .count_unwanted(&link, if is_flushed { READING_UPSTREAM_HEAD } else { READING_UPSTREAM });
             }
             let has_no_body = matches!(head.status, 204 | 304) || exchange.is_head();
             // What a request has that only its backend takes for HEAD is an empty body.

@@ -10,7 +10,7 @@ use http::{Method, StatusCode};
 
 use super::conf::{Current, NextUpstream};
 use super::connect::{ConnectSettings, connect};
-use super::doing::{CONNECTING, READING_HEAD, SENDING};
+use super::doing::{CONNECTING, SENDING};
 use super::failure::{Failure, case_of, connect_failed, link_failed, refused};
 use super::head::{HeadReader, ResponseHead};
 use super::link::{BackendConnection, SendOutcome};
@@ -20,6 +20,7 @@ use super::request::RequestHead;
 use super::states::UpstreamAttempts;
 use crate::http::body_reader::BodyReader;
 use crate::http::exchange::{Decision, Exchange};
+use crate::http::log::READING_UPSTREAM_HEAD;
 use crate::http::request_body::RequestBody;
 use crate::http::response::Body;
 use crate::http::upstream::affinity::ServerCookie;
@@ -228,7 +229,7 @@ impl ForwardedRequest<'_> {
             let was_idle = progress.is_cached && matches!(failure, Failure::Error);
             let before = choice.tries;
             if choice.failed(used, counts) {
-                log::disabled(exchange, if progress.has_begun { READING_HEAD } else { CONNECTING });
+                log::disabled(exchange, if progress.has_begun { READING_UPSTREAM_HEAD } else { CONNECTING });
             }
             if was_idle {
                 choice.tries = before.max(1);
@@ -278,7 +279,7 @@ impl ForwardedRequest<'_> {
         };
         self.attempts.latest(|attempt| link.count(attempt));
         progress.is_complete = sent? == SendOutcome::All;
-        exchange.doing = Some(READING_HEAD);
+        exchange.doing = Some(READING_UPSTREAM_HEAD);
         let head = self.read_beside(exchange, &mut link).await;
         if let Ok(head) = &head {
             self.attempts.latest(|attempt| {
@@ -365,7 +366,8 @@ impl ForwardedRequest<'_> {
                     return Err(refused(exchange, "upstream sent too big header"));
                 }
                 let received = link.receive(room, patience.left()).await;
-                let length = received.map_err(|error| link_failed(exchange, &error, READING_HEAD))? as u64;
+                let length =
+                    received.map_err(|error| link_failed(exchange, &error, READING_UPSTREAM_HEAD))? as u64;
                 self.attempts.latest(|attempt| attempt.received += length);
             };
             if head.is_bare {

@@ -8,12 +8,11 @@ use std::time::{Duration, Instant};
 use tokio::time::Sleep;
 
 use super::chunks::ChunkReader;
-use super::doing::READING_HEAD;
 use super::link::BackendConnection;
 use super::states::{Excess, UpstreamAttempts};
 use super::stream::bytes_of;
 use crate::http::headers::Headers;
-use crate::http::log::READING_UPSTREAM;
+use crate::http::log::{READING_UPSTREAM, READING_UPSTREAM_HEAD};
 use crate::http::rate::RateLimit;
 use crate::http::response::{BodySource, BrokenBody, Piece};
 use crate::http::upstream::group::{IdleSettings, PeerUse};
@@ -161,7 +160,7 @@ impl UpstreamBody {
         let rate = Rate { limit, received: link.received.len() as u64, wait: None };
         let early = link.received.len() as u64;
         let open = Some((link, afterwards));
-        let doing = if is_flushed && early > 0 { READING_HEAD } else { READING_UPSTREAM };
+        let doing = if is_flushed && early > 0 { READING_UPSTREAM_HEAD } else { READING_UPSTREAM };
         UpstreamBody { open, framing, length, patience, until: None, rate, early, is_flushed, doing }
     }
 

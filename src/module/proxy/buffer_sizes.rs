@@ -35,8 +35,7 @@ impl Value for Buffers {
 
     fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<Buffers, Problem> {
         let buffers = BufferCount::parse(args, evaluation)?;
-        // A default is no statement.
-        if evaluation.context != 0 {
+        if !evaluation.is_of_default() {
             evaluation.notes.of::<Stated>().buffers.insert(args.name.span, buffers);
         }
         Ok(Buffers(buffers))
@@ -52,7 +51,7 @@ impl<T: Value + Copy + Into<u64>> Value for ComparedSize<T> {
 
     fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<ComparedSize<T>, Problem> {
         let size = T::parse(args, evaluation)?;
-        if evaluation.context != 0 {
+        if !evaluation.is_of_default() {
             evaluation.notes.of::<Stated>().sizes.insert(args.name.span, size.into());
         }
         Ok(ComparedSize(size))

@@ -1,7 +1,5 @@
 //! What is done for a forwarded request, in nginx's words for the error log.
 
-pub(super) use crate::http::log::READING_UPSTREAM_HEAD as READING_HEAD;
-
 pub(super) const CONNECTING: &str = "connecting to upstream";
 pub(super) const HANDSHAKING: &str = "SSL handshaking to upstream";
 pub(super) const SENDING: &str = "sending request to upstream";

@@ -4,7 +4,7 @@ use http::StatusCode;
 use http::uri::Scheme;
 
 use super::attempt::{ForwardedRequest, HeadPatience, Outgoing};
-use super::doing::{READING_HEAD, SENDING};
+use super::doing::SENDING;
 use super::failure::{Failure, link_failed, refused};
 use super::head::ResponseHead;
 use super::http2_fields::Http2Fields;
@@ -14,6 +14,7 @@ use super::log;
 use super::stream::StreamError;
 use crate::http::body_reader::BodyReader;
 use crate::http::exchange::{Decision, Exchange};
+use crate::http::log::READING_UPSTREAM_HEAD;
 use crate::http::response::Body;
 use crate::net::http2::Http2RequestError;
 
@@ -54,7 +55,8 @@ impl ForwardedRequest<'_> {
         loop {
             let received = link.receive_head(patience.left()).await;
             self.attempts.latest(|attempt| link.count(attempt));
-            let head = received.map_err(|error| stream_failed(exchange, link, error, READING_HEAD))?;
+            let head =
+                received.map_err(|error| stream_failed(exchange, link, error, READING_UPSTREAM_HEAD))?;
             let (mut head, bytes) = ResponseHead::of_http2(&head).map_err(|bad| refused(exchange, &bad.0))?;
             if bytes > size {
                 return Err(refused(exchange, "upstream sent too big header"));

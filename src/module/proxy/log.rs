@@ -7,10 +7,11 @@ use std::path::Path;
 
 use bstr::ByteSlice;
 
-use super::doing::{CONNECTING, HANDSHAKING, READING_HEAD};
+use super::doing::{CONNECTING, HANDSHAKING};
 use super::states::Excess;
 use super::target::TargetError;
 use crate::http::exchange::Exchange;
+use crate::http::log::READING_UPSTREAM_HEAD;
 use crate::http::log::{about, about_at, about_while};
 use crate::log::level::LogLevel;
 use crate::log::os_text::os_text;
@@ -105,7 +106,7 @@ pub(super) fn failed(exchange: &Exchange<'_>, call: &str, error: &io::Error, doi
 
 /// What a backend has done wrong.
 pub(super) fn bad_response(exchange: &Exchange<'_>, what: &str) {
-    bad_response_while(exchange, what, READING_HEAD);
+    bad_response_while(exchange, what, READING_UPSTREAM_HEAD);
 }
 
 /// What a backend has done wrong meanwhile.

@@ -109,8 +109,7 @@ impl Value for ProxyRedirect {
         match args.words {
             [word] if word.is("off") => Ok(ProxyRedirect::Off),
             [word] if word.is("default") => {
-                // A default of ours stands in no block.
-                let is_written = evaluation.context != 0;
+                let is_written = !evaluation.is_of_default();
                 match evaluation.block.of::<PassSoFar>() {
                     PassSoFar::Fixed => {}
                     _ if !is_written => {}

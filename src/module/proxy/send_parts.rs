@@ -6,13 +6,14 @@ use tokio::time::timeout;
 
 use super::attempt::{ForwardedRequest, HeadPatience};
 use super::body_parts::chunk;
-use super::doing::{READING_HEAD, SENDING};
+use super::doing::SENDING;
 use super::failure::Failure;
 use super::head::ResponseHead;
 use super::http2::stream_failed;
 use super::link::{BackendConnection, SendOutcome};
 use super::log;
 use crate::http::exchange::Exchange;
+use crate::http::log::READING_UPSTREAM_HEAD;
 use crate::http::rest_of_body::{BodySink, RestOfBody};
 
 impl ForwardedRequest<'_> {
@@ -84,7 +85,7 @@ impl ForwardedRequest<'_> {
         let head = match head {
             Ok(Ok(head)) => head,
             Ok(Err(_)) => {
-                log::timed_out(exchange, READING_HEAD);
+                log::timed_out(exchange, READING_UPSTREAM_HEAD);
                 Err(Failure::Timeout)
             }
             Err(failure) => Err(Failure::Client(exchange.rest_failed(failure))),

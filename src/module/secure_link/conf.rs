@@ -58,16 +58,16 @@ impl Slot for LinkSigning {
             let Some(scope) = scope else { continue };
             let link = scope.link.as_ref().map(|link| link.value.clone());
             let md5 = scope.md5.as_ref().map(|md5| md5.value.clone());
-            let is_mixed = link.is_some() || md5.is_some();
+            let has_hash = link.is_some() || md5.is_some();
             if let Some(secret) = &scope.secret {
                 // Each level tells of its own lines; as in nginx, `http` does not.
-                if is_mixed && depth == 0 {
+                if has_hash && depth == 0 {
                     let text =
                         "\"secure_link_secret\" cannot be mixed with \"secure_link\" and \"secure_link_md5\"";
                     evaluation.report(Problem::new(text).at(secret.span).place(secret.place));
                 }
-                signing = LinkSigning { link, md5, secret: Some(secret.value.clone()).filter(|_| !is_mixed) };
-            } else if is_mixed {
+                signing = LinkSigning { link, md5, secret: Some(secret.value.clone()).filter(|_| !has_hash) };
+            } else if has_hash {
                 signing = LinkSigning { link: link.or(signing.link), md5: md5.or(signing.md5), secret: None };
             }
         }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use bstr::{BString, ByteSlice};
+use bstr::BString;
 
 use super::balance::{GroupZone, KeepaliveConnections, LeastTimeBalance, Method, Random};
 use super::methods::{HashMethod, IpHash, LeastConn, LeastTime, RandomChoice};
@@ -134,7 +134,7 @@ impl Slot for Groups {
             groups.0.insert(key, Arc::new(group));
         }
         for target in evaluation.notes.take::<TargetsWithPort>().0 {
-            if groups.0.contains_key(target.host.to_ascii_lowercase().as_bstr()) {
+            if groups.find(&target.host).is_some() {
                 let text = sentence(&[b"upstream \"", &target.host, b"\" may not have port ", &target.port]);
                 evaluation.report(Problem::new(text).at(target.span).place(target.place));
             }
